@@ -1,0 +1,59 @@
+# The two commands a newcomer needs are `make run` and `make test`; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BUNDLE := .cache/bundle
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types unit bench bench-scorer proto lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# Two stamps, one environment: `run` needs only what ships, `test` adds the dev group on top.
+$(VENV)/.run: requirements/all.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Weir needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/all.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.run $(BUNDLE)/bundle.json ## Build the default bundle, start Weir on the quickstart, show its decisions
+	$(BIN)/weir demo --bundle $(BUNDLE)
+
+$(BUNDLE)/bundle.json: $(VENV)/.run
+	$(BIN)/weir bundle build --out $(BUNDLE)
+
+test: $(VENV)/.dev $(BUNDLE)/bundle.json lint types unit ## Linters, types, import contracts and every test
+
+lint: $(VENV)/.dev ## Ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev ## mypy and pyright, both strict
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+unit: $(VENV)/.dev $(BUNDLE)/bundle.json
+	$(BIN)/pytest
+
+bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, a table and bench/out/*.json
+	$(BIN)/python -m bench.gateway
+
+bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
+	$(BIN)/python -m bench.scorer
+
+proto: $(VENV)/.dev ## Regenerate the protobuf stubs
+	$(BIN)/python proto/generate.py
+
+lock: $(VENV)/.dev ## Resolve pyproject.toml into the hash-locked requirements
+	$(BIN)/python requirements/lock.py
+
+clean: ## Remove the environment and what was built
+	rm -rf $(VENV) .cache

@@ -1,0 +1,77 @@
+"""What was decided for one request, and why: the value behind headers, logs, spans and metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_gateway.domain.ids import (
+    BackendId,
+    BundleVersion,
+    DecisionId,
+    PolicyId,
+    RouterName,
+    TableVersion,
+)
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.table import Backend
+
+
+class Reason(StrEnum):
+    """Why this candidate; the same string in log, metric label, span attribute and header."""
+
+    SCORED = "scored"
+    RULE = "rule"
+    STICKY = "sticky"
+    CACHE = "cache"
+    CASCADE_ACCEPTED = "cascade_accepted"
+    CASCADE_ESCALATED = "cascade_escalated"
+    FILTERED = "filtered"
+    BUDGET = "budget"
+    SCORER_UNAVAILABLE = "scorer_unavailable"
+    FALLBACK = "fallback"
+    CLIENT_THRESHOLD = "client_threshold"
+    DIRECT = "direct"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One prompt's score in [0,1] and, where asked for, its predicted quality per profile."""
+
+    score: float
+    quality: Mapping[str, float]  # profile -> [0,1]; empty where not asked for
+    bundle: BundleVersion
+    router: RouterName  # the one that really answered
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A candidate that could not serve this request, and what it lacked."""
+
+    backend: BackendId
+    lacks: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDecision:
+    """The chosen candidate and everything that led to it."""
+
+    id: DecisionId
+    policy: PolicyId
+    chosen: Backend
+    reason: Reason
+    detail: str = ""  # rule's name, fallback's status or error, why the scorer was not there
+    scored: Scored | None = None
+    threshold: float | None = None
+    estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost per candidate
+    excluded: tuple[Excluded, ...] = ()
+    rules_tried: tuple[str, ...] = ()
+    table: TableVersion = TableVersion("")
+
+    @property
+    def label(self) -> str:
+        """The reason as it is written everywhere: `rule:<name>`, `fallback:<what>`, or the word."""
+        if self.reason in {Reason.RULE, Reason.FALLBACK}:
+            return f"{self.reason}:{self.detail}"
+        return str(self.reason)

@@ -1,0 +1,102 @@
+"""Everything that can go wrong on a request's way, as one tree.
+
+    WeirError
+    ├── BadRequest             400  the body, a field, a value
+    │   ├── TooLarge           413
+    │   └── UnsupportedMedia   415
+    ├── NoPolicy               404  nothing matches `model`
+    ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
+    ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
+    ├── UpstreamError          502  with a kind; decides whether a fallback may be tried
+    └── DeadlineExceeded       504
+
+Libraries' own errors are mapped onto these once, where they enter (adapters/).
+"""
+
+from enum import StrEnum
+
+
+class WeirError(Exception):
+    """Base: a message that says what to do, a stable code, an HTTP status."""
+
+    status = 500
+    code = "internal_error"
+    type = "api_error"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        if code is not None:
+            self.code = code
+
+
+class BadRequest(WeirError):
+    """The client can mend it."""
+
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class TooLarge(BadRequest):
+    """The body is over the cap."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMedia(BadRequest):
+    """The body is not JSON by its Content-Type."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class NoPolicy(WeirError):
+    """No policy matches the request's `model`."""
+
+    status = 404
+    code = "model_not_found"
+    type = "invalid_request_error"
+
+
+class NothingCanServe(WeirError):
+    """A policy matched, and none of its candidates can serve this request now."""
+
+    status = 503
+    code = "no_candidate"
+
+
+class ScorerUnavailable(WeirError):
+    """No score within the deadline; `message` says why."""
+
+    status = 503
+    code = "scorer_unavailable"
+
+
+class UpstreamFailure(StrEnum):
+    """How an upstream failed before its first byte; also the label after `fallback:`."""
+
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    BROKEN = "broken"  # closed, malformed or not HTTP
+    STATUS = "status"  # answered 408, 409, 429 or 5xx
+
+
+class UpstreamError(WeirError):
+    """A provider could not be reached or broke before it answered."""
+
+    status = 502
+    code = "upstream_error"
+
+    def __init__(self, message: str, *, failure: UpstreamFailure) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+class DeadlineExceeded(WeirError):
+    """The request's own deadline passed."""
+
+    status = 504
+    code = "deadline_exceeded"

@@ -1,0 +1,50 @@
+"""Money as whole numbers, so that sums of millions of requests agree to the cent.
+
+A price is micro-USD per million tokens; times tokens that is pico-USD (1e-12 USD).
+"""
+
+from dataclasses import dataclass
+from typing import NewType
+
+PicoUsd = NewType("PicoUsd", int)
+
+PICO_PER_USD = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a backend charges, each in micro-USD per million tokens."""
+
+    input: int
+    output: int
+    cached_input: int
+    cache_write: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer as the provider counted them.
+
+    `input` counts every prompt token, the cached and the cache-written ones among them.
+    """
+
+    input: int
+    output: int
+    cached_input: int = 0
+    cache_write: int = 0
+
+
+def cost(price: Price, usage: Usage) -> PicoUsd:
+    """What `usage` costs at `price`; cached and cache-written tokens at their own price."""
+    plain = max(usage.input - usage.cached_input - usage.cache_write, 0)
+    return PicoUsd(
+        plain * price.input
+        + usage.cached_input * price.cached_input
+        + usage.cache_write * price.cache_write
+        + usage.output * price.output
+    )
+
+
+def usd(amount: PicoUsd) -> float:
+    """The amount in USD, for people and metrics; sums are kept in pico-USD."""
+    return amount / PICO_PER_USD

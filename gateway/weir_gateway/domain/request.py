@@ -1,0 +1,59 @@
+"""A client's request as routing sees it: the bytes as they came, and what was read out of them.
+
+Must not know aiohttp. `http/` makes it; the bytes are what goes upstream, with `model` replaced.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.table import Capability
+
+
+class Wire(StrEnum):
+    """The wire a client speaks."""
+
+    OPENAI_CHAT = "openai.chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a policy's rules may ask; the fields are those of weir.routing.v1.RequestFacts."""
+
+    model: str
+    stream: bool
+    turns: int
+    messages: int
+    chars: int
+    tools: int
+    images: int
+    json_schema: bool
+    max_tokens: int
+    temperature: float
+    user: str
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, parsed once."""
+
+    wire: Wire
+    body: bytes
+    model: ModelName
+    model_span: tuple[int, int]  # [start, end) of `model`'s JSON value in `body`
+    stream: bool
+    headers: Mapping[str, str]  # the client's, names in lower case
+    scored_text: str  # the user's own turns; empty when there is nothing to score
+    facts: Facts
+    needs: frozenset[Capability]
+    prompt_tokens: int  # an estimate from above (chars / 3), for the context filter and costs
+    max_tokens: int  # the answer's cap the client set; 0: none
+
+
+def with_model(request: Request, model_json: bytes) -> bytes:
+    """The body with `model` replaced by `model_json` and not one other byte changed."""
+    start, end = request.model_span
+    return request.body[:start] + model_json + request.body[end:]

@@ -1,0 +1,181 @@
+"""The route table as the gateway runs it: one immutable snapshot, swapped whole.
+
+The decoded form of weir.routing.v1.RouteTable; adapters/routetable.py makes it. Must not know
+protobuf or where the table came from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_gateway.domain.ids import (
+    BackendId,
+    ModelName,
+    PolicyId,
+    ProfileName,
+    RouterName,
+    TableVersion,
+)
+from weir_gateway.domain.money import Price
+
+
+class Protocol(StrEnum):
+    """The wire a backend speaks."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+class Capability(StrEnum):
+    """What a request may need and a backend may lack."""
+
+    TOOLS = "tools"
+    VISION = "vision"
+    JSON_SCHEMA = "jsonSchema"
+
+
+class ScorerFailure(StrEnum):
+    """What answers when there is no score."""
+
+    WEAK = "weak"
+    STRONG = "strong"
+    REJECT = "reject"
+
+
+class Mode(StrEnum):
+    """Whether the decision is obeyed or only recorded."""
+
+    ENFORCE = "Enforce"
+    SHADOW = "Shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A key of a secret; its value lives in the credential store, never in the table."""
+
+    namespace: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """The credential is the gateway's own environment variable (file form only)."""
+
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passthrough:
+    """The client's own Authorization goes upstream."""
+
+
+Auth = SecretRef | FromEnvironment | Passthrough | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds a backend may take: to connect, to its first token, between chunks, in all."""
+
+    connect: float
+    first_token: float
+    idle: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One model behind one provider endpoint."""
+
+    id: BackendId
+    name: ModelName
+    protocol: Protocol
+    endpoint: str  # the provider SDK's base_url, without a trailing slash
+    model: str  # the provider's id for the model
+    auth: Auth
+    price: Price
+    context_window: int  # tokens; 0: unknown
+    capabilities: frozenset[Capability]
+    timeouts: Timeouts
+    profile: ProfileName
+    in_flight: int  # 0: unbounded
+    ca: SecretRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`when` is CEL over the request's facts; the first rule that holds decides, before scoring."""
+
+    name: str
+    when: str
+    use: BackendId
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Strong iff score >= value."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class StrongShare:
+    """Strong for this share (0,1) of prompts like the bundle's reference prompts."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Keep this share of the strong model's quality, with this confidence."""
+
+    retention: float
+    confidence: float
+
+
+Objective = Threshold | StrongShare | Retention
+
+
+@dataclass(frozen=True, slots=True)
+class ClientThreshold:
+    """Bounds within which a client may set the threshold itself."""
+
+    min: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """What clients may see or do beside chatting."""
+
+    score: bool = False
+    route: bool = False
+    direct: bool = False
+    client_threshold: ClientThreshold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which requests it serves, which models compete, how one is chosen."""
+
+    id: PolicyId
+    generation: int
+    models: tuple[ModelName, ...]
+    headers: tuple[tuple[str, str], ...]  # all must hold; names in lower case
+    candidates: tuple[Backend, ...]  # weakest first
+    rules: tuple[Rule, ...]
+    router: RouterName
+    objective: Objective
+    on_scorer_failure: ScorerFailure
+    upstream_order: tuple[BackendId, ...]  # who is tried when the chosen one fails
+    expose: Expose
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """All policies in match order and all backends by id."""
+
+    version: TableVersion
+    policies: tuple[Policy, ...]
+    backends: Mapping[BackendId, Backend]

@@ -1,0 +1,1 @@
+"""The HTTP edge: wires in, domain requests out, and back. Raw dicts stop here."""
