@@ -61,13 +61,13 @@ class RouteDecision:
     policy: PolicyId
     chosen: Backend
     reason: Reason
+    table: TableVersion
     detail: str = ""  # rule's name, fallback's status or error, why the scorer was not there
     scored: Scored | None = None
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost per candidate
     excluded: tuple[Excluded, ...] = ()
     rules_tried: tuple[str, ...] = ()
-    table: TableVersion = TableVersion("")
 
     @property
     def label(self) -> str:
