@@ -1,0 +1,1 @@
+"""From texts to scores on one device. Knows no wire, no queue and no folder layout."""

@@ -1,0 +1,148 @@
+"""What the rest of the scorer needs of an engine, and the values that go in and come out.
+
+An engine turns texts into scores on one device. `prepare` is CPU work that may run on any thread;
+`run` is for the device's own worker thread. Must not know of queues, gRPC or where a bundle lies.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]  # one row of features
+Matrix = NDArray[np.float32]  # one row per text
+
+
+class EngineError(Exception):
+    """Base of what an engine can refuse; the message says what to do."""
+
+
+class UnknownRouter(EngineError):
+    """The bundle has no such router."""
+
+    def __init__(self, router: str, known: Sequence[str]) -> None:
+        super().__init__(f"no router {router!r} in this bundle; it has: {', '.join(known)}")
+        self.router = router
+        self.known = tuple(known)
+
+
+class DeviceUnavailable(EngineError):
+    """The device that was asked for cannot run the bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One text made ready for a router: normalised, capped, its cheap blocks already computed."""
+
+    tokens: int  # tokens the encoder will read, at least 1: what to bucket by
+    ids: tuple[int, ...]  # token ids; empty where the router needs no encoder
+    features: Mapping[str, Vector] = field(repr=False)  # the cheap blocks, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What came out for one batch, in the order it went in."""
+
+    scores: NDArray[np.float32]  # [n], each finite and in [0,1]
+    quality: Matrix | None = None  # [n, profiles] in [0,1]; None unless wanted and possible
+    embeddings: Matrix | None = None  # [n, d]; None unless wanted and the router has one
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionThreshold:
+    """A threshold that keeps `retention` of the strong model's quality, and how sure that is."""
+
+    retention: float  # (0,1]
+    confidence: float  # (0,1)
+    threshold: float  # [0,1]; 0 sends everything to the strong model: nothing could be certified
+    strong_share: float  # [0,1], seen at that threshold on the held-out prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a router's scores lie over the reference prompts."""
+
+    quantiles: tuple[float, ...]  # ascending, at evenly spaced quantiles 0 .. 1
+    prompts: int  # how many reference prompts
+    retention: tuple[RetentionThreshold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouterDescription:
+    """One router of a bundle."""
+
+    name: str
+    kind: str  # random, length, linear, ...
+    blocks: tuple[str, ...]  # the feature blocks it computes
+    predicts_quality: bool
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A bundle in words: what `Describe` and `weir bundle show` tell."""
+
+    name: str
+    version: str  # name@digest of the manifest
+    routers: tuple[RouterDescription, ...]
+    default_router: str
+    profiles: tuple[str, ...]  # the columns of Scores.quality
+    max_chars: int  # of a text that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where an engine really runs."""
+
+    name: str  # cpu:0, cuda:0
+    provider: str  # what ONNX Runtime took: CPUExecutionProvider, CUDAExecutionProvider, ...
+    precision: str  # int8, fp16, fp32
+
+
+class Engine(Protocol):
+    """One bundle on one device."""
+
+    @property
+    def device(self) -> Device:
+        """What really runs; read from the open session, not from what was asked for."""
+        ...
+
+    @property
+    def description(self) -> Description:
+        """The bundle that this engine runs."""
+        ...
+
+    def resolve(self, router: str) -> str:
+        """The real name of `router`; "" and "default" are the bundle's default.
+
+        Raises UnknownRouter, which lists those there are.
+        """
+        ...
+
+    def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
+        """Normalise, cap and tokenise, and compute the cheap blocks `router` needs.
+
+        Any string will do: empty, of any length, with NUL or lone surrogates. Blocking CPU work,
+        safe from any thread and from several at once. Raises UnknownRouter.
+        """
+        ...
+
+    def run(
+        self, batch: Sequence[Prepared], router: str, *, want_quality: bool, want_embedding: bool
+    ) -> Scores:
+        """Score one batch on the device; `batch` was prepared for the same router.
+
+        Blocking; padding is to the longest of the batch, so batches of one length waste nothing.
+        Raises UnknownRouter.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Run each router once at small and full size, so that no request pays for first use."""
+        ...
+
+    def close(self) -> None:
+        """Free the device's memory. Closing twice is fine; using it afterwards is not."""
+        ...

@@ -1,0 +1,1 @@
+"""Texts to numbers, pure: no ONNX, no files, no clock."""
