@@ -1,0 +1,24 @@
+"""What every test has: a watch on the event loop. Shared servers and fakes live in support/."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test whose event loop is blocked by our own code (files, sleeps, locks, sockets)."""
+    if request.node.get_closest_marker("may_block") is not None:
+        yield
+        return
+    with blockbuster_ctx(
+        scanned_modules=["weir_runtime", "weir_gateway", "weir_scorer", "weir_operator"]
+    ) as blockbuster:
+        _allow(blockbuster)
+        yield
+
+
+def _allow(blockbuster: BlockBuster) -> None:
+    """The few blocking calls that are fine: they happen once, before anything is served."""
+    del blockbuster
