@@ -1,0 +1,67 @@
+"""`weir stand-in`: deterministic answers in place of models, for demos and tests."""
+
+import click
+
+from weir_cli.addresses import HostPort, HostPortType, bound_to, listening_socket
+from weir_cli.serving import serve
+from weir_cli.standin.faults import BadOrder, Delay, Fault, delay, fault
+from weir_cli.standin.server import Orders, StandIn
+
+
+@click.command()
+@click.option(
+    "--listen",
+    type=HostPortType(),
+    default="127.0.0.1:8090",
+    show_default=True,
+    help="Where to serve; port 0 takes a free one.",
+)
+@click.option("--models", default="", metavar="A,B", help="Know only these names. Default: any.")
+@click.option(
+    "--delay",
+    "delays",
+    default="",
+    metavar="ORDER",
+    help="first=200ms,chunk=20ms: before the first byte, between a stream's chunks.",
+)
+@click.option(
+    "--fail",
+    "faults",
+    multiple=True,
+    metavar="ORDER",
+    help="status=500,rate=0.1,model=A or kind=close|break|hang|html,rate=…; may be repeated.",
+)
+def stand_in(listen: HostPort, models: str, delays: str, faults: tuple[str, ...]) -> None:
+    """Serve an OpenAI- and Anthropic-shaped API that is no model at all.
+
+    Every answer is a function of the prompt's hash, says which model was asked for and that it is a
+    stand-in. GET /stand-in/books tells what was asked and how many tokens were counted, by model.
+    """
+    orders = _orders(models, delays, faults)
+    listening = listening_socket(listen)
+    at = bound_to(listening)
+
+    def ready() -> None:
+        click.echo(f"ready {at.url}")
+        click.echo(f"This is a stand-in, not a model. Its books: {at.url}/stand-in/books", err=True)
+
+    serve(StandIn(orders).app(), listening, ready)
+
+
+def _orders(models: str, delays: str, faults: tuple[str, ...]) -> Orders:
+    names = tuple(name.strip() for name in models.split(",") if name.strip())
+    return Orders(names, _delay(delays), tuple(_fault(order) for order in faults))
+
+
+def _delay(order: str) -> Delay:
+    try:
+        return delay(order) if order else Delay()
+    except BadOrder as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--delay") from wrong
+
+
+def _fault(order: str) -> Fault:
+    try:
+        return fault(order)
+    except BadOrder as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--fail") from wrong

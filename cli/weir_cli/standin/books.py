@@ -1,0 +1,45 @@
+"""The stand-in's own books: what it was asked and what it answered, for checking accounts."""
+
+from dataclasses import asdict, dataclass, field
+
+from weir_cli.standin.reading import Json, Object
+
+_MOST_MODELS = 1000
+_OTHERS = "(others)"  # models beyond the bound share one line
+
+
+@dataclass(slots=True)
+class Line:
+    """One model's sums."""
+
+    requests: int = 0
+    failed: int = 0
+    aborted: int = 0  # the client went away before the end
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Books:
+    """Sums per model since the start or the last DELETE; at most a thousand models."""
+
+    models: dict[str, Line] = field(default_factory=dict[str, Line])
+
+    def line(self, model: str) -> Line:
+        """The model's line, opened if need be."""
+        if model not in self.models and len(self.models) >= _MOST_MODELS:
+            model = _OTHERS
+        return self.models.setdefault(model, Line())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.models.clear()
+
+    def to_json(self) -> Object:
+        """The books as they go over the wire."""
+        lines: Json = {name: {**asdict(line)} for name, line in self.models.items()}
+        return {
+            "requests": sum(line.requests for line in self.models.values()),
+            "failed": sum(line.failed for line in self.models.values()),
+            "models": lines,
+        }

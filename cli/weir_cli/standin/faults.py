@@ -1,0 +1,88 @@
+"""Ordered faults and delays: parsed from the command line, applied at an exact rate. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m)")
+_ERRORS = range(400, 600)
+
+
+class Kind(StrEnum):
+    """How a request fails."""
+
+    STATUS = "status"  # an error status with the provider's error body
+    CLOSE = "close"  # the connection is closed before the first byte
+    BREAK = "break"  # the answer starts and the connection is closed in the middle
+    HANG = "hang"  # no answer ever comes
+    HTML = "html"  # a proxy's error page where JSON was due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One order: how, how often (a share in [0,1]), and for which model ("" for all)."""
+
+    kind: Kind
+    status: int = 500
+    rate: float = 1.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Seconds before the first byte and before each further chunk of a stream."""
+
+    first: float = 0.0
+    chunk: float = 0.0
+
+
+class BadOrder(ValueError):
+    """What was written after --fail or --delay makes no sense; the message says what would."""
+
+
+def fault(order: str) -> Fault:
+    """Parse `status=500,rate=0.1,model=a` or `kind=break,rate=0.5`. Raises BadOrder."""
+    fields = _fields(order, known=("kind", "status", "rate", "model"))
+    try:
+        kind = Kind(fields.get("kind", Kind.STATUS))
+    except ValueError as unknown:
+        raise BadOrder(f"kind must be one of {', '.join(Kind)}") from unknown
+    try:
+        status, rate = int(fields.get("status", "500")), float(fields.get("rate", "1"))
+    except ValueError as wrong:
+        raise BadOrder(f"status and rate must be numbers: {order!r}") from wrong
+    if status not in _ERRORS:
+        raise BadOrder(f"status must be from 400 to 599, not {status}")
+    if not 0 <= rate <= 1:
+        raise BadOrder(f"rate must be from 0 to 1, not {rate}")
+    return Fault(kind=kind, status=status, rate=rate, model=fields.get("model", ""))
+
+
+def delay(order: str) -> Delay:
+    """Parse `first=200ms,chunk=20ms`. Raises BadOrder."""
+    fields = _fields(order, known=("first", "chunk"))
+    return Delay(_seconds(fields.get("first", "0s")), _seconds(fields.get("chunk", "0s")))
+
+
+def due(rate: float, request: int) -> bool:
+    """Whether the request-th request (from 1) fails, so that of n requests rate*n do, evenly."""
+    return int(rate * request) > int(rate * (request - 1))
+
+
+def _fields(order: str, known: tuple[str, ...]) -> Mapping[str, str]:
+    fields: dict[str, str] = {}
+    for part in order.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals or name not in known:
+            raise BadOrder(f"{part.strip()!r} is not one of {', '.join(f'{k}=…' for k in known)}")
+        fields[name] = value
+    return fields
+
+
+def _seconds(written: str) -> float:
+    found = _DURATION.fullmatch(written)
+    if found is None:
+        raise BadOrder(f"{written!r} is not a duration: write 200ms or 1.5s")
+    return float(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,253 @@
+"""OpenAI's wire: chat completions, models, embeddings and errors, as JSON and as SSE. Pure."""
+
+import base64
+import json
+import struct
+from collections.abc import Iterator, Sequence
+
+from weir_cli.standin.answers import embedding, pieces, tokens
+from weir_cli.standin.ask import Answer, Ask, Finish, Tool
+from weir_cli.standin.reading import (
+    Json,
+    Object,
+    Refused,
+    flag,
+    mapping,
+    objects,
+    strings,
+    text,
+    whole,
+)
+
+_CREATED = 1_700_000_000  # the same every time, as the whole answer is
+_TOKENS_PER_MESSAGE = 4
+_MOST_CHOICES = 128
+_FINISH = {
+    Finish.STOP: "stop",
+    Finish.STOP_SEQUENCE: "stop",
+    Finish.LENGTH: "length",
+    Finish.TOOL: "tool_calls",
+}
+_DIMENSIONS = 256
+_MOST_DIMENSIONS = 4096
+
+
+def ask(body: Object) -> Ask:
+    """Read a chat completion request. Raises Refused."""
+    messages = objects(body, "messages")
+    if not messages:
+        raise Refused("`messages` must be a list with at least one message.", param="messages")
+    said = [(text(message, "role", "user"), content(message)) for message in messages]
+    question = next((words for role, words in reversed(said) if role == "user"), "")
+    tools = tuple(_tools(body))
+    shape = mapping(body, "response_format")
+    schema = mapping(mapping(shape, "json_schema"), "schema")
+    return Ask(
+        model=_model(body),
+        prompt="\n".join(f"{role}: {words}" for role, words in said),
+        question=question,
+        prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in said),
+        tools=tools,
+        tool=_chosen(body, tools, question, last_role=said[-1][0]),
+        schema=schema or None,
+        json_mode=text(shape, "type") in {"json_object", "json_schema"},
+        choices=_choices(body),
+        stop=tuple(strings(body, "stop")),
+        max_tokens=whole(body, "max_completion_tokens", whole(body, "max_tokens")),
+        stream=flag(body, "stream"),
+        stream_usage=flag(mapping(body, "stream_options"), "include_usage"),
+    )
+
+
+def content(message: Object) -> str:
+    """A message's words: a string, or the text parts of a list."""
+    plain = message.get("content")
+    if isinstance(plain, str):
+        return plain
+    return "\n".join(text(part, "text") for part in objects(message, "content"))
+
+
+def completion(asked: Ask, answers: Sequence[Answer]) -> Object:
+    """The whole answer as one object."""
+    choices: Json = [
+        {
+            "index": at,
+            "message": _message(answer),
+            "logprobs": None,
+            "finish_reason": _FINISH[answer.finish],
+        }
+        for at, answer in enumerate(answers)
+    ]
+    return {
+        "id": _id(answers),
+        "object": "chat.completion",
+        "created": _CREATED,
+        "model": asked.model,
+        "choices": choices,
+        "usage": _usage(asked, answers),
+        "system_fingerprint": "weir-stand-in",
+    }
+
+
+def events(asked: Ask, answers: Sequence[Answer]) -> Iterator[bytes]:
+    """The answer as server-sent events, `[DONE]` last."""
+    for at, answer in enumerate(answers):
+        yield _chunk(asked, answers, at, {"role": "assistant", "content": ""})
+        for delta in _deltas(answer):
+            yield _chunk(asked, answers, at, delta)
+        yield _chunk(asked, answers, at, {}, _FINISH[answer.finish])
+    if asked.stream_usage:
+        yield _event({**_envelope(asked, answers), "choices": [], "usage": _usage(asked, answers)})
+    yield b"data: [DONE]\n\n"
+
+
+def models(names: Sequence[str]) -> Object:
+    """The list of models."""
+    data: Json = [model(name) for name in names]
+    return {"object": "list", "data": data}
+
+
+def model(name: str) -> Object:
+    """One model."""
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "weir-stand-in"}
+
+
+def embeddings(body: Object) -> tuple[Object, str, int]:
+    """Embeddings, the model that was named and the tokens read. Raises Refused."""
+    texts = strings(body, "input")
+    if not texts:
+        raise Refused("`input` must be a string or a list of strings.", param="input")
+    dimensions = min(whole(body, "dimensions", _DIMENSIONS), _MOST_DIMENSIONS)
+    packed = text(body, "encoding_format") == "base64"
+    data: Json = [
+        {"object": "embedding", "index": at, "embedding": _vector(words, dimensions, packed=packed)}
+        for at, words in enumerate(texts)
+    ]
+    count = sum(tokens(words) for words in texts)
+    usage: Json = {"prompt_tokens": count, "total_tokens": count}
+    name = _model(body)
+    return {"object": "list", "data": data, "model": name, "usage": usage}, name, count
+
+
+def error(refused: Refused) -> Object:
+    """An error in OpenAI's shape."""
+    kind = "invalid_request_error" if refused.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's own boundary
+    inner: Json = {
+        "message": refused.message,
+        "type": kind,
+        "param": refused.param or None,
+        "code": refused.code,
+    }
+    return {"error": inner}
+
+
+def _model(body: Object) -> str:
+    name = text(body, "model")
+    if not name:
+        raise Refused("`model` must be a string.", param="model")
+    return name
+
+
+def _choices(body: Object) -> int:
+    count = whole(body, "n", 1)
+    if not 1 <= count <= _MOST_CHOICES:
+        raise Refused(f"`n` must be between 1 and {_MOST_CHOICES}.", param="n")
+    return count
+
+
+def _tools(body: Object) -> Iterator[Tool]:
+    for offered in objects(body, "tools"):
+        function = mapping(offered, "function")
+        if name := text(function, "name"):
+            yield Tool(name, mapping(function, "parameters"))
+
+
+def _chosen(body: Object, tools: Sequence[Tool], question: str, last_role: str) -> Tool | None:
+    """The tool to call: the forced one, or the one the question names; none after its result."""
+    choice = body.get("tool_choice")
+    if not tools or choice == "none" or last_role == "tool":
+        return None
+    if isinstance(choice, dict):
+        wanted = text(mapping(choice, "function"), "name")
+        return next((tool for tool in tools if tool.name == wanted), None)
+    named = next((tool for tool in tools if tool.name.casefold() in question.casefold()), None)
+    if named is not None:
+        return named
+    return tools[0] if choice == "required" or "tool" in question.casefold() else None
+
+
+def _message(answer: Answer) -> Object:
+    if answer.call is None:
+        return {"role": "assistant", "content": answer.text, "refusal": None}
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [_call(answer)]}
+
+
+def _call(answer: Answer) -> Object:
+    call = answer.call
+    if call is None:
+        return {}
+    function: Json = {"name": call.name, "arguments": json.dumps(dict(call.arguments))}
+    return {"id": f"call_{call.id}", "type": "function", "function": function}
+
+
+def _deltas(answer: Answer) -> Iterator[Object]:
+    """What a stream brings between its first and last chunk."""
+    if answer.call is None:
+        for piece in pieces(answer.text):
+            yield {"content": piece}
+        return
+    name: Json = {"name": answer.call.name, "arguments": ""}
+    opening: Json = {
+        "index": 0,
+        "id": f"call_{answer.call.id}",
+        "type": "function",
+        "function": name,
+    }
+    yield {"tool_calls": [opening]}
+    for piece in pieces(json.dumps(dict(answer.call.arguments))):
+        part: Json = {"index": 0, "function": {"arguments": piece}}
+        yield {"tool_calls": [part]}
+
+
+def _chunk(
+    asked: Ask, answers: Sequence[Answer], at: int, delta: Object, finish: str | None = None
+) -> bytes:
+    choice: Json = {"index": at, "delta": delta, "logprobs": None, "finish_reason": finish}
+    chunk: Object = {**_envelope(asked, answers), "choices": [choice]}
+    if asked.stream_usage:
+        chunk["usage"] = None
+    return _event(chunk)
+
+
+def _envelope(asked: Ask, answers: Sequence[Answer]) -> Object:
+    return {
+        "id": _id(answers),
+        "object": "chat.completion.chunk",
+        "created": _CREATED,
+        "model": asked.model,
+        "system_fingerprint": "weir-stand-in",
+    }
+
+
+def _event(value: Object) -> bytes:
+    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _usage(asked: Ask, answers: Sequence[Answer]) -> Object:
+    written = sum(answer.tokens for answer in answers)
+    return {
+        "prompt_tokens": asked.prompt_tokens,
+        "completion_tokens": written,
+        "total_tokens": asked.prompt_tokens + written,
+    }
+
+
+def _id(answers: Sequence[Answer]) -> str:
+    return f"chatcmpl-standin-{answers[0].id}"
+
+
+def _vector(words: str, dimensions: int, *, packed: bool) -> Json:
+    values = embedding(words, dimensions)
+    if packed:
+        return base64.b64encode(struct.pack(f"<{dimensions}f", *values)).decode()
+    return [*values]
