@@ -1,0 +1,1 @@
+"""The `weir` command: thin, one file a command, imported when it is used."""

@@ -1,0 +1,1 @@
+"""The lab: train, evaluate, calibrate, profile and replay routers. Never imported by what ships."""

@@ -1,0 +1,100 @@
+"""How the code is laid out and how long its pieces are: docs/architecture.md as tests."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from statistics import median, quantiles
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("runtime", "gateway", "scorer", "operator", "cli", "lab")
+GENERATED = ROOT / "proto" / "weir_proto"
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+# A lint exemption is followed by a dash and its reason, a type exemption by its codes and one.
+EXEMPTION = re.compile(r"#\s*(noqa|type: ignore|pyright: ignore)(?P<rest>.*)$")
+REASONED = re.compile(r"^(: [A-Z]+\d+(, ?[A-Z]+\d+)* - \S.+|\[[\w, -]+\]\s+(#|-) ?\S.+)$")
+
+
+@cache
+def tracked(suffix: str = ".py") -> tuple[Path, ...]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", f"*{suffix}"],  # noqa: S607 - git is on PATH wherever this repository is
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    files = (ROOT / line for line in listing.splitlines())
+    return tuple(path for path in files if path.is_file() and GENERATED not in path.parents)
+
+
+def product() -> Iterator[tuple[Path, ast.Module]]:
+    for path in tracked():
+        if path.relative_to(ROOT).parts[0] in PACKAGES:
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [str(path) for path, tree in product() if ast.get_docstring(tree) is None]
+    assert not silent
+
+
+def test_files_do_one_thing() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in tracked()}
+    assert not {path: n for path, n in lengths.items() if n > MAX_FILE_LINES}
+    ours = [n for path, n in lengths.items() if path.relative_to(ROOT).parts[0] in PACKAGES]
+    assert median(ours) <= 150
+
+
+def test_functions_are_short() -> None:
+    lengths = [
+        ((node.end_lineno or node.lineno) - node.lineno + 1, f"{path.name}:{node.name}")
+        for path, tree in product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert not [entry for entry in lengths if entry[0] > MAX_FUNCTION_LINES]
+    assert quantiles([n for n, _ in lengths], n=10)[-1] <= 40
+
+
+def test_every_exemption_has_its_reason() -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in tracked()
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := EXEMPTION.search(line)) and not REASONED.match(match["rest"])
+    ]
+    assert not bare
+
+
+def test_the_operator_folder_never_shadows_the_standard_library() -> None:
+    assert not (ROOT / "operator" / "__init__.py").exists()
+
+
+def test_our_own_imports_stand_at_the_top() -> None:
+    """A first-party import inside a function hides a cycle; the CLI's lazy commands are none."""
+    hidden = [
+        f"{path.name}:{inner.lineno}"
+        for path, tree in product()
+        if path.relative_to(ROOT).parts[0] != "cli"
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(function)
+        if isinstance(inner, ast.ImportFrom) and (inner.module or "").startswith("weir_")
+    ]
+    assert not hidden
+
+
+def test_no_file_carries_the_path_of_a_machine() -> None:
+    pattern = re.compile(r"(?<![\w.])/(home|root|Users)/[A-Za-z]")
+    texts = [path for suffix in (".py", ".md", ".yaml", ".toml") for path in tracked(suffix)]
+    found = [
+        str(path)
+        for path in texts
+        if path != Path(__file__) and pattern.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
