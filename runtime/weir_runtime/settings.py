@@ -47,6 +47,15 @@ def specs(cls: type) -> tuple[Spec, ...]:
     return tuple(field.metadata[_SPEC] for field in dataclasses.fields(cls))
 
 
+def document(cls: type) -> str:
+    """The settings as a Markdown table: variable, default, unit, reason."""
+    rows = ["| variable | default | unit | why |", "|---|---|---|---|"]
+    for spec in specs(cls):
+        default = "" if spec.default is None else f"`{spec.default}`"
+        rows.append(f"| `{spec.variable}` | {default} | {spec.unit} | {spec.why} |")
+    return "\n".join(rows)
+
+
 def parse(cls: type[Settings], variables: Mapping[str, str]) -> Settings:
     """Build `cls` from `variables`; an empty value counts as unset. Raises SettingsError."""
     hints = get_type_hints(cls)
