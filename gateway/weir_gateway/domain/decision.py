@@ -53,6 +53,23 @@ class Excluded:
     lacks: str
 
 
+class Verdict(StrEnum):
+    """How a rule came out for one request."""
+
+    HOLDS = "holds"
+    HOLDS_NOT = "holds not"
+    FAILED = "failed"  # it could not be evaluated, which counts as not holding
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTried:
+    """One rule that was asked, and its answer."""
+
+    name: str
+    verdict: Verdict
+    error: str = ""  # why it failed
+
+
 @dataclass(frozen=True, slots=True)
 class RouteDecision:
     """The chosen candidate and everything that led to it."""
@@ -60,14 +77,21 @@ class RouteDecision:
     id: DecisionId
     policy: PolicyId
     chosen: Backend
+    baseline: Backend  # what `saved` is measured against: the policy's last candidate
     reason: Reason
     table: TableVersion
     detail: str = ""  # rule's name, fallback's status or error, why the scorer was not there
     scored: Scored | None = None
     threshold: float | None = None
-    estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost per candidate
+    estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost, where it was compared
     excluded: tuple[Excluded, ...] = ()
-    rules_tried: tuple[str, ...] = ()
+    rules_tried: tuple[RuleTried, ...] = ()
+    intended: "RouteDecision | None" = None  # Shadow: what would have been done
+
+    @property
+    def strong(self) -> bool:
+        """Whether the request went to the policy's last candidate."""
+        return self.chosen.id == self.baseline.id
 
     @property
     def label(self) -> str:

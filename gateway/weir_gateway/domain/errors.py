@@ -7,13 +7,17 @@
     ├── NoPolicy               404  nothing matches `model`
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
+    │   └── NoSuchRouter            the bundle lacks it; 400 where the client named it
     ├── UpstreamError          502  with a kind; decides whether a fallback may be tried
-    └── DeadlineExceeded       504
+    ├── DeadlineExceeded       504
+    └── BadTable                    a route table that can't run; the last good one stays
 
 Libraries' own errors are mapped onto these once, where they enter (adapters/).
 """
 
 from enum import StrEnum
+
+from weir_gateway.domain.ids import PolicyId
 
 
 class WeirError(Exception):
@@ -75,6 +79,12 @@ class ScorerUnavailable(WeirError):
     code = "scorer_unavailable"
 
 
+class NoSuchRouter(ScorerUnavailable):
+    """The scorer's bundle has no router of this name; `message` lists those it has."""
+
+    code = "router_not_found"
+
+
 class UpstreamFailure(StrEnum):
     """How an upstream failed before its first byte; also the label after `fallback:`."""
 
@@ -85,14 +95,26 @@ class UpstreamFailure(StrEnum):
 
 
 class UpstreamError(WeirError):
-    """A provider could not be reached or broke before it answered."""
+    """A provider could not be reached, broke, or answered with a status a fallback may mend."""
 
     status = 502
     code = "upstream_error"
 
-    def __init__(self, message: str, *, failure: UpstreamFailure) -> None:
+    def __init__(
+        self, message: str, *, failure: UpstreamFailure, upstream_status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.failure = failure
+        self.upstream_status = upstream_status  # the provider's, where it answered at all
+        if upstream_status is not None:
+            self.status = upstream_status
+        elif failure is UpstreamFailure.TIMEOUT:
+            self.status = 504
+
+    @property
+    def label(self) -> str:
+        """What stands behind `fallback:`: the provider's status, else how it failed."""
+        return str(self.upstream_status or self.failure)
 
 
 class DeadlineExceeded(WeirError):
@@ -100,3 +122,13 @@ class DeadlineExceeded(WeirError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class BadTable(WeirError):
+    """A route table that can't be run; `policy` is the one at fault, None the table as a whole."""
+
+    code = "bad_table"
+
+    def __init__(self, message: str, *, policy: PolicyId | None = None) -> None:
+        super().__init__(message)
+        self.policy = policy

@@ -9,35 +9,127 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weir_gateway.domain.decision import RouteDecision, Scored
-from weir_gateway.domain.ids import RouterName
+from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import Backend, Retention
+
+
+class Clock(Protocol):
+    """Seconds that only grow; their zero means nothing."""
+
+    def __call__(self) -> float:
+        """The time now."""
+        ...
+
+
+class Ids(Protocol):
+    """Where decisions get their ids from."""
+
+    def __call__(self) -> DecisionId:
+        """An id nobody had before: 32 hex digits."""
+        ...
+
+
+class TraceContext(Protocol):
+    """A place in a trace (W3C trace context), handed on to whoever is called."""
+
+    @property
+    def trace_id(self) -> int:
+        """128 bits, never 0."""
+        ...
+
+    @property
+    def span_id(self) -> int:
+        """64 bits, never 0."""
+        ...
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the trace is recorded."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """The vendors' tracestate, as it came."""
+        ...
+
+
+class Span(Protocol):
+    """The span a step of the way runs in; it keeps nothing where `recording` is False."""
+
+    @property
+    def context(self) -> TraceContext:
+        """The parent of what is called from here."""
+        ...
+
+    @property
+    def recording(self) -> bool:
+        """Whether attributes are kept."""
+        ...
+
+    def set(self, key: str, value: str | float, /) -> None:
+        """Set an attribute."""
+        ...
+
+
+class Condition(Protocol):
+    """A rule's `when`, compiled."""
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it holds for a request. Raises RuleFailed where it can't be evaluated."""
+        ...
+
+
+class RuleFailed(Exception):
+    """A rule can't be evaluated for this request; the message says why."""
+
+
+class Conditions(Protocol):
+    """The language rules are written in."""
+
+    def compile(self, when: str) -> Condition:
+        """Compile once per table. Raises ValueError, saying where, when it does not parse."""
+        ...
 
 
 class Scorer(Protocol):
     """How hard is this prompt?"""
 
+    @property
+    def bundle(self) -> BundleVersion | None:
+        """The bundle in force; None while the scorer has not described itself yet."""
+        ...
+
     async def score(
-        self, text: str, router: RouterName, *, want_quality: bool, within: float
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        within: float,
+        trace: TraceContext | None = None,
     ) -> Scored:
         """Score one text in at most `within` seconds.
 
-        Raises ScorerUnavailable when the scorer is missing, late, shedding or has no such router.
+        Raises ScorerUnavailable when the scorer is missing, late or shedding, and NoSuchRouter
+        when its bundle has no such router.
         """
         ...
 
-    def threshold_for_share(self, router: RouterName, share: float) -> float | None:
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
         """The threshold that sends `share` (0,1) of the reference prompts to the strong model.
 
-        None while the scorer has not described itself yet.
+        Read from the calibration of the bundle and router that gave `scored`; None where there is
+        none.
         """
         ...
 
-    def threshold_for_retention(self, router: RouterName, objective: Retention) -> float | None:
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
         """The highest threshold certified for `objective`; 0.0 (all strong) if none could be.
 
-        None while the scorer has not described itself yet.
+        Read from the calibration of the bundle and router that gave `scored`; None where there is
+        none.
         """
         ...
 
@@ -93,6 +185,10 @@ class Accounts(Protocol):
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
         """Count one decision that took `seconds`."""
+        ...
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        """Count that `decision` took the place of one whose model failed."""
         ...
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:

@@ -1,0 +1,74 @@
+"""CEL, the language of a policy's rules, behind routing's Conditions.
+
+Only the facts a rule names are handed to the library: converting all of them, a prompt of a few
+kilobytes among them, costs five times the evaluation. Must not know policies.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+
+import cel
+
+from weir_gateway.domain.request import Facts
+from weir_gateway.routing.ports import RuleFailed
+
+Getter = Callable[[Facts], object]
+
+_TEXTS = frozenset({"model", "user", "text"})
+_WHOLE_REQUEST = re.compile(r"\brequest\b(?!\s*\.\s*[A-Za-z_])")
+
+
+class CelConditions:
+    """Compiles rules."""
+
+    def compile(self, when: str) -> "CelCondition":
+        """Compile `when`. Raises ValueError, saying where, when it does not parse."""
+        try:
+            program = cel.compile(when)
+        except UnicodeEncodeError as error:
+            raise ValueError("the rule holds a lone surrogate: write valid Unicode") from error
+        return CelCondition(program, _fields_named(when))
+
+
+class CelCondition:
+    """One compiled rule."""
+
+    __slots__ = ("_getters", "_program")
+
+    def __init__(self, program: cel.Program, fields: Iterable[str]) -> None:
+        self._program = program
+        self._getters = tuple((name, _getter(name)) for name in fields)
+
+    def holds(self, facts: Facts) -> bool:
+        """Evaluate. Raises RuleFailed for an evaluation error and for what is not a boolean."""
+        request = {name: get(facts) for name, get in self._getters}
+        try:
+            result: object = self._program.execute({"request": request})
+        except Exception as error:  # whatever the library raises, the rule does not hold
+            raise RuleFailed(f"{type(error).__name__}: {error}") from error
+        if isinstance(result, bool):
+            return result
+        raise RuleFailed(f"it gave {type(result).__name__}, not a boolean")
+
+
+def _fields_named(when: str) -> tuple[str, ...]:
+    fields = tuple(field.name for field in dataclasses.fields(Facts))
+    if _WHOLE_REQUEST.search(when):
+        return fields
+    return tuple(name for name in fields if re.search(rf"\b{name}\b", when))
+
+
+def _getter(name: str) -> Getter:
+    read = attrgetter(name)
+    if name in _TEXTS:
+        return lambda facts: _valid(read(facts))
+    if name == "headers":
+        return lambda facts: {key: _valid(value) for key, value in facts.headers.items()}
+    return read
+
+
+def _valid(text: str) -> str:
+    """The text without lone surrogates, which the library can't take."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,40 @@
+"""Step 7: what a request cost and what its decision saved. Arithmetic only."""
+
+from dataclasses import dataclass
+
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.routing.ports import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a request ended, as the rim saw it; times in seconds."""
+
+    status: int
+    usage: Usage | None  # None where the provider told none
+    overhead: float  # spent deciding
+    duration: float  # from the request's arrival to its last byte
+    error: str = ""  # the code, where it did not end well
+
+
+def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
+    """Price what was used.
+
+    `saved` is what the same tokens would have cost on the policy's last candidate, less what was
+    paid. An estimate: the other model might have used other tokens. Negative where the chosen one
+    is the dearer.
+    """
+    paid = saved = PicoUsd(0)
+    if ending.usage is not None:
+        paid = cost(decision.chosen.price, ending.usage)
+        saved = PicoUsd(cost(decision.baseline.price, ending.usage) - paid)
+    return Outcome(
+        status=ending.status,
+        usage=ending.usage,
+        paid=paid,
+        saved=saved,
+        overhead=ending.overhead,
+        duration=ending.duration,
+        error=ending.error,
+    )

@@ -1,0 +1,174 @@
+"""The whole decision: match → rules → filter → score → pick, with nothing sent and nothing counted.
+
+What the gateway does for each request and what `weir explain` shows is this one path. Must not
+know upstreams or how decisions are counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
+from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
+from weir_gateway.domain.ids import BackendId, TableVersion
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Mode, Retention, RouteTable
+from weir_gateway.routing import pick, rules, score
+from weir_gateway.routing.compiled import Compiled, Matched, compile_table
+from weir_gateway.routing.filter import fit
+from weir_gateway.routing.match import match
+from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
+
+TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A candidate and why, before it is a decision with an id."""
+
+    backend: Backend
+    reason: Reason
+    detail: str = ""
+    scored: Scored | None = None
+    threshold: float | None = None
+    estimates: Mapping[BackendId, PicoUsd] | None = None
+
+
+class Decider:
+    """Decides by whatever table it is given; keeps the last two compiled."""
+
+    def __init__(
+        self, *, scorer: Scorer, conditions: Conditions, ids: Ids, score_within: float
+    ) -> None:
+        """`score_within` is how many seconds a request waits for its score."""
+        self._scorer = scorer
+        self._conditions = conditions
+        self._ids = ids
+        self._score_within = score_within
+        self._compiled: tuple[Compiled, ...] = ()  # newest first
+
+    def compiled(self, table: RouteTable) -> Compiled:
+        """The table ready to be asked, compiled on first sight. Raises BadTable."""
+        for compiled in self._compiled:
+            if compiled.table is table:
+                return compiled
+        fresh = compile_table(table, self._conditions)
+        self._compiled = (fresh, *self._compiled)[:TABLES_KEPT]
+        return fresh
+
+    async def decide(
+        self, request: Request, table: RouteTable, trace: TraceContext | None = None
+    ) -> RouteDecision:
+        """Which candidate answers `request`, and why.
+
+        Raises NoPolicy, BadRequest where the client can mend it, and NothingCanServe where there
+        is no score and the policy rejects for want of one.
+        """
+        matched = match(self.compiled(table), request)
+        if matched.direct is not None:
+            return self._direct(matched, matched.direct, table)
+        compiled = matched.policy
+        tried: tuple[RuleTried, ...] = ()
+        if compiled.rules:
+            rule, tried = rules.first_that_holds(compiled.rules, request.facts)
+            if rule is not None:
+                choice = Choice(rule.use, Reason.RULE, rule.name)
+                return self._decision(matched, table.version, choice, tried=tried)
+        servable, excluded = fit(compiled, request)
+        if len(servable) == 1:
+            choice = Choice(servable[0], Reason.FILTERED)
+        else:
+            choice = await self._by_score(request, matched, servable, trace)
+        return self._decision(matched, table.version, choice, tried=tried, excluded=excluded)
+
+    def _direct(self, matched: Matched, backend: Backend, table: RouteTable) -> RouteDecision:
+        return RouteDecision(
+            id=self._ids(),
+            policy=matched.policy.policy.id,
+            chosen=backend,
+            baseline=backend,  # nothing was decided, so nothing is saved
+            reason=Reason.DIRECT,
+            table=table.version,
+        )
+
+    async def _by_score(
+        self,
+        request: Request,
+        matched: Matched,
+        servable: Sequence[Backend],
+        trace: TraceContext | None,
+    ) -> Choice:
+        scorer = self._scorer
+        within = self._score_within
+        try:
+            scored = await score.score(scorer, request, matched, within=within, trace=trace)
+            return _weigh(request, matched, servable, scored, scorer)
+        except ScorerUnavailable as error:
+            return _without_score(matched, servable, error)
+
+    def _decision(
+        self,
+        matched: Matched,
+        version: TableVersion,
+        choice: Choice,
+        *,
+        tried: tuple[RuleTried, ...] = (),
+        excluded: tuple[Excluded, ...] = (),
+    ) -> RouteDecision:
+        policy = matched.policy.policy
+        decision = RouteDecision(
+            id=self._ids(),
+            policy=policy.id,
+            chosen=choice.backend,
+            baseline=policy.candidates[-1],
+            reason=choice.reason,
+            table=version,
+            detail=choice.detail,
+            scored=choice.scored,
+            threshold=choice.threshold,
+            estimates=choice.estimates,
+            excluded=excluded,
+            rules_tried=tried,
+        )
+        return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
+
+
+def _weigh(
+    request: Request,
+    matched: Matched,
+    servable: Sequence[Backend],
+    scored: Scored,
+    scorer: Scorer,
+) -> Choice:
+    policy = matched.policy.policy
+    if isinstance(policy.objective, Retention) and scored.quality:
+        costs = pick.estimate(policy.candidates, request)
+        best = pick.by_quality(servable, scored.quality, policy.objective.retention, costs)
+        if best is not None:
+            return Choice(best, Reason.SCORED, scored=scored, estimates=costs)
+    threshold = score.threshold(scorer, scored, matched)
+    reason = Reason.SCORED if matched.threshold is None else Reason.CLIENT_THRESHOLD
+    chosen = pick.by_threshold(servable, scored.score, threshold)
+    return Choice(chosen, reason, scored=scored, threshold=threshold)
+
+
+def _without_score(
+    matched: Matched, servable: Sequence[Backend], error: ScorerUnavailable
+) -> Choice:
+    policy = matched.policy.policy
+    chosen = pick.without_score(servable, policy.on_scorer_failure)
+    if chosen is None and policy.mode is Mode.SHADOW:
+        chosen = servable[-1]  # a policy that only watches turns nobody away
+    if chosen is None:
+        raise NothingCanServe(
+            f"policy {policy.id} answers nothing without a score: {error.message}",
+            code=ScorerUnavailable.code,
+        ) from error
+    return Choice(chosen, Reason.SCORER_UNAVAILABLE, error.message)
+
+
+def _shadow(decision: RouteDecision, matched: Matched) -> RouteDecision:
+    """Send to the last candidate that can serve, and keep what would have been done."""
+    lacking = {excluded.backend for excluded in decision.excluded}
+    able = [b for b in matched.policy.policy.candidates if b.id not in lacking]
+    return replace(decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision)

@@ -1,0 +1,63 @@
+"""Step 5: choose among the candidates that can serve.
+
+Two ways. By threshold: the last candidate iff score >= threshold, else the first (RouteLLM's
+semantics). By predicted quality, for three and more: the cheapest candidate whose predicted
+quality keeps the asked-for share of the best predicted one. Pure arithmetic; must not know where
+scores come from.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from weir_gateway.domain.ids import BackendId
+from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, ScorerFailure
+
+# Tokens an answer is taken to have when costs are compared and the client's cap is not lower. The
+# same for every candidate, so it only sets how much output prices weigh against input prices.
+EXPECTED_OUTPUT = 400
+
+
+def by_threshold(servable: Sequence[Backend], score: float, threshold: float) -> Backend:
+    """The strongest iff `score` >= `threshold`, else the weakest."""
+    return servable[-1] if score >= threshold else servable[0]
+
+
+def by_quality(
+    servable: Sequence[Backend],
+    quality: Mapping[str, float],
+    retention: float,
+    estimates: Mapping[BackendId, PicoUsd],
+) -> Backend | None:
+    """The cheapest candidate predicted to keep `retention` (0,1] of the best predicted quality.
+
+    Of equally cheap ones the better, then the weaker in the policy's order. A candidate whose
+    profile the bundle lacks is never chosen this way; None where no candidate has one.
+    """
+    known = [b for b in servable if b.profile in quality]
+    if not known:
+        return None
+    enough = retention * max(quality[b.profile] for b in known)
+    good = [b for b in known if quality[b.profile] >= enough]
+    return min(good, key=lambda b: (estimates[b.id], -quality[b.profile]))
+
+
+def without_score(servable: Sequence[Backend], failure: ScorerFailure) -> Backend | None:
+    """Who answers when there is no score; None where the policy rejects."""
+    match failure:
+        case ScorerFailure.WEAK:
+            return servable[0]
+        case ScorerFailure.STRONG:
+            return servable[-1]
+        case ScorerFailure.REJECT:
+            return None
+
+
+def estimate(candidates: Sequence[Backend], request: Request) -> dict[BackendId, PicoUsd]:
+    """What the request would cost on each candidate: its prompt, and an answer of expected length.
+
+    An estimate from above: prompt tokens are, and no cache is assumed.
+    """
+    cap = request.max_tokens or EXPECTED_OUTPUT
+    usage = Usage(input=request.prompt_tokens, output=min(cap, EXPECTED_OUTPUT))
+    return {backend.id: cost(backend.price, usage) for backend in candidates}

@@ -1,0 +1,100 @@
+"""A request's way in three calls: decide, dispatch, account. What `http/` holds.
+
+Must not know HTTP, nor who fills the ports.
+"""
+
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import RouteTable
+from weir_gateway.routing import account, compiled, dispatch
+from weir_gateway.routing.account import Ending
+from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.ports import (
+    Accounts,
+    Clock,
+    Conditions,
+    Ids,
+    Outcome,
+    Scorer,
+    Span,
+    Upstreams,
+)
+
+__all__ = ["Dispatched", "Ending", "Routing"]
+
+
+class Routing:
+    """Decides, sends and accounts, by whatever table a request came in under."""
+
+    def __init__(
+        self,
+        *,
+        scorer: Scorer,
+        upstreams: Upstreams,
+        accounts: Accounts,
+        conditions: Conditions,
+        clock: Clock,
+        ids: Ids,
+        score_within: float,
+    ) -> None:
+        """`score_within` is how many seconds a request waits for its score."""
+        self._decider = Decider(
+            scorer=scorer, conditions=conditions, ids=ids, score_within=score_within
+        )
+        self._upstreams = upstreams
+        self._accounts = accounts
+        self._clock = clock
+
+    def prepare(self, table: RouteTable) -> tuple[ModelName, ...]:
+        """Compile `table` before it serves; gives what clients may write in `model`.
+
+        Raises BadTable, naming the policy, when it can't be run.
+        """
+        return compiled.callable_models(self._decider.compiled(table))
+
+    async def decide(
+        self, request: Request, table: RouteTable, span: Span | None = None
+    ) -> RouteDecision:
+        """Which candidate answers; `span` is the request's `weir.decide`.
+
+        Raises NoPolicy, BadRequest and NothingCanServe; never for a missing scorer alone.
+        """
+        started = self._clock()
+        trace = span.context if span is not None else None
+        decision = await self._decider.decide(request, table, trace)
+        self._accounts.decided(request, decision, self._clock() - started)
+        if span is not None and span.recording:
+            _describe(span, decision)
+        return decision
+
+    async def dispatch(
+        self, request: Request, decision: RouteDecision, table: RouteTable
+    ) -> Dispatched:
+        """Send as decided, with the policy's fallbacks until the first byte.
+
+        Raises UpstreamError when every backend that may be tried has failed.
+        """
+        policy = self._decider.compiled(table).by_id.get(decision.policy)
+        return await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
+
+    def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
+        """Price and count how a request ended; once for each decision that was dispatched."""
+        outcome = account.outcome(decision, ending)
+        self._accounts.finished(request, decision, outcome)
+        return outcome
+
+
+def _describe(span: Span, decision: RouteDecision) -> None:
+    span.set("weir.decision", decision.id)
+    span.set("weir.policy", decision.policy)
+    span.set("weir.model", decision.chosen.name)
+    span.set("weir.reason", decision.label)
+    span.set("weir.routetable.version", decision.table)
+    if decision.scored is not None:
+        span.set("weir.score", decision.scored.score)
+        span.set("weir.router", decision.scored.router)
+        span.set("weir.bundle", decision.scored.bundle)
+    if decision.threshold is not None:
+        span.set("weir.threshold", decision.threshold)
