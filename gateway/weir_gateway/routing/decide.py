@@ -141,9 +141,10 @@ def _weigh(
     scorer: Scorer,
 ) -> Choice:
     policy = matched.policy.policy
-    if isinstance(policy.objective, Retention) and scored.quality:
+    objective = policy.objective
+    if matched.threshold is None and isinstance(objective, Retention) and score.by_quality(policy):
         costs = pick.estimate(policy.candidates, request)
-        best = pick.by_quality(servable, scored.quality, policy.objective.retention, costs)
+        best = pick.by_quality(servable, scored.quality, objective.retention, costs)
         if best is not None:
             return Choice(best, Reason.SCORED, scored=scored, estimates=costs)
     threshold = score.threshold(scorer, scored, matched)

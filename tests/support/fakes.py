@@ -1,0 +1,150 @@
+"""Hand-written fakes for the gateway's ports: they do what they are told and remember it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weir_gateway.domain.decision import RouteDecision, Scored
+from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.ids import BackendId, BundleVersion, DecisionId, RouterName
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Retention
+from weir_gateway.routing.ports import Outcome, TraceContext
+
+BUNDLE = BundleVersion("fake@000000000000")
+
+
+class FakeClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeIds:
+    """Counts: 000...1, 000...2."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def __call__(self) -> DecisionId:
+        self.given += 1
+        return DecisionId(f"{self.given:032x}")
+
+
+@dataclass(frozen=True)
+class ScoreAsked:
+    """One call to the fake scorer."""
+
+    text: str
+    router: str
+    want_quality: bool
+    within: float
+    trace: TraceContext | None
+
+
+@dataclass
+class FakeScorer:
+    """Scores by a table of texts; everything else gets `default`."""
+
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+    default: float = 0.5
+    quality: Mapping[str, float] = field(default_factory=dict[str, float])
+    share_thresholds: Mapping[float, float] = field(default_factory=dict[float, float])
+    retention_threshold: float | None = None
+    error: ScorerUnavailable | None = None
+    bundle: BundleVersion | None = BUNDLE
+    asked: list[ScoreAsked] = field(default_factory=list[ScoreAsked])
+
+    async def score(
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        within: float,
+        trace: TraceContext | None = None,
+    ) -> Scored:
+        self.asked.append(ScoreAsked(text, router, want_quality, within, trace))
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        quality = self.quality if want_quality else {}
+        score = self.scores.get(text, self.default)
+        return Scored(score, quality, self.bundle or BUNDLE, RouterName(router or "linear"))
+
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
+        del scored  # one calibration for all routers
+        return self.share_thresholds.get(share)
+
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
+        del scored, objective
+        return self.retention_threshold
+
+
+@dataclass
+class FakeReply:
+    """An upstream's answer, all of it at hand."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Sequence[bytes] = (b"{}",)
+    closed: list[bool] = field(default_factory=list[bool])  # the `abort` of each close()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for chunk in self.body:
+            await asyncio.sleep(0)
+            yield chunk
+
+    async def close(self, *, abort: bool) -> None:
+        self.closed.append(abort)
+
+
+@dataclass
+class FakeUpstreams:
+    """Answers, or raises, by backend id."""
+
+    answers: Mapping[BackendId, FakeReply | Exception] = field(
+        default_factory=dict[BackendId, FakeReply | Exception]
+    )
+    sent: list[BackendId] = field(default_factory=list[BackendId])
+
+    async def send(self, backend: Backend, request: Request) -> FakeReply:
+        del request
+        self.sent.append(backend.id)
+        await asyncio.sleep(0)
+        answer = self.answers.get(backend.id, FakeReply())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeAccounts:
+    """Keeps everything it is told."""
+
+    decisions: list[RouteDecision] = field(default_factory=list[RouteDecision])
+    seconds: list[float] = field(default_factory=list[float])
+    fallbacks: list[RouteDecision] = field(default_factory=list[RouteDecision])
+    outcomes: list[tuple[RouteDecision, Outcome]] = field(
+        default_factory=list[tuple[RouteDecision, Outcome]]
+    )
+
+    def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
+        del request
+        self.decisions.append(decision)
+        self.seconds.append(seconds)
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        del request
+        self.fallbacks.append(decision)
+
+    def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
+        del request
+        self.outcomes.append((decision, outcome))
