@@ -75,7 +75,7 @@ class FakeScorer:
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
-        quality = self.quality if want_quality else {}
+        quality = self.quality if want_quality else dict[str, float]()
         score = self.scores.get(text, self.default)
         return Scored(score, quality, self.bundle or BUNDLE, RouterName(router or "linear"))
 

@@ -1,4 +1,4 @@
-"""Makers of the gateway's values with everything filled in, so that a test says what it is about."""
+"""The gateway's values with everything filled in, so that a test says what it is about."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -59,7 +59,7 @@ WEAK = backend("weak", price=1.0)
 STRONG = backend("strong", price=10.0)
 
 
-def policy(
+def policy(  # noqa: PLR0913 - a maker names every field a test may change
     name: str = "chat",
     *,
     models: Sequence[str] = ("auto",),
