@@ -385,6 +385,7 @@ class Policy(_message.Message):
     FAILURE_MODE_FIELD_NUMBER: _builtins.int
     EXPOSE_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     generation: _builtins.int
@@ -406,6 +407,8 @@ class Policy(_message.Message):
     def failure_mode(self) -> Global___FailureMode: ...
     @_builtins.property
     def expose(self) -> Global___Expose: ...
+    @_builtins.property
+    def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]: ...
     def __init__(
         self,
         *,
@@ -419,14 +422,40 @@ class Policy(_message.Message):
         failure_mode: Global___FailureMode | None = ...,
         expose: Global___Expose | None = ...,
         mode: Global___Mode.ValueType = ...,
+        probes: _abc.Iterable[Global___Probe] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "router", b"router", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class Probe(_message.Message):
+    """A decision that must hold before a table with this policy is programmed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    EXPECT_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    expect: _builtins.str
+    """backend id"""
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        expect: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expect", b"expect", "prompt", b"prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Probe: _TypeAlias = Probe  # noqa: Y015
 
 @_typing.final
 class Match(_message.Message):

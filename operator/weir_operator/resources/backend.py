@@ -1,0 +1,170 @@
+"""ModelBackend: one model behind one provider endpoint. The declaration and nothing else."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from weir_operator.resources.formats import (
+    DURATION,
+    ENDPOINT,
+    NAME,
+    NAMESPACE_OR_ALL,
+    SECRET_KEY,
+    USD,
+    VARIABLE,
+    text,
+)
+from weir_operator.resources.kinds import Choice, Flag, Whole
+from weir_operator.resources.shapes import (
+    ITSELF,
+    Check,
+    List,
+    Object,
+    defaulted,
+    optional,
+    required,
+    shape,
+)
+
+COUNT = Whole(at_least=1, at_most=4_000_000_000)
+
+
+class Protocol(StrEnum):
+    """The wire a backend speaks."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+class Capability(StrEnum):
+    """What a request may need of a model."""
+
+    TOOLS = "tools"
+    VISION = "vision"
+    JSON_SCHEMA = "jsonSchema"
+
+
+@shape
+class SecretKeyRef:
+    """A key of a Secret in the ModelBackend's own namespace."""
+
+    name: str = required(NAME, "The Secret.")
+    key: str = required(SECRET_KEY, "The key in it.")
+
+
+@shape
+class Auth:
+    """How the gateway authenticates at the endpoint. Leave it out where nothing is asked for."""
+
+    CHECKS: ClassVar = (
+        Check(
+            "[has(self.secretRef), has(self.env), has(self.passthrough)].exists_one(x, x)",
+            "write exactly one of secretRef, env and passthrough",
+        ),
+        Check(
+            "!has(self.passthrough) || self.passthrough",
+            "write passthrough: true, or leave it out",
+            "passthrough",
+        ),
+    )
+
+    secret_ref: SecretKeyRef | None = optional(
+        Object(SecretKeyRef), "The API key lies in this Secret."
+    )
+    env: str | None = optional(
+        VARIABLE,
+        "The API key is this environment variable of the gateway. In files only: on a cluster "
+        "every policy would share the gateway's environment.",
+    )
+    passthrough: bool | None = optional(
+        Flag(), "The client's own Authorization header goes upstream."
+    )
+
+
+@shape
+class Price:
+    """What the provider charges, in USD per million tokens."""
+
+    input: int = defaulted(USD, "Prompt tokens.", otherwise="0")
+    output: int = defaulted(USD, "Answer tokens.", otherwise="0")
+    cached_input: int | None = optional(
+        USD, "Prompt tokens read from the provider's cache; where not set, as `input`."
+    )
+    cache_write: int | None = optional(
+        USD, "Prompt tokens written to the provider's cache; where not set, as `input`."
+    )
+
+
+@shape
+class Limits:
+    """What the gateway sends to this backend at most."""
+
+    in_flight: int | None = optional(COUNT, "Requests at once, per gateway.")
+    requests_per_minute: int | None = optional(COUNT, "Requests a minute.", served=False)
+    tokens_per_minute: int | None = optional(COUNT, "Tokens a minute.", served=False)
+
+
+@shape
+class Timeouts:
+    """How long the backend may take before the gateway gives up or tries the next."""
+
+    connect: int = defaulted(DURATION, "To connect, TLS included.", otherwise="2s")
+    first_token: int = defaulted(
+        DURATION, "From the request sent to the first byte of the answer.", otherwise="30s"
+    )
+    idle: int = defaulted(DURATION, "Between two chunks of an answer.", otherwise="60s")
+    total: int = defaulted(DURATION, "For the whole answer.", otherwise="10m")
+
+
+@shape
+class Tls:
+    """How the endpoint's certificate is checked."""
+
+    ca_secret_ref: SecretKeyRef = required(
+        Object(SecretKeyRef),
+        "A PEM bundle of certificate authorities to trust for this endpoint, and no others.",
+    )
+
+
+@shape
+class ModelBackendSpec:
+    """One model behind one provider endpoint."""
+
+    protocol: Protocol = required(Choice(Protocol), "The wire that the endpoint speaks.")
+    endpoint: str = required(
+        ENDPOINT,
+        "What the provider's own SDK takes as base_url: with /v1 for openai, without for "
+        "anthropic. On a cluster it may not name the loopback, a link-local or a metadata address.",
+    )
+    model: str = required(text("model id", 253), "The provider's id for the model.")
+    auth: Auth | None = optional(
+        Object(Auth), "How the gateway authenticates; exactly one way. Not set: not at all."
+    )
+    price: Price = defaulted(
+        Object(Price), "What the provider charges, in USD per million tokens.", otherwise={}
+    )
+    context_window: int | None = optional(
+        COUNT,
+        "Tokens that prompt and answer may have together; a request that is surely longer is not "
+        "sent here. Not set: never filtered on.",
+    )
+    capabilities: tuple[Capability, ...] = defaulted(
+        List(Choice(Capability), at_most=8, unique=ITSELF),
+        "What the model can do. A candidate that lacks what a request needs is filtered out.",
+        otherwise=[],
+    )
+    limits: Limits = defaulted(
+        Object(Limits), "What the gateway sends here at most; not set: unbounded.", otherwise={}
+    )
+    timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", otherwise={})
+    tls: Tls | None = optional(
+        Object(Tls), "How the endpoint's certificate is checked; not set: by the system's."
+    )
+    profile: str | None = optional(
+        text("profile", 253), "The quality profile in the scorer's bundle; not set: `model`."
+    )
+    allowed_namespaces: tuple[str, ...] = defaulted(
+        List(NAMESPACE_OR_ALL, at_most=64, unique=ITSELF),
+        "The other namespaces whose policies may use this backend; * is every namespace. Its own "
+        "always may.",
+        otherwise=[],
+    )

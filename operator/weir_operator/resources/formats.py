@@ -1,0 +1,133 @@
+"""The written forms that CONTRACT.md promises: shares, decimals, money, durations, names, URLs.
+
+Each is a pattern, a sentence and a conversion. Must not know which field uses them.
+"""
+
+from decimal import Decimal
+
+from weir_operator.resources.kinds import Text
+
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+def to_milliseconds(text: str) -> int:
+    """`250ms` as 250, `10m` as 600000."""
+    number = text.rstrip("hms")
+    return int(number) * _MILLISECONDS[text.removeprefix(number)]
+
+
+def to_share(text: str) -> float:
+    """`20%` as .2."""
+    return float(Decimal(text.removesuffix("%")) / 100)
+
+
+def to_micro_usd(text: str) -> int:
+    """`2.50` as 2500000."""
+    return int(Decimal(text).scaleb(6))
+
+
+def to_url(text: str) -> str:
+    """Without a trailing slash."""
+    return text.rstrip("/")
+
+
+def text(word: str, at_most: int) -> Text[str]:
+    """Any text that is not empty and has at most `at_most` characters."""
+    return Text(word=word, convert=str, max_length=at_most)
+
+
+NAME = Text(
+    word="name",
+    convert=str,
+    max_length=253,
+    pattern=rf"{_LABEL}(\.{_LABEL})*",
+    says="must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini",
+)
+LABEL = Text(
+    word="namespace",
+    convert=str,
+    max_length=63,
+    pattern=_LABEL,
+    says="must be a namespace's name: lower-case letters, digits and '-', like team-a",
+)
+NAMESPACE_OR_ALL = Text(
+    word="namespace or `*`",
+    convert=str,
+    max_length=63,
+    pattern=rf"\*|{_LABEL}",
+    says="must be a namespace's name, like team-a, or * for every namespace",
+)
+SECRET_KEY = Text(
+    word="key",
+    convert=str,
+    max_length=253,
+    pattern=r"[-._a-zA-Z0-9]+",
+    says="must be a key of a Secret: letters, digits, '-', '_' and '.', like api-key",
+)
+VARIABLE = Text(
+    word="variable",
+    convert=str,
+    max_length=253,
+    pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+    says="must be the name of an environment variable, like OPENAI_API_KEY",
+)
+WORD = Text(
+    word="word",
+    convert=str,
+    max_length=63,
+    pattern=r"[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?",
+    says="must be one word of letters, digits, '-' and '_', like long-tools",
+)
+HEADER = Text(
+    word="header name",
+    convert=str.lower,
+    max_length=253,
+    pattern=r"[A-Za-z0-9][-_A-Za-z0-9]*",
+    says="must be an HTTP header's name, like x-team",
+)
+MODEL = Text(
+    word="model name",
+    convert=str,
+    max_length=253,
+    pattern=r"[!-~]+",
+    says="must be a model name without spaces, like auto",
+)
+PROBABILITY = Text(
+    word='decimal from "0" to "1"',
+    convert=float,
+    max_length=12,
+    pattern=r"0(\.[0-9]{1,9})?|1(\.0{1,9})?",
+    says='must be a quoted decimal from "0" to "1", like "0.62"',
+)
+SHARE = Text(
+    word="share, above 0% and below 100%",
+    convert=to_share,
+    max_length=8,
+    pattern=r"(0?[1-9]|[1-9][0-9])(\.[0-9]{1,4})?%|0\.[0-9]{0,3}[1-9][0-9]{0,3}%",
+    says="must be a share above 0% and below 100%, like 20%",
+)
+USD = Text(
+    word="USD",
+    convert=to_micro_usd,
+    max_length=16,
+    pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
+    says='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
+)
+DURATION = Text(
+    word="duration",
+    convert=to_milliseconds,
+    max_length=16,
+    pattern=r"[1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m|[1-9][0-9]?h",
+    says="must be a duration above zero in one unit, like 250ms, 30s, 10m or 1h",
+)
+ENDPOINT = Text(
+    word="URL",
+    convert=to_url,
+    max_length=2048,
+    pattern=r"https?://[^/?#@ \x00-\x20\x7f\\]+(/[^?#@ \x00-\x20\x7f\\]*)?",
+    says=(
+        "must be an http:// or https:// URL without user, password, query or fragment, "
+        "like https://api.example.com/v1"
+    ),
+)

@@ -1,0 +1,347 @@
+"""RoutePolicy: which requests, which models, how one is chosen. The declaration only."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from weir_operator.resources.backend import COUNT
+from weir_operator.resources.formats import (
+    DURATION,
+    HEADER,
+    LABEL,
+    MODEL,
+    NAME,
+    PROBABILITY,
+    SHARE,
+    USD,
+    WORD,
+    text,
+)
+from weir_operator.resources.kinds import Choice, Flag
+from weir_operator.resources.shapes import (
+    ITSELF,
+    Check,
+    List,
+    Object,
+    defaulted,
+    optional,
+    required,
+    shape,
+)
+
+
+class ScorerFailure(StrEnum):
+    """What answers when there is no score."""
+
+    WEAK = "weak"
+    STRONG = "strong"
+    REJECT = "reject"
+
+
+class Mode(StrEnum):
+    """Whether decisions are obeyed."""
+
+    ENFORCE = "Enforce"
+    SHADOW = "Shadow"
+
+
+class Period(StrEnum):
+    """What a budget is for."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@shape
+class HeaderMatch:
+    """A header that the request must carry."""
+
+    name: str = required(HEADER, "The header; case does not matter.")
+    value: str = required(text("value", 1024), "Its whole value; case matters.")
+
+
+@shape
+class Match:
+    """Which requests the policy serves."""
+
+    models: tuple[str, ...] = required(
+        List(MODEL, at_least=1, at_most=64, unique=ITSELF),
+        "The values of the request's `model` that this policy serves.",
+    )
+    headers: tuple[HeaderMatch, ...] = defaulted(
+        List(Object(HeaderMatch), at_most=16, unique="name"),
+        "Headers that must all hold as well. The policy with more headers goes first.",
+        otherwise=[],
+    )
+
+
+@shape
+class Candidate:
+    """A model that competes in this policy."""
+
+    backend: str = required(NAME, "The ModelBackend.")
+    namespace: str | None = optional(
+        LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
+    )
+
+
+@shape
+class Rule:
+    """A choice made before any scoring."""
+
+    name: str = required(WORD, "Shown as the reason `rule:<name>`.")
+    when: str = required(
+        text("CEL expression", 2048),
+        "CEL over the request's facts, true where the rule holds. A rule that cannot be evaluated "
+        "for a request, say for want of a header, does not hold.",
+    )
+    use: str = required(NAME, "The candidate that answers then.")
+
+
+@shape
+class Router:
+    """How a prompt is scored."""
+
+    name: str = defaulted(
+        WORD,
+        "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
+        "the bundle's own choice.",
+        otherwise="default",
+    )
+
+
+@shape
+class Quality:
+    """Keep a share of the strongest candidate's quality."""
+
+    retention: float = required(SHARE, "The share of its quality to keep.")
+    confidence: float = defaulted(
+        SHARE, "How sure the calibration must be of that.", otherwise="95%"
+    )
+
+
+@shape
+class Budget:
+    """Spend at most this."""
+
+    usd: int = required(USD, "The amount.")
+    per: Period = required(Choice(Period), "The period it is for.")
+
+
+@shape
+class Objective:
+    """How it is decided whether a prompt needs the strong model; exactly one way."""
+
+    CHECKS: ClassVar = (
+        Check(
+            "[has(self.threshold), has(self.strongShare), has(self.quality), has(self.budget)]"
+            ".exists_one(x, x)",
+            "write exactly one of threshold, strongShare, quality and budget",
+        ),
+    )
+
+    threshold: float | None = optional(
+        PROBABILITY, "The strong model answers where the score is at least this."
+    )
+    strong_share: float | None = optional(
+        SHARE,
+        "The strong model answers this share of prompts like the bundle's reference prompts; the "
+        "threshold follows from the router's calibration.",
+    )
+    quality: Quality | None = optional(
+        Object(Quality), "As few strong answers as keep this much of the quality."
+    )
+    budget: Budget | None = optional(
+        Object(Budget), "As many strong answers as this pays for.", served=False
+    )
+
+
+@shape
+class Judge:
+    """Who judges a weak answer."""
+
+    backend: str = required(NAME, "The ModelBackend that judges.")
+
+
+@shape
+class Cascade:
+    """The weakest answers first, and a judge may escalate."""
+
+    accept: float = required(PROBABILITY, "A weak answer judged at least this good is kept.")
+    judge: Judge | None = optional(Object(Judge), "Who judges; not set: the router.")
+
+
+@shape
+class ExactCache:
+    """Answers to the very same request."""
+
+    ttl: int = required(DURATION, "How long an answer is kept.")
+
+
+@shape
+class SemanticCache:
+    """Answers to a request that means the same."""
+
+    ttl: int = required(DURATION, "How long an answer is kept.")
+    similarity: float = required(PROBABILITY, "How alike two prompts must be.")
+
+
+@shape
+class Cache:
+    """Answers that are given again."""
+
+    exact: ExactCache | None = optional(Object(ExactCache), "To the very same request.")
+    semantic: SemanticCache | None = optional(
+        Object(SemanticCache), "To a request that means the same."
+    )
+
+
+@shape
+class Session:
+    """What holds for a conversation."""
+
+    sticky: int = required(DURATION, "How long a conversation stays with its model.")
+
+
+@shape
+class FailureMode:
+    """What happens when something fails."""
+
+    scorer: ScorerFailure = defaulted(
+        Choice(ScorerFailure),
+        "When there is no score in time: the first candidate answers (weak), the last (strong), or "
+        "the request is refused with 503 (reject).",
+        otherwise="weak",
+    )
+    upstream: tuple[str, ...] = defaulted(
+        List(NAME, at_most=16, unique=ITSELF),
+        "The candidates that are tried, in this order, when the chosen one fails before its first "
+        "byte. Empty: none is.",
+        otherwise=[],
+    )
+
+
+@shape
+class PerKey:
+    """What one API key may use."""
+
+    requests_per_minute: int | None = optional(COUNT, "Requests a minute.")
+    usd_per_day: int | None = optional(USD, "USD a day.")
+    strong_usd_per_day: int | None = optional(USD, "USD a day on the strong model.")
+
+
+@shape
+class PolicyLimits:
+    """What clients may use."""
+
+    per_key: PerKey = required(Object(PerKey), "Per API key.")
+
+
+@shape
+class ClientThreshold:
+    """The bounds within which a client may choose."""
+
+    CHECKS: ClassVar = (
+        Check("double(self.min) <= double(self.max)", "min must not be above max", "min"),
+    )
+
+    min: float = required(PROBABILITY, "The lowest threshold a client may ask for.")
+    max: float = required(PROBABILITY, "The highest threshold a client may ask for.")
+
+
+@shape
+class Expose:
+    """What clients may see and do beside chatting."""
+
+    score: bool = defaulted(Flag(), "The score, in the header x-weir-score.", otherwise=False)
+    route: bool = defaulted(
+        Flag(), "The decision alone, with nothing sent: POST /v1/route.", otherwise=False
+    )
+    client_threshold: ClientThreshold | None = optional(
+        Object(ClientThreshold),
+        "Clients may choose the threshold by the model name `router-<router>-<threshold>`, within "
+        "these bounds.",
+    )
+    direct: bool = defaulted(
+        Flag(), "Candidates may be called by their own names.", otherwise=False
+    )
+
+
+@shape
+class Probe:
+    """A decision that must hold before a new table is programmed."""
+
+    prompt: str = required(text("prompt", 4096), "What the user would write.")
+    expect: str = required(NAME, "The candidate that must be chosen for it.")
+
+
+@shape
+class RoutePolicySpec:
+    """Which requests are served, which models compete, how one is chosen, what if things fail."""
+
+    CHECKS: ClassVar = (
+        Check(
+            "has(self.objective.budget) || size(self.candidates) == 2",
+            "threshold, strongShare and quality need exactly two candidates, weakest first",
+            "candidates",
+        ),
+        Check(
+            "!has(self.rules) || self.rules.all(r, self.candidates.exists(c, c.backend == r.use))",
+            "use must name one of the candidates in every rule",
+            "rules",
+        ),
+        Check(
+            "!has(self.failureMode) || !has(self.failureMode.upstream) || "
+            "self.failureMode.upstream.all(u, self.candidates.exists(c, c.backend == u))",
+            "upstream must name candidates only",
+            "failureMode",
+        ),
+        Check(
+            "!has(self.probes) || "
+            "self.probes.all(p, self.candidates.exists(c, c.backend == p.expect))",
+            "expect must name one of the candidates in every probe",
+            "probes",
+        ),
+    )
+
+    match: Match = required(Object(Match), "Which requests the policy serves.")
+    candidates: tuple[Candidate, ...] = required(
+        List(Object(Candidate), at_least=1, at_most=16, unique="backend"),
+        "The models that compete, weakest first. threshold, strongShare and quality need exactly "
+        "two.",
+    )
+    rules: tuple[Rule, ...] = defaulted(
+        List(Object(Rule), at_most=32, unique="name"),
+        "Choices made before any scoring; the first rule that holds decides.",
+        otherwise=[],
+    )
+    router: Router = defaulted(Object(Router), "How a prompt is scored.", otherwise={})
+    objective: Objective = required(
+        Object(Objective), "How it is decided whether a prompt needs the strong model."
+    )
+    cascade: Cascade | None = optional(
+        Object(Cascade), "The weakest answers first, and a judge may escalate.", served=False
+    )
+    cache: Cache | None = optional(Object(Cache), "Answers that are given again.", served=False)
+    session: Session | None = optional(
+        Object(Session), "What holds for a conversation.", served=False
+    )
+    failure_mode: FailureMode = defaulted(
+        Object(FailureMode), "What happens when something fails.", otherwise={}
+    )
+    limits: PolicyLimits | None = optional(
+        Object(PolicyLimits), "What clients may use.", served=False
+    )
+    expose: Expose = defaulted(
+        Object(Expose), "What clients may see and do beside chatting.", otherwise={}
+    )
+    mode: Mode = defaulted(
+        Choice(Mode),
+        "Enforce: decisions are obeyed. Shadow: they are recorded, and the last candidate answers.",
+        otherwise="Enforce",
+    )
+    probes: tuple[Probe, ...] = defaulted(
+        List(Object(Probe), at_most=16),
+        "Decisions that must hold before a new table is programmed.",
+        otherwise=[],
+    )
