@@ -2,16 +2,18 @@
 
 import click
 
-from weir_cli.addresses import HostPort, HostPortType, bound_to, listening_socket
+from weir_cli.addresses import HostPort, bound, url
+from weir_cli.addresses import listen as listening_socket
 from weir_cli.serving import serve
 from weir_cli.standin.faults import BadOrder, Delay, Fault, delay, fault
 from weir_cli.standin.server import Orders, StandIn
+from weir_runtime.quantities import Address
 
 
 @click.command()
 @click.option(
     "--listen",
-    type=HostPortType(),
+    type=HostPort(),
     default="127.0.0.1:8090",
     show_default=True,
     help="Where to serve; port 0 takes a free one.",
@@ -31,7 +33,7 @@ from weir_cli.standin.server import Orders, StandIn
     metavar="ORDER",
     help="status=500,rate=0.1,model=A or kind=close|break|hang|html,rate=…; may be repeated.",
 )
-def stand_in(listen: HostPort, models: str, delays: str, faults: tuple[str, ...]) -> None:
+def stand_in(listen: Address, models: str, delays: str, faults: tuple[str, ...]) -> None:
     """Serve an OpenAI- and Anthropic-shaped API that is no model at all.
 
     Every answer is a function of the prompt's hash, says which model was asked for and that it is a
@@ -39,11 +41,11 @@ def stand_in(listen: HostPort, models: str, delays: str, faults: tuple[str, ...]
     """
     orders = _orders(models, delays, faults)
     listening = listening_socket(listen)
-    at = bound_to(listening)
+    at = url(bound(listening))
 
     def ready() -> None:
-        click.echo(f"ready {at.url}")
-        click.echo(f"This is a stand-in, not a model. Its books: {at.url}/stand-in/books", err=True)
+        click.echo(f"ready {at}")
+        click.echo(f"This is a stand-in, not a model. Its books: {at}/stand-in/books", err=True)
 
     serve(StandIn(orders).app(), listening, ready)
 

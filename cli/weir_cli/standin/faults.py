@@ -1,12 +1,11 @@
 """Ordered faults and delays: parsed from the command line, applied at an exact rate. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m)")
+from weir_runtime.quantities import duration
+
 _ERRORS = range(400, 600)
 
 
@@ -82,7 +81,7 @@ def _fields(order: str, known: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _seconds(written: str) -> float:
-    found = _DURATION.fullmatch(written)
-    if found is None:
-        raise BadOrder(f"{written!r} is not a duration: write 200ms or 1.5s")
-    return float(found[1]) * _UNITS[found[2]]
+    try:
+        return duration(written)
+    except ValueError as wrong:
+        raise BadOrder(f"{written!r}: write {wrong}") from wrong

@@ -1,0 +1,112 @@
+"""Keeps programs alive: starts them, restarts what dies ever more slowly, stops them in time.
+
+Knows processes and nothing of what runs in them.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from weir_cli.local.programs import Program
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 5.0
+_SETTLED = 30.0  # seconds alive after which a death counts as the first again
+_STANDARD_ERROR = 2
+
+Say = Callable[[str], None]
+
+
+class Ended(Exception):
+    """A program ended before it had ever been ready: starting it again would not help."""
+
+    def __init__(self, program: str, status: int) -> None:
+        super().__init__(f"The {program} ended with status {status} before it was ready.")
+
+
+class Child:
+    """One program kept alive."""
+
+    def __init__(self, program: Program, say: Say) -> None:
+        self.program = program
+        self.restarts = 0
+        self._say = say
+        self._proven = False
+        self._stop = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, if one runs."""
+        return None if self._process is None else self._process.pid
+
+    def proven(self) -> None:
+        """It has been ready once: from now on a death is mended by starting it again."""
+        self._proven = True
+
+    async def keep(self) -> None:
+        """Run it until stop(). Raises Ended when it ends before it was proven."""
+        wait = _FIRST_WAIT
+        while not self._stop.is_set():
+            began = asyncio.get_running_loop().time()
+            status = await self._run()
+            if self._stop.is_set():
+                return
+            if not self._proven:
+                raise Ended(self.program.name, status)
+            if asyncio.get_running_loop().time() - began > _SETTLED:
+                wait = _FIRST_WAIT
+            self._say(f"the {self.program.name} {_death(status)}; starting it again in {wait:g} s")
+            await self._pause(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+            self.restarts += 1
+
+    async def stop(self, within: float) -> None:
+        """SIGTERM, and SIGKILL when it has not ended `within` seconds."""
+        self._stop.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(within):
+                await process.wait()
+        except TimeoutError:
+            self._say(f"the {self.program.name} did not end in {within:g} s and was killed")
+            process.kill()
+            await process.wait()
+
+    async def _run(self) -> int:
+        # A session of its own: Ctrl-C reaches `weir` alone, which stops the others in order.
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "weir_cli.local.child",
+            self.program.module,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=_STANDARD_ERROR,
+            env={**os.environ, **self.program.environment},
+            start_new_session=True,
+        )
+        if self._stop.is_set():  # asked while it was being started
+            self._process.terminate()
+        try:
+            return await self._process.wait()
+        except asyncio.CancelledError:
+            await self.stop(_LONGEST_WAIT)
+            raise
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+
+def _death(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was ended by {signal.Signals(-status).name}"
