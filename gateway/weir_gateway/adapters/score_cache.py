@@ -13,11 +13,18 @@ from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
 from weir_gateway.domain.table import Retention
 from weir_gateway.routing.ports import Scorer, TraceContext
-from weir_runtime.metrics import Counter, Family
+from weir_runtime.metrics import Counter, Family, Registry
 
 HASH_BYTES = 16  # a collision is as likely as a disk that lies
 
+LABELS = ("cache", "result")  # of weir.cache.requests
+
 Key = tuple[str, bool, bytes]
+
+
+def cache_requests(registry: Registry) -> Family[Counter]:
+    """Declare weir.cache.requests, which all caches share."""
+    return registry.counter("weir.cache.requests", "Look-ups, by cache and hit or miss.", LABELS)
 
 
 class ScoreCache:

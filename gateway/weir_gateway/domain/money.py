@@ -9,6 +9,7 @@ from typing import NewType
 PicoUsd = NewType("PicoUsd", int)
 
 PICO_PER_USD = 10**12
+NOTHING = PicoUsd(0)
 
 
 @dataclass(frozen=True, slots=True)

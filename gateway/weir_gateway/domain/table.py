@@ -155,6 +155,14 @@ class Expose:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A decision that must hold before a table with this policy serves."""
+
+    prompt: str
+    expect: BackendId
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Which requests it serves, which models compete, how one is chosen."""
 
@@ -170,6 +178,7 @@ class Policy:
     upstream_order: tuple[BackendId, ...]  # who is tried when the chosen one fails
     expose: Expose
     mode: Mode
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
-from weir_gateway.domain.ids import BackendId, TableVersion
+from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Mode, Retention, RouteTable
@@ -64,7 +64,22 @@ class Decider:
         Raises NoPolicy, BadRequest where the client can mend it, and NothingCanServe where there
         is no score and the policy rejects for want of one.
         """
-        matched = match(self.compiled(table), request)
+        return await self._decide(match(self.compiled(table), request), request, table, trace)
+
+    async def decide_in(
+        self, policy: PolicyId, request: Request, table: RouteTable
+    ) -> RouteDecision:
+        """As `decide`, for a policy that is known. Raises KeyError where the table lacks it."""
+        matched = Matched(self.compiled(table).by_id[policy])
+        return await self._decide(matched, request, table, None)
+
+    async def _decide(
+        self,
+        matched: Matched,
+        request: Request,
+        table: RouteTable,
+        trace: TraceContext | None,
+    ) -> RouteDecision:
         if matched.direct is not None:
             return self._direct(matched, matched.direct, table)
         compiled = matched.policy

@@ -21,6 +21,7 @@ from weir_gateway.routing.ports import (
     Span,
     Upstreams,
 )
+from weir_gateway.routing.probe import check_probes
 
 __all__ = ["Dispatched", "Ending", "Routing"]
 
@@ -53,6 +54,13 @@ class Routing:
         Raises BadTable, naming the policy, when it can't be run.
         """
         return compiled.callable_models(self._decider.compiled(table))
+
+    async def check_probes(self, table: RouteTable) -> None:
+        """Decide every policy's probes. Raises BadTable for the first that does not hold.
+
+        Raises ScorerUnavailable where one could not be decided: the table may be good.
+        """
+        await check_probes(self._decider, table)
 
     async def decide(
         self, request: Request, table: RouteTable, span: Span | None = None

@@ -9,7 +9,7 @@ import pytest
 
 from support.scorer_server import ScorerServer, ScriptedScorer
 from weir_gateway.adapters.coalescer import Limits
-from weir_gateway.adapters.score_cache import ScoreCache
+from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Scored
@@ -314,7 +314,7 @@ async def test_a_swapped_bundle_empties_the_cache_and_brings_its_own_calibration
     cache = ScoreCache(
         client,
         entries=10,
-        requests=Registry().counter("weir.cache.requests", "", ("cache", "result")),
+        requests=cache_requests(Registry()),
     )
     old = await ask(cache, "x" * 100)
     assert (await ask(cache, "x" * 100)).cached

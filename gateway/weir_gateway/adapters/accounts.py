@@ -1,0 +1,184 @@
+"""Counts decisions and their outcomes: metrics, a line of the log, and what the operator is told.
+
+Fills routing's Accounts. On a request's way, so it only adds numbers to cells that were bound at
+the first request of their kind; prompt text is written nowhere unless content was asked for.
+Must not know HTTP.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.domain.decision import RouteDecision, Verdict
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import NOTHING, PicoUsd, Usage, usd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.ports import Outcome
+from weir_runtime.metrics import Counter, Gauge, Histogram, Registry
+
+log = logging.getLogger(__name__)
+
+DECISION_BOUNDS = (
+    *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005),
+    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+# OpenTelemetry's advice for gen_ai.client.token.usage and gen_ai.client.operation.duration.
+TOKEN_BOUNDS = tuple(4**n for n in range(14))
+OPERATION_BOUNDS = tuple(0.01 * 2**n for n in range(14))
+
+OPERATION = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
+CHAT = "chat"
+
+
+@dataclass(slots=True)
+class PolicyTotals:
+    """One policy since this gateway started; `strong` counts what went to its last candidate.
+
+    In mode Shadow `strong` counts what would have gone there.
+    """
+
+    requests: int = 0
+    strong: int = 0
+    paid: PicoUsd = NOTHING
+    saved: PicoUsd = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """One model's cells under one policy."""
+
+    totals: PolicyTotals
+    paid: Counter
+    saved: Gauge
+    duration: Histogram
+    input: Histogram
+    output: Histogram
+
+
+class MeteredAccounts:
+    """Accounts over a registry of metrics."""
+
+    def __init__(self, registry: Registry, decisions: DecisionLog) -> None:
+        self._log = decisions
+        self._totals: dict[PolicyId, PolicyTotals] = {}
+        self._cells: dict[tuple[str, str], _Cells] = {}
+        self._decisions = registry.counter(
+            "weir.decisions", "Decisions; a fallback is one more.", ("policy", "model", "reason")
+        )
+        self._shadowed = registry.counter(
+            "weir.shadow.decisions",
+            "What policies in mode Shadow would have decided.",
+            ("policy", "model", "reason"),
+        )
+        self._deciding = registry.histogram(
+            "weir.decision.duration", "Seconds spent deciding.", bounds=DECISION_BOUNDS
+        ).labels()
+        self._rule_errors = registry.counter(
+            "weir.rule.errors", "Rules that could not be evaluated.", ("policy", "rule")
+        )
+        self._paid = registry.counter(
+            "weir.cost.usd", "Paid, as the prices say.", ("policy", "model"), unit="{USD}"
+        )
+        self._saved = registry.gauge(
+            "weir.saved.usd",
+            "What the same tokens would have cost on the last candidate, less what was paid.",
+            ("policy", "model"),
+            unit="{USD}",
+        )
+        self._operations = registry.histogram(
+            "gen_ai.client.operation.duration",
+            "Seconds from a request's arrival to its last byte.",
+            (*OPERATION, "error.type"),
+            bounds=OPERATION_BOUNDS,
+        )
+        self._tokens = registry.histogram(
+            "gen_ai.client.token.usage",
+            "Tokens, as the provider counted them.",
+            (*OPERATION, "gen_ai.token.type"),
+            unit="{token}",
+            bounds=TOKEN_BOUNDS,
+        )
+
+    def totals(self) -> Mapping[PolicyId, PolicyTotals]:
+        """Per policy, since this gateway started."""
+        return self._totals
+
+    def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
+        """Count one decision that took `seconds`."""
+        self._deciding.record(seconds)
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).value += 1
+        if decision.intended is not None:
+            intended = decision.intended
+            self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
+        if decision.rules_tried:
+            self._count_failed_rules(decision)
+        self._log.decided(request, decision, seconds)
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        """Count that `decision` took the place of one whose model failed."""
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._log.fell_back(request, decision)
+
+    def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
+        """Count one request's end, an aborted one too."""
+        key = (decision.policy, decision.chosen.id)
+        cells = self._cells.get(key)
+        if cells is None:
+            cells = self._cells[key] = self._bind(decision)
+        _add(cells, decision, outcome)
+        if outcome.error:
+            self._operations.labels(*_operation(decision.chosen), outcome.error).record(
+                outcome.duration
+            )
+        else:
+            cells.duration.record(outcome.duration)
+        self._log.finished(request, decision, outcome)
+
+    def _bind(self, decision: RouteDecision) -> _Cells:
+        policy, model = decision.policy, decision.chosen.name
+        operation = _operation(decision.chosen)
+        return _Cells(
+            totals=self._totals.setdefault(policy, PolicyTotals()),
+            paid=self._paid.labels(policy, model),
+            saved=self._saved.labels(policy, model),
+            duration=self._operations.labels(*operation, ""),
+            input=self._tokens.labels(*operation, "input"),
+            output=self._tokens.labels(*operation, "output"),
+        )
+
+    def _count_failed_rules(self, decision: RouteDecision) -> None:
+        for tried in decision.rules_tried:
+            if tried.verdict is Verdict.FAILED:
+                errors = self._rule_errors.labels(decision.policy, tried.name)
+                # Said once; it would be said again with every request.
+                log.log(
+                    logging.DEBUG if errors.value else logging.WARNING,
+                    "a rule can't be evaluated and counts as not holding",
+                    extra={"policy": decision.policy, "rule": tried.name, "why": tried.error},
+                )
+                errors.add()
+
+
+def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
+    totals = cells.totals
+    totals.requests += 1
+    totals.strong += (decision.intended or decision).strong
+    usage = outcome.usage
+    if usage is not None:
+        _add_usage(cells, usage, outcome)
+
+
+def _add_usage(cells: _Cells, usage: Usage, outcome: Outcome) -> None:
+    totals = cells.totals
+    totals.paid = PicoUsd(totals.paid + outcome.paid)
+    totals.saved = PicoUsd(totals.saved + outcome.saved)
+    cells.paid.value += usd(outcome.paid)
+    cells.saved.value += usd(outcome.saved)
+    cells.input.record(usage.input)
+    cells.output.record(usage.output)
+
+
+def _operation(backend: Backend) -> tuple[str, str, str]:
+    return (CHAT, backend.protocol.value, backend.model)

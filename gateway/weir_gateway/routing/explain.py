@@ -1,0 +1,103 @@
+"""The decision with everything that led to it, for people: what `weir explain` shows.
+
+Runs the very path that requests take (decide.py) and adds only what a request does not wait for:
+predicted quality and cost of every candidate. Sends nothing, counts nothing.
+"""
+
+from dataclasses import dataclass
+
+from weir_gateway.domain.decision import RouteDecision, RuleTried, Scored
+from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Policy, Retention, RouteTable
+from weir_gateway.routing import pick
+from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSeen:
+    """One candidate as it stood for this request."""
+
+    backend: Backend
+    lacks: str  # why it can't serve; empty where it can
+    quality: float | None  # predicted, [0,1]; None where the bundle has no profile or was not asked
+    estimate: PicoUsd  # predicted cost
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision, taken apart."""
+
+    decision: RouteDecision
+    policy: Policy
+    rules: tuple[RuleTried, ...]  # those asked, in order
+    rules_not_asked: tuple[str, ...]  # since an earlier one held, or the client named its model
+    candidates: tuple[CandidateSeen, ...]  # weakest first
+
+
+class Explainer:
+    """Explains decisions by whatever table it is given."""
+
+    def __init__(
+        self, *, scorer: Scorer, conditions: Conditions, ids: Ids, score_within: float
+    ) -> None:
+        """`score_within` is in seconds; a person waits longer than a request."""
+        self._decider = Decider(
+            scorer=_WithQuality(scorer), conditions=conditions, ids=ids, score_within=score_within
+        )
+
+    async def explain(self, request: Request, table: RouteTable) -> Explanation:
+        """Decide `request` and say why. Raises what deciding raises, and BadTable."""
+        decision = await self._decider.decide(request, table)
+        policy = self._decider.compiled(table).by_id[decision.policy].policy
+        costs = pick.estimate(policy.candidates, request)
+        lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
+        quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
+        return Explanation(
+            decision=decision,
+            policy=policy,
+            rules=decision.rules_tried,
+            rules_not_asked=tuple(r.name for r in policy.rules[len(decision.rules_tried) :]),
+            candidates=tuple(
+                CandidateSeen(
+                    backend=backend,
+                    lacks=lacks.get(backend.id, ""),
+                    quality=quality.get(backend.profile),
+                    estimate=costs[backend.id],
+                    chosen=backend.id == decision.chosen.id,
+                )
+                for backend in policy.candidates
+            ),
+        )
+
+
+class _WithQuality:
+    """A scorer that is always asked for predicted quality, which changes no decision."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    @property
+    def bundle(self) -> BundleVersion | None:
+        return self._scorer.bundle
+
+    async def score(
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        within: float,
+        trace: TraceContext | None = None,
+    ) -> Scored:
+        del want_quality
+        return await self._scorer.score(text, router, want_quality=True, within=within, trace=trace)
+
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
+        return self._scorer.threshold_for_share(scored, share)
+
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
+        return self._scorer.threshold_for_retention(scored, objective)

@@ -1,0 +1,76 @@
+"""A policy's probes: decisions that must hold before its table serves anybody.
+
+Each probe's prompt is decided as if a client had sent it as its one user turn to that policy. Must
+not know where tables come from.
+"""
+
+from weir_gateway.domain.decision import Reason
+from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
+from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.request import Facts, Request, Wire
+from weir_gateway.domain.table import Policy, RouteTable
+from weir_gateway.routing.decide import Decider
+
+CHARS_PER_TOKEN = 3  # the estimate from above that requests use
+
+
+async def check_probes(decider: Decider, table: RouteTable) -> None:
+    """Raise BadTable, naming the policy, for the first probe that does not hold.
+
+    Raises ScorerUnavailable where a probe could not be decided: the table may be good.
+    """
+    for policy in table.policies:
+        for probe in policy.probes:
+            await _check(decider, table, policy, probe.prompt, probe.expect)
+
+
+async def _check(
+    decider: Decider, table: RouteTable, policy: Policy, prompt: str, expect: str
+) -> None:
+    shown = f"policy {policy.id}, probe {prompt[:60]!r}"
+    try:
+        decision = await decider.decide_in(policy.id, probe_request(policy, prompt), table)
+    except WeirError as error:
+        raise BadTable(f"{shown}: {error.message}", policy=policy.id) from error
+    decided = decision.intended or decision
+    if decided.reason is Reason.SCORER_UNAVAILABLE:
+        raise ScorerUnavailable(f"{shown}: {decided.detail}")
+    if decided.chosen.id != expect:
+        raise BadTable(
+            f"{shown}: expected {expect}, decided {decided.chosen.id} ({decided.label})",
+            policy=policy.id,
+        )
+
+
+def probe_request(policy: Policy, prompt: str) -> Request:
+    """What routing would see of a request with `prompt` as its one user turn."""
+    model = policy.models[0] if policy.models else ModelName("auto")
+    headers = dict(policy.headers)
+    facts = Facts(
+        model=model,
+        stream=False,
+        turns=1,
+        messages=1,
+        chars=len(prompt),
+        tools=0,
+        images=0,
+        json_schema=False,
+        max_tokens=0,
+        temperature=1.0,
+        user="",
+        headers=headers,
+        text=prompt,
+    )
+    return Request(
+        wire=Wire.OPENAI_CHAT,
+        body=b"",
+        model=model,
+        model_span=(0, 0),
+        stream=False,
+        headers=headers,
+        scored_text=prompt,
+        facts=facts,
+        needs=frozenset(),
+        prompt_tokens=len(prompt) // CHARS_PER_TOKEN + 1,
+        max_tokens=0,
+    )
