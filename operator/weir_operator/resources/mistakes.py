@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
+LISTED = 16  # a hint lists no more names than a person reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1)
     if close:
         return f"did you mean {next(n for n in names if n.lower() == close[0])}?"
-    return f"known are {', '.join(names)}" if names else ""
+    return f"known are {', '.join(names)}" if 0 < len(names) <= LISTED else ""
 
 
 def what(value: object) -> str:

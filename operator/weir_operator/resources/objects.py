@@ -3,11 +3,12 @@
 Must not know how they were read, nor where from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from weir_operator.resources.backend import ModelBackendSpec
+from weir_operator.resources.mistakes import Mistake
 from weir_operator.resources.policy import RoutePolicySpec
 
 GROUP = "weir.dev"
@@ -80,18 +81,29 @@ Resource = RoutePolicy | ModelBackend | Secret
 
 
 @dataclass(frozen=True, slots=True)
+class Invalid:
+    """A resource that is there and could not be read."""
+
+    meta: Meta
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
-    """All there is, in no particular order."""
+    """All there is, in no particular order; no two share a ref."""
 
     policies: tuple[RoutePolicy, ...] = ()
     backends: tuple[ModelBackend, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    invalid: tuple[Invalid, ...] = ()
 
 
-def gather(resources: tuple[Resource, ...]) -> Resources:
+def gather(resources: Iterable[Resource], invalid: Iterable[Invalid] = ()) -> Resources:
     """The same resources, by kind."""
+    resources = tuple(resources)
     return Resources(
         tuple(r for r in resources if isinstance(r, RoutePolicy)),
         tuple(r for r in resources if isinstance(r, ModelBackend)),
         tuple(r for r in resources if isinstance(r, Secret)),
+        tuple(invalid),
     )

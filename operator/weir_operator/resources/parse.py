@@ -44,9 +44,9 @@ _BACKEND_SPEC = Object(ModelBackendSpec)
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a document held. No resource where there are mistakes; its ref where it can be told."""
+    """What a document held. No resource where there are mistakes; its meta where it can be told."""
 
-    ref: ResourceRef | None
+    meta: Meta | None
     resource: Resource | None
     mistakes: tuple[Mistake, ...]
 
@@ -64,9 +64,7 @@ def parse(document: object) -> Parsed:
     known = _SECRET_TOP if kind is ResourceKind.SECRET else _TOP
     mistakes.extend(_unknown(wire, known))
     resource = _read_body(kind, meta, wire, mistakes)
-    if mistakes:
-        return Parsed(meta.ref if meta else None, None, tuple(mistakes))
-    return Parsed(meta.ref if meta else None, resource, ())
+    return Parsed(meta, None if mistakes else resource, tuple(mistakes))
 
 
 def _read_kind(wire: dict[object, object], mistakes: list[Mistake]) -> ResourceKind | None:

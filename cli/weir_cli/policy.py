@@ -1,0 +1,83 @@
+"""`weir policy check|compile`: what is wrong with policy files, and the table they compile to.
+
+Thin: everything is weir_operator's own planner.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from weir_operator.local import Compiled, compile_paths
+
+FILES = click.option(
+    "-f",
+    "--file",
+    "paths",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A YAML file, or a folder of them. May be given more than once.",
+)
+
+
+@click.group()
+def policy() -> None:
+    """Check and compile policy files."""
+
+
+@policy.command()
+@FILES
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def check(paths: tuple[Path, ...], *, as_json: bool) -> None:
+    """Tell every mistake in the files: where it is and what to write instead.
+
+    Exit status 0: none; 1: at least one.
+    """
+    compiled = compile_paths(paths)
+    click.echo(_as_json(compiled) if as_json else _as_text(compiled))
+    sys.exit(1 if compiled.mistakes else 0)
+
+
+@policy.command(name="compile")
+@FILES
+def compile_command(paths: tuple[Path, ...]) -> None:
+    """Print the files' route table as JSON, as the gateway reads it. Never prints a secret's value.
+
+    With any mistake nothing is printed on stdout, and the exit status is 1.
+    """
+    compiled = compile_paths(paths)
+    if compiled.mistakes:
+        click.echo(_as_text(compiled), err=True)
+        sys.exit(1)
+    click.echo(compiled.table_json.decode(), nl=False)
+
+
+def _as_json(compiled: Compiled) -> str:
+    return json.dumps(
+        {
+            "ok": not compiled.mistakes,
+            "policies": len(compiled.table.policies),
+            "backends": len(compiled.table.backends),
+            "version": compiled.table.version,
+            "mistakes": [asdict(mistake) for mistake in compiled.mistakes],
+        },
+        indent=2,
+    )
+
+
+def _as_text(compiled: Compiled) -> str:
+    if not compiled.mistakes:
+        table = compiled.table
+        counts = f"{_count(table.policies, 'policy', 'policies')}, "
+        return f"OK: {counts}{_count(table.backends, 'backend', 'backends')}"
+    return "\n".join(
+        [*map(str, compiled.mistakes), _count(compiled.mistakes, "mistake", "mistakes")]
+    )
+
+
+def _count(things: object, one: str, many: str) -> str:
+    number = len(things)  # type: ignore[arg-type]  # protobuf's repeated fields and tuples alike
+    return f"{number} {one if number == 1 else many}"

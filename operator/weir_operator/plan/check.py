@@ -1,0 +1,164 @@
+"""What is wrong with one backend or one policy, beyond its shape: the problems and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from weir_operator.plan.endpoints import forbidden
+from weir_operator.plan.findings import Problem, Reason
+from weir_operator.plan.rules import faults
+from weir_operator.plan.secrets import Credential, SecretIndex, look_up
+from weir_operator.resources.backend import SecretKeyRef
+from weir_operator.resources.mistakes import Path, nearest
+from weir_operator.resources.objects import ModelBackend, RoutePolicy
+from weir_operator.resources.policy import Candidate
+from weir_operator.resources.shapes import unserved
+
+SPEC: Path = ("spec",)
+
+
+class Form(Enum):
+    """Where resources come from. A cluster is shared and refuses some of what files may say."""
+
+    FILE = "file"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBackend:
+    """A backend, what is wrong with it, and the secrets' values it needs."""
+
+    backend: ModelBackend
+    problems: tuple[Problem, ...]
+    credentials: tuple[Credential, ...]
+
+
+def check_backend(backend: ModelBackend, secrets: SecretIndex, form: Form) -> CheckedBackend:
+    """Everything that keeps the backend out of the table."""
+    problems = [*_unserved(backend)]
+    if form is Form.CLUSTER:
+        problems.extend(_cluster_problems(backend))
+    credentials: list[Credential] = []
+    for ref, at, pem in _secret_refs(backend):
+        found = look_up(secrets, backend.meta.ref.namespace, ref, at, pem=pem)
+        if isinstance(found, Credential):
+            credentials.append(found)
+        else:
+            problems.append(_with_hint(found, form))
+    return CheckedBackend(backend, tuple(problems), tuple(credentials))
+
+
+def secret_names(backend: ModelBackend) -> frozenset[str]:
+    """The Secrets, in its own namespace, that the backend refers to."""
+    return frozenset(ref.name for ref, _, _ in _secret_refs(backend))
+
+
+def check_policy(
+    policy: RoutePolicy,
+    backends: Mapping[tuple[str, str], CheckedBackend],
+    broken: frozenset[tuple[str, str]],
+    routers: frozenset[str],
+) -> tuple[Problem, ...]:
+    """Everything that keeps the policy out of the table, conflicts aside.
+
+    `broken` are the backends that are there and could not be read.
+    """
+    return (
+        *_unserved(policy),
+        *_router_problems(policy, routers),
+        *_rule_problems(policy),
+        *_candidate_problems(policy, backends, broken),
+    )
+
+
+def candidate_key(policy: RoutePolicy, candidate: Candidate) -> tuple[str, str]:
+    """Namespace and name of the backend that a candidate means."""
+    return candidate.namespace or policy.meta.ref.namespace, candidate.backend
+
+
+def _unserved(resource: ModelBackend | RoutePolicy) -> Iterator[Problem]:
+    for path in unserved(resource.spec, SPEC):
+        message = "is not served by this version yet"
+        yield Problem(Reason.NOT_SUPPORTED, path, message, "leave it out")
+
+
+def _cluster_problems(backend: ModelBackend) -> Iterator[Problem]:
+    why = forbidden(backend.spec.endpoint)
+    if why:
+        yield Problem(Reason.ENDPOINT_NOT_PERMITTED, (*SPEC, "endpoint"), why, "name a Service")
+    if backend.spec.auth is not None and backend.spec.auth.env is not None:
+        message = "is for files: on a cluster every policy would share the gateway's environment"
+        at = (*SPEC, "auth", "env")
+        yield Problem(
+            Reason.ENV_NOT_PERMITTED, at, message, "write secretRef: {name: ..., key: ...}"
+        )
+
+
+def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, bool]]:
+    spec = backend.spec
+    if spec.auth is not None and spec.auth.secret_ref is not None:
+        yield spec.auth.secret_ref, (*SPEC, "auth", "secretRef"), False
+    if spec.tls is not None:
+        yield spec.tls.ca_secret_ref, (*SPEC, "tls", "caSecretRef"), True
+
+
+def _with_hint(problem: Problem, form: Form) -> Problem:
+    if problem.reason is Reason.SECRET_NOT_FOUND and form is Form.FILE:
+        hint = "write a Secret document, or auth: {env: VARIABLE}"
+        return Problem(problem.reason, problem.path, problem.message, hint)
+    return problem
+
+
+def _router_problems(policy: RoutePolicy, routers: frozenset[str]) -> Iterator[Problem]:
+    name = policy.spec.router.name
+    if name != "default" and name not in routers:
+        at = (*SPEC, "router", "name")
+        message = f"the scorer has no router {name}"
+        yield Problem(Reason.NOT_SUPPORTED, at, message, nearest(name, {*routers, "default"}))
+
+
+def _rule_problems(policy: RoutePolicy) -> Iterator[Problem]:
+    for index, rule in enumerate(policy.spec.rules):
+        for fault in faults(rule.when):
+            at = (*SPEC, "rules", index, "when")
+            message = f"in `{_short(rule.when)}`: {fault}"
+            yield Problem(Reason.INVALID_RULE, at, message, fault.hint)
+
+
+def _candidate_problems(
+    policy: RoutePolicy,
+    backends: Mapping[tuple[str, str], CheckedBackend],
+    broken: frozenset[tuple[str, str]],
+) -> Iterator[Problem]:
+    for index, candidate in enumerate(policy.spec.candidates):
+        at = (*SPEC, "candidates", index, "backend")
+        key = candidate_key(policy, candidate)
+        checked = backends.get(key)
+        if key in broken:
+            message = f"ModelBackend {'/'.join(key)} is not usable: {Reason.INVALID_SPEC}"
+            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see what is told of it")
+        elif checked is None:
+            known = [name for namespace, name in backends if namespace == key[0]]
+            message = f"there is no ModelBackend {key[1]} in namespace {key[0]}"
+            yield Problem(Reason.UNKNOWN_BACKEND, at, message, nearest(key[1], known))
+        elif not _may_use(policy, checked.backend):
+            message = (
+                f"ModelBackend {checked.backend.meta.ref.id} does not let this namespace use it"
+            )
+            hint = f"add {policy.meta.ref.namespace} to its spec.allowedNamespaces"
+            yield Problem(Reason.REF_NOT_PERMITTED, at, message, hint)
+        elif checked.problems:
+            first = checked.problems[0]
+            message = f"ModelBackend {checked.backend.meta.ref.id} is not usable: {first.reason}"
+            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see what is told of it")
+
+
+def _may_use(policy: RoutePolicy, backend: ModelBackend) -> bool:
+    namespace = policy.meta.ref.namespace
+    allowed = backend.spec.allowed_namespaces
+    return backend.meta.ref.namespace == namespace or namespace in allowed or "*" in allowed
+
+
+def _short(expression: str) -> str:
+    line = " ".join(expression.split())
+    return line if len(line) <= 80 else f"{line[:77]}..."  # noqa: PLR2004 - a line's worth

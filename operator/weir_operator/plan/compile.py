@@ -1,0 +1,132 @@
+"""All resources in, one Plan out: the table of what is good, and a finding on every resource."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
+from weir_operator.plan.findings import Finding, Problem, Reason
+from weir_operator.plan.secrets import Credential
+from weir_operator.plan.table import backend_message, policy_message, versioned
+from weir_operator.resources.objects import (
+    Invalid,
+    ResourceKind,
+    ResourceRef,
+    Resources,
+    RoutePolicy,
+)
+from weir_proto.routing.v1.routetable_pb2 import RouteTable
+
+ROUTERS = frozenset({"random", "length", "linear"})  # what every bundle of this version has
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to publish and what to tell. `table` holds no secret values; `credentials` does."""
+
+    table: RouteTable
+    credentials: tuple[Credential, ...]  # of the table's backends, sorted
+    findings: tuple[Finding, ...]  # one per policy and backend, sorted by ref
+
+    @property
+    def problems(self) -> tuple[tuple[ResourceRef, Problem], ...]:
+        """Every problem, with whose it is."""
+        return tuple((found.ref, problem) for found in self.findings for problem in found.problems)
+
+
+def compile_table(resources: Resources, form: Form, *, routers: frozenset[str] = ROUTERS) -> Plan:
+    """Compile everything at once. No two resources share a ref; their order is without effect.
+
+    A resource with a problem is left out of the table and told in its finding; so is a policy with
+    a candidate that is left out. `routers` are those the scorer's bundle has.
+    """
+    secrets = {(s.meta.ref.namespace, s.meta.ref.name): s for s in resources.secrets}
+    checked = {
+        (b.meta.ref.namespace, b.meta.ref.name): check_backend(b, secrets, form)
+        for b in sorted(resources.backends, key=lambda b: b.meta.ref.id)
+    }
+    broken = frozenset(
+        (i.meta.ref.namespace, i.meta.ref.name)
+        for i in resources.invalid
+        if i.meta.ref.kind is ResourceKind.BACKEND
+    )
+    own = {p.meta.ref: check_policy(p, checked, broken, routers) for p in resources.policies}
+    judged = list(_settle_conflicts(sorted(resources.policies, key=_match_order), own))
+    good = [found for found in checked.values() if not found.problems]
+    table = versioned(
+        [policy_message(policy) for policy, problems in judged if not problems],
+        [backend_message(found.backend) for found in good],
+    )
+    findings = [*_invalid(resources.invalid), *_findings(judged, list(checked.values()))]
+    return Plan(table, _credentials(good), tuple(sorted(findings, key=lambda found: found.ref)))
+
+
+def _match_order(policy: RoutePolicy) -> tuple[int, str, ResourceRef]:
+    """More specific first, then older, then by namespace and name."""
+    return -len(policy.spec.match.headers), policy.meta.created, policy.meta.ref
+
+
+def _settle_conflicts(
+    policies: list[RoutePolicy], own: dict[ResourceRef, tuple[Problem, ...]]
+) -> Iterator[tuple[RoutePolicy, tuple[Problem, ...]]]:
+    """In match order; a policy that is no good for other reasons stands in nobody's way."""
+    winners: dict[tuple[str, frozenset[tuple[str, str]]], ResourceRef] = {}
+    for policy in policies:
+        problems = own[policy.meta.ref]
+        if not problems:
+            headers = frozenset((h.name, h.value) for h in policy.spec.match.headers)
+            keys = [(model, headers) for model in policy.spec.match.models]
+            problems = tuple(
+                _conflict(index, key[0], winners[key])
+                for index, key in enumerate(keys)
+                if key in winners
+            )
+            if not problems:
+                winners.update(dict.fromkeys(keys, policy.meta.ref))
+        yield policy, problems
+
+
+def _conflict(index: int, model: str, winner: ResourceRef) -> Problem:
+    return Problem(
+        Reason.CONFLICT,
+        ("spec", "match", "models", index),
+        f"{model} is served by {winner} already, with the same headers",
+        "match another model or more headers",
+    )
+
+
+def _credentials(good: list[CheckedBackend]) -> tuple[Credential, ...]:
+    return tuple(sorted({credential for found in good for credential in found.credentials}))
+
+
+def _findings(
+    judged: list[tuple[RoutePolicy, tuple[Problem, ...]]], checked: list[CheckedBackend]
+) -> list[Finding]:
+    of_policies = [Finding(p.meta.ref, p.meta.generation, problems) for p, problems in judged]
+    of_backends = [
+        Finding(c.backend.meta.ref, c.backend.meta.generation, c.problems) for c in checked
+    ]
+    return of_policies + of_backends
+
+
+def _invalid(invalid: tuple[Invalid, ...]) -> Iterator[Finding]:
+    for found in invalid:
+        if found.meta.ref.kind is not ResourceKind.SECRET:
+            yield Finding(
+                found.meta.ref,
+                found.meta.generation,
+                tuple(
+                    Problem(Reason.INVALID_SPEC, m.path, m.message, m.hint) for m in found.mistakes
+                ),
+            )
+
+
+def with_credentials(plain: RouteTable, credentials: tuple[Credential, ...]) -> RouteTable:
+    """The table as it goes over the stream: with the secrets' values. Never write it down."""
+    table = RouteTable()
+    table.CopyFrom(plain)
+    for credential in credentials:
+        entry = table.credentials.add(value=credential.value)
+        entry.ref.namespace = credential.namespace
+        entry.ref.name = credential.name
+        entry.ref.key = credential.key
+    return table

@@ -1,0 +1,42 @@
+"""Which endpoints a policy on a cluster may not name: those that reach the gateway's own host.
+
+Only what is written is looked at; what a name resolves to is the network policy's business.
+"""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+_NAMES = ("localhost", "metadata", "metadata.google.internal", "instance-data")
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"})
+
+
+def forbidden(endpoint: str) -> str:
+    """Why the endpoint is refused on a cluster; empty where it isn't."""
+    try:
+        host = (urlsplit(endpoint).hostname or "").rstrip(".")
+    except ValueError:
+        return "has no valid host"
+    if host in _NAMES or host.endswith((".localhost", ".metadata.google.internal")):
+        return f"names {host}, which is the gateway's own host or its metadata service"
+    address = _address(host)
+    if address is None:
+        return ""
+    if address.is_loopback or address.is_unspecified:
+        return f"names {host}, a loopback address: the gateway's own host"
+    if address.is_link_local or str(address) in _METADATA:
+        return f"names {host}, a link-local or metadata address"
+    return "names a multicast address" if address.is_multicast else ""
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The literal address, in any spelling that a resolver takes, 127.1 and 0x7f000001 too."""
+    try:
+        parsed = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed

@@ -1,0 +1,148 @@
+"""What the planner has to say of a resource: problems, each with a reason from one list.
+
+The reasons are those of the conditions on a cluster; docs/policies.md lists every one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_operator.resources.mistakes import Path, dotted
+from weir_operator.resources.objects import ResourceRef
+
+
+class Condition(StrEnum):
+    """The conditions that the planner decides."""
+
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is."""
+
+    ACCEPTED = "Accepted"
+    INVALID_SPEC = "InvalidSpec"
+    INVALID_RULE = "InvalidRule"
+    NOT_SUPPORTED = "NotSupported"
+    CONFLICT = "Conflict"
+    ENV_NOT_PERMITTED = "EnvNotPermitted"
+    ENDPOINT_NOT_PERMITTED = "EndpointNotPermitted"
+    RESOLVED_REFS = "ResolvedRefs"
+    UNKNOWN_BACKEND = "UnknownBackend"
+    BACKEND_NOT_USABLE = "BackendNotUsable"
+    REF_NOT_PERMITTED = "RefNotPermitted"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason's name
+    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105 - a reason's name
+    SECRET_INVALID = "SecretInvalid"  # noqa: S105 - a reason's name
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a reason says: of which condition, and in which words the documentation explains it."""
+
+    condition: Condition
+    doc: str
+
+
+MEANINGS: dict[Reason, Meaning] = {
+    Reason.ACCEPTED: Meaning(Condition.ACCEPTED, "The resource is valid as it stands."),
+    Reason.INVALID_SPEC: Meaning(
+        Condition.ACCEPTED,
+        "The spec holds a mistake that an older definition let through; the message lists each.",
+    ),
+    Reason.INVALID_RULE: Meaning(
+        Condition.ACCEPTED,
+        "A rule's `when` is not CEL, uses a name that a request does not have, or is not boolean.",
+    ),
+    Reason.NOT_SUPPORTED: Meaning(
+        Condition.ACCEPTED, "A field, or a router, that this version does not serve."
+    ),
+    Reason.CONFLICT: Meaning(
+        Condition.ACCEPTED,
+        "Another policy serves the same model with the same headers. The older one goes first, of "
+        "the same age the one whose namespace and name sort first; the message names it.",
+    ),
+    Reason.ENV_NOT_PERMITTED: Meaning(
+        Condition.ACCEPTED, "`auth.env` is for files; on a cluster write `secretRef`."
+    ),
+    Reason.ENDPOINT_NOT_PERMITTED: Meaning(
+        Condition.ACCEPTED,
+        "On a cluster the endpoint may not name the loopback, a link-local or a metadata address.",
+    ),
+    Reason.RESOLVED_REFS: Meaning(
+        Condition.RESOLVED_REFS, "Everything that the resource names is there and usable."
+    ),
+    Reason.UNKNOWN_BACKEND: Meaning(
+        Condition.RESOLVED_REFS, "A candidate names a ModelBackend that is not there."
+    ),
+    Reason.BACKEND_NOT_USABLE: Meaning(
+        Condition.RESOLVED_REFS,
+        "A candidate's ModelBackend is there and has problems of its own; see its conditions.",
+    ),
+    Reason.REF_NOT_PERMITTED: Meaning(
+        Condition.RESOLVED_REFS,
+        "The ModelBackend is in another namespace and does not list this one in "
+        "`allowedNamespaces`.",
+    ),
+    Reason.SECRET_NOT_FOUND: Meaning(
+        Condition.RESOLVED_REFS, "The Secret is not in the ModelBackend's namespace."
+    ),
+    Reason.SECRET_KEY_NOT_FOUND: Meaning(
+        Condition.RESOLVED_REFS, "The Secret has no such key; the message lists those it has."
+    ),
+    Reason.SECRET_INVALID: Meaning(
+        Condition.RESOLVED_REFS,
+        "The value cannot be an API key (empty, not one line of ASCII) or a PEM bundle.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that keeps a resource out of the table."""
+
+    reason: Reason
+    path: Path
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """One line for a condition's message."""
+        where = f"{dotted(self.path)}: " if self.path else ""
+        return f"{where}{self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One condition as the planner sees it."""
+
+    condition: Condition
+    reason: Reason
+    message: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """All that is to be said of one resource; without problems it is in the table."""
+
+    ref: ResourceRef
+    generation: int
+    problems: tuple[Problem, ...]
+
+    def verdict(self, condition: Condition) -> Verdict:
+        """The condition: of several problems the first one's reason, and every one's message."""
+        told = [p for p in self.problems if MEANINGS[p.reason].condition is condition]
+        if told:
+            return Verdict(condition, told[0].reason, _message(told), holds=False)
+        good = Reason.ACCEPTED if condition is Condition.ACCEPTED else Reason.RESOLVED_REFS
+        return Verdict(condition, good, MEANINGS[good].doc, holds=True)
+
+
+MESSAGE_CHARS = 4096  # well under the 32768 that a condition's message may have
+
+
+def _message(problems: Iterable[Problem]) -> str:
+    text = "; ".join(str(problem) for problem in problems)
+    return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 4] + " ..."

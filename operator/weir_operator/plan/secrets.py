@@ -1,0 +1,64 @@
+"""Looks up what backends refer to in Secrets, and whether the value can be what it is meant to be.
+
+Messages name keys and never values.
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from weir_operator.plan.findings import Problem, Reason
+from weir_operator.resources.backend import SecretKeyRef
+from weir_operator.resources.mistakes import Path
+from weir_operator.resources.objects import Secret
+
+SecretIndex = Mapping[tuple[str, str], Secret]  # by namespace and name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Credential:
+    """One secret value that a backend needs, and where it came from. Shows no value in its repr."""
+
+    namespace: str
+    name: str
+    key: str
+    value: str = field(repr=False, compare=False)
+
+
+def look_up(
+    secrets: SecretIndex, namespace: str, ref: SecretKeyRef, at: Path, *, pem: bool
+) -> Credential | Problem:
+    """The value behind `ref` as text; or why there is none. `pem` wants certificates."""
+    secret = secrets.get((namespace, ref.name))
+    if secret is None:
+        message = f"there is no Secret {ref.name} in namespace {namespace}"
+        return Problem(Reason.SECRET_NOT_FOUND, (*at, "name"), message)
+    value = secret.values.get(ref.key)
+    if value is None:
+        keys = ", ".join(sorted(secret.values)) or "none"
+        message = f"Secret {ref.name} has no key {ref.key}"
+        return Problem(Reason.SECRET_KEY_NOT_FOUND, (*at, "key"), message, f"it has {keys}")
+    text = _pem(value) if pem else _token(value)
+    if text is None:
+        wanted = (
+            "a PEM bundle of certificates" if pem else "an API key: one line of printable ASCII"
+        )
+        message = f"the value of {ref.key} in Secret {ref.name} is not {wanted}"
+        return Problem(Reason.SECRET_INVALID, (*at, "key"), message)
+    return Credential(namespace, ref.name, ref.key, text)
+
+
+def _token(value: bytes) -> str | None:
+    """An API key fits into one header line; the newline that editors leave behind is dropped."""
+    text = value.decode("utf-8", "replace").strip()
+    good = bool(text) and text.isascii() and text.isprintable() and " " not in text
+    return text if good else None
+
+
+def _pem(value: bytes) -> str | None:
+    try:
+        text = value.decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (UnicodeDecodeError, ssl.SSLError, ValueError):
+        return None
+    return text

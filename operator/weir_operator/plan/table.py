@@ -1,0 +1,129 @@
+"""Writes accepted resources down as weir.routing.v1.RouteTable. Decides nothing."""
+
+import hashlib
+
+from weir_operator.plan.check import candidate_key
+from weir_operator.resources.backend import Auth, Capability, Price, Protocol, SecretKeyRef
+from weir_operator.resources.objects import ModelBackend, RoutePolicy
+from weir_operator.resources.policy import Mode, Objective, ScorerFailure
+from weir_proto.routing.v1 import routetable_pb2 as wire
+
+PROTOCOLS = {
+    Protocol.OPENAI: wire.PROTOCOL_OPENAI,
+    Protocol.ANTHROPIC: wire.PROTOCOL_ANTHROPIC,
+}
+CAPABILITIES = {
+    Capability.TOOLS: wire.CAPABILITY_TOOLS,
+    Capability.VISION: wire.CAPABILITY_VISION,
+    Capability.JSON_SCHEMA: wire.CAPABILITY_JSON_SCHEMA,
+}
+FAILURES = {
+    ScorerFailure.WEAK: wire.SCORER_FAILURE_WEAK,
+    ScorerFailure.STRONG: wire.SCORER_FAILURE_STRONG,
+    ScorerFailure.REJECT: wire.SCORER_FAILURE_REJECT,
+}
+MODES = {Mode.ENFORCE: wire.MODE_ENFORCE, Mode.SHADOW: wire.MODE_SHADOW}
+
+
+def versioned(policies: list[wire.Policy], backends: list[wire.Backend]) -> wire.RouteTable:
+    """The table, its version the sha256 of its bytes without one."""
+    table = wire.RouteTable(backends=backends, policies=policies)
+    table.version = hashlib.sha256(table.SerializeToString(deterministic=True)).hexdigest()
+    return table
+
+
+def backend_message(backend: ModelBackend) -> wire.Backend:
+    """One backend as the gateway reads it."""
+    spec, ref = backend.spec, backend.meta.ref
+    timeouts = spec.timeouts
+    message = wire.Backend(
+        id=ref.id,
+        name=ref.name,
+        protocol=PROTOCOLS[spec.protocol],
+        endpoint=spec.endpoint,
+        model=spec.model,
+        price=_price(spec.price),
+        context_window=spec.context_window or 0,
+        capabilities=sorted(CAPABILITIES[c] for c in spec.capabilities),
+        timeouts=wire.Timeouts(
+            connect_ms=timeouts.connect,
+            first_token_ms=timeouts.first_token,
+            idle_ms=timeouts.idle,
+            total_ms=timeouts.total,
+        ),
+        profile=spec.profile or spec.model,
+        limits=wire.Limits(in_flight=spec.limits.in_flight or 0),
+    )
+    if spec.auth is not None:
+        message.auth.CopyFrom(_auth(spec.auth, ref.namespace))
+    if spec.tls is not None:
+        message.ca.CopyFrom(_secret(spec.tls.ca_secret_ref, ref.namespace))
+    return message
+
+
+def policy_message(policy: RoutePolicy) -> wire.Policy:
+    """One policy as the gateway reads it; candidates' names become backends' ids."""
+    spec = policy.spec
+    ids = {c.backend: "/".join(candidate_key(policy, c)) for c in spec.candidates}
+    return wire.Policy(
+        id=policy.meta.ref.id,
+        generation=policy.meta.generation,
+        match=wire.Match(
+            models=spec.match.models,
+            headers=[wire.HeaderMatch(name=h.name, value=h.value) for h in spec.match.headers],
+        ),
+        candidates=list(ids.values()),
+        rules=[wire.Rule(name=r.name, when=r.when, use=ids[r.use]) for r in spec.rules],
+        router="" if spec.router.name == "default" else spec.router.name,
+        objective=_objective(spec.objective),
+        failure_mode=wire.FailureMode(
+            scorer=FAILURES[spec.failure_mode.scorer],
+            upstream=[ids[name] for name in spec.failure_mode.upstream],
+        ),
+        expose=_expose(policy),
+        mode=MODES[spec.mode],
+        probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
+    )
+
+
+def _price(price: Price) -> wire.Price:
+    cached, write = price.cached_input, price.cache_write
+    return wire.Price(
+        input=price.input,
+        output=price.output,
+        cached_input=price.input if cached is None else cached,
+        cache_write=price.input if write is None else write,
+    )
+
+
+def _auth(auth: Auth, namespace: str) -> wire.Auth:
+    if auth.secret_ref is not None:
+        return wire.Auth(secret=_secret(auth.secret_ref, namespace))
+    if auth.env is not None:
+        return wire.Auth(env=auth.env)
+    return wire.Auth(passthrough=True)
+
+
+def _secret(ref: SecretKeyRef, namespace: str) -> wire.SecretRef:
+    return wire.SecretRef(namespace=namespace, name=ref.name, key=ref.key)
+
+
+def _objective(objective: Objective) -> wire.Objective:
+    if objective.threshold is not None:
+        return wire.Objective(threshold=objective.threshold)
+    if objective.strong_share is not None:
+        return wire.Objective(strong_share=objective.strong_share)
+    if objective.quality is not None:
+        kept = objective.quality
+        quality = wire.Retention(retention=kept.retention, confidence=kept.confidence)
+        return wire.Objective(quality=quality)
+    return wire.Objective()  # a budget: never accepted
+
+
+def _expose(policy: RoutePolicy) -> wire.Expose:
+    expose = policy.spec.expose
+    message = wire.Expose(score=expose.score, route=expose.route, direct=expose.direct)
+    if expose.client_threshold is not None:
+        bounds = expose.client_threshold
+        message.client_threshold.CopyFrom(wire.ClientThreshold(min=bounds.min, max=bounds.max))
+    return message
