@@ -39,7 +39,7 @@ def test_a_service_account_may_do_what_its_role_says_and_nothing_else(
     reader = api_server.service_account(namespace, "reader")
     assert reader.may("get", "configmaps")
     assert not reader.may("list", "configmaps")
-    assert not reader.may("get", "configmaps", "--all-namespaces")
+    assert not reader.may("get", "configmaps", namespace="")
     with pytest.raises(CommandFailedError, match='cannot list resource "secrets"'):
         reader.kubectl("get", "secrets")
 

@@ -91,7 +91,7 @@ class ControlPlane:
         }
         path.touch(mode=0o600)  # Helm warns of a kubeconfig that others can read
         path.write_text(json.dumps(config))
-        return Client(self.binaries, path)
+        return Client(self.binaries, path, namespace)
 
     def service_account(
         self, namespace: str, name: str, audiences: Sequence[str] = (), seconds: int = 3600
