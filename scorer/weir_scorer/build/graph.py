@@ -1,0 +1,177 @@
+"""A BERT encoder, cut after some of its layers, as a plain ONNX graph. No torch, no export.
+
+The graph is written node by node from the weights: embeddings, attention, GELU, layer norm, then
+per tapped layer the masked mean over tokens, divided by its length. Must not know where weights
+come from or where graphs go.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+_OPSET = 20  # the first with Gelu
+_IR_VERSION = 9  # read by every ONNX Runtime since 1.16
+_MASKED = -1e4  # small enough to vanish in a softmax, large enough for fp16
+
+
+class Precision(Enum):
+    """What the weights and the arithmetic of a graph are."""
+
+    FP32 = TensorProto.FLOAT
+    FP16 = TensorProto.FLOAT16
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the weights alone don't tell."""
+
+    heads: int
+    epsilon: float  # of the layer norms
+
+
+def encoder_graph(
+    weights: Weights, shape: Shape, taps: Sequence[int], precision: Precision = Precision.FP32
+) -> ModelProto:
+    """The graph up to layer max(taps), with one output `layer<n>` [batch, dim] per tap.
+
+    Inputs: `input_ids` and `attention_mask`, int64 [batch, tokens]. Outputs are float32 and of
+    length one. Layers count from 1. Raises KeyError for weights that are not BERT's.
+    """
+    return _Writer(weights, shape, precision).model(sorted(set(taps)))
+
+
+class _Writer:
+    """Collects nodes and constants; each method returns the name of what it computes."""
+
+    def __init__(self, weights: Weights, shape: Shape, precision: Precision) -> None:
+        self._weights = weights
+        self._shape = shape
+        self._precision = precision
+        self._dtype = helper.tensor_dtype_to_np_dtype(precision.value)
+        self._nodes: list[NodeProto] = []
+        self._constants: dict[str, TensorProto] = {}
+        self._dim = weights["embeddings.word_embeddings.weight"].shape[1]
+
+    def model(self, taps: Sequence[int]) -> ModelProto:
+        bias = self._mask_bias()
+        weight = self._mask_weight()
+        hidden = self._embed()
+        for layer in range(1, taps[-1] + 1):
+            hidden = self._layer(hidden, bias, f"encoder.layer.{layer - 1}")
+            if layer in taps:
+                self._pool(hidden, weight, f"layer{layer}")
+        graph = helper.make_graph(
+            self._nodes,
+            "encoder",
+            [
+                helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+                for name in ("input_ids", "attention_mask")
+            ],
+            [
+                helper.make_tensor_value_info(
+                    f"layer{tap}", TensorProto.FLOAT, ["batch", self._dim]
+                )
+                for tap in taps
+            ],
+            list(self._constants.values()),
+        )
+        opset = [helper.make_opsetid("", _OPSET)]
+        return helper.make_model(
+            graph, opset_imports=opset, ir_version=_IR_VERSION, producer_name="weir"
+        )
+
+    def _embed(self) -> str:
+        words = self._op("Gather", self._weight("embeddings.word_embeddings.weight"), "input_ids")
+        # Every token is of type 0, so its row is added to the positions once and for all.
+        places = (
+            self._weights["embeddings.position_embeddings.weight"]
+            + self._weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        tokens = self._op("Shape", "input_ids", start=1)
+        zero, axis = self._integers("zero", [0]), self._integers("axis0", [0])
+        rows = self._op("Slice", self._constant("positions", places), zero, tokens, axis)
+        return self._norm(self._op("Add", words, rows), "embeddings.LayerNorm")
+
+    def _layer(self, hidden: str, bias: str, at: str) -> str:
+        attended = self._attend(hidden, bias, f"{at}.attention.self")
+        mixed = self._dense(attended, f"{at}.attention.output.dense")
+        hidden = self._norm(self._op("Add", hidden, mixed), f"{at}.attention.output.LayerNorm")
+        wide = self._op("Gelu", self._dense(hidden, f"{at}.intermediate.dense"))
+        narrow = self._dense(wide, f"{at}.output.dense")
+        return self._norm(self._op("Add", hidden, narrow), f"{at}.output.LayerNorm")
+
+    def _attend(self, hidden: str, bias: str, at: str) -> str:
+        heads = self._shape.heads
+        size = self._dim // heads
+        split = self._integers("split_heads", [0, 0, heads, size])
+        parts: dict[str, str] = {}
+        for part, order in (
+            ("query", [0, 2, 1, 3]),
+            ("key", [0, 2, 3, 1]),
+            ("value", [0, 2, 1, 3]),
+        ):
+            # The usual division by sqrt(size) is folded into the query's weights.
+            scale = size**-0.5 if part == "query" else 1.0
+            flat = self._dense(hidden, f"{at}.{part}", scale)
+            parts[part] = self._op("Transpose", self._op("Reshape", flat, split), perm=order)
+        logits = self._op("Add", self._op("MatMul", parts["query"], parts["key"]), bias)
+        weighted = self._op("MatMul", self._op("Softmax", logits, axis=-1), parts["value"])
+        joined = self._op("Transpose", weighted, perm=[0, 2, 1, 3])
+        return self._op("Reshape", joined, self._integers("join_heads", [0, 0, self._dim]))
+
+    def _mask_bias(self) -> str:
+        """0 where a token is, far below where padding is: [batch, 1, 1, tokens]."""
+        mask = self._op("Cast", "attention_mask", to=self._precision.value)
+        absent = self._op("Sub", self._constant("one", np.ones(1, np.float32)), mask)
+        bias = self._op("Mul", absent, self._constant("masked", np.array([_MASKED], np.float32)))
+        return self._op("Unsqueeze", bias, self._integers("heads_and_rows", [1, 2]))
+
+    def _mask_weight(self) -> str:
+        mask = self._op("Cast", "attention_mask", to=TensorProto.FLOAT)
+        return self._op("Unsqueeze", mask, self._integers("columns", [2]))
+
+    def _pool(self, hidden: str, weight: str, output: str) -> None:
+        """The mean over real tokens, scaled to length one: the count cancels, so a sum will do."""
+        wide = self._op("Cast", hidden, to=TensorProto.FLOAT)
+        axis = self._integers("token_axis", [1])
+        total = self._op("ReduceSum", self._op("Mul", wide, weight), axis, keepdims=0)
+        self._nodes.append(
+            helper.make_node("LpNormalization", [total], [output], name=output, axis=-1, p=2)
+        )
+
+    def _dense(self, hidden: str, at: str, scale: float = 1.0) -> str:
+        kernel = self._constant(f"{at}.kernel", self._weights[f"{at}.weight"].T * scale)
+        bias = self._constant(f"{at}.bias", self._weights[f"{at}.bias"] * scale)
+        return self._op("Add", self._op("MatMul", hidden, kernel), bias)
+
+    def _norm(self, hidden: str, at: str) -> str:
+        scale, shift = self._weight(f"{at}.weight"), self._weight(f"{at}.bias")
+        epsilon = self._shape.epsilon
+        return self._op("LayerNormalization", hidden, scale, shift, axis=-1, epsilon=epsilon)
+
+    def _op(self, kind: str, *inputs: str, **attributes: float | Sequence[int]) -> str:
+        name = f"{kind}_{len(self._nodes)}"
+        node = helper.make_node(kind, list(inputs), [name], name=name)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in sorted(attributes.items())
+        )
+        self._nodes.append(node)
+        return name
+
+    def _weight(self, name: str) -> str:
+        return self._constant(name, self._weights[name])
+
+    def _constant(self, name: str, value: NDArray[np.float32]) -> str:
+        array = np.ascontiguousarray(value.astype(self._dtype))
+        self._constants[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def _integers(self, name: str, values: Sequence[int]) -> str:
+        self._constants[name] = numpy_helper.from_array(np.array(values, np.int64), name)
+        return name

@@ -1,0 +1,63 @@
+"""calibration.json: how each router's scores lie over the reference prompts.
+
+Raw mappings stop here. Must not know how scores were made or where the file lies.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import pairwise
+from typing import cast
+
+from weir_scorer.engine.ports import Calibration, RetentionThreshold
+
+
+class BadCalibration(ValueError):
+    """The calibration says something it may not."""
+
+
+def parse_calibration(data: bytes) -> Mapping[str, Calibration]:
+    """Calibrations by router. Raises BadCalibration."""
+    try:
+        document = cast("dict[str, dict[str, object]]", json.loads(data))
+        routers = {name: _parse(entry) for name, entry in document.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadCalibration(f"not a calibration: {error!r}") from error
+    for name, calibration in routers.items():
+        _check(name, calibration)
+    return routers
+
+
+def calibration_json(routers: Mapping[str, Calibration]) -> bytes:
+    """The file's bytes."""
+    document = {name: asdict(calibration) for name, calibration in routers.items()}
+    return (json.dumps(document, separators=(",", ":")) + "\n").encode()
+
+
+def _parse(entry: Mapping[str, object]) -> Calibration:
+    quantiles = cast("list[float]", entry["quantiles"])
+    retention = cast("list[Mapping[str, float]]", entry["retention"])
+    return Calibration(
+        quantiles=tuple(float(value) for value in quantiles),
+        prompts=int(cast("int", entry["prompts"])),
+        retention=tuple(
+            RetentionThreshold(
+                retention=float(row["retention"]),
+                confidence=float(row["confidence"]),
+                threshold=float(row["threshold"]),
+                strong_share=float(row["strong_share"]),
+            )
+            for row in retention
+        ),
+    )
+
+
+def _check(name: str, calibration: Calibration) -> None:
+    quantiles = calibration.quantiles
+    inside = all(0 <= value <= 1 for value in quantiles)  # also refuses NaN
+    if not inside or any(after < before for before, after in pairwise(quantiles)):
+        raise BadCalibration(f"{name}: quantiles must ascend within [0,1]")
+    for row in calibration.retention:
+        shares = (row.retention, row.confidence, row.threshold, row.strong_share)
+        if not all(0 <= value <= 1 for value in shares):
+            raise BadCalibration(f"{name}: retention rows must lie within [0,1]")

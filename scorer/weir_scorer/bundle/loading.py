@@ -1,0 +1,168 @@
+"""The parts of a checked folder, read once and opened per device.
+
+What does not fit together is found here and named, not at first use. Must not know of gRPC,
+queues or how a bundle is built.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_scorer.bundle.calibration import BadCalibration, parse_calibration
+from weir_scorer.bundle.errors import BundleError
+from weir_scorer.bundle.folder import Folder
+from weir_scorer.bundle.manifest import FILE_NAME, RouterEntry
+from weir_scorer.engine.heads import KINDS, BadHead, Head
+from weir_scorer.engine.onnx import OnnxEngine, Router
+from weir_scorer.engine.ports import (
+    Calibration,
+    Description,
+    Device,
+    EngineError,
+    RouterDescription,
+)
+from weir_scorer.engine.sessions import Session, SessionOptions, open_session, pick_precision
+from weir_scorer.engine.tokens import TokenizerBroken, Tokens
+
+# What every router is tried with before a bundle counts as open.
+_PROBE = "Is this bundle whole?"
+
+
+class Loader:
+    """Reads a folder's parts once and opens them per device."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._manifest = folder.manifest
+        self._tokens = self._load_tokens()
+        self._routers = {
+            name: Router(
+                tuple(self._manifest.blocks[block] for block in entry.blocks),
+                self._load_head(entry),
+            )
+            for name, entry in self._manifest.routers.items()
+        }
+        self._description = self._describe(self._load_calibration())
+
+    def engine(self, options: SessionOptions) -> OnnxEngine:
+        sessions, device = self._open_sessions(options)
+        try:
+            engine = OnnxEngine(
+                description=self._description,
+                routers=self._routers,
+                tokens=self._tokens,
+                sessions=sessions,
+                device=device,
+            )
+            self._try(engine)
+        except EngineError as error:
+            raise BundleError(self._folder.path, str(error)) from error
+        return engine
+
+    def _open_sessions(self, options: SessionOptions) -> tuple[Mapping[str, Session], Device]:
+        used = {
+            block.name: block
+            for router in self._routers.values()
+            for block in router.encoder_blocks
+        }
+        opened: dict[str, Session] = {}
+        precision = "fp32"  # of a bundle without an encoder: numpy's
+        for block in used.values():
+            precision = pick_precision(tuple(block.files), options.device)
+            path = block.files[precision]
+            if path not in opened:
+                opened[path] = open_session(self._folder.read(path), options)
+        sessions = {block.name: opened[block.files[precision]] for block in used.values()}
+        first = next(iter(opened.values()), None)
+        if first is None:
+            return sessions, Device("cpu:0", "numpy", precision)
+        return sessions, Device(first.device_name, first.provider, precision)
+
+    def _try(self, engine: OnnxEngine) -> None:
+        """A graph that does not fit its head or its tokenizer shows here, not at first use."""
+        for name, router in self._routers.items():
+            width = sum(block.dim for block in router.blocks)
+            try:
+                prepared = engine.prepare([_PROBE], name)
+                scored = engine.run(prepared, name, want_quality=True, want_embedding=True)
+            except (ValueError, RuntimeError, IndexError) as error:
+                raise EngineError(f"router {name!r} does not run: {error}") from error
+            if not np.all(np.isfinite(scored.scores)):
+                raise EngineError(f"router {name!r} gives scores that are not finite")
+            if scored.embeddings is not None and scored.embeddings.shape[1] > width:
+                raise EngineError(f"router {name!r}: its encoder is wider than its blocks say")
+
+    def _load_tokens(self) -> Tokens:
+        path = self._manifest.tokenizer
+        try:
+            return Tokens(self._folder.read(path), self._manifest.max_tokens)
+        except TokenizerBroken as error:
+            raise BundleError(self._folder.path / path, str(error)) from error
+
+    def _load_head(self, entry: RouterEntry) -> Head:
+        at = self._folder.path / (entry.head or FILE_NAME)
+        if entry.kind not in KINDS:
+            raise BundleError(
+                at, f"router {entry.name!r} is of kind {entry.kind!r}; known: {', '.join(KINDS)}"
+            )
+        try:
+            head = KINDS[entry.kind](self._load_arrays(entry.head))
+        except (BadHead, ValueError, OSError, zipfile.BadZipFile) as error:
+            raise BundleError(at, f"router {entry.name!r}: {error}") from error
+        self._check_fit(entry, head, at)
+        return head
+
+    def _load_arrays(self, path: str | None) -> Mapping[str, NDArray[np.generic]]:
+        if path is None:
+            return {}
+        with np.load(io.BytesIO(self._folder.read(path)), allow_pickle=False) as archive:
+            return dict(archive)
+
+    def _check_fit(self, entry: RouterEntry, head: Head, at: Path) -> None:
+        width = sum(self._manifest.blocks[block].dim for block in entry.blocks)
+        if head.dim != width:
+            raise BundleError(
+                at, f"router {entry.name!r} reads {head.dim} columns, its blocks have {width}"
+            )
+        if head.profiles not in {0, len(self._manifest.profiles)}:
+            raise BundleError(
+                at,
+                f"router {entry.name!r} predicts {head.profiles} qualities for"
+                f" {len(self._manifest.profiles)} profiles",
+            )
+
+    def _load_calibration(self) -> Mapping[str, Calibration]:
+        path = self._manifest.calibration
+        at = self._folder.path / path
+        try:
+            calibrations = parse_calibration(self._folder.read(path))
+        except BadCalibration as error:
+            raise BundleError(at, str(error)) from error
+        missing = self._manifest.routers.keys() - calibrations.keys()
+        if missing:
+            raise BundleError(at, f"has nothing on {', '.join(sorted(missing))}")
+        return calibrations
+
+    def _describe(self, calibrations: Mapping[str, Calibration]) -> Description:
+        manifest = self._manifest
+        return Description(
+            name=manifest.name,
+            version=self._folder.version,
+            routers=tuple(
+                RouterDescription(
+                    name=name,
+                    kind=entry.kind,
+                    blocks=entry.blocks,
+                    predicts_quality=self._routers[name].head.profiles > 0,
+                    calibration=calibrations[name],
+                )
+                for name, entry in manifest.routers.items()
+            ),
+            default_router=manifest.default_router,
+            profiles=manifest.profiles,
+            max_chars=manifest.max_chars,
+        )

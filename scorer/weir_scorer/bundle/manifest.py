@@ -1,0 +1,218 @@
+"""bundle.json: what a bundle holds, as frozen values; parsed strictly, written canonically.
+
+Raw mappings stop here. Must not know of ONNX Runtime nor of how files are checked.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import cast
+
+from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock
+
+FORMAT = 1
+FILE_NAME = "bundle.json"
+ENCODER = "encoder"
+
+Json = object  # whatever json.loads gives
+
+
+class BadManifest(ValueError):
+    """The manifest says something it may not; the message names the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the bundle."""
+
+    sha256: str  # 64 hex digits
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouterEntry:
+    """One router: which arithmetic, over which blocks, with which weights."""
+
+    name: str
+    kind: str
+    blocks: tuple[str, ...]
+    head: str | None  # path of its .npz; None where the kind has no weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A bundle's table of contents."""
+
+    name: str
+    max_chars: int  # of a text that are read
+    max_tokens: int  # of a text that encoders read
+    tokenizer: str  # path
+    blocks: Mapping[str, Block]
+    routers: Mapping[str, RouterEntry]
+    default_router: str
+    profiles: tuple[str, ...]
+    calibration: str  # path
+    card: str  # path
+    files: Mapping[str, FileEntry]
+
+    def to_json(self) -> bytes:
+        """The file's bytes: the same manifest always gives the same ones."""
+        document = {
+            "format": FORMAT,
+            "name": self.name,
+            "max_chars": self.max_chars,
+            "max_tokens": self.max_tokens,
+            "tokenizer": self.tokenizer,
+            "blocks": {name: _block_json(block) for name, block in self.blocks.items()},
+            "routers": {name: _router_json(entry) for name, entry in self.routers.items()},
+            "default_router": self.default_router,
+            "profiles": list(self.profiles),
+            "calibration": self.calibration,
+            "card": self.card,
+            "files": {path: asdict(entry) for path, entry in sorted(self.files.items())},
+        }
+        return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The manifest in `data`. Raises BadManifest, naming what is wrong and where."""
+    try:
+        document = _mapping(json.loads(data), "the manifest")
+    except (ValueError, RecursionError) as error:
+        raise BadManifest(f"not JSON: {error}") from error
+    if document.get("format") != FORMAT:
+        raise BadManifest(
+            f"format is {document.get('format')!r}; this version of Weir reads format {FORMAT}"
+        )
+    blocks = _mapping(document.get("blocks"), "blocks")
+    routers = _mapping(document.get("routers"), "routers")
+    files = _mapping(document.get("files"), "files")
+    manifest = Manifest(
+        name=_text(document, "name", ""),
+        max_chars=_count(document, "max_chars", ""),
+        max_tokens=_count(document, "max_tokens", ""),
+        tokenizer=_path(document, "tokenizer", ""),
+        blocks={name: _parse_block(name, value) for name, value in blocks.items()},
+        routers={name: _parse_router(name, value) for name, value in routers.items()},
+        default_router=_text(document, "default_router", ""),
+        profiles=_texts(document, "profiles", ""),
+        calibration=_path(document, "calibration", ""),
+        card=_path(document, "card", ""),
+        files={_safe(name, "files"): _parse_file(name, value) for name, value in files.items()},
+    )
+    _cross_check(manifest)
+    return manifest
+
+
+def _cross_check(manifest: Manifest) -> None:
+    if manifest.default_router not in manifest.routers:
+        raise BadManifest(f"default_router {manifest.default_router!r} is not among the routers")
+    for router in manifest.routers.values():
+        for block in router.blocks:
+            if block not in manifest.blocks:
+                raise BadManifest(
+                    f"routers.{router.name} wants a block {block!r} that is not there"
+                )
+    for path in _mentioned(manifest):
+        if path not in manifest.files:
+            raise BadManifest(f"{path} is used but not listed under files")
+
+
+def _mentioned(manifest: Manifest) -> list[str]:
+    heads = [router.head for router in manifest.routers.values() if router.head is not None]
+    encoders = [
+        path
+        for block in manifest.blocks.values()
+        if isinstance(block, EncoderBlock)
+        for path in block.files.values()
+    ]
+    return [manifest.tokenizer, manifest.calibration, manifest.card, *heads, *encoders]
+
+
+def _parse_block(name: str, value: Json) -> Block:
+    at = f"blocks.{name}"
+    entry = _mapping(value, at)
+    kind = _text(entry, "kind", at)
+    dim = _count(entry, "dim", at)
+    if kind != ENCODER:
+        version = _count(entry, "version", at) if "version" in entry else 1
+        seed = _count(entry, "seed", at, least=0) if "seed" in entry else 0
+        return TextBlock(name, kind, dim, version, seed)
+    files = _mapping(entry.get("files"), f"{at}.files")
+    paths = {precision: _path(files, precision, f"{at}.files") for precision in files}
+    return EncoderBlock(name, dim, _text(entry, "output", at), paths)
+
+
+def _block_json(block: Block) -> Mapping[str, Json]:
+    if isinstance(block, EncoderBlock):
+        return {
+            "kind": ENCODER,
+            "dim": block.dim,
+            "output": block.output,
+            "files": dict(block.files),
+        }
+    entry: dict[str, Json] = {"kind": block.kind, "dim": block.dim, "version": block.version}
+    return entry | ({"seed": block.seed} if block.kind == "uniform" else {})
+
+
+def _parse_router(name: str, value: Json) -> RouterEntry:
+    at = f"routers.{name}"
+    entry = _mapping(value, at)
+    head = _path(entry, "head", at) if "head" in entry else None
+    return RouterEntry(name, _text(entry, "kind", at), _texts(entry, "blocks", at), head)
+
+
+def _router_json(entry: RouterEntry) -> Mapping[str, Json]:
+    document: dict[str, Json] = {"kind": entry.kind, "blocks": list(entry.blocks)}
+    return document | ({} if entry.head is None else {"head": entry.head})
+
+
+def _parse_file(name: str, value: Json) -> FileEntry:
+    at = f"files.{name}"
+    entry = _mapping(value, at)
+    return FileEntry(_text(entry, "sha256", at), _count(entry, "bytes", at, least=0))
+
+
+def _mapping(value: Json, at: str) -> Mapping[str, Json]:
+    if not isinstance(value, dict):
+        raise BadManifest(f"{at} must be an object")
+    return cast("dict[str, Json]", value)
+
+
+def _text(entry: Mapping[str, Json], key: str, at: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadManifest(f"{_join(at, key)} must be a text")
+    return value
+
+
+def _texts(entry: Mapping[str, Json], key: str, at: str) -> tuple[str, ...]:
+    value = entry.get(key)
+    items = cast("list[Json]", value) if isinstance(value, list) else None
+    if items is None or not all(isinstance(item, str) for item in items):
+        raise BadManifest(f"{_join(at, key)} must be a list of texts")
+    return tuple(cast("list[str]", items))
+
+
+def _count(entry: Mapping[str, Json], key: str, at: str, *, least: int = 1) -> int:
+    value = entry.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise BadManifest(f"{_join(at, key)} must be a whole number of at least {least}")
+    return value
+
+
+def _path(entry: Mapping[str, Json], key: str, at: str) -> str:
+    return _safe(_text(entry, key, at), _join(at, key))
+
+
+def _safe(path: str, at: str) -> str:
+    """`path`, if it stays inside the bundle."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or "\\" in path or "\0" in path or not parts or ".." in parts:
+        raise BadManifest(f"{at}: {path!r} leaves the bundle's folder")
+    return path
+
+
+def _join(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key

@@ -1,0 +1,65 @@
+"""Feature blocks: named groups of columns that a router asks for. A new kind is a line in a table.
+
+Cheap blocks are functions of the text alone; encoder blocks are outputs of an ONNX graph. Must
+not know of heads, nor where files lie.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from weir_scorer.engine.ports import EngineError, Vector
+from weir_scorer.features import cheap, lexical
+
+
+class BadBlock(EngineError):
+    """A block that this version cannot compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Columns computed from the text alone."""
+
+    name: str
+    kind: str  # length, lexical, uniform
+    dim: int
+    version: int = 1  # of the columns' meaning
+    seed: int = 0  # of `uniform`
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderBlock:
+    """Columns read from an output of an encoder graph."""
+
+    name: str
+    dim: int
+    output: str  # of the graph
+    files: Mapping[str, str]  # precision (int8, fp16, fp32) -> path in the bundle
+
+
+Block = TextBlock | EncoderBlock
+TextFunction = Callable[[str], Vector]
+
+_DIMS = {"length": 1, "uniform": 1, "lexical": len(lexical.NAMES)}
+_VERSIONS = {"length": 1, "uniform": 1, "lexical": lexical.VERSION}
+
+
+def text_function(block: TextBlock) -> TextFunction:
+    """What computes `block`. Raises BadBlock for a kind, version or width this code lacks."""
+    functions: dict[str, TextFunction] = {
+        "length": cheap.length,
+        "uniform": partial(cheap.uniform, seed=block.seed),
+        "lexical": lexical.lexical,
+    }
+    if block.kind not in functions:
+        raise BadBlock(
+            f"block {block.name!r} is of kind {block.kind!r}, which this version cannot compute:"
+            f" it knows encoder, {', '.join(functions)}"
+        )
+    if (block.version, block.dim) != (_VERSIONS[block.kind], _DIMS[block.kind]):
+        raise BadBlock(
+            f"block {block.name!r} is {block.kind} version {block.version} with {block.dim}"
+            f" columns; this code computes version {_VERSIONS[block.kind]} with"
+            f" {_DIMS[block.kind]}: build the bundle again with this version of Weir"
+        )
+    return functions[block.kind]

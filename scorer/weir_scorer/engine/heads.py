@@ -1,0 +1,145 @@
+"""Heads: from a row of features to a score in [0,1], and to a quality per profiled model.
+
+A head file is an .npz of plain arrays, never a pickle. A new kind is a class and a line in KINDS.
+Must not know of texts, devices or files.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_scorer.engine.ports import EngineError, Matrix
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+_CLIP = 30.0  # beyond this a sigmoid is 0 or 1 in float32 anyway
+
+
+class BadHead(EngineError):
+    """A head's arrays are missing, misshapen or not finite."""
+
+
+class Head(Protocol):
+    """One router's arithmetic."""
+
+    @property
+    def dim(self) -> int:
+        """Columns it reads."""
+        ...
+
+    @property
+    def profiles(self) -> int:
+        """Models whose quality it predicts; 0 if it cannot."""
+        ...
+
+    def scores(self, features: Matrix) -> NDArray[np.float32]:
+        """One score per row, finite, in [0,1]."""
+        ...
+
+    def quality(self, features: Matrix) -> Matrix:
+        """[rows, profiles], finite, in [0,1]."""
+        ...
+
+
+class Uniform:
+    """The `random` router: its one feature is the score."""
+
+    dim = 1
+    profiles = 0
+
+    def __init__(self, arrays: Arrays) -> None:
+        if arrays:
+            raise BadHead("a random router has no head file")
+
+    def scores(self, features: Matrix) -> NDArray[np.float32]:
+        return features[:, 0]
+
+    def quality(self, features: Matrix) -> Matrix:
+        return features[:, :0]
+
+
+class Quantile:
+    """Where a single feature lies among the reference prompts: uniform over prompts like them."""
+
+    dim = 1
+    profiles = 0
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._knots = _array(arrays, "knots", 1)
+        if self._knots.size < 2 or np.any(np.diff(self._knots) < 0):  # noqa: PLR2004 - two ends
+            raise BadHead("`knots` must be two or more ascending numbers")
+
+    def scores(self, features: Matrix) -> NDArray[np.float32]:
+        column = features[:, 0]
+        # Knots repeat where many prompts share a value; the middle of a run stands for all of it.
+        below = np.searchsorted(self._knots, column, side="left")
+        above = np.searchsorted(self._knots, column, side="right")
+        ranks = np.interp(column, self._knots, np.arange(self._knots.size, dtype=np.float32))
+        tied = above > below
+        ranks = np.where(tied, (below + above - 1) / 2, ranks)
+        return (ranks / (self._knots.size - 1)).astype(np.float32)
+
+    def quality(self, features: Matrix) -> Matrix:
+        return features[:, :0]
+
+
+class Linear:
+    """Standardised features times weights through a logistic curve, for score and qualities."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._mean = _array(arrays, "mean", 1)
+        self._scale = _array(arrays, "scale", 1)
+        self._weights = _array(arrays, "weights", 1)
+        self._bias = float(_array(arrays, "bias", 0))
+        self._quality_weights = _array(arrays, "quality_weights", 2)
+        self._quality_bias = _array(arrays, "quality_bias", 1)
+        self.dim = self._weights.size
+        self.profiles = self._quality_bias.size
+        self._check()
+
+    def _check(self) -> None:
+        shapes = {
+            "mean": (self._mean, (self.dim,)),
+            "scale": (self._scale, (self.dim,)),
+            "quality_weights": (self._quality_weights, (self.dim, self.profiles)),
+        }
+        for name, (array, shape) in shapes.items():
+            if array.shape != shape:
+                raise BadHead(f"`{name}` has shape {array.shape}, its weights want {shape}")
+        if np.any(self._scale <= 0):
+            raise BadHead("`scale` must be positive")
+
+    def scores(self, features: Matrix) -> NDArray[np.float32]:
+        return _sigmoid(self._standardise(features) @ self._weights + self._bias)
+
+    def quality(self, features: Matrix) -> Matrix:
+        logits = self._standardise(features) @ self._quality_weights + self._quality_bias
+        return _sigmoid(logits)
+
+    def _standardise(self, features: Matrix) -> Matrix:
+        return (features - self._mean) / self._scale
+
+
+KINDS: Mapping[str, Callable[[Arrays], Head]] = {
+    "random": Uniform,
+    "length": Quantile,
+    "linear": Linear,
+}
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (1 / (1 + np.exp(-np.clip(logits, -_CLIP, _CLIP)))).astype(np.float32)
+
+
+def _array(arrays: Arrays, name: str, dimensions: int) -> NDArray[np.float32]:
+    if name not in arrays:
+        raise BadHead(f"no array `{name}`; there are: {', '.join(arrays) or 'none'}")
+    array = arrays[name]
+    if array.ndim != dimensions or array.dtype.kind != "f":
+        raise BadHead(f"`{name}` must be floats in {dimensions} dimensions")
+    values = array.astype(np.float32)
+    if not np.all(np.isfinite(values)):
+        raise BadHead(f"`{name}` holds numbers that are not finite")
+    return values

@@ -1,0 +1,21 @@
+"""The two smallest blocks: how long a text is, and a number that only looks random. Pure."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+_UNIFORM_BITS = 24  # as many as a float32 holds exactly
+
+
+def length(text: str) -> NDArray[np.float32]:
+    """One column: the logarithm of 1 + the number of characters."""
+    return np.log1p(np.array([len(text)], dtype=np.float32))
+
+
+def uniform(text: str, seed: int) -> NDArray[np.float32]:
+    """One column in [0,1): uniform over texts, always the same for one text and seed."""
+    key = seed.to_bytes(8, "little", signed=True)
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8, key=key).digest()
+    bits = int.from_bytes(digest, "little") >> (64 - _UNIFORM_BITS)
+    return np.array([bits / (1 << _UNIFORM_BITS)], dtype=np.float32)
