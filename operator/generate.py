@@ -1,0 +1,67 @@
+"""Write what is made from the resources' declarations: the chart's CRDs and the docs' tables.
+
+The outcome is checked in; a contract test makes it again and fails on a difference.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from weir_operator.plan.findings import MEANINGS
+from weir_operator.resources.openapi import definitions
+from weir_operator.resources.reference import check_table, field_table
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = Path("charts/weir-crds/templates")
+DOCS = Path("docs/policies.md")
+HEADER = "# Made by operator/generate.py from weir_operator.resources; do not edit.\n"
+
+
+def reason_table() -> str:
+    """Every reason that the planner gives."""
+    rows = ["| condition | reason | meaning |", "|---|---|---|"]
+    rows += [f"| {m.condition} | `{reason}` | {m.doc} |" for reason, m in MEANINGS.items()]
+    return "\n".join(rows) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "RoutePolicy fields": lambda: field_table("RoutePolicy"),
+    "RoutePolicy rules": lambda: check_table("RoutePolicy"),
+    "ModelBackend fields": lambda: field_table("ModelBackend"),
+    "ModelBackend rules": lambda: check_table("ModelBackend"),
+    "reasons": reason_table,
+}
+
+
+def files() -> dict[Path, str]:
+    """Every generated file, by its path in the repository."""
+    made = {
+        CHART / f"{plural}.yaml": HEADER + yaml.safe_dump(definition, sort_keys=False, width=100)
+        for plural, definition in definitions().items()
+    }
+    return {**made, DOCS: with_tables((ROOT / DOCS).read_text(encoding="utf-8"))}
+
+
+def with_tables(text: str) -> str:
+    """The page with the lines between each pair of markers made anew."""
+    for name, table in TABLES.items():
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        text, count = between.subn(lambda _, b=begin, t=table, e=end: b + t() + e, text)
+        if count != 1:
+            raise SystemExit(f"docs/policies.md: {count} pairs of markers for {name!r}, want 1")
+    return text
+
+
+def main() -> None:
+    """Write them all."""
+    for path, text in files().items():
+        target = ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

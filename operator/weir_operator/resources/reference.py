@@ -1,0 +1,69 @@
+"""The tables of docs/policies.md, made from the declarations. Must not know where they go."""
+
+import json
+from collections.abc import Iterator
+
+from weir_operator.resources.backend import ModelBackendSpec
+from weir_operator.resources.policy import RoutePolicySpec
+from weir_operator.resources.shapes import (
+    Field,
+    List,
+    Object,
+    Presence,
+    Shape,
+    checks,
+    declared,
+)
+
+SPECS: dict[str, type[Shape]] = {"RoutePolicy": RoutePolicySpec, "ModelBackend": ModelBackendSpec}
+
+
+def field_table(kind: str) -> str:
+    """Every field of a kind: path, what to write, default, meaning."""
+    rows = [
+        "| field | write | default | meaning |",
+        "|---|---|---|---|",
+        *_rows(SPECS[kind], "spec"),
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def check_table(kind: str) -> str:
+    """Every rule between fields of a kind: where, and the message where it is broken."""
+    rows = ["| at | message |", "|---|---|"]
+    for path, cls in _shapes(SPECS[kind], "spec"):
+        rows += [f"| `{path}` | {check.message} |" for check in checks(cls)]
+    return "\n".join(rows) + "\n"
+
+
+def _rows(cls: type[Shape], at: str) -> Iterator[str]:
+    for name, (_, field) in declared(cls).items():
+        path = f"{at}.{name}"
+        doc = field.doc if field.served else f"*Not served yet: refused.* {field.doc}"
+        word = field.kind.word.replace("|", "\\|")
+        yield f"| `{path}` | {word} | {_default(field)} | {doc} |"
+        inner = _inner(field)
+        if inner:
+            yield from _rows(inner[1], path + inner[0])
+
+
+def _shapes(cls: type[Shape], at: str) -> Iterator[tuple[str, type[Shape]]]:
+    yield at, cls
+    for name, (_, field) in declared(cls).items():
+        inner = _inner(field)
+        if inner:
+            yield from _shapes(inner[1], f"{at}.{name}{inner[0]}")
+
+
+def _inner(field: Field) -> tuple[str, type[Shape]] | None:
+    kind = field.kind
+    if isinstance(kind, List):
+        item = kind.item
+        return ("[]", item.cls) if isinstance(item, Object) else None
+    return ("", kind.cls) if isinstance(kind, Object) else None
+
+
+def _default(field: Field) -> str:
+    if field.presence is Presence.REQUIRED:
+        return "**required**"
+    return f"`{json.dumps(field.otherwise)}`" if field.presence is Presence.DEFAULTED else ""
