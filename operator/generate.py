@@ -49,7 +49,7 @@ def with_tables(text: str) -> str:
     for name, table in TABLES.items():
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         between = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        text, count = between.subn(lambda _, b=begin, t=table, e=end: b + t() + e, text)
+        text, count = between.subn((begin + table() + end).replace("\\", r"\\"), text)
         if count != 1:
             raise SystemExit(f"docs/policies.md: {count} pairs of markers for {name!r}, want 1")
     return text

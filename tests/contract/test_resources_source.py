@@ -1,4 +1,4 @@
-"""The definitions in the chart and the tables of the documentation are what the declarations say."""
+"""The chart's definitions and the documentation's tables are what the declarations say."""
 
 import importlib.util
 from pathlib import Path

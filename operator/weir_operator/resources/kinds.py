@@ -41,6 +41,10 @@ class Kind(ABC, Generic[T_co]):
     def schema(self) -> Schema:
         """The structural OpenAPI schema that admits the same values."""
 
+    def inner(self) -> tuple[str, type] | None:
+        """For the documentation: `[]` for a list's items, and the shape that lies within."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Kind[T_co]):

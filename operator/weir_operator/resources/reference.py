@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from typing import cast
 
 from weir_operator.resources.backend import ModelBackendSpec
 from weir_operator.resources.policy import RoutePolicySpec
 from weir_operator.resources.shapes import (
     Field,
-    List,
-    Object,
     Presence,
     Shape,
     checks,
@@ -56,11 +55,7 @@ def _shapes(cls: type[Shape], at: str) -> Iterator[tuple[str, type[Shape]]]:
 
 
 def _inner(field: Field) -> tuple[str, type[Shape]] | None:
-    kind = field.kind
-    if isinstance(kind, List):
-        item = kind.item
-        return ("[]", item.cls) if isinstance(item, Object) else None
-    return ("", kind.cls) if isinstance(kind, Object) else None
+    return cast("tuple[str, type[Shape]] | None", field.kind.inner())
 
 
 def _default(field: Field) -> str:

@@ -178,6 +178,11 @@ class List(Kind[tuple[T_co, ...]], Generic[T_co]):
             schema["x-kubernetes-list-map-keys"] = [self.unique]
         return schema
 
+    def inner(self) -> tuple[str, type] | None:
+        """The items' shape."""
+        of_item = self.item.inner()
+        return (f"[]{of_item[0]}", of_item[1]) if of_item else None
+
 
 class Object(Kind[S_co]):
     """A mapping that reads as a shape."""
@@ -242,6 +247,10 @@ class Object(Kind[S_co]):
         if checks(self.cls):
             schema["x-kubernetes-validations"] = [_validation(c) for c in checks(self.cls)]
         return schema
+
+    def inner(self) -> tuple[str, type] | None:
+        """The shape itself."""
+        return "", self.cls
 
 
 def _property(field: Field) -> Schema:
