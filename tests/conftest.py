@@ -4,6 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from grpc import aio
+
+
+@pytest.fixture(scope="session", autouse=True)
+def grpc_stays_up() -> Iterator[None]:
+    """Keep gRPC's poller from ending between tests: joining it would block a loop."""
+    aio.init_grpc_aio()
+    yield
+    aio.shutdown_grpc_aio()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,299 @@
+"""Dynamic batching for one bundle: what waits when a device is free makes its next batch.
+
+Two stages, each a named task with a thread of its own: texts are prepared a slice at a time, and
+batches run on their device. Nothing waits for company: an idle device takes what is there, a busy
+one lets calls gather. Must not know of gRPC, and of an engine only its port.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from weir_runtime.tracing import TraceContext
+from weir_scorer.batching.admission import Admission
+from weir_scorer.batching.errors import Closed, DeadlinePassed, EngineFailed, QueueFull
+from weir_scorer.batching.limits import BatchLimits
+from weir_scorer.batching.unprepared import Slice, Unprepared
+from weir_scorer.batching.waiting import Waiting
+from weir_scorer.batching.work import Answer, Call, Item, Lane, deliver
+from weir_scorer.batching.worker import Worker
+from weir_scorer.engine.ports import Engine, Prepared, Scores
+from weir_scorer.telemetry import Dropped, Telemetry
+
+_log = logging.getLogger(__name__)
+
+_SLICE_TEXTS = 32  # prepared in one go: some milliseconds at most, so that others get their turn
+_CLOSE_SECONDS = 5.0  # for a thread to end once its work is done
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What preparing gave: texts for the device, or scores where the router needs none."""
+
+    prepared: Sequence[Prepared]
+    scores: Scores | None
+
+
+class Batcher:
+    """Merges the calls of many callers into batches for the engines of one bundle."""
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        limits: BatchLimits,
+        admission: Admission,
+        telemetry: Telemetry,
+        *,
+        tokenisers: int = 1,
+    ) -> None:
+        """`engines` run one bundle, each on its device, and share one queue.
+
+        `tokenisers` is how many threads prepare texts, at least 1.
+        """
+        self._engine = engines[0]
+        self._limits = limits
+        self._admission = admission
+        self._telemetry = telemetry
+        self._tokenisers = [Worker(f"weir-prepare-{number}") for number in range(tokenisers)]
+        self._devices = [(engine, Worker(f"weir-{engine.device.name}")) for engine in engines]
+        self._unprepared = Unprepared()
+        self._waiting = Waiting()
+        self._texts_came = asyncio.Event()
+        self._items_came = asyncio.Event()
+        self._live = 0  # calls not over yet
+        self._closing = False
+
+    async def score(
+        self,
+        texts: Sequence[str],
+        lane: Lane,
+        *,
+        deadline: float,
+        context: TraceContext | None = None,
+    ) -> Answer:
+        """Score `texts` (one at least) before `deadline` on the loop's clock.
+
+        Up to its first await this is atomic: the call is taken in or refused. Raises QueueFull,
+        Closed, DeadlinePassed, EngineFailed. Cancelled, it takes its texts out of the queue.
+        """
+        loop = asyncio.get_running_loop()
+        call = Call(texts, lane, deadline, loop.create_future(), context)
+        self._admit(call, loop.time())
+        timer = loop.call_at(deadline, self._expire, call)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            self._abandon(call, Dropped.CANCELLED)
+            raise
+        finally:
+            timer.cancel()
+            self._live -= 1
+            self._wake_to_close()
+
+    def close(self) -> None:
+        """Take no more calls; `serve` returns when those inside are over."""
+        self._closing = True
+        self._wake_to_close()
+
+    async def serve(self) -> None:
+        """Work until closed and drained. Cancelling it gives up on what is inside."""
+        workers = [*self._tokenisers, *(worker for _, worker in self._devices)]
+        try:
+            for worker in workers:
+                await asyncio.to_thread(worker.start)
+            async with asyncio.TaskGroup() as group:
+                for number, tokeniser in enumerate(self._tokenisers):
+                    group.create_task(self._prepare(tokeniser), name=f"weir-prepare-{number}")
+                for engine, worker in self._devices:
+                    for number in range(self._limits.in_flight):
+                        name = f"weir-batch-{engine.device.name}-{number}"
+                        group.create_task(self._drive(engine, worker), name=name)
+        finally:
+            self._closing = True
+            await asyncio.to_thread(_close, workers)
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def _admit(self, call: Call, now: float) -> None:
+        count = len(call.texts)
+        if self._closing:
+            raise Closed
+        if now >= call.deadline:
+            self._telemetry.drop(Dropped.EXPIRED, count)
+            raise DeadlinePassed
+        try:
+            self._admission.admit(count)
+        except QueueFull:
+            self._telemetry.drop(Dropped.SHED, count)
+            raise
+        self._live += 1
+        self._unprepared.put(call)
+        self._texts_came.set()
+
+    def _expire(self, call: Call) -> None:
+        if not call.over:
+            self._abandon(call, Dropped.EXPIRED)
+            call.fail(DeadlinePassed())
+
+    def _abandon(self, call: Call, why: Dropped) -> None:
+        """Take what is unstarted of `call` out of the queues; what runs is left to run."""
+        self._unprepared.discard(call)
+        self._waiting.discard(call)
+        self._telemetry.drop(why, call.unstarted)
+        self._admission.release(call.unstarted)
+        call.unstarted = 0
+
+    def _start(self, call: Call, texts: int) -> None:
+        call.unstarted -= texts
+        self._admission.release(texts)
+
+    def _wake_to_close(self) -> None:
+        if self._closing and not self._live:
+            self._texts_came.set()
+            self._items_came.set()
+
+    @property
+    def _done(self) -> bool:
+        return self._closing and not self._live
+
+    # --- preparing -------------------------------------------------------------------------------
+
+    async def _prepare(self, worker: Worker) -> None:
+        async for slices in _arrivals(self._take_slices, self._texts_came, lambda: self._done):
+            texts = [text for part in slices for text in part.texts]
+            lane = slices[0].call.lane
+            work = partial(_make_ready, self._engine, texts, lane)
+            ready = await self._guarded(worker.submit(work), (part.call for part in slices))
+            if ready is not None:
+                self._pass_on(slices, ready)
+
+    def _take_slices(self) -> list[Slice]:
+        now = asyncio.get_running_loop().time()
+        while slices := self._unprepared.take(_SLICE_TEXTS):
+            for part in slices:
+                if now >= part.call.deadline:
+                    self._expire(part.call)
+            if live := [part for part in slices if not part.call.over]:
+                return live
+        return []
+
+    def _pass_on(self, slices: Sequence[Slice], ready: _Ready) -> None:
+        items = _items(slices, ready.prepared)
+        live = [item for item in items if not item.call.over]
+        if ready.scores is None:
+            self._waiting.put(live)
+            self._items_came.set()
+            return
+        for item in live:
+            self._start(item.call, 1)
+        self._telemetry.batches.labels(slices[0].call.lane.router).record(len(items))
+        deliver(items, ready.scores)
+
+    # --- running ---------------------------------------------------------------------------------
+
+    async def _drive(self, engine: Engine, worker: Worker) -> None:
+        async for batch in _arrivals(self._take_batch, self._items_came, lambda: self._done):
+            await self._run(engine, worker, batch)
+
+    def _take_batch(self) -> list[Item]:
+        now = asyncio.get_running_loop().time()
+        while batch := self._waiting.take(self._limits):
+            for item in batch:
+                if now >= item.call.deadline:
+                    self._expire(item.call)
+            live = [item for item in batch if not item.call.over]
+            for item in live:
+                self._start(item.call, 1)
+            if live:
+                return live
+        return []
+
+    async def _run(self, engine: Engine, worker: Worker, batch: Sequence[Item]) -> None:
+        lane = batch[0].call.lane
+        calls = {item.call: None for item in batch}  # a set that keeps its order
+        contexts = [call.context for call in calls if call.context is not None]
+        span = self._telemetry.batch(lane.router, len(batch), contexts)
+        began = time.perf_counter()
+        work = partial(_run_engine, engine, [item.prepared for item in batch], lane)
+        scores = await self._guarded(worker.submit(work), calls)
+        self._telemetry.runs.labels(lane.router).record(time.perf_counter() - began)
+        if span is not None:
+            if scores is None:
+                span.error("the engine failed")
+            span.end()
+        if scores is not None:
+            deliver(batch, scores)
+
+    async def _guarded(self, result: Awaitable[T], calls: Iterable[Call]) -> T | None:
+        """Await the engine; whatever it raises ends the calls of this batch and no others."""
+        try:
+            return await result
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything
+            _log.exception("the engine failed on a batch")
+            for call in calls:
+                self._fail(call, error)
+            return None
+
+    def _fail(self, call: Call, cause: Exception) -> None:
+        if not call.over:
+            self._abandon(call, Dropped.FAILED)
+            failure = EngineFailed()
+            failure.__cause__ = cause
+            call.fail(failure)
+
+
+async def _arrivals(
+    take: Callable[[], list[T]], came: asyncio.Event, done: Callable[[], bool]
+) -> AsyncIterator[list[T]]:
+    """What `take` gives, again and again, waiting for `came` when that is nothing."""
+    while True:
+        if work := take():
+            yield work
+        elif done():
+            return
+        else:
+            came.clear()
+            await came.wait()
+
+
+def _make_ready(engine: Engine, texts: Sequence[str], lane: Lane) -> _Ready:
+    """On a tokeniser's thread. A router that encodes nothing is scored there and then."""
+    prepared = engine.prepare(texts, lane.router)
+    if len(prepared) != len(texts):
+        raise ValueError(f"the engine prepared {len(prepared)} of {len(texts)} texts")
+    if any(item.ids for item in prepared):
+        return _Ready(prepared, None)
+    return _Ready(prepared, _run_engine(engine, prepared, lane))
+
+
+def _run_engine(engine: Engine, prepared: Sequence[Prepared], lane: Lane) -> Scores:
+    scores = engine.run(
+        prepared,
+        lane.router,
+        want_quality=lane.want_quality,
+        want_embedding=lane.want_embedding,
+    )
+    if len(scores.scores) != len(prepared):
+        raise ValueError(f"the engine scored {len(scores.scores)} of {len(prepared)} texts")
+    return scores
+
+
+def _items(slices: Sequence[Slice], prepared: Sequence[Prepared]) -> list[Item]:
+    rest = iter(prepared)
+    return [
+        Item(part.call, index, next(rest))
+        for part in slices
+        for index in range(part.start, part.stop)
+    ]
+
+
+def _close(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        if not worker.close(_CLOSE_SECONDS):
+            _log.error("a worker thread did not end", extra={"after_s": _CLOSE_SECONDS})

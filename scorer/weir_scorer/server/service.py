@@ -1,0 +1,141 @@
+"""`weir.scorer.v1.Scorer`: one method a call, each with its deadline, span and metrics.
+
+Must not know how batches are made or where bundles come from.
+"""
+
+import asyncio
+import time
+from typing import NamedTuple, TypeAlias
+
+import grpc
+from grpc import aio
+from opentelemetry.trace import SpanKind
+
+from weir_proto.scorer.v1 import scorer_pb2 as pb
+from weir_proto.scorer.v1 import scorer_pb2_grpc
+from weir_runtime.tracing import Span, TraceContext, current
+from weir_scorer.batching.work import Lane
+from weir_scorer.server.bundles import Bundles, Serving
+from weir_scorer.server.statuses import KNOWN, NotServing, code_of
+from weir_scorer.server.wire import CallLimits, describe, response, texts_of
+from weir_scorer.telemetry import Telemetry
+
+_SPAN = "weir.scorer.v1.Scorer/Score"
+_ATTRIBUTES = {
+    "rpc.system": "grpc",
+    "rpc.service": "weir.scorer.v1.Scorer",
+    "rpc.method": "Score",
+}
+
+ScoreContext: TypeAlias = aio.ServicerContext[pb.ScoreRequest, pb.ScoreResponse]
+DescribeContext: TypeAlias = aio.ServicerContext[pb.DescribeRequest, pb.Description]
+
+
+class _Outcome(NamedTuple):
+    """How a call went, for its metric and span."""
+
+    router: str
+    code: grpc.StatusCode
+
+
+class ScorerService(scorer_pb2_grpc.ScorerServicer):
+    """Answers from the bundle that serves at the call's arrival."""
+
+    def __init__(self, bundles: Bundles, limits: CallLimits, telemetry: Telemetry) -> None:
+        self._bundles = bundles
+        self._limits = limits
+        self._telemetry = telemetry
+        self._draining = False
+        self._inside = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def drain(self) -> None:
+        """Refuse new calls from now on; returns when those inside are over."""
+        self._draining = True
+        await self._empty.wait()
+
+    async def Score(self, request: pb.ScoreRequest, context: ScoreContext) -> pb.ScoreResponse:  # noqa: N802 - the name in the service
+        """Score each text; see scorer.proto for the status codes."""
+        self._enter()
+        deadline = asyncio.get_running_loop().time() + self._seconds(context)
+        began = time.perf_counter()  # the loop's own clock ticks in milliseconds
+        span = self._span(context)
+        code = grpc.StatusCode.CANCELLED
+        router = ""
+        try:
+            serving = self._serving()
+            texts = texts_of(request, self._limits)
+            router = serving.engine.resolve(request.router)
+            answer = await serving.batcher.score(
+                texts,
+                Lane(router, request.want_quality, request.want_embedding),
+                deadline=deadline,
+                context=span.context if span.recording else None,
+            )
+            code = grpc.StatusCode.OK
+            return response(answer, serving.description.version, router)
+        except KNOWN as error:
+            code = code_of(error)
+            await context.abort(code, str(error))
+        finally:
+            self._leave()
+            self._tell(span, _Outcome(router, code), time.perf_counter() - began)
+
+    async def Describe(  # noqa: N802 - as above
+        self, request: pb.DescribeRequest, context: DescribeContext
+    ) -> pb.Description:
+        """The bundle that serves, its routers, devices and limits."""
+        del request
+        try:
+            serving = self._serving()
+        except NotServing as error:
+            await context.abort(code_of(error), str(error))
+        return describe(serving.description, serving.devices, self._limits)
+
+    def _serving(self) -> Serving:
+        if self._draining:
+            raise NotServing("the scorer is draining; ask another one")
+        serving = self._bundles.serving
+        if serving is None:
+            raise NotServing("the bundle is not warm yet; try again")
+        return serving
+
+    def _seconds(self, context: ScoreContext) -> float:
+        remaining: float | None = context.time_remaining()  # None without a deadline
+        return self._limits.seconds if remaining is None else min(remaining, self._limits.seconds)
+
+    def _span(self, context: ScoreContext) -> Span:
+        headers = dict(context.invocation_metadata() or ())
+        parent = TraceContext.from_headers(
+            {key: value for key, value in headers.items() if isinstance(value, str)}
+        )
+        span = self._telemetry.tracing.start(
+            _SPAN, SpanKind.SERVER, parent=parent, attributes=_ATTRIBUTES
+        )
+        current.set(span.context)
+        return span
+
+    def _tell(self, span: Span, outcome: _Outcome, seconds: float) -> None:
+        code = outcome.code
+        self._telemetry.calls.labels(outcome.router, code.name).record(seconds)
+        if span.recording:
+            span.set("weir.router", outcome.router)
+            span.set("rpc.grpc.status_code", _number(code))
+            if code is not grpc.StatusCode.OK:
+                span.error(code.name)
+        span.end()
+
+    def _enter(self) -> None:
+        self._inside += 1
+        self._empty.clear()
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        if self._inside == 0:
+            self._empty.set()
+
+
+def _number(code: grpc.StatusCode) -> int:
+    number: int = code.value[0]
+    return number

@@ -1,0 +1,89 @@
+"""Between the protobuf messages and the scorer's values; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weir_proto.scorer.v1 import scorer_pb2 as pb
+from weir_scorer.batching.work import Answer
+from weir_scorer.engine.ports import Calibration, Description, Device, RouterDescription
+from weir_scorer.server.statuses import InvalidField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """What one call may ask for."""
+
+    texts: int  # per call
+    chars: int  # of one text; longer ones are refused, while those over the bundle's cap are cut
+    seconds: float  # a call's time at most, also of one that brings no deadline
+
+
+def texts_of(request: pb.ScoreRequest, limits: CallLimits) -> Sequence[str]:
+    """The texts to score. Raises InvalidField."""
+    texts = list(request.texts)
+    if not texts:
+        raise InvalidField("texts: there is none; send one text or more")
+    if len(texts) > limits.texts:
+        raise InvalidField(
+            f"texts: {len(texts)} are too many; send at most {limits.texts} per call"
+        )
+    for index, text in enumerate(texts):
+        if len(text) > limits.chars:
+            raise InvalidField(
+                f"texts[{index}]: {len(text)} characters are too many; send at most {limits.chars}"
+            )
+    return texts
+
+
+def response(answer: Answer, bundle: str, router: str) -> pb.ScoreResponse:
+    """A call's scores as they go over the wire."""
+    return pb.ScoreResponse(
+        scores=answer.scores,
+        quality=[pb.Quality(values=row) for row in answer.quality or ()],
+        embeddings=[pb.Embedding(values=row) for row in answer.embeddings or ()],
+        versions=pb.Versions(bundle=bundle, router=router),
+    )
+
+
+def describe(
+    description: Description, devices: Sequence[Device], limits: CallLimits
+) -> pb.Description:
+    """The bundle, where it runs and what may be asked of it."""
+    return pb.Description(
+        versions=pb.Versions(bundle=description.version, router=description.default_router),
+        routers=[_router(router) for router in description.routers],
+        default_router=description.default_router,
+        profiles=description.profiles,
+        devices=[
+            pb.Device(name=device.name, provider=device.provider, precision=device.precision)
+            for device in devices
+        ],
+        max_texts=limits.texts,
+        max_chars=description.max_chars,
+    )
+
+
+def _router(router: RouterDescription) -> pb.RouterDescription:
+    return pb.RouterDescription(
+        name=router.name,
+        kind=router.kind,
+        blocks=router.blocks,
+        predicts_quality=router.predicts_quality,
+        calibration=_calibration(router.calibration),
+    )
+
+
+def _calibration(calibration: Calibration) -> pb.Calibration:
+    return pb.Calibration(
+        quantiles=calibration.quantiles,
+        prompts=calibration.prompts,
+        retention=[
+            pb.RetentionThreshold(
+                retention=row.retention,
+                confidence=row.confidence,
+                threshold=row.threshold,
+                strong_share=row.strong_share,
+            )
+            for row in calibration.retention
+        ],
+    )
