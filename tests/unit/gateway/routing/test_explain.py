@@ -1,0 +1,43 @@
+"""A decision taken apart for people."""
+
+from dataclasses import replace
+
+from support.fakes import FakeIds, FakeScorer
+from support.tables import STRONG, WEAK, policy, request, rule, table
+from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.domain.table import Capability
+from weir_gateway.routing.explain import Explainer
+
+
+def explainer(scorer: FakeScorer) -> Explainer:
+    return Explainer(scorer=scorer, conditions=CelConditions(), ids=FakeIds(), score_within=5)
+
+
+async def test_everything_that_led_to_the_choice() -> None:
+    scorer = FakeScorer(default=0.7, quality={"weak": 0.4, "strong": 0.8})
+    made = policy(rules=[rule("never", "request.tools > 0", "weak")])
+    seen = await explainer(scorer).explain(request(), table(made))
+    assert (seen.decision.label, seen.decision.threshold, seen.policy.id) == (
+        "scored",
+        0.6,
+        "shop/chat",
+    )
+    assert [(r.name, r.verdict.value) for r in seen.rules] == [("never", "holds not")]
+    weak, strong = seen.candidates
+    assert (weak.quality, weak.chosen, weak.lacks) == (0.4, False, "")
+    assert (strong.quality, strong.chosen) == (0.8, True)
+    assert strong.estimate == 10 * weak.estimate
+
+
+async def test_rules_after_the_one_that_held_were_not_asked() -> None:
+    made = policy(rules=[rule("a", "true", "strong"), rule("b", "true", "weak")])
+    seen = await explainer(FakeScorer()).explain(request(), table(made))
+    assert (seen.decision.label, seen.rules_not_asked) == ("rule:a", ("b",))
+
+
+async def test_who_could_not_serve_and_why() -> None:
+    able = replace(STRONG, capabilities=frozenset({Capability.VISION}))
+    asked = request(needs=[Capability.VISION])
+    seen = await explainer(FakeScorer()).explain(asked, table(policy(candidates=[WEAK, able])))
+    assert [c.lacks for c in seen.candidates] == ["vision", ""]
+    assert seen.decision.label == "filtered"
