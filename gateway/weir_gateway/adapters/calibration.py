@@ -3,7 +3,6 @@
 Must not know how it is asked.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 from weir_gateway.domain.ids import BundleVersion
@@ -53,12 +52,6 @@ class Calibration:
             ),
             default=0.0,
         )
-
-    def share_above(self, threshold: float) -> float | None:
-        """The share of the reference prompts that reach `threshold`, to the table's resolution."""
-        if not self.quantiles:
-            return None
-        return 1.0 - bisect_left(self.quantiles, threshold) / len(self.quantiles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from weir_runtime.tracing import Span, TraceContext, Tracing
 log = logging.getLogger(__name__)
 
 SPAN = "weir.scorer.v1.Scorer/Score"
-QUIET = 1.0  # seconds between two log lines
+QUIET = 1.0  # seconds between two log lines: a scorer that sheds flips many times a second
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128)
 ATTRIBUTES = {
     "rpc.system": "grpc",
@@ -38,15 +38,19 @@ class Call:
 class ScorerTelemetry:
     """What is counted and traced of one scorer's client."""
 
-    def __init__(self, registry: Registry, tracing: Tracing) -> None:
+    def __init__(
+        self, registry: Registry, tracing: Tracing, clock: ports.Clock = time.perf_counter
+    ) -> None:
         self._tracing = tracing
+        self._clock = clock
         self._registry = registry
         self._duration = registry.histogram(
             "weir.score.duration", "Seconds a call to the scorer took.", ("outcome",)
         )
         self._ok = self._duration.labels("ok")
         self._failed = self._duration.labels("failed")
-        self._said = 0.0  # when something was last logged
+        self._said_at = 0.0
+        self._said_up: bool | None = None  # what the log said last
         self._texts = registry.histogram(
             "weir.score.texts", "Prompts that shared one call.", unit="{text}", bounds=BATCH_BOUNDS
         ).labels()
@@ -62,19 +66,19 @@ class ScorerTelemetry:
     def call(self, batch: Batch) -> Generator[Call]:
         """Time a call; the first sampled caller is its span's parent, the others are linked."""
         self._texts.record(len(batch.waiters))
-        started = time.perf_counter()
+        started = self._clock()
         span = self._span(batch)
         try:
             yield Call(_metadata(span))
         except ScorerUnavailable as error:
-            self._failed.record(time.perf_counter() - started)
+            self._failed.record(self._clock() - started)
             if not isinstance(error, NoSuchRouter):
                 self.lost(error.message)
             if span is not None:
                 span.error(error.message)
             raise
         else:
-            self._ok.record(time.perf_counter() - started)
+            self._ok.record(self._clock() - started)
             self.reached()
         finally:
             if span is not None:
@@ -82,20 +86,20 @@ class ScorerTelemetry:
 
     def reached(self) -> None:
         """The scorer answered."""
-        if not self._up.value:
-            self._up.set(1)
+        self._up.value = 1
+        if self._said_up is not True:
             self._say(logging.INFO, "the scorer answers")
 
     def lost(self, why: str) -> None:
         """The scorer gave no answer."""
-        if self._up.value or not self._said:
-            self._up.set(0)
+        self._up.value = 0
+        if self._said_up is not False:
             self._say(logging.WARNING, "the scorer gives no score", why)
 
     def _say(self, level: int, what: str, why: str = "") -> None:
-        now = time.monotonic()
-        if now - self._said >= QUIET:  # a scorer that sheds flips many times a second
-            self._said = now
+        now = self._clock()
+        if self._said_up is None or now - self._said_at >= QUIET:
+            self._said_at, self._said_up = now, bool(self._up.value)
             log.log(level, what, extra={"why": why} if why else {})
 
     def _span(self, batch: Batch) -> Span | None:

@@ -1,0 +1,165 @@
+"""What is counted and said of decisions and outcomes."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from support.tables import STRONG, WEAK, request
+from weir_gateway.adapters.accounts import MeteredAccounts, PolicyTotals
+from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
+from weir_gateway.domain.ids import (
+    BundleVersion,
+    DecisionId,
+    PolicyId,
+    RouterName,
+    TableVersion,
+)
+from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.routing.ports import Outcome
+from weir_runtime.exposition import prometheus
+from weir_runtime.metrics import Registry
+
+DECISION = RouteDecision(
+    id=DecisionId("f" * 32),
+    policy=PolicyId("shop/chat"),
+    chosen=WEAK,
+    baseline=STRONG,
+    reason=Reason.SCORED,
+    table=TableVersion("v1"),
+    scored=Scored(0.25, {}, BundleVersion("b@1"), RouterName("linear")),
+    threshold=0.6,
+)
+OUTCOME = Outcome(
+    status=200,
+    usage=Usage(60, 40),
+    paid=PicoUsd(2 * 10**12),
+    saved=PicoUsd(3 * 10**12),
+    overhead=0.001,
+    duration=0.75,
+)
+
+
+def lines(registry: Registry, start: str) -> list[str]:
+    text = prometheus(registry).decode()
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
+def test_decisions_are_counted_by_policy_model_and_reason() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts.decided(request(), DECISION, 0.0002)
+    accounts.decided(request(), DECISION, 0.0002)
+    fallen = replace(DECISION, chosen=STRONG, reason=Reason.FALLBACK, detail="503")
+    accounts.fell_back(request(), fallen)
+    assert lines(registry, "weir_decisions_total") == [
+        'weir_decisions_total{model="weak",policy="shop/chat",reason="scored"} 2.0',
+        'weir_decisions_total{model="strong",policy="shop/chat",reason="fallback:503"} 1.0',
+    ]
+    assert lines(registry, "weir_decision_duration_seconds_count") == [
+        "weir_decision_duration_seconds_count 2.0"
+    ]
+
+
+def test_money_and_tokens_are_summed() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    for _ in range(2):
+        accounts.finished(request(), DECISION, OUTCOME)
+    assert lines(registry, "weir_cost_usd_total")[0].endswith(" 4.0")
+    assert lines(registry, "weir_saved_usd{")[0].endswith(" 6.0")
+    tokens = lines(registry, "gen_ai_client_token_usage_sum")
+    assert [line.rsplit(" ", 1)[1] for line in tokens] == ["120.0", "80.0"]
+    assert accounts.totals() == {
+        "shop/chat": PolicyTotals(
+            requests=2, strong=0, paid=PicoUsd(4 * 10**12), saved=PicoUsd(6 * 10**12)
+        )
+    }
+
+
+def test_an_error_has_its_own_duration_and_no_money() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    failed = replace(OUTCOME, usage=None, status=502, error="upstream_error")
+    accounts.finished(request(), replace(DECISION, chosen=STRONG), failed)
+    (counted,) = (
+        line
+        for line in lines(registry, "gen_ai_client_operation_duration_seconds_count")
+        if line.endswith(" 1.0")
+    )
+    assert 'error_type="upstream_error"' in counted
+    assert accounts.totals()[DECISION.policy] == PolicyTotals(requests=1, strong=1)
+
+
+def test_a_shadow_counts_what_would_have_been() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    shadow = replace(DECISION, chosen=STRONG, reason=Reason.SHADOW, intended=DECISION)
+    accounts.decided(request(), shadow, 0.0001)
+    accounts.finished(request(), shadow, OUTCOME)
+    assert 'model="strong"' in lines(registry, "weir_decisions_total")[0]
+    assert 'model="weak"' in lines(registry, "weir_shadow_decisions_total")[0]
+    assert accounts.totals()[DECISION.policy].strong == 0
+
+
+def test_a_rule_that_fails_is_counted_each_time_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    tried = (RuleTried("r", Verdict.FAILED, "division by zero"), RuleTried("s", Verdict.HOLDS))
+    for _ in range(3):
+        accounts.decided(request(), replace(DECISION, rules_tried=tried), 0.0001)
+    assert lines(registry, "weir_rule_errors_total")[0].endswith(" 3.0")
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert caplog.records[0].__dict__["why"] == "division by zero"
+
+
+def test_the_line_says_everything_but_the_prompt(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    MeteredAccounts(Registry(), DecisionLog(share=1.0)).finished(request(), DECISION, OUTCOME)
+    (record,) = caplog.records
+    said = record.__dict__
+    assert {k: said[k] for k in ("policy", "model", "reason", "score", "threshold", "cached")} == {
+        "policy": "shop/chat",
+        "model": "weak",
+        "reason": "scored",
+        "score": 0.25,
+        "threshold": 0.6,
+        "cached": False,
+    }
+    assert (said["status"], said["cost_usd"], said["saved_usd"]) == (200, 2.0, 3.0)
+    assert "hello" not in str(said)
+
+
+def test_the_prompt_is_there_only_where_content_was_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    log = DecisionLog(share=1.0, content=True)
+    log.finished(request("hello" * 10_000), DECISION, OUTCOME)
+    assert len(caplog.records[0].__dict__["text"]) == 4096
+
+
+@pytest.mark.parametrize(
+    ("share", "id_", "said"),
+    [(0.0, "0" * 32, 0), (0.5, "7" * 32, 1), (0.5, "8" * 32, 0), (1.0, "f" * 32, 1)],
+)
+def test_the_sample_is_taken_by_the_decisions_id(
+    caplog: pytest.LogCaptureFixture, share: float, id_: str, said: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    decision = replace(DECISION, id=DecisionId(id_))
+    DecisionLog(share=share).finished(request(), decision, OUTCOME)
+    assert len(caplog.records) == said
+
+
+def test_at_debug_everything_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    accounts = MeteredAccounts(Registry(), DecisionLog(share=0.0))
+    shadow = replace(DECISION, reason=Reason.SHADOW, intended=DECISION)
+    accounts.decided(request(), shadow, 0.0001)
+    accounts.fell_back(request(), DECISION)
+    accounts.finished(request(), DECISION, replace(OUTCOME, error="aborted"))
+    assert [r.message for r in caplog.records] == ["decided", "fell back", "answered"]
