@@ -1,0 +1,74 @@
+"""`weir policy`: exit statuses, what is printed, and no secret's value ever."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from google.protobuf import json_format
+
+from support.resources import backend, policy, secret
+from weir_cli.policy import policy as command
+from weir_proto.routing.v1.routetable_pb2 import RouteTable
+
+GOOD = [
+    policy(),
+    backend("weak"),
+    backend(auth={"secretRef": {"name": "keys", "key": "k"}}),
+    secret(k="sk-very-secret"),
+]
+
+
+def run(tmp_path: Path, documents: list[dict[str, object]], *arguments: str) -> Result:
+    """The command on a file with `documents`."""
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+    return CliRunner().invoke(command, [*arguments, "-f", str(file)])
+
+
+def test_good_files_check_out(tmp_path: Path) -> None:
+    done = run(tmp_path, GOOD, "check")
+    assert (done.exit_code, done.stdout) == (0, "OK: 1 policy, 2 backends\n")
+
+
+def test_mistakes_are_listed_and_the_status_is_one(tmp_path: Path) -> None:
+    done = run(tmp_path, [policy(objective={}), backend("weak"), backend()], "check")
+    assert done.exit_code == 1
+    assert "spec.objective: write exactly one of" in done.stdout
+    assert done.stdout.endswith("1 mistake\n")
+
+
+def test_json_has_every_mistake_with_file_and_line(tmp_path: Path) -> None:
+    done = run(tmp_path, [policy(mode="shadow"), backend("weak"), backend()], "check", "--json")
+    report = json.loads(done.stdout)
+    (mistake,) = report["mistakes"]
+    assert (report["ok"], mistake["path"], mistake["hint"]) == (
+        *(False, "spec.mode", "did you mean Shadow?"),
+    )
+    assert mistake["line"] > 1
+    assert mistake["file"].endswith("all.yaml")
+
+
+def test_compile_prints_the_table_and_no_secret(tmp_path: Path) -> None:
+    done = run(tmp_path, GOOD, "compile")
+    table = json_format.Parse(done.stdout, RouteTable())
+    assert [p.id for p in table.policies] == ["shop/chat"]
+    assert "sk-very-secret" not in done.output
+
+
+def test_compile_prints_nothing_where_there_is_a_mistake(tmp_path: Path) -> None:
+    done = run(tmp_path, [policy()], "compile")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "UnknownBackend" in done.stderr
+
+
+def test_files_without_a_policy_are_a_mistake(tmp_path: Path) -> None:
+    done = run(tmp_path, [backend()], "check")
+    assert done.exit_code == 1
+    assert "there is no RoutePolicy" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "-f", "/nowhere/at/all"]])
+def test_bad_usage_is_two(arguments: list[str]) -> None:
+    assert CliRunner().invoke(command, arguments).exit_code == 2

@@ -1,0 +1,315 @@
+"""The planner: what goes into the table, what is left out and why, the same for any order."""
+
+import random
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.resources import Wire, backend, changed, policy, secret
+from weir_operator.plan.check import Form
+from weir_operator.plan.compile import Plan, compile_table, with_credentials
+from weir_operator.plan.findings import MEANINGS, Condition, Reason
+from weir_operator.resources.mistakes import dotted
+from weir_operator.resources.objects import Invalid, gather
+from weir_operator.resources.parse import parse
+from weir_proto.routing.v1 import routetable_pb2 as wire
+
+PAIR = (backend("weak"), backend("strong"))
+
+
+def plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
+    """Compile documents; those with mistakes count as invalid."""
+    parsed = [parse(document) for document in documents]
+    return compile_table(
+        gather(
+            [p.resource for p in parsed if p.resource],
+            [Invalid(p.meta, p.mistakes) for p in parsed if p.meta and not p.resource],
+        ),
+        form,
+    )
+
+
+def told(made: Plan) -> list[tuple[str, str, str]]:
+    """Every problem: whose, why, where."""
+    return [(ref.name, str(p.reason), dotted(p.path)) for ref, p in made.problems]
+
+
+def created(document: Wire, at: str) -> Wire:
+    """The same resource with an age."""
+    return changed(document, "metadata.creationTimestamp", at)
+
+
+def test_a_good_policy_is_compiled_in_full() -> None:
+    made = plan(
+        *PAIR,
+        policy(
+            match={"models": ["auto"], "headers": [{"name": "X-Team", "value": "a"}]},
+            rules=[{"name": "r", "when": "request.tools > 0", "use": "strong"}],
+            failureMode={"scorer": "strong", "upstream": ["weak"]},
+            expose={"clientThreshold": {"min": "0.2", "max": "0.9"}},
+            probes=[{"prompt": "hi", "expect": "weak"}],
+            mode="Shadow",
+        ),
+    )
+    assert told(made) == []
+    (compiled,) = made.table.policies
+    assert list(compiled.candidates) == ["shop/weak", "shop/strong"]
+    assert (compiled.rules[0].use, compiled.probes[0].expect) == ("shop/strong", "shop/weak")
+    assert list(compiled.failure_mode.upstream) == ["shop/weak"]
+    assert compiled.match.headers[0].name == "x-team"
+    assert compiled.mode == wire.MODE_SHADOW
+    assert compiled.failure_mode.scorer == wire.SCORER_FAILURE_STRONG
+    assert compiled.expose.client_threshold.max == 0.9
+    assert len(made.table.version) == 64
+
+
+def test_prices_of_cached_tokens_default_to_the_input_price() -> None:
+    (made,) = plan(backend(price={"input": "2.50", "cacheWrite": "3"})).table.backends
+    assert (made.price.cached_input, made.price.cache_write) == (2_500_000, 3_000_000)
+
+
+def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
+    bad = policy("bad", rules=[{"name": "r", "when": "request.tols > 0", "use": "weak"}])
+    made = plan(*PAIR, policy(), bad)
+    assert [p.id for p in made.table.policies] == ["shop/chat"]
+    assert told(made) == [("bad", "InvalidRule", "spec.rules[0].when")]
+
+
+@pytest.mark.parametrize(
+    ("documents", "problem"),
+    [
+        ((backend("weak"), policy()), ("chat", "UnknownBackend", "spec.candidates[1].backend")),
+        (
+            (*PAIR, policy(cache={"exact": {"ttl": "10m"}})),
+            ("chat", "NotSupported", "spec.cache"),
+        ),
+        ((*PAIR, policy(router={"name": "knn"})), ("chat", "NotSupported", "spec.router.name")),
+        (
+            (*PAIR, policy(objective={"budget": {"usd": "5", "per": "day"}})),
+            ("chat", "NotSupported", "spec.objective.budget"),
+        ),
+        (
+            (backend(limits={"requestsPerMinute": 5}),),
+            ("strong", "NotSupported", "spec.limits.requestsPerMinute"),
+        ),
+        ((backend(auth={"env": "KEY"}),), ("strong", "EnvNotPermitted", "spec.auth.env")),
+        (
+            (backend(endpoint="http://169.254.169.254/v1"),),
+            ("strong", "EndpointNotPermitted", "spec.endpoint"),
+        ),
+        (
+            (backend(auth={"secretRef": {"name": "keys", "key": "a"}}),),
+            ("strong", "SecretNotFound", "spec.auth.secretRef.name"),
+        ),
+        (
+            (secret(b="x"), backend(auth={"secretRef": {"name": "keys", "key": "a"}})),
+            ("strong", "SecretKeyNotFound", "spec.auth.secretRef.key"),
+        ),
+        (
+            (secret(a="two words"), backend(auth={"secretRef": {"name": "keys", "key": "a"}})),
+            ("strong", "SecretInvalid", "spec.auth.secretRef.key"),
+        ),
+        (
+            (secret(a="no pem"), backend(tls={"caSecretRef": {"name": "keys", "key": "a"}})),
+            ("strong", "SecretInvalid", "spec.tls.caSecretRef.key"),
+        ),
+        (
+            (
+                secret(namespace="other", a="k"),
+                backend(auth={"secretRef": {"name": "keys", "key": "a"}}),
+            ),
+            ("strong", "SecretNotFound", "spec.auth.secretRef.name"),
+        ),
+    ],
+)
+def test_each_problem_has_its_reason_and_place(
+    documents: tuple[Wire, ...], problem: tuple[str, str, str]
+) -> None:
+    assert told(plan(*documents)) == [problem]
+
+
+def test_a_policy_over_a_backend_with_problems_says_so() -> None:
+    made = plan(backend("weak"), backend("strong", auth={"env": "KEY"}), policy())
+    assert ("chat", "BackendNotUsable", "spec.candidates[1].backend") in told(made)
+    unread = plan(backend("weak"), backend("strong", endpoint="x"), policy())
+    assert ("chat", "BackendNotUsable", "spec.candidates[1].backend") in told(unread)
+    assert ("strong", "InvalidSpec", "spec.endpoint") in told(unread)
+
+
+def test_files_may_name_the_environment_and_this_machine() -> None:
+    document = backend(endpoint="http://127.0.0.1:8000/v1", auth={"env": "KEY"})
+    made = plan(document, form=Form.FILE)
+    assert told(made) == []
+    assert made.table.backends[0].auth.env == "KEY"
+
+
+def test_secret_values_are_beside_the_table_and_never_in_it() -> None:
+    made = plan(
+        secret(k="sk-very-secret\n"), backend(auth={"secretRef": {"name": "keys", "key": "k"}})
+    )
+    assert told(made) == []
+    assert b"sk-very-secret" not in made.table.SerializeToString()
+    assert "sk-very-secret" not in repr(made)
+    whole = with_credentials(made.table, made.credentials)
+    assert [(c.ref.key, c.value) for c in whole.credentials] == [("k", "sk-very-secret")]
+    assert whole.version == made.table.version
+
+
+def test_a_pem_bundle_is_taken_as_it_is() -> None:
+    pem = "".join(
+        ssl.DER_cert_to_PEM_cert(der)
+        for der in ssl.create_default_context().get_ca_certs(binary_form=True)[:2]
+    )
+    if not pem:
+        pytest.skip("this machine has no certificate authorities to read: install ca-certificates")
+    made = plan(secret(ca=pem), backend(tls={"caSecretRef": {"name": "keys", "key": "ca"}}))
+    assert told(made) == []
+    assert made.credentials[0].value == pem
+
+
+# Who serves
+
+
+def headers(*names: str) -> dict[str, object]:
+    """A match on `auto` with a header per name."""
+    return {"models": ["auto"], "headers": [{"name": n, "value": "a"} for n in names]}
+
+
+def test_more_specific_goes_first_then_older_then_name() -> None:
+    made = plan(
+        *PAIR,
+        created(policy("b-new", match=headers("x")), "2026-01-02T00:00:00Z"),
+        created(policy("c-old", match=headers("y")), "2026-01-01T00:00:00Z"),
+        created(policy("a-new", match=headers("z")), "2026-01-02T00:00:00Z"),
+        created(policy("d-two", match=headers("x", "y")), "2026-01-03T00:00:00Z"),
+        created(policy("e-none"), "2025-01-01T00:00:00Z"),
+    )
+    assert told(made) == []
+    assert [p.id.removeprefix("shop/") for p in made.table.policies] == (
+        ["d-two", "c-old", "a-new", "b-new", "e-none"]
+    )
+
+
+def test_of_two_policies_on_one_match_the_older_serves_and_the_other_is_told_by_whom() -> None:
+    made = plan(
+        *PAIR,
+        created(policy("a-young", match={"models": ["x", "auto"]}), "2026-01-02T00:00:00Z"),
+        created(policy("z-old"), "2026-01-01T00:00:00Z"),
+    )
+    assert [p.id for p in made.table.policies] == ["shop/z-old"]
+    ((ref, problem),) = made.problems
+    assert (ref.name, problem.reason, dotted(problem.path)) == (
+        *("a-young", Reason.CONFLICT, "spec.match.models[1]"),
+    )
+    assert "RoutePolicy shop/z-old" in problem.message
+
+
+def test_header_names_and_order_make_no_difference_to_a_conflict() -> None:
+    one = {
+        "models": ["auto"],
+        "headers": [{"name": "A", "value": "1"}, {"name": "b", "value": "2"}],
+    }
+    two = {
+        "models": ["auto"],
+        "headers": [{"name": "B", "value": "2"}, {"name": "a", "value": "1"}],
+    }
+    made = plan(*PAIR, policy("p", match=one), policy("q", match=two))
+    assert told(made) == [("q", "Conflict", "spec.match.models[0]")]
+
+
+def test_a_policy_with_problems_stands_in_nobodys_way() -> None:
+    made = plan(*PAIR, policy("a", session={"sticky": "10m"}), policy("b"))
+    assert [p.id for p in made.table.policies] == ["shop/b"]
+
+
+# Other namespaces
+
+
+@pytest.mark.parametrize("allowed", [["shop"], ["*"], ["x", "shop"]])
+def test_a_backend_may_be_shared(allowed: list[str]) -> None:
+    shared = backend("strong", "models", allowedNamespaces=allowed)
+    candidates = [{"backend": "weak"}, {"backend": "strong", "namespace": "models"}]
+    made = plan(backend("weak"), shared, policy(candidates=candidates))
+    assert told(made) == []
+    assert list(made.table.policies[0].candidates) == ["shop/weak", "models/strong"]
+
+
+@pytest.mark.parametrize("allowed", [[], ["sho", "other"]])
+def test_a_backend_that_is_not_shared_is_refused(allowed: list[str]) -> None:
+    shared = backend("strong", "models", allowedNamespaces=allowed)
+    candidates = [{"backend": "weak"}, {"backend": "strong", "namespace": "models"}]
+    made = plan(backend("weak"), shared, policy(candidates=candidates))
+    assert told(made) == [("chat", "RefNotPermitted", "spec.candidates[1].backend")]
+
+
+# What is told
+
+
+def test_findings_become_conditions() -> None:
+    made = plan(backend("weak"), policy(session={"sticky": "1m"}))
+    finding = next(f for f in made.findings if f.ref.name == "chat")
+    accepted = finding.verdict(Condition.ACCEPTED)
+    resolved = finding.verdict(Condition.RESOLVED_REFS)
+    assert (accepted.holds, accepted.reason) == (False, Reason.NOT_SUPPORTED)
+    assert (resolved.holds, resolved.reason) == (False, Reason.UNKNOWN_BACKEND)
+    assert "spec.session" in accepted.message
+    good = next(f for f in made.findings if f.ref.name == "weak")
+    assert good.verdict(Condition.ACCEPTED).reason is Reason.ACCEPTED
+    assert good.verdict(Condition.RESOLVED_REFS).holds
+
+
+def test_every_reason_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Reason)
+
+
+def test_a_message_is_bounded() -> None:
+    rules = [
+        {"name": f"r{i}", "when": f"request.x{i} > 0 && {'y' * 40}", "use": "weak"}
+        for i in range(32)
+    ]
+    made = plan(*PAIR, policy(rules=rules))
+    finding = next(f for f in made.findings if f.ref.name == "chat")
+    assert len(finding.verdict(Condition.ACCEPTED).message) <= 4096
+
+
+# Always the same
+
+
+def many() -> list[Wire]:
+    """A little of everything, some of it bad."""
+    return [
+        *PAIR,
+        backend("strong", "models", allowedNamespaces=["shop"]),
+        backend("keyed", auth={"secretRef": {"name": "keys", "key": "k"}}),
+        backend("lost", auth={"secretRef": {"name": "none", "key": "k"}}),
+        secret(k="sk-1"),
+        policy("a"),
+        policy("b"),
+        policy("c", match=headers("x")),
+        policy("d", match=headers("x"), mode="Shadow"),
+        policy(
+            "e", match={"models": ["e"]}, candidates=[{"backend": "keyed"}, {"backend": "lost"}]
+        ),
+        policy("f", match={"models": ["f"]}, objective={"strongShare": "20%"}),
+        policy("g", objective={}),
+    ]
+
+
+@given(seed=st.integers())
+def test_order_makes_no_difference(seed: int) -> None:
+    shuffled = many()
+    random.Random(seed).shuffle(shuffled)
+    one, two = plan(*many()), plan(*shuffled)
+    assert one.table.SerializeToString(deterministic=True) == (
+        two.table.SerializeToString(deterministic=True)
+    )
+    assert one.findings == two.findings
+    assert one.credentials == two.credentials
+
+
+def test_the_version_follows_what_is_served_and_nothing_else() -> None:
+    base = plan(*PAIR, policy()).table.version
+    assert plan(*PAIR, policy(), policy("bad", objective={})).table.version == base
+    assert plan(*PAIR, policy(mode="Shadow")).table.version != base
