@@ -46,7 +46,7 @@ def _backend(name: str, path: str, value: object, at: str, message: str, server:
     return Case(name, changed(backend(), path, value), at, message, server)
 
 
-def _three(names: str) -> list[Wire]:
+def _listed(names: list[str]) -> list[Wire]:
     return [{"backend": name} for name in names]
 
 
@@ -212,12 +212,14 @@ CASES = (
         "must have at least 1 item, has 0",
         "should have at least 1 items",
     ),
-    _policy("one-candidate", "spec.candidates", _three(["weak"]), "spec.candidates", TWO),
-    _policy("three-candidates", "spec.candidates", _three(["a", "b", "c"]), "spec.candidates", TWO),
+    _policy("one-candidate", "spec.candidates", _listed(["weak"]), "spec.candidates", TWO),
+    _policy(
+        "three-candidates", "spec.candidates", _listed(["a", "b", "c"]), "spec.candidates", TWO
+    ),
     _policy(
         "candidate-twice",
         "spec.candidates",
-        _three(["a", "a"]),
+        _listed(["a", "a"]),
         "spec.candidates[1].backend",
         "a is listed twice",
         "Duplicate value",
@@ -225,7 +227,7 @@ CASES = (
     _policy(
         "candidate-name",
         "spec.candidates",
-        _three(["a", "shop/b"]),
+        _listed(["a", "shop/b"]),
         "spec.candidates[1].backend",
         NAME,
     ),

@@ -45,8 +45,10 @@ def told(*paths: Path) -> list[str]:
 def test_every_mistake_has_file_line_path_and_what_to_write(tmp_path: Path) -> None:
     file = write(tmp_path, "a.yaml", "# first line\n---\n" + POLICY)
     assert told(file) == [
-        "a.yaml:12: spec.objective.threshold: must be text, not a number; "
-        'write it in quotes: "0.5"',
+        (
+            "a.yaml:12: spec.objective.threshold: must be text, not a number; "
+            'write it in quotes: "0.5"'
+        ),
         "a.yaml:15: spec.rules[1].use: is required; write a name",
         "a.yaml:17: spec.rules[1].used: unknown field; did you mean use?",
     ]
@@ -106,8 +108,10 @@ def test_the_same_resource_twice_names_the_first(tmp_path: Path) -> None:
         ("? [a]\n: b\n", "x.yaml:1: has a key that is not plain text"),
         (
             "kind: Deployment\n",
-            "x.yaml:1: kind: is not a kind that Weir reads; "
-            "known are ModelBackend, RoutePolicy, Secret",
+            (
+                "x.yaml:1: kind: is not a kind that Weir reads; "
+                "known are ModelBackend, RoutePolicy, Secret"
+            ),
         ),
     ],
 )
