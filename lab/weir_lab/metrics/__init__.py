@@ -1,0 +1,32 @@
+"""How good a router's scores are: RouteLLM's measures and the ones a bill is read by.
+
+Pure numpy over arrays of one length; every metric takes weights, and the bootstrap is nothing but
+other weights. It must not know files, routers or reports.
+"""
+
+from weir_lab.metrics.bootstrap import Interval, bootstrap
+from weir_lab.metrics.curve import Curve, decile_curve, full_curve, random_scores
+from weir_lab.metrics.fit import brier, expected_calibration_error
+from weir_lab.metrics.frontier import aiq, hull
+from weir_lab.metrics.ranked import Ranked
+from weir_lab.metrics.routellm import apgr, cpt, pgr
+from weir_lab.metrics.spend import share_at_retention, spend_at_retention
+
+__all__ = [
+    "Curve",
+    "Interval",
+    "Ranked",
+    "aiq",
+    "apgr",
+    "bootstrap",
+    "brier",
+    "cpt",
+    "decile_curve",
+    "expected_calibration_error",
+    "full_curve",
+    "hull",
+    "pgr",
+    "random_scores",
+    "share_at_retention",
+    "spend_at_retention",
+]

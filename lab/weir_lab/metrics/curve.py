@@ -1,0 +1,87 @@
+"""Mean quality against the share of strong calls, as a threshold moves over the scores.
+
+`decile_curve` is RouteLLM's: the 11 edges of the scores' deciles. `full_curve` has a point for
+every distinct score. A prompt goes to the strong model iff its score is at or over the threshold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.metrics.ranked import Floats, Ranked
+
+DECILES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points in ascending order of `share`, from all weak (0) to all strong (1).
+
+    `quality` is the routed mean; `thresholds[k]` gives point k, infinity where nothing is strong.
+    """
+
+    share: Floats
+    quality: Floats
+    thresholds: Floats
+    weak: float
+    strong: float
+
+
+def decile_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
+    """RouteLLM's eleven points; edges that coincide are one.
+
+    At the highest edge a score must lie over it, so that the curve begins with no strong calls.
+    """
+    counts = np.ones(len(ranked)) if weights is None else weights
+    edges = np.unique(_quantiles(ranked.scores, counts, np.linspace(0, 1, DECILES + 1)))
+    starts = np.searchsorted(ranked.scores, edges[:-1], side="left")
+    return _curve(ranked, counts, starts, edges[:-1])
+
+
+def full_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
+    """A point for every distinct score, and one for no strong call at all."""
+    counts = np.ones(len(ranked)) if weights is None else weights
+    new = np.empty(len(ranked), dtype=np.bool_)
+    new[0] = True
+    new[1:] = ranked.scores[1:] > ranked.scores[:-1]
+    starts = np.flatnonzero(new)
+    return _curve(ranked, counts, starts, ranked.scores[starts])
+
+
+def random_scores(size: int, seed: int) -> Floats:
+    """Scores that know nothing: the yardstick of every table."""
+    return np.random.default_rng(seed).random(size)
+
+
+def _quantiles(scores: Floats, counts: Floats, at: Floats) -> Floats:
+    """Linear-interpolated quantiles of the scores, each taken `counts` times."""
+    upto = np.cumsum(counts)
+    last = len(scores) - 1
+    place: Floats = at * (upto[-1] - 1)
+    below: Floats = np.floor(place)
+    above: Floats = np.ceil(place)
+    low: Floats = scores[np.minimum(np.searchsorted(upto, below, side="right"), last)]
+    high: Floats = scores[np.minimum(np.searchsorted(upto, above, side="right"), last)]
+    return low + (high - low) * (place - below)
+
+
+def _curve(ranked: Ranked, counts: Floats, starts: NDArray[np.intp], thresholds: Floats) -> Curve:
+    total = counts.sum()
+    calls = _suffix_sums(counts)
+    gains = _suffix_sums(counts * (ranked.strong - ranked.weak))
+    weak = float((counts * ranked.weak).sum() / total)
+    strong = float((counts * ranked.strong).sum() / total)
+    # Ascending thresholds are descending shares; the two ends are always there.
+    share = np.concatenate([[0.0], calls[starts][::-1] / total, [1.0]])
+    quality = np.concatenate([[weak], weak + gains[starts][::-1] / total, [strong]])
+    at = np.concatenate([[np.inf], thresholds[::-1], [-np.inf]])
+    keep = np.concatenate([[True], share[1:] > share[:-1]])
+    return Curve(share[keep], quality[keep], at[keep], weak, strong)
+
+
+def _suffix_sums(values: Floats) -> Floats:
+    """`out[k]` is the sum from k on; one longer than the values, ending in 0."""
+    sums = np.zeros(len(values) + 1)
+    sums[:-1] = np.cumsum(values[::-1])[::-1]
+    return sums
