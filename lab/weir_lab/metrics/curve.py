@@ -34,7 +34,7 @@ def decile_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
     At the highest edge a score must lie over it, so that the curve begins with no strong calls.
     """
     counts = np.ones(len(ranked)) if weights is None else weights
-    edges = np.unique(_quantiles(ranked.scores, counts, np.linspace(0, 1, DECILES + 1)))
+    edges = np.unique(_decile_edges(ranked.scores, counts))
     starts = np.searchsorted(ranked.scores, edges[:-1], side="left")
     return _curve(ranked, counts, starts, edges[:-1])
 
@@ -54,11 +54,11 @@ def random_scores(size: int, seed: int) -> Floats:
     return np.random.default_rng(seed).random(size)
 
 
-def _quantiles(scores: Floats, counts: Floats, at: Floats) -> Floats:
-    """Linear-interpolated quantiles of the scores, each taken `counts` times."""
+def _decile_edges(scores: Floats, counts: Floats) -> Floats:
+    """Linear-interpolated deciles of the scores, each taken `counts` times, the ends included."""
     upto = np.cumsum(counts)
     last = len(scores) - 1
-    place: Floats = at * (upto[-1] - 1)
+    place: Floats = np.arange(DECILES + 1) * (upto[-1] - 1) / DECILES
     below: Floats = np.floor(place)
     above: Floats = np.ceil(place)
     low: Floats = scores[np.minimum(np.searchsorted(upto, below, side="right"), last)]
