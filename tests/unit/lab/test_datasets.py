@@ -1,17 +1,16 @@
 """Loaders on real files: what is read, what is mended and said, what is refused and how."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # pyarrow ships no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.parquet import write_parquet
 from weir_lab.datasets import (
     Winner,
     choose_pair,
@@ -23,7 +22,7 @@ from weir_lab.datasets import (
 from weir_lab.datasets.texts import canonical, fingerprint
 from weir_lab.errors import DataError, LabError, NothingToRoute
 
-Rows = list[dict[str, object]]
+Rows = Sequence[Mapping[str, object]]
 
 ROWS: Rows = [
     {"prompt": "Add 2 and 2.", "model": "small", "score": 1.0, "cost": 0.001},
@@ -45,13 +44,8 @@ def csv(path: Path, rows: Rows) -> Path:
     return path
 
 
-def parquet(path: Path, rows: Rows) -> Path:
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
-
-
 @pytest.mark.parametrize(
-    ("name", "write"), [("d.jsonl", jsonl), ("d.csv", csv), ("d.parquet", parquet)]
+    ("name", "write"), [("d.jsonl", jsonl), ("d.csv", csv), ("d.parquet", write_parquet)]
 )
 def test_the_three_kinds_of_file_give_one_matrix(
     tmp_path: Path, name: str, write: Callable[[Path, Rows], Path]
@@ -113,7 +107,7 @@ def test_a_prompt_of_a_megabyte_is_taken_and_said(tmp_path: Path) -> None:
 def test_the_first_bad_cell_is_named(
     tmp_path: Path, row: dict[str, object], message: str | None
 ) -> None:
-    path = jsonl(tmp_path / "d.jsonl", [ROWS[0], ROWS[1] | row])
+    path = jsonl(tmp_path / "d.jsonl", [ROWS[0], {**ROWS[1], **row}])
     if message is None:
         load_outcomes(path)
         return
@@ -123,8 +117,8 @@ def test_the_first_bad_cell_is_named(
 
 
 def test_rows_of_csv_and_parquet_are_counted_from_one(tmp_path: Path) -> None:
-    bad = [ROWS[0], ROWS[1] | {"score": 2.0}]
-    for name, write in (("d.csv", csv), ("d.parquet", parquet)):
+    bad = [ROWS[0], {**ROWS[1], "score": 2.0}]
+    for name, write in (("d.csv", csv), ("d.parquet", write_parquet)):
         with pytest.raises(DataError, match="row 2, column 'score'"):
             load_outcomes(write(tmp_path / name, bad))
 
@@ -224,7 +218,7 @@ def test_paired_scores(tmp_path: Path) -> None:
         }
         for k in range(4)
     ]
-    pair = load_pair(parquet(tmp_path / "d.parquet", rows))
+    pair = load_pair(write_parquet(tmp_path / "d.parquet", rows))
     assert pair.weak.tolist() == [0, 1, 0]
     assert pair.categories == ("d", "d", "d")
     assert pair.notes == ("1 prompts marked contaminated are left out",)
@@ -238,7 +232,7 @@ def test_paired_scores(tmp_path: Path) -> None:
 def test_battles_in_both_forms(tmp_path: Path) -> None:
     said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
     more = [*said, {"role": "user", "content": "Why?"}]
-    arena: Rows = [
+    arena: list[dict[str, object]] = [
         {
             "conversation_a": said,
             "conversation_b": said,
@@ -252,7 +246,7 @@ def test_battles_in_both_forms(tmp_path: Path) -> None:
     battles = load_battles(jsonl(tmp_path / "arena.jsonl", arena))
     assert battles.prompts == ("Hi", "Hi", "Hi\n\nWhy?")
     assert battles.winners == (Winner.B, Winner.TIE, Winner.B)
-    assert load_battles(parquet(tmp_path / "arena.parquet", arena)) == battles
+    assert load_battles(write_parquet(tmp_path / "arena.parquet", arena)) == battles
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,9 @@ def test_the_hull_is_qhulls(points: list[tuple[int, int]]) -> None:
     x, y = hull(cost, quality)
     assert (np.diff(x) > 0).all()
     assert (np.diff(y) > 0).all()
-    assert (quality <= np.interp(cost, x, y) + 1e-9).all()  # the costliest extends flat
+    # Beyond the dearest point the hull goes on flat, as interp does.
+    best = [float(np.interp(at, x, y)) for at in cost.tolist()]
+    assert all(q <= b + 1e-9 for q, b in zip(quality.tolist(), best, strict=True))
     try:
         corners = ConvexHull(np.column_stack([cost, quality])).vertices
     except QhullError:
@@ -223,10 +225,10 @@ def test_intervals_are_scipys() -> None:
     values = np.random.default_rng(3).random(400)
     (mine,) = bootstrap(lambda w: [float(np.average(values, weights=w))], 400, seed=1)
     theirs = stats.bootstrap(
-        (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(2)
+        (values,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
     assert mine.value == pytest.approx(values.mean())
-    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.003)
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.005)
 
 
 def test_intervals_are_the_same_for_the_same_seed() -> None:
@@ -248,8 +250,8 @@ def test_a_figure_that_is_not_one_has_no_interval() -> None:
 
 
 def test_random_scores_are_worth_a_half() -> None:
-    rng = np.random.default_rng(0)
-    weak, strong = rng.integers(0, 2, 4000) * 0.5, np.ones(4000)
+    rng = np.random.default_rng(99)
+    weak, strong = (rng.random(4000) < 0.5).astype(np.float64), np.ones(4000)
     runs = [
         apgr(decile_curve(Ranked.of(random_scores(4000, seed), weak, strong))) for seed in range(10)
     ]
