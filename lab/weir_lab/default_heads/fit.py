@@ -1,0 +1,92 @@
+"""The few small models that the heads are made of: ridge, logistic curves, Rasch. Pure numpy.
+
+All are weighted, deterministic, and end in plain arrays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+_NEWTON_STEPS = 50
+_RASCH_SWEEPS = 60
+_SPREAD = 1.5  # prior standard deviation of difficulties, in logits
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """Column means and scales of the training rows."""
+
+    mean: Doubles
+    scale: Doubles
+
+    @classmethod
+    def of(cls, columns: Floats, weights: Doubles) -> "Standard":
+        """Weighted; a column that never changes gets scale 1."""
+        shares = weights / weights.sum()
+        mean = shares @ columns.astype(np.float64)
+        variance = shares @ (columns - mean) ** 2
+        return cls(mean, np.where(variance > _TINY, np.sqrt(variance), 1.0))
+
+    def __call__(self, columns: Floats) -> Doubles:
+        return (columns - self.mean) / self.scale
+
+
+def ridge(columns: Doubles, target: Doubles, weights: Doubles, alpha: float) -> Doubles:
+    """Weights of a linear fit of the centred `target`, each column pulled to 0 by `alpha`."""
+    centred = target - float(weights @ target) / float(weights.sum())
+    weighted = columns * weights[:, None]
+    penalty = alpha * np.eye(columns.shape[1])
+    return np.linalg.solve(columns.T @ weighted + penalty, weighted.T @ centred).astype(np.float64)
+
+
+def logistic_line(x: Doubles, seen: Doubles, weights: Doubles) -> tuple[float, float]:
+    """Slope and intercept of the logistic curve through fractions `seen` (Platt's scaling)."""
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    beta = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        expected = sigmoid(design @ beta)
+        gradient = design.T @ (weights * (seen - expected))
+        curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design
+        beta = beta + np.linalg.solve(curvature + _TINY * np.eye(2), gradient)
+    return float(beta[0]), float(beta[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Rasch:
+    """Abilities and difficulties on one scale: P(right) = sigmoid(ability - difficulty).
+
+    What lets models that never met the same prompts be compared, through those that did.
+    """
+
+    ability: Doubles  # [models]
+    difficulty: Doubles  # [prompts]
+
+
+def rasch(scores: Floats) -> Rasch:
+    """Fit [prompts, models] with NaN where unknown, by alternating Newton steps."""
+    known = np.isfinite(scores)
+    seen = np.where(known, scores, 0.0).astype(np.float64)
+    ability = np.zeros(scores.shape[1])
+    difficulty = np.zeros(scores.shape[0])
+    pull = 1 / _SPREAD**2
+    for _ in range(_RASCH_SWEEPS):
+        for axis in (0, 1):
+            expected = np.where(known, sigmoid(ability[None, :] - difficulty[:, None]), 0.0)
+            surplus = (seen - expected).sum(axis=axis)
+            curve = (expected * (1 - expected)).sum(axis=axis)
+            if axis == 0:
+                ability = ability + np.clip(surplus / (curve + _TINY), -1, 1)
+            else:
+                step = (-surplus - pull * difficulty) / (curve + pull)
+                difficulty = difficulty + np.clip(step, -1, 1)
+    return Rasch(ability, difficulty)
+
+
+def sigmoid(logits: Doubles) -> Doubles:
+    """The logistic curve."""
+    return 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
