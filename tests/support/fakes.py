@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BackendId, BundleVersion, DecisionId, RouterName
+from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.ports import Outcome, TraceContext
@@ -95,6 +96,7 @@ class FakeReply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Sequence[bytes] = (b"{}",)
+    usage: Usage | None = None
     closed: list[bool] = field(default_factory=list[bool])  # the `abort` of each close()
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -91,6 +91,8 @@ class UpstreamFailure(StrEnum):
     CONNECT = "connect"
     TIMEOUT = "timeout"
     BROKEN = "broken"  # closed, malformed or not HTTP
+    CREDENTIAL = "credential"  # the key it is called with is not there
+    BUSY = "busy"  # the backend's own in-flight limit is reached
     STATUS = "status"  # answered 408, 409, 429 or 5xx
 
 
@@ -101,15 +103,25 @@ class UpstreamError(WeirError):
     code = "upstream_error"
 
     def __init__(
-        self, message: str, *, failure: UpstreamFailure, upstream_status: int | None = None
+        self,
+        message: str,
+        *,
+        failure: UpstreamFailure,
+        upstream_status: int | None = None,
+        body: bytes | None = None,
+        retry_after: str | None = None,
     ) -> None:
         super().__init__(message)
         self.failure = failure
         self.upstream_status = upstream_status  # the provider's, where it answered at all
+        self.body = body  # the provider's own error object, where the client's wire has its shape
+        self.retry_after = retry_after  # the provider's, as it wrote it
         if upstream_status is not None:
             self.status = upstream_status
         elif failure is UpstreamFailure.TIMEOUT:
             self.status = 504
+        elif failure is UpstreamFailure.BUSY:
+            self.status = 503
 
     @property
     def label(self) -> str:

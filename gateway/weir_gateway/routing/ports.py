@@ -147,6 +147,11 @@ class Reply(Protocol):
         """The provider's headers that may be passed on, names in lower case."""
         ...
 
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens as the provider counted them; known once the chunks have ended, if told at all."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
         ...

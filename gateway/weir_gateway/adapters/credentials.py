@@ -1,0 +1,89 @@
+"""The keys that providers are called with: kept in memory, never shown.
+
+Values come from the gateway's own environment (file form), from the operator's stream, or from a
+file that only its owner can read. Must not know who uses them.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
+from weir_gateway.domain.table import Backend, FromEnvironment, Passthrough, SecretRef
+
+
+class Secret:
+    """A value that no repr, log line or traceback shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value; for the moment it is written to a socket."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Credentials:
+    """The store."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._secrets: Mapping[SecretRef, Secret] = {}
+        self.version = 0  # grows with every replacement, so that cached headers know
+
+    def replace(self, secrets: Mapping[SecretRef, Secret]) -> None:
+        """Put `secrets` in the place of all that were there."""
+        if secrets != self._secrets:
+            self._secrets = dict(secrets)
+            self.version += 1
+
+    def of(self, backend: Backend) -> Secret | None:
+        """The backend's key; None where it wants none or the client's own.
+
+        Raises UpstreamError where it wants one that isn't there.
+        """
+        auth = backend.auth
+        if auth is None or isinstance(auth, Passthrough):
+            return None
+        secret = self.get(auth)
+        if secret is None:
+            raise UpstreamError(
+                f"backend {backend.id} has no credential: {_source(auth)} is not there",
+                failure=UpstreamFailure.CREDENTIAL,
+            )
+        return secret
+
+    def get(self, source: SecretRef | FromEnvironment) -> Secret | None:
+        """The value behind a reference, or None."""
+        if isinstance(source, SecretRef):
+            return self._secrets.get(source)
+        value = self._variables.get(source.variable)
+        return Secret(value) if value else None
+
+
+def _source(auth: SecretRef | FromEnvironment) -> str:
+    if isinstance(auth, SecretRef):
+        return f"key {auth.key} of secret {auth.namespace}/{auth.name}"
+    return f"the environment variable {auth.variable}"
+
+
+def read_file(path: Path) -> dict[SecretRef, Secret]:
+    """Secrets from a JSON list of {namespace, name, key, value}. Raises OSError and ValueError."""
+    entries: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        SecretRef(entry["namespace"], entry["name"], entry["key"]): Secret(entry["value"])
+        for entry in entries
+    }

@@ -1,0 +1,85 @@
+"""Upstream answers on their way to the client, behind routing's Reply.
+
+`WholeReply` has everything at hand; `StreamReply` passes chunks as they come and knows at the end
+whether the stream was complete. Must not know who reads them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import aiohttp
+
+from weir_gateway.adapters.openai_usage import StreamTail
+from weir_gateway.adapters.upstream_errors import broken, mapped
+from weir_gateway.domain.money import Usage
+from weir_gateway.domain.table import Backend
+
+Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
+
+
+class WholeReply:
+    """An answer that is all there."""
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.usage = usage
+        self._body = body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, in one piece."""
+        yield self._body
+
+    async def close(self, *, abort: bool) -> None:
+        """Nothing is held."""
+
+
+class StreamReply:
+    """A stream whose first chunk has come."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        response: aiohttp.ClientResponse,
+        headers: Mapping[str, str],
+        first: bytes,
+        release: Release,
+    ) -> None:
+        self.status = response.status
+        self.headers = headers
+        self.usage: Usage | None = None
+        self._backend = backend
+        self._response = response
+        self._first = first
+        self._tail = StreamTail()
+        self._release: Release | None = release
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The provider's bytes. Raises UpstreamError where the stream stops before its end."""
+        chunk = self._first
+        read = self._response.content.readany
+        idle = self._backend.timeouts.idle
+        while chunk:
+            self._tail.feed(chunk)
+            yield chunk
+            with mapped(self._backend, "was silent"):
+                async with asyncio.timeout(idle):
+                    chunk = await read()
+        self.usage, complete = self._tail.read()
+        if not complete:
+            raise broken(self._backend, "ended its stream before the answer was complete")
+
+    async def close(self, *, abort: bool) -> None:
+        """Give the connection back, or with `abort` drop it: the provider then stops working."""
+        release, self._release = self._release, None
+        if release is None:
+            return
+        if abort:
+            self._response.close()
+        else:
+            self._response.release()
+        if self.usage is None:
+            self.usage, _ = self._tail.read()
+        release(self.usage, "aborted" if abort else "")

@@ -1,0 +1,229 @@
+"""POST /v1/chat/completions: parse → decide → dispatch → relay → account.
+
+Must not know how a choice is made or how a provider is called; those are routing and its ports.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from opentelemetry.trace import SpanKind
+
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import usd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import RouteTable
+from weir_gateway.http.body import read_body
+from weir_gateway.http.errors import error_event, error_response
+from weir_gateway.http.openai_chat import parse
+from weir_gateway.http.sse import WholeEvents
+from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
+from weir_gateway.routing.ports import Clock
+from weir_runtime.tracing import Span, TraceContext, Tracing, current
+
+_LOG = logging.getLogger(__name__)
+
+PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
+CLIENT_GONE: Final = "client_gone"
+CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
+EVENT_STREAM: Final = "text/event-stream"
+
+Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe where there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one request may take."""
+
+    body: int  # bytes
+    body_within: float  # seconds
+
+
+@dataclass(slots=True)
+class _Way:
+    """One request on its way: what the steps hand on to one another."""
+
+    http: web.BaseRequest
+    table: RouteTable
+    span: Span
+    arrived: float
+    overhead: float = 0.0
+
+
+class Chat:
+    """The endpoint."""
+
+    def __init__(
+        self, routing: Routing, tables: Tables, tracing: Tracing, clock: Clock, bounds: Bounds
+    ) -> None:
+        self._routing = routing
+        self._tables = tables
+        self._tracing = tracing
+        self._clock = clock
+        self._bounds = bounds
+        self._exposing_of: tuple[RouteTable, frozenset[PolicyId]] | None = None
+
+    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; every error is a response."""
+        parent = TraceContext.from_headers(http.headers)
+        name = "POST /v1/chat/completions"
+        with self._tracing.start(name, SpanKind.SERVER, parent=parent) as span:
+            token = current.set(span.context)
+            try:
+                response = await self._answer(_Way(http, self._tables(), span, self._clock()))
+            except WeirError as error:
+                span.error(error.code)
+                response = error_response(error)
+            finally:
+                current.reset(token)
+            span.set("http.response.status_code", response.status)
+        return response
+
+    async def request(self, http: web.BaseRequest) -> Request:
+        """Read and parse the body."""
+        body = await read_body(http, cap=self._bounds.body, within=self._bounds.body_within)
+        headers = {name.lower(): value for name, value in http.headers.items()}
+        if len(body) > PARSE_ON_LOOP:
+            return await asyncio.to_thread(parse, body, headers)
+        return parse(body, headers)
+
+    async def decide(
+        self, request: Request, table: RouteTable, parent: TraceContext
+    ) -> RouteDecision:
+        """Decide within its own span."""
+        with self._tracing.start("weir.decide", parent=parent) as span:
+            return await self._routing.decide(request, table, span)
+
+    async def _answer(self, way: _Way) -> web.StreamResponse:
+        request = await self.request(way.http)
+        decision = await self.decide(request, way.table, way.span.context)
+        way.overhead = self._clock() - way.arrived
+        try:
+            dispatched = await self._routing.dispatch(request, decision, way.table)
+        except UpstreamError as error:
+            self._account(way, request, decision, _Ended(error.status, error.code))
+            raise
+        except asyncio.CancelledError:
+            self._account(way, request, decision, _GONE)
+            raise
+        if _streams(request, dispatched):
+            return await self._stream(way, request, dispatched)
+        return await self._whole(way, request, dispatched)
+
+    async def _whole(
+        self, way: _Way, request: Request, dispatched: Dispatched
+    ) -> web.StreamResponse:
+        reply = dispatched.reply
+        ended = _GONE
+        paid = 0.0
+        try:
+            body = b"".join([chunk async for chunk in reply.chunks()])
+            ended = _Ended(reply.status)
+        except UpstreamError as error:
+            ended = _Ended(error.status, error.code)
+            raise
+        finally:
+            await reply.close(abort=ended.error != "")
+            paid = self._account(way, request, dispatched.decision, ended, dispatched)
+        headers = self._headers(way, dispatched)
+        if reply.usage is not None:
+            headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
+        return web.Response(status=reply.status, body=body, headers=headers)
+
+    async def _stream(
+        self, way: _Way, request: Request, dispatched: Dispatched
+    ) -> web.StreamResponse:
+        reply = dispatched.reply
+        response = web.StreamResponse(status=reply.status, headers=self._headers(way, dispatched))
+        ended = _GONE
+        try:
+            await response.prepare(way.http)
+            ended = await _relay(dispatched, response)
+        except ConnectionError:
+            _LOG.debug("the client went away in the middle of a stream")
+        finally:
+            await reply.close(abort=ended.error != "")
+            self._account(way, request, dispatched.decision, ended, dispatched)
+        return response
+
+    def _headers(self, way: _Way, dispatched: Dispatched) -> dict[str, str]:
+        decision = dispatched.decision
+        headers = {
+            **dispatched.reply.headers,
+            "x-weir-decision": decision.id,
+            "x-weir-model": decision.chosen.name,
+            "x-weir-policy": decision.policy,
+            "x-weir-reason": decision.label,
+            "x-weir-cache": "off",  # no answer is cached by this version
+            "x-weir-overhead-ms": f"{way.overhead * 1000:.2f}",
+        }
+        if decision.scored is not None and decision.policy in self._exposing(way.table):
+            headers["x-weir-score"] = f"{decision.scored.score:.4f}"
+        return headers
+
+    def _exposing(self, table: RouteTable) -> frozenset[PolicyId]:
+        """The policies that show their scores, worked out once per table."""
+        if self._exposing_of is None or self._exposing_of[0] is not table:
+            policies = frozenset(policy.id for policy in table.policies if policy.expose.score)
+            self._exposing_of = (table, policies)
+        return self._exposing_of[1]
+
+    def _account(
+        self,
+        way: _Way,
+        request: Request,
+        decision: RouteDecision,
+        ended: "_Ended",
+        dispatched: Dispatched | None = None,
+    ) -> float:
+        if ended.error:
+            way.span.error(ended.error)
+        ending = Ending(
+            status=ended.status,
+            usage=dispatched.reply.usage if dispatched is not None else None,
+            overhead=way.overhead,
+            duration=self._clock() - way.arrived,
+            error=ended.error,
+        )
+        return usd(self._routing.account(request, decision, ending).paid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How an answer ended: its status, and the code where it did not end well."""
+
+    status: int
+    error: str = ""
+
+
+_GONE = _Ended(CLIENT_GONE_STATUS, CLIENT_GONE)
+
+
+async def _relay(dispatched: Dispatched, response: web.StreamResponse) -> _Ended:
+    """Write the chunks as they come; a stream that breaks ends with an error event."""
+    events = WholeEvents()
+    try:
+        async for chunk in dispatched.reply.chunks():
+            whole = events.feed(chunk)
+            if whole:
+                await response.write(whole)
+    except UpstreamError as error:
+        await response.write(error_event(error))
+        await response.write_eof()
+        return _Ended(error.status, error.code)
+    rest = events.rest()
+    if rest:
+        await response.write(rest)
+    await response.write_eof()
+    return _Ended(dispatched.reply.status)
+
+
+def _streams(request: Request, dispatched: Dispatched) -> bool:
+    return request.stream and dispatched.reply.headers.get("content-type", "").startswith(
+        EVENT_STREAM
+    )

@@ -1,0 +1,62 @@
+"""Where the top-level `model` of a JSON object lies in its bytes, so that it alone is replaced.
+
+The body is otherwise passed on as it came: key order, white space, spelling of numbers, fields
+nobody here knows. Knows JSON and nothing of any wire.
+"""
+
+import re
+
+from weir_gateway.domain.errors import BadRequest
+
+# An unescaped quote before `model` opens a string, so this finds every key spelled plainly,
+# at whatever depth, and nothing inside a string.
+_PLAIN_KEY = re.compile(rb'(?<!\\)"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+# A key may also be spelled with escapes; any that could stand for a letter of `model` sends the
+# search the exact way.
+_ESCAPED_LETTER = re.compile(rb"\\u006[dDfFcC45]")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
+
+Span = tuple[int, int]
+
+
+def model_span(body: bytes) -> Span:
+    """[start, end) of the JSON string that is the top-level `model` of a valid JSON object.
+
+    Raises BadRequest where `model` stands there twice: which one a provider reads is anyone's
+    guess.
+    """
+    spans = [match.span(1) for match in _PLAIN_KEY.finditer(body)]
+    if len(spans) == 1 and not _ESCAPED_LETTER.search(body):
+        return spans[0]
+    top_level = list(_top_level_models(body))
+    if len(top_level) != 1:
+        raise BadRequest(
+            "`model` is given more than once: give it once", param="model", code="duplicate_field"
+        )
+    return top_level[0]
+
+
+def _top_level_models(body: bytes) -> list[Span]:
+    depth, key, found = 0, b"", list[Span]()
+    expect_key = False
+    for match in _TOKEN.finditer(body):
+        token = match[0]
+        if token in b"{[":
+            depth += 1
+            expect_key = depth == 1
+        elif token in b"}]":
+            depth -= 1
+        elif depth != 1:
+            continue
+        elif token == b",":
+            expect_key = True
+        elif expect_key:
+            key, expect_key = token, False
+        elif token != b":" and _unescaped(key) == b"model":
+            found.append(match.span())
+    return found
+
+
+def _unescaped(key: bytes) -> bytes:
+    """A JSON string's text where it is ASCII, enough to tell whether it is `model`."""
+    return re.sub(rb"\\u00([0-9a-fA-F]{2})", lambda m: bytes.fromhex(m[1].decode()), key[1:-1])

@@ -1,0 +1,65 @@
+"""POST /v1/route: the decision alone, where the policy exposes it. Nothing is sent."""
+
+from aiohttp import web
+
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.errors import WeirError
+from weir_gateway.domain.money import usd
+from weir_gateway.http.chat import Chat, Tables
+from weir_runtime.tracing import TraceContext, Tracing
+
+
+class NotExposed(WeirError):
+    """The policy that serves this request keeps its decisions to itself."""
+
+    status = 403
+    code = "route_not_exposed"
+    type = "invalid_request_error"
+
+
+class Route:
+    """The endpoint."""
+
+    def __init__(self, chat: Chat, tables: Tables, tracing: Tracing) -> None:
+        self._chat = chat
+        self._tables = tables
+        self._tracing = tracing
+
+    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Decide and say so. Raises NotExposed where the policy doesn't allow it."""
+        table = self._tables()
+        parent = TraceContext.from_headers(http.headers)
+        with self._tracing.start("POST /v1/route", parent=parent) as span:
+            request = await self._chat.request(http)
+            decision = await self._chat.decide(request, table, span.context)
+        exposed = {policy.id for policy in table.policies if policy.expose.route}
+        if decision.policy not in exposed:
+            raise NotExposed(
+                f"policy {decision.policy} doesn't expose its decisions: set expose.route"
+            )
+        return web.json_response(decision_fields(decision))
+
+
+def decision_fields(decision: RouteDecision) -> dict[str, object]:
+    """The decision as JSON fields; absent ones are null."""
+    scored = decision.scored
+    estimates = decision.estimates or {}
+    return {
+        "decision": decision.id,
+        "policy": decision.policy,
+        "model": decision.chosen.name,
+        "reason": decision.label,
+        "detail": decision.detail,
+        "score": scored.score if scored else None,
+        "threshold": decision.threshold,
+        "router": scored.router if scored else None,
+        "bundle": scored.bundle if scored else None,
+        "quality": dict(scored.quality) if scored else {},
+        "estimated_usd": {backend: usd(cost) for backend, cost in estimates.items()},
+        "excluded": [{"backend": e.backend, "lacks": e.lacks} for e in decision.excluded],
+        "rules": [
+            {"name": rule.name, "verdict": rule.verdict, "error": rule.error}
+            for rule in decision.rules_tried
+        ],
+        "route_table": decision.table,
+    }

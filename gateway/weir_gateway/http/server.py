@@ -1,0 +1,128 @@
+"""The listening side: connections, their time limits, and which path is whose.
+
+aiohttp's low-level server, without router and middlewares: a request's way is one dictionary
+look-up. Must not know what the endpoints do.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+
+from weir_gateway.domain.errors import NothingCanServe, WeirError
+from weir_gateway.http.errors import error_response
+
+_LOG = logging.getLogger(__name__)
+
+Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+ByName = Callable[[str], Awaitable[web.StreamResponse]]
+
+MODELS: Final = "/v1/models"
+OVERLOADED: Final = "overloaded"
+
+
+class NoSuchPath(WeirError):
+    """Nothing is served there."""
+
+    status = 404
+    code = "unknown_path"
+    type = "invalid_request_error"
+
+
+class WrongMethod(WeirError):
+    """The path is served, by another method."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+class Paths:
+    """Which endpoint serves a request; errors become responses here, once for all of them."""
+
+    def __init__(
+        self, endpoints: Mapping[tuple[str, str], Endpoint], model: ByName, *, in_flight: int
+    ) -> None:
+        """`in_flight` is how many requests are served at once; more get a 503."""
+        self._endpoints = dict(endpoints)
+        self._model = model
+        self._limit = in_flight
+        self.in_flight = 0
+
+    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Serve one request."""
+        if self.in_flight >= self._limit:
+            return error_response(_overloaded(self._limit))
+        self.in_flight += 1
+        try:
+            return await self._serve(http)
+        except WeirError as error:
+            return error_response(error)
+        except Exception:  # noqa: BLE001 - the last line of defence: a defect of ours is a 500, never a hang-up
+            _LOG.exception("a request failed on a defect of the gateway")
+            return error_response(WeirError("the gateway failed; its log says why"))
+        finally:
+            self.in_flight -= 1
+
+    async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
+        path = http.path
+        endpoint = self._endpoints.get((http.method, path))
+        if endpoint is not None:
+            return await endpoint(http)
+        if http.method == "GET" and path.startswith(MODELS + "/"):
+            return await self._model(path.removeprefix(MODELS + "/"))
+        methods = sorted(method for method, served in self._endpoints if served == path)
+        if methods:
+            raise WrongMethod(f"{path} takes {' and '.join(methods)}, not {http.method}")
+        served = ", ".join(sorted({served for _, served in self._endpoints}))
+        raise NoSuchPath(f"nothing is served at {path[:200]}: this version serves {served}")
+
+
+def _overloaded(limit: int) -> WeirError:
+    return NothingCanServe(
+        f"{limit} requests are being served, the most this gateway takes: try again",
+        code=OVERLOADED,
+    )
+
+
+class PatientServer(web.Server):
+    """Hangs up on connections that don't manage to send a request's head in time (slow loris).
+
+    Between requests of one connection aiohttp's keep-alive limit does the same.
+    """
+
+    def __init__(self, handler: Endpoint, *, head_within: float, keep_alive: float) -> None:
+        super().__init__(
+            handler,
+            handler_cancellation=True,  # a client that goes away cancels its upstream call
+            access_log=None,
+            keepalive_timeout=keep_alive,
+        )
+        self._head_within = head_within
+        self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        self._served = handler
+        self.request_handler = self._heard
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Start the clock."""
+        super().connection_made(handler, transport)
+        loop = asyncio.get_running_loop()
+        self._silent[handler] = loop.call_later(self._head_within, transport.abort)
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """Stop the clock."""
+        self._stop_clock(handler)
+        super().connection_lost(handler, exc)
+
+    async def _heard(self, http: web.BaseRequest) -> web.StreamResponse:
+        self._stop_clock(http.protocol)
+        return await self._served(http)
+
+    def _stop_clock(self, handler: web.RequestHandler) -> None:
+        timer = self._silent.pop(handler, None)
+        if timer is not None:
+            timer.cancel()
