@@ -1,0 +1,167 @@
+"""weir.routing.v1.RouteTable as the domain's, and from its JSON. Refuses what can't be served.
+
+Must not know where a table comes from.
+"""
+
+from google.protobuf import json_format
+
+from weir_gateway.adapters.credentials import Secret
+from weir_gateway.domain import table as domain
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.ids import (
+    BackendId,
+    ModelName,
+    PolicyId,
+    ProfileName,
+    RouterName,
+    TableVersion,
+)
+from weir_gateway.domain.money import Price
+from weir_proto.routing.v1 import routetable_pb2 as pb
+
+MILLIS = 1000
+_CAPABILITIES = {
+    pb.CAPABILITY_TOOLS: domain.Capability.TOOLS,
+    pb.CAPABILITY_VISION: domain.Capability.VISION,
+    pb.CAPABILITY_JSON_SCHEMA: domain.Capability.JSON_SCHEMA,
+}
+_SCORER_FAILURES = {
+    pb.SCORER_FAILURE_UNSPECIFIED: domain.ScorerFailure.WEAK,
+    pb.SCORER_FAILURE_WEAK: domain.ScorerFailure.WEAK,
+    pb.SCORER_FAILURE_STRONG: domain.ScorerFailure.STRONG,
+    pb.SCORER_FAILURE_REJECT: domain.ScorerFailure.REJECT,
+}
+_MODES = {
+    pb.MODE_UNSPECIFIED: domain.Mode.ENFORCE,
+    pb.MODE_ENFORCE: domain.Mode.ENFORCE,
+    pb.MODE_SHADOW: domain.Mode.SHADOW,
+}
+
+
+def from_json(text: bytes) -> pb.RouteTable:
+    """Read the JSON form. Raises BadTable; fields of a newer operator are passed over."""
+    try:
+        return json_format.Parse(text, pb.RouteTable(), ignore_unknown_fields=True)
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise BadTable(f"the route table is not valid: {error}") from error
+
+
+def to_json(message: pb.RouteTable) -> bytes:
+    """The JSON form, without the secrets' values."""
+    bare = pb.RouteTable()
+    bare.CopyFrom(message)
+    bare.ClearField("credentials")
+    return json_format.MessageToJson(bare, indent=None).encode()
+
+
+def credentials(message: pb.RouteTable) -> dict[domain.SecretRef, Secret]:
+    """The secrets a streamed table carries."""
+    return {_ref(c.ref): Secret(c.value) for c in message.credentials}
+
+
+def decode(message: pb.RouteTable) -> domain.RouteTable:
+    """The domain's table. Raises BadTable naming the policy or backend at fault."""
+    backends = {backend.id: backend for backend in map(_backend, message.backends)}
+    return domain.RouteTable(
+        version=TableVersion(message.version),
+        policies=tuple(_policy(policy, backends) for policy in message.policies),
+        backends=backends,
+    )
+
+
+def _backend(message: pb.Backend) -> domain.Backend:
+    if message.protocol != pb.PROTOCOL_OPENAI:
+        protocol = pb.Protocol.Name(message.protocol).removeprefix("PROTOCOL_").lower()
+        raise BadTable(f"backend {message.id} speaks {protocol}, which this gateway does not")
+    timeouts = message.timeouts
+    price = message.price
+    return domain.Backend(
+        id=BackendId(message.id),
+        name=ModelName(message.name),
+        protocol=domain.Protocol.OPENAI,
+        endpoint=message.endpoint,
+        model=message.model,
+        auth=_auth(message.auth),
+        price=Price(price.input, price.output, price.cached_input, price.cache_write),
+        context_window=message.context_window,
+        capabilities=frozenset(
+            _CAPABILITIES[value] for value in message.capabilities if value in _CAPABILITIES
+        ),
+        timeouts=domain.Timeouts(
+            connect=timeouts.connect_ms / MILLIS,
+            first_token=timeouts.first_token_ms / MILLIS,
+            idle=timeouts.idle_ms / MILLIS,
+            total=timeouts.total_ms / MILLIS,
+        ),
+        profile=ProfileName(message.profile),
+        in_flight=message.limits.in_flight,
+        ca=_ref(message.ca) if message.HasField("ca") else None,
+    )
+
+
+def _auth(message: pb.Auth) -> domain.Auth:
+    match message.WhichOneof("source"):
+        case "secret":
+            return _ref(message.secret)
+        case "env":
+            return domain.FromEnvironment(message.env)
+        case "passthrough":
+            return domain.Passthrough() if message.passthrough else None
+        case _:
+            return None
+
+
+def _ref(message: pb.SecretRef) -> domain.SecretRef:
+    return domain.SecretRef(message.namespace, message.name, message.key)
+
+
+def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> domain.Policy:
+    expose = message.expose
+    bounds = expose.client_threshold
+    return domain.Policy(
+        id=PolicyId(message.id),
+        generation=message.generation,
+        models=tuple(map(ModelName, message.match.models)),
+        headers=tuple((header.name, header.value) for header in message.match.headers),
+        candidates=tuple(_candidate(id_, message, backends) for id_ in message.candidates),
+        rules=tuple(
+            domain.Rule(rule.name, rule.when, BackendId(rule.use)) for rule in message.rules
+        ),
+        router=RouterName(message.router),
+        objective=_objective(message),
+        on_scorer_failure=_SCORER_FAILURES[message.failure_mode.scorer],
+        upstream_order=tuple(map(BackendId, message.failure_mode.upstream)),
+        expose=domain.Expose(
+            score=expose.score,
+            route=expose.route,
+            direct=expose.direct,
+            client_threshold=domain.ClientThreshold(bounds.min, bounds.max)
+            if expose.HasField("client_threshold")
+            else None,
+        ),
+        mode=_MODES[message.mode],
+    )
+
+
+def _candidate(
+    id_: str, policy: pb.Policy, backends: dict[BackendId, domain.Backend]
+) -> domain.Backend:
+    backend = backends.get(BackendId(id_))
+    if backend is None:
+        raise BadTable(
+            f"policy {policy.id} names {id_}, which the table lacks", policy=PolicyId(policy.id)
+        )
+    return backend
+
+
+def _objective(policy: pb.Policy) -> domain.Objective:
+    message = policy.objective
+    match message.WhichOneof("kind"):
+        case "threshold":
+            return domain.Threshold(message.threshold)
+        case "strong_share":
+            return domain.StrongShare(message.strong_share)
+        case "quality":
+            return domain.Retention(message.quality.retention, message.quality.confidence)
+        case _:
+            raise BadTable(f"policy {policy.id} has no objective", policy=PolicyId(policy.id))

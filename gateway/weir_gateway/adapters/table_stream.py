@@ -1,0 +1,173 @@
+"""The route table from the operator: a gRPC stream that brings tables and takes reports.
+
+Each table is acknowledged or refused with its reason; usage is reported every so often. When the
+operator is away the gateway serves on with what it has. Must not know what a table means.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from weir_gateway.adapters import table_codec
+from weir_gateway.adapters.accounts import PolicyTotals
+from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.last_good import LastGood
+from weir_gateway.adapters.tables import Tables
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.ids import PolicyId
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
+LONGEST_PAUSE = 10.0
+PICO_PER_MICRO = 1_000_000
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 20_000),  # a peer that vanished without a word is noticed
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),  # the operator is a neighbour
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # thousands of policies
+)
+
+Totals = Callable[[], Mapping[PolicyId, PolicyTotals]]
+Call = grpc.aio.StreamStreamCall[pb.Report, pb.RouteTable]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Where the operator is and how it is spoken to; times in seconds."""
+
+    target: str  # host:port
+    gateway: str  # this gateway's name: the pod's
+    ca: Path | None  # PEM; None speaks without TLS
+    token: Path | None  # the service account's token, read afresh at each connection
+    usage_every: float = 10.0
+
+
+class TableStream:
+    """Follows the operator."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        tables: Tables,
+        store: Credentials,
+        totals: Totals,
+        registry: Registry,
+        last_good: LastGood | None,
+    ) -> None:
+        self._options = options
+        self._tables = tables
+        self._store = store
+        self._totals = totals
+        self._last_good = last_good
+        self._up = registry.gauge(
+            "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
+        ).labels()
+        self.delivered = False  # whether a table has come this way
+
+    async def follow(self) -> None:
+        """Keep the stream open until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._session()
+            except grpc.aio.AioRpcError as error:
+                _LOG.warning(
+                    "the operator's stream is down: %s",
+                    error.code().name.lower(),
+                    extra={"operator": self._options.target, "retry_in": pause},
+                )
+            except OSError as error:
+                _LOG.warning("can't open the operator's stream: %s", error)
+            pause = FIRST_PAUSE if self._up.value else min(pause * 2, LONGEST_PAUSE)
+            self._up.set(0)
+            await asyncio.sleep(pause)
+
+    async def _session(self) -> None:
+        async with await self._channel() as channel:
+            metadata = await self._metadata()
+            call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
+            await call.write(self._report())
+            async with asyncio.TaskGroup() as tasks:
+                reporter = tasks.create_task(self._report_usage(call), name="weir-report-usage")
+                try:
+                    await self._read(call)
+                finally:
+                    reporter.cancel()
+
+    async def _read(self, call: Call) -> None:
+        while isinstance(message := await call.read(), pb.RouteTable):
+            self._up.set(1)
+            await call.write(await self._apply(message))
+
+    async def _apply(self, message: pb.RouteTable) -> pb.Report:
+        report = self._report()
+        report.version = message.version
+        before = self._store.snapshot()
+        self._store.replace(table_codec.credentials(message))
+        try:
+            self._tables.apply(message, self._options.target)
+        except BadTable as error:
+            self._store.replace(before)
+            report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
+            return report
+        self.delivered = True
+        await self._keep(message)
+        report.ack.SetInParent()
+        return report
+
+    async def _keep(self, message: pb.RouteTable) -> None:
+        if self._last_good is None:
+            return
+        try:
+            await asyncio.to_thread(self._last_good.keep, message)
+        except OSError as error:
+            _LOG.warning("the last good table can't be kept: %s", error.strerror)
+
+    async def _report_usage(self, call: Call) -> None:
+        with contextlib.suppress(asyncio.InvalidStateError):  # the stream ended meanwhile
+            while True:
+                await asyncio.sleep(self._options.usage_every)
+                await call.write(self._report())
+
+    def _report(self) -> pb.Report:
+        return pb.Report(
+            gateway=self._options.gateway,
+            version=self._tables.version,
+            usage=_usage(self._totals().items()),
+        )
+
+    async def _channel(self) -> grpc.aio.Channel:
+        options = self._options
+        if options.ca is None:
+            return grpc.aio.insecure_channel(options.target, options=KEEPALIVE)
+        authority = await asyncio.to_thread(options.ca.read_bytes)
+        tls = grpc.ssl_channel_credentials(authority)
+        return grpc.aio.secure_channel(options.target, tls, options=KEEPALIVE)
+
+    async def _metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._options.token is None:
+            return ()
+        token = await asyncio.to_thread(self._options.token.read_text)
+        return (("authorization", f"Bearer {token.strip()}"),)
+
+
+def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsage]:
+    return [
+        pb.PolicyUsage(
+            policy=policy,
+            requests=total.requests,
+            strong=total.strong,
+            paid_micro_usd=total.paid // PICO_PER_MICRO,
+            saved_micro_usd=total.saved // PICO_PER_MICRO,
+        )
+        for policy, total in totals
+    ]

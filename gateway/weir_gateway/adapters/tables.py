@@ -1,0 +1,77 @@
+"""The route table in force: one snapshot, replaced whole or not at all.
+
+Must not know where tables come from; the sources (table_file.py, table_stream.py) bring them.
+"""
+
+import logging
+from collections.abc import Callable
+
+from weir_gateway.adapters import table_codec
+from weir_gateway.domain.errors import BadTable, NothingCanServe
+from weir_gateway.domain.table import RouteTable
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_runtime.admin import Health
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+TOPIC = "routetable"
+NO_TABLE = "no_route_table"
+
+Prepare = Callable[[RouteTable], object]  # compiles a table; raises BadTable
+
+
+class Tables:
+    """Holds it."""
+
+    def __init__(self, prepare: Prepare, registry: Registry, health: Health) -> None:
+        self._prepare = prepare
+        self._health = health
+        self._current: RouteTable | None = None
+        self._applied = registry.counter(
+            "weir.routetable.applied",
+            "Route tables that came, by what became of them.",
+            ("result",),
+        )
+        self._version = registry.gauge(
+            "weir.routetable.version",
+            "1 for the version in force, 0 for former ones.",
+            ("version",),
+        )
+        health.not_ready(TOPIC, "there is no route table yet")
+
+    def current(self) -> RouteTable:
+        """The table in force. Raises NothingCanServe where there is none yet."""
+        if self._current is None:
+            raise NothingCanServe("the gateway has no route table yet: try again", code=NO_TABLE)
+        return self._current
+
+    @property
+    def version(self) -> str:
+        """The version in force; empty where there is none."""
+        return "" if self._current is None else self._current.version
+
+    def apply(self, message: pb.RouteTable, source: str) -> None:
+        """Put a table in force. Raises BadTable, and keeps the last good one, if it can't run."""
+        if self._current is not None and message.version == self._current.version:
+            return
+        try:
+            table = table_codec.decode(message)
+            self._prepare(table)
+        except BadTable as error:
+            self._applied.labels("refused").add()
+            _LOG.error(
+                "refused a route table and kept the last good one: %s",
+                error.message,
+                extra={"source": source, "version": message.version},
+            )
+            raise
+        self._version.labels(self.version).set(0)
+        self._version.labels(table.version).set(1)
+        self._current = table
+        self._applied.labels("applied").add()
+        self._health.ready(TOPIC)
+        _LOG.info(
+            "a route table is in force",
+            extra={"source": source, "version": table.version, "policies": len(table.policies)},
+        )

@@ -1,0 +1,205 @@
+"""Builds the gateway from its settings and runs it until it is asked to stop.
+
+The one place that knows every part. Nothing is opened before `run`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+from aiohttp import web
+
+from weir_gateway.adapters.accounts import MeteredAccounts
+from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.coalescer import Limits
+from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.adapters.last_good import LastGood
+from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
+from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
+from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
+from weir_gateway.adapters.table_file import TableFile
+from weir_gateway.adapters.table_stream import StreamOptions, TableStream
+from weir_gateway.adapters.tables import Tables
+from weir_gateway.adapters.upstream import HttpUpstreams
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.ids import DecisionId
+from weir_gateway.http.catalogue import Catalogue
+from weir_gateway.http.chat import Bounds, Chat
+from weir_gateway.http.route import Route
+from weir_gateway.http.server import MODELS, Paths, PatientServer
+from weir_gateway.routing.pipeline import Routing
+from weir_gateway.settings import Settings
+from weir_runtime.admin import Admin, Health
+from weir_runtime.metrics import Registry
+from weir_runtime.metrics_export import export_forever
+from weir_runtime.quantities import Address
+from weir_runtime.tasks import Background, background
+from weir_runtime.tracing import Tracing
+
+_LOG = logging.getLogger(__name__)
+
+SERVICE = "weir-gateway"
+BACKLOG = 1024  # connections that wait to be accepted in a burst
+
+
+class Gateway:
+    """The program."""
+
+    def __init__(self, settings: Settings, variables: Mapping[str, str]) -> None:
+        """`variables` are for OTEL_* and for backends whose key is in the environment."""
+        self._settings = settings
+        self._variables = variables
+        self.registry = Registry()
+        self.health = Health()
+        self._tracing = Tracing.from_env(SERVICE, variables)
+        self._credentials = Credentials(variables)
+        self._upstreams = HttpUpstreams(
+            self._credentials, self._tracing, max_answer=settings.max_answer
+        )
+        decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
+        self._accounts = MeteredAccounts(self.registry, decisions)
+        self.bound: Address | None = None  # where it really listens, once it does
+        self.bound_admin: Address | None = None
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Serve until `stop` is set, then drain. Raises OSError where a port can't be had."""
+        settings = self._settings
+        async with contextlib.AsyncExitStack() as stack:
+            scorer = await stack.enter_async_context(self._scorer())
+            await self._upstreams.start()
+            stack.push_async_callback(self._upstreams.stop)
+            routing = self._routing(scorer)
+            tables = Tables(routing.prepare, self.registry, self.health)
+            tasks = await stack.enter_async_context(background())
+            await self._follow_tables(tables, tasks)
+            admin = Admin(self.health, self.registry)
+            self.bound_admin = await admin.start(settings.admin)
+            stack.push_async_callback(admin.stop)
+            tasks.start(
+                export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
+            )
+            await self._serve(routing, tables, stop)
+        await asyncio.to_thread(self._tracing.shutdown)
+        return 0
+
+    def _scorer(self) -> ScorerClient:
+        options = ScorerOptions(
+            target=self._settings.scorer, limits=Limits(in_flight=self._settings.score_calls)
+        )
+        return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
+
+    def _routing(self, scorer: ScorerClient) -> Routing:
+        cache = ScoreCache(
+            scorer,
+            entries=self._settings.score_cache,
+            requests=cache_requests(self.registry),
+        )
+        return Routing(
+            scorer=cache,
+            upstreams=self._upstreams,
+            accounts=self._accounts,
+            conditions=CelConditions(),
+            clock=time.perf_counter,
+            ids=_new_id,
+            score_within=self._settings.score_within,
+        )
+
+    async def _follow_tables(self, tables: Tables, tasks: Background) -> None:
+        settings = self._settings
+        last_good = LastGood(settings.routetable_keep) if settings.routetable_keep else None
+        if last_good is not None:
+            await asyncio.to_thread(_restore, last_good, tables, self._credentials)
+        if settings.routetable_file is not None:
+            file = TableFile(
+                settings.routetable_file, settings.credentials_file, tables, self._credentials
+            )
+            if not tables.version:  # what the operator said last is newer than any file
+                await file.refresh()
+            if settings.operator is None:
+                tasks.start(file.follow(settings.routetable_check), "weir-routetable-file")
+        if settings.operator is not None:
+            options = StreamOptions(
+                target=settings.operator,
+                gateway=settings.name or socket.gethostname(),
+                ca=settings.operator_ca,
+                token=settings.operator_token,
+                usage_every=settings.usage_every,
+            )
+            stream = TableStream(
+                options,
+                tables,
+                self._credentials,
+                self._accounts.totals,
+                self.registry,
+                last_good,
+            )
+            tasks.start(stream.follow(), "weir-routetable-stream")
+
+    async def _serve(self, routing: Routing, tables: Tables, stop: asyncio.Event) -> None:
+        settings = self._settings
+        bounds = Bounds(body=settings.max_body, body_within=settings.body_within)
+        chat = Chat(routing, tables.current, self._tracing, time.perf_counter, bounds)
+        catalogue = Catalogue(routing, tables.current)
+        paths = Paths(
+            {
+                ("POST", "/v1/chat/completions"): chat,
+                ("POST", "/v1/route"): Route(chat, tables.current, self._tracing),
+                ("GET", MODELS): catalogue.list,
+            },
+            catalogue.one,
+            in_flight=settings.in_flight,
+        )
+        self.registry.gauge_callback(
+            "weir.requests.in_flight", "Requests being served.", lambda: paths.in_flight
+        )
+        self.registry.gauge_callback(
+            "weir.upstream.in_flight",
+            "Calls to providers under way.",
+            lambda: self._upstreams.calls.in_flight,
+        )
+        server = PatientServer(
+            paths, head_within=settings.head_within, keep_alive=settings.keep_alive
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=settings.drain)
+        await runner.setup()
+        try:
+            self.bound = await _listen(runner, settings)
+            _LOG.info("serving", extra={"address": str(self.bound)})
+            await stop.wait()
+            self.health.not_ready("drain", "the gateway is shutting down")
+            _LOG.info("draining", extra={"in_flight": paths.in_flight})
+        finally:
+            await runner.cleanup()
+
+
+async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:
+    site = web.TCPSite(
+        runner,
+        settings.listen.host,
+        settings.listen.port,
+        backlog=BACKLOG,
+        reuse_port=settings.reuse_port or None,
+    )
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    return Address(host=host, port=port)
+
+
+def _restore(last_good: LastGood, tables: Tables, store: Credentials) -> None:
+    try:
+        kept = last_good.read()
+        if kept is not None:
+            message, secrets = kept
+            store.replace(secrets)
+            tables.apply(message, "last good")
+    except (OSError, ValueError, KeyError, BadTable):
+        _LOG.warning("the last good table can't be used; starting without it")
+
+
+def _new_id() -> DecisionId:
+    return DecisionId(uuid4().hex)

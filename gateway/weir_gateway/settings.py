@@ -1,0 +1,180 @@
+"""The gateway's settings: `WEIR_*`, each with default, unit and reason.
+
+Values only; what to do with them is app.py's business.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from weir_runtime.quantities import Address, Bytes, Duration
+from weir_runtime.settings import setting
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says."""
+
+    listen: Address = setting(
+        "WEIR_LISTEN", default="0.0.0.0:8080", unit="host:port", why="Where clients are served"
+    )
+    reuse_port: bool = setting(
+        "WEIR_REUSE_PORT",
+        default="0",
+        unit="0 or 1",
+        why="Lets several gateway processes share one port, a core each",
+    )
+    admin: Address = setting(
+        "WEIR_ADMIN",
+        default="0.0.0.0:9090",
+        unit="host:port",
+        why="Where /livez, /readyz and /metrics are served",
+    )
+    scorer: str = setting(
+        "WEIR_SCORER",
+        default="unix:///run/weir/scorer.sock",
+        unit="gRPC target",
+        why="Who scores prompts; a sidecar's socket saves the network's share of the latency",
+    )
+    score_within: Duration = setting(
+        "WEIR_SCORE_WITHIN",
+        default="150ms",
+        unit="duration",
+        why="How long a request waits for its score before the policy's failureMode decides; "
+        "several times what a long prompt takes on a busy core",
+    )
+    score_cache: int = setting(
+        "WEIR_SCORE_CACHE",
+        default="20000",
+        unit="entries",
+        why="Scores kept by text hash, least recently used out first; about 0.4 kB each",
+    )
+    score_calls: int = setting(
+        "WEIR_SCORE_CALLS",
+        default="2",
+        unit="calls",
+        why="Score calls in flight; what arrives meanwhile gathers into the next one",
+    )
+    routetable_file: Path | None = setting(
+        "WEIR_ROUTETABLE_FILE",
+        default=None,
+        unit="file",
+        why="The route table as JSON: all there is without an operator, else what the gateway "
+        "starts with",
+    )
+    routetable_check: Duration = setting(
+        "WEIR_ROUTETABLE_CHECK",
+        default="200ms",
+        unit="duration",
+        why="How often that file is looked at",
+    )
+    routetable_keep: Path | None = setting(
+        "WEIR_ROUTETABLE_KEEP",
+        default=None,
+        unit="folder",
+        why="Where the last good table and its credentials are kept for a restart; use a "
+        "memory-backed volume",
+    )
+    credentials_file: Path | None = setting(
+        "WEIR_CREDENTIALS_FILE",
+        default=None,
+        unit="file",
+        why="Secrets that go with WEIR_ROUTETABLE_FILE: a JSON list of namespace, name, key, value",
+    )
+    operator: str | None = setting(
+        "WEIR_OPERATOR",
+        default=None,
+        unit="host:port",
+        why="The operator's route-table stream; not set, only the file counts",
+    )
+    operator_ca: Path | None = setting(
+        "WEIR_OPERATOR_CA",
+        default=None,
+        unit="file",
+        why="PEM of who signed the operator's certificate; not set, the stream is not encrypted",
+    )
+    operator_token: Path | None = setting(
+        "WEIR_OPERATOR_TOKEN",
+        default=None,
+        unit="file",
+        why="The service account's token, by which the operator knows this gateway",
+    )
+    name: str | None = setting(
+        "WEIR_GATEWAY_NAME",
+        default=None,
+        unit="text",
+        why="What the operator calls this gateway; the host name (a pod's name) where not set",
+    )
+    usage_every: Duration = setting(
+        "WEIR_USAGE_EVERY",
+        default="10s",
+        unit="duration",
+        why="How often usage is reported to the operator",
+    )
+    in_flight: int = setting(
+        "WEIR_IN_FLIGHT",
+        default="2000",
+        unit="requests",
+        why="Requests served at once; more get 503 with Retry-After rather than a full memory",
+    )
+    max_body: Bytes = setting(
+        "WEIR_MAX_BODY", default="16MiB", unit="size", why="The largest request body; more get 413"
+    )
+    max_answer: Bytes = setting(
+        "WEIR_MAX_ANSWER",
+        default="64MiB",
+        unit="size",
+        why="The largest answer that is not streamed",
+    )
+    head_within: Duration = setting(
+        "WEIR_HEAD_WITHIN",
+        default="10s",
+        unit="duration",
+        why="How long a new connection may take to send its first request's head",
+    )
+    body_within: Duration = setting(
+        "WEIR_BODY_WITHIN",
+        default="30s",
+        unit="duration",
+        why="How long a request's body may take to arrive",
+    )
+    keep_alive: Duration = setting(
+        "WEIR_KEEP_ALIVE",
+        default="75s",
+        unit="duration",
+        why="How long an idle client connection is kept; longer than common load balancers' 60s, "
+        "so that they hang up first",
+    )
+    drain: Duration = setting(
+        "WEIR_DRAIN",
+        default="30s",
+        unit="duration",
+        why="How long requests in flight, streams among them, may take to end after SIGTERM",
+    )
+    log_level: LogLevel = setting(
+        "WEIR_LOG_LEVEL",
+        default="info",
+        unit="debug, info, warning, error",
+        why="How much is logged; debug logs every decision",
+    )
+    log_decisions: float = setting(
+        "WEIR_LOG_DECISIONS",
+        default="0.01",
+        unit="share, 0 to 1",
+        why="Share of decisions that get a log line at info",
+    )
+    telemetry_content: bool = setting(
+        "WEIR_TELEMETRY_CONTENT",
+        default="0",
+        unit="0 or 1",
+        why="Whether prompts' text may stand in those log lines",
+    )
