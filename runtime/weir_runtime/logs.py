@@ -103,6 +103,7 @@ def configure(level: str, stream: TextIO = sys.stderr) -> Logs:
     listener = logging.handlers.QueueListener(lines, writer)
     root = logging.getLogger()
     root.setLevel(level.upper())
+    logging.getLogger("grpc").setLevel(logging.INFO)  # its debug lines are about its own loop
     root.addHandler(handler)
     listener.start()
     return Logs(handler, listener)
