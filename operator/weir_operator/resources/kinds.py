@@ -19,6 +19,9 @@ E_co = TypeVar("E_co", bound=StrEnum, covariant=True)
 Schema = dict[str, object]
 
 
+_NOT_TEXT = re.compile("[\\ud800-\\udfff\\0]")
+
+
 class Bad(Enum):
     """What a kind reads where the value is no good; the mistake has been noted."""
 
@@ -83,7 +86,7 @@ class Text(Kind[T_co]):
             return f"must be at most {self.max_length} characters long"
         if len(value) < self.min_length:
             return self.says or "must not be empty"
-        if any("\ud800" <= char <= "\udfff" or char == "\0" for char in value):
+        if _NOT_TEXT.search(value):
             return "must be Unicode text without NUL"
         if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
             return self.says

@@ -114,17 +114,28 @@ def description(cls: type[Shape]) -> str:
 
 
 def unserved(value: object, at: Path = ()) -> Iterator[Path]:
-    """Where `value` sets a field that this version does not serve."""
+    """Where a shape, or a tuple of shapes, sets a field that this version does not serve."""
+    if value is None:
+        return
     if isinstance(value, tuple):
         for index, item in enumerate(cast("tuple[object, ...]", value)):
             yield from unserved(item, (*at, index))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for name, (attribute, field) in declared(type(value)).items():
-            inner: object = getattr(value, attribute)
-            if inner is not None and not field.served:
-                yield (*at, name)
-            else:
-                yield from unserved(inner, (*at, name))
+        return
+    for name, attribute, served in _worth_a_look(cast("type[Shape]", type(value))):
+        inner: object = getattr(value, attribute)
+        if inner is not None and not served:
+            yield (*at, name)
+        else:
+            yield from unserved(inner, (*at, name))
+
+
+@functools.lru_cache  # a handful of classes; scalars that are served need no look each time
+def _worth_a_look(cls: type[Shape]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple(
+        (name, attribute, field.served)
+        for name, (attribute, field) in declared(cls).items()
+        if not field.served or field.kind.inner() is not None
+    )
 
 
 @dataclass(frozen=True)
