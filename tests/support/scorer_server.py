@@ -24,6 +24,7 @@ class ScriptedScorer(rpc.ScorerServicer):
     )
     quantiles: Sequence[float] = QUANTILES
     retention: Sequence[tuple[float, float, float]] = ()
+    max_texts: int = 256
     failing: tuple[grpc.StatusCode, str] | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     calls: list[pb.ScoreRequest] = field(default_factory=list[pb.ScoreRequest])
@@ -75,6 +76,7 @@ class ScriptedScorer(rpc.ScorerServicer):
             versions=pb.Versions(bundle=self.bundle, router=self.router),
             default_router=self.router,
             profiles=list(self.quality),
+            max_texts=self.max_texts,
             routers=[
                 pb.RouterDescription(
                     name=self.router,

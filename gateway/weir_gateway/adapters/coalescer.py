@@ -74,7 +74,12 @@ class Coalescer:
         self._calls: set[asyncio.Task[None]] = set()
         self._flush_is_due = False
         self._stopped = False
+        self._texts = limits.texts
         self.waiting = 0
+
+    def narrow(self, texts: int) -> None:
+        """Send no more than `texts` per call, whatever the limits allow; 0: as they allow."""
+        self._texts = min(self._limits.texts, texts or self._limits.texts)
 
     async def score(
         self, text: str, key: Key, *, within: float, trace: TraceContext | None
@@ -129,10 +134,11 @@ class Coalescer:
 
     def _take(self, key: Key, queue: deque[Waiter]) -> Batch:
         batch, chars = Batch(key), 0
-        while queue and len(batch.waiters) < self._limits.texts:
+        while queue and len(batch.waiters) < self._texts:
             waiter = queue[0]
             sharing = batch.waiters.get(waiter.text)
-            if sharing is None and chars and chars + len(waiter.text) > self._limits.chars:
+            over = chars + len(waiter.text) > self._limits.chars
+            if over and batch.waiters and sharing is None:
                 break
             queue.popleft()
             self.waiting -= 1

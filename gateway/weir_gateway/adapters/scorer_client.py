@@ -7,6 +7,7 @@ an answer comes from another bundle. Must not know policies.
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -34,9 +35,31 @@ BUNDLES_KEPT = 4  # descriptions: the one in force, and those a roll-out's repli
 SHORTEST_CALL = 0.001  # seconds; gRPC takes no deadline in the past
 
 # Round robin spreads over every address the name resolves to, and never goes idle: a lost
-# connection is taken up again with nobody asking.
+# connection is taken up again with nobody asking. One more try, since a scorer that drains has
+# neighbours that don't; scoring twice does no harm.
+SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{"service": "weir.scorer.v1.Scorer"}],
+                "retryPolicy": {
+                    "maxAttempts": 2,
+                    "initialBackoff": "0.005s",
+                    "maxBackoff": "0.005s",
+                    "backoffMultiplier": 1,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
 CHANNEL = (
-    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.keepalive_time_ms", 10_000),  # a peer that vanished without a word is noticed
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -183,6 +206,7 @@ class ScorerClient:
             while len(self._described) > BUNDLES_KEPT:
                 self._described.popitem(last=False)
             self._bundle = described.bundle
+            self._coalescer.narrow(described.max_texts)
             self._telemetry.reached()
 
     async def _keep_described(self) -> None:

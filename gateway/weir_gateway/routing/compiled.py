@@ -55,7 +55,6 @@ class Compiled:
     by_model: dict[str, tuple[Matched, ...]]
     by_backend: dict[str, tuple[Matched, ...]]  # where direct calls are exposed
     client_threshold: tuple[CompiledPolicy, ...]
-    any_model: tuple[Matched, ...]  # policies that name no model
     known: str  # the names there are, for an error's text
 
 
@@ -76,7 +75,6 @@ def compile_table(table: RouteTable, conditions: Conditions) -> Compiled:
         by_model={name: tuple(found) for name, found in by_model.items()},
         by_backend={name: tuple(found) for name, found in by_backend.items()},
         client_threshold=tuple(p for p in policies if p.policy.expose.client_threshold),
-        any_model=tuple(Matched(p) for p in policies if not p.policy.models),
         known=_listed([*by_model, *by_backend]),
     )
 

@@ -1,7 +1,7 @@
 """Step 1: which policy serves a request, by `model` and headers, in table order.
 
 A name some policy lists comes first, then RouteLLM's `router-<router>-<threshold>`, then a
-backend's own name, then policies that list no model. Must not know what happens afterwards.
+backend's own name. Must not know what happens afterwards.
 """
 
 import re
@@ -32,7 +32,6 @@ def match(compiled: Compiled, request: Request) -> Matched:
         _first(compiled.by_model.get(model, ()), request)
         or (_client_threshold(compiled, request) if model.startswith(PREFIX) else None)
         or _first(compiled.by_backend.get(model, ()), request)
-        or _first(compiled.any_model, request)
         or _nothing(compiled, request)
     )
 

@@ -118,6 +118,15 @@ async def test_a_call_takes_no_more_texts_than_allowed(
     assert sorted(len(call.texts) for call in server.scorer.calls) == [4, 8, 8]
 
 
+async def test_a_call_takes_no_more_texts_than_the_scorer_does(
+    server: ScorerServer, connect: Connect
+) -> None:
+    server.scorer.max_texts = 10
+    client = await connect()
+    await asyncio.gather(*(ask(client, f"text {n}") for n in range(20)))
+    assert [len(call.texts) for call in server.scorer.calls] == [10, 10]
+
+
 async def test_a_call_takes_no_more_characters_than_allowed(
     server: ScorerServer, connect: Connect
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.tables import STRONG, WEAK, policy, request, table
+from support.tables import STRONG, policy, request, table
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest, NoPolicy
 from weir_gateway.domain.request import Request
@@ -46,14 +46,6 @@ def test_every_header_must_hold() -> None:
     both = policy(headers={"x-team": "a", "x-tier": "b"})
     with pytest.raises(NoPolicy):
         matched(request(headers={"x-team": "a"}), both)
-
-
-def test_a_policy_without_models_serves_what_no_other_names() -> None:
-    rest = policy("rest", models=[], expose=DIRECT)
-    named = policy("named", models=["auto"])
-    assert matched(request(model="auto"), rest, named).policy.policy.id == "shop/named"
-    assert matched(request(model="whatever"), rest, named).policy.policy.id == "shop/rest"
-    assert matched(request(model="weak"), rest, named).direct == WEAK
 
 
 def test_an_unknown_model_is_told_what_there_is() -> None:
