@@ -1,12 +1,9 @@
-"""Waiting until programs say that they are ready, on their admin ports."""
+"""Waiting until programs say that they are ready, over HTTP."""
 
 import asyncio
 from collections.abc import Sequence
 
 import aiohttp
-
-from weir_cli.addresses import url
-from weir_runtime.quantities import Address
 
 _BETWEEN = 0.05  # seconds from one question to the next
 _PATIENCE = 2.0  # seconds that one answer may take
@@ -16,12 +13,12 @@ class NotReady(Exception):
     """It did not get ready in time; the message has its own words for why."""
 
 
-async def wait_ready(admins: Sequence[Address], within: float) -> None:
-    """Return once every `/readyz` answers 200. Raises NotReady after `within` seconds."""
+async def wait_ready(probes: Sequence[str], within: float) -> None:
+    """Return once every probe, a URL, answers 200. Raises NotReady after `within` seconds."""
     timeout = aiohttp.ClientTimeout(total=_PATIENCE)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        for admin in admins:
-            await _wait(session, f"{url(admin)}/readyz", within)
+        for probe in probes:
+            await _wait(session, probe, within)
 
 
 async def _wait(session: aiohttp.ClientSession, probe: str, within: float) -> None:

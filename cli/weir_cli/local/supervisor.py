@@ -85,8 +85,9 @@ class Child:
             "-m",
             "weir_cli.local.child",
             self.program.module,
+            *self.program.arguments,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=_STANDARD_ERROR,
+            stdout=asyncio.subprocess.DEVNULL if self.program.quiet else _STANDARD_ERROR,
             env={**os.environ, **self.program.environment},
             start_new_session=True,
         )

@@ -1,0 +1,61 @@
+"""The demo's prompts: easy and hard ones, and one that a rule decides."""
+
+from dataclasses import dataclass, field
+
+_TOOL: dict[str, object] = {
+    "type": "function",
+    "function": {
+        "name": "read_gauge",
+        "description": "Read the water level at a gauge, in metres.",
+        "parameters": {
+            "type": "object",
+            "properties": {"gauge": {"type": "string"}},
+            "required": ["gauge"],
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a client sends."""
+
+    text: str  # the last user turn, shown in the table
+    earlier: tuple[str, ...] = ()  # user turns before it
+    tools: tuple[dict[str, object], ...] = field(default=())
+
+    def body(self, model: str) -> dict[str, object]:
+        """The chat completion request."""
+        messages: list[dict[str, str]] = []
+        for turn in self.earlier:
+            messages.append({"role": "user", "content": turn})
+            messages.append({"role": "assistant", "content": "Done."})
+        messages.append({"role": "user", "content": self.text})
+        body: dict[str, object] = {"model": model, "messages": messages, "max_tokens": 300}
+        return body | {"tools": list(self.tools)} if self.tools else body
+
+
+PROMPTS: tuple[Prompt, ...] = (
+    Prompt("Hi! How are you?"),
+    Prompt("What is the capital of Australia?"),
+    Prompt("Translate 'good morning' into French."),
+    Prompt("Write a haiku about a river in autumn."),
+    Prompt("Evaluate the integral of x^2 exp(-x^2) from 0 to infinity and justify every step."),
+    Prompt(
+        "A city taxes soda at 20 cents a litre. Demand is Q = 100 - 2P, supply is Q = 3P - 20. "
+        "Find the incidence on buyers and sellers, the deadweight loss and the revenue."
+    ),
+    Prompt(
+        "Implement a lock-free bounded multi-producer queue in C++20, argue its memory orderings "
+        "and state under which interleavings the naive version loses an element."
+    ),
+    Prompt(
+        "Write a Python function that parses RFC 3339 timestamps with a hand-written state "
+        "machine, including leap seconds, and give property tests for it."
+    ),
+    Prompt(
+        "And the gauge below the bridge?",
+        earlier=("Read the gauge at the mill.", "And the one upstream?", "Now the next one."),
+        tools=(_TOOL,),
+    ),
+)

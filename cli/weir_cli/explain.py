@@ -1,0 +1,97 @@
+"""`weir explain`: how a prompt would be routed, with nothing sent."""
+
+import asyncio
+import json
+import secrets
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from weir_cli.bar import Scale
+from weir_cli.compiling import compiled
+from weir_cli.explaining.explanation import Explanation, tell
+from weir_cli.explaining.in_process import InProcessScorer
+from weir_cli.explaining.picture import Picture
+from weir_cli.failure import Failure
+from weir_cli.options import BUNDLE, FILES, JSON, existing
+from weir_cli.output import show
+from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.table_codec import decode
+from weir_gateway.domain.errors import WeirError
+from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import RouteTable
+from weir_gateway.http.openai_chat import parse
+from weir_gateway.routing.explain import Explainer
+from weir_scorer import Bundle
+
+_ANY_MODEL = "auto"
+_PATIENCE = 30.0  # seconds; a person waits longer than a request, and the first score is a cold one
+
+
+@click.command()
+@FILES
+@BUNDLE
+@click.option("--policy", default="", metavar="NAME", help="Ask this policy and no other.")
+@click.option("--model", default="", metavar="NAME", help="What the client writes in `model`.")
+@JSON
+@click.argument("prompt")
+def explain(
+    paths: tuple[Path, ...],
+    bundle: Path,
+    *,
+    policy: str,
+    model: str,
+    as_json: bool,
+    prompt: str,
+) -> None:
+    """Show how PROMPT would be routed, and why; `-` reads it from standard input.
+
+    Nothing is sent to any model. The decision is the gateway's own, made in this process.
+    """
+    done = compiled(paths, existing(bundle))
+    table = _only(decode(done.table), policy) if policy else decode(done.table)
+    asked = model or _first_model(table)
+    request = _request(asked, sys.stdin.read() if prompt == "-" else prompt)
+    try:
+        with Bundle.open(bundle, devices=["cpu"]) as opened:
+            explanation = asyncio.run(_explain(opened, request, table))
+    except WeirError as refused:
+        raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
+    show(Picture(explanation), explanation.to_json(), as_json=as_json)
+
+
+async def _explain(bundle: Bundle, request: Request, table: RouteTable) -> Explanation:
+    explainer = Explainer(
+        scorer=InProcessScorer(bundle),
+        conditions=CelConditions(),
+        ids=lambda: DecisionId(secrets.token_hex(16)),
+        score_within=_PATIENCE,
+    )
+    explained = await explainer.explain(request, table)
+    routers = bundle.description().routers
+    scales = {router.name: Scale(router.calibration.quantiles) for router in routers}
+    return tell(request.model, explained, scales)
+
+
+def _request(model: str, prompt: str) -> Request:
+    """The request a client would send, read the way the gateway reads it."""
+    body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    return parse(json.dumps(body).encode(), {})
+
+
+def _only(table: RouteTable, policy: str) -> RouteTable:
+    """The table with one policy, named with or without its namespace."""
+    kept = tuple(p for p in table.policies if policy in {p.id, p.id.partition("/")[2]})
+    if not kept:
+        known = ", ".join(p.id for p in table.policies)
+        raise Failure(f"There is no policy {policy}.", hint=f"There are: {known}")
+    return replace(table, policies=kept)
+
+
+def _first_model(table: RouteTable) -> str:
+    """`auto` where a policy serves it, else what the first policy serves."""
+    names = [name for policy in table.policies for name in policy.models]
+    return _ANY_MODEL if _ANY_MODEL in names or not names else names[0]

@@ -1,0 +1,121 @@
+"""What there is to say about one decision: plain values for the picture and for JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from weir_cli.bar import Scale
+from weir_gateway.domain.decision import Verdict
+from weir_gateway.domain.money import usd
+from weir_gateway.domain.table import Objective, Retention, StrongShare, Threshold
+from weir_gateway.routing.explain import CandidateSeen
+from weir_gateway.routing.explain import Explanation as Explained
+
+_NO_SCALE = Scale(())
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule and how it came out; `verdict` is empty where it was not asked any more."""
+
+    name: str
+    when: str
+    verdict: str
+    error: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether this is the rule that held."""
+        return self.verdict == Verdict.HOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the models that competed."""
+
+    name: str
+    quality: float | None  # predicted, in [0,1]; None where there is no profile or no score
+    cost_usd: float  # predicted, from above
+    lacks: str  # what it lacks to serve this request; empty where it can
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One decision and all that led to it."""
+
+    model: str
+    policy: str
+    mode: str
+    objective: str
+    rules: tuple[Rule, ...]
+    router: str
+    bundle: str
+    score: float | None
+    harder_than: float | None  # the share of the reference prompts that score lower
+    threshold: float | None
+    threshold_harder_than: float | None  # the same of the threshold
+    candidates: tuple[Candidate, ...]
+    choice: str
+    reason: str
+    detail: str
+    intended: str  # Shadow: what would have been chosen
+
+    def to_json(self) -> dict[str, object]:
+        """The explanation as `--json` prints it."""
+        return asdict(self)
+
+
+def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Explanation:
+    """Put the gateway's own explanation into plain values; `scales` are by router."""
+    decision, policy = explained.decision, explained.policy
+    scored = decision.scored
+    scale = scales.get(scored.router, _NO_SCALE) if scored else _NO_SCALE
+    return Explanation(
+        model=model,
+        policy=policy.id,
+        mode=policy.mode,
+        objective=objective(policy.objective),
+        rules=_rules(explained),
+        router=scored.router if scored else "",
+        bundle=scored.bundle if scored else "",
+        score=scored.score if scored else None,
+        harder_than=scale.place(scored.score) if scored else None,
+        threshold=decision.threshold,
+        threshold_harder_than=_placed(scale, decision.threshold),
+        candidates=tuple(_candidate(seen) for seen in explained.candidates),
+        choice=decision.chosen.name,
+        reason=decision.label,
+        detail=decision.detail,
+        intended=decision.intended.chosen.name if decision.intended else "",
+    )
+
+
+def objective(value: Objective) -> str:
+    """The objective as its policy writes it."""
+    match value:
+        case Threshold(threshold):
+            return f"threshold {threshold:g}"
+        case StrongShare(share):
+            return f"strongShare {100 * share:g}%"
+        case Retention(retention, confidence):
+            return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+
+
+def _placed(scale: Scale, score: float | None) -> float | None:
+    return None if score is None else scale.place(score)
+
+
+def _rules(explained: Explained) -> tuple[Rule, ...]:
+    tried = {rule.name: rule for rule in explained.rules}
+    return tuple(
+        Rule(rule.name, rule.when, str(tried[rule.name].verdict), tried[rule.name].error)
+        if rule.name in tried
+        else Rule(rule.name, rule.when, "")
+        for rule in explained.policy.rules
+    )
+
+
+def _candidate(seen: CandidateSeen) -> Candidate:
+    return Candidate(
+        seen.backend.name, seen.quality, usd(seen.estimate), seen.lacks, chosen=seen.chosen
+    )

@@ -1,0 +1,48 @@
+"""The ports that a local Weir takes: one to serve on, shared by its workers, and one probe each."""
+
+import contextlib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weir_cli.addresses import bound, listen
+from weir_runtime.quantities import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens. `kept` holds the served port for the workers that share it."""
+
+    serve: Address
+    gateways: Sequence[Address]  # admin, one a worker
+    scorer: Address  # admin
+    kept: socket.socket
+
+    def close(self) -> None:
+        """Let the served port go."""
+        self.kept.close()
+
+
+def take(at: Address, admin: Address, workers: int) -> Ports:
+    """Find every port free, or raise Failure. Admin ports count upwards from `admin`, scorer last.
+
+    A port 0 stands for any free one.
+    """
+    listen(at).close()  # fails where another program listens, even one that shares its port
+    kept = listen(at, shared=True)
+    try:
+        admins = _admins(admin, workers + 1)
+    except BaseException:
+        kept.close()
+        raise
+    return Ports(bound(kept), admins[:-1], admins[-1], kept)
+
+
+def _admins(first: Address, count: int) -> list[Address]:
+    ports = [first.port + at if first.port else 0 for at in range(count)]
+    with contextlib.ExitStack() as held:
+        sockets = [
+            held.enter_context(listen(Address(host=first.host, port=port), option="--admin"))
+            for port in ports
+        ]
+        return [bound(each) for each in sockets]

@@ -1,0 +1,71 @@
+"""`weir up`: scorer and gateway in one command, with no cluster."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from weir_cli.addresses import HostPort
+from weir_cli.compiling import compiled, credentials_json
+from weir_cli.local import running
+from weir_cli.local.running import Hooks, Options, Policies
+from weir_cli.options import BUNDLE, FILES, existing
+from weir_runtime.loop import run
+from weir_runtime.quantities import Address
+
+
+@click.command()
+@FILES
+@BUNDLE
+@click.option(
+    "--listen",
+    type=HostPort(),
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Where to serve; port 0 takes a free one.",
+)
+@click.option(
+    "--admin",
+    type=HostPort(),
+    default="127.0.0.1:9090",
+    show_default=True,
+    help="Probes and metrics: this port and the next ones, one a worker, the scorer's last.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Gateway processes that share the port.",
+)
+def up(
+    paths: tuple[Path, ...], bundle: Path, listen: Address, admin: Address, workers: int
+) -> None:
+    """Run scorer and gateway here, from policy files.
+
+    Prints `ready http://HOST:PORT` on standard output when it serves. Changed files come into
+    force without dropping a request; with mistakes in them the last good ones stay. SIGTERM or
+    Ctrl-C lets open requests end.
+    """
+    options = Options(paths, existing(bundle).resolve(), listen, admin, workers)
+    hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)
+
+    async def main(stop: asyncio.Event) -> int:
+        return await running.run(options, hooks, stop)
+
+    run(main)
+
+
+def compile_policies(paths: tuple[Path, ...], bundle: Path) -> Policies:
+    """What a local Weir runs. Raises Failure with every mistake."""
+    done = compiled(paths, bundle)
+    return Policies(done.table_json, credentials_json(done))
+
+
+def say(line: str) -> None:
+    """Tell a person something, on standard error."""
+    click.echo(f"weir: {line}", err=True)
+
+
+async def _ready(url: str) -> None:
+    click.echo(f"ready {url}")

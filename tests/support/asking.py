@@ -1,0 +1,85 @@
+"""Many chat requests over HTTP at once, each answer kept."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+TIMEOUT = aiohttp.ClientTimeout(total=60)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def model(self) -> str:
+        """The candidate that answered."""
+        return self.headers.get("x-weir-model", "")
+
+    @property
+    def reason(self) -> str:
+        """Why it did."""
+        return self.headers.get("x-weir-reason", "")
+
+
+def chat(prompt: str, model: str = "auto", **fields: object) -> dict[str, object]:
+    """A chat request's body."""
+    return {"model": model, "messages": [{"role": "user", "content": prompt}], **fields}
+
+
+async def ask(
+    session: aiohttp.ClientSession, url: str, body: object, path: str = "/v1/chat/completions"
+) -> Answered:
+    """Ask once."""
+    async with session.post(url + path, json=body) as answer:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Answered(answer.status, headers, await answer.json(content_type=None))
+
+
+async def ask_all(
+    url: str,
+    prompts: Sequence[str],
+    *,
+    connections: int,
+    after: tuple[int, Callable[[], None]] | None = None,
+) -> list[Answered]:
+    """Ask every prompt at so many connections; answers in the prompts' order.
+
+    `after` is how many answers to wait for before something is done in the middle of it all.
+    """
+    answers: list[Answered | None] = [None] * len(prompts)
+    waiting = iter(enumerate(prompts))
+    done = 0
+
+    async def caller(session: aiohttp.ClientSession) -> None:
+        nonlocal done
+        for at, prompt in waiting:
+            answers[at] = await ask(session, url, chat(prompt))
+            done += 1
+            if after is not None and done == after[0]:
+                after[1]()
+
+    connector = aiohttp.TCPConnector(limit=connections)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        for number in range(connections):
+            group.create_task(caller(session), name=f"caller {number}")
+    return [answer for answer in answers if answer is not None]
+
+
+async def eventually(
+    attempt: Callable[[], Awaitable[bool]], *, within: float, every: float = 0.05
+) -> None:
+    """Try until it is so. Fails after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not await attempt():  # noqa: ASYNC110 - another process has no event to wait for
+            await asyncio.sleep(every)
