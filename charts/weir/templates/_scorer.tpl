@@ -6,9 +6,9 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 env:
   - name: WEIR_SCORER_LISTEN
     value: {{ .listen | quote }}
-  - name: WEIR_ADMIN
+  - name: WEIR_SCORER_ADMIN
     value: {{ printf "0.0.0.0:%d" (int .admin) | quote }}
-  - name: WEIR_BUNDLE
+  - name: WEIR_SCORER_BUNDLE
     value: {{ $scorer.bundle | quote }}
   - name: WEIR_SCORER_DEVICE
     value: {{ ternary $scorer.gpu.device "cpu" $scorer.gpu.enabled }}
