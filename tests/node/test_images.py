@@ -61,9 +61,7 @@ def test_it_is_labelled(images: ImageStore, target: Target, reference: str, vers
     assert images.inspect(reference, label % "licenses") == "Apache-2.0"
 
 
-def test_what_it_adds_to_the_base_is_small(
-    images: ImageStore, target: Target, reference: str
-) -> None:
+def test_what_it_adds_to_the_base_is_small(images: ImageStore, reference: str) -> None:
     added = images.run(
         reference, "sh", "-c", "du -sm /opt/weir /var/lib/weir 2>/dev/null | cut -f1"
     )

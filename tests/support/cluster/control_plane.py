@@ -181,8 +181,8 @@ def _started(
 def _start_api(plane: ControlPlane, arguments: Sequence[str], *, controllers: bool) -> None:
     client, peer, secure = free_ports(3)
     etcd = f"http://127.0.0.1:{client}"
-    _start_etcd(plane, etcd, f"http://127.0.0.1:{peer}")
-    _write_service_account_keys(plane.folder)
+    start_etcd(plane, etcd, f"http://127.0.0.1:{peer}")
+    write_service_account_keys(plane.folder)
     tokens = plane.folder / "tokens.csv"
     tokens.touch(mode=0o600)
     tokens.write_text(f"{plane.token},admin,admin,system:masters\n")
@@ -209,7 +209,8 @@ def _start_api(plane: ControlPlane, arguments: Sequence[str], *, controllers: bo
     plane.user("admin", plane.token)
 
 
-def _start_etcd(plane: ControlPlane, client: str, peer: str) -> None:
+def start_etcd(plane: ControlPlane, client: str, peer: str) -> None:
+    """Start etcd on these two URLs; what it holds is thrown away."""
     plane.programs.start(
         *("etcd", plane.binaries["etcd"], f"--data-dir={plane.folder}/etcd"),
         *(f"--listen-client-urls={client}", f"--advertise-client-urls={client}"),
@@ -218,7 +219,8 @@ def _start_etcd(plane: ControlPlane, client: str, peer: str) -> None:
     )
 
 
-def _write_service_account_keys(folder: Path) -> None:
+def write_service_account_keys(folder: Path) -> None:
+    """Make the key pair by which service accounts' tokens are signed and checked."""
     private, public = f"{folder}/sa.key", f"{folder}/sa.pub"
     make = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
     subprocess.run([*make, "-out", private], check=True, capture_output=True, timeout=30)

@@ -4,6 +4,7 @@ The base image is made by debootstrap, since Debian 12's python3 is the 3.11 of 
 reach the package index by the machine's own pip settings and certificates, mounted while they run.
 """
 
+import json
 import os
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ BASE = "docker.io/library/python:3.11-slim-bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
 MACHINE = ("/etc/pip.conf", "/etc/ssl/certs")
 STEP_TIMEOUT_S = 1200.0
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as the real base has it
 MIRROR = "http://deb.debian.org/debian"
 
 
@@ -70,6 +72,7 @@ class ImageStore:
             bootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm"]
             _run([*bootstrap, root, _mirror()], STEP_TIMEOUT_S, self._environ())
             self.buildah("umount", container)
+            self.buildah("config", f"--env=PATH={PATH}", container)
             self.buildah("commit", container, BASE)
         finally:
             self.buildah("rm", container)
@@ -83,6 +86,16 @@ class ImageStore:
         file = ROOT / target.dockerfile
         self.buildah(*command, *stage, f"--tag={reference}", f"--file={file}", str(ROOT))
         return reference
+
+    def with_entrypoint(self, source: str, reference: str, *command: str) -> None:
+        """Make an image that is another one with another entry point."""
+        container = self.buildah("from", "--pull-never", source).strip()
+        try:
+            entry = f"--entrypoint={json.dumps(command)}"
+            self.buildah("config", entry, "--cmd=", "--user=10001:10001", container)
+            self.buildah("commit", container, reference)
+        finally:
+            self.buildah("rm", container)
 
     def run(self, reference: str, *command: str) -> str:
         """Run a command in a throw-away container of an image."""

@@ -80,11 +80,12 @@ class Programs:
     """The programs of one test rig; ended newest first."""
 
     folder: Path
+    prefix: Sequence[str] = ()  # of every command: another network namespace, say
     by_name: dict[str, Program] = field(default_factory=dict[str, Program])
 
     def start(self, name: str, *command: str) -> Program:
         """Start one more program."""
-        program = Program(name, command, self.folder)
+        program = Program(name, (*self.prefix, *command), self.folder)
         self.by_name[name] = program
         program.start()
         return program
