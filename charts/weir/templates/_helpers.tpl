@@ -186,7 +186,7 @@ readinessProbe:
   failureThreshold: 3
 {{- end }}
 startupProbe:
-  httpGet: {path: /readyz, port: {{ .port }}}
+  httpGet: {path: {{ default "/livez" .start }}, port: {{ .port }}}
   periodSeconds: 1
   timeoutSeconds: 2
   failureThreshold: {{ .startSeconds }}
