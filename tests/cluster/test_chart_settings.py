@@ -1,4 +1,4 @@
-"""The chart and the programs agree: every variable it sets exists, parses, and means its default."""
+"""Chart and programs agree: every variable it sets exists, parses, and means its default."""
 
 from pathlib import Path
 from typing import Any
