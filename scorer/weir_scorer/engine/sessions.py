@@ -44,12 +44,11 @@ class DeviceChoice:
     def parse(cls, text: str) -> "DeviceChoice":
         """From `auto`, `cpu`, `cuda`, `cuda:1`, `tensorrt`. Raises ValueError."""
         kind, colon, index = text.strip().lower().partition(":")
-        try:
-            return cls(DeviceKind(kind), int(index) if colon else 0)
-        except ValueError:
+        if kind not in set(DeviceKind) or (colon and not index.isdecimal()):
             raise ValueError(
                 f"device {text!r}: write auto, cpu, cuda or tensorrt, or cuda:1 for the second"
-            ) from None
+            )
+        return cls(DeviceKind(kind), int(index) if colon else 0)
 
     @property
     def explicit(self) -> bool:
