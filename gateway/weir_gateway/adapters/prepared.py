@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.proxy import Proxy, proxy_for
 from weir_gateway.adapters.upstream_errors import mapped
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
@@ -33,6 +34,7 @@ class Prepared:
     model: bytes  # the provider's id, as JSON
     timeout: aiohttp.ClientTimeout
     tls: ssl.SSLContext | bool
+    proxy: Proxy | None
 
 
 class Preparer:
@@ -66,14 +68,16 @@ class Preparer:
         if secret is not None:
             headers["Authorization"] = f"Bearer {secret.reveal()}"
         timeouts = backend.timeouts
+        url = URL(backend.endpoint + PATH)
         return Prepared(
             backend=backend,
             credentials=self._credentials.version,
-            url=URL(backend.endpoint + PATH),
+            url=url,
             headers=headers,
             model=json.dumps(backend.model).encode(),
             timeout=aiohttp.ClientTimeout(total=timeouts.total, sock_connect=timeouts.connect),
             tls=self._tls(backend),
+            proxy=proxy_for(url),
         )
 
     def _tls(self, backend: Backend) -> ssl.SSLContext | bool:

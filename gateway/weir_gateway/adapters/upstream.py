@@ -70,7 +70,6 @@ class HttpUpstreams:
                 limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,  # HTTPS_PROXY and NO_PROXY, as every client of these APIs reads them
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
 
@@ -124,12 +123,15 @@ class HttpUpstreams:
         if isinstance(prepared.backend.auth, Passthrough) and "authorization" in request.headers:
             headers["Authorization"] = request.headers["authorization"]
         headers |= call.span.context.to_headers()
+        proxy = prepared.proxy
         return await self._session.post(
             prepared.url,
             data=with_model(request, prepared.model),
             headers=headers,
             timeout=prepared.timeout,
             ssl=prepared.tls,
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=proxy.headers if proxy is not None else None,
             allow_redirects=False,
         )
 
