@@ -26,7 +26,7 @@ def cores() -> Cores:
     return Cores(frozenset(usable[:1]), frozenset(usable[1:] or usable))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Running:
     """One started process."""
 
@@ -67,8 +67,15 @@ def start(
     arguments: Sequence[str], on: frozenset[int], environment: Mapping[str, str] | None = None
 ) -> Running:
     """Start `python arguments…` on the cores `on`."""
+    return spawn([sys.executable, *arguments], on, environment)
+
+
+def spawn(
+    command: Sequence[str], on: frozenset[int], environment: Mapping[str, str] | None = None
+) -> Running:
+    """Start a command on the cores `on`."""
     process = subprocess.Popen(
-        [sys.executable, *arguments],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
