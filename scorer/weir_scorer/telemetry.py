@@ -12,6 +12,7 @@ from weir_scorer.engine.ports import Device
 
 _BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _CALL = ("router", "code")
+_NO_SPAN = Span(TraceContext(1, 1, sampled=False), None)  # of a batch that nobody traces
 
 
 class Dropped(StrEnum):
@@ -77,12 +78,12 @@ class Telemetry:
         """Count texts that were not scored."""
         self.dropped.labels(why.value).add(texts)
 
-    def batch(self, router: str, texts: int, requests: Sequence[TraceContext]) -> Span | None:
-        """The span of a batch: under its first sampled request, linked to each; None if none is."""
+    def batch(self, router: str, texts: int, requests: Sequence[TraceContext]) -> Span:
+        """The span of a batch: under its first sampled request, linked to each sampled one."""
         self.batches.labels(router).record(texts)
         sampled = [context for context in requests if context.sampled]
         if not sampled:
-            return None
+            return _NO_SPAN
         return self.tracing.start(
             "weir.batch",
             parent=sampled[0],

@@ -8,12 +8,12 @@ one lets calls gather. Must not know of gRPC, and of an engine only its port.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from weir_runtime.tracing import TraceContext
+from weir_scorer.batching import jobs
 from weir_scorer.batching.admission import Admission
 from weir_scorer.batching.errors import Closed, DeadlinePassed, EngineFailed, QueueFull
 from weir_scorer.batching.limits import BatchLimits
@@ -21,7 +21,7 @@ from weir_scorer.batching.unprepared import Slice, Unprepared
 from weir_scorer.batching.waiting import Waiting
 from weir_scorer.batching.work import Answer, Call, Item, Lane, deliver
 from weir_scorer.batching.worker import Worker
-from weir_scorer.engine.ports import Engine, Prepared, Scores
+from weir_scorer.engine.ports import Engine, Prepared
 from weir_scorer.telemetry import Dropped, Telemetry
 
 _log = logging.getLogger(__name__)
@@ -30,14 +30,6 @@ _SLICE_TEXTS = 32  # prepared in one go: some milliseconds at most, so that othe
 _CLOSE_SECONDS = 5.0  # for a thread to end once its work is done
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """What preparing gave: texts for the device, or scores where the router needs none."""
-
-    prepared: Sequence[Prepared]
-    scores: Scores | None
 
 
 class Batcher:
@@ -149,29 +141,24 @@ class Batcher:
         self._admission.release(call.unstarted)
         call.unstarted = 0
 
-    def _start(self, call: Call, texts: int) -> None:
-        call.unstarted -= texts
-        self._admission.release(texts)
+    def _start(self, call: Call) -> None:
+        """One text of `call` is started."""
+        call.unstarted -= 1
+        self._admission.release(1)
 
     def _wake_to_close(self) -> None:
-        if self._closing and not self._live:
+        if self._done():
             self._texts_came.set()
             self._items_came.set()
 
-    @property
     def _done(self) -> bool:
         return self._closing and not self._live
 
     # --- preparing -------------------------------------------------------------------------------
 
     async def _prepare(self, worker: Worker) -> None:
-        async for slices in _arrivals(self._take_slices, self._texts_came, lambda: self._done):
-            texts = [text for part in slices for text in part.texts]
-            lane = slices[0].call.lane
-            work = partial(_make_ready, self._engine, texts, lane)
-            ready = await self._guarded(worker.submit(work), (part.call for part in slices))
-            if ready is not None:
-                self._pass_on(slices, ready)
+        async for slices in _arrivals(self._take_slices, self._texts_came, self._done):
+            await self._make_ready(worker, slices)
 
     def _take_slices(self) -> list[Slice]:
         now = asyncio.get_running_loop().time()
@@ -183,22 +170,37 @@ class Batcher:
                 return live
         return []
 
-    def _pass_on(self, slices: Sequence[Slice], ready: _Ready) -> None:
+    async def _make_ready(self, worker: Worker, slices: Sequence[Slice]) -> None:
+        """Prepare and pass on; what breaks the engine is tried again a call at a time."""
+        texts = [text for part in slices for text in part.texts]
+        work = partial(jobs.make_ready, self._engine, texts, slices[0].call.lane)
+        try:
+            ready = await worker.submit(work)
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything
+            if len(slices) == 1:
+                self._fail(slices[0].call, error)
+                return
+            for part in slices:
+                await self._make_ready(worker, [part])
+        else:
+            self._pass_on(slices, ready)
+
+    def _pass_on(self, slices: Sequence[Slice], ready: jobs.Ready) -> None:
         items = _items(slices, ready.prepared)
-        live = [item for item in items if not item.call.over]
         if ready.scores is None:
-            self._waiting.put(live)
+            self._waiting.put(item for item in items if not item.call.over)
             self._items_came.set()
             return
-        for item in live:
-            self._start(item.call, 1)
+        for item in items:
+            if not item.call.over:
+                self._start(item.call)
         self._telemetry.batches.labels(slices[0].call.lane.router).record(len(items))
         deliver(items, ready.scores)
 
     # --- running ---------------------------------------------------------------------------------
 
     async def _drive(self, engine: Engine, worker: Worker) -> None:
-        async for batch in _arrivals(self._take_batch, self._items_came, lambda: self._done):
+        async for batch in _arrivals(self._take_batch, self._items_came, self._done):
             await self._run(engine, worker, batch)
 
     def _take_batch(self) -> list[Item]:
@@ -209,38 +211,37 @@ class Batcher:
                     self._expire(item.call)
             live = [item for item in batch if not item.call.over]
             for item in live:
-                self._start(item.call, 1)
+                self._start(item.call)
             if live:
                 return live
         return []
 
     async def _run(self, engine: Engine, worker: Worker, batch: Sequence[Item]) -> None:
-        lane = batch[0].call.lane
+        """Score and deliver; a batch that breaks the engine is tried again a call at a time."""
         calls = {item.call: None for item in batch}  # a set that keeps its order
-        contexts = [call.context for call in calls if call.context is not None]
-        span = self._telemetry.batch(lane.router, len(batch), contexts)
+        lane = batch[0].call.lane
+        span = self._telemetry.batch(
+            lane.router, len(batch), [call.context for call in calls if call.context is not None]
+        )
         began = time.perf_counter()
-        work = partial(_run_engine, engine, [item.prepared for item in batch], lane)
-        scores = await self._guarded(worker.submit(work), calls)
-        self._telemetry.runs.labels(lane.router).record(time.perf_counter() - began)
-        if span is not None:
-            if scores is None:
-                span.error("the engine failed")
+        work = partial(jobs.run, engine, [item.prepared for item in batch], lane)
+        try:
+            scores = await worker.submit(work)
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything
+            span.error(type(error).__name__)
             span.end()
-        if scores is not None:
+            if len(calls) == 1:
+                self._fail(batch[0].call, error)
+                return
+            for call in calls:
+                await self._run(engine, worker, [item for item in batch if item.call is call])
+        else:
+            self._telemetry.runs.labels(lane.router).record(time.perf_counter() - began)
+            span.end()
             deliver(batch, scores)
 
-    async def _guarded(self, result: Awaitable[T], calls: Iterable[Call]) -> T | None:
-        """Await the engine; whatever it raises ends the calls of this batch and no others."""
-        try:
-            return await result
-        except Exception as error:  # noqa: BLE001 - an engine may raise anything
-            _log.exception("the engine failed on a batch")
-            for call in calls:
-                self._fail(call, error)
-            return None
-
     def _fail(self, call: Call, cause: Exception) -> None:
+        _log.error("the engine failed on a call", exc_info=cause)
         if not call.over:
             self._abandon(call, Dropped.FAILED)
             failure = EngineFailed()
@@ -260,28 +261,6 @@ async def _arrivals(
         else:
             came.clear()
             await came.wait()
-
-
-def _make_ready(engine: Engine, texts: Sequence[str], lane: Lane) -> _Ready:
-    """On a tokeniser's thread. A router that encodes nothing is scored there and then."""
-    prepared = engine.prepare(texts, lane.router)
-    if len(prepared) != len(texts):
-        raise ValueError(f"the engine prepared {len(prepared)} of {len(texts)} texts")
-    if any(item.ids for item in prepared):
-        return _Ready(prepared, None)
-    return _Ready(prepared, _run_engine(engine, prepared, lane))
-
-
-def _run_engine(engine: Engine, prepared: Sequence[Prepared], lane: Lane) -> Scores:
-    scores = engine.run(
-        prepared,
-        lane.router,
-        want_quality=lane.want_quality,
-        want_embedding=lane.want_embedding,
-    )
-    if len(scores.scores) != len(prepared):
-        raise ValueError(f"the engine scored {len(scores.scores)} of {len(prepared)} texts")
-    return scores
 
 
 def _items(slices: Sequence[Slice], prepared: Sequence[Prepared]) -> list[Item]:

@@ -73,7 +73,9 @@ class Waiting:
                 tokens = item.prepared.tokens
                 padded = max(longest, tokens) * (count + 1)
                 over = count > 0 and padded > limits.tokens
-                wasteful = rank != home and total + tokens < padded * (1 - limits.padding)
+                # Its own padding where it is the shorter one, everyone's where it is the longer.
+                used = min(tokens / longest, (total + tokens) / padded) if count else 1.0
+                wasteful = rank != home and used < 1 - limits.padding
                 if over or wasteful:
                     break  # the rest of this bucket is no better; another one may still fit
                 count, total, longest = count + 1, total + tokens, max(longest, tokens)
