@@ -56,10 +56,10 @@ class App:
         self._variables = variables
         self._open = open_bundle
         self._tracing = tracing
-        self._registry = Registry()
+        self.registry = Registry()
         self._health = Health()
         self._admission = Admission(settings.queue)
-        self._telemetry = Telemetry(self._registry, tracing, lambda: self._admission.waiting)
+        self._telemetry = Telemetry(self.registry, tracing, lambda: self._admission.waiting)
 
     @property
     def waiting(self) -> int:
@@ -70,7 +70,7 @@ class App:
         """Serve until `stop` is set, then drain. Raises StartFailed."""
         failure: StartFailed | None = None
         async with asyncio.TaskGroup() as group:
-            export = export_forever(SERVICE, self._registry, self._variables)
+            export = export_forever(SERVICE, self.registry, self._variables)
             background = [group.create_task(export, name="weir-metrics-export")]
             try:
                 await self._serve(group, background, stop)
@@ -116,7 +116,7 @@ class App:
             await server.drain(settings.drain)
 
     async def _start_admin(self, stack: AsyncExitStack) -> None:
-        admin = Admin(self._health, self._registry)
+        admin = Admin(self._health, self.registry)
         stack.push_async_callback(admin.stop)
         self._health.not_ready("bundle", f"opening and warming {self._settings.bundle}")
         try:

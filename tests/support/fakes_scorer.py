@@ -139,8 +139,25 @@ class FakeBundles:
     def __init__(self, refusal: type[Exception]) -> None:
         self.opened: list[FakeEngine] = []
         self._refusal = refusal
+        self._gate = threading.Event()
+        self._gate.set()
+        self._entered = threading.Semaphore(0)
+
+    def hold(self) -> None:
+        """Let openings wait from now on."""
+        self._gate.clear()
+
+    def release(self) -> None:
+        """Let them go on."""
+        self._gate.set()
+
+    def wait_until_opening(self) -> None:
+        """Return once a bundle is being opened; blocking."""
+        assert self._entered.acquire(timeout=HELD_SECONDS)
 
     def __call__(self, path: Path) -> FakeBundle:
+        self._entered.release()
+        self._gate.wait(HELD_SECONDS)
         try:
             version = (path / "version").read_text(encoding="utf-8")
         except OSError as error:

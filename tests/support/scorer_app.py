@@ -1,7 +1,7 @@
 """A whole scorer on the test's own loop: real sockets, a fake bundle, stopped at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +37,26 @@ class RunningScorer:
         """The engine opened last."""
         return self.bundles.opened[-1]
 
+    @property
+    def swaps(self) -> dict[str, float]:
+        """Bundles found while serving, by what came of them."""
+        cells = self.app.registry.counters["weir.scorer.swaps"].cells
+        return {labels[0]: cell.value for labels, cell in cells.items()}
+
+    async def until_waiting(self, texts: int) -> None:
+        """Return once that many texts wait."""
+        await eventually(lambda: self.app.waiting == texts)
+
     async def busy(self) -> None:
         """Return once the engine has a batch."""
         await asyncio.to_thread(self.engine.wait_until_busy)
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Return once `holds`; for what no event tells."""
+    async with asyncio.timeout(SECONDS):
+        while not holds():  # noqa: ASYNC110 - there is no event to await, that is the point
+            await asyncio.sleep(0.002)
 
 
 def settings_for(bundle: Path, **variables: str) -> Settings:
@@ -68,7 +85,7 @@ def target(address: Address) -> str:
 @asynccontextmanager
 async def running_scorer(
     bundle: Path, variables: Mapping[str, str] | None = None, tracing: Tracing | None = None
-) -> AsyncIterator[RunningScorer]:
+) -> AsyncGenerator[RunningScorer]:
     """Start a scorer over the fake bundle in `bundle`; stop it at the end."""
     bundles = FakeBundles(RefusedBundle)
     app = App(settings_for(bundle, **(variables or {})), {}, bundles, tracing or silent_tracing())

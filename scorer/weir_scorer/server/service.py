@@ -5,7 +5,7 @@ Must not know how batches are made or where bundles come from.
 
 import asyncio
 import time
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import grpc
 from grpc import aio
@@ -102,7 +102,8 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         return serving
 
     def _seconds(self, context: ScoreContext) -> float:
-        remaining: float | None = context.time_remaining()  # None without a deadline
+        # None without a deadline, whatever the stubs say.
+        remaining = cast("float | None", context.time_remaining())
         return self._limits.seconds if remaining is None else min(remaining, self._limits.seconds)
 
     def _span(self, context: ScoreContext) -> Span:

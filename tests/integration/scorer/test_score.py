@@ -59,7 +59,7 @@ async def test_calls_that_wait_share_one_batch(scorer: RunningScorer) -> None:
         scorer.stub.Score(pb.ScoreRequest(texts=[f"text{number}"] * 2), timeout=SECONDS)
         for number in range(4)
     ]
-    await until_waiting(scorer, 8)
+    await scorer.until_waiting(8)
     # Prepared after them, on the same thread, and answered there: now they wait for the device.
     await scorer.stub.Score(pb.ScoreRequest(texts=["cheap"], router=CHEAP), timeout=SECONDS)
     scorer.engine.release()
@@ -88,7 +88,7 @@ async def test_a_full_queue_sheds_at_once(scorer: RunningScorer) -> None:
     waiting = [
         scorer.stub.Score(pb.ScoreRequest(texts=["a"] * 8), timeout=SECONDS) for _ in range(2)
     ]
-    await until_waiting(scorer, 16)
+    await scorer.until_waiting(16)
     error = await refused(scorer.stub.Score(pb.ScoreRequest(texts=["b"]), timeout=SECONDS))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "16 of 16 texts wait" in (error.details() or "")
@@ -102,7 +102,7 @@ async def test_work_whose_deadline_passed_is_never_started(scorer: RunningScorer
     await scorer.busy()
     error = await refused(scorer.stub.Score(pb.ScoreRequest(texts=["late"]), timeout=0.05))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await until_waiting(scorer, 0)
+    await scorer.until_waiting(0)
     scorer.engine.release()
     await first
     await scorer.stub.Score(pb.ScoreRequest(texts=["next"]), timeout=SECONDS)
@@ -114,9 +114,9 @@ async def test_a_cancelled_call_leaves_the_queue(scorer: RunningScorer) -> None:
     first = scorer.stub.Score(pb.ScoreRequest(texts=["first"]), timeout=SECONDS)
     await scorer.busy()
     gone = scorer.stub.Score(pb.ScoreRequest(texts=["gone"]), timeout=SECONDS)
-    await until_waiting(scorer, 1)
+    await scorer.until_waiting(1)
     gone.cancel()
-    await until_waiting(scorer, 0)
+    await scorer.until_waiting(0)
     scorer.engine.release()
     await first
     await scorer.stub.Score(pb.ScoreRequest(texts=["next"]), timeout=SECONDS)
@@ -167,10 +167,3 @@ async def test_describe_tells_what_runs(scorer: RunningScorer) -> None:
     calibration = description.routers[0].calibration
     assert list(calibration.quantiles) == [0.0, 0.5, 1.0]
     assert calibration.retention[0].threshold == 0.25
-
-
-async def until_waiting(scorer: RunningScorer, texts: int) -> None:
-    """Return once that many texts wait."""
-    async with asyncio.timeout(SECONDS):
-        while scorer.app.waiting != texts:  # noqa: ASYNC110 - the queue has no event to await
-            await asyncio.sleep(0.001)

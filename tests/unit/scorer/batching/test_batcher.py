@@ -1,7 +1,7 @@
 """Calls in, scores out: merging, fairness, failure, and every text answered exactly once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(limits: BatchLimits = LIMITS, bound: int = 64) -> AsyncIterator[Rig]:
+async def rig(limits: BatchLimits = LIMITS, bound: int = 64) -> AsyncGenerator[Rig]:
     engine, admission, registry = FakeEngine(), Admission(bound), Registry()
     telemetry = Telemetry(registry, silent_tracing(), lambda: admission.waiting)
     batcher = Batcher([engine], limits, admission, telemetry)
