@@ -5,6 +5,11 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from grpc import aio
+from hypothesis import settings
+
+# Examples are timed in bench/, not here: a busy machine is no defect.
+settings.register_profile("weir", deadline=None, print_blob=True)
+settings.load_profile("weir")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -63,8 +63,14 @@ class Gateway:
         )
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
         self._accounts = MeteredAccounts(self.registry, decisions)
+        self.serving = asyncio.Event()
         self.bound: Address | None = None  # where it really listens, once it does
         self.bound_admin: Address | None = None
+
+    @property
+    def calls_under_way(self) -> int:
+        """Calls to providers that have not ended."""
+        return self._upstreams.calls.in_flight
 
     async def run(self, stop: asyncio.Event) -> int:
         """Serve until `stop` is set, then drain. Raises OSError where a port can't be had."""
@@ -160,7 +166,7 @@ class Gateway:
         self.registry.gauge_callback(
             "weir.upstream.in_flight",
             "Calls to providers under way.",
-            lambda: self._upstreams.calls.in_flight,
+            lambda: self.calls_under_way,
         )
         server = PatientServer(
             paths, head_within=settings.head_within, keep_alive=settings.keep_alive
@@ -169,6 +175,7 @@ class Gateway:
         await runner.setup()
         try:
             self.bound = await _listen(runner, settings)
+            self.serving.set()
             _LOG.info("serving", extra={"address": str(self.bound)})
             await stop.wait()
             self.health.not_ready("drain", "the gateway is shutting down")

@@ -150,19 +150,23 @@ class Tracing:
         self, resource: Resource, processor: SpanProcessor | None, sampling: Sampling
     ) -> None:
         self._sampling = sampling
-        self._recording = processor is not None
-        self._provider = TracerProvider(
-            resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False
-        )
+        self._provider: TracerProvider | None = None
+        self._tracer: api.Tracer | None = None
         if processor is not None:
+            self._provider = TracerProvider(
+                resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False
+            )
             self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("weir")
+            self._tracer = self._provider.get_tracer("weir")
 
     @classmethod
     def from_env(cls, service: str, variables: Mapping[str, str]) -> "Tracing":
         """Export as the standard OTEL_* variables say; record nothing where they say nothing."""
+        sampling = Sampling.from_env(variables)
         processor = otlp.span_processor(variables)
-        return cls(resource(service, variables), processor, Sampling.from_env(variables))
+        if processor is None:
+            return cls(Resource.get_empty(), None, sampling)
+        return cls(resource(service, variables), processor, sampling)
 
     def start(
         self,
@@ -174,12 +178,13 @@ class Tracing:
         links: Sequence[TraceContext] = (),
     ) -> Span:
         """Start a span under `parent`, or a new trace where there is none."""
-        if not self._sampled(parent):
+        tracer = self._tracer
+        if tracer is None or not self._sampled(parent):
             return Span(parent if parent is not None else _new_context(), None)
         context = None
         if parent is not None:
             context = api.set_span_in_context(NonRecordingSpan(_span_context(parent)))
-        span = self._tracer.start_span(
+        span = tracer.start_span(
             name,
             context=context,
             kind=kind,
@@ -191,15 +196,14 @@ class Tracing:
         return Span(TraceContext(own.trace_id, own.span_id, sampled=True, state=state), span)
 
     def _sampled(self, parent: TraceContext | None) -> bool:
-        if not self._recording:
-            return False
         if parent is not None and self._sampling.follow:
             return parent.sampled
         return random.random() < self._sampling.ratio  # noqa: S311 - sampling, not secrecy
 
     def shutdown(self) -> None:
         """Flush what is queued and stop. Blocks up to the exporter's timeout: run off the loop."""
-        self._provider.shutdown()
+        if self._provider is not None:
+            self._provider.shutdown()
 
 
 def resource(service: str, variables: Mapping[str, str]) -> Resource:

@@ -3,7 +3,6 @@
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
@@ -12,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("runtime", "gateway", "scorer", "operator", "cli", "lab")
 GENERATED = ROOT / "proto" / "weir_proto"
 MAX_FILE_LINES = 400
+MAX_TEST_FILE_LINES = 600  # tables of cases are long
 MAX_FUNCTION_LINES = 60
 # A lint exemption is followed by a dash and its reason, a type exemption by its codes and one.
 EXEMPTION = re.compile(r"#\s*(noqa|type: ignore|pyright: ignore)(?P<rest>.*)$")
@@ -31,10 +31,10 @@ def tracked(suffix: str = ".py") -> tuple[Path, ...]:
     return tuple(path for path in files if path.is_file() and GENERATED not in path.parents)
 
 
-def product() -> Iterator[tuple[Path, ast.Module]]:
-    for path in tracked():
-        if path.relative_to(ROOT).parts[0] in PACKAGES:
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def product() -> tuple[tuple[Path, ast.Module], ...]:
+    ours = (path for path in tracked() if path.relative_to(ROOT).parts[0] in PACKAGES)
+    return tuple((path, ast.parse(path.read_text(encoding="utf-8"))) for path in ours)
 
 
 def test_every_module_says_what_it_is_for() -> None:
@@ -44,9 +44,10 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_files_do_one_thing() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in tracked()}
-    assert not {path: n for path, n in lengths.items() if n > MAX_FILE_LINES}
-    ours = [n for path, n in lengths.items() if path.relative_to(ROOT).parts[0] in PACKAGES]
-    assert median(ours) <= 150
+    ours = {p: n for p, n in lengths.items() if p.relative_to(ROOT).parts[0] in PACKAGES}
+    assert not {path: n for path, n in ours.items() if n > MAX_FILE_LINES}
+    assert not {path: n for path, n in lengths.items() if n > MAX_TEST_FILE_LINES}
+    assert median(ours.values()) <= 150
 
 
 def test_functions_are_short() -> None:

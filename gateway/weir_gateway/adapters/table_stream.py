@@ -96,12 +96,12 @@ class TableStream:
             metadata = await self._metadata()
             call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
             await call.write(self._report())
-            async with asyncio.TaskGroup() as tasks:
-                reporter = tasks.create_task(self._report_usage(call), name="weir-report-usage")
-                try:
-                    await self._read(call)
-                finally:
-                    reporter.cancel()
+            reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
+            try:
+                await self._read(call)
+            finally:
+                reporter.cancel()
+                await asyncio.wait({reporter})
 
     async def _read(self, call: Call) -> None:
         while isinstance(message := await call.read(), pb.RouteTable):
@@ -133,7 +133,8 @@ class TableStream:
             _LOG.warning("the last good table can't be kept: %s", error.strerror)
 
     async def _report_usage(self, call: Call) -> None:
-        with contextlib.suppress(asyncio.InvalidStateError):  # the stream ended meanwhile
+        # A stream that ends meanwhile is the reader's to tell.
+        with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(self._options.usage_every)
                 await call.write(self._report())

@@ -6,6 +6,7 @@ aiohttp's default of a hundred. Redirects are not followed. Must not know polici
 """
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from weir_runtime.tracing import Tracing
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
 ERROR_BODY: Final = 64 * 1024  # bytes of an error answer that are read
+WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
 ERROR_FROM: Final = 400
 REDIRECT_FROM: Final = 300
 KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
@@ -126,7 +128,7 @@ class HttpUpstreams:
         proxy = prepared.proxy
         return await self._session.post(
             prepared.url,
-            data=with_model(request, prepared.model),
+            data=_payload(with_model(request, prepared.model)),
             headers=headers,
             timeout=prepared.timeout,
             ssl=prepared.tls,
@@ -199,6 +201,11 @@ async def _rest(answer: _Answer, cap: int) -> bytes:
     if size > cap:
         answer.response.close()
     return b"".join(chunks)
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO:
+    """A large body is written piece by piece, so that it doesn't hold up the loop."""
+    return body if len(body) <= WRITTEN_AT_ONCE else io.BytesIO(body)
 
 
 def _given_back(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,137 @@
+"""The whole gateway in the test's loop, over real sockets, on a route table from a file."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from google.protobuf import json_format
+
+from support.scorer_server import ScorerServer, ScriptedScorer
+from weir_gateway.app import Gateway
+from weir_gateway.settings import Settings
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_runtime.settings import parse
+from weir_runtime.tracing import Tracing
+
+HEADERS = {"Content-Type": "application/json"}
+NO_SCORER = "unix:///nonexistent/weir-test-scorer.sock"
+
+
+def backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> pb.Backend:
+    """A backend `shop/<name>` at `url`, at one price for all tokens."""
+    return pb.Backend(
+        id=f"shop/{name}",
+        name=name,
+        protocol=pb.PROTOCOL_OPENAI,
+        endpoint=url,
+        model=f"{name}-model",
+        price=pb.Price(
+            input=micro_usd, output=micro_usd, cached_input=micro_usd // 2, cache_write=micro_usd
+        ),
+        timeouts=pb.Timeouts(connect_ms=2000, first_token_ms=5000, idle_ms=5000, total_ms=30000),
+    )
+
+
+def table(
+    *backends: pb.Backend, version: str = "v1", threshold: float = 0.5, model: str = "auto"
+) -> pb.RouteTable:
+    """One policy over `backends`, weakest first; everything exposed."""
+    ids = [b.id for b in backends]
+    policy = pb.Policy(
+        id="shop/chat",
+        match=pb.Match(models=[model]),
+        candidates=ids,
+        objective=pb.Objective(threshold=threshold),
+        failure_mode=pb.FailureMode(scorer=pb.SCORER_FAILURE_WEAK, upstream=ids),
+        expose=pb.Expose(score=True, route=True, direct=True),
+    )
+    return pb.RouteTable(version=version, backends=backends, policies=[policy])
+
+
+def write(path: Path, message: pb.RouteTable) -> None:
+    """Replace the file as a whole, as `weir up` and a ConfigMap do."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json_format.MessageToJson(message), encoding="utf-8")
+    fresh.replace(path)
+
+
+@dataclass
+class Running:
+    """A gateway that serves, and a client's session on it."""
+
+    gateway: Gateway
+    session: aiohttp.ClientSession
+    file: Path
+    stop: asyncio.Event
+    task: "asyncio.Task[int]"
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://{self.gateway.bound}"
+
+    async def chat(self, body: bytes, **headers: str) -> aiohttp.ClientResponse:
+        """POST a chat completion as it stands."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.session.post(
+            f"{self.url}/v1/chat/completions", data=io.BytesIO(body), headers={**HEADERS, **named}
+        )
+
+    async def metrics(self) -> str:
+        """The admin port's metrics."""
+        async with self.session.get(f"http://{self.gateway.bound_admin}/metrics") as response:
+            return await response.text()
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(
+    folder: Path, message: pb.RouteTable | None, variables: Sequence[tuple[str, str]] = ()
+) -> AsyncGenerator[Running]:
+    """Serve `message` until the block is left, then drain; more settings by `variables`."""
+    file = folder / "routetable.json"
+    if message is not None:
+        write(file, message)
+    environment = {
+        "WEIR_LISTEN": "127.0.0.1:0",
+        "WEIR_ADMIN": "127.0.0.1:0",
+        "WEIR_SCORER": NO_SCORER,
+        "WEIR_ROUTETABLE_FILE": str(file),
+        "WEIR_ROUTETABLE_CHECK": "20ms",
+        "WEIR_DRAIN": "10s",
+        **dict(variables),
+    }
+    settings = parse(Settings, environment)
+    gateway = await asyncio.to_thread(Gateway, settings, environment)  # built off any loop
+    stop = asyncio.Event()
+    task = asyncio.create_task(gateway.run(stop), name="gateway-under-test")
+    serving = asyncio.create_task(gateway.serving.wait(), name="gateway-serves")
+    await asyncio.wait({task, serving}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        serving.cancel()
+        task.result()
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Running(gateway, session, file, stop, task)
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 20)
+
+
+def untraced() -> Tracing:
+    """Spans that record nothing."""
+    return Tracing.from_env("test", {})
+
+
+@contextlib.asynccontextmanager
+async def running_scorer(folder: Path, scorer: ScriptedScorer) -> AsyncGenerator[ScorerServer]:
+    """Serve `scorer` on a unix socket until the block is left."""
+    server = ScorerServer(scorer, f"unix://{folder}/scorer.sock")
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()

@@ -1,0 +1,14 @@
+"""Waiting for what shows only from outside: a metric, a closed door."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+DEADLINE = 20.0  # seconds; generous, because it only bounds a failure
+PAUSE = 0.01
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Return once `holds` does; fail after the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        while not await holds():  # noqa: ASYNC110 - what is watched has no event to wait for
+            await asyncio.sleep(PAUSE)

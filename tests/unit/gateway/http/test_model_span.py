@@ -1,0 +1,66 @@
+"""`model` is replaced and nothing else, whatever JSON object it stands in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_gateway.domain.errors import BadRequest
+from weir_gateway.http.model_span import model_span
+
+KEYS = st.sampled_from(["model", "models", "x", "a\\b", 'quo"te', "messages", "\u00fc"])
+TEXTS = (
+    st.sampled_from(["model", '"model":"x"', "a", "\\", '\\"model', "", "\U0001f30a"]) | st.text()
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+FIELDS = st.dictionaries(KEYS.filter(lambda key: key != "model"), VALUES, max_size=5)
+
+
+@given(
+    before=FIELDS,
+    after=FIELDS,
+    model=TEXTS,
+    indent=st.sampled_from([None, 0, 2]),
+    ascii_only=st.booleans(),
+)
+def test_only_the_top_level_model_changes(
+    before: dict[str, object],
+    after: dict[str, object],
+    model: str,
+    indent: int | None,
+    ascii_only: bool,  # noqa: FBT001 - hypothesis names it
+) -> None:
+    value = {**before, "model": model, **{k: v for k, v in after.items() if k not in before}}
+    body = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode(
+        "utf-8", "surrogatepass"
+    )
+    start, end = model_span(body)
+    changed = body[:start] + b'"other"' + body[end:]
+    assert json.loads(body[start:end].decode("utf-8", "surrogatepass")) == model
+    assert json.loads(changed.decode("utf-8", "surrogatepass")) == {**value, "model": "other"}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"model":"a"}', b'"a"'),
+        (b'{"x":{"model":"inner"},"\\u006dodel" : "a"}', b'"a"'),
+        (b'{"mod\\u0065l":"a","x":["model",{"model":"b"}]}', b'"a"'),
+        (b'{"x":"\\"model\\":\\"b\\"","model":"a"}', b'"a"'),
+        (b'{"model":"a\\"b"}', b'"a\\"b"'),
+    ],
+)
+def test_keys_spelled_with_escapes_and_models_elsewhere(body: bytes, found: bytes) -> None:
+    start, end = model_span(body)
+    assert body[start:end] == found
+
+
+@pytest.mark.parametrize("body", [b'{"model":"a","model":"b"}', b'{"model":"a","\\u006dodel":"b"}'])
+def test_a_model_given_twice_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="more than once"):
+        model_span(body)

@@ -1,0 +1,66 @@
+"""What routing reads of a chat request."""
+
+import json
+
+from weir_gateway.domain.table import Capability
+from weir_gateway.http.openai_chat import TOKENS_PER_IMAGE, parse
+
+
+def test_only_the_users_own_turns_are_scored() -> None:
+    messages = [
+        {"role": "system", "content": "You are an agent with many rules."},
+        {"role": "developer", "content": "More rules."},
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "content": "a long tool result"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "second"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                {"type": "text", "text": "third"},
+                {"type": "future_part", "x": 1},
+            ],
+        },
+    ]
+    body = json.dumps({"model": "auto", "messages": messages}).encode()
+    request = parse(body, {"x-team": "support", "authorization": "Bearer secret", "cookie": "a"})
+    assert request.scored_text == "first\nsecond\nthird"
+    assert request.facts.turns == 2
+    assert request.facts.messages == 6
+    assert request.facts.images == 1
+    assert request.facts.text == "second\nthird"
+    assert request.facts.chars == len(request.scored_text)
+    assert request.facts.headers == {"x-team": "support"}
+    assert request.needs == {Capability.VISION}
+    assert request.prompt_tokens >= TOKENS_PER_IMAGE
+
+
+def test_what_a_request_needs() -> None:
+    body: dict[str, object] = {
+        "model": "auto",
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x"}},
+        "max_completion_tokens": 20,
+        "max_tokens": 10,
+        "temperature": 0,
+        "stream": True,
+        "user": "u1",
+    }
+    request = parse(json.dumps(body).encode(), {})
+    assert request.needs == {Capability.TOOLS, Capability.JSON_SCHEMA}
+    assert request.stream
+    assert request.max_tokens == 20
+    facts = request.facts
+    assert (facts.tools, facts.json_schema, facts.temperature, facts.user) == (1, True, 0, "u1")
+
+
+def test_fields_that_are_null_count_as_unset() -> None:
+    names = ("stream", "tools", "response_format", "max_tokens", "temperature", "user")
+    fields: dict[str, object] = dict.fromkeys(names)
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}], **fields}
+    request = parse(json.dumps(body).encode(), {})
+    assert not request.stream
+    assert not request.needs
+    assert request.facts.temperature == 1

@@ -1,0 +1,41 @@
+"""Events pass whole, and every byte of them, however a stream is cut."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_gateway.http.sse import MAX_HELD, WholeEvents
+
+LINE = st.text(alphabet="abc:{} ", max_size=12)
+
+
+def _event(lines: list[str], newline: str) -> bytes:
+    return (newline.join(["data: x", *filter(None, lines)]) + newline * 2).encode()
+
+
+EVENT = st.builds(_event, st.lists(LINE, max_size=3), st.sampled_from(["\n", "\r\n"]))
+
+
+@given(st.lists(EVENT, max_size=5), st.lists(st.integers(0, 400), max_size=8), st.data())
+def test_no_cut_changes_a_byte_or_lets_half_an_event_through(
+    events: list[bytes], cuts: list[int], data: st.DataObject
+) -> None:
+    stream = b"".join(events)
+    last = data.draw(st.sampled_from([b"", b"data: unfini"]))
+    stream += last
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    whole = WholeEvents()
+    sent = b""
+    for start, end in pairwise(edges):
+        sent += whole.feed(stream[start:end])
+        assert sent.endswith((b"\n\n", b"\r\n\r\n")) or not sent
+    assert sent + whole.rest() == stream
+    assert sent == stream.removesuffix(last)
+
+
+def test_an_endless_event_is_let_through_rather_than_kept() -> None:
+    whole = WholeEvents()
+    piece = b"x" * (MAX_HELD // 2 + 1)
+    assert whole.feed(piece) == b""
+    assert whole.feed(piece) == piece * 2
