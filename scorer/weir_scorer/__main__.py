@@ -10,7 +10,7 @@ from pathlib import Path
 from weir_runtime import logs, loop
 from weir_runtime.settings import SettingsError, parse
 from weir_runtime.tracing import Tracing
-from weir_scorer.app import SERVICE, App, StartFailed
+from weir_scorer.app import SERVICE, App, Broken, StartFailed
 from weir_scorer.bundle import Bundle, BundleError
 from weir_scorer.engine.ports import EngineError
 from weir_scorer.server.bundles import OpenBundle, RefusedBundle
@@ -18,7 +18,7 @@ from weir_scorer.settings import Settings
 
 
 def main() -> int:
-    """Run the scorer; 0 after a drain, 1 when it could not start."""
+    """Run the scorer; 0 after a drain, 1 when it could not start or go on."""
     try:
         settings = parse(Settings, os.environ)
         settings.check()
@@ -29,7 +29,7 @@ def main() -> int:
     tracing = Tracing.from_env(SERVICE, os.environ)  # before there is a loop that it would block
     try:
         return loop.run(lambda stop: _run(settings, os.environ, tracing, stop))
-    except StartFailed as error:
+    except (StartFailed, Broken) as error:
         print(f"{SERVICE}: {error}", file=sys.stderr)
         return 1
     finally:

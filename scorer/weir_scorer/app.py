@@ -17,6 +17,7 @@ from weir_runtime.metrics_export import export_forever
 from weir_runtime.quantities import Address
 from weir_runtime.tracing import Tracing
 from weir_scorer.batching.admission import Admission
+from weir_scorer.batching.errors import DeviceLost
 from weir_scorer.batching.limits import CPU_LIMITS, GPU_LIMITS, BatchLimits
 from weir_scorer.engine.ports import Device
 from weir_scorer.server.bundles import Batching, Bundles, OpenBundle, RefusedBundle
@@ -29,12 +30,17 @@ from weir_scorer.settings import Settings
 from weir_scorer.telemetry import Telemetry
 
 SERVICE = "weir-scorer"
+_OTHER_CALLS = 1024  # beside those whose texts wait: running ones, health watches, descriptions
 
 _log = logging.getLogger(__name__)
 
 
 class StartFailed(Exception):
     """The scorer cannot start; the message says why in one line."""
+
+
+class Broken(Exception):
+    """The scorer cannot go on and must be started anew; the message says why in one line."""
 
 
 class App:
@@ -67,7 +73,16 @@ class App:
         return self._admission.waiting
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then drain. Raises StartFailed."""
+        """Serve until `stop` is set, then drain. Raises StartFailed, Broken."""
+        try:
+            failure = await self._run(stop)
+        except* DeviceLost as lost:
+            failure = Broken(str(_first(lost)))
+        await asyncio.to_thread(self._tracing.shutdown)
+        if failure is not None:
+            raise failure
+
+    async def _run(self, stop: asyncio.Event) -> StartFailed | Broken | None:
         failure: StartFailed | None = None
         async with asyncio.TaskGroup() as group:
             export = export_forever(SERVICE, self.registry, self._variables)
@@ -79,9 +94,7 @@ class App:
             finally:
                 for task in background:
                     task.cancel()
-        await asyncio.to_thread(self._tracing.shutdown)
-        if failure is not None:
-            raise failure
+        return failure
 
     async def _serve(
         self,
@@ -125,7 +138,11 @@ class App:
             raise StartFailed(f"WEIR_SCORER_ADMIN={self._settings.admin}: {error}") from error
 
     async def _start_server(self, stack: AsyncExitStack, service: ScorerService) -> ScorerServer:
-        server = ScorerServer(service, max_message=self._settings.message)
+        server = ScorerServer(
+            service,
+            max_message=self._settings.message,
+            max_calls=self._settings.queue + _OTHER_CALLS,
+        )
         stack.push_async_callback(server.stop)
         try:
             self.addresses = await server.start(self._settings.addresses)
@@ -162,6 +179,13 @@ class App:
             admission=self._admission,
             tokenisers=self._settings.tokenisers,
         )
+
+
+def _first(group: BaseExceptionGroup[DeviceLost]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def limits_for(settings: Settings, device: Device) -> BatchLimits:

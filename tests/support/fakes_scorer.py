@@ -46,7 +46,8 @@ class FakeEngine:
         self.batches: list[list[str]] = []  # as the device got them
         self.runs: list[tuple[str, bool, bool]] = []
         self.prepared: list[list[str]] = []
-        self.warm = False
+        self.warm_ups = 0
+        self.lost = False  # the device fails on everything
         self.closed = False
         self.threads: set[str] = set()
         self._gate = threading.Event()
@@ -106,7 +107,7 @@ class FakeEngine:
         if router == ENCODED:
             self._entered.release()
             self._gate.wait(HELD_SECONDS)
-        if POISON in texts:
+        if self.lost or POISON in texts:
             raise RuntimeError("a text the engine can't stand")
         scores = np.array([score_of(text) for text in texts], dtype=np.float32)
         return Scores(
@@ -116,7 +117,9 @@ class FakeEngine:
         )
 
     def warm_up(self) -> None:
-        self.warm = True
+        self.warm_ups += 1
+        if self.lost:
+            raise RuntimeError("the device is gone")
 
     def close(self) -> None:
         self.closed = True

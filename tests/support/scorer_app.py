@@ -43,6 +43,11 @@ class RunningScorer:
         cells = self.app.registry.counters["weir.scorer.swaps"].cells
         return {labels[0]: cell.value for labels, cell in cells.items()}
 
+    @property
+    def codes(self) -> set[tuple[str, ...]]:
+        """Router and status code of the calls that ended."""
+        return {*self.app.registry.histograms["weir.score.duration"].cells}
+
     async def until_waiting(self, texts: int) -> None:
         """Return once that many texts wait."""
         await eventually(lambda: self.app.waiting == texts)

@@ -8,6 +8,7 @@ one lets calls gather. Must not know of gRPC, and of an engine only its port.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -15,7 +16,7 @@ from typing import TypeVar
 from weir_runtime.tracing import TraceContext
 from weir_scorer.batching import jobs
 from weir_scorer.batching.admission import Admission
-from weir_scorer.batching.errors import Closed, DeadlinePassed, EngineFailed, QueueFull
+from weir_scorer.batching.errors import Closed, DeadlinePassed, DeviceLost, EngineFailed, QueueFull
 from weir_scorer.batching.limits import BatchLimits
 from weir_scorer.batching.unprepared import Slice, Unprepared
 from weir_scorer.batching.waiting import Waiting
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 _SLICE_TEXTS = 32  # prepared in one go: some milliseconds at most, so that others get their turn
 _CLOSE_SECONDS = 5.0  # for a thread to end once its work is done
+_TICK_SECONDS = 0.005  # gRPC's clock may cancel a call this much before ours says its time is up
+_SUSPECT_FAILURES = 5  # in a row, until the device itself is tried
 
 T = TypeVar("T")
 
@@ -58,6 +61,7 @@ class Batcher:
         self._waiting = Waiting()
         self._texts_came = asyncio.Event()
         self._items_came = asyncio.Event()
+        self._failures: Counter[str] = Counter()  # in a row, by device
         self._live = 0  # calls not over yet
         self._closing = False
 
@@ -81,7 +85,8 @@ class Batcher:
         try:
             return await call.future
         except asyncio.CancelledError:
-            self._abandon(call, Dropped.CANCELLED)
+            late = loop.time() + _TICK_SECONDS >= deadline
+            self._abandon(call, Dropped.EXPIRED if late else Dropped.CANCELLED)
             raise
         finally:
             timer.cancel()
@@ -94,7 +99,10 @@ class Batcher:
         self._wake_to_close()
 
     async def serve(self) -> None:
-        """Work until closed and drained. Cancelling it gives up on what is inside."""
+        """Work until closed and drained. Cancelling it gives up on what is inside.
+
+        Raises DeviceLost, in a group, when a device fails on everything.
+        """
         workers = [*self._tokenisers, *(worker for _, worker in self._devices)]
         try:
             for worker in workers:
@@ -232,13 +240,27 @@ class Batcher:
             span.end()
             if len(calls) == 1:
                 self._fail(batch[0].call, error)
+                await self._suspect(engine, worker)
                 return
             for call in calls:
                 await self._run(engine, worker, [item for item in batch if item.call is call])
         else:
+            del self._failures[engine.device.name]
             self._telemetry.runs.labels(lane.router).record(time.perf_counter() - began)
             span.end()
             deliver(batch, scores)
+
+    async def _suspect(self, engine: Engine, worker: Worker) -> None:
+        """After failures in a row, tell texts that break the engine from a device that is lost."""
+        name = engine.device.name
+        self._failures[name] += 1
+        if self._failures[name] < _SUSPECT_FAILURES:
+            return
+        try:
+            await worker.submit(engine.warm_up)
+        except Exception as error:
+            raise DeviceLost(name, error) from error
+        del self._failures[name]
 
     def _fail(self, call: Call, cause: Exception) -> None:
         _log.error("the engine failed on a call", exc_info=cause)

@@ -41,3 +41,10 @@ class Closed(BatchingError):
 
     def __init__(self) -> None:
         super().__init__("this bundle is being closed")
+
+
+class DeviceLost(Exception):
+    """A device fails on everything, its own warm-up too; only a new process gets it back."""
+
+    def __init__(self, device: str, cause: Exception) -> None:
+        super().__init__(f"{device} fails on everything, the last time with: {cause}")

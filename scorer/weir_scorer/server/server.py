@@ -26,10 +26,13 @@ _LINGER_SECONDS = 0.25  # for last answers to leave; open health watches never e
 class ScorerServer:
     """Listens, tells its health, drains."""
 
-    def __init__(self, service: ScorerService, *, max_message: Bytes) -> None:
-        """`max_message` bounds a request in bytes; gRPC answers RESOURCE_EXHAUSTED over it."""
+    def __init__(self, service: ScorerService, *, max_message: Bytes, max_calls: int) -> None:
+        """`max_message` bounds a request in bytes, `max_calls` all calls at once, of any method.
+
+        gRPC answers RESOURCE_EXHAUSTED over either.
+        """
         self._service = service
-        self._server = aio.server(options=_options(max_message))
+        self._server = aio.server(options=_options(max_message), maximum_concurrent_rpcs=max_calls)
         self._health = health.aio.HealthServicer()
         self._addresses: list[Address] = []
         scorer_pb2_grpc.add_ScorerServicer_to_server(service, self._server)

@@ -27,6 +27,9 @@ _ATTRIBUTES = {
     "rpc.method": "Score",
 }
 
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+_TICK_SECONDS = 0.005  # gRPC's clock may be that much ahead of ours
+
 ScoreContext: TypeAlias = aio.ServicerContext[pb.ScoreRequest, pb.ScoreResponse]
 DescribeContext: TypeAlias = aio.ServicerContext[pb.DescribeRequest, pb.Description]
 
@@ -57,12 +60,13 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
 
     async def Score(self, request: pb.ScoreRequest, context: ScoreContext) -> pb.ScoreResponse:  # noqa: N802 - the name in the service
         """Score each text; see scorer.proto for the status codes."""
-        self._enter()
-        deadline = asyncio.get_running_loop().time() + self._seconds(context)
         began = time.perf_counter()  # the loop's own clock ticks in milliseconds
+        seconds = self._seconds(context)
+        deadline = asyncio.get_running_loop().time() + seconds
         span = self._span(context)
-        code = grpc.StatusCode.CANCELLED
+        code = grpc.StatusCode.UNKNOWN
         router = ""
+        self._enter()
         try:
             serving = self._serving()
             texts = texts_of(request, self._limits)
@@ -78,6 +82,10 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         except KNOWN as error:
             code = code_of(error)
             await context.abort(code, str(error))
+        except asyncio.CancelledError:  # by the caller, or by gRPC when the caller's time was up
+            late = time.perf_counter() - began + _TICK_SECONDS >= seconds
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+            raise
         finally:
             self._leave()
             self._tell(span, _Outcome(router, code), time.perf_counter() - began)
@@ -107,10 +115,12 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         return self._limits.seconds if remaining is None else min(remaining, self._limits.seconds)
 
     def _span(self, context: ScoreContext) -> Span:
-        headers = dict(context.invocation_metadata() or ())
-        parent = TraceContext.from_headers(
-            {key: value for key, value in headers.items() if isinstance(value, str)}
-        )
+        headers = {
+            key: value
+            for key, value in context.invocation_metadata() or ()
+            if key in _TRACE_HEADERS and isinstance(value, str)
+        }
+        parent = TraceContext.from_headers(headers) if headers else None
         span = self._telemetry.tracing.start(
             _SPAN, SpanKind.SERVER, parent=parent, attributes=_ATTRIBUTES
         )

@@ -22,7 +22,7 @@ from support.scorer_app import (
 )
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc
-from weir_scorer.app import App, StartFailed
+from weir_scorer.app import App, Broken, StartFailed
 from weir_scorer.server.bundles import RefusedBundle
 
 NAME = "weir.scorer.v1.Scorer"
@@ -43,7 +43,7 @@ async def readyz(scorer: RunningScorer) -> tuple[int, str]:
 
 async def test_a_warm_scorer_is_healthy_and_ready(bundle: Path) -> None:
     async with running_scorer(bundle) as scorer:
-        assert scorer.engine.warm
+        assert scorer.engine.warm_ups == 1
         for service in ("", NAME):
             assert await health(scorer.channel, service, SECONDS) == SERVING
         assert await readyz(scorer) == (200, "ok\n")
@@ -98,6 +98,19 @@ async def test_a_drain_answers_what_is_inside_and_refuses_the_rest(bundle: Path)
         answers = await asyncio.gather(running, queued)
         assert [len(answer.scores) for answer in answers] == [1, 1]
         await asyncio.wait_for(scorer.ended, SECONDS)
+
+
+async def lose_the_device(bundle: Path) -> None:
+    async with running_scorer(bundle) as scorer:
+        scorer.engine.lost = True
+        for _ in range(5):
+            with pytest.raises(aio.AioRpcError):
+                await scorer.stub.Score(pb.ScoreRequest(texts=["text"]), timeout=SECONDS)
+
+
+async def test_a_lost_device_ends_the_scorer_for_a_new_start(bundle: Path) -> None:
+    with pytest.raises(Broken, match="cpu:0 fails on everything"):
+        await lose_the_device(bundle)
 
 
 async def test_a_drain_ends_at_its_deadline(bundle: Path) -> None:

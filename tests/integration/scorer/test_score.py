@@ -9,7 +9,7 @@ import pytest
 from grpc import aio
 
 from support.fakes_scorer import CHEAP, ENCODED, POISON, score_of, write_bundle
-from support.scorer_app import SECONDS, RunningScorer, running_scorer
+from support.scorer_app import SECONDS, RunningScorer, eventually, running_scorer
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 
 
@@ -103,6 +103,7 @@ async def test_work_whose_deadline_passed_is_never_started(scorer: RunningScorer
     error = await refused(scorer.stub.Score(pb.ScoreRequest(texts=["late"]), timeout=0.05))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await scorer.until_waiting(0)
+    await eventually(lambda: (ENCODED, "DEADLINE_EXCEEDED") in scorer.codes)
     scorer.engine.release()
     await first
     await scorer.stub.Score(pb.ScoreRequest(texts=["next"]), timeout=SECONDS)
@@ -117,6 +118,7 @@ async def test_a_cancelled_call_leaves_the_queue(scorer: RunningScorer) -> None:
     await scorer.until_waiting(1)
     gone.cancel()
     await scorer.until_waiting(0)
+    await eventually(lambda: (ENCODED, "CANCELLED") in scorer.codes)
     scorer.engine.release()
     await first
     await scorer.stub.Score(pb.ScoreRequest(texts=["next"]), timeout=SECONDS)

@@ -56,7 +56,7 @@ async def test_a_moved_link_swaps_under_load_and_loses_no_call(tmp_path: Path) -
         *old, new = scorer.bundles.opened
         await eventually(lambda: all(engine.closed for engine in old))
         assert not new.closed
-        assert all(engine.warm for engine in scorer.bundles.opened)
+        assert all(engine.warm_ups == 1 for engine in scorer.bundles.opened)
 
 
 async def test_calls_in_flight_end_on_the_old_bundle(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from support.scorer_app import SECONDS, silent_tracing
 from weir_runtime.metrics import Registry
 from weir_scorer.batching.admission import Admission
 from weir_scorer.batching.batcher import Batcher
-from weir_scorer.batching.errors import Closed, DeadlinePassed, EngineFailed, QueueFull
+from weir_scorer.batching.errors import Closed, DeadlinePassed, DeviceLost, EngineFailed, QueueFull
 from weir_scorer.batching.limits import BatchLimits
 from weir_scorer.batching.work import Answer, Lane
 from weir_scorer.telemetry import Telemetry
@@ -179,6 +179,24 @@ async def test_a_text_that_breaks_the_engine_fails_its_own_call_only() -> None:
             await broken
         assert (await fine).scores == pytest.approx([score_of("pals")])
         assert len((await it.ask("next")).scores) == 1
+
+
+async def test_texts_that_break_the_engine_again_and_again_are_no_lost_device() -> None:
+    async with rig() as it:
+        for _ in range(12):
+            with pytest.raises(EngineFailed):
+                await it.ask(POISON)
+        assert it.engine.warm_ups == 2
+        assert len((await it.ask("fine")).scores) == 1
+
+
+async def test_a_device_that_fails_its_own_warm_up_is_lost() -> None:
+    with pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesExc(DeviceLost, match="cpu:0 fails"))):
+        async with rig() as it:
+            it.engine.lost = True
+            for _ in range(5):
+                with pytest.raises(EngineFailed):
+                    await it.ask("text")
 
 
 async def test_closing_lets_those_inside_finish_and_no_one_else_in() -> None:
