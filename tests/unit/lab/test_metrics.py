@@ -176,15 +176,21 @@ def test_the_hull_refuses() -> None:
         aiq(np.array([0.0, 1.0]), np.array([0.0, 1.0]), upto=0.5)
 
 
+def height_at(at: float, x: list[float], y: list[float]) -> float:
+    for k in range(1, len(x)):
+        if at <= x[k]:
+            return y[k - 1] + (y[k] - y[k - 1]) * (at - x[k - 1]) / (x[k] - x[k - 1])
+    return y[-1]  # beyond the dearest point the hull goes on flat
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=4, max_size=40))
 def test_the_hull_is_qhulls(points: list[tuple[int, int]]) -> None:
     cost, quality = np.array(points, dtype=np.float64).T
     x, y = hull(cost, quality)
     assert (np.diff(x) > 0).all()
     assert (np.diff(y) > 0).all()
-    # Beyond the dearest point the hull goes on flat, as interp does.
-    best = [float(np.interp(at, x, y)) for at in cost.tolist()]
-    assert all(q <= b + 1e-9 for q, b in zip(quality.tolist(), best, strict=True))
+    for at, height in zip(cost.tolist(), quality.tolist(), strict=True):
+        assert height <= height_at(at, x.tolist(), y.tolist()) + 1e-9
     try:
         corners = ConvexHull(np.column_stack([cost, quality])).vertices
     except QhullError:

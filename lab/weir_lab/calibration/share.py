@@ -1,0 +1,71 @@
+"""A threshold for a share of strong calls: needs prompts, and no labels.
+
+How far the share on other prompts of the kind can be from the one seen is bounded by Dvoretzky,
+Kiefer and Wolfowitz's inequality (with Massart's constant), for all thresholds at once.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from weir_lab.errors import NoPromise, TooFew
+from weir_lab.metrics.ranked import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A threshold and the share of prompts at or over it, all in [0, 1]."""
+
+    threshold: float
+    asked: float
+    seen: float
+    low: float
+    high: float
+    confidence: float
+    prompts: int
+
+
+def share_margin(prompts: int, confidence: float) -> float:
+    """How far a seen share can be from the true one; 1 where nothing is known."""
+    if not prompts:
+        return 1.0
+    return min(1.0, math.sqrt(math.log(2 / (1 - confidence)) / (2 * prompts)))
+
+
+def strong_share(scores: Floats, share: float, confidence: float = 0.95) -> Share:
+    """The threshold whose share of strong calls is nearest to the one asked for.
+
+    `scores` of prompts like those to come, in [0, 1]; `share` in [0, 1]. Scores that are equal
+    cannot be parted: a share further off than one score in twenty raises NoPromise.
+    """
+    if not len(scores):
+        raise TooFew("no prompts: a share is counted over some")
+    # A threshold just over the highest score sends nothing to the strong model.
+    nothing = min(1.0, float(np.nextafter(scores.max(), np.inf)))
+    thresholds = np.append(np.unique(scores), nothing)
+    shares = 1 - np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores)
+    best = int(np.argmin(np.abs(shares - share)))
+    seen = float(shares[best])
+    _refuse_lumps(share, seen, len(scores))
+    margin = share_margin(len(scores), confidence)
+    return Share(
+        threshold=float(thresholds[best]),
+        asked=share,
+        seen=seen,
+        low=max(0.0, seen - margin),
+        high=min(1.0, seen + margin),
+        confidence=confidence,
+        prompts=len(scores),
+    )
+
+
+_NEAREST = 0.05  # of the prompts: further off is another share
+
+
+def _refuse_lumps(asked: float, seen: float, prompts: int) -> None:
+    if abs(asked - seen) > max(_NEAREST, 1 / prompts):
+        raise NoPromise(
+            f"no threshold gives a strong share of {asked:.1%}: the nearest is {seen:.1%}, because "
+            "many prompts share one score; use another router"
+        )

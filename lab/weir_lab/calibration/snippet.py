@@ -1,0 +1,23 @@
+"""A threshold as YAML to paste into a RoutePolicy, with what it promises as a comment.
+
+Must not know how the threshold was found.
+"""
+
+import math
+from collections.abc import Sequence
+
+
+def snippet(router: str, threshold: float, promises: Sequence[str]) -> str:
+    """The `router` and `objective` of a policy's spec."""
+    comment = "".join(f"  # {line}\n" for line in promises)
+    return (
+        "spec:\n"
+        f"{comment}"
+        f"  router: {{name: {router}}}\n"
+        f'  objective: {{threshold: "{decimal(threshold)}"}}\n'
+    )
+
+
+def decimal(threshold: float) -> str:
+    """Rounded down to eight places: never a threshold over the one that was certified."""
+    return f"{math.floor(threshold * 1e8) / 1e8:.8f}".rstrip("0").rstrip(".")
