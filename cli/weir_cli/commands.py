@@ -26,6 +26,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("explain", "weir_cli.explain", "Show how a prompt would be routed; send nothing.", "all"),
     Entry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     Entry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
+    Entry("eval", "weir_cli.eval", "Measure routers on recorded outcomes.", "all,lab"),
+    Entry("calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"),
     Entry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),
     Entry(
         "stand-in", "weir_cli.stand_in", "Serve deterministic answers in place of models.", "cli"

@@ -5,7 +5,7 @@ other weights. It must not know files, routers or reports.
 """
 
 from weir_lab.metrics.bootstrap import Interval, bootstrap
-from weir_lab.metrics.curve import Curve, decile_curve, full_curve, random_scores
+from weir_lab.metrics.curve import Curve, decile_curve, full_curve, quantile_curve, random_scores
 from weir_lab.metrics.fit import brier, expected_calibration_error
 from weir_lab.metrics.frontier import aiq, hull
 from weir_lab.metrics.ranked import Ranked
@@ -26,6 +26,7 @@ __all__ = [
     "full_curve",
     "hull",
     "pgr",
+    "quantile_curve",
     "random_scores",
     "share_at_retention",
     "spend_at_retention",

@@ -33,8 +33,13 @@ def decile_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
 
     At the highest edge a score must lie over it, so that the curve begins with no strong calls.
     """
+    return quantile_curve(ranked, weights, DECILES)
+
+
+def quantile_curve(ranked: Ranked, weights: Floats | None, parts: int) -> Curve:
+    """As decile_curve, with the edges of so many equal parts of the scores."""
     counts = np.ones(len(ranked)) if weights is None else weights
-    edges = np.unique(_decile_edges(ranked.scores, counts))
+    edges = np.unique(_edges(ranked.scores, counts, parts))
     starts = np.searchsorted(ranked.scores, edges[:-1], side="left")
     return _curve(ranked, counts, starts, edges[:-1])
 
@@ -54,11 +59,11 @@ def random_scores(size: int, seed: int) -> Floats:
     return np.random.default_rng(seed).random(size)
 
 
-def _decile_edges(scores: Floats, counts: Floats) -> Floats:
-    """Linear-interpolated deciles of the scores, each taken `counts` times, the ends included."""
+def _edges(scores: Floats, counts: Floats, parts: int) -> Floats:
+    """Linear-interpolated quantiles of the scores, each taken `counts` times, ends included."""
     upto = np.cumsum(counts)
     last = len(scores) - 1
-    place: Floats = np.arange(DECILES + 1) * (upto[-1] - 1) / DECILES
+    place: Floats = np.arange(parts + 1) * (upto[-1] - 1) / parts
     below: Floats = np.floor(place)
     above: Floats = np.ceil(place)
     low: Floats = scores[np.minimum(np.searchsorted(upto, below, side="right"), last)]

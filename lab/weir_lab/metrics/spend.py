@@ -15,16 +15,23 @@ def share_at_retention(curve: Curve, retention: float) -> float:
 
 
 def spend_at_retention(
-    ranked: Ranked, curve: Curve, weak_cost: Floats, strong_cost: Floats, retention: float
+    ranked: Ranked,
+    curve: Curve,
+    costs: tuple[Floats, Floats],
+    retention: float,
+    weights: Floats | None = None,
 ) -> float:
-    """Money at that share, as a part of what all-strong costs; costs in the input's order.
+    """Money at that share, as a part of what all-strong costs.
 
-    NaN where no share keeps that much, or a cost is not known.
+    `costs` are the weak and the strong answers', and `weights` go with them, in the order of
+    `ranked`; `curve` is of the same weights. NaN where no share keeps that much, or a cost is not
+    known.
     """
     hits = np.flatnonzero(curve.quality >= retention * curve.strong)
     if not len(hits):
         return math.nan
-    strong = ranked.scores >= curve.thresholds[hits[0]]
-    weak_paid = weak_cost[ranked.order]
-    strong_paid = strong_cost[ranked.order]
-    return float(np.where(strong, strong_paid, weak_paid).sum() / strong_paid.sum())
+    counts = np.ones(len(ranked)) if weights is None else weights
+    weak_cost, strong_cost = costs
+    called = ranked.scores >= curve.thresholds[hits[0]]
+    paid = np.where(called, strong_cost, weak_cost)
+    return float((counts * paid).sum() / (counts * strong_cost).sum())

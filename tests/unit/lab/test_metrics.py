@@ -205,19 +205,28 @@ def test_spending_by_hand() -> None:
     assert share_at_retention(curve, 0.8) == pytest.approx(4 / 11)
     assert share_at_retention(curve, 1.0) == pytest.approx(5 / 11)
     assert math.isnan(share_at_retention(curve, 1.2))
-    weak_cost, strong_cost = np.full(11, 1.0), np.full(11, 10.0)
-    assert spend_at_retention(ELEVEN, curve, weak_cost, strong_cost, 0.8) == pytest.approx(47 / 110)
-    assert math.isnan(spend_at_retention(ELEVEN, curve, weak_cost * np.nan, strong_cost, 0.8))
-    assert math.isnan(spend_at_retention(ELEVEN, curve, weak_cost, strong_cost, 1.2))
+    costs = (np.full(11, 1.0), np.full(11, 10.0))
+    assert spend_at_retention(ELEVEN, curve, costs, 0.8) == pytest.approx(47 / 110)
+    assert math.isnan(spend_at_retention(ELEVEN, curve, (costs[0] * np.nan, costs[1]), 0.8))
+    assert math.isnan(spend_at_retention(ELEVEN, curve, costs, 1.2))
 
 
-def test_spending_follows_the_inputs_order() -> None:
-    scores = np.array([0.9, 0.1, 0.5])
-    ranked = Ranked.of(scores, np.zeros(3), np.array([1.0, 0.0, 0.0]))
-    spent = spend_at_retention(
-        ranked, full_curve(ranked), np.array([1.0, 2, 3]), np.array([10.0, 20, 30]), 1.0
-    )
-    assert spent == pytest.approx((10 + 2 + 3) / 60)
+def test_spending_with_weights_is_that_of_repetitions() -> None:
+    rng = np.random.default_rng(8)
+    counts = rng.integers(0, 4, 50)
+    columns = [rng.random(50) for _ in range(5)]
+    columns[1], columns[2] = columns[1] / 2, columns[2] / 2 + 0.4
+    plain = [np.repeat(column, counts) for column in columns]
+    spent: list[float] = []
+    for (scores, weak, strong, cheap, dear), weights in (
+        (columns, counts.astype(np.float64)),
+        (plain, np.ones(len(plain[0]))),
+    ):
+        ranked = Ranked.of(scores, weak, strong)
+        ordered = weights[ranked.order]
+        costs = (cheap[ranked.order], dear[ranked.order])
+        spent.append(spend_at_retention(ranked, full_curve(ranked, ordered), costs, 0.9, ordered))
+    assert spent[0] == pytest.approx(spent[1])
 
 
 def test_fit_by_hand() -> None:

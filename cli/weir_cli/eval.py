@@ -1,0 +1,173 @@
+"""`weir eval`: how good routers are on recorded prompts. Thin: the lab does the work."""
+
+import json
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.table import Table
+
+from weir_cli.failure import Failure
+from weir_cli.labwork import Percent, failures, open_bundle, score_with_bar, scores_of, tell
+from weir_cli.options import BUNDLE, JSON, existing
+from weir_cli.output import show
+from weir_lab.datasets import Pair, load_pair
+from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
+from weir_lab.evaluation.evaluate import Options
+from weir_lab.metrics import Interval
+from weir_lab.metrics.ranked import Floats
+from weir_scorer.bundle.opened import Bundle
+
+
+@click.command("eval")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Outcomes or paired scores: a parquet, JSONL or CSV file, or a folder of them.",
+)
+@BUNDLE
+@click.option(
+    "--router",
+    "routers",
+    multiple=True,
+    help="A router of the bundle; may be given more than once.  [default: the bundle's]",
+)
+@click.option(
+    "--scores",
+    "files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Another router's scores: JSONL lines {id, score}, in the order of the prompts.",
+)
+@click.option("--weak", help="The weak model.  [default: the cheapest]")
+@click.option("--strong", help="The strong model.  [default: the best]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("evaluation"),
+    show_default=True,
+    help="Writes OUT.json and OUT.html.",
+)
+@click.option(
+    "--share",
+    type=Percent(),
+    default="20%",
+    show_default=True,
+    help="The share of strong calls at which slices and flips are judged.",
+)
+@click.option("--repeats", type=click.IntRange(20), default=1000, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@JSON
+def evaluation(  # noqa: PLR0913 - one parameter an option
+    *,
+    data: Path,
+    bundle: Path,
+    routers: tuple[str, ...],
+    files: tuple[str, ...],
+    weak: str | None,
+    strong: str | None,
+    out: Path,
+    share: float,
+    repeats: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure routers on recorded outcomes, beside chance, length, neighbours and the oracle.
+
+    Prints a table, and writes a JSON file and a page with curves, slices and intervals.
+    """
+    with failures():
+        tell(f"reading {data}")
+        pair = load_pair(data, weak, strong)
+    others = [_from_file(name, pair) for name in files]
+    with open_bundle(existing(bundle)) as opened:
+        names = routers or ((opened.default_router,) if not others else ())
+        contenders, vectors = _score(opened, names, pair)
+        with failures():
+            report = evaluate(
+                pair,
+                [*contenders, *others],
+                data=data.name,
+                options=Options(share, repeats, seed),
+                vectors=vectors,
+                bundle=opened.version if names else None,
+                progress=tell,
+            )
+    _write(out, report)
+    show(_table(report), json.loads(to_json(report)), as_json=as_json)
+
+
+eval = evaluation  # noqa: A001 - what the table of commands looks for: the command's own name
+
+
+def _score(
+    bundle: Bundle, routers: tuple[str, ...], pair: Pair
+) -> tuple[list[Contender], Floats | None]:
+    contenders: list[Contender] = []
+    vectors: Floats | None = None
+    for router in routers:
+        found = score_with_bar(bundle, router, pair.prompts)
+        contenders.append(Contender(router, found.scores, partial(_rescore, bundle, router)))
+        vectors = found.vectors if vectors is None else vectors
+    return contenders, vectors
+
+
+def _rescore(bundle: Bundle, router: str, prompts: Sequence[str]) -> Floats:
+    return scores_of(bundle, router, tuple(prompts))
+
+
+def _from_file(option: str, pair: Pair) -> Contender:
+    name, equals, path = option.partition("=")
+    if not equals or not name or not path:
+        raise click.BadParameter(f"{option!r} is not NAME=FILE", param_hint="--scores")
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        scores = np.array([float(json.loads(line)["score"]) for line in lines if line.strip()])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{path}: not JSONL lines with a number `score`: {error}") from error
+    if len(scores) != len(pair):
+        raise Failure(f"{path}: {len(scores)} scores for {len(pair)} prompts")
+    if not np.isfinite(scores).all():
+        line = int(np.flatnonzero(~np.isfinite(scores))[0]) + 1
+        raise Failure(f"{path}: score {line} is not a finite number")
+    return Contender(name, scores)
+
+
+def _write(out: Path, report: Report) -> None:
+    with failures():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.with_name(f"{out.name}.json").write_text(to_json(report), encoding="utf-8")
+        out.with_name(f"{out.name}.html").write_text(render(report), encoding="utf-8")
+    click.echo(f"wrote {out}.json and {out}.html", err=True)
+
+
+def _table(report: Report) -> Table:
+    table = Table(
+        title=(
+            f"{report.prompts} prompts of {report.data}: {report.weak_name} {report.weak:.3f}, "
+            f"{report.strong_name} {report.strong:.3f}"
+        ),
+        caption="\n".join(report.notes) or None,
+        caption_justify="left",
+    )
+    for heading in ("router", "APGR", "CPT(50%)", "calls at 95%", "bill at 95%"):
+        table.add_column(heading, justify="left" if heading == "router" else "right")
+    for row in report.rows:
+        figures = row.figures
+        table.add_row(
+            row.name,
+            _cell(figures.apgr),
+            _cell(figures.cpt[0.5]),
+            _cell(figures.strong_calls[0.95]),
+            _cell(figures.spend[0.95]),
+            style="dim" if row.baseline else None,
+        )
+    return table
+
+
+def _cell(found: Interval) -> str:
+    return str(found) if math.isfinite(found.value) else "-"

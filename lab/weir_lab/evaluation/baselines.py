@@ -1,0 +1,53 @@
+"""What every router stands beside: chance, length, neighbours, and the best there could be.
+
+The nearest neighbours see labels of the evaluated prompts themselves (never of their own fold):
+they show what is to be had from this very traffic, and are no router that was there before it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.datasets import Pair
+from weir_lab.metrics.ranked import Floats
+
+FOLDS = 10
+NEIGHBOURS = 100
+_TIE = 1e-9  # under any difference that recorded scores can have
+
+
+def length_scores(pair: Pair) -> Floats:
+    """The longer, the harder."""
+    return np.array([float(len(prompt)) for prompt in pair.prompts])
+
+
+def oracle_scores(pair: Pair, seed: int) -> Floats:
+    """The true gain, equal ones in random order: no ranking is better."""
+    return gains(pair) + np.random.default_rng(seed).random(len(pair)) * _TIE
+
+
+def gains(pair: Pair) -> Floats:
+    """What the strong model's answer is worth more, in [-1, 1]."""
+    return pair.strong - pair.weak
+
+
+def neighbour_scores(pair: Pair, vectors: Floats, seed: int) -> Floats:
+    """The mean gain of the nearest prompts of the other folds, by cosine."""
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(len(pair)) % min(FOLDS, len(pair))
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    gain = gains(pair)
+    scores = np.zeros(len(pair))
+    for k in range(int(fold.max()) + 1):
+        mine, others = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        if len(others):
+            scores[mine] = _nearest_mean(unit[mine], unit[others], gain[others])
+    return scores
+
+
+def _nearest_mean(asked: NDArray[np.float32], known: NDArray[np.float32], gain: Floats) -> Floats:
+    count = min(NEIGHBOURS, len(known))
+    alike = asked @ known.T
+    nearest = np.argpartition(-alike, count - 1, axis=1)[:, :count]
+    means: Floats = gain[nearest].mean(axis=1)
+    return means

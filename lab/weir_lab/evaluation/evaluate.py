@@ -1,0 +1,138 @@
+"""One evaluation: contenders beside the baselines, then each contender looked at closely."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weir_lab.calibration import strong_share
+from weir_lab.datasets import Pair
+from weir_lab.errors import NoPromise
+from weir_lab.evaluation.baselines import length_scores, neighbour_scores, oracle_scores
+from weir_lab.evaluation.figures import measure
+from weir_lab.evaluation.report import Detail, Line, Report, Row
+from weir_lab.evaluation.robustness import Score, flips
+from weir_lab.evaluation.slices import cut, largest_gaps
+from weir_lab.metrics import Ranked, quantile_curve, random_scores
+from weir_lab.metrics.ranked import Floats
+
+FEW = 300  # prompts; under this the intervals say little
+_DRAWN_POINTS = 100
+_PROBED = 1000  # prompts that are written differently
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A router's scores on the pair's prompts, and how to score others if that can be done."""
+
+    name: str
+    scores: Floats
+    score: Score | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an evaluation is run."""
+
+    operating_share: float = 0.2
+    repeats: int = 1000
+    seed: int = 0
+
+
+def evaluate(
+    pair: Pair,
+    contenders: Sequence[Contender],
+    *,
+    data: str,
+    options: Options,
+    vectors: Floats | None = None,
+    bundle: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Measure contenders and baselines; `vectors` (a row a prompt) let neighbours be found."""
+    named = [(c.name, c.scores, False) for c in contenders]
+    named += [(name, scores, True) for name, scores in _baselines(pair, vectors, options.seed)]
+    rows: list[Row] = []
+    for name, scores, baseline in named:
+        progress(f"measuring {name}")
+        rows.append(_row(pair, name, scores, options, baseline=baseline))
+    details: list[Detail] = []
+    for contender in contenders:
+        progress(f"slicing {contender.name}")
+        detail = _detail(pair, contender, options)
+        if detail is not None:
+            details.append(detail)
+    return Report(
+        data=data,
+        prompts=len(pair),
+        weak_name=pair.weak_name,
+        strong_name=pair.strong_name,
+        weak=float(pair.weak.mean()),
+        strong=float(pair.strong.mean()),
+        best=float(np.maximum(pair.weak, pair.strong).mean()),
+        priced=bool(np.isfinite(pair.weak_cost + pair.strong_cost).all()),
+        operating_share=options.operating_share,
+        repeats=options.repeats,
+        seed=options.seed,
+        rows=tuple(rows),
+        details=tuple(details),
+        notes=_notes(pair, vectors),
+        bundle=bundle,
+    )
+
+
+def _baselines(pair: Pair, vectors: Floats | None, seed: int) -> list[tuple[str, Floats]]:
+    found = [("random", random_scores(len(pair), seed)), ("length", length_scores(pair))]
+    if vectors is not None:
+        found.append(("knn on these labels", neighbour_scores(pair, vectors, seed)))
+    return [*found, ("oracle", oracle_scores(pair, seed))]
+
+
+def _row(pair: Pair, name: str, scores: Floats, options: Options, *, baseline: bool) -> Row:
+    ranked = Ranked.of(scores, pair.weak, pair.strong)
+    drawn = quantile_curve(ranked, None, _DRAWN_POINTS)
+    return Row(
+        name=name,
+        baseline=baseline,
+        figures=measure(
+            pair, scores, probability=not baseline, repeats=options.repeats, seed=options.seed
+        ),
+        line=Line(tuple(drawn.share.tolist()), tuple(drawn.quality.tolist())),
+    )
+
+
+def _detail(pair: Pair, contender: Contender, options: Options) -> Detail | None:
+    try:
+        threshold = strong_share(contender.scores, options.operating_share).threshold
+    except NoPromise:
+        return None  # its scores cannot be parted there: the table still shows it
+    slices = cut(pair, contender.scores, threshold, options.seed)
+    probed: list[int] = (
+        np.random.default_rng(options.seed).permutation(len(pair))[:_PROBED].tolist()
+    )
+    flipped = (
+        flips(
+            [pair.prompts[k] for k in probed],
+            contender.scores[probed],
+            threshold,
+            contender.score,
+            options.seed,
+        )
+        if contender.score is not None
+        else ()
+    )
+    return Detail(contender.name, threshold, slices, largest_gaps(slices), flipped)
+
+
+def _notes(pair: Pair, vectors: Floats | None) -> tuple[str, ...]:
+    notes = list(pair.notes)
+    if len(pair) < FEW:
+        notes.append(
+            f"only {len(pair)} prompts: read the intervals, not the figures; {FEW} or more tell "
+            "routers apart"
+        )
+    if vectors is None:
+        notes.append("no embedding was given, so nearest neighbours are left out")
+    if not np.isfinite(pair.weak_cost + pair.strong_cost).all():
+        notes.append("costs are not known for every answer: bills are left out, calls are counted")
+    return tuple(notes)

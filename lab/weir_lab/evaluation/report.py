@@ -1,0 +1,83 @@
+"""An evaluation's outcome as one frozen value, and as JSON.
+
+NaN has no place in JSON: it becomes null.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from weir_lab.evaluation.figures import Figures
+from weir_lab.evaluation.robustness import Flips
+from weir_lab.evaluation.slices import Gap, Slice
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A router's quality over its share of strong calls, for drawing: rising shares."""
+
+    share: tuple[float, ...]
+    quality: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One router or baseline."""
+
+    name: str
+    baseline: bool
+    figures: Figures
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One router looked at closely, at the threshold of the operating share."""
+
+    name: str
+    threshold: float
+    slices: tuple[Slice, ...]
+    gaps: tuple[Gap, ...]
+    flips: tuple[Flips, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything an evaluation found."""
+
+    data: str
+    prompts: int
+    weak_name: str
+    strong_name: str
+    weak: float  # mean quality, all prompts to the weak model
+    strong: float
+    best: float  # of the oracle
+    priced: bool
+    operating_share: float
+    repeats: int
+    seed: int
+    rows: tuple[Row, ...]
+    details: tuple[Detail, ...]
+    notes: tuple[str, ...]
+    bundle: str | None
+
+
+def to_json(report: Report) -> str:
+    """The same report always gives the same text."""
+    document = {"format": FORMAT, **cast("dict[str, object]", _plain(asdict(report)))}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {str(key): _plain(item) for key, item in items}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("tuple[object, ...]", value)]
+    return value

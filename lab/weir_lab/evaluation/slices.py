@@ -1,0 +1,109 @@
+"""Whether a router serves some kinds of prompts worse than others.
+
+Every slice is judged at one threshold, the one that sends the stated share of all prompts to the
+strong model, as it would run. Must not know where labels come from.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weir_lab.datasets import Pair
+from weir_lab.evaluation.language import script
+from weir_lab.metrics import Interval, Ranked, apgr, bootstrap, decile_curve
+from weir_lab.metrics.ranked import Floats
+
+LEAST = 100  # prompts; a smaller slice's figures are chance
+_REPEATS = 200
+_LENGTHS = ((64, "up to 64"), (256, "65 to 256"), (1024, "257 to 1,024"), (4096, "1,025 to 4,096"))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One kind of prompts; `kept` is the routed quality over the strong model's."""
+
+    by: str
+    name: str
+    prompts: int
+    weak: float
+    strong: float
+    strong_share: float
+    kept: float
+    apgr: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The two slices of one kind that the router serves best and worst."""
+
+    by: str
+    best: str
+    worst: str
+    kept: float  # difference in quality kept
+
+
+def cut(pair: Pair, scores: Floats, threshold: float, seed: int) -> tuple[Slice, ...]:
+    """Slices by source, category, script and length that are large enough to be judged."""
+    kinds: dict[str, Sequence[str]] = {
+        "source": pair.sources,
+        "category": pair.categories,
+        "script": [script(prompt) for prompt in pair.prompts],
+        "length": [_length(prompt) for prompt in pair.prompts],
+    }
+    return tuple(
+        _slice(pair, scores, threshold, (by, name), marks == name, seed)
+        for by, values in kinds.items()
+        for marks in (np.array(values, dtype=object),)
+        for name in sorted(set(values))
+        if name and int((marks == name).sum()) >= LEAST
+    )
+
+
+def largest_gaps(slices: Sequence[Slice]) -> tuple[Gap, ...]:
+    """For each kind with two slices or more, how far the worst lies behind the best."""
+    gaps: list[Gap] = []
+    kept: Callable[[Slice], float] = lambda part: part.kept  # noqa: E731 - typed for both calls
+    for by in dict.fromkeys(part.by for part in slices):
+        parts = [part for part in slices if part.by == by and np.isfinite(part.kept)]
+        if len(parts) > 1:
+            best, worst = max(parts, key=kept), min(parts, key=kept)
+            gaps.append(Gap(by, best.name, worst.name, best.kept - worst.kept))
+    return tuple(gaps)
+
+
+def _slice(
+    pair: Pair,
+    scores: Floats,
+    threshold: float,
+    named: tuple[str, str],
+    marks: np.ndarray,
+    seed: int,
+) -> Slice:
+    weak, strong, mine = pair.weak[marks], pair.strong[marks], scores[marks]
+    called = mine >= threshold
+    ranked = Ranked.of(mine, weak, strong)
+    (spread,) = bootstrap(
+        lambda weights: [apgr(decile_curve(ranked, weights))],
+        len(mine),
+        repeats=_REPEATS,
+        seed=seed,
+    )
+    best = float(strong.mean())
+    return Slice(
+        by=named[0],
+        name=named[1],
+        prompts=len(mine),
+        weak=float(weak.mean()),
+        strong=best,
+        strong_share=float(called.mean()),
+        kept=float(np.where(called, strong, weak).mean() / best) if best else np.nan,
+        apgr=spread,
+    )
+
+
+def _length(prompt: str) -> str:
+    for upto, name in _LENGTHS:
+        if len(prompt) <= upto:
+            return f"{name} characters"
+    return "over 4,096 characters"

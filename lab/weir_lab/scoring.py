@@ -1,0 +1,43 @@
+"""Prompts through a bundle, in process, with a word on how far it is.
+
+Must not know what the scores are for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weir_lab.metrics.ranked import Floats
+from weir_scorer.bundle.opened import Bundle
+
+_CHUNK = 512  # prompts between two words on how far it is
+
+Advance = Callable[[int], None]  # so many more are done
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """`vectors` has a row a prompt; None where the router reads no encoder."""
+
+    scores: Floats
+    vectors: Floats | None
+
+
+def score_prompts(
+    bundle: Bundle, router: str, prompts: Sequence[str], advance: Advance = lambda _: None
+) -> Scored:
+    """Score in order. Raises UnknownRouter."""
+    scores: list[Floats] = []
+    vectors: list[Floats] = []
+    for start in range(0, len(prompts), _CHUNK):
+        chunk = prompts[start : start + _CHUNK]
+        found = bundle.score(chunk, router, want_embedding=True)
+        scores.append(found.scores.astype(np.float64))
+        if found.embeddings is not None:
+            vectors.append(found.embeddings.astype(np.float64))
+        advance(len(chunk))
+    return Scored(
+        np.concatenate(scores) if scores else np.zeros(0),
+        np.concatenate(vectors) if vectors else None,
+    )

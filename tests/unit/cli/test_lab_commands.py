@@ -1,0 +1,165 @@
+"""`weir eval` and `weir calibrate` on real files and a real, tiny bundle."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from support.bundles import tiny_bundle
+from support.parquet import write_parquet
+from weir_cli.calibrate import calibrate
+from weir_cli.eval import evaluation
+from weir_cli.labwork import Percent
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+def outcomes(folder: Path, prompts: int, *, costs: bool = True) -> Path:
+    """Long prompts are hard for the small model; the length router is just right."""
+    rows = [
+        {
+            "prompt": f"what is the sum of {'two ' * k}?",
+            "model": model,
+            "score": 1.0 if model == "large" or k < prompts * 0.6 else 0.0,
+            **({"cost": 0.01 if model == "large" else 0.001} if costs else {}),
+        }
+        for k in range(prompts)
+        for model in ("small", "large")
+    ]
+    return write_parquet(folder / "outcomes.parquet", rows)
+
+
+def run_eval(data: Path, bundle: Path, out: Path, *arguments: str) -> Result:
+    options = ["--data", str(data), "--bundle", str(bundle), "--out", str(out), "--repeats", "30"]
+    return CliRunner().invoke(evaluation, [*options, *arguments])
+
+
+def run_calibrate(data: Path, bundle: Path, *arguments: str) -> Result:
+    options = ["--data", str(data), "--bundle", str(bundle), "--router", "length"]
+    return CliRunner().invoke(calibrate, [*options, *arguments])
+
+
+def test_eval_prints_a_table_and_writes_both_reports(tmp_path: Path, bundle: Path) -> None:
+    data = outcomes(tmp_path, 200)
+    done = run_eval(data, bundle, tmp_path / "out" / "report", "--router", "linear")
+    assert done.exit_code == 0, done.output
+    assert "linear" in done.stdout
+    assert "knn on these labels" in done.stdout
+    written = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert [row["name"] for row in written["rows"] if not row["baseline"]] == ["linear"]
+    assert written["bundle"].startswith("tiny@")
+    assert len(written["details"][0]["flips"]) == 5
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+
+
+def test_eval_takes_scores_from_a_file(tmp_path: Path, bundle: Path) -> None:
+    data = outcomes(tmp_path, 200, costs=False)
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text("".join(json.dumps({"id": k, "score": k / 200}) + "\n" for k in range(200)))
+    done = run_eval(data, bundle, tmp_path / "report", "--scores", f"mine={scores}", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    mine, oracle = report["rows"][0]["figures"], report["rows"][-1]["figures"]
+    assert report["rows"][0]["name"] == "mine"
+    # Only the small model's failures need the large one, and this router ranks them on top.
+    assert mine["apgr"]["value"] == pytest.approx(oracle["apgr"]["value"], abs=0.02)
+    assert mine["spend"]["0.95"]["value"] is None
+    assert report["bundle"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"score": 1}\n', "1 scores for 200 prompts"),
+        ("nonsense\n", "not JSONL lines with a number `score`"),
+        ('{"score": NaN}\n' * 200, "score 1 is not a finite number"),
+    ],
+)
+def test_eval_refuses_scores_that_do_not_fit(
+    tmp_path: Path, bundle: Path, content: str, message: str
+) -> None:
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text(content)
+    data = outcomes(tmp_path, 200)
+    done = run_eval(data, bundle, tmp_path / "report", "--scores", f"mine={scores}")
+    assert done.exit_code == 1
+    assert message in done.stderr
+
+
+def test_eval_says_what_is_wrong_with_data(tmp_path: Path, bundle: Path) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("prompt,model,score\np,a,2\n")
+    done = run_eval(data, bundle, tmp_path / "report")
+    assert done.exit_code == 1
+    assert "row 1, column 'score': '2' is outside [0, 1]" in done.stderr
+    assert not (tmp_path / "report.json").exists()
+    nowhere = run_eval(outcomes(tmp_path, 50), tmp_path / "nowhere", tmp_path / "report")
+    assert nowhere.exit_code == 1
+    assert "There is no bundle" in nowhere.stderr
+    unknown = run_eval(outcomes(tmp_path, 50), bundle, tmp_path / "report", "--router", "best")
+    assert unknown.exit_code == 1
+    assert "no router 'best'" in unknown.stderr
+
+
+def test_calibrate_gives_yaml_that_keeps_a_retention(tmp_path: Path, bundle: Path) -> None:
+    done = run_calibrate(outcomes(tmp_path, 400), bundle, "--retention", "80%")
+    assert done.exit_code == 0, done.output
+    spec = yaml.safe_load(done.stdout)["spec"]
+    assert spec["router"] == {"name": "length"}
+    assert 0 < float(spec["objective"]["threshold"]) <= 1
+    assert "keeps 80.0% of large's quality with 95% confidence" in done.stdout
+    assert "bundle tiny@" in done.stdout
+
+
+def test_calibrate_refuses_what_cannot_be_promised(tmp_path: Path, bundle: Path) -> None:
+    done = run_calibrate(outcomes(tmp_path, 40), bundle, "--retention", "98%")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "no threshold can promise 98.0%" in done.stderr
+
+
+def test_calibrate_needs_no_labels_for_a_share(tmp_path: Path, bundle: Path) -> None:
+    data = tmp_path / "prompts.jsonl"
+    data.write_text("".join(json.dumps({"prompt": "is " * k}) + "\n" for k in range(1, 301)))
+    done = run_calibrate(data, bundle, "--share", "0.25", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["seen"] == pytest.approx(0.25, abs=0.05)
+    assert found["low"] < found["seen"] < found["high"]
+    assert found["router"] == "length"
+
+
+def test_calibrate_for_a_budget(tmp_path: Path, bundle: Path) -> None:
+    done = run_calibrate(outcomes(tmp_path, 300), bundle, "--budget", "5", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["bound"] <= 0.005
+    poor = run_calibrate(outcomes(tmp_path, 300), bundle, "--budget", "0.5")
+    assert poor.exit_code == 1
+    assert "no threshold keeps the mean under" in poor.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--share", "20%", "--budget", "1"],
+        ["--share", "120%"],
+        ["--share", "many"],
+        ["--retention", "100%"],
+        ["--share", "20%", "--confidence", "0"],
+    ],
+)
+def test_calibrate_wants_one_sound_goal(tmp_path: Path, bundle: Path, arguments: list[str]) -> None:
+    done = run_calibrate(tmp_path / "none", bundle, *arguments)
+    assert done.exit_code == 2
+
+
+def test_percents() -> None:
+    assert Percent().convert("20 %", None, None) == pytest.approx(0.2)
+    assert Percent().convert("0.2", None, None) == pytest.approx(0.2)
