@@ -87,7 +87,8 @@ def main() -> None:
     os.sched_setaffinity(0, mine)
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder) / "scorer.sock"
-        scorer = start(["-m", "weir_scorer"], theirs, _environment(socket, options.bundle))
+        environment = _environment(socket, options.bundle, len(theirs))
+        scorer = start(["-m", "weir_scorer"], theirs, environment)
         try:
             report = uvloop.run(_measure(scorer, f"unix:{socket}", options.bundle, options.seconds))
         finally:
@@ -100,13 +101,18 @@ def main() -> None:
 def _split(wanted: int) -> tuple[frozenset[int], frozenset[int]]:
     """Cores for the callers and for the scorer; where there is one, they share it."""
     usable = sorted(os.sched_getaffinity(0))
-    gpu = "CUDAExecutionProvider" in ort.get_available_providers()
-    count = wanted or (max(1, len(usable) // 2) if gpu else 1)
+    count = wanted or (max(1, len(usable) // 2) if _gpu() else 1)
     return frozenset(usable[count:] or usable), frozenset(usable[:count])
 
 
-def _environment(socket: Path, bundle: Path) -> dict[str, str]:
+def _gpu() -> bool:
+    return "CUDAExecutionProvider" in ort.get_available_providers()
+
+
+def _environment(socket: Path, bundle: Path, cores: int) -> dict[str, str]:
+    cpus = ",".join(f"cpu:{number}" for number in range(cores))
     return {
+        "WEIR_SCORER_DEVICE": "cuda" if _gpu() else cpus,
         "WEIR_SCORER_LISTEN": f"unix://{socket}",
         "WEIR_SCORER_ADMIN": "127.0.0.1:0",
         "WEIR_SCORER_BUNDLE": str(bundle),

@@ -51,7 +51,7 @@ class Settings:
     device: tuple[str, ...] = setting(
         "WEIR_SCORER_DEVICE",
         default="auto",
-        unit="auto, cpu, cuda, tensorrt; cuda:0,cuda:1 for two",
+        unit="auto, cpu, cuda, tensorrt; cuda:0,cuda:1 for two GPUs, cpu:0,cpu:1 for two cores",
         why="auto takes a GPU where there is one; a device named here that is missing is a failure",
     )
     threads: int = setting(
