@@ -40,9 +40,9 @@ def _router(name: str, block: str, *, predicts_quality: bool) -> RouterDescripti
 class FakeEngine:
     """Implements weir_scorer.engine.ports.Engine."""
 
-    def __init__(self, version: str = "fake@1", provider: str = "CPUExecutionProvider") -> None:
+    def __init__(self, version: str = "fake@1", device: str = "cpu:0") -> None:
         self.version = version
-        self.device = Device("cpu:0", provider, "fp32")
+        self.device = Device(device, "CPUExecutionProvider", "fp32")
         self.batches: list[list[str]] = []  # as the device got them
         self.runs: list[tuple[str, bool, bool]] = []
         self.prepared: list[list[str]] = []

@@ -8,8 +8,8 @@ one lets calls gather. Must not know of gRPC, and of an engine only its port.
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -35,6 +35,20 @@ _SUSPECT_FAILURES = 5  # in a row, until the device itself is tried
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Device:
+    """An engine and the thread it runs on."""
+
+    engine: Engine
+    worker: Worker
+    running: int = 0  # batches handed to the thread and not yet back
+    failures: int = 0  # in a row
+
+    @property
+    def name(self) -> str:
+        return self.engine.device.name
+
+
 class Batcher:
     """Merges the calls of many callers into batches for the engines of one bundle."""
 
@@ -56,12 +70,13 @@ class Batcher:
         self._admission = admission
         self._telemetry = telemetry
         self._tokenisers = [Worker(f"weir-prepare-{number}") for number in range(tokenisers)]
-        self._devices = [(engine, Worker(f"weir-{engine.device.name}")) for engine in engines]
+        self._devices = [
+            _Device(engine, Worker(f"weir-{engine.device.name}")) for engine in engines
+        ]
         self._unprepared = Unprepared()
         self._waiting = Waiting()
         self._texts_came = asyncio.Event()
         self._items_came = asyncio.Event()
-        self._failures: Counter[str] = Counter()  # in a row, by device
         self._live = 0  # calls not over yet
         self._closing = False
 
@@ -103,17 +118,17 @@ class Batcher:
 
         Raises DeviceLost, in a group, when a device fails on everything.
         """
-        workers = [*self._tokenisers, *(worker for _, worker in self._devices)]
+        workers = [*self._tokenisers, *(device.worker for device in self._devices)]
         try:
             for worker in workers:
                 await asyncio.to_thread(worker.start)
             async with asyncio.TaskGroup() as group:
                 for number, tokeniser in enumerate(self._tokenisers):
                     group.create_task(self._prepare(tokeniser), name=f"weir-prepare-{number}")
-                for engine, worker in self._devices:
+                for device in self._devices:
                     for number in range(self._limits.in_flight):
-                        name = f"weir-batch-{engine.device.name}-{number}"
-                        group.create_task(self._drive(engine, worker), name=name)
+                        name = f"weir-batch-{device.name}-{number}"
+                        group.create_task(self._drive(device), name=name)
         finally:
             self._closing = True
             await asyncio.to_thread(_close, workers)
@@ -207,11 +222,16 @@ class Batcher:
 
     # --- running ---------------------------------------------------------------------------------
 
-    async def _drive(self, engine: Engine, worker: Worker) -> None:
-        async for batch in _arrivals(self._take_batch, self._items_came, self._done):
-            await self._run(engine, worker, batch)
+    async def _drive(self, device: _Device) -> None:
+        take = partial(self._take_batch, device)
+        async for batch in _arrivals(take, self._items_came, self._done):
+            device.running += 1
+            await self._run(device, batch)
+            device.running -= 1
 
-    def _take_batch(self) -> list[Item]:
+    def _take_batch(self, device: _Device) -> list[Item]:
+        if device.running and len(self._waiting) < self._limits.texts:
+            return []  # handed over ahead of time is only what would not grow by waiting
         now = asyncio.get_running_loop().time()
         while batch := self._waiting.take(self._limits):
             for item in batch:
@@ -224,7 +244,7 @@ class Batcher:
                 return live
         return []
 
-    async def _run(self, engine: Engine, worker: Worker, batch: Sequence[Item]) -> None:
+    async def _run(self, device: _Device, batch: Sequence[Item]) -> None:
         """Score and deliver; a batch that breaks the engine is tried again a call at a time."""
         calls = {item.call: None for item in batch}  # a set that keeps its order
         lane = batch[0].call.lane
@@ -232,35 +252,34 @@ class Batcher:
             lane.router, len(batch), [call.context for call in calls if call.context is not None]
         )
         began = time.perf_counter()
-        work = partial(jobs.run, engine, [item.prepared for item in batch], lane)
+        work = partial(jobs.run, device.engine, [item.prepared for item in batch], lane)
         try:
-            scores = await worker.submit(work)
+            scores = await device.worker.submit(work)
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
             span.error(type(error).__name__)
             span.end()
             if len(calls) == 1:
                 self._fail(batch[0].call, error)
-                await self._suspect(engine, worker)
+                await self._suspect(device)
                 return
             for call in calls:
-                await self._run(engine, worker, [item for item in batch if item.call is call])
+                await self._run(device, [item for item in batch if item.call is call])
         else:
-            del self._failures[engine.device.name]
+            device.failures = 0
             self._telemetry.runs.labels(lane.router).record(time.perf_counter() - began)
             span.end()
             deliver(batch, scores)
 
-    async def _suspect(self, engine: Engine, worker: Worker) -> None:
+    async def _suspect(self, device: _Device) -> None:
         """After failures in a row, tell texts that break the engine from a device that is lost."""
-        name = engine.device.name
-        self._failures[name] += 1
-        if self._failures[name] < _SUSPECT_FAILURES:
+        device.failures += 1
+        if device.failures < _SUSPECT_FAILURES:
             return
         try:
-            await worker.submit(engine.warm_up)
+            await device.worker.submit(device.engine.warm_up)
         except Exception as error:
-            raise DeviceLost(name, error) from error
-        del self._failures[name]
+            raise DeviceLost(device.name, error) from error
+        device.failures = 0
 
     def _fail(self, call: Call, cause: Exception) -> None:
         _log.error("the engine failed on a call", exc_info=cause)

@@ -45,7 +45,7 @@ class Unprepared:
         slices: list[Slice] = []
         while texts > 0 and self._calls:
             call, start = next(iter(self._calls.items()))
-            if slices and (call.lane != slices[0].call.lane or call is slices[0].call):
+            if slices and call.lane != slices[0].call.lane:
                 break
             stop = min(start + texts, len(call.texts))
             slices.append(Slice(call, start, stop))

@@ -153,6 +153,16 @@ async def test_refusals_say_what_is_wrong(
     assert len(answer.scores) == 1
 
 
+async def test_a_request_over_the_size_is_refused_unparsed(tmp_path: Path) -> None:
+    variables = {"WEIR_SCORER_MESSAGE": "1KiB"}
+    async with running_scorer(write_bundle(tmp_path / "small", "fake@1"), variables) as scorer:
+        error = await refused(
+            scorer.stub.Score(pb.ScoreRequest(texts=["a" * 2000]), timeout=SECONDS)
+        )
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert scorer.engine.prepared == []
+
+
 async def test_describe_tells_what_runs(scorer: RunningScorer) -> None:
     description = await scorer.stub.Describe(pb.DescribeRequest(), timeout=SECONDS)
     assert description.versions == pb.Versions(bundle="fake@1", router=ENCODED)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,9 +28,14 @@ class Rig:
     """A batcher at work over a fake engine."""
 
     batcher: Batcher
-    engine: FakeEngine
+    engines: tuple[FakeEngine, ...]
     admission: Admission
     registry: Registry
+
+    @property
+    def engine(self) -> FakeEngine:
+        """The first of them; the only one but where two are tested."""
+        return self.engines[0]
 
     def ask(
         self, *texts: str, lane: Lane = LINEAR, within: float = SECONDS
@@ -60,14 +65,18 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(limits: BatchLimits = LIMITS, bound: int = 64) -> AsyncGenerator[Rig]:
-    engine, admission, registry = FakeEngine(), Admission(bound), Registry()
+async def rig(
+    limits: BatchLimits = LIMITS, bound: int = 64, engines: int = 1
+) -> AsyncGenerator[Rig]:
+    fakes = tuple(FakeEngine(device=f"cpu:{number}") for number in range(engines))
+    admission, registry = Admission(bound), Registry()
     telemetry = Telemetry(registry, silent_tracing(), lambda: admission.waiting)
-    batcher = Batcher([engine], limits, admission, telemetry)
+    batcher = Batcher(fakes, limits, admission, telemetry)
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
         group.create_task(batcher.serve(), name="test-batcher")
-        yield Rig(batcher, engine, admission, registry)
-        engine.release()
+        yield Rig(batcher, fakes, admission, registry)
+        for engine in fakes:
+            engine.release()
         batcher.close()
 
 
@@ -90,6 +99,39 @@ async def test_texts_of_like_length_go_together_and_the_oldest_first() -> None:
         it.engine.release()
         await asyncio.gather(*asked)
         assert it.batches == [["long" * 50, "gone" * 51], ["s", "t"]]
+
+
+async def test_only_a_full_batch_is_handed_over_ahead_of_time() -> None:
+    async with rig(replace(LIMITS, texts=3, in_flight=2)) as it:
+        await it.busy()
+        asked = [it.ask("aa"), it.ask("bb")]
+        await it.gathered()
+        assert it.admission.waiting == 2  # they may still grow
+        asked.append(it.ask("cc"))
+        await it.gathered()
+        assert it.admission.waiting == 0  # now they can't
+        asked.append(it.ask("dd"))
+        await it.gathered()
+        it.engine.release()
+        await asyncio.gather(*asked)
+        assert it.batches == [["aa", "bb", "cc"], ["dd"]]
+
+
+async def test_two_devices_share_the_queue() -> None:
+    async with rig(engines=2) as it:
+        first, second = it.engines
+        for engine in it.engines:
+            engine.hold()
+        asked = [it.ask("a")]
+        await asyncio.to_thread(first.wait_until_busy)
+        asked.append(it.ask("b"))
+        await asyncio.to_thread(second.wait_until_busy)
+        asked.append(it.ask("c"))
+        await it.gathered()
+        second.release()
+        assert (await asked[2]).scores == pytest.approx([score_of("c")])
+        first.release()
+        await asyncio.gather(*asked)
 
 
 async def test_different_questions_are_different_batches() -> None:
