@@ -20,11 +20,14 @@ from weir_cli.score import score as command
 from weir_scorer import Bundle
 
 # Scores a file in a process of its own and reports that process's highest resident size, in KiB.
+# VmHWM, not ru_maxrss: the latter keeps what the process that forked this one had.
 MEASURED = """
-import resource, sys
+import sys
+from pathlib import Path
 from weir_cli import program
 code = program.run(sys.argv[1:], debug=True)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+status = Path("/proc/self/status").read_text().splitlines()
+print(next(line for line in status if line.startswith("VmHWM")).split()[1], file=sys.stderr)
 sys.exit(code)
 """
 

@@ -1,0 +1,70 @@
+"""A thousand recorded prompts over HTTP: each decision is its score's side of the threshold."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from support.asking import TIMEOUT, ask, ask_all, chat
+from support.bundles import default_bundle
+from support.data import data_file
+from support.programs import up
+from weir_lab.datasets.parquet import read_columns
+from weir_scorer import Bundle
+
+PROMPTS = 1000
+CONNECTIONS = 32
+# A score depends a little on what shared its batch (int8 scales are per batch).
+TOLERANCE = 0.02
+
+
+@pytest.mark.data
+async def test_decisions_are_the_scores_sides_of_the_threshold(
+    policies: Path, tmp_path: Path
+) -> None:
+    prompts = _sample()
+    # However slow the machine: here a score is waited for.
+    patient = {"WEIR_SCORE_WITHIN": "30s"}
+    with up([policies], log=tmp_path / "log", environment=patient) as running:
+        answers = await ask_all(running.url, prompts, connections=CONNECTIONS)
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+            told = await ask(session, running.url, chat(prompts[0]), "/v1/route")
+    assert len(answers) == PROMPTS
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.reason for answer in answers} == {"scored"}
+    threshold = float(told.body["threshold"])
+    offline = await asyncio.to_thread(_scores, prompts)
+    wrong = [
+        (answer.model, answer.reason, score)
+        for answer, score in zip(answers, offline, strict=True)
+        if answer.model != ("large" if score >= threshold else "small")
+        and abs(score - threshold) > TOLERANCE
+    ]
+    assert not wrong
+    apart = [
+        abs(float(answer.headers["x-weir-score"]) - score)
+        for answer, score in zip(answers, offline, strict=True)
+    ]
+    assert max(apart) <= TOLERANCE
+    for answer in answers:  # by the score that the decision was really made with: exactly
+        side = float(answer.headers["x-weir-score"]) >= round(threshold, 4)
+        assert side == (answer.model == "large") or _at_the_line(answer.headers, threshold)
+    assert {answer.model for answer in answers} == {"small", "large"}
+
+
+def _at_the_line(headers: dict[str, str], threshold: float) -> bool:
+    """The header has four digits: equal to the threshold's four says nothing of the side."""
+    return abs(float(headers["x-weir-score"]) - threshold) <= 1e-4
+
+
+def _sample() -> list[str]:
+    columns, _ = read_columns(data_file("outcome_prompts.parquet"))
+    texts = [str(text) for text in columns["prompt"] if text]
+    return random.Random(7).sample(texts, PROMPTS)
+
+
+def _scores(prompts: list[str]) -> list[float]:
+    with Bundle.open(default_bundle(), devices=["cpu"]) as bundle:
+        return [float(score) for score in bundle.score(prompts, bundle.default_router).scores]
