@@ -26,6 +26,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("explain", "weir_cli.explain", "Show how a prompt would be routed; send nothing.", "all"),
     Entry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     Entry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
+    Entry("train", "weir_cli.train", "Adapt a router to labels of your traffic.", "all,lab"),
     Entry("eval", "weir_cli.eval", "Measure routers on recorded outcomes.", "all,lab"),
     Entry("calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"),
     Entry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),

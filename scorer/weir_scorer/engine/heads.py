@@ -112,20 +112,56 @@ class Linear:
             raise BadHead("`scale` must be positive")
 
     def scores(self, features: Matrix) -> NDArray[np.float32]:
-        return _sigmoid(self._standardise(features) @ self._weights + self._bias)
+        return _sigmoid(self.logits(features))
 
     def quality(self, features: Matrix) -> Matrix:
-        logits = self._standardise(features) @ self._quality_weights + self._quality_bias
+        logits = self.standardise(features) @ self._quality_weights + self._quality_bias
         return _sigmoid(logits)
 
-    def _standardise(self, features: Matrix) -> Matrix:
+    def logits(self, features: Matrix) -> NDArray[np.float32]:
+        """The scores before the logistic curve."""
+        return self.standardise(features) @ self._weights + self._bias
+
+    def standardise(self, features: Matrix) -> Matrix:
+        """Columns as the weights read them."""
         return (features - self._mean) / self._scale
+
+
+class Kernel:
+    """A linear head, corrected by how labelled prompts like this one turned out.
+
+    An anchor is a labelled prompt's standardised columns times `metric`; its pull is `duals` and
+    fades with squared distance. Qualities are the linear part's.
+    """
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._linear = Linear(arrays)
+        self._metric = _array(arrays, "metric", 1)
+        self._anchors = _array(arrays, "anchors", 2)
+        self._duals = _array(arrays, "duals", 1)
+        self.dim = self._linear.dim
+        self.profiles = self._linear.profiles
+        if self._metric.shape != (self.dim,) or self._anchors.shape[1] != self.dim:
+            raise BadHead(f"`metric` and `anchors` must have {self.dim} columns, as `weights`")
+        if len(self._anchors) != len(self._duals):
+            raise BadHead(f"{len(self._anchors)} anchors have {len(self._duals)} duals")
+        self._squares = (self._anchors**2).sum(axis=1)
+
+    def scores(self, features: Matrix) -> NDArray[np.float32]:
+        near = self._linear.standardise(features) * self._metric
+        squared = (near**2).sum(axis=1)[:, None] + self._squares - 2 * (near @ self._anchors.T)
+        pull = np.exp(-np.maximum(squared, 0) / 2) @ self._duals
+        return _sigmoid(self._linear.logits(features) + pull)
+
+    def quality(self, features: Matrix) -> Matrix:
+        return self._linear.quality(features)
 
 
 KINDS: Mapping[str, Callable[[Arrays], Head]] = {
     "random": Uniform,
     "length": Quantile,
     "linear": Linear,
+    "kernel": Kernel,
 }
 
 

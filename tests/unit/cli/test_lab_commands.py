@@ -1,4 +1,4 @@
-"""`weir eval` and `weir calibrate` on real files and a real, tiny bundle."""
+"""`weir train`, `weir eval` and `weir calibrate` on real files and a real, tiny bundle."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from support.parquet import write_parquet
 from weir_cli.calibrate import calibrate
 from weir_cli.eval import evaluation
 from weir_cli.labwork import Percent
+from weir_cli.train import train
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +164,44 @@ def test_calibrate_wants_one_sound_goal(tmp_path: Path, bundle: Path, arguments:
 def test_percents() -> None:
     assert Percent().convert("20 %", None, None) == pytest.approx(0.2)
     assert Percent().convert("0.2", None, None) == pytest.approx(0.2)
+
+
+def run_train(data: Path, bundle: Path, out: Path, *arguments: str) -> Result:
+    options = ["--from", str(bundle), "--data", str(data), "--out", str(out)]
+    return CliRunner().invoke(train, [*options, *arguments])
+
+
+def test_train_writes_a_bundle_that_eval_reads(tmp_path: Path, bundle: Path) -> None:
+    data = outcomes(tmp_path, 120)
+    done = run_train(data, bundle, tmp_path / "mine")
+    assert done.exit_code == 0, done.output
+    assert "router adapted, the default" in done.stdout
+    assert "120 labels are few" in done.stderr
+    judged = run_eval(data, tmp_path / "mine", tmp_path / "report", "--json")
+    assert judged.exit_code == 0, judged.output
+    row = json.loads(judged.stdout)["rows"][0]
+    assert row["name"] == "adapted"
+    assert row["figures"]["apgr"]["value"] > 0.6
+
+
+def test_train_says_its_figures_as_json(tmp_path: Path, bundle: Path) -> None:
+    done = run_train(outcomes(tmp_path, 120), bundle, tmp_path / "mine", "--json", "--name", "desk")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["router"] == "desk"
+    assert facts["labels"] == 120
+    assert facts["left_out_apgr"] >= facts["prior_apgr"]
+
+
+def test_train_refuses_what_it_cannot_learn_from(tmp_path: Path, bundle: Path) -> None:
+    few = run_train(outcomes(tmp_path, 10), bundle, tmp_path / "mine")
+    assert few.exit_code == 1
+    assert "10 labelled prompts; adapting takes 50" in few.stderr
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "letter.txt").write_text("mine")
+    kept = run_train(outcomes(tmp_path, 120), bundle, occupied)
+    assert kept.exit_code == 1
+    assert "is not a bundle" in kept.stderr
+    assert run_train(tmp_path, bundle, tmp_path / "mine", "--name", "../x").exit_code == 2
+    assert run_train(tmp_path, bundle, tmp_path / "mine", "--name", "linear").exit_code == 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from support.bundles import tiny_head
-from weir_scorer.engine.heads import BadHead, Linear, Quantile, Uniform
+from weir_scorer.engine.heads import BadHead, Kernel, Linear, Quantile, Uniform
 
 Floats = NDArray[np.float32]
 
@@ -97,3 +97,47 @@ def test_quantile_refuses_knots_that_fall() -> None:
 def test_random_refuses_a_head_file() -> None:
     with pytest.raises(BadHead, match="no head file"):
         Uniform({"knots": np.array([1], dtype=np.float32)})
+
+
+def kernel_head(dim: int, anchors: Floats) -> dict[str, Floats]:
+    return {
+        **tiny_head(dim),
+        "metric": np.full(dim, 0.5, np.float32),
+        "anchors": anchors,
+        "duals": np.full(len(anchors), 2.0, np.float32),
+    }
+
+
+def test_a_kernel_head_adds_the_pull_of_what_is_near() -> None:
+    arrays = kernel_head(2, np.array([[0, 0], [3, 4]], np.float32))
+    rows = np.array([[0, 0], [6, 8], [1e4, 1e4]], np.float32)
+    plain = Linear(tiny_head(2)).logits(rows)
+    # Halved by the metric the second row lies on the second anchor, 5 from the first.
+    pull = np.array([2 + 2 * np.exp(-12.5), 2 + 2 * np.exp(-12.5), 0])
+    head = Kernel(arrays)
+    expected = 1 / (1 + np.exp(-np.clip(plain + pull, -30, 30)))
+    assert head.scores(rows) == pytest.approx(expected, rel=1e-5)
+    assert head.quality(rows) == pytest.approx(Linear(tiny_head(2)).quality(rows))
+    assert (head.dim, head.profiles) == (2, 2)
+
+
+def test_a_kernel_head_without_anchors_is_linear() -> None:
+    rows = np.array([[1, 2], [3, -4]], np.float32)
+    head = Kernel(kernel_head(2, np.zeros((0, 2), np.float32)))
+    assert head.scores(rows) == pytest.approx(Linear(tiny_head(2)).scores(rows))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metric": np.ones(3, np.float32)}, "must have 2 columns"),
+        ({"anchors": np.ones((1, 3), np.float32)}, "must have 2 columns"),
+        ({"duals": np.ones(2, np.float32)}, "1 anchors have 2 duals"),
+        ({"anchors": np.full((1, 2), np.nan, np.float32)}, "not finite"),
+    ],
+)
+def test_a_kernel_head_refuses_arrays_that_do_not_fit(
+    change: dict[str, Floats], message: str
+) -> None:
+    with pytest.raises(BadHead, match=message):
+        Kernel({**kernel_head(2, np.ones((1, 2), np.float32)), **change})

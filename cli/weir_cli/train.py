@@ -1,0 +1,109 @@
+"""`weir train`: a router for one's own traffic, from labels. Thin: the lab does the work."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from weir_cli.failure import Failure
+from weir_cli.labwork import bar, failures, open_bundle, tell
+from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
+from weir_cli.output import print_json
+from weir_lab.datasets import Pair, load_pair
+from weir_lab.training import Adapted, Columns, adapt, read_columns, write_adapted
+from weir_lab.training.adapt import MOST
+from weir_lab.training.write import Origin
+from weir_scorer.build.errors import BuildError
+
+_FEW = 300  # labels
+
+
+@click.command()
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_BUNDLE,
+    show_default=True,
+    help="The bundle whose router is adapted.",
+)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Labels of your traffic: outcomes of a weak and a strong model on the same prompts.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The new bundle.")
+@click.option("--router", default="linear", show_default=True, help="The router to start from.")
+@click.option("--name", default="adapted", show_default=True, help="The new router's name.")
+@click.option("--weak", help="The weak model.  [default: the cheapest]")
+@click.option("--strong", help="The strong model.  [default: the best]")
+@click.option("--seed", type=int, default=0, show_default=True)
+@JSON
+def train(  # noqa: PLR0913 - one parameter an option
+    *,
+    start: Path,
+    data: Path,
+    out: Path,
+    router: str,
+    name: str,
+    weak: str | None,
+    strong: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Adapt a bundle's router to labelled prompts of your own, and write a new bundle.
+
+    50 labels at least; some hundreds do it well. The new router is the new bundle's default; the
+    old routers stay. The same labels and seed give the same bundle, bit for bit.
+    """
+    if not name.replace("-", "_").replace("_", "a").isalnum() or name in {"default", router}:
+        raise click.BadParameter(
+            f"{name!r}: letters, digits, - and _, and another name than the router's",
+            param_hint="--name",
+        )
+    with failures():
+        tell(f"reading {data}")
+        pair = load_pair(data, weak, strong)
+    columns = _columns(existing(start), router, pair)
+    with failures():
+        tell(f"fitting {min(len(pair), MOST)} labels")
+        adapted = adapt(columns, pair, seed)
+        origin = Origin(columns.router, data.name, pair.weak_name, pair.strong_name)
+        try:
+            version = write_adapted(start, out, name, adapted, origin)
+        except BuildError as error:
+            raise Failure(str(error)) from error
+    _report(adapted, pair, name, version, out, as_json=as_json)
+
+
+def _columns(start: Path, router: str, pair: Pair) -> Columns:
+    with open_bundle(start) as bundle, bar() as progress, failures():
+        task = progress.add_task("reading prompts", total=len(pair))
+        return read_columns(
+            start,
+            bundle,
+            router,
+            pair.prompts,
+            lambda more: progress.update(task, advance=more),
+        )
+
+
+def _report(
+    adapted: Adapted, pair: Pair, name: str, version: str, out: Path, *, as_json: bool
+) -> None:
+    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores"}}
+    if as_json:
+        print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
+        return
+    click.echo(f"{version} in {out}: router {name}, the default")
+    click.echo(
+        f"APGR on the {adapted.labels} labels: {adapted.left_out_apgr:.3f} (each scored from the "
+        f"others); before: {adapted.prior_apgr:.3f}"
+    )
+    if adapted.prior_kept:
+        click.echo("The labels told nothing new: the router ranks as before.")
+    for note in pair.notes:
+        click.echo(f"note: {note}", err=True)
+    if adapted.labels < _FEW:
+        click.echo(f"note: {adapted.labels} labels are few; {_FEW} or more do better", err=True)

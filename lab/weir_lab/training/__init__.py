@@ -1,0 +1,10 @@
+"""Routers from labels: a bundle in, labels of one's own traffic in, a bundle out that knows them.
+
+What comes out is served by the scorer as it is. It must not know the command line.
+"""
+
+from weir_lab.training.adapt import Adapted, adapt
+from weir_lab.training.columns import Columns, read_columns
+from weir_lab.training.write import write_adapted
+
+__all__ = ["Adapted", "Columns", "adapt", "read_columns", "write_adapted"]

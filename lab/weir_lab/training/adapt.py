@@ -1,0 +1,125 @@
+"""Few-shot adaptation: a bundle's linear router corrected by labels of one's own traffic.
+
+The correction is a Gaussian-kernel regression of the gain (strong less weak) on the router's own
+columns, its prior logit among them. Nothing is tuned but by the labels' own evidence; where the
+labels do not even predict one another, the prior stays as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.datasets import Pair
+from weir_lab.errors import TooFew
+from weir_lab.metrics import Ranked, apgr, decile_curve
+from weir_lab.metrics.ranked import Floats
+from weir_lab.training.columns import Columns
+from weir_lab.training.kernels import Fit, fit, squared_distances
+from weir_lab.training.platt import platt
+
+LEAST = 50  # labels; fewer say nothing that the prior does not know better
+MOST = 3000  # labels that are fitted; the fit takes the cube of them
+_SOME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A `kernel` head's arrays, and what the labels say of it (each judged by the others)."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    labels: int
+    prior_kept: bool  # the labels told nothing new
+    prior_apgr: float
+    left_out_apgr: float
+    width: float
+    noise: float
+    scores: Floats  # of the labelled prompts, each from the others
+
+
+def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
+    """Fit the labels of `pair`, whose prompts the rows of `columns` are. Raises TooFew.
+
+    Of more than MOST labels so many are drawn by `seed`. The same input gives the same bits.
+    """
+    if len(pair) < LEAST:
+        raise TooFew(
+            f"{len(pair)} labelled prompts; adapting takes {LEAST}, and some hundreds do it well"
+        )
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(pair))[:MOST])
+    rows, prior = columns.rows[chosen], columns.prior[chosen]
+    gain = (pair.strong - pair.weak)[chosen]
+    metric = _metric(rows, columns.widths)
+    centre, spread = float(prior.mean()), max(float(prior.std()), _SOME)
+    standard = (prior - centre) / spread
+    found = fit(rows * metric, standard, gain)
+    slope, intercept = platt(found.left_out, (gain > 0).astype(np.float64))
+    kept = slope <= 0
+    logits = prior if kept else slope * found.left_out + intercept
+    arrays = (
+        _unchanged(columns.head)
+        if kept
+        else _corrected(
+            columns.head, found, rows * metric, metric, (centre, spread), slope, intercept
+        )
+    )
+    weak, strong = pair.weak[chosen], pair.strong[chosen]
+    return Adapted(
+        arrays={name: np.asarray(a, dtype=np.float32) for name, a in arrays.items()},
+        labels=len(chosen),
+        prior_kept=kept,
+        prior_apgr=apgr(decile_curve(Ranked.of(prior, weak, strong))),
+        left_out_apgr=apgr(decile_curve(Ranked.of(logits, weak, strong))),
+        width=found.width,
+        noise=found.noise,
+        scores=1 / (1 + np.exp(-logits)),
+    )
+
+
+def _metric(rows: Floats, widths: tuple[int, ...]) -> Floats:
+    """Per column: its deviation out, and every block as much as any other in a distance."""
+    deviation = rows.std(axis=0)
+    share = np.repeat([1 / (width * len(widths)) for width in widths], widths)
+    return np.where(deviation > _SOME, np.sqrt(share) / np.maximum(deviation, _SOME), 0.0)
+
+
+def _unchanged(head: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The prior itself, as a kernel head without anchors."""
+    width = len(head["weights"])
+    nothing = np.zeros(0, dtype=np.float32)
+    return {
+        **head,
+        "metric": np.ones(width, dtype=np.float32),
+        "anchors": nothing.reshape(0, width),
+        "duals": nothing,
+    }
+
+
+def _corrected(
+    head: Mapping[str, NDArray[np.float32]],
+    found: Fit,
+    anchors: Floats,
+    metric: Floats,
+    prior: tuple[float, float],
+    slope: float,
+    intercept: float,
+) -> dict[str, Floats]:
+    """The served form: logit = weights . row + bias + the anchors' pull.
+
+    The fit's own constant goes: the left-out predictions that slope and intercept were found on
+    have the labels' mean, and so has the correction once the anchors' mean pull is taken off.
+    """
+    centre, spread = prior
+    along = slope * found.slope / spread
+    near = np.sqrt(found.width)
+    pull = np.exp(-found.width * squared_distances(anchors, anchors) / 2) @ found.duals
+    offset = intercept + slope * (found.mean - float(pull.mean()))
+    return {
+        **{name: array.astype(np.float64) for name, array in head.items()},
+        "weights": along * head["weights"].astype(np.float64),
+        "bias": np.array(offset + along * (float(head["bias"]) - centre)),
+        "metric": metric * near,
+        "anchors": anchors * near,
+        "duals": slope * found.duals,
+    }

@@ -1,0 +1,90 @@
+"""The very columns that a bundle's linear router reads of some prompts, and its head's arrays.
+
+Read through the engine that serves, so that what is trained on is what will be served.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.errors import LabError
+from weir_lab.metrics.ranked import Floats
+from weir_scorer.bundle.folder import Folder
+from weir_scorer.bundle.manifest import RouterEntry
+from weir_scorer.bundle.opened import Bundle
+from weir_scorer.engine.blocks import TextBlock
+
+_CHUNK = 256
+
+
+class NotLinear(LabError):
+    """Only a linear router can be adapted: it is the prior that labels correct."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`rows` has a row a prompt, standardised as the head does; `prior` is the head's logit.
+
+    `widths` are those of the router's blocks, in the order of the columns.
+    """
+
+    router: str
+    rows: Floats
+    prior: Floats
+    widths: tuple[int, ...]
+    head: dict[str, NDArray[np.float32]]
+
+
+def read_columns(
+    path: Path,
+    bundle: Bundle,
+    router: str,
+    prompts: Sequence[str],
+    advance: Callable[[int], None] = lambda _: None,
+) -> Columns:
+    """Compute them for `prompts`. Raises NotLinear, UnknownRouter, BundleError."""
+    name = bundle.engines[0].resolve(router)
+    folder = Folder.open(path)
+    entry = folder.manifest.routers[name]
+    if entry.kind != "linear" or entry.head is None:
+        raise NotLinear(
+            f"router {name!r} is of kind {entry.kind!r}; only a linear router can be adapted"
+        )
+    with np.load(BytesIO(folder.read(entry.head)), allow_pickle=False) as archive:
+        head = {key: np.asarray(archive[key], dtype=np.float32) for key in archive.files}
+    parts: list[Floats] = []
+    for start in range(0, len(prompts), _CHUNK):
+        chunk = prompts[start : start + _CHUNK]
+        parts.append(_raw(folder, bundle, entry, chunk))
+        advance(len(chunk))
+    width = len(head["weights"])
+    raw = np.concatenate(parts) if parts else np.zeros((0, width))
+    rows = (raw - head["mean"]) / head["scale"]
+    return Columns(
+        router=name,
+        rows=rows,
+        prior=rows @ head["weights"] + float(head["bias"]),
+        widths=tuple(folder.manifest.blocks[block].dim for block in entry.blocks),
+        head=head,
+    )
+
+
+def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Floats:
+    """The engine's own numbers: cheap blocks as prepared, the encoder's as its embedding."""
+    blocks = [folder.manifest.blocks[name] for name in entry.blocks]
+    if sum(not isinstance(block, TextBlock) for block in blocks) > 1:
+        raise NotLinear(f"router {entry.name!r} reads more than one encoder block")
+    engine = bundle.engines[0]
+    prepared = engine.prepare(prompts, entry.name)
+    encoded = bundle.score(prompts, entry.name, want_embedding=True).embeddings
+    columns: list[NDArray[np.float32]] = []
+    for block in blocks:
+        if isinstance(block, TextBlock):
+            columns.append(np.stack([item.features[block.name] for item in prepared]))
+        elif encoded is not None:
+            columns.append(encoded)
+    return np.concatenate(columns, axis=1).astype(np.float64)

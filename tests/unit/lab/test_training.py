@@ -1,0 +1,208 @@
+"""Adapting a router to labels: the arithmetic, and that what is served is what was fitted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.bundles import tiny_bundle
+from weir_lab.datasets import Pair
+from weir_lab.errors import TooFew
+from weir_lab.metrics import Ranked, apgr, decile_curve, expected_calibration_error
+from weir_lab.metrics.ranked import Floats
+from weir_lab.training import Columns, adapt, read_columns, write_adapted
+from weir_lab.training.columns import NotLinear
+from weir_lab.training.kernels import fit, squared_distances
+from weir_lab.training.platt import platt
+from weir_lab.training.write import Origin
+from weir_scorer.bundle.folder import Folder
+from weir_scorer.bundle.opened import Bundle
+from weir_scorer.engine.heads import Kernel
+
+ORIGIN = Origin("linear", "tickets", "small", "large")
+WORDS = ("what", "is", "the", "sum", "of", "two", "prove", "theorem", "hi")
+
+
+def pair(size: int, seed: int = 0) -> Pair:
+    """What asks for a proof is hard for the weak model, mostly; numbers make prompts distinct."""
+    rng = np.random.default_rng(seed)
+    asked = [" ".join(rng.choice(WORDS, 6)) + f" {k}?" for k in range(size)]
+    hard = np.array(["prove" in prompt for prompt in asked])
+    weak = (rng.random(size) > np.where(hard, 0.9, 0.1)).astype(np.float64)
+    return Pair(
+        prompts=tuple(asked),
+        weak_name="small",
+        strong_name="large",
+        weak=weak,
+        strong=(rng.random(size) > 0.05).astype(np.float64),
+        weak_cost=np.full(size, np.nan),
+        strong_cost=np.full(size, np.nan),
+        sources=("d",) * size,
+        categories=("",) * size,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+def columns_of(path: Path, data: Pair) -> Columns:
+    with Bundle.open(path, devices=["cpu"]) as opened:
+        return read_columns(path, opened, "default", data.prompts)
+
+
+def test_each_label_is_left_out_exactly() -> None:
+    rng = np.random.default_rng(1)
+    rows, labels = rng.normal(size=(40, 3)), rng.random(40)
+    prior = rng.normal(size=40)
+    prior = (prior - prior.mean()) / prior.std()
+    found = fit(rows, prior, labels)
+    weight = _weight(rows, prior, labels)
+    kernel: Floats = np.exp(-found.width * squared_distances(rows, rows) / 2)
+    kernel += weight * np.outer(prior, prior)
+    centring = np.eye(40) - 1 / 40
+    kernel = centring @ kernel @ centring
+    centred = labels - labels.mean()
+    for k in range(0, 40, 7):
+        others = np.arange(40) != k
+        inner = kernel[np.ix_(others, others)] + found.noise * np.eye(39)
+        predicted = float(kernel[k, others] @ inverse(inner) @ centred[others] + labels.mean())
+        assert float(found.left_out[k]) == pytest.approx(predicted, abs=1e-9)
+
+
+def inverse(matrix: Floats) -> Floats:
+    return np.linalg.inv(matrix).astype(np.float64)
+
+
+def _weight(rows: Floats, prior: Floats, labels: Floats) -> float:
+    """The prior's weight that was chosen, from the slope it led to."""
+    found = fit(rows, prior, labels)
+    return found.slope / float(prior @ found.duals)
+
+
+def test_a_prior_that_the_labels_contradict_is_muted_and_not_turned_round() -> None:
+    rng = np.random.default_rng(6)
+    rows, prior = rng.normal(size=(200, 2)), rng.normal(size=200)
+    prior = (prior - prior.mean()) / prior.std()
+    assert fit(rows, prior, -prior + rng.normal(size=200)).slope == 0
+    assert fit(rows, prior, prior + rng.normal(size=200)).slope > 0.3
+
+
+def test_distances_by_hand() -> None:
+    found = squared_distances(np.array([[0.0, 0], [3, 4]]), np.array([[0.0, 0], [0, 1]]))
+    assert found.tolist() == [[0, 1], [25, 18]]
+
+
+def test_a_curved_function_is_learnt() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(300, 2))
+    labels = (np.abs(rows[:, 0]) > 0.7).astype(np.float64)
+    found = fit(rows, np.zeros(300), labels)
+    assert np.corrcoef(found.left_out, labels)[0, 1] > 0.7
+
+
+def test_platt_finds_the_curve_it_was_drawn_from() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(2, 3, 20_000)
+    happened = (rng.random(20_000) < 1 / (1 + np.exp(-(0.8 * values - 1)))).astype(np.float64)
+    assert platt(values, happened) == pytest.approx((0.8, -1), abs=0.08)
+
+
+def test_platt_says_when_values_rank_backwards() -> None:
+    values = np.arange(50.0)
+    slope, _ = platt(values, (values < 25).astype(np.float64))
+    assert slope < 0
+
+
+def test_what_is_served_is_what_was_fitted(tmp_path: Path, bundle: Path) -> None:
+    data = pair(200)
+    columns = columns_of(bundle, data)
+    adapted = adapt(columns, data)
+    write_adapted(bundle, tmp_path / "new", "adapted", adapted, ORIGIN)
+    fresh = pair(100, seed=9)
+    with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
+        assert opened.default_router == "adapted"
+        assert set(opened.routers) == {"random", "length", "linear", "adapted"}
+        served = opened.score(fresh.prompts).scores
+        quality = opened.score(fresh.prompts, want_quality=True).quality
+    head = {name: array.astype(np.float64) for name, array in adapted.arrays.items()}
+    rows = columns_of(bundle, fresh).rows
+    near = squared_distances(rows * head["metric"], head["anchors"])
+    logits = rows @ head["weights"] + head["bias"] + np.exp(-near / 2) @ head["duals"]
+    assert served == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-4)
+    with Bundle.open(bundle, devices=["cpu"]) as old:
+        before = old.score(fresh.prompts, want_quality=True).quality
+    assert quality is not None
+    assert quality == pytest.approx(before)
+
+
+def test_the_adapted_router_is_better_on_prompts_it_never_saw(bundle: Path) -> None:
+    data, fresh = pair(400), pair(600, seed=7)
+    adapted = adapt(columns_of(bundle, data), data)
+    other = columns_of(bundle, fresh)
+    raw = (other.rows * other.head["scale"] + other.head["mean"]).astype(np.float32)
+    scores = Kernel(adapted.arrays).scores(raw).astype(np.float64)
+    after = apgr(decile_curve(Ranked.of(scores, fresh.weak, fresh.strong)))
+    before = apgr(decile_curve(Ranked.of(other.prior, fresh.weak, fresh.strong)))
+    assert after > before + 0.1
+    assert not adapted.prior_kept
+    assert adapted.left_out_apgr == pytest.approx(after, abs=0.12)
+
+
+def test_labels_that_tell_nothing_leave_every_score_as_it_was(tmp_path: Path, bundle: Path) -> None:
+    data = pair(120)
+    columns = columns_of(bundle, data)
+    # Each row twice with opposite labels: what is left out is always predicted wrong.
+    twice = np.repeat(np.arange(60), 2)
+    opposed = replace(data.only(np.arange(120) < 120), weak=np.arange(120) % 2.0)
+    same = replace(columns, rows=columns.rows[twice], prior=columns.prior[twice])
+    adapted = adapt(same, replace(opposed, strong=np.ones(120)))
+    assert adapted.prior_kept
+    write_adapted(bundle, tmp_path / "new", "adapted", adapted, ORIGIN)
+    with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
+        before = opened.score(data.prompts, "linear").scores
+        assert opened.score(data.prompts, "adapted").scores == pytest.approx(before)
+
+
+def test_scores_are_probabilities_of_the_strong_answer_being_better(bundle: Path) -> None:
+    data, fresh = pair(600), pair(2000, seed=3)
+    adapted = adapt(columns_of(bundle, data), data)
+    other = columns_of(bundle, fresh)
+    raw = (other.rows * other.head["scale"] + other.head["mean"]).astype(np.float32)
+    scores = Kernel(adapted.arrays).scores(raw).astype(np.float64)
+    happened = (fresh.strong > fresh.weak).astype(np.float64)
+    assert expected_calibration_error(scores, happened) < 0.1
+    assert scores.mean() == pytest.approx(happened.mean(), abs=0.04)
+
+
+def test_the_same_labels_give_the_same_bundle(tmp_path: Path, bundle: Path) -> None:
+    data = pair(80)
+    versions = [
+        write_adapted(
+            bundle, tmp_path / name, "adapted", adapt(columns_of(bundle, data), data), ORIGIN
+        )
+        for name in ("one", "two")
+    ]
+    assert versions[0] == versions[1]
+
+
+def test_a_bundle_can_be_adapted_again(tmp_path: Path, bundle: Path) -> None:
+    data = pair(80)
+    adapted = adapt(columns_of(bundle, data), data)
+    write_adapted(bundle, tmp_path / "one", "adapted", adapted, ORIGIN)
+    write_adapted(tmp_path / "one", tmp_path / "two", "adapted", adapted, ORIGIN)
+    manifest = Folder.open(tmp_path / "two").manifest
+    assert list(manifest.routers) == ["random", "length", "linear", "adapted"]
+    card = Folder.open(tmp_path / "two").read(manifest.card).decode()
+    assert card.count("## Adapted: `adapted`") == 2
+    assert "80 labelled prompts of tickets (small as weak, large as strong)" in card
+
+
+def test_what_cannot_be_adapted(bundle: Path) -> None:
+    data = pair(49)
+    with pytest.raises(TooFew, match="49 labelled prompts; adapting takes 50"):
+        adapt(columns_of(bundle, data), data)
+    with Bundle.open(bundle, devices=["cpu"]) as opened, pytest.raises(NotLinear, match="length"):
+        read_columns(bundle, opened, "length", data.prompts)
