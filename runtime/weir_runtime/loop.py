@@ -4,6 +4,7 @@ Knows nothing of what the program does.
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -18,8 +19,20 @@ def run(main: Main) -> int:
     `stop` is set by the first SIGTERM or SIGINT: the program then drains and returns. A second
     signal has its default effect, so that an impatient operator is obeyed.
     """
+    _collect_rarely()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_with_signals(main))
+
+
+def _collect_rarely() -> None:
+    """Spare the garbage collector what never becomes garbage: all that was imported so far.
+
+    Walking it again and again was a seventh of the gateway's CPU; requests leave next to no
+    cycles, so that looking for them after every 10,000 new objects, not 700, is often enough.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _with_signals(main: Main) -> int:
