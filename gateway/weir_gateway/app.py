@@ -204,7 +204,7 @@ def _restore(last_good: LastGood, tables: Tables, store: Credentials) -> None:
             message, secrets = kept
             store.replace(secrets)
             tables.apply(message, "last good")
-    except (OSError, ValueError, KeyError, BadTable):
+    except (OSError, ValueError, BadTable):
         _LOG.warning("the last good table can't be used; starting without it")
 
 

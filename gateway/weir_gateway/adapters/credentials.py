@@ -4,9 +4,10 @@ Values come from the gateway's own environment (file form), from the operator's 
 file that only its owner can read. Must not know who uses them.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, FromEnvironment, Passthrough, SecretRef
@@ -84,10 +85,17 @@ def _source(auth: SecretRef | FromEnvironment) -> str:
     return f"the environment variable {auth.variable}"
 
 
+class _Entry(msgspec.Struct):
+    namespace: str
+    name: str
+    key: str
+    value: str
+
+
+_ENTRIES = msgspec.json.Decoder(list[_Entry])
+
+
 def read_file(path: Path) -> dict[SecretRef, Secret]:
     """Secrets from a JSON list of {namespace, name, key, value}. Raises OSError and ValueError."""
-    entries: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        SecretRef(entry["namespace"], entry["name"], entry["key"]): Secret(entry["value"])
-        for entry in entries
-    }
+    entries = _ENTRIES.decode(path.read_bytes())
+    return {SecretRef(e.namespace, e.name, e.key): Secret(e.value) for e in entries}

@@ -66,7 +66,8 @@ class Preparer:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         secret = self._credentials.of(backend)
         if secret is not None:
-            headers["Authorization"] = f"Bearer {secret.reveal()}"
+            # A key that was written with `echo` ends in a newline, which no header may hold.
+            headers["Authorization"] = f"Bearer {secret.reveal().strip()}"
         timeouts = backend.timeouts
         url = URL(backend.endpoint + PATH)
         return Prepared(

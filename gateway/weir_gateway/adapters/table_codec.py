@@ -40,6 +40,8 @@ _MODES = {
 
 def from_json(text: bytes) -> pb.RouteTable:
     """Read the JSON form. Raises BadTable; fields of a newer operator are passed over."""
+    if not text.lstrip().startswith(b"{"):  # the library takes [] and "" for an empty table
+        raise BadTable("the route table is not valid: it must be a JSON object")
     try:
         return json_format.Parse(text, pb.RouteTable(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError) as error:

@@ -42,7 +42,7 @@ class TableFile:
             await self._apply()
         except BadTable:
             _LOG.debug("the file will be read again once it has changed")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError) as error:
             _LOG.error("can't read the route table %s: %s", self._path, _reason(error))
 
     async def follow(self, every: float) -> None:
@@ -53,11 +53,16 @@ class TableFile:
 
     async def _apply(self) -> None:
         text = await asyncio.to_thread(self._path.read_bytes)
-        message = table_codec.from_json(text)
+        source = str(self._path)
+        try:
+            message = table_codec.from_json(text)
+        except BadTable as error:
+            self._tables.refuse(error, source)
+            raise
         if self._secrets is not None:
             secrets = await asyncio.to_thread(credentials.read_file, self._secrets)
             self._store.replace(secrets)
-        self._tables.apply(message, str(self._path))
+        self._tables.apply(message, source)
 
     def _signature(self) -> tuple[Signature | None, Signature | None]:
         secrets = None if self._secrets is None else _signature(self._secrets)

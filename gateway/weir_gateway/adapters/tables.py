@@ -59,14 +59,10 @@ class Tables:
             table = table_codec.decode(message)
             self._prepare(table)
         except BadTable as error:
-            self._applied.labels("refused").add()
-            _LOG.error(
-                "refused a route table and kept the last good one: %s",
-                error.message,
-                extra={"source": source, "version": message.version},
-            )
+            self.refuse(error, source, message.version)
             raise
-        self._version.labels(self.version).set(0)
+        if self._current is not None:
+            self._version.labels(self.version).set(0)
         self._version.labels(table.version).set(1)
         self._current = table
         self._applied.labels("applied").add()
@@ -74,4 +70,13 @@ class Tables:
         _LOG.info(
             "a route table is in force",
             extra={"source": source, "version": table.version, "policies": len(table.policies)},
+        )
+
+    def refuse(self, error: BadTable, source: str, version: str = "") -> None:
+        """Say and count that what came can't be put in force; `version` where it told one."""
+        self._applied.labels("refused").add()
+        _LOG.error(
+            "refused a route table and kept the last good one: %s",
+            error.message,
+            extra={"source": source, "version": version},
         )
