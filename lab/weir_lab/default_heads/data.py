@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # pyarrow ships no types
 from numpy.typing import NDArray
+
+from weir_lab.datasets.parquet import read_columns
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -49,7 +50,7 @@ def load_outcomes(folder: Path) -> Outcomes:
     """Outcome prompts without few-shot examples, each stem once (the first in the file)."""
     kept = _questions(folder / "outcome_prompts.parquet")
     place = {question.key: index for index, question in enumerate(kept)}
-    table = _read(folder / "outcomes.parquet", "prompt_id", "model_norm", "score")
+    table = read_columns(folder / "outcomes.parquet")[0]
     names = cast("list[str]", table["model_norm"])
     models = tuple(sorted(set(names)))
     column = {model: index for index, model in enumerate(models)}
@@ -69,7 +70,7 @@ def load_outcomes(folder: Path) -> Outcomes:
 
 def load_preference_prompts(folder: Path) -> tuple[str, ...]:
     """The training prompts that people wrote, each once; their labels are not used."""
-    table = _read(folder / "preferences.parquet", "prompt", "split")
+    table = read_columns(folder / "preferences.parquet")[0]
     prompts, splits = cast("list[str]", table["prompt"]), table["split"]
     rows = zip(prompts, splits, strict=True)
     return tuple(dict.fromkeys(prompt for prompt, split in rows if split == "train"))
@@ -77,9 +78,7 @@ def load_preference_prompts(folder: Path) -> tuple[str, ...]:
 
 def load_mmlu(folder: Path) -> Pairs:
     """The public test without its contaminated prompts. For the card only, never for training."""
-    table = _read(
-        folder / "routellm_mmlu.parquet", "prompt", "strong_score", "weak_score", "contaminated"
-    )
+    table = read_columns(folder / "routellm_mmlu.parquet")[0]
     clean = ~np.array(table["contaminated"], dtype=np.bool_)
     prompts = cast("list[str]", table["prompt"])
     return Pairs(
@@ -95,7 +94,7 @@ def without_examples(prompt: str) -> str:
 
 
 def _questions(path: Path) -> list[_Question]:
-    table = _read(path, "prompt_id", "source", "prompt", "split")
+    table = read_columns(path)[0]
     columns = [cast("list[str]", table[name]) for name in ("prompt_id", "source", "prompt")]
     seen: dict[str, _Question] = {}
     for key, source, prompt, split in zip(*columns, table["split"], strict=True):
@@ -108,15 +107,3 @@ def _stem(prompt: str) -> str:
     """What two copies of one question share: its first letters and digits, in any case."""
     letters = re.sub(r"^question:", "", prompt.strip().lower())
     return re.sub(r"[\W_]+", "", letters)[:_STEM_CHARS] or prompt
-
-
-class _Table(Protocol):
-    def to_pydict(self) -> dict[str, list[object]]: ...
-
-
-class _Parquet(Protocol):
-    def read_table(self, source: Path, *, columns: list[str]) -> _Table: ...
-
-
-def _read(path: Path, *columns: str) -> dict[str, list[object]]:
-    return cast("_Parquet", pq).read_table(path, columns=list(columns)).to_pydict()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_lab.default_heads.data import Outcomes
+from weir_lab.metrics import Ranked, apgr, decile_curve
 
 Doubles = NDArray[np.float64]
 
@@ -46,6 +47,14 @@ def balanced(source: NDArray[np.str_]) -> Doubles:
     names, place, counts = np.unique(source, return_inverse=True, return_counts=True)
     weights = len(source) / (len(names) * counts.astype(np.float64))
     return np.asarray(weights[place], dtype=np.float64)
+
+
+def recovered(
+    scores: NDArray[np.floating], weak: NDArray[np.floating], strong: NDArray[np.floating]
+) -> float:
+    """RouteLLM's APGR of `scores`: .5 is a coin."""
+    columns = (np.asarray(values, dtype=np.float64) for values in (scores, weak, strong))
+    return apgr(decile_curve(Ranked.of(*columns)))
 
 
 def _label_source(

@@ -17,8 +17,7 @@ from weir_lab.default_heads.data import (
     load_preference_prompts,
 )
 from weir_lab.default_heads.encode import Columns, encode
-from weir_lab.default_heads.groups import Labels, label
-from weir_lab.default_heads.metrics import apgr
+from weir_lab.default_heads.groups import Labels, label, recovered
 from weir_lab.default_heads.profiles import measure
 from weir_lab.default_heads.train import leave_one_source_out, train_length, train_linear
 from weir_scorer.build.default import Encoder
@@ -85,7 +84,7 @@ def run(data: Path, encoder: Encoder, cache: Path, progress: Callable[[str], Non
     figures = Figures(
         left_out=_left_out(seen, outcomes, labels, heads),
         mmlu={
-            name: apgr(_score(name, heads, test), mmlu.weak, mmlu.strong)
+            name: recovered(_score(name, heads, test), mmlu.weak, mmlu.strong)
             for name in ("random", "length", "linear")
         },
         report=linear.report,
@@ -115,7 +114,7 @@ def _left_out(
     source = outcomes.source[labels.rows]
     fixed = {
         name: {
-            part: apgr(
+            part: recovered(
                 _score(name, heads, seen)[labels.rows][source == part],
                 labels.weak[source == part],
                 labels.strong[source == part],

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.default_heads.fit import Doubles, Standard, logistic_line, rasch, ridge, sigmoid
-from weir_lab.default_heads.groups import Labels, balanced
-from weir_lab.default_heads.metrics import apgr, brier, calibration_error
+from weir_lab.default_heads.groups import Labels, balanced, recovered
 from weir_lab.default_heads.profiles import Measured
+from weir_lab.metrics import brier, expected_calibration_error
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -63,7 +63,7 @@ def leave_one_source_out(
     for name in sorted(set(source.tolist())):
         held = source == name
         fitted = direction(columns[~held], select(labels, ~held), source[~held])
-        found[name] = apgr(fitted(columns[held]), labels.weak[held], labels.strong[held])
+        found[name] = recovered(fitted(columns[held]), labels.weak[held], labels.strong[held])
     return found
 
 
@@ -95,7 +95,7 @@ def train_linear(
             "slope": slope,
             "dev_apgr": _familiar_apgr(dev, select(labels, ~train), source[~train]),
             "dev_brier": brier(predicted, labels.wins[~train]),
-            "dev_ece": calibration_error(predicted, labels.wins[~train]),
+            "dev_ece": expected_calibration_error(predicted, labels.wins[~train]),
             **quality.report,
         },
     )
@@ -105,7 +105,7 @@ def _familiar_apgr(scores: Doubles, labels: Labels, source: NDArray[np.str_]) ->
     """Mean over sources, on held-out prompts of sources that were trained on."""
     parts = [source == name for name in sorted(set(source.tolist()))]
     return float(
-        np.mean([apgr(scores[part], labels.weak[part], labels.strong[part]) for part in parts])
+        np.mean([recovered(scores[part], labels.weak[part], labels.strong[part]) for part in parts])
     )
 
 
@@ -127,7 +127,7 @@ def _train_quality(
     slope, intercept = logistic_line(
         gap[fitted], profiles[fitted].astype(np.float64), np.ones(int(fitted.sum()))
     )
-    predicted = sigmoid(slope * gap + intercept)
+    predicted, seen = sigmoid(slope * gap + intercept), profiles[held].astype(np.float64)
     return Trained(
         {
             "quality_weights": as_floats(
@@ -136,9 +136,9 @@ def _train_quality(
             "quality_bias": as_floats(slope * (ability - centre) + intercept),
         },
         {
-            "quality_brier": brier(predicted[held], profiles[held]),
-            "quality_brier_constant": brier(_means(profiles, fitted)[held], profiles[held]),
-            "quality_ece": calibration_error(predicted[held], profiles[held]),
+            "quality_brier": brier(predicted[held], seen),
+            "quality_brier_constant": brier(_means(profiles, fitted)[held], seen),
+            "quality_ece": expected_calibration_error(predicted[held], seen),
         },
     )
 

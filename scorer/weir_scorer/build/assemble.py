@@ -40,7 +40,7 @@ def write_bundle(parts: Parts, out: Path) -> str:
 
     Raises BuildError when `out` holds something that is not a bundle or cannot be written.
     """
-    _refuse_to_overwrite(out)
+    refuse_to_overwrite(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -84,7 +84,8 @@ def _manifest(parts: Parts) -> Manifest:
     )
 
 
-def _refuse_to_overwrite(out: Path) -> None:
+def refuse_to_overwrite(out: Path) -> None:
+    """Raises BuildError when `out` holds something else than a bundle."""
     if not out.exists() or (out / FILE_NAME).is_file():
         return
     if not out.is_dir() or any(out.iterdir()):

