@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from weir_gateway.settings import Settings as Gateway
 from weir_operator.settings import Settings as Operator
+
+from weir_gateway.settings import Settings as Gateway
 from weir_runtime.settings import document
 from weir_scorer.settings import Settings as Scorer
 
@@ -13,9 +14,10 @@ TARGET = Path(__file__).with_name("configuration.md")
 HEAD = """\
 # Configuration
 
-Each program reads its settings from the environment, once, at its start. A variable that is empty counts as not set; one
-that can't be read ends the program with exit status 2 and a line that names it and says what to write. Durations are
-written `250ms`, `10s` or `1m30s`, sizes `512KiB` or `16MiB`, addresses `host:port` or `unix:///path`.
+Each program reads its settings from the environment, once, at its start. A variable that is
+empty counts as not set; one that can't be read ends the program with exit status 2 and a line that
+names it and says what to write. Durations are written `250ms`, `10s` or `1m30s`, sizes `512KiB` or
+`16MiB`, addresses `host:port` or `unix:///path`.
 
 This page is generated from the settings themselves (`make docs`).
 """
@@ -23,15 +25,15 @@ This page is generated from the settings themselves (`make docs`).
 TELEMETRY = """\
 ## Telemetry, in every program
 
-Traces and metrics go out by OpenTelemetry's standard variables; without any of them nothing is exported, and Prometheus
-reads the admin port's `/metrics` all the same.
+Traces and metrics go out by OpenTelemetry's standard variables; without any of them nothing is
+exported, and Prometheus reads the admin port's `/metrics` all the same.
 
 | variable | default | what it does here |
 |---|---|---|
-| `OTEL_EXPORTER_OTLP_ENDPOINT` | | where traces and metrics go; also per signal (`..._TRACES_...`, `..._METRICS_...`) |
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | | where traces and metrics go; also per signal |
 | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc` | `grpc` or `http/protobuf` |
 | `OTEL_TRACES_SAMPLER` | `parentbased_traceidratio` | any standard sampler |
-| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | the share of new traces that are recorded; a caller's own choice is followed |
+| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces recorded; callers choose for theirs |
 | `OTEL_METRIC_EXPORT_INTERVAL` | `60000` | milliseconds between two exports of metrics |
 | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's name | who the telemetry is from |
 | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |

@@ -8,8 +8,7 @@
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
     │   └── NoSuchRouter            the bundle lacks it; 400 where the client named it
-    ├── UpstreamError          502  with a kind; decides whether a fallback may be tried
-    ├── DeadlineExceeded       504
+    ├── UpstreamError          502  with a kind; 503 where busy, 504 where too slow
     └── BadTable                    a route table that can't run; the last good one stays
 
 Libraries' own errors are mapped onto these once, where they enter (adapters/).
@@ -119,21 +118,14 @@ class UpstreamError(WeirError):
         if upstream_status is not None:
             self.status = upstream_status
         elif failure is UpstreamFailure.TIMEOUT:
-            self.status = 504
+            self.status, self.code = 504, "upstream_timeout"
         elif failure is UpstreamFailure.BUSY:
-            self.status = 503
+            self.status, self.code = 503, "upstream_busy"
 
     @property
     def label(self) -> str:
         """What stands behind `fallback:`: the provider's status, else how it failed."""
         return str(self.upstream_status or self.failure)
-
-
-class DeadlineExceeded(WeirError):
-    """The request's own deadline passed."""
-
-    status = 504
-    code = "deadline_exceeded"
 
 
 class BadTable(WeirError):

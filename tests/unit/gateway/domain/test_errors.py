@@ -16,7 +16,6 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure, WeirError
         (errors.NothingCanServe("m"), 503, "no_candidate"),
         (errors.ScorerUnavailable("m"), 503, "scorer_unavailable"),
         (errors.NoSuchRouter("m"), 503, "router_not_found"),
-        (errors.DeadlineExceeded("m"), 504, "deadline_exceeded"),
     ],
 )
 def test_statuses_and_codes(error: WeirError, status: int, code: str) -> None:
