@@ -8,13 +8,15 @@ import re
 
 from weir_gateway.domain.errors import BadRequest
 
+# Possessive: a plain repeat keeps a way back for every character, a gigabyte for a string of 8 MB.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 # An unescaped quote before `model` opens a string, so this finds every key spelled plainly,
 # at whatever depth, and nothing inside a string.
-_PLAIN_KEY = re.compile(rb'(?<!\\)"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_PLAIN_KEY = re.compile(rb'(?<!\\)"model"\s*+:\s*+(' + _STRING + rb")")
 # A key may also be spelled with escapes; any that could stand for a letter of `model` sends the
 # search the exact way.
 _ESCAPED_LETTER = re.compile(rb"\\u006[dDfFcC45]")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
+_TOKEN = re.compile(_STRING + rb'|[{}\[\]:,]|[^\s"{}\[\]:,]++')
 
 Span = tuple[int, int]
 

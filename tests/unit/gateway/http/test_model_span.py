@@ -1,6 +1,7 @@
 """`model` is replaced and nothing else, whatever JSON object it stands in."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -64,3 +65,17 @@ def test_keys_spelled_with_escapes_and_models_elsewhere(body: bytes, found: byte
 def test_a_model_given_twice_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="more than once"):
         model_span(body)
+
+
+@pytest.mark.parametrize("inner", ["", '"a":{"model":"inner"},'], ids=["at a glance", "exactly"])
+def test_a_long_string_takes_no_memory_of_its_own(inner: str) -> None:
+    text = "x" * (1 << 20) + '\\"' * (1 << 19)
+    body = f'{{{inner}"messages":["{text}"],"model":"{text}"}}'.encode()
+    tracemalloc.start()
+    try:
+        start, end = model_span(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert body[start:end] == f'"{text}"'.encode()
+    assert peak < 3 * len(body)
