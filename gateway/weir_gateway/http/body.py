@@ -24,6 +24,8 @@ async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
     content = http.content
     if content.is_eof() and content.total_bytes <= cap:  # the common case: all there already
         return content.read_nowait(-1)
+    if http.headers.get("Expect", "").lower() == "100-continue":
+        await _ask_for_it(http)
     try:
         async with asyncio.timeout(within):
             return await _read(http, cap)
@@ -31,6 +33,13 @@ async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
         raise BadRequest(
             f"the body did not arrive within {within:g} s: send it faster", code="body_timeout"
         ) from error
+
+
+async def _ask_for_it(http: web.BaseRequest) -> None:
+    """Say that the body is wanted; curl waits a second for this before it sends a large one."""
+    writer = http.writer
+    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    writer.output_size = 0  # no part of the response, whose head is still to come
 
 
 async def _read(http: web.BaseRequest, cap: int) -> bytes:
@@ -42,8 +51,8 @@ async def _read(http: web.BaseRequest, cap: int) -> bytes:
             if size > cap:
                 raise _too_large(cap)
             chunks.append(chunk)
-    except web.HTTPException as error:
-        raise BadRequest(f"the body can't be read: {error.reason}", code="invalid_body") from error
+    except (web.HTTPException, web.RequestPayloadError) as error:
+        raise BadRequest(f"the body can't be read: {error}", code="invalid_body") from error
     return b"".join(chunks)
 
 
