@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit bench bench-scorer proto lock clean
+.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer proto lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,15 @@ types: $(VENV)/.dev ## mypy and pyright, both strict
 
 unit: $(VENV)/.dev $(BUNDLE)/bundle.json
 	$(BIN)/pytest
+
+kube: $(VENV)/.dev ## Build (once, minutes) the Kubernetes programs that the cluster tests start
+	PYTHONPATH=tests $(BIN)/python -m support.cluster.binaries
+
+test-images: $(VENV)/.dev ## Root, Debian 12: build the images with buildah and try them
+	WEIR_NODE=1 $(BIN)/pytest tests/node/test_images.py
+
+test-node: $(VENV)/.dev ## Root, Debian 12: a whole Kubernetes node, our images and charts, load beside every change
+	WEIR_NODE=1 $(BIN)/pytest tests/node
 
 bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, a table and bench/out/*.json
 	$(BIN)/python -m bench.gateway

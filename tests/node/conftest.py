@@ -6,11 +6,18 @@ They run under `make test-images` and `make test-node`, which set WEIR_NODE; els
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support.cluster.binaries import NODE, find
 from support.cluster.charts import ROOT
-from support.cluster.images import TARGETS, ImageStore, store
+from support.cluster.images import BASE, TARGETS, ImageStore, store
+from support.cluster.installed import NAMESPACE, RESTRICTED, Installed
+from support.cluster.node import PROGRAMS, node
+from support.cluster.node_files import PAUSE
 
 BUILDERS = ("buildah", "debootstrap", "crun")
 
@@ -51,3 +58,32 @@ def images(version: str) -> ImageStore:
     for target in TARGETS:
         made.build(target, version)
     return made
+
+
+@pytest.fixture(scope="session")
+def rig(images: ImageStore, version: str) -> Iterator[Installed]:
+    """A node with our images, models to route between, and a collector of traces; no chart yet."""
+    need(*BUILDERS, *PROGRAMS)
+    archives = images.folder / "archives"
+    archives.mkdir(exist_ok=True)
+    images.with_entrypoint(BASE, PAUSE, "/bin/sleep", "infinity")
+    references = [BASE, *(target.reference(version) for target in TARGETS)]
+    with node(find(os.environ, NODE, print), _archive(images, PAUSE, archives)) as machine:
+        for reference in references:
+            machine.load(_archive(images, reference, archives))
+        installed = Installed(machine)
+        installed.start_collector()
+        installed.start_models()
+        machine.plane.request("POST", "/api/v1/namespaces", _namespace())
+        installed.admin.helm("install", "weir-crds", str(ROOT / "charts" / "weir-crds"))
+        yield installed
+
+
+def _archive(images: ImageStore, reference: str, folder: Path) -> Path:
+    file = folder / f"{reference.rsplit('/', 1)[1].replace(':', '-')}.tar"
+    images.archive(reference, file)
+    return file
+
+
+def _namespace() -> dict[str, Any]:
+    return {"metadata": {"name": NAMESPACE, "labels": RESTRICTED}}

@@ -50,11 +50,17 @@ class Node:
         """Put an image file's images where the kubelet finds them."""
         _run([*self._ctr(), "images", "import", str(archive)])
 
-    def logs(self) -> str:
-        """The ends of all pods' logs, for a failing test."""
-        folder = self.plane.folder / "pod-logs"
-        files = sorted(folder.glob("*/*/*.log")) if folder.exists() else []
-        return "\n".join(f"--- {f.parts[-3]}\n{f.read_text()[-2000:]}" for f in files)
+    def containers(self, name: str) -> list[str]:
+        """The ids of the running containers of this name, asked of the runtime itself."""
+        running = _run([*self._ctr(), "tasks", "ls"]).splitlines()
+        ids = {line.split()[0] for line in running if "RUNNING" in line}
+        label = f'labels."io.kubernetes.container.name"=={name}'
+        named = _run([*self._ctr(), "containers", "ls", "-q", label]).split()
+        return [each for each in named if each in ids]
+
+    def end_container(self, name: str) -> None:
+        """SIGTERM to a container; the kubelet starts it again."""
+        _run([*self._ctr(), "tasks", "kill", "-s", "SIGTERM", name])
 
     def _ctr(self) -> list[str]:
         return ["ctr", f"--address={self.plane.folder}/containerd.sock", "--namespace=k8s.io"]

@@ -1,0 +1,45 @@
+"""What a user of the cluster does: the official client, by the Service's name. Runs in a pod.
+
+    python ask.py BASE_URL TRACE_ID COUNT
+
+Prints JSON: for each prompt the model, the reason, and the streamed text's length.
+"""
+
+import json
+import sys
+from typing import Any
+
+import openai
+
+
+def ask(client: openai.OpenAI, prompt: str) -> dict[str, Any]:
+    """One streamed request."""
+    reply = client.chat.completions.with_raw_response.create(
+        model="auto", messages=[{"role": "user", "content": prompt}], stream=True
+    )
+    headers, text, finish = reply.headers, "", None
+    for chunk in reply.parse():
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            finish = choice.finish_reason or finish
+    return {
+        "model": headers["x-weir-model"],
+        "reason": headers["x-weir-reason"],
+        "decision": headers["x-weir-decision"],
+        "characters": len(text),
+        "finish": finish,
+    }
+
+
+def main() -> None:
+    """Ask and tell."""
+    url, trace, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    headers = {"traceparent": f"00-{trace}-{'1' * 16}-01"}
+    client = openai.OpenAI(base_url=url, api_key="none", default_headers=headers)
+    topics = ("a haiku on rain", "a proof that there are infinitely many primes", "2 + 2")
+    prompts = [f"Number {n}: write {topics[n % len(topics)]}." for n in range(count)]
+    print(json.dumps([ask(client, prompt) for prompt in prompts]))  # noqa: T201 - its result
+
+
+if __name__ == "__main__":
+    main()

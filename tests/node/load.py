@@ -1,0 +1,75 @@
+"""Requests without a pause until told to stop: a program that the node's tests run beside a change.
+
+    python load.py BASE_URL CALLERS STREAMED_SHARE
+
+Each caller is the official client with its own defaults. Ends on a line on stdin and prints JSON:
+how many were answered, by model, and what every failure said.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+
+import openai
+
+DEADLINE_S = 60.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the requests."""
+
+    answered: Counter[str] = field(default_factory=Counter[str])
+    failures: list[str] = field(default_factory=list[str])
+
+
+async def ask(client: openai.AsyncOpenAI, number: int, *, stream: bool) -> str:
+    """One request; the model that answered. Raises what the client raises."""
+    prompt = f"Request {number}: what is {number} plus {number * 7}?"
+    if not stream:
+        answer = await client.chat.completions.create(
+            model="auto", messages=[{"role": "user", "content": prompt}]
+        )
+        assert answer.choices[0].message.content
+        return answer.model
+    model, ended = "", False
+    chunks = await client.chat.completions.create(
+        model="auto", messages=[{"role": "user", "content": prompt}], stream=True
+    )
+    async for chunk in chunks:
+        model = chunk.model
+        ended = ended or any(choice.finish_reason for choice in chunk.choices)
+    assert ended, "the stream ended without a finish_reason"
+    return model
+
+
+async def call(url: str, caller: int, share: float, stop: asyncio.Event, tally: Tally) -> None:
+    """One caller's requests, one after another."""
+    number = caller * 1_000_000
+    async with openai.AsyncOpenAI(base_url=url, api_key="none", timeout=DEADLINE_S) as client:
+        while not stop.is_set():
+            number += 1
+            try:
+                model = await ask(client, number, stream=(number % 100) < share * 100)
+            except (openai.OpenAIError, AssertionError) as error:
+                tally.failures.append(f"{type(error).__name__}: {error}")
+            else:
+                tally.answered[model] += 1
+
+
+async def main() -> None:
+    """Run until a line comes on stdin."""
+    url, callers, share = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    stop, tally = asyncio.Event(), Tally()
+    async with asyncio.TaskGroup() as tasks:
+        for caller in range(callers):
+            tasks.create_task(call(url, caller, share, stop, tally), name=f"caller-{caller}")
+        await asyncio.to_thread(sys.stdin.readline)
+        stop.set()
+    print(json.dumps({"answered": tally.answered, "failures": tally.failures}))  # noqa: T201 - its result
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

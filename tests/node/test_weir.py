@@ -1,0 +1,121 @@
+"""Weir on a whole node: from nothing to a routed, streamed, traced answer, and no request lost.
+
+The tests are one story and run in this order: first without an operator, from the ConfigMap alone,
+then with it, then one part after another is taken away under load.
+"""
+
+import json
+import secrets
+
+import pytest
+
+from support.cluster.installed import Installed, resources
+
+pytestmark = pytest.mark.node
+MODELS = {"small", "large"}
+PROGRAMMED = ("wait", "--for=condition=Programmed", "routepolicy/chat", "--timeout=60s")
+ROLLED_OUT = ("rollout", "status", "deploy/weir-gateway", "--timeout=100s")
+
+
+@pytest.fixture(scope="module")
+def operated(rig: Installed) -> Installed:
+    """The release with its operator, and the policy programmed."""
+    rig.kubectl("create", "secret", "generic", "weir-keys", "--from-literal=models=sk-node-test")
+    rig.helm("upgrade")
+    rig.admin.apply(*resources(auth=True), namespace="weir")
+    rig.kubectl(*PROGRAMMED)
+    return rig
+
+
+def test_a_table_in_the_configmap_is_enough(rig: Installed) -> None:
+    rig.helm("install", "operator.enabled=false", wait=False)
+    table = rig.compiled(resources(auth=False))
+    patch = json.dumps({"data": {"routetable.json": table}})
+    rig.kubectl("patch", "configmap", "weir-routetable", "--type=merge", "-p", patch)
+    rig.kubectl(*ROLLED_OUT)
+    answers = rig.ask_in_a_pod(secrets.token_hex(16), 6)
+    assert {answer["reason"] for answer in answers} == {"scored"}
+
+
+def test_no_request_is_lost_in_an_upgrade_and_a_rollback(rig: Installed) -> None:
+    with rig.load() as load:
+        rig.helm("upgrade", "operator.enabled=false", "gateway.podLabels.turn=second")
+        rig.admin.helm("rollback", "weir", "-n", "weir", "--wait", "--timeout", "100s")
+    assert load.failures == []
+    assert load.answered.keys() == MODELS
+
+
+def test_the_openai_client_gets_a_routed_streamed_traced_answer(operated: Installed) -> None:
+    trace = secrets.token_hex(16)
+    answers = operated.ask_in_a_pod(trace, 30)
+    assert {answer["model"] for answer in answers} == MODELS
+    assert {answer["reason"] for answer in answers} == {"scored"}
+    assert all(answer["characters"] and answer["finish"] for answer in answers)
+    services = {"weir-gateway", "weir-scorer"}
+    operated.node.plane.programs.wait(
+        "the trace", lambda: {s["service"] for s in operated.traced(trace)} >= services, 30
+    )
+    names = {span["name"] for span in operated.traced(trace)}
+    assert {"weir.decide", "weir.batch"} <= names
+
+
+def test_status_tells_the_truth(operated: Installed) -> None:
+    policy = operated.admin.get("-n", "weir", "routepolicy", "chat")
+    conditions = {each["type"]: each["status"] for each in policy["status"]["conditions"]}
+    assert conditions == dict.fromkeys(("Accepted", "ResolvedRefs", "Programmed", "Ready"), "True")
+    assert policy["status"]["programmed"] == "2/2"
+
+
+def test_the_secret_s_value_is_in_no_configmap_event_or_log(operated: Installed) -> None:
+    told = operated.kubectl("get", "configmap,events,routepolicy,modelbackend", "-o", "json")
+    assert "sk-node-test" not in told
+    assert "sk-node-test" not in operated.kubectl("logs", "deploy/weir-operator")
+    for container in ("gateway", "scorer"):
+        logs = operated.kubectl(
+            "logs", "-l", "app.kubernetes.io/component=gateway", "-c", container
+        )
+        assert "sk-node-test" not in logs
+
+
+def test_no_request_is_lost_while_the_operator_is_killed(operated: Installed) -> None:
+    with operated.load() as load:
+        pods = ("pod", "-l", "app.kubernetes.io/component=operator")
+        operated.kubectl("delete", *pods, "--grace-period=0", "--force")
+        operated.kubectl("rollout", "status", "deploy/weir-operator", "--timeout=90s")
+        change = json.dumps({"spec": {"objective": {"strongShare": "50%"}}})
+        operated.kubectl("patch", "routepolicy", "chat", "--type=merge", "-p", change)
+        generation = operated.admin.get("-n", "weir", "routepolicy", "chat")["metadata"][
+            "generation"
+        ]
+        observed = "--for=jsonpath={.status.conditions[?(@.type=='Programmed')].observedGeneration}"
+        operated.kubectl("wait", f"{observed}={generation}", "routepolicy/chat", "--timeout=60s")
+    assert load.failures == []
+    assert load.answered.keys() == MODELS
+
+
+def test_no_request_is_lost_while_the_api_server_is_away(operated: Installed) -> None:
+    plane = operated.node.plane
+    with operated.load() as load:
+        plane.stop_api_server()
+        restarted = operated.restart_a_gateway_container()
+        plane.programs.wait("the container again", restarted, 60)
+        plane.start_api_server()
+    assert load.failures == []
+    operated.kubectl(*PROGRAMMED)
+
+
+def test_no_request_is_lost_in_an_upgrade_with_an_operator(operated: Installed) -> None:
+    with operated.load() as load:
+        operated.helm("upgrade", "gateway.podLabels.turn=third", "operator.replicas=2")
+        operated.admin.helm("rollback", "weir", "-n", "weir", "--wait", "--timeout", "100s")
+    assert load.failures == []
+    assert load.answered.keys() == MODELS
+
+
+def test_helm_test_asks_the_service(operated: Installed) -> None:
+    operated.admin.helm("test", "weir", "-n", "weir", "--timeout", "90s")
+
+
+def test_uninstalling_leaves_the_policies(operated: Installed) -> None:
+    operated.admin.helm("uninstall", "weir", "-n", "weir", "--wait", "--timeout", "100s")
+    assert operated.admin.get("-n", "weir", "routepolicy", "chat")["spec"]
