@@ -1,0 +1,118 @@
+"""A local Weir for policy files, its backends replaced by the stand-in: nothing is paid for.
+
+What is decided is what the real thing would decide; only the answers are made up.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from weir_cli.addresses import bound, url
+from weir_cli.addresses import listen as listening
+from weir_cli.failure import Failure
+from weir_cli.local import running
+from weir_cli.local.probing import NotReady, wait_ready
+from weir_cli.local.programs import Program
+from weir_cli.local.running import Hooks, Options, Policies
+from weir_cli.local.supervisor import Child
+from weir_cli.up import compile_policies, say
+from weir_runtime.loop import run
+from weir_runtime.quantities import Address
+
+_START = 30.0  # seconds for the stand-in
+_STOP = 5.0
+_ANY = Address(host="127.0.0.1", port=0)
+_OPENAI = "PROTOCOL_OPENAI"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate of the policy: its name in headers, and the names that it may be recorded by."""
+
+    name: str
+    aliases: tuple[str, ...]
+
+
+def candidates(policies: Policies, policy: str | None) -> tuple[Candidate, ...]:
+    """Those of a policy, weakest first; of the only one where none is named. Raises Failure."""
+    table = _table(policies)
+    known: list[Mapping[str, Any]] = table.get("policies", [])
+    named = [p for p in known if policy is None or policy in {p["id"], p["id"].split("/")[-1]}]
+    if len(named) != 1:
+        names = ", ".join(str(p["id"]) for p in known) or "none"
+        raise Failure("Name one policy with --policy.", hint=f"There are: {names}")
+    backends = {backend["id"]: backend for backend in table["backends"]}
+    return tuple(
+        Candidate(b["name"], tuple(str(b.get(k, "")) for k in ("name", "profile", "model")))
+        for b in (backends[each] for each in named[0]["candidates"])
+    )
+
+
+def client_model(policies: Policies, policy: str | None) -> str:
+    """A model name that the policy matches."""
+    for each in _table(policies).get("policies", []):
+        if policy is None or policy in {each["id"], each["id"].split("/")[-1]}:
+            models: list[str] = each.get("match", {}).get("models", [])
+            if models:
+                return models[0]
+    return "auto"
+
+
+def rehearse(paths: tuple[Path, ...], bundle: Path, then: Callable[[str], Awaitable[T]]) -> T:
+    """Start everything, give what `then` makes of the gateway's URL, stop everything.
+
+    Raises Failure.
+    """
+    with listening(_ANY) as found:
+        at = bound(found)
+    options = Options(paths, bundle.resolve(), _ANY, _ANY, environment={"WEIR_LOG_LEVEL": "error"})
+    made: list[T] = []
+
+    async def main(stop: asyncio.Event) -> int:
+        async def ready(served: str) -> None:
+            made.append(await then(served))
+            stop.set()
+
+        hooks = Hooks(lambda: pointed(compile_policies(paths, bundle), url(at)), ready, say)
+        async with _standing_in(at):
+            return await running.run(options, hooks, stop)
+
+    run(main)
+    if not made:
+        raise Failure("It was stopped before every prompt was answered.")
+    return made[0]
+
+
+@asynccontextmanager
+async def _standing_in(at: Address) -> AsyncGenerator[None]:
+    arguments = ("stand-in", "--listen", str(at))
+    child = Child(Program("stand-in", "weir_cli", arguments=arguments, quiet=True), say)
+    keeping = asyncio.create_task(child.keep(), name="keep the stand-in")
+    try:
+        await wait_ready([f"{url(at)}/"], _START)
+        child.proven()
+        yield
+    except NotReady as late:
+        raise Failure(f"The stand-in did not start: {late}") from late
+    finally:
+        await child.stop(_STOP)
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+def pointed(policies: Policies, at: str) -> Policies:
+    """The same policies with every backend served by the stand-in at a URL."""
+    table = _table(policies)
+    for backend in table.get("backends", []):
+        wire = backend.get("protocol", _OPENAI)
+        backend["endpoint"] = f"{at}/v1" if wire == _OPENAI else at
+    return replace(policies, table=json.dumps(table).encode())
+
+
+def _table(policies: Policies) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(policies.table))
