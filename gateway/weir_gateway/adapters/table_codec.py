@@ -20,6 +20,10 @@ from weir_gateway.domain.money import Price
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 MILLIS = 1000
+CONNECT_MS = 2_000
+FIRST_TOKEN_MS = 30_000
+IDLE_MS = 60_000
+TOTAL_MS = 600_000
 _CAPABILITIES = {
     pb.CAPABILITY_TOOLS: domain.Capability.TOOLS,
     pb.CAPABILITY_VISION: domain.Capability.VISION,
@@ -75,7 +79,6 @@ def _backend(message: pb.Backend) -> domain.Backend:
     if message.protocol != pb.PROTOCOL_OPENAI:
         protocol = pb.Protocol.Name(message.protocol).removeprefix("PROTOCOL_").lower()
         raise BadTable(f"backend {message.id} speaks {protocol}, which this gateway does not")
-    timeouts = message.timeouts
     price = message.price
     return domain.Backend(
         id=BackendId(message.id),
@@ -89,15 +92,20 @@ def _backend(message: pb.Backend) -> domain.Backend:
         capabilities=frozenset(
             _CAPABILITIES[value] for value in message.capabilities if value in _CAPABILITIES
         ),
-        timeouts=domain.Timeouts(
-            connect=timeouts.connect_ms / MILLIS,
-            first_token=timeouts.first_token_ms / MILLIS,
-            idle=timeouts.idle_ms / MILLIS,
-            total=timeouts.total_ms / MILLIS,
-        ),
+        timeouts=_timeouts(message.timeouts),
         profile=ProfileName(message.profile),
         in_flight=message.limits.in_flight,
         ca=_ref(message.ca) if message.HasField("ca") else None,
+    )
+
+
+def _timeouts(message: pb.Timeouts) -> domain.Timeouts:
+    """As told; those a table written by hand leaves out are what the resources' defaults say."""
+    return domain.Timeouts(
+        connect=(message.connect_ms or CONNECT_MS) / MILLIS,
+        first_token=(message.first_token_ms or FIRST_TOKEN_MS) / MILLIS,
+        idle=(message.idle_ms or IDLE_MS) / MILLIS,
+        total=(message.total_ms or TOTAL_MS) / MILLIS,
     )
 
 
