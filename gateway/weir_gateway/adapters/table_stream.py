@@ -71,6 +71,7 @@ class TableStream:
         self._up = registry.gauge(
             "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
         ).labels()
+        self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
         self.delivered = False  # whether a table has come this way
 
     async def follow(self) -> None:
@@ -95,7 +96,7 @@ class TableStream:
         async with await self._channel() as channel:
             metadata = await self._metadata()
             call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
-            await call.write(self._report())
+            await self._tell(call, self._report())
             reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
             try:
                 await self._read(call)
@@ -106,7 +107,11 @@ class TableStream:
     async def _read(self, call: Call) -> None:
         while isinstance(message := await call.read(), pb.RouteTable):
             self._up.set(1)
-            await call.write(await self._apply(message))
+            await self._tell(call, await self._apply(message))
+
+    async def _tell(self, call: Call, report: pb.Report) -> None:
+        async with self._writing:
+            await call.write(report)
 
     async def _apply(self, message: pb.RouteTable) -> pb.Report:
         report = self._report()
@@ -137,7 +142,7 @@ class TableStream:
         with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(self._options.usage_every)
-                await call.write(self._report())
+                await self._tell(call, self._report())
 
     def _report(self) -> pb.Report:
         return pb.Report(
