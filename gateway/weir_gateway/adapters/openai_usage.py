@@ -12,6 +12,7 @@ import msgspec
 from weir_gateway.domain.money import Usage
 
 TAIL: Final = 16 * 1024  # bytes kept of a stream: usage stands in one of its last events
+MOST_TOKENS: Final = 10**9  # one answer may tell of; past that a provider's number is nonsense
 _DONE: Final = b"[DONE]"
 
 
@@ -59,6 +60,12 @@ class StreamTail:
         while self._size - len(self._chunks[0]) > TAIL:
             self._size -= len(self._chunks.popleft())
 
+    @property
+    def done(self) -> bool:
+        """Whether the last thing it said is `[DONE]`: nothing more can be missing."""
+        last = b"".join(self._chunks).rstrip().rpartition(b"\n")[2]
+        return last.startswith(b"data:") and last.removeprefix(b"data:").strip() == _DONE
+
     def read(self) -> tuple[Usage | None, bool]:
         """Usage, and whether the stream said that it is complete."""
         usage: Usage | None = None
@@ -86,8 +93,13 @@ def _usage(answer: _Answer) -> Usage | None:
         return None
     details = told.prompt_tokens_details
     cached = (details.cached_tokens or 0) if details is not None else 0
+    read = _tokens(told.prompt_tokens)
     return Usage(
-        input=max(told.prompt_tokens, 0),
-        output=max(told.completion_tokens or 0, 0),
-        cached_input=min(max(cached, 0), max(told.prompt_tokens, 0)),
+        input=read,
+        output=_tokens(told.completion_tokens or 0),
+        cached_input=min(_tokens(cached), read),
     )
+
+
+def _tokens(told: int) -> int:
+    return min(max(told, 0), MOST_TOKENS)

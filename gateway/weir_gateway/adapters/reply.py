@@ -11,6 +11,7 @@ import aiohttp
 
 from weir_gateway.adapters.openai_usage import StreamTail
 from weir_gateway.adapters.upstream_errors import broken, mapped
+from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
 
@@ -64,9 +65,14 @@ class StreamReply:
         while chunk:
             self._tail.feed(chunk)
             yield chunk
-            with mapped(self._backend, "was silent"):
-                async with asyncio.timeout(idle):
-                    chunk = await read()
+            try:
+                with mapped(self._backend, "was silent"):
+                    async with asyncio.timeout(idle):
+                        chunk = await read()
+            except UpstreamError:
+                if not self._tail.done:
+                    raise
+                break  # the answer is complete; only the connection ended badly
         self.usage, complete = self._tail.read()
         if not complete:
             raise broken(self._backend, "ended its stream before the answer was complete")

@@ -32,6 +32,11 @@ PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecon
 CLIENT_GONE: Final = "client_gone"
 CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
 EVENT_STREAM: Final = "text/event-stream"
+UNBUFFERED: Final = {
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}  # for proxies before us
+READING_GRACE: Final = 5.0  # seconds past the provider's own limit that a client may take to read
 
 Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe where there is none
 
@@ -139,13 +144,22 @@ class Chat:
         self, way: _Way, request: Request, dispatched: Dispatched
     ) -> web.StreamResponse:
         reply = dispatched.reply
-        response = web.StreamResponse(status=reply.status, headers=self._headers(way, dispatched))
+        headers = {**self._headers(way, dispatched), **UNBUFFERED}
+        response = _Events(status=reply.status, headers=headers)
         ended = _GONE
+        within = dispatched.decision.chosen.timeouts.total + READING_GRACE
         try:
-            await response.prepare(way.http)
-            ended = await _relay(dispatched, response)
+            async with asyncio.timeout(within):
+                await response.prepare(way.http)
+                ended = await _relay(dispatched, response)
         except ConnectionError:
             _LOG.debug("the client went away in the middle of a stream")
+        except TimeoutError:
+            _hang_up(way.http)
+            _LOG.debug("the client stopped reading its stream")
+        except Exception:
+            _hang_up(way.http)  # a second response must not follow into the middle of this one
+            raise
         finally:
             await reply.close(abort=ended.error != "")
             self._account(way, request, dispatched.decision, ended, dispatched)
@@ -202,6 +216,17 @@ class _Ended:
 
 
 _GONE = _Ended(CLIENT_GONE_STATUS, CLIENT_GONE)
+
+
+class _Events(web.StreamResponse):
+    """A streamed response whose head goes out together with its first event."""
+
+    _send_headers_immediately = False
+
+
+def _hang_up(http: web.BaseRequest) -> None:
+    if http.transport is not None:
+        http.transport.abort()
 
 
 async def _relay(dispatched: Dispatched, response: web.StreamResponse) -> _Ended:

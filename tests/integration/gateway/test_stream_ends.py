@@ -1,0 +1,177 @@
+"""How streams end: complete though the connection breaks, or given up where nobody reads."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from support import tables
+from support.fakes import (
+    FakeAccounts,
+    FakeClock,
+    FakeIds,
+    FakeReply,
+    FakeScorer,
+    FakeUpstreams,
+)
+from support.gateway import backend, running_gateway, table, untraced
+from support.upstream import END, USAGE_EVENT, Exchange, answering, completion, event
+from support.upstream import running_upstream as upstream_with
+from support.waiting import eventually
+from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.http.catalogue import Catalogue
+from weir_gateway.http.chat import Bounds, Chat
+from weir_gateway.http.server import Paths, PatientServer
+from weir_gateway.routing.pipeline import Routing
+
+BODY = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+
+@pytest.mark.parametrize("end", [END, b"data:[DONE]\r\n\r\n"], ids=["usual", "without a space"])
+@pytest.mark.parametrize("how", ["reset", "close", "stall"])
+async def test_after_done_a_broken_connection_is_no_error(
+    tmp_path: Path, how: str, end: bytes
+) -> None:
+    said = event("a") + USAGE_EVENT + end
+
+    async def breaking(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(said)
+        await asyncio.wait_for(seen.wait(), 10)
+        match how:
+            case "reset":
+                exchange.reset()
+            case "close":
+                exchange.close()
+            case _:
+                await exchange.gone.wait()
+
+    seen = asyncio.Event()
+    async with upstream_with(breaking) as upstream:
+        impatient = backend("weak", upstream.url)
+        impatient.timeouts.idle_ms = 300
+        async with running_gateway(tmp_path, table(impatient)) as gateway:
+            async with await gateway.chat(BODY) as response:
+                first = await response.content.readuntil(end)
+                seen.set()
+                assert first + await response.read() == said
+            assert gateway.gateway.calls_under_way == 0
+            metrics = await gateway.metrics()
+    assert "client_token_usage_count" in metrics
+    assert 'error_type="upstream_error"' not in metrics
+
+
+async def test_a_client_that_stops_reading_is_hung_up_in_the_end(tmp_path: Path) -> None:
+    async def flooding(exchange: Exchange) -> None:
+        await exchange.begin()
+        while not exchange.gone.is_set():
+            await exchange.chunk(b"data: " + b"x" * 60_000 + b"\n\n")
+
+    async with upstream_with(flooding) as upstream:
+        short = backend("weak", upstream.url)
+        short.timeouts.total_ms = 300
+        async with running_gateway(tmp_path, table(short)) as gateway:
+            bound = gateway.gateway.bound
+            assert bound is not None
+            deaf = socket.create_connection((bound.host, bound.port))
+            deaf.send(
+                b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+            )
+
+            async def under_way() -> bool:
+                return gateway.gateway.calls_under_way == 1
+
+            async def given_up() -> bool:
+                return gateway.gateway.calls_under_way == 0
+
+            await eventually(under_way)
+            await eventually(given_up)
+            deaf.close()
+
+
+async def test_a_streams_head_asks_proxies_not_to_hold_it_back(tmp_path: Path) -> None:
+    async def one(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(END)
+        await exchange.end()
+
+    async with (
+        upstream_with(one) as upstream,
+        running_gateway(tmp_path, table(backend("weak", upstream.url))) as gateway,
+        await gateway.chat(BODY) as response,
+    ):
+        assert response.headers["cache-control"] == "no-cache"
+        assert response.headers["x-accel-buffering"] == "no"
+        assert await response.read() == END
+
+
+async def test_a_provider_that_counts_nonsense_still_answers(tmp_path: Path) -> None:
+    answer = completion().replace(b'"prompt_tokens": 7', b'"prompt_tokens": ' + b"9" * 400)
+    async with (
+        upstream_with(answering(answer)) as upstream,
+        running_gateway(tmp_path, table(backend("weak", upstream.url))) as gateway,
+        await gateway.chat(BODY) as response,
+    ):
+        assert response.status == 200
+        assert await response.read() == answer
+
+
+async def test_a_backend_without_timeouts_has_the_usual_ones(tmp_path: Path) -> None:
+    async with upstream_with(answering(completion())) as upstream:
+        bare = backend("weak", upstream.url)
+        bare.ClearField("timeouts")
+        async with (
+            running_gateway(tmp_path, table(bare)) as gateway,
+            await gateway.chat(BODY) as response,
+        ):
+            assert response.status == 200
+
+
+class DefectiveReply(FakeReply):
+    """Fails on a defect of ours after its first event."""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield event("a")
+        raise RuntimeError("a defect")
+
+
+async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
+    reply = DefectiveReply(headers={"content-type": "text/event-stream"})
+    accounts = FakeAccounts()
+    routing = Routing(
+        scorer=FakeScorer(),
+        upstreams=FakeUpstreams({tables.WEAK.id: reply}),
+        accounts=accounts,
+        conditions=CelConditions(),
+        clock=FakeClock(),
+        ids=FakeIds(),
+        score_within=1,
+    )
+    current = tables.table(tables.policy())
+    bounds = Bounds(body=1 << 20, body_within=5)
+    chat = Chat(routing, lambda: current, untraced(), FakeClock(), bounds)
+    one = Catalogue(routing, lambda: current).one
+    paths = Paths({("POST", "/"): chat}, one, in_flight=10)
+    runner = web.ServerRunner(PatientServer(paths, head_within=5, keep_alive=5))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    seen = b""
+    async with asyncio.timeout(20):
+        try:
+            while chunk := await reader.read(65536):
+                seen += chunk
+        except ConnectionError:
+            pass
+    writer.close()
+    await runner.cleanup()
+    assert seen.count(b"HTTP/1.1") <= 1
+    assert not seen.endswith(b"0\r\n\r\n")
+    assert reply.closed == [True]
+    assert accounts.outcomes[0][1].error
