@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]  # one row of features
 Matrix = NDArray[np.float32]  # one row per text
 
+INSTANT_KINDS = frozenset({"random", "length"})  # routers that cost microseconds a text
+
 
 class EngineError(Exception):
     """Base of what an engine can refuse; the message says what to do."""

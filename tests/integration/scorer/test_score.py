@@ -78,7 +78,9 @@ async def test_a_router_without_an_encoder_needs_no_device(scorer: RunningScorer
     answer = await scorer.stub.Score(pb.ScoreRequest(texts=["abc"], router=CHEAP), timeout=SECONDS)
     assert answer.versions.router == CHEAP
     assert list(answer.scores) == pytest.approx([0.003])
-    assert scorer.engine.threads == {"weir-cpu:0", "weir-prepare-0"}
+    assert scorer.engine.threads == {"weir-cpu:0", "MainThread"}  # too short to be worth a thread
+    await scorer.stub.Score(pb.ScoreRequest(texts=["abc" * 2000], router=CHEAP), timeout=SECONDS)
+    assert scorer.engine.threads == {"weir-cpu:0", "MainThread", "weir-prepare-0"}
 
 
 async def test_a_full_queue_sheds_at_once(scorer: RunningScorer) -> None:
