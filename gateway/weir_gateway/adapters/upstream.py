@@ -98,10 +98,13 @@ class HttpUpstreams:
         self, prepared: Prepared, request: Request, call: Call
     ) -> WholeReply | StreamReply:
         backend = prepared.backend
+        timeouts = backend.timeouts
+        # An answer that isn't streamed starts only once its last token is there.
+        within = timeouts.first_token if request.stream else timeouts.total
         response: aiohttp.ClientResponse | None = None
         try:
             with mapped(backend, "sent nothing"):
-                async with asyncio.timeout(backend.timeouts.first_token):
+                async with asyncio.timeout(within):
                     response = await self._post(prepared, request, call)
                     first = await response.content.readany()
             headers = _given_back(response.headers)

@@ -109,7 +109,9 @@ class Timeouts:
 
     connect: int = defaulted(DURATION, "To connect, TLS included.", otherwise="2s")
     first_token: int = defaulted(
-        DURATION, "From the request sent to the first byte of the answer.", otherwise="30s"
+        DURATION,
+        "From the request sent to a stream's first byte; whole answers have total.",
+        otherwise="30s",
     )
     idle: int = defaulted(DURATION, "Between two chunks of an answer.", otherwise="60s")
     total: int = defaulted(DURATION, "For the whole answer.", otherwise="10m")

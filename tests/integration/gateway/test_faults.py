@@ -46,6 +46,7 @@ def _impatient(name: str, url: str) -> pb.Backend:
     impatient = backend(name, url)
     impatient.timeouts.first_token_ms = 300
     impatient.timeouts.idle_ms = 300
+    impatient.timeouts.total_ms = 1000
     return impatient
 
 
@@ -94,6 +95,21 @@ async def test_nobody_listening_is_a_502_that_names_the_backend(tmp_path: Path) 
     ):
         assert response.status == 502
         assert "shop/weak" in (await response.json())["error"]["message"]
+
+
+async def test_a_whole_answer_may_take_longer_than_a_streams_first_token(tmp_path: Path) -> None:
+    async def thinking(exchange: Exchange) -> None:
+        await asyncio.sleep(0.2)  # the scripted provider's time, not ours
+        await exchange.answer(completion())
+
+    async with running_upstream(thinking) as upstream:
+        slow = backend("weak", upstream.url)
+        slow.timeouts.first_token_ms = 50
+        async with (
+            running_gateway(tmp_path, table(slow)) as gateway,
+            await gateway.chat(BODY) as response,
+        ):
+            assert response.status == 200
 
 
 async def test_retry_after_is_passed_on(tmp_path: Path) -> None:
