@@ -185,10 +185,14 @@ class Gateway:
 
 
 async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:
+    listen = settings.listen
+    if listen.path is not None:
+        await web.UnixSite(runner, listen.path, backlog=BACKLOG).start()
+        return listen
     site = web.TCPSite(
         runner,
-        settings.listen.host,
-        settings.listen.port,
+        listen.host,
+        listen.port,
         backlog=BACKLOG,
         reuse_port=settings.reuse_port or None,
     )

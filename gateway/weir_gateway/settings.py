@@ -25,7 +25,10 @@ class Settings:
     """What the environment says."""
 
     listen: Address = setting(
-        "WEIR_LISTEN", default="0.0.0.0:8080", unit="host:port", why="Where clients are served"
+        "WEIR_LISTEN",
+        default="0.0.0.0:8080",
+        unit="host:port or unix:///path",
+        why="Where clients are served",
     )
     reuse_port: bool = setting(
         "WEIR_REUSE_PORT",

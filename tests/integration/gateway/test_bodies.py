@@ -84,3 +84,14 @@ async def test_a_client_that_asks_first_with_too_much_is_told_at_once(gateway: R
     async with asyncio.timeout(20):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413")
     writer.close()
+
+
+async def test_it_also_listens_on_a_unix_socket(tmp_path: Path, upstream: Upstream) -> None:
+    path = tmp_path / "gateway.sock"
+    served = table(backend("weak", upstream.url))
+    async with running_gateway(tmp_path, served, [("WEIR_LISTEN", f"unix://{path}")]):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        async with asyncio.timeout(20):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        writer.close()
