@@ -44,7 +44,12 @@ class Admin:
         self._runner: web.AppRunner | None = None
 
     async def start(self, address: Address) -> Address:
-        """Listen; returns the address with the port really bound (port 0 picks one)."""
+        """Listen; returns the address with the port really bound (port 0 picks one).
+
+        Raises OSError where that can't be, a unix socket among the reasons: probes speak TCP.
+        """
+        if address.path is not None:
+            raise OSError(f"the admin port can't be a unix socket ({address}): write host:port")
         app = web.Application()
         app.add_routes(
             [

@@ -1,6 +1,9 @@
 """The admin port over a real socket."""
 
+from pathlib import Path
+
 import aiohttp
+import pytest
 
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
@@ -27,3 +30,8 @@ async def test_probes_and_metrics_tell_the_truth() -> None:
             assert "weir_decisions_total 5.0" in await response.text()
     await admin.stop()
     await admin.stop()
+
+
+async def test_a_unix_socket_is_refused_rather_than_some_port_opened() -> None:
+    with pytest.raises(OSError, match="host:port"):
+        await Admin(Health(), Registry()).start(Address(path=Path("/run/admin.sock")))
