@@ -15,6 +15,7 @@ from weir_lab.training import Columns, adapt, read_columns, write_adapted
 from weir_lab.training.columns import NotLinear
 from weir_lab.training.kernels import fit, squared_distances
 from weir_lab.training.platt import platt
+from weir_lab.training.study import table, worth
 from weir_lab.training.write import Origin
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.opened import Bundle
@@ -206,3 +207,15 @@ def test_what_cannot_be_adapted(bundle: Path) -> None:
         adapt(columns_of(bundle, data), data)
     with Bundle.open(bundle, devices=["cpu"]) as opened, pytest.raises(NotLinear, match="length"):
         read_columns(bundle, opened, "length", data.prompts)
+
+
+def test_more_labels_are_worth_more(bundle: Path) -> None:
+    data = pair(700)
+    columns = columns_of(bundle, data)
+    few, many = worth(columns, data, 60, 3), worth(columns, data, 400, 3)
+    assert many.after > few.before + 0.1
+    assert many.after > few.after - 0.02
+    assert worth(columns, data, 60, 3) == few
+    lines = table([few, many]).splitlines()
+    assert lines[0].startswith("| labels |")
+    assert lines[3].startswith("| 400 |")
