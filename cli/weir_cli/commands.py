@@ -29,6 +29,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("train", "weir_cli.train", "Adapt a router to labels of your traffic.", "all,lab"),
     Entry("eval", "weir_cli.eval", "Measure routers on recorded outcomes.", "all,lab"),
     Entry("calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"),
+    Entry("profile", "weir_cli.profile", "Add a model's quality profile from probes.", "all,lab"),
     Entry("replay", "weir_cli.replay", "Settle a policy's choices on recorded prompts.", "all,lab"),
     Entry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),
     Entry(

@@ -15,6 +15,7 @@ from weir_cli.failure import Failure
 from weir_lab.errors import LabError
 from weir_lab.metrics.ranked import Floats
 from weir_lab.scoring import Scored, score_prompts
+from weir_lab.training import Columns, read_columns
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import EngineError
@@ -64,6 +65,15 @@ def score_with_bar(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Sco
         task = progress.add_task(f"scoring with {router}", total=len(prompts))
         return score_prompts(
             bundle, router, prompts, lambda more: progress.update(task, advance=more)
+        )
+
+
+def columns_of(path: Path, router: str, prompts: tuple[str, ...]) -> Columns:
+    """What a linear router of the bundle reads of prompts, with a bar. Raises Failure."""
+    with open_bundle(path) as bundle, bar() as progress, failures():
+        task = progress.add_task("reading prompts", total=len(prompts))
+        return read_columns(
+            path, bundle, router, prompts, lambda more: progress.update(task, advance=more)
         )
 
 

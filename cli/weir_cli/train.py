@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from weir_cli.failure import Failure
-from weir_cli.labwork import bar, failures, open_bundle, tell
+from weir_cli.labwork import columns_of, failures, tell
 from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
 from weir_lab.datasets import Pair, load_pair
-from weir_lab.training import Adapted, Columns, adapt, read_columns, write_adapted
+from weir_lab.training import Adapted, adapt, write_adapted
 from weir_lab.training.adapt import MOST
 from weir_lab.training.write import Origin
 from weir_scorer.build.errors import BuildError
@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     with failures():
         tell(f"reading {data}")
         pair = load_pair(data, weak, strong)
-    columns = _columns(existing(start), router, pair)
+    columns = columns_of(existing(start), router, pair.prompts)
     with failures():
         tell(f"fitting {min(len(pair), MOST)} labels")
         adapted = adapt(columns, pair, seed)
@@ -75,18 +75,6 @@ def train(  # noqa: PLR0913 - one parameter an option
         except BuildError as error:
             raise Failure(str(error)) from error
     _report(adapted, pair, name, version, out, as_json=as_json)
-
-
-def _columns(start: Path, router: str, pair: Pair) -> Columns:
-    with open_bundle(start) as bundle, bar() as progress, failures():
-        task = progress.add_task("reading prompts", total=len(pair))
-        return read_columns(
-            start,
-            bundle,
-            router,
-            pair.prompts,
-            lambda more: progress.update(task, advance=more),
-        )
 
 
 def _report(

@@ -5,6 +5,16 @@ What comes out is served by the scorer as it is. It must not know the command li
 
 from weir_lab.training.adapt import Adapted, adapt
 from weir_lab.training.columns import Columns, read_columns
-from weir_lab.training.write import write_adapted
+from weir_lab.training.profiles import Profile, fit_profile
+from weir_lab.training.write import write_adapted, write_profile
 
-__all__ = ["Adapted", "Columns", "adapt", "read_columns", "write_adapted"]
+__all__ = [
+    "Adapted",
+    "Columns",
+    "Profile",
+    "adapt",
+    "fit_profile",
+    "read_columns",
+    "write_adapted",
+    "write_profile",
+]

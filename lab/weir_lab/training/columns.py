@@ -54,8 +54,7 @@ def read_columns(
         raise NotLinear(
             f"router {name!r} is of kind {entry.kind!r}; only a linear router can be adapted"
         )
-    with np.load(BytesIO(folder.read(entry.head)), allow_pickle=False) as archive:
-        head = {key: np.asarray(archive[key], dtype=np.float32) for key in archive.files}
+    head = read_head(folder, entry.head)
     parts: list[Floats] = []
     for start in range(0, len(prompts), _CHUNK):
         chunk = prompts[start : start + _CHUNK]
@@ -71,6 +70,12 @@ def read_columns(
         widths=tuple(folder.manifest.blocks[block].dim for block in entry.blocks),
         head=head,
     )
+
+
+def read_head(folder: Folder, path: str) -> dict[str, NDArray[np.float32]]:
+    """A head file's arrays."""
+    with np.load(BytesIO(folder.read(path)), allow_pickle=False) as archive:
+        return {key: np.asarray(archive[key], dtype=np.float32) for key in archive.files}
 
 
 def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Floats:

@@ -1,15 +1,19 @@
-"""An adapted router into a bundle: the old bundle's parts, one router more, the default moved.
+"""What was learnt into a bundle: the old bundle's parts, with a router or a profile more.
 
-The old routers stay as they are, so that a policy that names one of them decides as before.
+The old routers' scores stay as they are, so that a policy that names one decides as before.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weir_lab.training.adapt import Adapted
+from weir_lab.training.columns import read_head
+from weir_lab.training.profiles import Profile, with_profile
 from weir_scorer.build.assemble import Parts, write_bundle
 from weir_scorer.bundle.calibration import calibration_json, parse_calibration
 from weir_scorer.bundle.folder import Folder
@@ -48,21 +52,57 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     calibrations[name] = _calibration(adapted)
     files = {path: folder.read(path) for path in manifest.files if path not in replaced}
     files |= {
-        f"heads/{name}.npz": _npz(adapted),
+        f"heads/{name}.npz": _npz(adapted.arrays),
         manifest.calibration: calibration_json(calibrations),
         manifest.card: _card(folder, name, adapted, origin).encode(),
     }
-    parts = Parts(
+    parts = replace(
+        _parts(folder),
+        routers=tuple(routers.values()),
+        default_router=name,
+        files=files,
+    )
+    return write_bundle(parts, out)
+
+
+def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str) -> str:
+    """Write the bundle with a quality profile of `model`; returns the version.
+
+    Every head that predicts qualities gets it, in place of an older profile of that name. Raises
+    BundleError, BuildError.
+    """
+    folder = Folder.open(old)
+    folder.verify()
+    manifest = folder.manifest
+    profiles = manifest.profiles if model in manifest.profiles else (*manifest.profiles, model)
+    column = profiles.index(model)
+    files = {path: folder.read(path) for path in manifest.files}
+    for entry in manifest.routers.values():
+        if entry.head is not None:
+            head = read_head(folder, entry.head)
+            if head.get("quality_bias", np.zeros(0)).size:
+                files[entry.head] = _npz(with_profile(head, profile, column))
+    files[manifest.card] = (
+        f"{files[manifest.card].decode('utf-8').rstrip()}\n\n## Profile: {model}\n\n"
+        f"From {profile.probes} probe prompts of {data}, mean outcome {profile.mean:.3f}. Held-out "
+        f"Brier score {profile.brier:.3f}, against {profile.brier_constant:.3f} for that mean.\n"
+    ).encode()
+    return write_bundle(replace(_parts(folder), profiles=profiles, files=files), out)
+
+
+def _parts(folder: Folder) -> Parts:
+    """The bundle as it is, under the name that says it was changed."""
+    manifest = folder.manifest
+    return Parts(
         name=manifest.name if manifest.name.endswith("+") else f"{manifest.name}+",
         max_chars=manifest.max_chars,
         max_tokens=manifest.max_tokens,
         blocks=tuple(manifest.blocks.values()),
-        routers=tuple(routers.values()),
-        default_router=name,
+        routers=tuple(manifest.routers.values()),
+        default_router=manifest.default_router,
         profiles=manifest.profiles,
-        files=files,
+        files={},
     )
-    return write_bundle(parts, out)
 
 
 def _calibration(adapted: Adapted) -> Calibration:
@@ -73,10 +113,10 @@ def _calibration(adapted: Adapted) -> Calibration:
     )
 
 
-def _npz(adapted: Adapted) -> bytes:
+def _npz(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
     """Without dates, so that equal arrays give equal bytes."""
     buffer = BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(adapted.arrays))
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""`weir train`, `weir eval` and `weir calibrate` on real files and a real, tiny bundle."""
+"""`weir train`, `eval`, `calibrate` and `profile` on real files and a real, tiny bundle."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from support.parquet import write_parquet
 from weir_cli.calibrate import calibrate
 from weir_cli.eval import evaluation
 from weir_cli.labwork import Percent
+from weir_cli.profile import profile
 from weir_cli.train import train
 
 
@@ -205,3 +206,16 @@ def test_train_refuses_what_it_cannot_learn_from(tmp_path: Path, bundle: Path) -
     assert "is not a bundle" in kept.stderr
     assert run_train(tmp_path, bundle, tmp_path / "mine", "--name", "../x").exit_code == 2
     assert run_train(tmp_path, bundle, tmp_path / "mine", "--name", "linear").exit_code == 2
+
+
+def test_profile_adds_a_model(tmp_path: Path, bundle: Path) -> None:
+    options = ["--from", str(bundle), "--data", str(outcomes(tmp_path, 80))]
+    added = [*options, "--out", str(tmp_path / "new"), "--model", "small"]
+    done = CliRunner().invoke(profile, [*added, "--name", "mine", "--json"])
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert (facts["profile"], facts["probes"]) == ("mine", 80)
+    assert facts["mean"] == pytest.approx(0.6)
+    unknown = CliRunner().invoke(profile, [*added[:-1], "huge"])
+    assert unknown.exit_code == 1
+    assert "There are: small, large" in unknown.stderr

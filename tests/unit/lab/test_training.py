@@ -11,10 +11,18 @@ from weir_lab.datasets import Pair
 from weir_lab.errors import TooFew
 from weir_lab.metrics import Ranked, apgr, decile_curve, expected_calibration_error
 from weir_lab.metrics.ranked import Floats
-from weir_lab.training import Columns, adapt, read_columns, write_adapted
+from weir_lab.training import (
+    Columns,
+    adapt,
+    fit_profile,
+    read_columns,
+    write_adapted,
+    write_profile,
+)
 from weir_lab.training.columns import NotLinear
 from weir_lab.training.kernels import fit, squared_distances
 from weir_lab.training.platt import platt
+from weir_lab.training.profiles import NoProfiles
 from weir_lab.training.study import table, worth
 from weir_lab.training.write import Origin
 from weir_scorer.bundle.folder import Folder
@@ -219,3 +227,47 @@ def test_more_labels_are_worth_more(bundle: Path) -> None:
     lines = table([few, many]).splitlines()
     assert lines[0].startswith("| labels |")
     assert lines[3].startswith("| 400 |")
+
+
+def test_a_model_joins_by_its_probes(tmp_path: Path, bundle: Path) -> None:
+    probes, fresh = pair(300), pair(2000, seed=5)
+    columns = columns_of(bundle, probes)
+    # A model that is right where the profiles' shared difficulty says so.
+    shared = columns.head["quality_weights"].mean(axis=1)
+
+    def outcomes(of: Columns) -> Floats:
+        chance = 1 / (1 + np.exp(-(12 * (of.rows @ shared) + 0.5)))
+        return (np.random.default_rng(0).random(len(of.rows)) < chance).astype(np.float64)
+
+    found = fit_profile(columns, outcomes(columns))
+    assert found.brier < found.brier_constant
+    write_profile(bundle, tmp_path / "new", "newcomer", found, "probes")
+    happened = outcomes(columns_of(bundle, fresh))
+    with (
+        Bundle.open(tmp_path / "new", devices=["cpu"]) as new,
+        Bundle.open(bundle, devices=["cpu"]) as old,
+    ):
+        assert new.profiles == (*old.profiles, "newcomer")
+        after = new.score(fresh.prompts, "linear", want_quality=True)
+        before = old.score(fresh.prompts, "linear", want_quality=True)
+    assert after.quality is not None
+    assert before.quality is not None
+    assert after.scores == pytest.approx(before.scores)
+    assert after.quality[:, :-1] == pytest.approx(before.quality)
+    predicted = after.quality[:, -1].astype(np.float64)
+    assert expected_calibration_error(predicted, happened) < 0.1
+    assert np.corrcoef(predicted, happened)[0, 1] > 0.15
+
+
+def test_a_profile_of_that_name_is_replaced(tmp_path: Path, bundle: Path) -> None:
+    data = pair(60)
+    columns = columns_of(bundle, data)
+    found = fit_profile(columns, data.weak)
+    write_profile(bundle, tmp_path / "new", "tiny-weak", found, "probes")
+    manifest = Folder.open(tmp_path / "new").manifest
+    assert manifest.profiles == Folder.open(bundle).manifest.profiles
+    with pytest.raises(TooFew, match="49 probe prompts"):
+        fit_profile(columns, data.weak[:49])
+    bare = replace(columns, head={**columns.head, "quality_weights": np.zeros((0, 0), np.float32)})
+    with pytest.raises(NoProfiles):
+        fit_profile(bare, data.weak)
