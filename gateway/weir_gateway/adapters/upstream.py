@@ -17,6 +17,7 @@ import aiohttp
 from weir_gateway.adapters.calls import Call, Calls
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.openai_usage import usage_of
+from weir_gateway.adapters.pool import Pool
 from weir_gateway.adapters.prepared import Prepared, Preparer
 from weir_gateway.adapters.reply import StreamReply, WholeReply
 from weir_gateway.adapters.upstream_errors import (
@@ -63,14 +64,14 @@ class HttpUpstreams:
         self._preparer = Preparer(credentials)
         self._max_answer = max_answer
         self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
         self.calls = Calls(tracing)
 
     async def start(self) -> None:
         """Open the pool; on the loop that will use it."""
+        self._pool = Pool(keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT
-            ),
+            connector=self._pool,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
@@ -118,7 +119,7 @@ class HttpUpstreams:
     async def _post(
         self, prepared: Prepared, request: Request, call: Call
     ) -> aiohttp.ClientResponse:
-        if self._session is None:
+        if self._session is None or self._pool is None:
             raise RuntimeError("HttpUpstreams is not started")
         headers = dict(prepared.headers)
         for name in SENT_ON:
@@ -128,8 +129,24 @@ class HttpUpstreams:
         if isinstance(prepared.backend.auth, Passthrough) and "authorization" in request.headers:
             headers["Authorization"] = request.headers["authorization"]
         headers |= call.span.context.to_headers()
+        self._pool.begin()
+        try:
+            return await self._write(self._session, prepared, request, headers)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if self._pool.opened:
+                raise
+        # A kept connection that its provider had just closed: once more.
+        return await self._write(self._session, prepared, request, headers)
+
+    async def _write(
+        self,
+        session: aiohttp.ClientSession,
+        prepared: Prepared,
+        request: Request,
+        headers: Mapping[str, str],
+    ) -> aiohttp.ClientResponse:
         proxy = prepared.proxy
-        return await self._session.post(
+        return await session.post(
             prepared.url,
             data=_payload(with_model(request, prepared.model)),
             headers=headers,

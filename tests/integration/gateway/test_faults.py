@@ -112,6 +112,26 @@ async def test_a_whole_answer_may_take_longer_than_a_streams_first_token(tmp_pat
             assert response.status == 200
 
 
+async def test_a_kept_connection_that_just_closed_costs_no_request(tmp_path: Path) -> None:
+    async def once_each(exchange: Exchange) -> None:
+        if exchange.writer in served:
+            exchange.close()  # as if it had closed the idle connection a moment before
+            return
+        served.append(exchange.writer)
+        await exchange.answer(completion())
+
+    served: list[asyncio.StreamWriter] = []
+    async with (
+        running_upstream(once_each) as upstream,
+        running_gateway(tmp_path, table(backend("weak", upstream.url))) as gateway,
+    ):
+        for _ in range(5):
+            async with await gateway.chat(BODY) as response:
+                assert response.status == 200
+                assert response.headers["x-weir-model"] == "weak"
+    assert len(served) > 1
+
+
 async def test_retry_after_is_passed_on(tmp_path: Path) -> None:
     async with (
         running_upstream(answering(OWN, 429, JSON, "Retry-After: 17")) as upstream,
