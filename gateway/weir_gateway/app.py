@@ -44,6 +44,7 @@ from weir_runtime.tracing import Tracing
 _LOG = logging.getLogger(__name__)
 
 SERVICE = "weir-gateway"
+LAST_WRITE = 5.0  # seconds an answer that is ready may take to be written after the drain
 BACKLOG = 1024  # connections that wait to be accepted in a burst
 
 
@@ -171,7 +172,7 @@ class Gateway:
         server = PatientServer(
             paths, head_within=settings.head_within, keep_alive=settings.keep_alive
         )
-        runner = web.ServerRunner(server, shutdown_timeout=settings.drain)
+        runner = web.ServerRunner(server, shutdown_timeout=LAST_WRITE)
         await runner.setup()
         try:
             self.bound = await _listen(runner, settings)
@@ -180,6 +181,9 @@ class Gateway:
             await stop.wait()
             self.health.not_ready("drain", "the gateway is shutting down")
             _LOG.info("draining", extra={"in_flight": paths.in_flight})
+            for site in tuple(runner.sites):
+                await site.stop()
+            await server.drain(settings.drain, settings.drain_linger)
         finally:
             await runner.cleanup()
 

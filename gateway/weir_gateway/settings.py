@@ -163,6 +163,13 @@ class Settings:
         unit="duration",
         why="How long requests in flight, streams among them, may take to end after SIGTERM",
     )
+    drain_linger: Duration = setting(
+        "WEIR_DRAIN_LINGER",
+        default="1s",
+        unit="duration",
+        why="How long idle connections stay open at the start of the drain, so that clients in "
+        "mid-conversation leave by a `Connection: close` and not on a reset",
+    )
     log_level: LogLevel = setting(
         "WEIR_LOG_LEVEL",
         default="info",

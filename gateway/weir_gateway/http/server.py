@@ -5,6 +5,7 @@ look-up. Must not know what the endpoints do.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -90,7 +91,8 @@ def _overloaded(limit: int) -> WeirError:
 class PatientServer(web.Server):
     """Hangs up on connections that don't manage to send a request's head in time (slow loris).
 
-    Between requests of one connection aiohttp's keep-alive limit does the same.
+    Between requests of one connection aiohttp's keep-alive limit does the same. Drains without
+    losing a request: aiohttp's own shutdown drops the rest of a body that is still arriving.
     """
 
     def __init__(self, handler: Endpoint, *, head_within: float, keep_alive: float) -> None:
@@ -102,6 +104,9 @@ class PatientServer(web.Server):
         )
         self._head_within = head_within
         self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        self._busy: set[web.RequestHandler] = set()
+        self._draining = False
+        self._changed = asyncio.Event()
         self._served = handler
         self.request_handler = self._heard
 
@@ -116,11 +121,43 @@ class PatientServer(web.Server):
     ) -> None:
         """Stop the clock."""
         self._stop_clock(handler)
+        self._changed.set()
         super().connection_lost(handler, exc)
 
+    async def drain(self, within: float, linger: float) -> None:
+        """Serve what has begun, for at most `within` seconds; call it with no door open any more.
+
+        For `linger` seconds connections are left to their clients, and every answer says `Connection:
+        close`: so a client in mid-conversation leaves by itself rather than on a reset.
+        """
+        self._draining = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        await self._until(lambda: not self.connections, min(loop.time() + linger, until))
+        for connection in self.connections:
+            if connection not in self._busy:
+                connection.close()
+        await self._until(lambda: not self._busy, until)
+
+    async def _until(self, holds: Callable[[], bool], deadline: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+
     async def _heard(self, http: web.BaseRequest) -> web.StreamResponse:
-        self._stop_clock(http.protocol)
-        return await self._served(http)
+        connection = http.protocol
+        self._stop_clock(connection)
+        self._busy.add(connection)
+        try:
+            response = await self._served(http)
+            if self._draining:
+                response.force_close()
+            return response
+        finally:
+            self._busy.discard(connection)
+            self._changed.set()
 
     def _stop_clock(self, handler: web.RequestHandler) -> None:
         timer = self._silent.pop(handler, None)
