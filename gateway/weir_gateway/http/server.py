@@ -127,8 +127,8 @@ class PatientServer(web.Server):
     async def drain(self, within: float, linger: float) -> None:
         """Serve what has begun, for at most `within` seconds; call it with no door open any more.
 
-        For `linger` seconds connections are left to their clients, and every answer says `Connection:
-        close`: so a client in mid-conversation leaves by itself rather than on a reset.
+        For `linger` seconds connections are left to their clients, and every answer says
+        `Connection: close`: a client in mid-conversation leaves by itself rather than on a reset.
         """
         self._draining = True
         loop = asyncio.get_running_loop()
