@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
 from weir_operator.plan.findings import Finding, Problem, Reason
-from weir_operator.plan.secrets import Credential
+from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
 from weir_operator.plan.table import backend_message, policy_message, versioned
 from weir_operator.resources.objects import (
     Invalid,
@@ -39,7 +39,10 @@ def compile_table(resources: Resources, form: Form, *, routers: frozenset[str] =
     A resource with a problem is left out of the table and told in its finding; so is a policy with
     a candidate that is left out. `routers` are those the scorer's bundle has.
     """
-    secrets = {(s.meta.ref.namespace, s.meta.ref.name): s for s in resources.secrets}
+    secrets: SecretIndex = {
+        **dict.fromkeys(resources.unreadable, UNREADABLE),
+        **{(s.meta.ref.namespace, s.meta.ref.name): s for s in resources.secrets},
+    }
     checked = {
         (b.meta.ref.namespace, b.meta.ref.name): check_backend(b, secrets, form)
         for b in sorted(resources.backends, key=lambda b: b.meta.ref.id)

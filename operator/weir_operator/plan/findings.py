@@ -33,6 +33,7 @@ class Reason(StrEnum):
     BACKEND_NOT_USABLE = "BackendNotUsable"
     REF_NOT_PERMITTED = "RefNotPermitted"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason's name
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105 - a reason's name
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105 - a reason's name
     SECRET_INVALID = "SecretInvalid"  # noqa: S105 - a reason's name
 
@@ -87,6 +88,11 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.SECRET_NOT_FOUND: Meaning(
         Condition.RESOLVED_REFS, "The Secret is not in the ModelBackend's namespace."
+    ),
+    Reason.SECRET_NOT_READABLE: Meaning(
+        Condition.RESOLVED_REFS,
+        "The operator's rights do not cover the Secret; the chart's `operator.secrets` grants them "
+        "by name.",
     ),
     Reason.SECRET_KEY_NOT_FOUND: Meaning(
         Condition.RESOLVED_REFS, "The Secret has no such key; the message lists those it has."

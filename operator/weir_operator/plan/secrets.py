@@ -6,13 +6,22 @@ Messages name keys and never values.
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from weir_operator.plan.findings import Problem, Reason
 from weir_operator.resources.backend import SecretKeyRef
 from weir_operator.resources.mistakes import Path
 from weir_operator.resources.objects import Secret
 
-SecretIndex = Mapping[tuple[str, str], Secret]  # by namespace and name
+
+class Unreadable(Enum):
+    """Stands for a Secret that may not be read."""
+
+    UNREADABLE = "unreadable"
+
+
+UNREADABLE = Unreadable.UNREADABLE
+SecretIndex = Mapping[tuple[str, str], Secret | Unreadable]  # by namespace and name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +39,11 @@ def look_up(
 ) -> Credential | Problem:
     """The value behind `ref` as text; or why there is none. `pem` wants certificates."""
     secret = secrets.get((namespace, ref.name))
-    if secret is None:
+    if secret is UNREADABLE:
+        message = f"the operator may not read Secret {ref.name} in namespace {namespace}"
+        hint = "grant it; with the chart: operator.secrets"
+        return Problem(Reason.SECRET_NOT_READABLE, (*at, "name"), message, hint)
+    if not isinstance(secret, Secret):
         message = f"there is no Secret {ref.name} in namespace {namespace}"
         return Problem(Reason.SECRET_NOT_FOUND, (*at, "name"), message)
     value = secret.values.get(ref.key)

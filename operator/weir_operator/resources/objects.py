@@ -96,6 +96,7 @@ class Resources:
     backends: tuple[ModelBackend, ...] = ()
     secrets: tuple[Secret, ...] = ()
     invalid: tuple[Invalid, ...] = ()
+    unreadable: frozenset[tuple[str, str]] = frozenset()  # Secrets that may not be read
 
 
 def gather(resources: Iterable[Resource], invalid: Iterable[Invalid] = ()) -> Resources:

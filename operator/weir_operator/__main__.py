@@ -1,0 +1,34 @@
+"""`weir-operator`: the operator as the image runs it, configured by the environment alone."""
+
+import os
+import sys
+
+from weir_operator.app import BadSettings, Operator
+from weir_operator.apply.server import NoCertificate
+from weir_operator.handlers import NoLogin
+from weir_operator.settings import Settings
+from weir_runtime import logs
+from weir_runtime.loop import run
+from weir_runtime.settings import SettingsError, parse
+
+
+def main() -> int:
+    """Run until SIGTERM; 0 after a clean end, 1 where it can't start, 2 for bad settings."""
+    try:
+        settings = parse(Settings, os.environ)
+        operator = Operator(settings, os.environ)
+    except (SettingsError, BadSettings) as error:
+        print(f"weir-operator: {error}", file=sys.stderr)
+        return 2
+    pipe = logs.configure(settings.log_level)
+    try:
+        return run(operator.run)
+    except (OSError, NoCertificate, NoLogin) as error:
+        print(f"weir-operator: can't start: {error}", file=sys.stderr)
+        return 1
+    finally:
+        pipe.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Builds the operator from its settings and runs it until it is asked to stop.
+
+The one place that knows every part. Nothing is opened before `run`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+
+import aiohttp
+
+from weir_operator.apply.admission import Doorkeeper, OpenDoor, TokenDoor
+from weir_operator.apply.board import Board
+from weir_operator.apply.cluster import Cluster, ClusterError
+from weir_operator.apply.election import Election, Terms
+from weir_operator.apply.gateways import Gateways
+from weir_operator.apply.index import Index
+from weir_operator.apply.kube import Access, KubeCluster, Places
+from weir_operator.apply.programmer import NoProbing, Programmer
+from weir_operator.apply.reporter import Known, Pace, Reporter
+from weir_operator.apply.resync import Resync
+from weir_operator.apply.server import StreamServer
+from weir_operator.apply.stream import RouteTables
+from weir_operator.apply.vault import Vault
+from weir_operator.handlers import access, watch
+from weir_operator.settings import Settings
+from weir_runtime.admin import Admin, Health
+from weir_runtime.metrics import Registry
+from weir_runtime.metrics_export import export_forever
+from weir_runtime.quantities import Address
+from weir_runtime.tasks import background
+
+_LOG = logging.getLogger(__name__)
+
+SERVICE = "weir-operator"
+
+
+class BadSettings(Exception):
+    """Settings that don't go together; the message says what to write."""
+
+
+class Operator:
+    """The program."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        variables: Mapping[str, str],
+        login: Callable[[], Access] = access,
+    ) -> None:
+        """`variables` are for OTEL_*. Raises BadSettings."""
+        if not settings.insecure and (settings.tls is None or not settings.gateways):
+            raise BadSettings(
+                "set WEIR_OPERATOR_TLS and WEIR_OPERATOR_GATEWAYS, or WEIR_OPERATOR_INSECURE=1 "
+                "for a try on one machine"
+            )
+        self._settings = settings
+        self._variables = variables
+        self._login = login
+        self.registry = Registry()
+        self.health = Health()
+        self.bound: Address | None = None  # where the stream is really served, once it is
+        self.bound_admin: Address | None = None
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Serve until `stop` is set. Raises OSError, NoCertificate where it can't start."""
+        settings = self._settings
+        self.health.not_ready("resources", "policies and backends have not been listed yet")
+        async with contextlib.AsyncExitStack() as stack:
+            admin = Admin(self.health, self.registry)
+            self.bound_admin = await admin.start(settings.admin)
+            stack.push_async_callback(admin.stop)
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            cluster = KubeCluster(session, self._login, self._places())
+            board, gateways = Board(), Gateways()
+            board.listen(gateways.wake_all)
+            await self._serve(stack, cluster, board, gateways)
+            await self._work(cluster, board, gateways, stop)
+        return 0
+
+    async def _serve(
+        self,
+        stack: contextlib.AsyncExitStack,
+        cluster: Cluster,
+        board: Board,
+        gateways: Gateways,
+    ) -> None:
+        settings = self._settings
+        servicer = RouteTables(board, gateways, self._door(cluster), self.registry)
+        server = StreamServer(servicer, None if settings.insecure else settings.tls)
+        host, port = settings.listen.host, settings.listen.port
+        bound = await server.start(f"{host}:{port}")
+        self.bound = Address(host=host, port=bound)
+        stack.push_async_callback(server.stop)
+
+    async def _work(
+        self, cluster: Cluster, board: Board, gateways: Gateways, stop: asyncio.Event
+    ) -> None:
+        settings = self._settings
+        index = Index()
+        vault = Vault(cluster, index.dirty)
+        programmer = Programmer(index, vault, board, NoProbing(), self.registry)
+        election = self._election(cluster)
+        reporter = Reporter(
+            cluster,
+            Known(index, board, gateways, programmer),
+            lambda: election.leading,
+            _now,
+            self.registry,
+            Pace(usage=settings.usage_every),
+        )
+        election.listen(reporter.nudge)
+        self.registry.gauge_callback(
+            "weir.operator.leading",
+            "1 on the replica that writes, else 0.",
+            lambda: election.leading,
+        )
+        resync = Resync(cluster, index)
+        async with background() as tasks:
+            tasks.start(export_forever(SERVICE, self.registry, self._variables), "weir-metrics")
+            tasks.start(election.run(), "weir-election")
+            if await _before(stop, self._list(resync)):
+                tasks.start(watch(index, settings.watch), "weir-watch")
+                tasks.start(programmer.run(), "weir-programmer")
+                tasks.start(reporter.run(), "weir-reporter")
+                tasks.start(vault.watch(settings.secrets_every), "weir-secrets")
+                tasks.start(resync.run(settings.resync_every), "weir-resync")
+                await stop.wait()
+
+    async def _list(self, resync: Resync) -> None:
+        """Nothing is compiled before everything was seen once: half a table is a wrong one."""
+        while True:
+            try:
+                await resync.start()
+            except ClusterError as error:
+                self.health.not_ready("resources", f"can't list: {error}")
+                _LOG.warning("can't list policies and backends: %s", error)
+                await asyncio.sleep(1.0)
+            else:
+                self.health.ready("resources")
+                return
+
+    def _door(self, cluster: Cluster) -> Doorkeeper:
+        if self._settings.insecure:
+            _LOG.warning("serving tables and secrets to everybody: WEIR_OPERATOR_INSECURE is set")
+            return OpenDoor()
+        return TokenDoor(cluster, frozenset(self._settings.gateways), time.monotonic)
+
+    def _election(self, cluster: Cluster) -> Election:
+        settings = self._settings
+        assert self.bound is not None  # noqa: S101 - the stream is served first
+        name = settings.name or socket.gethostname()
+        duration = settings.lease_duration
+        terms = Terms(duration=duration, every=duration / 4)
+        return Election(cluster, name, f"{name}:{self.bound.port}", time.monotonic, terms)
+
+    def _places(self) -> Places:
+        settings = self._settings
+        return Places(
+            namespace=settings.namespace,
+            lease=settings.lease,
+            config_map=settings.config_map,
+            watch=settings.watch,
+        )
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Whether `work` ended before `stop` was set; it is cancelled where not."""
+    waiting = asyncio.create_task(stop.wait(), name="weir-wait-stop")
+    doing = asyncio.create_task(work, name="weir-first-list")
+    try:
+        await asyncio.wait({waiting, doing}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.done() and doing.exception() is None
+    finally:
+        waiting.cancel()
+        doing.cancel()
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

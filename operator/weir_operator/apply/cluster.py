@@ -1,0 +1,84 @@
+"""What the operator asks of the Kubernetes API, as one narrow Protocol; kube.py and a fake fill it.
+
+Must not know HTTP.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from weir_operator.resources.objects import ResourceKind, ResourceRef
+
+Wire = Mapping[str, object]  # a resource as the API server gives it
+
+
+class ClusterError(Exception):
+    """The API server refused, or could not be asked (status 0). The message holds no secret."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+NOT_FOUND = 404
+FORBIDDEN = 403
+CONFLICT = 409
+UNPROCESSABLE = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Whose token it is; empty where it is nobody's."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An Event on a resource."""
+
+    ref: ResourceRef
+    uid: str
+    reason: str
+    message: str
+    warning: bool
+
+
+class Cluster(Protocol):
+    """The Kubernetes API. Every method raises ClusterError, and has a deadline of its own."""
+
+    async def list_all(self, kind: ResourceKind) -> tuple[Wire, ...]:
+        """Every policy or backend that is watched."""
+        ...
+
+    async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
+        """The uids of those, and nothing else of them."""
+        ...
+
+    async def secret(self, namespace: str, name: str) -> Wire | None:
+        """One Secret by name; None where there is none."""
+        ...
+
+    async def patch_status(self, ref: ResourceRef, status: Wire) -> None:
+        """Replace the status fields that `status` names."""
+        ...
+
+    async def notify(self, notice: Notice) -> None:
+        """Record an Event."""
+        ...
+
+    async def review(self, token: str, audience: str) -> Reviewed:
+        """Ask whose token it is."""
+        ...
+
+    async def read_lease(self) -> Wire | None:
+        """The operator's own Lease; None where there is none."""
+        ...
+
+    async def write_lease(self, lease: Wire) -> Wire:
+        """Create the Lease, or replace it where it holds a resourceVersion. 409: lost a race."""
+        ...
+
+    async def write_table(self, text: str) -> None:
+        """Put the route table's JSON into the ConfigMap."""
+        ...

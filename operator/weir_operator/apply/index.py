@@ -1,0 +1,97 @@
+"""The policies and backends as they were last seen, read once per change.
+
+Says that something changed only where the compiled table could: a status that was written, or a
+label, is no reason to compile. Must not know where documents come from.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from weir_operator.apply.cluster import Wire
+from weir_operator.resources.objects import Invalid, ResourceKind, ResourceRef, Resources, gather
+from weir_operator.resources.parse import Parsed, parse
+
+
+@dataclass(slots=True)
+class Entry:
+    """One resource as it was last seen."""
+
+    ref: ResourceRef
+    uid: str
+    generation: int
+    parsed: Parsed
+    status: Wire
+    sequence: int  # when it was first seen, in the index's own count
+
+
+class Index:
+    """What is there."""
+
+    def __init__(self) -> None:
+        self._entries: dict[ResourceRef, Entry] = {}
+        self._count = itertools.count(1)
+        self.dirty = asyncio.Event()
+
+    def put(self, document: Wire) -> None:
+        """A resource was seen; nothing is done where it has no name that Weir can use."""
+        parsed = parse(document)
+        if parsed.meta is None:
+            return
+        meta = parsed.meta
+        known = self._entries.get(meta.ref)
+        status = _mapping(document.get("status"))
+        if known and (known.uid, known.generation) == (meta.uid, meta.generation):
+            known.status = status
+            return
+        number = known.sequence if known and known.uid == meta.uid else next(self._count)
+        self._entries[meta.ref] = Entry(meta.ref, meta.uid, meta.generation, parsed, status, number)
+        self.dirty.set()
+
+    def remove(self, ref: ResourceRef, uid: str) -> None:
+        """A resource is gone; nothing is done where another has taken its name since."""
+        known = self._entries.get(ref)
+        if known and known.uid == uid:
+            del self._entries[ref]
+            self.dirty.set()
+
+    def mark(self) -> int:
+        """A point in the index's count, for `keep`."""
+        return next(self._count)
+
+    def keep(self, kind: ResourceKind, uids: frozenset[str], before: int) -> int:
+        """Drop what is not among `uids`, if it was there already at `before`; how many were."""
+        gone = [
+            entry
+            for entry in self._entries.values()
+            if entry.ref.kind is kind and entry.uid not in uids and entry.sequence < before
+        ]
+        for entry in gone:
+            self.remove(entry.ref, entry.uid)
+        return len(gone)
+
+    def get(self, ref: ResourceRef) -> Entry | None:
+        """One entry."""
+        return self._entries.get(ref)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry."""
+        return iter(tuple(self._entries.values()))
+
+    def resources(self) -> Resources:
+        """What the planner takes; Secrets aside."""
+        entries = tuple(self._entries.values())
+        return gather(
+            [e.parsed.resource for e in entries if e.parsed.resource],
+            [
+                Invalid(e.parsed.meta, e.parsed.mistakes)
+                for e in entries
+                if e.parsed.meta and not e.parsed.resource
+            ],
+        )
+
+
+def _mapping(value: object) -> Wire:
+    return cast("Wire", value) if isinstance(value, dict) else {}

@@ -1,0 +1,248 @@
+"""The Kubernetes API over aiohttp: as much of it as the operator asks for.
+
+Errors of the library become ClusterError here, once. Must not know what is asked for and why.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import quote
+
+import aiohttp
+
+from weir_operator.apply.cluster import NOT_FOUND, ClusterError, Notice, Reviewed, Wire
+from weir_operator.resources.objects import API_VERSION, ResourceKind, ResourceRef
+
+SECONDS = 15.0
+PAGE = 500
+COMPONENT = "weir-operator"
+_PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
+_WEIR = f"/apis/{API_VERSION}"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MERGE = "application/merge-patch+json"
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the API server is reached and how this program is known there."""
+
+    server: str
+    tls: ssl.SSLContext
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the operator's own objects are, and what it watches."""
+
+    namespace: str
+    lease: str
+    config_map: str
+    watch: tuple[str, ...]  # namespaces; empty: all
+
+
+class KubeCluster:
+    """Fills the Cluster Protocol."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, login: Callable[[], Access], places: Places
+    ) -> None:
+        """`login` reads the credentials afresh; it may block and is called off the loop."""
+        self._session = session
+        self._login = login
+        self._places = places
+        self._access: Access | None = None
+        own = f"/api/v1/namespaces/{places.namespace}"
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/{places.namespace}/leases"
+        self._lease = f"{leases}/{places.lease}"
+        self._leases = leases
+        self._config_maps = f"{own}/configmaps"
+
+    async def list_all(self, kind: ResourceKind) -> tuple[Wire, ...]:
+        """Page by page."""
+        found: list[Wire] = []
+        for scope in self._scopes(kind):
+            found.extend(await self._pages(scope, "application/json"))
+        return tuple({"apiVersion": API_VERSION, "kind": str(kind), **item} for item in found)
+
+    async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
+        """Their metadata alone travels."""
+        uids: set[str] = set()
+        for scope in self._scopes(kind):
+            for item in await self._pages(scope, _METADATA_ONLY):
+                uids.add(str(cast("Wire", item["metadata"])["uid"]))
+        return frozenset(uids)
+
+    async def secret(self, namespace: str, name: str) -> Wire | None:
+        """By name: no right to list is needed."""
+        path = f"/api/v1/namespaces/{quote(namespace)}/secrets/{quote(name)}"
+        found = await self._or_none("GET", path)
+        if found is None:
+            return None
+        return {key: found[key] for key in ("metadata", "data") if key in found}
+
+    async def patch_status(self, ref: ResourceRef, status: Wire) -> None:
+        """A merge patch of the status subresource."""
+        path = f"{_WEIR}/namespaces/{ref.namespace}/{_PLURALS[ref.kind]}/{ref.name}/status"
+        await self._ask("PATCH", path, {"status": status}, content_type=_MERGE)
+
+    async def notify(self, notice: Notice) -> None:
+        """A core/v1 Event beside the resource."""
+        ref = notice.ref
+        body = {
+            "metadata": {"generateName": f"{ref.name[:200]}.", "namespace": ref.namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": str(ref.kind),
+                "namespace": ref.namespace,
+                "name": ref.name,
+                "uid": notice.uid,
+            },
+            "reason": notice.reason,
+            "message": notice.message[:1024],  # what the API server takes
+            "type": "Warning" if notice.warning else "Normal",
+            "source": {"component": COMPONENT},
+            "reportingComponent": COMPONENT,
+            "count": 1,
+        }
+        await self._ask("POST", f"/api/v1/namespaces/{ref.namespace}/events", body)
+
+    async def review(self, token: str, audience: str) -> Reviewed:
+        """TokenReview."""
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        reply = await self._ask("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body)
+        status = _mapping(reply.get("status"))
+        good = status.get("authenticated") is True
+        if not good or audience not in cast("list[str]", status.get("audiences") or []):
+            return Reviewed("")
+        return Reviewed(str(_mapping(status.get("user")).get("username") or ""))
+
+    async def read_lease(self) -> Wire | None:
+        """Get."""
+        return await self._or_none("GET", self._lease)
+
+    async def write_lease(self, lease: Wire) -> Wire:
+        """Put, with the resourceVersion that was read; or post."""
+        metadata = {**_mapping(lease.get("metadata")), "name": self._places.lease}
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            **lease,
+            "metadata": metadata,
+        }
+        if "resourceVersion" in metadata:
+            return await self._ask("PUT", self._lease, body)
+        return await self._ask("POST", self._leases, body)
+
+    async def write_table(self, text: str) -> None:
+        """Patch, or create where the chart has not."""
+        name = self._places.config_map
+        body = {"data": {"routetable.json": text}}
+        path = f"{self._config_maps}/{name}"
+        if await self._or_none("PATCH", path, body, content_type=_MERGE) is None:
+            whole = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "weir"}},
+                **body,
+            }
+            await self._ask("POST", self._config_maps, whole)
+
+    def _scopes(self, kind: ResourceKind) -> list[str]:
+        plural = _PLURALS[kind]
+        if not self._places.watch:
+            return [f"{_WEIR}/{plural}"]
+        return [f"{_WEIR}/namespaces/{namespace}/{plural}" for namespace in self._places.watch]
+
+    async def _pages(self, path: str, accept: str) -> list[Wire]:
+        items: list[Wire] = []
+        more = ""
+        while True:
+            query = f"?limit={PAGE}" + (f"&continue={quote(more)}" if more else "")
+            page = await self._ask("GET", path + query, accept=accept)
+            items.extend(cast("list[Wire]", page.get("items") or []))
+            more = str(_mapping(page.get("metadata")).get("continue") or "")
+            if not more:
+                return items
+
+    async def _or_none(
+        self, method: str, path: str, body: Wire | None = None, *, content_type: str = ""
+    ) -> Wire | None:
+        try:
+            return await self._ask(method, path, body, content_type=content_type)
+        except ClusterError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Wire | None = None,
+        *,
+        content_type: str = "",
+        accept: str = "application/json",
+    ) -> Wire:
+        """One request; a token that has ended is read again once."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": accept, "Content-Type": content_type or "application/json"}
+        try:
+            return await self._send(method, path, data, headers)
+        except ClusterError as error:
+            if error.status != UNAUTHORIZED:
+                raise
+        self._access = None
+        return await self._send(method, path, data, headers)
+
+    async def _send(
+        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> Wire:
+        if self._access is None:
+            self._access = await asyncio.to_thread(self._login)
+        access = self._access
+        what = f"{method} {path.partition('?')[0]}"
+        async with _as_cluster_error(what):
+            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            async with self._session.request(
+                method,
+                access.server + path,
+                data=data,
+                headers={**headers, **access.headers},
+                ssl=access.tls,
+                timeout=timeout,
+            ) as reply:
+                content = await reply.read()
+                if reply.status >= 400:  # noqa: PLR2004 - HTTP's errors begin there
+                    raise ClusterError(f"{what}: {_reason(content, reply.status)}", reply.status)
+        return cast("Wire", json.loads(content))
+
+
+@asynccontextmanager
+async def _as_cluster_error(what: str) -> AsyncGenerator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise ClusterError(f"{what}: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _reason(content: bytes, status: int) -> str:
+    """The API server's own message; it repeats no request's body for the kinds asked for here."""
+    try:
+        message = _mapping(json.loads(content)).get("message")
+    except ValueError:
+        message = None
+    return f"{status} {message or ''}".rstrip()[:300]
+
+
+def _mapping(value: object) -> Wire:
+    return cast("Wire", value) if isinstance(value, dict) else {}

@@ -1,0 +1,47 @@
+"""Lists what is there: at the start, and later to find deletions that a broken watch missed.
+
+Must not know what watches.
+"""
+
+import asyncio
+import logging
+
+from weir_operator.apply.cluster import Cluster, ClusterError
+from weir_operator.apply.index import Index
+from weir_operator.resources.objects import ResourceKind
+
+_LOG = logging.getLogger(__name__)
+
+KINDS = (ResourceKind.BACKEND, ResourceKind.POLICY)
+
+
+class Resync:
+    """Keeps the index level with the API server."""
+
+    def __init__(self, cluster: Cluster, index: Index) -> None:
+        self._cluster = cluster
+        self._index = index
+
+    async def start(self) -> None:
+        """Put everything into the index. Raises ClusterError."""
+        for kind in KINDS:
+            for document in await self._cluster.list_all(kind):
+                self._index.put(document)
+        self._index.dirty.set()
+
+    async def run(self, every: float) -> None:
+        """Look for what is gone every so many seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.once()
+            except ClusterError as error:
+                _LOG.info("can't look for missed deletions: %s", error)
+
+    async def once(self) -> None:
+        """Drop from the index what the API server no longer has. Raises ClusterError."""
+        for kind in KINDS:
+            before = self._index.mark()
+            gone = self._index.keep(kind, await self._cluster.list_uids(kind), before)
+            if gone:
+                _LOG.info("missed deletions were found", extra={"kind": str(kind), "count": gone})

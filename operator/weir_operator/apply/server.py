@@ -1,0 +1,72 @@
+"""The gRPC server of the route-table stream: port, TLS, keepalive.
+
+Certificates are read again for each connection, so that a renewed one is used without a restart.
+Must not know what is served.
+"""
+
+import asyncio
+from pathlib import Path
+
+import grpc
+
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+
+GRACE_SECONDS = 2.0  # gateways hold their streams for ever; they reconnect elsewhere
+OPTIONS = (
+    ("grpc.keepalive_time_ms", 20_000),  # a gateway that vanished without a word is noticed
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),  # thousands of policies
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class NoCertificate(Exception):
+    """The certificate's files can't be used; the message names them."""
+
+
+class StreamServer:
+    """Listens while started."""
+
+    def __init__(self, servicer: rpc.RouteTablesServicer, tls: Path | None) -> None:
+        """`tls` is a folder with tls.crt and tls.key; None speaks without TLS."""
+        self._server = grpc.aio.server(options=OPTIONS)
+        rpc.add_RouteTablesServicer_to_server(servicer, self._server)
+        self._tls = tls
+
+    async def start(self, address: str) -> int:
+        """Listen at host:port; the port really bound. Raises NoCertificate, OSError."""
+        if self._tls is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            credentials = await asyncio.to_thread(_credentials, self._tls)
+            port = self._server.add_secure_port(address, credentials)
+        if not port:
+            raise OSError(f"can't listen at {address}")
+        await self._server.start()
+        return port
+
+    async def stop(self) -> None:
+        """Let go of every gateway."""
+        await self._server.stop(GRACE_SECONDS)
+
+
+def _credentials(folder: Path) -> grpc.ServerCredentials:
+    try:
+        first = _configuration(folder)
+    except OSError as error:
+        raise NoCertificate(f"{error.filename}: {error.strerror}") from None
+
+    def renewed() -> grpc.ServerCertificateConfiguration:
+        try:
+            return _configuration(folder)
+        except OSError:  # half-way through a renewal
+            return first
+
+    return grpc.dynamic_ssl_server_credentials(first, renewed, require_client_authentication=False)
+
+
+def _configuration(folder: Path) -> grpc.ServerCertificateConfiguration:
+    pair = (folder / "tls.key").read_bytes(), (folder / "tls.crt").read_bytes()
+    return grpc.ssl_server_certificate_configuration([pair])

@@ -1,0 +1,173 @@
+"""What a resource's status should say. Pure: the same facts give the same status.
+
+`lastTransitionTime` changes with a condition's status and with nothing else. Must not know how a
+status is written.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from weir_operator.apply.cluster import Wire
+from weir_operator.apply.gateways import Usage
+from weir_operator.plan.findings import Condition, Finding, Verdict
+from weir_operator.resources.objects import ResourceKind
+
+
+class ProgramReason(StrEnum):
+    """Why a policy is, or isn't, what the gateways run; and `Pending` before anything is known."""
+
+    PENDING = "Pending"
+    PROGRAMMED = "Programmed"
+    PROGRESSING = "Progressing"
+    NO_GATEWAYS = "NoGateways"
+    NOT_VALID = "NotValid"
+    PROBE_FAILED = "ProbeFailed"
+    HELD_BACK = "HeldBack"
+    GATEWAY_REFUSED = "GatewayRefused"
+    READY = "Ready"
+
+
+PROGRAM_MEANINGS: dict[ProgramReason, tuple[str, str]] = {
+    ProgramReason.PENDING: ("all", "The operator has not looked at the resource yet."),
+    ProgramReason.PROGRAMMED: (
+        "Programmed",
+        "Every connected gateway runs this generation of the policy.",
+    ),
+    ProgramReason.PROGRESSING: (
+        "Programmed",
+        "Some gateways do not run this generation yet; the message says how many do.",
+    ),
+    ProgramReason.NO_GATEWAYS: ("Programmed", "No gateway is connected to the operator."),
+    ProgramReason.NOT_VALID: (
+        "Programmed",
+        "The policy is left out of the table: see Accepted and ResolvedRefs.",
+    ),
+    ProgramReason.PROBE_FAILED: (
+        "Programmed",
+        "A probe of this policy does not hold; the last good table stays.",
+    ),
+    ProgramReason.HELD_BACK: (
+        "Programmed",
+        "Another policy's probe does not hold, so the table with this generation waits.",
+    ),
+    ProgramReason.GATEWAY_REFUSED: (
+        "Programmed",
+        "A gateway refused the table and runs its last good one; the message has its words.",
+    ),
+    ProgramReason.READY: ("Ready", "Accepted, resolved and programmed."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Programmed:
+    """How far a policy is with the gateways."""
+
+    holds: bool
+    reason: ProgramReason
+    message: str
+    running: int
+    gateways: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One condition before it has a time."""
+
+    type: str
+    holds: bool
+    reason: str
+    message: str
+
+
+def status_of(
+    finding: Finding, programmed: Programmed, usage: Usage, before: Wire, now: str
+) -> dict[str, object]:
+    """The status of a policy or a backend; `before` is what it says now, `now` is RFC 3339."""
+    told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
+    if finding.ref.kind is not ResourceKind.POLICY:
+        return {"conditions": _timed(told, finding.generation, before, now)}
+    told.append(_Told("Programmed", programmed.holds, str(programmed.reason), programmed.message))
+    told.append(_ready(told))
+    return {
+        "conditions": _timed(told, finding.generation, before, now),
+        "programmed": f"{programmed.running}/{programmed.gateways}",
+        **_usage_fields(usage),
+    }
+
+
+def usage_in(status: Wire) -> Usage:
+    """The sums that a status holds."""
+    totals = status.get("totals")
+    if not isinstance(totals, dict):
+        return Usage()
+    wire = cast("dict[str, object]", totals)
+
+    def number(name: str) -> int:
+        value = wire.get(name)
+        return value if isinstance(value, int) else 0
+
+    return Usage(
+        number("requests"), number("strong"), number("paidMicroUsd"), number("savedMicroUsd")
+    )
+
+
+def conditions_in(status: Wire) -> dict[str, Wire]:
+    """The conditions that a status holds, by type."""
+    listed = status.get("conditions")
+    if not isinstance(listed, list):
+        return {}
+    wires = [cast("Wire", c) for c in cast("list[object]", listed) if isinstance(c, dict)]
+    return {str(wire.get("type")): wire for wire in wires}
+
+
+def _of_verdict(verdict: Verdict) -> _Told:
+    return _Told(str(verdict.condition), verdict.holds, str(verdict.reason), verdict.message)
+
+
+def _ready(told: Iterable[_Told]) -> _Told:
+    for condition in told:
+        if not condition.holds:
+            return _Told("Ready", holds=False, reason=condition.reason, message=condition.message)
+    meaning = PROGRAM_MEANINGS[ProgramReason.READY][1]
+    return _Told("Ready", holds=True, reason=str(ProgramReason.READY), message=meaning)
+
+
+def _timed(told: Iterable[_Told], generation: int, before: Wire, now: str) -> list[Wire]:
+    known = conditions_in(before)
+    return [_condition(condition, generation, known.get(condition.type), now) for condition in told]
+
+
+def _condition(told: _Told, generation: int, before: Wire | None, now: str) -> Wire:
+    status = "True" if told.holds else "False"
+    same = before is not None and before.get("status") == status
+    return {
+        "type": told.type,
+        "status": status,
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if before and same else now,
+        "reason": told.reason,
+        "message": told.message,
+    }
+
+
+def _usage_fields(usage: Usage) -> dict[str, object]:
+    if not usage.requests:
+        return {}
+    return {
+        "strongShare": f"{100 * usage.strong / usage.requests:.1f}%",
+        "saved": _usd(usage.saved),
+        "requests": usage.requests,
+        "totals": {
+            "requests": usage.requests,
+            "strong": usage.strong,
+            "paidMicroUsd": usage.paid,
+            "savedMicroUsd": usage.saved,
+        },
+    }
+
+
+def _usd(micro: int) -> str:
+    sign = "-" if micro < 0 else ""
+    return f"{sign}${abs(micro) / 1_000_000:.2f}"

@@ -1,0 +1,130 @@
+"""weir.routing.v1.RouteTables: gives gateways the newest table and takes their reports.
+
+A gateway that is slow gets the newest table when it is ready for one, never a queue of old ones.
+Must not know Kubernetes.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import grpc
+
+from weir_operator.apply.admission import Doorkeeper, Refused
+from weir_operator.apply.board import Board, Snapshot
+from weir_operator.apply.gateways import Gateways, Session
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_proto.routing.v1.routetable_pb2 import Report, RouteTable
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+HELLO_SECONDS = 10.0  # a caller that says nothing is let go
+SEND_SECONDS = 30.0  # a gateway that takes no table in that time is let go
+NAME_CHARS = 253
+
+Context = grpc.aio.ServicerContext[Report, RouteTable]
+
+
+class RouteTables(rpc.RouteTablesServicer):
+    """The service."""
+
+    def __init__(
+        self, board: Board, gateways: Gateways, door: Doorkeeper, registry: Registry
+    ) -> None:
+        self._board = board
+        self._gateways = gateways
+        self._door = door
+        self._sent = registry.counter(
+            "weir.operator.tables.sent", "Tables sent to gateways."
+        ).labels()
+        self._verdicts = registry.counter(
+            "weir.operator.reports", "Gateways' verdicts on tables.", ("verdict",)
+        )
+        registry.gauge_callback(
+            "weir.operator.gateways",
+            "Gateways connected to this replica.",
+            lambda: len(gateways.connected()),
+        )
+
+    async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
+        self, request_iterator: AsyncIterator[Report], context: Context
+    ) -> None:
+        """Serve one gateway until it leaves."""
+        await self._admit(context)
+        first = await self._first(request_iterator, context)
+        session = self._gateways.join(first.gateway)
+        _LOG.info("a gateway connected", extra={"gateway": first.gateway})
+        try:
+            self._note(session, first)
+            await self._serve(session, request_iterator, context)
+        finally:
+            self._gateways.leave(session)
+            _LOG.info("a gateway left", extra={"gateway": first.gateway})
+
+    async def _admit(self, context: Context) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        try:
+            await self._door.admit(str(metadata.get("authorization", "")))
+        except Refused as refused:
+            _LOG.warning(
+                "a caller was refused", extra={"peer": context.peer(), "why": str(refused)}
+            )
+            await context.abort(_status(refused), str(refused))
+
+    async def _first(self, reports: AsyncIterator[Report], context: Context) -> Report:
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                first = await anext(reports, None)
+        except TimeoutError:
+            first = None
+        if first is None or not 0 < len(first.gateway) <= NAME_CHARS:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "gateway: the first report must name the gateway"
+            )
+        assert first is not None  # noqa: S101 - abort has raised
+        return first
+
+    async def _serve(
+        self, session: Session, reports: AsyncIterator[Report], context: Context
+    ) -> None:
+        """Two directions at once; the end of either ends both."""
+        async with asyncio.TaskGroup() as tasks:
+            sender = tasks.create_task(self._send(session, context), name="weir-send-tables")
+            async for report in reports:
+                self._note(session, report)
+            sender.cancel()
+
+    async def _send(self, session: Session, context: Context) -> None:
+        sent: Snapshot | None = None
+        while True:
+            current = self._board.current
+            if current is not None and not current.same_as(sent):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await context.write(current.message)
+                sent = current
+                self._sent.add()
+            await session.wake.wait()
+            session.wake.clear()
+
+    def _note(self, session: Session, report: Report) -> None:
+        verdict = report.WhichOneof("verdict")
+        if verdict:
+            self._verdicts.labels(verdict).add()
+        if verdict == "nack":
+            _LOG.warning(
+                "a gateway refused a table",
+                extra={
+                    "gateway": session.gateway,
+                    "version": report.version,
+                    "policy": report.nack.policy,
+                    "reason": report.nack.reason,
+                },
+            )
+        self._gateways.note(session, report)
+
+
+def _status(refused: Refused) -> grpc.StatusCode:
+    if refused.later:
+        return grpc.StatusCode.UNAVAILABLE
+    return grpc.StatusCode.PERMISSION_DENIED if refused.known else grpc.StatusCode.UNAUTHENTICATED

@@ -1,0 +1,89 @@
+"""What kopf brings: every event of a policy or a backend goes into the index, and nothing else.
+
+Only low-level event handlers, so that kopf writes no annotation and no finalizer on users' objects.
+Must not know what the index is for.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, cast
+
+import kopf
+
+from weir_operator.apply.index import Index
+from weir_operator.apply.kube import Access
+from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, ResourceRef
+
+PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
+
+
+def login(**_: object) -> kopf.ConnectionInfo | None:
+    """The pod's service account, or else a kubeconfig."""
+    settings = kopf.OperatorSettings()
+    return kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(
+        settings=settings
+    )
+
+
+class NoLogin(Exception):
+    """There is neither a service account nor a kubeconfig."""
+
+
+def access() -> Access:
+    """The same credentials for our own requests. Reads files. Raises NoLogin."""
+    info = login()
+    if info is None:
+        raise NoLogin("no service account is mounted and KUBECONFIG is not set")
+    return Access(info.server, info.as_ssl_context(), info.as_http_headers())
+
+
+def registry_for(index: Index) -> kopf.OperatorRegistry:
+    """The handlers."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry, id="login")(_login_off_the_loop)
+    for kind, plural in PLURALS.items():
+        kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"saw-{plural}")(
+            _into(index, kind)
+        )
+    return registry
+
+
+def settings_for() -> kopf.OperatorSettings:
+    """kopf as a mere watcher: nothing scanned, posted, served or written."""
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True  # else it lists namespaces and definitions cluster-wide
+    settings.posting.enabled = False  # our own Events are on change only
+    settings.watching.server_timeout = 300.0
+    settings.watching.client_timeout = 330.0
+    settings.watching.connect_timeout = 10.0
+    settings.networking.request_timeout = 30.0
+    settings.networking.error_backoffs = (0.2, 0.5, 1, 2, 4)
+    return settings
+
+
+async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
+    """Watch until cancelled; all namespaces where none is named."""
+    await kopf.operator(
+        registry=registry_for(index),
+        settings=settings_for(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+    )
+
+
+async def _login_off_the_loop(**_: object) -> kopf.ConnectionInfo | None:
+    return await asyncio.to_thread(login)
+
+
+def _into(index: Index, kind: ResourceKind) -> Any:  # kopf's own handler types are not public
+    async def saw(event: Mapping[str, object], **_: object) -> None:
+        document = cast("Mapping[str, object]", event["object"])
+        if event["type"] != "DELETED":
+            index.put({"apiVersion": f"{GROUP}/{VERSION}", "kind": str(kind), **document})
+            return
+        metadata = cast("Mapping[str, str]", document["metadata"])
+        ref = ResourceRef(kind, metadata["namespace"], metadata["name"])
+        index.remove(ref, metadata["uid"])
+
+    return saw

@@ -1,0 +1,124 @@
+"""The operator's settings: `WEIR_*`, each with default, unit and reason.
+
+Values only; what to do with them is app.py's business.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from weir_runtime.quantities import Address, Duration
+from weir_runtime.settings import setting
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says."""
+
+    listen: Address = setting(
+        "WEIR_OPERATOR_LISTEN",
+        default="0.0.0.0:50052",
+        unit="host:port",
+        why="Where gateways get the route table",
+    )
+    admin: Address = setting(
+        "WEIR_ADMIN",
+        default="0.0.0.0:9090",
+        unit="host:port",
+        why="Where /livez, /readyz and /metrics are served",
+    )
+    namespace: str = setting(
+        "WEIR_OPERATOR_NAMESPACE",
+        default="default",
+        unit="name",
+        why="Where the operator's own Lease and ConfigMap are: its pod's namespace",
+    )
+    watch: tuple[str, ...] = setting(
+        "WEIR_OPERATOR_WATCH",
+        default="",
+        unit="names, comma-separated",
+        why="Namespaces whose policies and backends count; empty: all",
+    )
+    config_map: str = setting(
+        "WEIR_OPERATOR_CONFIGMAP",
+        default="weir-routetable",
+        unit="name",
+        why="The ConfigMap that gateways start with when the operator is away",
+    )
+    lease: str = setting(
+        "WEIR_OPERATOR_LEASE",
+        default="weir-operator",
+        unit="name",
+        why="The Lease that decides which replica writes statuses and the ConfigMap",
+    )
+    lease_duration: Duration = setting(
+        "WEIR_OPERATOR_LEASE_DURATION",
+        default="15s",
+        unit="duration",
+        why="How long statuses may stand still when the replica that writes them is gone",
+    )
+    name: str | None = setting(
+        "WEIR_OPERATOR_NAME",
+        default=None,
+        unit="text",
+        why="This replica in the Lease; the host name (a pod's name) where not set",
+    )
+    tls: Path | None = setting(
+        "WEIR_OPERATOR_TLS",
+        default=None,
+        unit="folder",
+        why="tls.crt and tls.key of the stream, read again when they are renewed",
+    )
+    gateways: tuple[str, ...] = setting(
+        "WEIR_OPERATOR_GATEWAYS",
+        default="",
+        unit="user names, comma-separated",
+        why="Service accounts that get tables, as system:serviceaccount:NAMESPACE:NAME",
+    )
+    insecure: bool = setting(
+        "WEIR_OPERATOR_INSECURE",
+        default="0",
+        unit="0 or 1",
+        why="Serves everybody, without TLS, secrets included: for a try on one machine only",
+    )
+    scorer: str | None = setting(
+        "WEIR_OPERATOR_SCORER",
+        default=None,
+        unit="gRPC target",
+        why="The scorer that policies' probes are asked of; not set, gateways alone decide them",
+    )
+    secrets_every: Duration = setting(
+        "WEIR_OPERATOR_SECRETS_EVERY",
+        default="15s",
+        unit="duration",
+        why="How often referred Secrets are read again: they are never listed or watched, so "
+        "that the operator needs no right to",
+    )
+    resync_every: Duration = setting(
+        "WEIR_OPERATOR_RESYNC_EVERY",
+        default="30s",
+        unit="duration",
+        why="How often it is looked for resources whose deletion was missed while the API server "
+        "was away",
+    )
+    usage_every: Duration = setting(
+        "WEIR_OPERATOR_USAGE_EVERY",
+        default="30s",
+        unit="duration",
+        why="How often requests, strong share and savings are written into statuses",
+    )
+    log_level: LogLevel = setting(
+        "WEIR_LOG_LEVEL",
+        default="info",
+        unit="debug, info, warning, error",
+        why="How much is logged",
+    )
