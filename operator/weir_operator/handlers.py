@@ -5,6 +5,7 @@ Must not know what the index is for.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,6 +15,9 @@ from weir_operator.apply.index import Index
 from weir_operator.apply.kube import Access
 from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, ResourceRef
 
+_LOG = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
 PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 
 
@@ -53,7 +57,7 @@ def settings_for() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True  # else it lists namespaces and definitions cluster-wide
     settings.posting.enabled = False  # our own Events are on change only
-    settings.watching.server_timeout = 300.0
+    settings.watching.server_timeout = 300  # whole seconds: the API server takes no fraction
     settings.watching.client_timeout = 330.0
     settings.watching.connect_timeout = 10.0
     settings.networking.request_timeout = 30.0
@@ -62,14 +66,22 @@ def settings_for() -> kopf.OperatorSettings:
 
 
 async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
-    """Watch until cancelled; all namespaces where none is named."""
-    await kopf.operator(
-        registry=registry_for(index),
-        settings=settings_for(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-    )
+    """Watch until cancelled; all namespaces where none is named.
+
+    kopf gives up when the API server is away for longer than its retries last; it is started again.
+    """
+    while True:
+        try:
+            await kopf.operator(
+                registry=registry_for(index),
+                settings=settings_for(),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+            )
+        except Exception as error:  # noqa: BLE001 - kopf lets its own and aiohttp's errors through
+            _LOG.warning("the watch broke: %s", type(error).__name__, extra={"why": str(error)[:300]})
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _login_off_the_loop(**_: object) -> kopf.ConnectionInfo | None:

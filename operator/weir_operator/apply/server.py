@@ -37,15 +37,18 @@ class StreamServer:
 
     async def start(self, address: str) -> int:
         """Listen at host:port; the port really bound. Raises NoCertificate, OSError."""
-        if self._tls is None:
-            port = self._server.add_insecure_port(address)
-        else:
-            credentials = await asyncio.to_thread(_credentials, self._tls)
-            port = self._server.add_secure_port(address, credentials)
-        if not port:
-            raise OSError(f"can't listen at {address}")
+        try:
+            port = await self._add_port(address)
+        except RuntimeError as error:
+            raise OSError(f"can't listen at {address}: {error}") from None
         await self._server.start()
         return port
+
+    async def _add_port(self, address: str) -> int:
+        if self._tls is None:
+            return self._server.add_insecure_port(address)
+        credentials = await asyncio.to_thread(_credentials, self._tls)
+        return self._server.add_secure_port(address, credentials)
 
     async def stop(self) -> None:
         """Let go of every gateway."""
