@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from weir_operator.apply.status import PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
 from weir_operator.resources.openapi import definitions
 from weir_operator.resources.reference import check_table, field_table
@@ -26,12 +27,22 @@ def reason_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def program_table() -> str:
+    """Every reason that the operator gives beyond the planner's."""
+    rows = ["| condition | reason | meaning |", "|---|---|---|"]
+    rows += [
+        f"| {where} | `{reason}` | {doc} |" for reason, (where, doc) in PROGRAM_MEANINGS.items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "RoutePolicy fields": lambda: field_table("RoutePolicy"),
     "RoutePolicy rules": lambda: check_table("RoutePolicy"),
     "ModelBackend fields": lambda: field_table("ModelBackend"),
     "ModelBackend rules": lambda: check_table("ModelBackend"),
     "reasons": reason_table,
+    "program reasons": program_table,
 }
 
 

@@ -80,7 +80,9 @@ async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
                 namespaces=namespaces,
             )
         except Exception as error:  # noqa: BLE001 - kopf lets its own and aiohttp's errors through
-            _LOG.warning("the watch broke: %s", type(error).__name__, extra={"why": str(error)[:300]})
+            _LOG.warning(
+                "the watch broke: %s", type(error).__name__, extra={"why": str(error)[:300]}
+            )
         await asyncio.sleep(AGAIN_SECONDS)
 
 

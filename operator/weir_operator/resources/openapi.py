@@ -59,8 +59,7 @@ _USAGE: dict[str, Schema] = {
     },
     "strongShare": {
         "type": "string",
-        "description": "The share of requests that the last candidate answered, since the gateways "
-        "that are connected started.",
+        "description": "The share of requests that the last candidate answered.",
     },
     "saved": {
         "type": "string",
@@ -70,7 +69,21 @@ _USAGE: dict[str, Schema] = {
     "requests": {
         "type": "integer",
         "format": "int64",
-        "description": "Requests answered since the gateways that are connected started.",
+        "description": "Requests answered.",
+    },
+    "totals": {
+        "type": "object",
+        "description": "The sums behind strongShare, saved and requests; the operator goes on from "
+        "them when it is restarted.",
+        "properties": {
+            name: {"type": "integer", "format": "int64", "description": meaning}
+            for name, meaning in (
+                ("requests", "Requests answered."),
+                ("strong", "Of those, by the last candidate."),
+                ("paidMicroUsd", "What was paid, in millionths of a USD."),
+                ("savedMicroUsd", "What was saved, in millionths of a USD."),
+            )
+        },
     },
 }
 
