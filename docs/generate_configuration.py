@@ -3,9 +3,8 @@
 import sys
 from pathlib import Path
 
-from weir_operator.settings import Settings as Operator
-
 from weir_gateway.settings import Settings as Gateway
+from weir_operator.settings import Settings as Operator
 from weir_runtime.settings import document
 from weir_scorer.settings import Settings as Scorer
 

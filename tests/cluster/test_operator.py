@@ -117,7 +117,7 @@ def test_a_change_reaches_gateways_and_the_config_map(site: Site) -> None:
         site.wait("Programmed", "True", "Programmed")
         before = site.status()["conditions"]
         site.apply(policy(mode="Shadow"))
-        until(lambda: bool(gateway.table) and gateway.table.policies[0].mode == 2, "the change")
+        until(lambda: [p.mode for p in gateway.served()] == [2], "the change")
         until(lambda: site.status()["conditions"][2]["observedGeneration"] == 2, "generation 2")
         site.wait("Programmed", "True", "Programmed")
         after = site.status()["conditions"]
@@ -274,8 +274,7 @@ def test_a_change_is_acknowledged_quickly(site: Site) -> None:
             wanted = (number + 10) / 100
 
             def has(gateway: FollowingGateway, threshold: float = wanted) -> bool:
-                table = gateway.table
-                return bool(table) and table.policies[0].objective.threshold == threshold
+                return [p.objective.threshold for p in gateway.served()] == [threshold]
 
             until(lambda: all(map(has, gateways)), "five gateways")
             took.append(max(gateway.tables[-1][0] for gateway in gateways) - began)

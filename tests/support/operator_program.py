@@ -15,7 +15,7 @@ import grpc
 
 from support.cluster.programs import free_ports
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, Report, RouteTable
+from weir_proto.routing.v1.routetable_pb2 import Policy, PolicyUsage, Report, RouteTable
 
 DEADLINE_S = 30.0
 
@@ -102,9 +102,13 @@ class FollowingGateway:
         """The newest one."""
         return self.tables[-1][1] if self.tables else None
 
-    def policies(self) -> list[str]:
+    def served(self) -> list[Policy]:
         """The newest table's policies."""
-        return [policy.id for policy in self.table.policies] if self.table else []
+        return list(self.table.policies) if self.table else []
+
+    def policies(self) -> list[str]:
+        """Their ids."""
+        return [policy.id for policy in self.served()]
 
     def report(self, *usage: PolicyUsage) -> None:
         """Report usage."""
