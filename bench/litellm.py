@@ -11,6 +11,8 @@ from time import monotonic, sleep
 from bench.processes import Running, spawn
 
 _START_SECONDS = 120.0
+# Without a key it serves on loopback alone only when told so twice.
+_OPEN = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true", "LITELLM_LOG": "ERROR"}
 _CONFIG = """
 model_list:
   - model_name: litellm
@@ -35,21 +37,21 @@ def litellm(command: str, upstream: int, on: frozenset[int]) -> Generator[tuple[
         config = Path(folder) / "config.yaml"
         config.write_text(_CONFIG.replace("@PORT@", str(upstream)), encoding="utf-8")
         arguments = ["--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
-        running = spawn([command, *arguments, "--num_workers", "1"], on)
+        running = spawn([command, *arguments, "--num_workers", "1"], on, _OPEN)
         try:
-            _wait(port)
+            _wait(running, port)
             yield running, port
         finally:
             running.stop()
 
 
-def _wait(port: int) -> None:
+def _wait(running: Running, port: int) -> None:
     ends = monotonic() + _START_SECONDS
-    while monotonic() < ends:
+    while monotonic() < ends and running.process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             sleep(0.1)
         else:
             return
-    raise SystemExit(f"LiteLLM did not start in {_START_SECONDS:g} s")
+    raise SystemExit(f"LiteLLM did not start (waited at most {_START_SECONDS:g} s)")

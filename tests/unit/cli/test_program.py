@@ -53,3 +53,8 @@ def test_missing_library_names_the_extra() -> None:
 def test_module_of_ours_that_is_missing_is_a_bug_and_not_an_extra() -> None:
     with pytest.raises(ModuleNotFoundError):
         load(Entry("x", "weir_cli.no_such_module", "", "cli"))
+
+
+@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
+def test_every_command_loads_and_has_help(entry: Entry) -> None:
+    assert load(entry).help
