@@ -188,7 +188,8 @@ def _line(bench: Bench, cell: Cell, cells: list[Cell]) -> Line:
         added_to_bare_p99_ms=_added(here, bare, "p99"),
         added_to_bare_first_ms=_added(here, bare, "first_p50"),
         added_to_direct_p50_ms=_added(here, direct, "p50"),
-        cpu_ms=median(each.cpu_ms for each in here),
+        cpu_ms=(cpu_ms := median(each.cpu_ms for each in here)),
+        cpu_ratio=median(each.cpu_ms for each in bare) / cpu_ms if cpu_ms else 0.0,
     )
 
 
