@@ -81,7 +81,7 @@ class Gateway:
             await self._upstreams.start()
             stack.push_async_callback(self._upstreams.stop)
             routing = self._routing(scorer)
-            tables = Tables(routing.prepare, self.registry, self.health)
+            tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tasks = await stack.enter_async_context(background())
             await self._follow_tables(tables, tasks)
             admin = Admin(self.health, self.registry)
@@ -120,7 +120,7 @@ class Gateway:
         settings = self._settings
         last_good = LastGood(settings.routetable_keep) if settings.routetable_keep else None
         if last_good is not None:
-            await asyncio.to_thread(_restore, last_good, tables, self._credentials)
+            await _restore(last_good, tables, self._credentials)
         if settings.routetable_file is not None:
             file = TableFile(
                 settings.routetable_file, settings.credentials_file, tables, self._credentials
@@ -205,13 +205,13 @@ async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:
     return Address(host=host, port=port)
 
 
-def _restore(last_good: LastGood, tables: Tables, store: Credentials) -> None:
+async def _restore(last_good: LastGood, tables: Tables, store: Credentials) -> None:
     try:
-        kept = last_good.read()
+        kept = await asyncio.to_thread(last_good.read)
         if kept is not None:
             message, secrets = kept
             store.replace(secrets)
-            tables.apply(message, "last good")
+            await tables.apply(message, "last good")
     except (OSError, ValueError, BadTable):
         _LOG.warning("the last good table can't be used; starting without it")
 

@@ -150,6 +150,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
             else None,
         ),
         mode=_MODES[message.mode],
+        probes=tuple(domain.Probe(p.prompt, BackendId(p.expect)) for p in message.probes),
     )
 
 

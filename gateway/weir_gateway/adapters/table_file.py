@@ -62,7 +62,7 @@ class TableFile:
         if self._secrets is not None:
             secrets = await asyncio.to_thread(credentials.read_file, self._secrets)
             self._store.replace(secrets)
-        self._tables.apply(message, source)
+        await self._tables.apply(message, source)
 
     def _signature(self) -> tuple[Signature | None, Signature | None]:
         secrets = None if self._secrets is None else _signature(self._secrets)

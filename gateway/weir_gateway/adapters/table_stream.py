@@ -119,7 +119,7 @@ class TableStream:
         before = self._store.snapshot()
         self._store.replace(table_codec.credentials(message))
         try:
-            self._tables.apply(message, self._options.target)
+            await self._tables.apply(message, self._options.target)
         except BadTable as error:
             self._store.replace(before)
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))

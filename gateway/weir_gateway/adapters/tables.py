@@ -4,10 +4,10 @@ Must not know where tables come from; the sources (table_file.py, table_stream.p
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from weir_gateway.adapters import table_codec
-from weir_gateway.domain.errors import BadTable, NothingCanServe
+from weir_gateway.domain.errors import BadTable, NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.table import RouteTable
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_runtime.admin import Health
@@ -19,13 +19,16 @@ TOPIC = "routetable"
 NO_TABLE = "no_route_table"
 
 Prepare = Callable[[RouteTable], object]  # compiles a table; raises BadTable
+# Decides a table's probes; raises BadTable, and ScorerUnavailable where one can't be decided.
+Probe = Callable[[RouteTable], Awaitable[None]]
 
 
 class Tables:
     """Holds it."""
 
-    def __init__(self, prepare: Prepare, registry: Registry, health: Health) -> None:
+    def __init__(self, prepare: Prepare, probe: Probe, registry: Registry, health: Health) -> None:
         self._prepare = prepare
+        self._probe = probe
         self._health = health
         self._current: RouteTable | None = None
         self._applied = registry.counter(
@@ -51,13 +54,17 @@ class Tables:
         """The version in force; empty where there is none."""
         return "" if self._current is None else self._current.version
 
-    def apply(self, message: pb.RouteTable, source: str) -> None:
-        """Put a table in force. Raises BadTable, and keeps the last good one, if it can't run."""
+    async def apply(self, message: pb.RouteTable, source: str) -> None:
+        """Put a table in force.
+
+        Raises BadTable, and keeps the last good one, if it can't run or one of its probes does not
+        hold. Probes that can't be decided for want of a scorer hold nothing up: policies then
+        serve by their failureMode, and that is better than by no table.
+        """
         if self._current is not None and message.version == self._current.version:
             return
         try:
-            table = table_codec.decode(message)
-            self._prepare(table)
+            table = await self._checked(message)
         except BadTable as error:
             self.refuse(error, source, message.version)
             raise
@@ -71,6 +78,15 @@ class Tables:
             "a route table is in force",
             extra={"source": source, "version": table.version, "policies": len(table.policies)},
         )
+
+    async def _checked(self, message: pb.RouteTable) -> RouteTable:
+        table = table_codec.decode(message)
+        self._prepare(table)
+        try:
+            await self._probe(table)
+        except ScorerUnavailable as error:
+            _LOG.warning("a table's probes can't be decided now: %s", error.message)
+        return table
 
     def refuse(self, error: BadTable, source: str, version: str = "") -> None:
         """Say and count that what came can't be put in force; `version` where it told one."""

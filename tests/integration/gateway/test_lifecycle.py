@@ -12,7 +12,15 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
-from support.gateway import Running, backend, running_gateway, table, write
+from support.gateway import (
+    Running,
+    backend,
+    running_gateway,
+    running_scorer,
+    table,
+    write,
+)
+from support.scorer_server import ScriptedScorer
 from support.upstream import (
     END,
     Exchange,
@@ -96,6 +104,38 @@ async def test_a_rule_that_does_not_parse_is_refused(tmp_path: Path) -> None:
         await _shows(gateway, 'result="refused"')
         async with await gateway.chat(BODY) as response:
             assert response.status == 200
+
+
+async def test_a_table_whose_probe_does_not_hold_is_refused(tmp_path: Path) -> None:
+    scorer = ScriptedScorer(score=lambda text: 0.9 if "prove" in text else 0.1)
+    async with (
+        running_scorer(tmp_path, scorer) as served,
+        running_upstream(answering(completion())) as upstream,
+    ):
+        two = (backend("weak", upstream.url), backend("strong", upstream.url))
+        probed = table(*two)
+        probed.policies[0].probes.add(prompt="prove it", expect="shop/strong")
+        variables = [("WEIR_SCORER", served.target), ("WEIR_SCORE_WITHIN", "5s")]
+        async with running_gateway(tmp_path, probed, variables) as gateway:
+            await _version(gateway, "v1")
+            wrong = table(*two, version="v2")
+            wrong.policies[0].probes.add(prompt="what is 2+2?", expect="shop/strong")
+            write(gateway.file, wrong)
+            await _shows(gateway, 'result="refused"')
+            async with await gateway.chat(BODY) as response:
+                assert response.status == 200
+            await _version(gateway, "v1")
+
+
+async def test_probes_that_cannot_be_decided_hold_nothing_up(tmp_path: Path) -> None:
+    async with running_upstream(answering(completion())) as upstream:
+        probed = table(backend("weak", upstream.url), backend("strong", upstream.url))
+        probed.policies[0].probes.add(prompt="prove it", expect="shop/strong")
+        async with (
+            running_gateway(tmp_path, probed) as gateway,
+            await gateway.chat(BODY) as response,
+        ):
+            assert response.headers["x-weir-reason"] == "scorer_unavailable"
 
 
 async def test_a_config_maps_links_are_followed(tmp_path: Path) -> None:
