@@ -4,7 +4,7 @@ Every slice is judged at one threshold, the one that sends the stated share of a
 strong model, as it would run. Must not know where labels come from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ _LENGTHS = ((64, "up to 64"), (256, "65 to 256"), (1024, "257 to 1,024"), (4096,
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One kind of prompts; `kept` is the routed quality over the strong model's."""
+    """One kind of prompts; `lost` is the strong model's mean quality less the routed one."""
 
     by: str
     name: str
@@ -29,7 +29,7 @@ class Slice:
     weak: float
     strong: float
     strong_share: float
-    kept: float
+    lost: float
     apgr: Interval
 
 
@@ -40,7 +40,7 @@ class Gap:
     by: str
     best: str
     worst: str
-    kept: float  # difference in quality kept
+    lost: float  # how much more quality the worst loses
 
 
 def cut(pair: Pair, scores: Floats, threshold: float, seed: int) -> tuple[Slice, ...]:
@@ -63,13 +63,16 @@ def cut(pair: Pair, scores: Floats, threshold: float, seed: int) -> tuple[Slice,
 def largest_gaps(slices: Sequence[Slice]) -> tuple[Gap, ...]:
     """For each kind with two slices or more, how far the worst lies behind the best."""
     gaps: list[Gap] = []
-    kept: Callable[[Slice], float] = lambda part: part.kept  # noqa: E731 - typed for both calls
     for by in dict.fromkeys(part.by for part in slices):
-        parts = [part for part in slices if part.by == by and np.isfinite(part.kept)]
+        parts = sorted((part for part in slices if part.by == by), key=_lost)
         if len(parts) > 1:
-            best, worst = max(parts, key=kept), min(parts, key=kept)
-            gaps.append(Gap(by, best.name, worst.name, best.kept - worst.kept))
+            best, worst = parts[0], parts[-1]
+            gaps.append(Gap(by, best.name, worst.name, worst.lost - best.lost))
     return tuple(gaps)
+
+
+def _lost(part: Slice) -> float:
+    return part.lost
 
 
 def _slice(
@@ -89,15 +92,14 @@ def _slice(
         repeats=_REPEATS,
         seed=seed,
     )
-    best = float(strong.mean())
     return Slice(
         by=named[0],
         name=named[1],
         prompts=len(mine),
         weak=float(weak.mean()),
-        strong=best,
+        strong=float(strong.mean()),
         strong_share=float(called.mean()),
-        kept=float(np.where(called, strong, weak).mean() / best) if best else np.nan,
+        lost=float(strong.mean() - np.where(called, strong, weak).mean()),
         apgr=spread,
     )
 

@@ -155,12 +155,12 @@ def test_slices_show_who_is_served_worse() -> None:
     scores = score(data.prompts) * np.array([s != "desk" for s in data.sources])
     slices = cut(data, scores, 0.5, seed=0)
     by_name = {part.name: part for part in slices if part.by == "source"}
-    assert by_name["shop"].kept == pytest.approx(1.0)
-    assert by_name["desk"].kept == pytest.approx(2 / 3)
+    assert by_name["shop"].lost == pytest.approx(0)
+    assert by_name["desk"].lost == pytest.approx(1 / 3)
     assert by_name["desk"].strong_share == 0
     (gap,) = [gap for gap in largest_gaps(slices) if gap.by == "source"]
     assert (gap.best, gap.worst) == ("shop", "desk")
-    assert gap.kept == pytest.approx(1 / 3)
+    assert gap.lost == pytest.approx(1 / 3)
     assert {part.by for part in slices} == {"source", "script", "length"}
 
 
