@@ -45,12 +45,13 @@ prompts) and `random` (a hash of the text)."""
 _TRAINING = """\
 Recorded outcomes of public evaluations, each distinct question once, few-shot examples cut off.
 In each source the weakest and the strongest third of the models with a mean of at least .35 are
-"weak" and "strong". `linear` is a ridge (alpha {alpha:g}) on standardised columns; its target is
-the weak models' failure plus the strong ones' gain, each z-scored within its source; every source
-weighs the same. Its number becomes a probability by a logistic curve fitted on the {dev} held-out
-prompts (a tenth, by hash), every source weighing the same there too. Human preferences lend their
-prompts to the reference quantiles; their labels are not used. The seeds are fixed and the run is
-repeatable."""
+"weak" and "strong". `linear` is a ridge (alpha {alpha:g}) on standardised columns, whose target is
+the weak models' failure plus the strong ones' gain, each z-scored within its source (every source
+weighs the same), plus the logarithm of the prompt's length, both with deviation 1: on sources left
+out the sum does better than either. Its number becomes a probability by a logistic curve fitted on
+the {dev} held-out prompts (a tenth, by hash), every source weighing the same there too. Human
+preferences lend their prompts to the reference quantiles; their labels are not used. The seeds are
+fixed and the run is repeatable."""
 
 _MEASURE = """\
 APGR as RouteLLM defines it: .5 is a coin, 1 would recover the whole gap between weak and strong
