@@ -9,7 +9,8 @@ from weir_cli.failure import Failure
 from weir_cli.labwork import columns_of, failures, tell
 from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
-from weir_lab.datasets import Pair, load_pair
+from weir_lab.datasets import Pair, find_leaks, load_pair
+from weir_lab.datasets.prompts import load_prompts
 from weir_lab.training import Adapted, adapt, write_adapted
 from weir_lab.training.adapt import MOST
 from weir_lab.training.write import Origin
@@ -38,6 +39,11 @@ _FEW = 300  # labels
 @click.option("--name", default="adapted", show_default=True, help="The new router's name.")
 @click.option("--weak", help="The weak model.  [default: the cheapest]")
 @click.option("--strong", help="The strong model.  [default: the best]")
+@click.option(
+    "--held-out",
+    type=click.Path(path_type=Path),
+    help="Prompts kept for judging: labels that equal or overlap one of them are left out.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @JSON
 def train(  # noqa: PLR0913 - one parameter an option
@@ -49,6 +55,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     name: str,
     weak: str | None,
     strong: str | None,
+    held_out: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -64,7 +71,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         )
     with failures():
         tell(f"reading {data}")
-        pair = load_pair(data, weak, strong)
+        pair = _apart(load_pair(data, weak, strong), held_out)
     columns = columns_of(existing(start), router, pair.prompts)
     with failures():
         tell(f"fitting {min(len(pair), MOST)} labels")
@@ -75,6 +82,15 @@ def train(  # noqa: PLR0913 - one parameter an option
         except BuildError as error:
             raise Failure(str(error)) from error
     _report(adapted, pair, name, version, out, as_json=as_json)
+
+
+def _apart(pair: Pair, held_out: Path | None) -> Pair:
+    """Without the labels that an evaluation on the held-out prompts must not have seen."""
+    if held_out is None:
+        return pair
+    leaks = find_leaks(pair.prompts, load_prompts(held_out))
+    dropped = int(leaks.any.sum())
+    return pair.only(~leaks.any, f"{dropped} labels left out: {leaks.summary}") if dropped else pair
 
 
 def _report(

@@ -194,6 +194,19 @@ def test_train_says_its_figures_as_json(tmp_path: Path, bundle: Path) -> None:
     assert facts["left_out_apgr"] >= facts["prior_apgr"]
 
 
+def test_train_leaves_out_what_is_held_out(tmp_path: Path, bundle: Path) -> None:
+    data = outcomes(tmp_path, 120)
+    held = tmp_path / "held.jsonl"
+    # The first is one of the labels; the second shares no thirteen words in a row with any.
+    prompts = ["What is the sum of two two ?", "prove the theorem " * 5]
+    held.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    done = run_train(data, bundle, tmp_path / "mine", "--held-out", str(held), "--json")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["labels"] == 119
+    assert "1 labels left out: 1 prompts equal one of the evaluation's" in facts["notes"][0]
+
+
 def test_train_refuses_what_it_cannot_learn_from(tmp_path: Path, bundle: Path) -> None:
     few = run_train(outcomes(tmp_path, 10), bundle, tmp_path / "mine")
     assert few.exit_code == 1
