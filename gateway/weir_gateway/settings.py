@@ -50,10 +50,10 @@ class Settings:
     )
     score_within: Duration = setting(
         "WEIR_SCORE_WITHIN",
-        default="150ms",
+        default="500ms",
         unit="duration",
         why="How long a request waits for its score before the policy's failureMode decides; "
-        "several times what a long prompt takes on a busy core",
+        "a burst on a busy core queues for some 100 ms, and a scorer that is down is told at once",
     )
     score_cache: int = setting(
         "WEIR_SCORE_CACHE",

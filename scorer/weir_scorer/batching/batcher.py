@@ -154,8 +154,11 @@ class Batcher:
             self._telemetry.drop(Dropped.SHED, count)
             raise
         self._live += 1
-        self._unprepared.put(call)
-        self._texts_came.set()
+        if call.lane.router in self._instant and sum(map(len, call.texts)) <= _INSTANT_CHARS:
+            self._score_now(call)
+        else:
+            self._unprepared.put(call)
+            self._texts_came.set()
 
     def _expire(self, call: Call) -> None:
         if not call.over:
@@ -189,6 +192,15 @@ class Batcher:
         async for slices in _arrivals(self._take_slices, self._texts_came, self._done):
             await self._make_ready(worker, slices)
 
+    def _score_now(self, call: Call) -> None:
+        """Where the work is microseconds, queues and threads would cost ten times as much."""
+        try:
+            ready = jobs.make_ready(self._engine, call.texts, call.lane)
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything
+            self._fail(call, error)
+        else:
+            self._pass_on([Slice(call, 0, len(call.texts))], ready)
+
     def _take_slices(self) -> list[Slice]:
         now = asyncio.get_running_loop().time()
         while slices := self._unprepared.take(_SLICE_TEXTS):
@@ -202,12 +214,9 @@ class Batcher:
     async def _make_ready(self, worker: Worker, slices: Sequence[Slice]) -> None:
         """Prepare and pass on; what breaks the engine is tried again a call at a time."""
         texts = [text for part in slices for text in part.texts]
-        lane = slices[0].call.lane
-        work = partial(jobs.make_ready, self._engine, texts, lane)
+        work = partial(jobs.make_ready, self._engine, texts, slices[0].call.lane)
         try:
-            # Where the work is microseconds, two wake-ups of a thread would cost ten times as much.
-            instant = lane.router in self._instant and sum(map(len, texts)) <= _INSTANT_CHARS
-            ready = work() if instant else await worker.submit(work)
+            ready = await worker.submit(work)
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
             if len(slices) == 1:
                 self._fail(slices[0].call, error)

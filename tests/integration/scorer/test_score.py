@@ -61,11 +61,12 @@ async def test_calls_that_wait_share_one_batch(scorer: RunningScorer) -> None:
     ]
     await scorer.until_waiting(8)
     # Prepared after them, on the same thread, and answered there: now they wait for the device.
-    await scorer.stub.Score(pb.ScoreRequest(texts=["cheap"], router=CHEAP), timeout=SECONDS)
+    cheap = "cheap" * 1000  # too long to be scored past the queue
+    await scorer.stub.Score(pb.ScoreRequest(texts=[cheap], router=CHEAP), timeout=SECONDS)
     scorer.engine.release()
     answers = await asyncio.gather(first, *calls)
     assert [len(answer.scores) for answer in answers] == [1, 2, 2, 2, 2]
-    batches = [batch for batch in scorer.engine.batches if batch != ["cheap"]]
+    batches = [batch for batch in scorer.engine.batches if batch != [cheap]]
     assert [len(batch) for batch in batches] == [1, 8]
 
 

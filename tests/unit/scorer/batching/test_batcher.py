@@ -55,7 +55,8 @@ class Rig:
 
     async def gathered(self) -> None:
         """Return once all that was asked waits for the device."""
-        await self.ask("a cheap one is prepared behind them on the same thread", lane=LENGTH)
+        cheap = "a cheap one, too long to pass the queue, is prepared behind them" * 100
+        await self.ask(cheap, lane=LENGTH)
 
     @property
     def batches(self) -> list[list[str]]:
