@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer proto lock clean
+.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer proto docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 
 proto: $(VENV)/.dev ## Regenerate the protobuf stubs
 	$(BIN)/python proto/generate.py
+
+docs: $(VENV)/.dev ## Regenerate docs/configuration.md
+	$(BIN)/python docs/generate_configuration.py
 
 lock: $(VENV)/.dev ## Resolve pyproject.toml into the hash-locked requirements
 	$(BIN)/python requirements/lock.py
