@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
 CLIENT_GONE: Final = "client_gone"
 CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
+SPAN: Final = "POST /v1/chat/completions"
+SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/chat/completions"}
 EVENT_STREAM: Final = "text/event-stream"
 UNBUFFERED: Final = {
     "cache-control": "no-cache",
@@ -57,6 +59,7 @@ class _Way:
     table: RouteTable
     span: Span
     arrived: float
+    said: dict[str, str]  # headers that tell the decision, once there is one; on errors too
     overhead: float = 0.0
 
 
@@ -76,14 +79,17 @@ class Chat:
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; every error is a response."""
         parent = TraceContext.from_headers(http.headers)
-        name = "POST /v1/chat/completions"
-        with self._tracing.start(name, SpanKind.SERVER, parent=parent) as span:
+        with self._tracing.start(
+            SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES
+        ) as span:
             token = current.set(span.context)
+            said: dict[str, str] = {}
             try:
-                response = await self._answer(_Way(http, self._tables(), span, self._clock()))
+                way = _Way(http, self._tables(), span, self._clock(), said)
+                response = await self._answer(way)
             except WeirError as error:
                 span.error(error.code)
-                response = error_response(error)
+                response = error_response(error, said)
             finally:
                 current.reset(token)
             span.set("http.response.status_code", response.status)
@@ -108,6 +114,7 @@ class Chat:
         request = await self.request(way.http)
         decision = await self.decide(request, way.table, way.span.context)
         way.overhead = self._clock() - way.arrived
+        self._tell(way, decision)
         try:
             dispatched = await self._routing.dispatch(request, decision, way.table)
         except UpstreamError as error:
@@ -116,6 +123,8 @@ class Chat:
         except asyncio.CancelledError:
             self._account(way, request, decision, _GONE)
             raise
+        if dispatched.decision is not decision:  # another model stepped in
+            self._tell(way, dispatched.decision)
         if _streams(request, dispatched):
             return await self._stream(way, request, dispatched)
         return await self._whole(way, request, dispatched)
@@ -135,7 +144,7 @@ class Chat:
         finally:
             await reply.close(abort=ended.error != "")
             paid = self._account(way, request, dispatched.decision, ended, dispatched)
-        headers = self._headers(way, dispatched)
+        headers = {**reply.headers, **way.said}
         if reply.usage is not None:
             headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
         return web.Response(status=reply.status, body=body, headers=headers)
@@ -144,7 +153,7 @@ class Chat:
         self, way: _Way, request: Request, dispatched: Dispatched
     ) -> web.StreamResponse:
         reply = dispatched.reply
-        headers = {**self._headers(way, dispatched), **UNBUFFERED}
+        headers = {**reply.headers, **way.said, **UNBUFFERED}
         response = _Events(status=reply.status, headers=headers)
         ended = _GONE
         within = dispatched.decision.chosen.timeouts.total + READING_GRACE
@@ -165,20 +174,16 @@ class Chat:
             self._account(way, request, dispatched.decision, ended, dispatched)
         return response
 
-    def _headers(self, way: _Way, dispatched: Dispatched) -> dict[str, str]:
-        decision = dispatched.decision
-        headers = {
-            **dispatched.reply.headers,
-            "x-weir-decision": decision.id,
-            "x-weir-model": decision.chosen.name,
-            "x-weir-policy": decision.policy,
-            "x-weir-reason": decision.label,
-            "x-weir-cache": "off",  # no answer is cached by this version
-            "x-weir-overhead-ms": f"{way.overhead * 1000:.2f}",
-        }
+    def _tell(self, way: _Way, decision: RouteDecision) -> None:
+        said = way.said
+        said["x-weir-decision"] = decision.id
+        said["x-weir-model"] = decision.chosen.name
+        said["x-weir-policy"] = decision.policy
+        said["x-weir-reason"] = decision.label
+        said["x-weir-cache"] = "off"  # no answer is cached by this version
+        said["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
         if decision.scored is not None and decision.policy in self._exposing(way.table):
-            headers["x-weir-score"] = f"{decision.scored.score:.4f}"
-        return headers
+            said["x-weir-score"] = f"{decision.scored.score:.4f}"
 
     def _exposing(self, table: RouteTable) -> frozenset[PolicyId]:
         """The policies that show their scores, worked out once per table."""

@@ -83,6 +83,7 @@ async def test_a_failing_provider_is_a_correct_error(
         async with await gateway.chat(body) as response:
             error = (await response.json())["error"]
             assert (response.status, error["code"]) == (status, code)
+            assert response.headers["x-weir-model"] == "weak"  # whose fault it was
             assert response.content_type == "application/json"
         assert gateway.gateway.calls_under_way == 0
 
