@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 
 import aiohttp
+import grpc
 
 from weir_operator.apply.admission import Doorkeeper, OpenDoor, TokenDoor
 from weir_operator.apply.board import Board
@@ -20,7 +21,8 @@ from weir_operator.apply.election import Election, Terms
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
 from weir_operator.apply.kube import Access, KubeCluster, Places
-from weir_operator.apply.programmer import NoProbing, Programmer
+from weir_operator.apply.probes import ScorerProbing
+from weir_operator.apply.programmer import NoProbing, Probing, Programmer
 from weir_operator.apply.reporter import Known, Pace, Reporter
 from weir_operator.apply.resync import Resync
 from weir_operator.apply.server import StreamServer
@@ -79,7 +81,11 @@ class Operator:
             board, gateways = Board(), Gateways()
             board.listen(gateways.wake_all)
             await self._serve(stack, cluster, board, gateways)
-            await self._work(cluster, board, gateways, stop)
+            probing: Probing = NoProbing()
+            if settings.scorer is not None:
+                channel = grpc.aio.insecure_channel(settings.scorer)
+                probing = ScorerProbing(await stack.enter_async_context(channel))
+            await self._work(cluster, board, gateways, probing, stop)
         return 0
 
     async def _serve(
@@ -98,12 +104,17 @@ class Operator:
         stack.push_async_callback(server.stop)
 
     async def _work(
-        self, cluster: Cluster, board: Board, gateways: Gateways, stop: asyncio.Event
+        self,
+        cluster: Cluster,
+        board: Board,
+        gateways: Gateways,
+        probing: Probing,
+        stop: asyncio.Event,
     ) -> None:
         settings = self._settings
         index = Index()
         vault = Vault(cluster, index.dirty)
-        programmer = Programmer(index, vault, board, NoProbing(), self.registry)
+        programmer = Programmer(index, vault, board, probing, self.registry)
         election = self._election(cluster)
         reporter = Reporter(
             cluster,

@@ -94,7 +94,7 @@ class Settings:
         "WEIR_OPERATOR_SCORER",
         default=None,
         unit="gRPC target",
-        why="The scorer that policies' probes are asked of; not set, gateways alone decide them",
+        why="The scorer that policies' probes are asked of; not set, they are not asked",
     )
     secrets_every: Duration = setting(
         "WEIR_OPERATOR_SECRETS_EVERY",

@@ -25,7 +25,7 @@ WAITING = Programmed(False, ProgramReason.PROGRESSING, "1 of 2", 1, 2)  # noqa: 
 
 def planned(**spec: object) -> tuple[Plan, Finding]:
     """A plan over one policy, and what it found of it."""
-    documents = (backend("weak"), backend("strong"), policy(**spec))
+    documents = (backend("weak"), backend("strong"), policy("chat", "shop", **spec))
     plan = compile_table(
         gather(p.resource for p in map(parse, documents) if p.resource), Form.CLUSTER
     )
