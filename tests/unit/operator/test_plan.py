@@ -313,3 +313,11 @@ def test_the_version_follows_what_is_served_and_nothing_else() -> None:
     base = plan(*PAIR, policy()).table.version
     assert plan(*PAIR, policy(), policy("bad", objective={})).table.version == base
     assert plan(*PAIR, policy(mode="Shadow")).table.version != base
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_wire_that_no_gateway_speaks_yet_is_told_and_left_out(form: Form) -> None:
+    other = backend("strong", protocol="anthropic", endpoint="https://api.example.com")
+    made = plan(backend("weak"), other, policy(), form=form)
+    assert ("strong", "NotSupported", "spec.protocol") in told(made)
+    assert not made.table.policies
