@@ -5,6 +5,7 @@ Lives in one folder and one network namespace; ends with its pods, mounts, cgrou
 """
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -240,6 +241,9 @@ def _end(made: Node) -> None:
     for name in ("kubelet", "kube-proxy"):
         if name in programs.by_name:
             programs.by_name[name].stop()
+    networks = _pod_networks(
+        folder
+    )  # the network plugin's to remove, were its pods to end in peace
     made.end_pods()
     programs.stop()
     for pid in _shims(folder):
@@ -248,10 +252,23 @@ def _end(made: Node) -> None:
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if m.startswith(str(folder))), reverse=True):
         _try(["umount", "--lazy", mount])
+    for network in networks:
+        _try(["ip", "netns", "delete", network])
     _try(["ip", "link", "delete", _link(made)])
     _try(["ip", "netns", "delete", made.namespace])
     _sweep_cgroups()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pod_networks(folder: Path) -> set[str]:
+    """The names of the network namespaces that the running pods' specs point to."""
+    found: set[str] = set()
+    for spec in folder.glob("containerd-state/io.containerd.runtime.v2.task/k8s.io/*/config.json"):
+        for namespace in json.loads(spec.read_text())["linux"]["namespaces"]:
+            path = Path(namespace.get("path", ""))
+            if namespace["type"] == "network" and path.parent.name == "netns":
+                found.add(path.name)
+    return found
 
 
 def _shims(folder: Path) -> list[int]:
