@@ -70,11 +70,12 @@ class Installed:
         """`helm install|upgrade weir`."""
         telemetry = (
             f"telemetry.endpoint=http://{ADDRESS}:{COLLECTOR_PORT}",
-            *("telemetry.protocol=http/protobuf", "telemetry.sampleRatio=1"),
+            "telemetry.protocol=http/protobuf",
             *("gateway.preStopSeconds=3", "gateway.drainSeconds=30"),
             *("gateway.resources.requests.cpu=50m", "scorer.resources.requests.cpu=50m"),
         )
-        flags = options((*telemetry, *settings))
+        # Helm reads 1 as a number; the ratio is text, as everything in a variable.
+        flags = (*options((*telemetry, *settings)), "--set-string", "telemetry.sampleRatio=1")
         waits = WAIT if wait else ()
         self.admin.helm(verb, "weir", str(CHART), "-n", NAMESPACE, *flags, *waits)
 
