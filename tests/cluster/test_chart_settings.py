@@ -9,23 +9,29 @@ from support.cluster.binaries import Binaries
 from support.cluster.charts import EVERYTHING, GPU, ROOT, Rendered, environment, render
 from support.cluster.client import Client
 from weir_gateway.settings import Settings as GatewaySettings
+from weir_operator.settings import Settings as OperatorSettings
 from weir_runtime.settings import parse, specs
 from weir_scorer.settings import Settings as ScorerSettings
 
 pytestmark = pytest.mark.cluster
-SETTINGS: dict[str, type] = {"gateway": GatewaySettings, "scorer": ScorerSettings}
+SETTINGS: dict[str, type] = {
+    "gateway": GatewaySettings,
+    "scorer": ScorerSettings,
+    "operator": OperatorSettings,
+}
 FORMS = {"plain": (), "everything": EVERYTHING, "gpu": GPU}
 # Where a cluster wants something else than a program on its own, and why.
 DELIBERATE = {
     "WEIR_DRAIN": "a rolling update asks nobody, so streams get longer to end",
     "WEIR_SCORER_ADMIN": "as a sidecar it shares the pod's address with the gateway's 9090",
     "WEIR_SCORER_LISTEN": "as a sidecar it listens on the pod's own socket",
+    "WEIR_OPERATOR_GATEWAYS": "the release's own gateways get tables, and nobody else",
     "WEIR_SCORER_DEVICE": "the image says which device there is; nothing is guessed",
 }
 # What the program leaves unset and a cluster always has.
 PLACES = {
     *("WEIR_ROUTETABLE_FILE", "WEIR_ROUTETABLE_KEEP"),
-    *("WEIR_OPERATOR", "WEIR_OPERATOR_CA", "WEIR_OPERATOR_TOKEN"),
+    *("WEIR_OPERATOR", "WEIR_OPERATOR_CA", "WEIR_OPERATOR_TOKEN", "WEIR_OPERATOR_TLS"),
 }
 
 
@@ -78,10 +84,13 @@ def test_the_image_holds_the_bundle_where_the_scorer_looks(helm: Client) -> None
 
 
 def test_what_is_read_is_mounted(helm: Client) -> None:
-    (container,) = (each for each in render(helm).containers() if each["name"] == "gateway")
-    mounted = {Path(each["mountPath"]) for each in container["volumeMounts"]}
-    for variable in PLACES - {"WEIR_OPERATOR"}:
-        assert Path(environment(container)[variable]).parent in mounted, variable
+    containers = {each["name"]: each for each in render(helm).containers()}
+    for name, folder in (("gateway", "file"), ("operator", "folder")):
+        mounted = {Path(each["mountPath"]) for each in containers[name]["volumeMounts"]}
+        for variable, value in environment(containers[name]).items():
+            if variable in PLACES - {"WEIR_OPERATOR"}:
+                place = Path(value) if folder == "folder" else Path(value).parent
+                assert place in mounted, variable
 
 
 def _ports(rendered: Rendered, name: str) -> dict[str, int]:

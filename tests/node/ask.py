@@ -11,6 +11,13 @@ from typing import Any
 
 import openai
 
+PROMPTS = (
+    "what is 2 + 2?",
+    "Implement in Rust an async B-tree with optimistic locking; the interface must be generic over "
+    "key and value, must not allocate on lookups, and must come with property tests. Explain the "
+    "memory ordering of each atomic access and prove that insert and delete are linearizable.",
+)
+
 
 def ask(client: openai.OpenAI, prompt: str) -> dict[str, Any]:
     """One streamed request."""
@@ -36,8 +43,7 @@ def main() -> None:
     url, trace, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     headers = {"traceparent": f"00-{trace}-{'1' * 16}-01"}
     client = openai.OpenAI(base_url=url, api_key="none", default_headers=headers)
-    topics = ("a haiku on rain", "a proof that there are infinitely many primes", "2 + 2")
-    prompts = [f"Number {n}: write {topics[n % len(topics)]}." for n in range(count)]
+    prompts = [f"Number {n}: {PROMPTS[n % len(PROMPTS)]}" for n in range(count)]
     print(json.dumps([ask(client, prompt) for prompt in prompts]))  # noqa: T201 - its result
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import openai
+from ask import PROMPTS
 
 DEADLINE_S = 60.0
 
@@ -27,7 +28,7 @@ class Tally:
 
 async def ask(client: openai.AsyncOpenAI, number: int, *, stream: bool) -> str:
     """One request; the model that answered. Raises what the client raises."""
-    prompt = f"Request {number}: what is {number} plus {number * 7}?"
+    prompt = f"Request {number}: {PROMPTS[number % len(PROMPTS)]}"
     if not stream:
         answer = await client.chat.completions.create(
             model="auto", messages=[{"role": "user", "content": prompt}]

@@ -82,7 +82,7 @@ def test_no_request_is_lost_while_the_operator_is_killed(operated: Installed) ->
         pods = ("pod", "-l", "app.kubernetes.io/component=operator")
         operated.kubectl("delete", *pods, "--grace-period=0", "--force")
         operated.kubectl("rollout", "status", "deploy/weir-operator", "--timeout=90s")
-        change = json.dumps({"spec": {"objective": {"strongShare": "50%"}}})
+        change = json.dumps({"spec": {"objective": {"strongShare": "40%"}}})
         operated.kubectl("patch", "routepolicy", "chat", "--type=merge", "-p", change)
         generation = operated.admin.get("-n", "weir", "routepolicy", "chat")["metadata"][
             "generation"
