@@ -18,6 +18,8 @@ from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, Resour
 _LOG = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 1.0
+# kopf would make one of the system user's name, and a pod's user has none. Its type is not public.
+IDENTITY: Any = "weir-operator"
 PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 
 
@@ -76,6 +78,7 @@ async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
                 registry=registry_for(index),
                 settings=settings_for(),
                 standalone=True,
+                identity=IDENTITY,
                 clusterwide=not namespaces,
                 namespaces=namespaces,
             )

@@ -13,9 +13,12 @@ import openai
 
 PROMPTS = (
     "what is 2 + 2?",
-    "Implement in Rust an async B-tree with optimistic locking; the interface must be generic over "
-    "key and value, must not allocate on lookups, and must come with property tests. Explain the "
-    "memory ordering of each atomic access and prove that insert and delete are linearizable.",
+    (
+        "Implement in Rust an async B-tree with optimistic locking; the interface must be generic "
+        "over key and value, must not allocate on lookups, and must come with property tests. "
+        "Explain the memory ordering of each atomic access and prove that insert and delete are "
+        "linearizable."
+    ),
 )
 
 
