@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from weir_operator.apply.vault import Vault
 from weir_operator.handlers import access, watch
 from weir_operator.settings import Settings
 from weir_runtime.admin import Admin, Health
+from weir_runtime.loop import stop_on_signals
 from weir_runtime.metrics import Registry
 from weir_runtime.metrics_export import export_forever
 from weir_runtime.quantities import Address
@@ -135,7 +137,7 @@ class Operator:
             tasks.start(export_forever(SERVICE, self.registry, self._variables), "weir-metrics")
             tasks.start(election.run(), "weir-election")
             if await _before(stop, self._list(resync)):
-                tasks.start(watch(index, settings.watch), "weir-watch")
+                tasks.start(watch(index, settings.watch, lambda: _keep_signals(stop)), "weir-watch")
                 tasks.start(programmer.run(), "weir-programmer")
                 tasks.start(reporter.run(), "weir-reporter")
                 tasks.start(vault.watch(settings.secrets_every), "weir-secrets")
@@ -189,6 +191,12 @@ async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
     finally:
         waiting.cancel()
         doing.cancel()
+
+
+def _keep_signals(stop: asyncio.Event) -> None:
+    """A signal stops the program, not the watch alone."""
+    if threading.current_thread() is threading.main_thread():
+        stop_on_signals(stop)
 
 
 def _now() -> str:

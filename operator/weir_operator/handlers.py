@@ -6,7 +6,7 @@ Must not know what the index is for.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import kopf
@@ -58,6 +58,7 @@ def settings_for() -> kopf.OperatorSettings:
     """kopf as a mere watcher: nothing scanned, posted, served or written."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True  # else it lists namespaces and definitions cluster-wide
+    settings.process.ultimate_exiting_timeout = None  # else a watch that ends kills the process
     settings.posting.enabled = False  # our own Events are on change only
     settings.watching.server_timeout = 300  # whole seconds: the API server takes no fraction
     settings.watching.client_timeout = 330.0
@@ -67,14 +68,15 @@ def settings_for() -> kopf.OperatorSettings:
     return settings
 
 
-async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
+async def watch(index: Index, namespaces: tuple[str, ...], started: Callable[[], None]) -> None:
     """Watch until cancelled; all namespaces where none is named.
 
-    kopf gives up when the API server is away for longer than its retries last; it is started again.
+    `started` is called whenever kopf has begun, for it takes the process's signals to itself. kopf
+    gives up when the API server is away for longer than its retries last; it is started again.
     """
     while True:
         try:
-            await kopf.operator(
+            tasks = await kopf.spawn_tasks(
                 registry=registry_for(index),
                 settings=settings_for(),
                 standalone=True,
@@ -82,11 +84,29 @@ async def watch(index: Index, namespaces: tuple[str, ...]) -> None:
                 clusterwide=not namespaces,
                 namespaces=namespaces,
             )
+            started()
+            await _until_one_ends(tasks)
         except Exception as error:  # noqa: BLE001 - kopf lets its own and aiohttp's errors through
             _LOG.warning(
                 "the watch broke: %s", type(error).__name__, extra={"why": str(error)[:300]}
             )
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _until_one_ends(tasks: Collection["asyncio.Task[Any]"]) -> None:
+    """Run kopf's tasks and end them together; raises what one of them raised.
+
+    kopf's own way ends every other task of the loop as well: our streams and our server.
+    """
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def _login_off_the_loop(**_: object) -> kopf.ConnectionInfo | None:

@@ -36,8 +36,17 @@ def _collect_rarely() -> None:
 
 
 async def _with_signals(main: Main) -> int:
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    stop_on_signals(stop)
+    return await main(stop)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Have the first SIGTERM or SIGINT set `stop`, on the running loop, whoever else asked for it.
+
+    `run` does this; once more is needed only after a library has put its own handlers in place.
+    """
+    loop = asyncio.get_running_loop()
 
     def ask_to_stop() -> None:
         stop.set()
@@ -46,4 +55,3 @@ async def _with_signals(main: Main) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop)
-    return await main(stop)

@@ -138,6 +138,7 @@ class Upstream:
     """The running server."""
 
     behaviour: Behaviour
+    host: str = "127.0.0.1"
     port: int = 0
     received: list[Received] = field(default_factory=list[Received])
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
@@ -147,7 +148,7 @@ class Upstream:
     @property
     def url(self) -> str:
         """What a backend's endpoint says."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive from request to request."""
@@ -201,9 +202,11 @@ async def _read(reader: asyncio.StreamReader, begun: bytes) -> Received | None:
 
 
 @contextlib.asynccontextmanager
-async def running_upstream(behaviour: Behaviour) -> AsyncGenerator[Upstream]:
+async def running_upstream(
+    behaviour: Behaviour, host: str = "127.0.0.1"
+) -> AsyncGenerator[Upstream]:
     """Serve on a port of the system's choice until the block is left."""
-    upstream = Upstream(behaviour)
+    upstream = Upstream(behaviour, host)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +217,7 @@ async def running_upstream(behaviour: Behaviour) -> AsyncGenerator[Upstream]:
             await upstream.serve(reader, writer)
         connections.discard(task)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, host, 0)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         yield upstream
