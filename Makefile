@@ -50,7 +50,7 @@ test-images: $(VENV)/.dev ## Root, Debian 12: build the images with buildah and 
 	WEIR_NODE=1 $(BIN)/pytest tests/node/test_images.py
 
 test-node: $(VENV)/.dev ## Root, Debian 12: a whole Kubernetes node, our images and charts, load beside every change
-	WEIR_NODE=1 $(BIN)/pytest tests/node
+	WEIR_NODE=1 $(BIN)/pytest -rP tests/node
 
 bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, a table and bench/out/*.json
 	$(BIN)/python -m bench.gateway

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -91,5 +91,5 @@ def _is_value(name: str) -> bool:
 def _paths(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
     for key, value in values.items():
         yield before + key
-        if isinstance(value, Mapping):
-            yield from _paths(value, f"{before}{key}.")
+        if isinstance(value, dict):
+            yield from _paths(cast("dict[str, Any]", value), f"{before}{key}.")

@@ -6,6 +6,7 @@ then with it, then one part after another is taken away under load.
 
 import json
 import secrets
+import time
 
 import pytest
 
@@ -13,7 +14,10 @@ from support.cluster.installed import Installed, resources
 
 pytestmark = pytest.mark.node
 MODELS = {"small", "large"}
-PROGRAMMED = ("wait", "--for=condition=Programmed", "routepolicy/chat", "--timeout=60s")
+POLICY = "/apis/weir.dev/v1alpha1/namespaces/weir/routepolicies/chat"
+CHANGES, CHANGES_PER_S = 100, 10
+AWAY_S = 60
+OBSERVED = "--for=jsonpath={.status.conditions[?(@.type=='Programmed')].observedGeneration}"
 ROLLED_OUT = ("rollout", "status", "deploy/weir-gateway", "--timeout=100s")
 
 
@@ -23,7 +27,7 @@ def operated(rig: Installed) -> Installed:
     rig.kubectl("create", "secret", "generic", "weir-keys", "--from-literal=models=sk-node-test")
     rig.helm("upgrade")
     rig.admin.apply(*resources(auth=True), namespace="weir")
-    rig.kubectl(*PROGRAMMED)
+    rig.wait_for("--for=condition=Programmed", "routepolicy/chat")
     return rig
 
 
@@ -84,24 +88,49 @@ def test_no_request_is_lost_while_the_operator_is_killed(operated: Installed) ->
         operated.kubectl("rollout", "status", "deploy/weir-operator", "--timeout=90s")
         change = json.dumps({"spec": {"objective": {"strongShare": "40%"}}})
         operated.kubectl("patch", "routepolicy", "chat", "--type=merge", "-p", change)
-        generation = operated.admin.get("-n", "weir", "routepolicy", "chat")["metadata"][
-            "generation"
-        ]
-        observed = "--for=jsonpath={.status.conditions[?(@.type=='Programmed')].observedGeneration}"
-        operated.kubectl("wait", f"{observed}={generation}", "routepolicy/chat", "--timeout=60s")
+        policy = operated.admin.get("-n", "weir", "routepolicy", "chat")
+        operated.wait_for(f"{OBSERVED}={policy['metadata']['generation']}", "routepolicy/chat")
     assert load.failures == []
     assert load.answered.keys() == MODELS
+
+
+def test_no_request_is_lost_while_policies_change(operated: Installed) -> None:
+    plane = operated.node.plane
+    with operated.load() as load:
+        begun = time.monotonic()
+        for number in range(CHANGES):
+            change = {"spec": {"objective": {"strongShare": f"{40 + number % 20}%"}}}
+            status, _ = plane.request("PATCH", POLICY, change)
+            assert status == 200
+            due = begun + (number + 1) / CHANGES_PER_S
+            plane.programs.wait("the next change", lambda due=due: time.monotonic() >= due, 5)
+        print(f"{CHANGES} changes in {time.monotonic() - begun:.1f} s")  # noqa: T201 - figures for `pytest -rP`
+        _, policy = plane.request("GET", POLICY)
+        operated.wait_for(f"{OBSERVED}={policy['metadata']['generation']}", "routepolicy/chat")
+    assert load.failures == []
+    assert load.answered.keys() == MODELS
+
+
+def test_the_status_tells_share_and_dollars_of_real_traffic(operated: Installed) -> None:
+    operated.wait_for("--for=jsonpath={.status.requests}", "routepolicy/chat")
+    print(operated.kubectl("get", "routepolicies,modelbackends"))  # noqa: T201 - figures for `pytest -rP`
+    status = operated.admin.get("-n", "weir", "routepolicy", "chat")["status"]
+    assert status["requests"] > 0
+    assert 10 < float(status["strongShare"].removesuffix("%")) < 90
+    assert status["saved"].startswith("$")
 
 
 def test_no_request_is_lost_while_the_api_server_is_away(operated: Installed) -> None:
     plane = operated.node.plane
     with operated.load() as load:
+        until = time.monotonic() + AWAY_S
         plane.stop_api_server()
         restarted = operated.restart_a_gateway_container()
-        plane.programs.wait("the container again", restarted, 60)
+        plane.programs.wait("the container again", restarted, AWAY_S)
+        plane.programs.wait("a minute", lambda: time.monotonic() > until, AWAY_S + 5)
         plane.start_api_server()
     assert load.failures == []
-    operated.kubectl(*PROGRAMMED)
+    operated.wait_for("--for=condition=Programmed", "routepolicy/chat")
 
 
 def test_no_request_is_lost_in_an_upgrade_with_an_operator(operated: Installed) -> None:
@@ -109,6 +138,7 @@ def test_no_request_is_lost_in_an_upgrade_with_an_operator(operated: Installed) 
         operated.helm("upgrade", "gateway.podLabels.turn=third", "operator.replicas=2")
         operated.admin.helm("rollback", "weir", "-n", "weir", "--wait", "--timeout", "100s")
     assert load.failures == []
+    operated.wait_for("--for=jsonpath={.status.programmed}=2/2", "routepolicy/chat")
     assert load.answered.keys() == MODELS
 
 

@@ -53,12 +53,13 @@ class ControlPlane:
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> tuple[int, Any]:
-        """Ask the API as the administrator: (status, decoded JSON or text)."""
+        """Ask the API as the administrator: (status, decoded JSON or text). A PATCH is a merge."""
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = urllib.request.Request(  # noqa: S310 - our own https URL
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": kind},
         )
         context = ssl.create_default_context(cadata=self.ca)
         try:

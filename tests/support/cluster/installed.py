@@ -83,6 +83,17 @@ class Installed:
         """kubectl in Weir's namespace."""
         return self.admin.kubectl("-n", NAMESPACE, *arguments, stdin=stdin)
 
+    def wait_for(self, condition: str, what: str) -> None:
+        """`kubectl wait`; where it waits in vain, say what there is and what the operator logs."""
+        ran = self.admin.try_("kubectl", "-n", NAMESPACE, "wait", condition, what, "--timeout=60s")
+        if ran.code != 0:
+            said = (
+                self.kubectl("get", what, "-o", "yaml"),
+                self.kubectl("get", "pods", "-o", "wide"),
+            )
+            log = self.kubectl("logs", "deploy/weir-operator", "--tail=30")
+            raise AssertionError("\n".join((ran.err, *said, log)))
+
     def compiled(self, objects: Sequence[Mapping[str, Any]]) -> str:
         """The route table of these resources, as `weir policy compile` makes it."""
         file = self.node.plane.folder / "resources.yaml"
@@ -126,6 +137,7 @@ class Installed:
                 process.kill()
         told = json.loads(out)
         loaded.answered, loaded.failures = told["answered"], told["failures"]
+        print(f"{loaded.total} requests answered, {len(loaded.failures)} lost: {loaded.answered}")  # noqa: T201 - figures for `pytest -rP`
 
     def restart_a_gateway_container(self) -> Callable[[], bool]:
         """Ask one gateway container to end (SIGTERM), past the API server; says when it is back."""
