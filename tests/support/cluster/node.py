@@ -132,7 +132,8 @@ def _start(made: Node, pause: Path) -> None:
     _start_kubelet(plane)
     ca, token = folder / "pki" / "apiserver.crt", folder / "admin.token"
     token.write_text(plane.token)
-    program = [sys.executable, str(Path(__file__).with_name("dns.py")), node_files.DNS]
+    # -P: a module beside dns.py must not stand in for one of the standard library.
+    program = [sys.executable, "-P", str(Path(__file__).with_name("dns.py")), node_files.DNS]
     plane.programs.start("dns", *program, plane.url, str(ca), str(token))
     plane.programs.wait("node", lambda: _ready(plane), START_TIMEOUT_S)
 
