@@ -1,12 +1,18 @@
 """POST /v1/route: the decision alone, where the policy exposes it. Nothing is sent."""
 
+from typing import Final
+
 from aiohttp import web
+from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
 from weir_gateway.http.chat import Chat, Tables
 from weir_runtime.tracing import TraceContext, Tracing
+
+SPAN: Final = "POST /v1/route"
+SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/route"}
 
 
 class NotExposed(WeirError):
@@ -29,7 +35,9 @@ class Route:
         """Decide and say so. Raises NotExposed where the policy doesn't allow it."""
         table = self._tables()
         parent = TraceContext.from_headers(http.headers)
-        with self._tracing.start("POST /v1/route", parent=parent) as span:
+        with self._tracing.start(
+            SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES
+        ) as span:
             request = await self._chat.request(http)
             decision = await self._chat.decide(request, table, span.context)
         exposed = {policy.id for policy in table.policies if policy.expose.route}
