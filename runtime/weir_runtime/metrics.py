@@ -86,6 +86,10 @@ class Family(Generic[Cell]):
             cell = self._new(values)
         return cell
 
+    def forget(self, *values: str) -> None:
+        """Stop telling this label set, where it is one."""
+        self.cells.pop(values, None)
+
     def _new(self, values: tuple[str, ...]) -> Cell:
         if len(values) != len(self.labels_):
             raise ValueError(f"{self.name} has the labels {self.labels_}, not {values}")

@@ -38,7 +38,7 @@ class Tables:
         )
         self._version = registry.gauge(
             "weir.routetable.version",
-            "1 for the version in force, 0 for former ones.",
+            "1 for the version in force, 0 for the one before it.",
             ("version",),
         )
         health.not_ready(TOPIC, "there is no route table yet")
@@ -68,9 +68,7 @@ class Tables:
         except BadTable as error:
             self.refuse(error, source, message.version)
             raise
-        if self._current is not None:
-            self._version.labels(self.version).set(0)
-        self._version.labels(table.version).set(1)
+        self._tell_version(table.version)
         self._current = table
         self._applied.labels("applied").add()
         self._health.ready(TOPIC)
@@ -78,6 +76,15 @@ class Tables:
             "a route table is in force",
             extra={"source": source, "version": table.version, "policies": len(table.policies)},
         )
+
+    def _tell_version(self, version: str) -> None:
+        # Older ones are forgotten: a gateway that runs for months sees thousands.
+        for former in tuple(self._version.cells):
+            if former != (self.version,):
+                self._version.forget(*former)
+        if self._current is not None:
+            self._version.labels(self.version).set(0)
+        self._version.labels(version).set(1)
 
     async def _checked(self, message: pb.RouteTable) -> RouteTable:
         table = table_codec.decode(message)
