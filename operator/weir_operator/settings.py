@@ -4,20 +4,11 @@ Values only; what to do with them is app.py's business.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from weir_runtime.logs import LogLevel
 from weir_runtime.quantities import Address, Duration
 from weir_runtime.settings import setting
-
-
-class LogLevel(StrEnum):
-    """How much is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import logging.handlers
 import queue
 import sys
 import time
+from enum import StrEnum
 from typing import TextIO
 
 from weir_runtime.tracing import current
@@ -17,6 +18,15 @@ from weir_runtime.tracing import current
 QUEUE_LINES = 10_000
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class JsonFormatter(logging.Formatter):

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from weir_runtime.logs import LogLevel
 from weir_runtime.quantities import Address
 from weir_runtime.settings import SettingsError, parse
 from weir_scorer.app import limits_for
 from weir_scorer.batching.limits import CPU_LIMITS, GPU_LIMITS
 from weir_scorer.engine.ports import Device
-from weir_scorer.settings import LogLevel, Settings
+from weir_scorer.settings import Settings
 
 CPU = Device("cpu:0", "CPUExecutionProvider", "int8")
 GPU = Device("cuda:1", "CUDAExecutionProvider", "fp16")
