@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
-from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
+from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Mode, Retention, RouteTable
 from weir_gateway.routing import pick, rules, score
-from weir_gateway.routing.compiled import Compiled, Matched, compile_table
+from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
 from weir_gateway.routing.filter import fit
 from weir_gateway.routing.match import match
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
@@ -88,7 +88,10 @@ class Decider:
             rule, tried = rules.first_that_holds(compiled.rules, request.facts)
             if rule is not None:
                 choice = Choice(rule.use, Reason.RULE, rule.name)
-                return self._decision(matched, table.version, choice, tried=tried)
+                excluded = _unfit_to_follow(compiled, request, rule.use)
+                return self._decision(
+                    matched, table.version, choice, tried=tried, excluded=excluded
+                )
         servable, excluded = fit(compiled, request)
         if len(servable) == 1:
             choice = Choice(servable[0], Reason.FILTERED)
@@ -146,6 +149,17 @@ class Decider:
             rules_tried=tried,
         )
         return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
+
+
+def _unfit_to_follow(
+    compiled: CompiledPolicy, request: Request, ordered: Backend
+) -> tuple[Excluded, ...]:
+    """Who can't serve, should the backend that a rule ordered fail; it itself is obeyed."""
+    try:
+        _, excluded = fit(compiled, request)
+    except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
+        return ()
+    return tuple(one for one in excluded if one.backend != ordered.id)
 
 
 def _weigh(

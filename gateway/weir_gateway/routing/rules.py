@@ -1,9 +1,10 @@
 """Step 2: the policy's rules; the first that holds decides, and nothing is scored.
 
 A rule is the operator's order: it is obeyed even where the backend it names lacks something the
-request needs, since a rule such as "keep these on our own hardware" must not leak to another
-backend. A rule that can't be evaluated counts as not holding and is reported, never an error to
-the client. Must not know the language rules are written in.
+request needs, since its author knows more than the filter's estimate. Only where that backend
+fails do others follow, as the policy's failureMode.upstream says. A rule that can't be evaluated
+counts as not holding and is reported, never an error to the client. Must not know the language
+rules are written in.
 """
 
 from collections.abc import Sequence

@@ -107,6 +107,19 @@ async def test_a_rule_is_obeyed_even_where_its_backend_lacks_something() -> None
     assert decision.chosen == WEAK
 
 
+async def test_a_rule_says_who_may_not_follow_its_backend() -> None:
+    seeing = backend("seeing", capabilities=[Capability.VISION])
+    made = policy(candidates=[WEAK, STRONG, seeing], rules=[rule("ours", "true", "weak")])
+    decision = await decided(FakeScorer(), made, request(needs=[Capability.VISION]))
+    assert (decision.chosen, [e.backend for e in decision.excluded]) == (WEAK, [STRONG.id])
+
+
+async def test_a_rule_stands_where_nobody_can_serve() -> None:
+    made = policy(rules=[rule("ours", "true", "weak")])
+    decision = await decided(FakeScorer(), made, request(needs=[Capability.VISION]))
+    assert (decision.chosen, decision.excluded) == (WEAK, ())
+
+
 async def test_where_one_alone_can_serve_nothing_is_scored() -> None:
     scorer = FakeScorer(default=1.0)
     able = replace(WEAK, capabilities=frozenset({Capability.TOOLS}))

@@ -109,6 +109,22 @@ async def test_a_direct_call_does_not_fall_back() -> None:
         await routing.dispatch(asked, await routing.decide(asked, made), made)
 
 
+async def test_after_a_rule_too_nobody_follows_who_cannot_serve() -> None:
+    seeing = backend("seeing", capabilities=[Capability.VISION])
+    world = World(upstreams=FakeUpstreams({WEAK.id: DOWN}))
+    made = table(
+        policy(
+            candidates=[WEAK, STRONG, seeing],
+            rules=[rule("ours", "true", "weak")],
+            upstream_order=["strong", "seeing"],
+        )
+    )
+    routing, asked = world.routing(), request(needs=[Capability.VISION])
+    dispatched = await routing.dispatch(asked, await routing.decide(asked, made), made)
+    assert dispatched.decision.chosen == seeing
+    assert world.upstreams.sent == ["shop/weak", "shop/seeing"]
+
+
 async def test_no_order_is_no_fallback() -> None:
     made = table(policy())
     world = World(upstreams=FakeUpstreams({STRONG.id: DOWN}))
