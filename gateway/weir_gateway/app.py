@@ -44,6 +44,7 @@ from weir_runtime.tracing import Tracing
 _LOG = logging.getLogger(__name__)
 
 SERVICE = "weir-gateway"
+CREDENTIALS = "credentials"  # a topic of /readyz
 LAST_WRITE = 5.0  # seconds an answer that is ready may take to be written after the drain
 BACKLOG = 1024  # connections that wait to be accepted in a burst
 
@@ -130,22 +131,38 @@ class Gateway:
             if settings.operator is None:
                 tasks.start(file.follow(settings.routetable_check), "weir-routetable-file")
         if settings.operator is not None:
-            options = StreamOptions(
-                target=settings.operator,
-                gateway=settings.name or socket.gethostname(),
-                ca=settings.operator_ca,
-                token=settings.operator_token,
-                usage_every=settings.usage_every,
-            )
-            stream = TableStream(
-                options,
-                tables,
-                self._credentials,
-                self._accounts.totals,
-                self.registry,
-                last_good,
-            )
+            self._await_credentials(tables)
+            stream = self._stream(settings.operator, tables, last_good)
             tasks.start(stream.follow(), "weir-routetable-stream")
+
+    def _await_credentials(self, tables: Tables) -> None:
+        """Not ready on a table whose keys only the operator has: each such call would fail."""
+        if not tables.version:
+            return
+        missing = self._credentials.missing(tables.current().backends.values())
+        if missing:
+            names = ", ".join(f"{ref.namespace}/{ref.name}" for ref in missing[:3])
+            why = f"waiting for the operator's stream to bring the keys of {names}"
+            self.health.not_ready(CREDENTIALS, why)
+
+    def _stream(self, operator: str, tables: Tables, last_good: LastGood | None) -> TableStream:
+        settings = self._settings
+        options = StreamOptions(
+            target=operator,
+            gateway=settings.name or socket.gethostname(),
+            ca=settings.operator_ca,
+            token=settings.operator_token,
+            usage_every=settings.usage_every,
+        )
+        return TableStream(
+            options,
+            tables,
+            self._credentials,
+            self._accounts.totals,
+            self.registry,
+            last_good,
+            delivered=lambda: self.health.ready(CREDENTIALS),
+        )
 
     async def _serve(self, routing: Routing, tables: Tables, stop: asyncio.Event) -> None:
         settings = self._settings

@@ -4,7 +4,7 @@ Values come from the gateway's own environment (file form), from the operator's 
 file that only its owner can read. Must not know who uses them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -70,6 +70,11 @@ class Credentials:
                 failure=UpstreamFailure.CREDENTIAL,
             )
         return secret
+
+    def missing(self, backends: Iterable[Backend]) -> list[SecretRef]:
+        """Secrets that backends refer to and that are not here."""
+        refs = (b.auth for b in backends if isinstance(b.auth, SecretRef))
+        return [ref for ref in dict.fromkeys(refs) if ref not in self._secrets]
 
     def get(self, source: SecretRef | FromEnvironment) -> Secret | None:
         """The value behind a reference, or None."""

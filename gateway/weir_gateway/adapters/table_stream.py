@@ -62,7 +62,9 @@ class TableStream:
         totals: Totals,
         registry: Registry,
         last_good: LastGood | None,
+        delivered: Callable[[], None],
     ) -> None:
+        """`delivered` is called with each table that came this way and is in force."""
         self._options = options
         self._tables = tables
         self._store = store
@@ -72,7 +74,7 @@ class TableStream:
             "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
         ).labels()
         self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
-        self.delivered = False  # whether a table has come this way
+        self._delivered = delivered
 
     async def follow(self) -> None:
         """Keep the stream open until cancelled."""
@@ -124,7 +126,7 @@ class TableStream:
             self._store.replace(before)
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
             return report
-        self.delivered = True
+        self._delivered()
         await self._keep(message)
         report.ack.SetInParent()
         return report

@@ -382,6 +382,30 @@ async def test_it_starts_on_the_last_good_table_with_the_operator_away(tmp_path:
             assert response.status == 200
 
 
+async def test_it_is_not_ready_on_a_file_whose_keys_only_the_operator_has(tmp_path: Path) -> None:
+    operator = Operator()
+    async with (
+        running_upstream(answering(completion())) as upstream,
+        running_operator(operator) as port,
+    ):
+        keyed = table(backend("weak", upstream.url))
+        ref = pb.SecretRef(namespace="shop", name="keys", key="weak")
+        keyed.backends[0].auth.secret.CopyFrom(ref)
+        variables = [("WEIR_OPERATOR", f"127.0.0.1:{port}")]
+        async with running_gateway(tmp_path, keyed, variables) as gateway:
+            admin = f"http://{gateway.gateway.bound_admin}/readyz"
+            async with gateway.session.get(admin) as response:
+                assert response.status == 503
+                assert "shop/keys" in await response.text()
+            keyed.credentials.add(ref=ref, value=KEY)
+            await operator.outbox.put(keyed)
+            await operator.verdict("v1")
+            async with gateway.session.get(admin) as response:
+                assert response.status == 200
+            async with await gateway.chat(BODY) as response:
+                assert response.status == 200
+
+
 async def test_the_stream_is_taken_up_again_after_the_operator_was_away(tmp_path: Path) -> None:
     first, second = Operator(), Operator()
     async with (
