@@ -46,12 +46,15 @@ PROMPTS: tuple[Prompt, ...] = (
         "Find the incidence on buyers and sellers, the deadweight loss and the revenue."
     ),
     Prompt(
-        "Implement a lock-free bounded multi-producer queue in C++20, argue its memory orderings "
-        "and state under which interleavings the naive version loses an element."
+        "A train leaves A at 9:00 at 80 km/h and another leaves B, 330 km away, at 9:45 at 120 "
+        "km/h. They meet, wait 12 minutes, and return at 3/4 of their speeds. When is each home "
+        "again?"
     ),
     Prompt(
-        "Write a Python function that parses RFC 3339 timestamps with a hand-written state "
-        "machine, including leap seconds, and give property tests for it."
+        "You are given n points with integer coordinates. In one move you may shift a point by "
+        "one unit. Find the least number of moves after which all points lie on one line parallel "
+        "to an axis. n <= 100000, |x|, |y| <= 10^9. Give the algorithm, its proof and the code in "
+        "Python."
     ),
     Prompt(
         "And the gauge below the bridge?",

@@ -61,11 +61,15 @@ class InProcessScorer:
 
     def threshold_for_share(self, scored: Scored, share: float) -> float | None:
         """From the calibration of the router that scored."""
-        return self._calibrations[scored.router].threshold_for_share(share)
+        return self._calibration(scored.router).threshold_for_share(share)
 
     def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
         """From the calibration of the router that scored."""
-        return self._calibrations[scored.router].threshold_for_retention(objective)
+        return self._calibration(scored.router).threshold_for_retention(objective)
+
+    def _calibration(self, router: RouterName) -> Calibration:
+        """A request without text isn't scored and still has the policy's name, "" for default."""
+        return self._calibrations[self._bundle.engines[0].resolve(router)]
 
 
 def _calibration(described: Described) -> Calibration:

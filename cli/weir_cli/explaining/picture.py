@@ -45,7 +45,9 @@ class Picture:
         place, threshold = shown.harder_than or 0.0, shown.threshold_harder_than
         line = _label("score").append(f"{shown.score:.3f}  ", "not bold")
         line.append_text(bar(place, threshold, width=_WIDTH))
-        line.append(f"  harder than {place:.0%} of prompts (router {shown.router})", "not bold")
+        line.append(
+            f"  harder than {place:.0%} of prompts (router {shown.router or 'default'})", "not bold"
+        )
         yield line
         if threshold is not None:
             mark = " " * (_BAR_AT + mark_at(threshold, _WIDTH)) + "╹"
@@ -78,7 +80,7 @@ def _candidates(candidates: tuple[Candidate, ...]) -> Table:
     table.add_column("predicted cost", justify="right")
     table.add_column("")
     for each in candidates:
-        quality = "no profile" if each.quality is None else f"{each.quality:.2f}"
+        quality = "not predicted" if each.quality is None else f"{each.quality:.2f}"
         table.add_row(
             "▶" if each.chosen else "",
             each.name,
