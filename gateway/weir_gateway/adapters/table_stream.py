@@ -113,7 +113,9 @@ class TableStream:
 
     async def _tell(self, call: Call, report: pb.Report) -> None:
         async with self._writing:
-            await call.write(report)
+            # A stream that is over, say while its table was probed, is the reader's to tell.
+            with contextlib.suppress(asyncio.InvalidStateError):
+                await call.write(report)
 
     async def _apply(self, message: pb.RouteTable) -> pb.Report:
         report = self._report()
@@ -141,7 +143,7 @@ class TableStream:
 
     async def _report_usage(self, call: Call) -> None:
         # A stream that ends meanwhile is the reader's to tell.
-        with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+        with contextlib.suppress(grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(self._options.usage_every)
                 await self._tell(call, self._report())

@@ -1,0 +1,86 @@
+"""The operator's stream over a real gRPC server, where it ends at bad moments."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.table_stream import StreamOptions, TableStream
+from weir_gateway.adapters.tables import Tables
+from weir_gateway.domain.table import RouteTable
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_proto.scorer.v1.scorer_pb2 import DescribeRequest
+from weir_proto.scorer.v1.scorer_pb2_grpc import ScorerStub
+from weir_runtime.admin import Health
+from weir_runtime.metrics import Registry
+
+Context = grpc.aio.ServicerContext[pb.Report, pb.RouteTable]
+
+
+class Leaving(rpc.RouteTablesServicer):
+    """An operator that hands out one table a stream, and leaves the first while it is probed."""
+
+    def __init__(self) -> None:
+        self.probed = asyncio.Event()
+        self.streams = 0
+        self.acknowledged = ""
+        self.done = asyncio.Event()
+
+    async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
+        self, request_iterator: AsyncIterator[pb.Report], context: Context
+    ) -> None:
+        self.streams += 1
+        await anext(request_iterator)
+        await context.write(pb.RouteTable(version=f"v{self.streams}"))
+        if self.streams == 1:
+            await self.probed.wait()
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
+        async for report in request_iterator:
+            if report.HasField("ack"):
+                self.acknowledged = report.version
+                self.done.set()
+                return
+
+
+async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() -> None:
+    server = grpc.aio.server()
+    operator = Leaving()
+    rpc.add_RouteTablesServicer_to_server(operator, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    target = f"127.0.0.1:{port}"
+
+    async def probe(table: RouteTable) -> None:
+        if table.version == "v1":
+            operator.probed.set()
+            await _unknown_call(target)  # behind the stream's end on the server's way out
+            await _unknown_call(target)
+
+    registry = Registry()
+    tables = Tables(lambda table: table, probe, registry, Health())
+    options = StreamOptions(target=target, gateway="gw", ca=None, token=None)
+    stream = TableStream(options, tables, Credentials({}), dict, registry, None)
+    following = asyncio.create_task(stream.follow(), name="follow")
+    done = asyncio.create_task(operator.done.wait(), name="done")
+    tasks: set[asyncio.Task[Any]] = {following, done}
+    try:
+        async with asyncio.timeout(20):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert not following.done(), following.exception()
+        assert operator.acknowledged == "v2"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await server.stop(None)
+
+
+async def _unknown_call(target: str) -> None:
+    async with grpc.aio.insecure_channel(target) as channel:
+        try:
+            await ScorerStub(channel).Describe(DescribeRequest())
+        except grpc.aio.AioRpcError:
+            return
