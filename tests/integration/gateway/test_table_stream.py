@@ -62,7 +62,7 @@ async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() ->
     registry = Registry()
     tables = Tables(lambda table: table, probe, registry, Health())
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None)
-    stream = TableStream(options, tables, Credentials({}), dict, registry, None)
+    stream = TableStream(options, tables, Credentials({}), dict, registry, None, lambda: None)
     following = asyncio.create_task(stream.follow(), name="follow")
     done = asyncio.create_task(operator.done.wait(), name="done")
     tasks: set[asyncio.Task[Any]] = {following, done}
