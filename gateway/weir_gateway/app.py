@@ -92,7 +92,7 @@ class Gateway:
                 export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
             )
             await self._serve(routing, tables, stop)
-        await asyncio.to_thread(self._tracing.shutdown)
+        await self._tracing.shutdown()
         return 0
 
     def _scorer(self) -> ScorerClient:

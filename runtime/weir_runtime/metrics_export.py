@@ -4,6 +4,7 @@ Builds the SDK's own data points, so that any SDK exporter can send them. Knows 
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -13,11 +14,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from weir_runtime import otlp
+from weir_runtime.bounded import bounded
 from weir_runtime.metrics import Callback, Cell, Counter, Family, Gauge, Histogram, Registry
 from weir_runtime.tracing import resource
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_INTERVAL_MS = 60_000  # OTEL_METRIC_EXPORT_INTERVAL's own default
+EXPORT_WITHIN = 30.0  # seconds; longer than the exporters' own timeout
+LAST_EXPORT_WITHIN = 2.0  # a collector that is away must not eat a pod's grace period
 _CUMULATIVE = sdk.AggregationTemporality.CUMULATIVE
 
 
@@ -31,17 +35,19 @@ async def export_forever(service: str, registry: Registry, variables: Mapping[st
     try:
         while True:
             await asyncio.sleep(interval)
-            await _export(exporter, snapshot)
+            await _export(exporter, snapshot, EXPORT_WITHIN)
     finally:
-        await asyncio.shield(_export(exporter, snapshot))
-        await asyncio.to_thread(exporter.shutdown)
+        await asyncio.shield(_export(exporter, snapshot, LAST_EXPORT_WITHIN))
+        exporter_end = bounded(exporter.shutdown, LAST_EXPORT_WITHIN, "weir-export-end")
+        with contextlib.suppress(TimeoutError):
+            await exporter_end
 
 
-async def _export(exporter: otlp.MetricSink, snapshot: "Snapshot") -> None:
+async def _export(exporter: otlp.MetricSink, snapshot: "Snapshot", within: float) -> None:
     try:
-        await asyncio.to_thread(exporter.export, snapshot.take())
-    except Exception:  # noqa: BLE001 - an exporter may raise anything; telemetry never ends a program
-        _LOG.warning("metrics could not be exported", exc_info=True)
+        await bounded(lambda: exporter.export(snapshot.take()), within, "weir-export-metrics")
+    except Exception as error:  # noqa: BLE001 - an exporter may raise anything; telemetry never ends a program
+        _LOG.warning("metrics could not be exported: %s", type(error).__name__)
 
 
 class Snapshot:

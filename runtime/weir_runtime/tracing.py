@@ -4,6 +4,7 @@ An unsampled request costs a random number, not an SDK span: with spans on the h
 fifth of the gateway's throughput. Knows no span names; callers bring them.
 """
 
+import contextlib
 import contextvars
 import random
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,12 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, T
 from opentelemetry.trace.status import StatusCode
 
 from weir_runtime import otlp
+from weir_runtime.bounded import bounded
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
 
+SHUTDOWN_WITHIN = 2.0  # seconds; a collector that is away must not eat a pod's grace period
 _VERSION_00 = "00"
 _TRACEPARENT_PARTS = 4
 _HEX = frozenset("0123456789abcdef")
@@ -200,10 +203,11 @@ class Tracing:
             return parent.sampled
         return random.random() < self._sampling.ratio  # noqa: S311 - sampling, not secrecy
 
-    def shutdown(self) -> None:
-        """Flush what is queued and stop. Blocks up to the exporter's timeout: run off the loop."""
+    async def shutdown(self) -> None:
+        """Flush what is queued and stop; gives up on a collector that is away."""
         if self._provider is not None:
-            self._provider.shutdown()
+            with contextlib.suppress(TimeoutError):
+                await bounded(self._provider.shutdown, SHUTDOWN_WITHIN, "weir-traces-end")
 
 
 def resource(service: str, variables: Mapping[str, str]) -> Resource:

@@ -78,7 +78,7 @@ class App:
             failure = await self._run(stop)
         except* DeviceLost as lost:
             failure = Broken(str(_first(lost)))
-        await asyncio.to_thread(self._tracing.shutdown)
+        await self._tracing.shutdown()
         if failure is not None:
             raise failure
 

@@ -46,6 +46,7 @@ class _Chat(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Chat)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
@@ -109,7 +110,13 @@ def _decode(body: bytes) -> _Chat:
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except msgspec.DecodeError as error:
-        raise BadRequest(f"the body is not valid JSON: {error}", code="invalid_json") from error
+        hint = (
+            "; a \\ud800 to \\udfff escape must be half of a pair"
+            if _SURROGATE.search(body)
+            else ""
+        )
+        message = f"the body is not valid JSON: {error}{hint}"
+        raise BadRequest(message, code="invalid_json") from error
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not valid UTF-8", code="invalid_json") from error
     except RecursionError as error:
