@@ -51,10 +51,6 @@ class Credentials:
             self._secrets = dict(secrets)
             self.version += 1
 
-    def snapshot(self) -> Mapping[SecretRef, Secret]:
-        """What is there now, to be put back by `replace`."""
-        return self._secrets
-
     def of(self, backend: Backend) -> Secret | None:
         """The backend's key; None where it wants none or the client's own.
 

@@ -120,14 +120,13 @@ class TableStream:
     async def _apply(self, message: pb.RouteTable) -> pb.Report:
         report = self._report()
         report.version = message.version
-        before = self._store.snapshot()
-        self._store.replace(table_codec.credentials(message))
         try:
             await self._tables.apply(message, self._options.target)
         except BadTable as error:
-            self._store.replace(before)
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
             return report
+        # In the same breath: no request comes between a table and its keys.
+        self._store.replace(table_codec.credentials(message))
         self._delivered()
         await self._keep(message)
         report.ack.SetInParent()
