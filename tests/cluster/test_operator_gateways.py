@@ -12,7 +12,7 @@ import pytest
 
 from support.cluster.binaries import Binaries
 from support.cluster.control_plane import ControlPlane, control_plane
-from support.cluster.operator import Site, condition_of, define, own_address, site
+from support.cluster.operators import Site, condition_of, define, own_address, site
 from support.resources import Wire, backend, policy, secret
 from support.upstream import answering, completion, running_upstream
 from support.waiting import eventually

@@ -1,0 +1,175 @@
+"""What the operator's stream brings to a whole gateway, and what it does while that is away."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from google.protobuf import json_format
+
+from support.gateway import backend, running_gateway, table
+from support.upstream import answering, completion, running_upstream
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+
+BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
+KEY = "sk-very-secret-value"
+
+
+@dataclass
+class Operator(rpc.RouteTablesServicer):
+    """Sends what a test puts in `outbox`, keeps what it is told."""
+
+    outbox: "asyncio.Queue[pb.RouteTable]" = field(default_factory=asyncio.Queue[pb.RouteTable])
+    reports: "asyncio.Queue[pb.Report]" = field(default_factory=asyncio.Queue[pb.Report])
+    tokens: list[str] = field(default_factory=list[str])
+
+    async def Stream(  # noqa: N802 - the proto's name
+        self,
+        request_iterator: AsyncIterator[pb.Report],
+        context: grpc.aio.ServicerContext[pb.Report, pb.RouteTable],
+    ) -> AsyncIterator[pb.RouteTable]:
+        self.tokens += [
+            str(v) for k, v in context.invocation_metadata() or () if k == "authorization"
+        ]
+        reading = asyncio.create_task(self._read(request_iterator), name="operator-reads")
+        try:
+            while True:
+                yield await self.outbox.get()
+        finally:
+            reading.cancel()
+
+    async def _read(self, reports: AsyncIterator[pb.Report]) -> None:
+        async for report in reports:
+            await self.reports.put(report)
+
+    async def verdict(self, version: str) -> pb.Report:
+        """The next report with an ACK or NACK of `version`."""
+        async with asyncio.timeout(20):
+            while True:
+                report = await self.reports.get()
+                if report.version == version and report.WhichOneof("verdict"):
+                    return report
+
+
+@contextlib.asynccontextmanager
+async def running_operator(operator: Operator, port: int = 0) -> AsyncGenerator[int]:
+    server = grpc.aio.server()
+    rpc.add_RouteTablesServicer_to_server(operator, server)
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield bound
+    finally:
+        await server.stop(None)
+
+
+async def test_the_operators_tables_are_acknowledged_or_refused(tmp_path: Path) -> None:
+    operator = Operator()
+    token = tmp_path / "token"
+    token.write_text("gateway-token\n")
+    keep = tmp_path / "keep"
+    async with (
+        running_upstream(answering(completion())) as upstream,
+        running_operator(operator) as port,
+        running_gateway(
+            tmp_path,
+            None,
+            [
+                ("WEIR_OPERATOR", f"127.0.0.1:{port}"),
+                ("WEIR_OPERATOR_TOKEN", str(token)),
+                ("WEIR_ROUTETABLE_KEEP", str(keep)),
+                ("WEIR_USAGE_EVERY", "20ms"),
+                ("WEIR_GATEWAY_NAME", "gateway-0"),
+            ],
+        ) as gateway,
+    ):
+        good = table(backend("weak", upstream.url), version="v1")
+        ref = pb.SecretRef(namespace="shop", name="keys", key="weak")
+        good.backends[0].auth.secret.CopyFrom(ref)
+        good.credentials.add(ref=ref, value=KEY)
+        await operator.outbox.put(good)
+        assert (await operator.verdict("v1")).WhichOneof("verdict") == "ack"
+        async with await gateway.chat(BODY) as response:
+            assert response.status == 200
+        assert upstream.received[0].headers["authorization"] == f"Bearer {KEY}"
+
+        bad = table(backend("weak", upstream.url), version="v2")
+        bad.policies[0].candidates.append("shop/none")
+        await operator.outbox.put(bad)
+        refused = await operator.verdict("v2")
+        assert refused.nack.policy == "shop/chat"
+        assert "shop/none" in refused.nack.reason
+        async with await gateway.chat(BODY) as response:
+            assert response.status == 200
+        assert upstream.received[1].headers["authorization"] == f"Bearer {KEY}"
+
+        async with asyncio.timeout(20):
+            while not (report := await operator.reports.get()).usage:
+                pass
+            while report.usage[0].requests < 2:
+                report = await operator.reports.get()
+        assert report.gateway == "gateway-0"
+        assert report.usage[0].policy == "shop/chat"
+        assert operator.tokens == ["Bearer gateway-token"]
+    assert KEY not in (keep / "routetable.json").read_text()
+    assert (keep / "credentials.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_starts_on_the_last_good_table_with_the_operator_away(tmp_path: Path) -> None:
+    keep = tmp_path / "keep"
+    away = [("WEIR_OPERATOR", "127.0.0.1:1"), ("WEIR_ROUTETABLE_KEEP", str(keep))]
+    async with running_upstream(answering(completion())) as upstream:
+        keep.mkdir()
+        kept = table(backend("weak", upstream.url), version="kept")
+        (keep / "routetable.json").write_text(json_format.MessageToJson(kept))
+        async with (
+            running_gateway(tmp_path, None, away) as gateway,
+            await gateway.chat(BODY) as response,
+        ):
+            assert response.status == 200
+
+
+async def test_it_is_not_ready_on_a_file_whose_keys_only_the_operator_has(tmp_path: Path) -> None:
+    operator = Operator()
+    async with (
+        running_upstream(answering(completion())) as upstream,
+        running_operator(operator) as port,
+    ):
+        keyed = table(backend("weak", upstream.url))
+        ref = pb.SecretRef(namespace="shop", name="keys", key="weak")
+        keyed.backends[0].auth.secret.CopyFrom(ref)
+        variables = [("WEIR_OPERATOR", f"127.0.0.1:{port}")]
+        async with running_gateway(tmp_path, keyed, variables) as gateway:
+            admin = f"http://{gateway.gateway.bound_admin}/readyz"
+            async with gateway.session.get(admin) as response:
+                assert response.status == 503
+                assert "shop/keys" in await response.text()
+            keyed.credentials.add(ref=ref, value=KEY)
+            await operator.outbox.put(keyed)
+            await operator.verdict("v1")
+            async with gateway.session.get(admin) as response:
+                assert response.status == 200
+            async with await gateway.chat(BODY) as response:
+                assert response.status == 200
+
+
+async def test_the_stream_is_taken_up_again_after_the_operator_was_away(tmp_path: Path) -> None:
+    first, second = Operator(), Operator()
+    async with (
+        running_upstream(answering(completion())) as upstream,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        async with running_operator(first) as port:
+            gateway = await stack.enter_async_context(
+                running_gateway(tmp_path, None, [("WEIR_OPERATOR", f"127.0.0.1:{port}")])
+            )
+            await first.outbox.put(table(backend("weak", upstream.url), version="v1"))
+            await first.verdict("v1")
+        async with await gateway.chat(BODY) as response:
+            assert response.status == 200
+        async with running_operator(second, port):
+            await second.outbox.put(table(backend("weak", upstream.url), version="v2"))
+            assert (await second.verdict("v2")).WhichOneof("verdict") == "ack"
