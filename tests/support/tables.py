@@ -12,7 +12,7 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import Price
-from weir_gateway.domain.request import Facts, Request, Wire
+from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import (
     Backend,
     Capability,
@@ -27,6 +27,7 @@ from weir_gateway.domain.table import (
     Threshold,
     Timeouts,
 )
+from weir_gateway.domain.wire import Wire
 
 
 def backend(

@@ -3,7 +3,8 @@
     WeirError
     ├── BadRequest             400  the body, a field, a value
     │   ├── TooLarge           413
-    │   └── UnsupportedMedia   415
+    │   ├── UnsupportedMedia   415
+    │   └── CannotCarry             the chosen model's wire has no place for a field
     ├── NoPolicy               404  nothing matches `model`
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
@@ -54,6 +55,16 @@ class UnsupportedMedia(BadRequest):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class CannotCarry(BadRequest):
+    """The client's wire says something that the chosen model's wire has no place for.
+
+    `param` is the field's path in the client's body. Known before anything is sent, so another
+    candidate may still answer.
+    """
+
+    code = "not_carried"
 
 
 class NoPolicy(WeirError):

@@ -5,16 +5,10 @@ Must not know aiohttp. `http/` makes it; the bytes are what goes upstream, with 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.table import Capability
-
-
-class Wire(StrEnum):
-    """The wire a client speaks."""
-
-    OPENAI_CHAT = "openai.chat"
+from weir_gateway.domain.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class Facts:
 class Request:
     """One request, parsed once."""
 
-    wire: Wire
+    wire: Wire  # the client's
     body: bytes
     model: ModelName
     model_span: tuple[int, int]  # [start, end) of `model`'s JSON value in `body`

@@ -11,8 +11,9 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.ids import ModelName
-from weir_gateway.domain.request import Facts, Request, Wire
+from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import Capability
+from weir_gateway.domain.wire import Wire
 from weir_gateway.http.model_span import model_span
 
 CHARS_PER_TOKEN = 3  # below what tokenizers reach on prose, so the estimate errs upwards

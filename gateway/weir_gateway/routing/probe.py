@@ -7,8 +7,9 @@ not know where tables come from.
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
 from weir_gateway.domain.ids import ModelName
-from weir_gateway.domain.request import Facts, Request, Wire
+from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import Policy, RouteTable
+from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.decide import Decider
 
 CHARS_PER_TOKEN = 3  # the estimate from above that requests use
