@@ -1,0 +1,22 @@
+"""Heads: from a row of features to a score in [0,1], and to a quality per profiled model.
+
+A head file is an .npz of plain arrays, never a pickle. A new kind is a file and a line in KINDS.
+Must not know of texts, devices or files.
+"""
+
+from collections.abc import Callable, Mapping
+
+from weir_scorer.engine.heads.kernel import Kernel
+from weir_scorer.engine.heads.linear import Linear
+from weir_scorer.engine.heads.ports import Arrays, BadHead, Head
+from weir_scorer.engine.heads.quantile import Quantile
+from weir_scorer.engine.heads.uniform import Uniform
+
+__all__ = ["KINDS", "Arrays", "BadHead", "Head", "Kernel", "Linear", "Quantile", "Uniform"]
+
+KINDS: Mapping[str, Callable[[Arrays], Head]] = {
+    "random": Uniform,
+    "length": Quantile,
+    "linear": Linear,
+    "kernel": Kernel,
+}
