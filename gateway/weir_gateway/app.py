@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from weir_gateway.adapters.accounts import MeteredAccounts
+from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
@@ -60,8 +61,9 @@ class Gateway:
         self.health = Health()
         self._tracing = Tracing.from_env(SERVICE, variables)
         self._credentials = Credentials(variables)
+        guard = Guard(loopback=settings.operator is None, allowed=settings.upstream_allow)
         self._upstreams = HttpUpstreams(
-            self._credentials, self._tracing, max_answer=settings.max_answer
+            self._credentials, self._tracing, guard, max_answer=settings.max_answer
         )
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
         self._accounts = MeteredAccounts(self.registry, decisions)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weir_runtime.logs import LogLevel
-from weir_runtime.quantities import Address, Bytes, Duration
+from weir_runtime.quantities import Address, Bytes, Duration, Networks
 from weir_runtime.settings import setting
 
 
@@ -113,6 +113,13 @@ class Settings:
         default="10s",
         unit="duration",
         why="How often usage is reported to the operator",
+    )
+    upstream_allow: Networks = setting(
+        "WEIR_UPSTREAM_ALLOW",
+        default="",
+        unit="addresses or networks, comma-separated",
+        why="Providers' addresses that are allowed though they are link-local, a cloud's metadata "
+        "service or, with WEIR_OPERATOR, the gateway's own host; checked at each connection",
     )
     in_flight: int = setting(
         "WEIR_IN_FLIGHT",

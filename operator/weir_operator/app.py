@@ -116,7 +116,9 @@ class Operator:
         settings = self._settings
         index = Index()
         vault = Vault(cluster, index.dirty)
-        programmer = Programmer(index, vault, board, probing, self.registry)
+        programmer = Programmer(
+            index, vault, board, probing, self.registry, allowed=self._settings.upstream_allow
+        )
         election = self._election(cluster)
         reporter = Reporter(
             cluster,

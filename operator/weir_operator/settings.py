@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weir_runtime.logs import LogLevel
-from weir_runtime.quantities import Address, Duration
+from weir_runtime.quantities import Address, Duration, Networks
 from weir_runtime.settings import setting
 
 
@@ -86,6 +86,13 @@ class Settings:
         default=None,
         unit="gRPC target",
         why="The scorer that policies' probes are asked of; not set, they are not asked",
+    )
+    upstream_allow: Networks = setting(
+        "WEIR_UPSTREAM_ALLOW",
+        default="",
+        unit="addresses or networks, comma-separated",
+        why="Addresses that endpoints may have though they are loopback, link-local or a cloud's "
+        "metadata service; the same as the gateways'",
     )
     secrets_every: Duration = setting(
         "WEIR_OPERATOR_SECRETS_EVERY",

@@ -1,9 +1,10 @@
-"""How people write durations, sizes and addresses in settings: text in, numbers out.
+"""How people write durations, sizes, addresses and networks in settings: text in, values out.
 
 Go-style durations (`250ms`, `1m30s`), binary or decimal sizes (`4MiB`), `host:port` or
 `unix:///path`. Knows nothing of where the text came from.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NewType
 
 Duration = NewType("Duration", float)  # seconds
 Bytes = NewType("Bytes", int)
+Networks = NewType("Networks", tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...])
 
 _DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
@@ -58,6 +60,15 @@ def size(text: str) -> Bytes:
     if match is None:
         raise ValueError("a size such as 512KiB or 16MiB")
     return Bytes(int(match[1]) * _SIZE_UNITS[match[2] or "B"])
+
+
+def networks(text: str) -> Networks:
+    """`127.0.0.1, 10.0.0.0/8`: addresses and networks. Raises ValueError saying what to write."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        return Networks(tuple(ipaddress.ip_network(word) for word in words))
+    except ValueError:
+        raise ValueError("addresses or networks such as 127.0.0.1, 10.0.0.0/8") from None
 
 
 def address(text: str) -> Address:

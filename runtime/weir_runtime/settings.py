@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from weir_runtime import quantities
-from weir_runtime.quantities import Address, Bytes, Duration
+from weir_runtime.quantities import Address, Bytes, Duration, Networks
 
 Settings = TypeVar("Settings")
 
@@ -124,4 +124,5 @@ _CONVERTERS: dict[object, Callable[[str], object]] = {
     Duration: quantities.duration,
     Bytes: quantities.size,
     Address: quantities.address,
+    Networks: quantities.networks,
 }

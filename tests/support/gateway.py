@@ -102,6 +102,7 @@ async def running_gateway(
         "WEIR_ROUTETABLE_FILE": str(file),
         "WEIR_ROUTETABLE_CHECK": "20ms",
         "WEIR_DRAIN": "10s",
+        "WEIR_UPSTREAM_ALLOW": "127.0.0.1",  # where tests' models are, with an operator too
         "WEIR_DRAIN_LINGER": "0",
         **dict(variables),
     }

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ class Upstream:
     behaviour: Behaviour
     host: str = "127.0.0.1"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     received: list[Received] = field(default_factory=list[Received])
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -148,7 +150,8 @@ class Upstream:
     @property
     def url(self) -> str:
         """What a backend's endpoint says."""
-        return f"http://{self.host}:{self.port}/v1"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{self.host}:{self.port}/v1"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive from request to request."""
@@ -203,10 +206,10 @@ async def _read(reader: asyncio.StreamReader, begun: bytes) -> Received | None:
 
 @contextlib.asynccontextmanager
 async def running_upstream(
-    behaviour: Behaviour, host: str = "127.0.0.1"
+    behaviour: Behaviour, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
 ) -> AsyncGenerator[Upstream]:
     """Serve on a port of the system's choice until the block is left."""
-    upstream = Upstream(behaviour, host)
+    upstream = Upstream(behaviour, host, tls=tls)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -217,7 +220,7 @@ async def running_upstream(
             await upstream.serve(reader, writer)
         connections.discard(task)
 
-    server = await asyncio.start_server(connected, host, 0)
+    server = await asyncio.start_server(connected, host, 0, ssl=tls)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         yield upstream

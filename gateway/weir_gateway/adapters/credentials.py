@@ -69,7 +69,7 @@ class Credentials:
 
     def missing(self, backends: Iterable[Backend]) -> list[SecretRef]:
         """Secrets that backends refer to and that are not here."""
-        refs = (b.auth for b in backends if isinstance(b.auth, SecretRef))
+        refs = (ref for b in backends for ref in _refs(b))
         return [ref for ref in dict.fromkeys(refs) if ref not in self._secrets]
 
     def get(self, source: SecretRef | FromEnvironment) -> Secret | None:
@@ -78,6 +78,11 @@ class Credentials:
             return self._secrets.get(source)
         value = self._variables.get(source.variable)
         return Secret(value) if value else None
+
+
+def _refs(backend: Backend) -> Iterable[SecretRef]:
+    sources = (backend.auth, backend.ca, backend.client_certificate, backend.client_key)
+    return (source for source in sources if isinstance(source, SecretRef))
 
 
 def _source(auth: SecretRef | FromEnvironment) -> str:

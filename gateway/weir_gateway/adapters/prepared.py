@@ -14,10 +14,10 @@ from yarl import URL
 
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.proxy import Proxy, proxy_for
-from weir_gateway.adapters.upstream_errors import mapped
+from weir_gateway.adapters.tls import context
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.table import Backend
+from weir_gateway.domain.table import Backend, SecretRef
 
 PATH: Final = "/chat/completions"
 MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
@@ -44,18 +44,18 @@ class Preparer:
         self._credentials = credentials
         self._kept: dict[BackendId, Prepared] = {}
 
-    def of(self, backend: Backend) -> Prepared:
-        """The backend prepared; afresh where it or the credentials have changed.
+    def kept(self, backend: Backend) -> Prepared | None:
+        """The backend as it was prepared; None where it or the credentials have changed since."""
+        kept = self._kept.get(backend.id)
+        if kept is None or kept.backend is not backend:
+            return None
+        return kept if kept.credentials == self._credentials.version else None
+
+    def prepare(self, backend: Backend) -> Prepared:
+        """Prepare it afresh. May read files: not for the event loop.
 
         Raises UpstreamError where a credential it needs is not there.
         """
-        kept = self._kept.get(backend.id)
-        if (
-            kept is not None
-            and kept.backend is backend
-            and kept.credentials == self._credentials.version
-        ):
-            return kept
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         fresh = self._fresh(backend)
@@ -82,15 +82,28 @@ class Preparer:
         )
 
     def _tls(self, backend: Backend) -> ssl.SSLContext | bool:
-        if backend.ca is None:
+        if backend.ca is None and backend.client_certificate is None:
             return True
-        authority = self._credentials.get(backend.ca)
-        if authority is None:
-            ref = backend.ca
+        authority = self._revealed(backend, backend.ca, "CA")
+        certificate = self._revealed(backend, backend.client_certificate, "client certificate")
+        key = self._revealed(backend, backend.client_key, "client key")
+        try:
+            return context(authority, certificate, key)
+        except (ssl.SSLError, ValueError) as error:
             raise UpstreamError(
-                f"backend {backend.id} has no CA: key {ref.key} of secret "
+                f"backend {backend.id} has TLS secrets that can't be used: its CA is no PEM "
+                "bundle, or its client certificate and key don't belong together",
+                failure=UpstreamFailure.CREDENTIAL,
+            ) from error
+
+    def _revealed(self, backend: Backend, ref: SecretRef | None, what: str) -> str | None:
+        if ref is None:
+            return None
+        secret = self._credentials.get(ref)
+        if secret is None:
+            raise UpstreamError(
+                f"backend {backend.id} has no {what}: key {ref.key} of secret "
                 f"{ref.namespace}/{ref.name} is not there",
                 failure=UpstreamFailure.CREDENTIAL,
             )
-        with mapped(backend, "read its CA"):
-            return ssl.create_default_context(cadata=authority.reveal())
+        return secret.reveal()

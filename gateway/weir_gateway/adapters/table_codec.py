@@ -80,6 +80,7 @@ def _backend(message: pb.Backend) -> domain.Backend:
         protocol = pb.Protocol.Name(message.protocol).removeprefix("PROTOCOL_").lower()
         raise BadTable(f"backend {message.id} speaks {protocol}, which this gateway does not")
     price = message.price
+    mutual = message.HasField("client_certificate") and message.HasField("client_key")
     return domain.Backend(
         id=BackendId(message.id),
         name=ModelName(message.name),
@@ -96,6 +97,8 @@ def _backend(message: pb.Backend) -> domain.Backend:
         profile=ProfileName(message.profile),
         in_flight=message.limits.in_flight,
         ca=_ref(message.ca) if message.HasField("ca") else None,
+        client_certificate=_ref(message.client_certificate) if mutual else None,
+        client_key=_ref(message.client_key) if mutual else None,
     )
 
 

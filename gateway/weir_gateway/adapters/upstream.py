@@ -14,6 +14,7 @@ from typing import Final
 
 import aiohttp
 
+from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.calls import Call, Calls
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.openai_usage import usage_of
@@ -59,8 +60,11 @@ class _Answer:
 class HttpUpstreams:
     """Sends requests; holds the connection pool."""
 
-    def __init__(self, credentials: Credentials, tracing: Tracing, *, max_answer: int) -> None:
+    def __init__(
+        self, credentials: Credentials, tracing: Tracing, guard: Guard, *, max_answer: int
+    ) -> None:
         """`max_answer` bounds a whole (not streamed) answer, in bytes."""
+        self._guard = guard
         self._preparer = Preparer(credentials)
         self._max_answer = max_answer
         self._session: aiohttp.ClientSession | None = None
@@ -69,7 +73,7 @@ class HttpUpstreams:
 
     async def start(self) -> None:
         """Open the pool; on the loop that will use it."""
-        self._pool = Pool(keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT)
+        self._pool = Pool(self._guard, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT)
         self._session = aiohttp.ClientSession(
             connector=self._pool,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -87,7 +91,9 @@ class HttpUpstreams:
 
         Raises UpstreamError for what another candidate might mend.
         """
-        prepared = self._preparer.of(backend)
+        prepared = self._preparer.kept(backend)
+        if prepared is None:
+            prepared = await asyncio.to_thread(self._preparer.prepare, backend)
         call = self.calls.begin(backend)
         try:
             return await self._send(prepared, request, call)
@@ -146,6 +152,8 @@ class HttpUpstreams:
         headers: Mapping[str, str],
     ) -> aiohttp.ClientResponse:
         proxy = prepared.proxy
+        if proxy is not None and proxy.url.host is not None and self._pool is not None:
+            self._pool.trust_proxy(proxy.url.host, proxy.url.port)
         return await session.post(
             prepared.url,
             data=_payload(with_model(request, prepared.model)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from weir_gateway.adapters.addresses import AddressRefused
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
 
@@ -26,6 +27,11 @@ def mapped(backend: Backend, doing: str) -> Generator[None]:
             failure=UpstreamFailure.TIMEOUT,
         ) from error
     except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, AddressRefused):
+            raise UpstreamError(
+                f"backend {backend.id} is not called: {error.os_error}",
+                failure=UpstreamFailure.ADDRESS,
+            ) from error
         raise UpstreamError(
             f"backend {backend.id} can't be reached: {_plain(error)}",
             failure=UpstreamFailure.CONNECT,

@@ -100,6 +100,7 @@ class UpstreamFailure(StrEnum):
 
     CONNECT = "connect"
     TIMEOUT = "timeout"
+    ADDRESS = "address"  # at an address that may not be called
     BROKEN = "broken"  # closed, malformed or not HTTP
     CREDENTIAL = "credential"  # the key it is called with is not there
     BUSY = "busy"  # the backend's own in-flight limit is reached

@@ -100,6 +100,8 @@ class Backend:
     profile: ProfileName
     in_flight: int  # 0: unbounded
     ca: SecretRef | None = None
+    client_certificate: SecretRef | None = None  # with client_key, or neither
+    client_key: SecretRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from weir_operator.apply.board import Board, Snapshot, snapshot_of
@@ -18,6 +19,7 @@ from weir_operator.apply.progress import Held
 from weir_operator.apply.vault import Vault
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import ROUTERS, Plan, compile_table
+from weir_operator.plan.endpoints import Networks
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 from weir_runtime.metrics import Registry
 
@@ -61,12 +63,16 @@ class Programmer:
         probing: Probing,
         registry: Registry,
         rhythm: Rhythm | None = None,
+        *,
+        allowed: Networks = (),
     ) -> None:
+        """`allowed` are addresses that endpoints may have though a cluster refuses them."""
         self._index = index
         self._vault = vault
         self._board = board
         self._probing = probing
         self._rhythm = rhythm or Rhythm()
+        self._compile = partial(compile_table, form=Form.CLUSTER, routers=ROUTERS, allowed=allowed)
         self._listeners: list[Callable[[], None]] = []
         self.plan: Plan | None = None
         self.held: Held | None = None
@@ -102,7 +108,7 @@ class Programmer:
         """Plan and publish once. Raises ClusterError where a Secret can't be read for now."""
         resources = await self._vault.complete(self._index.resources())
         began = time.perf_counter()
-        plan = await asyncio.to_thread(compile_table, resources, Form.CLUSTER, routers=ROUTERS)
+        plan = await asyncio.to_thread(self._compile, resources)
         self._seconds.record(time.perf_counter() - began)
         self._problems.set(sum(bool(finding.problems) for finding in plan.findings))
         snapshot = snapshot_of(plan)

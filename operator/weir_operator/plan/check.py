@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from weir_operator.plan.endpoints import forbidden
+from weir_operator.plan.endpoints import Networks, forbidden
 from weir_operator.plan.findings import Problem, Reason
 from weir_operator.plan.rules import faults
-from weir_operator.plan.secrets import Credential, SecretIndex, look_up
-from weir_operator.resources.backend import Protocol, SecretKeyRef
+from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
+from weir_operator.resources.backend import Protocol, SecretKeyRef, client_refs
 from weir_operator.resources.mistakes import Path, nearest
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Candidate
@@ -34,14 +34,16 @@ class CheckedBackend:
     credentials: tuple[Credential, ...]
 
 
-def check_backend(backend: ModelBackend, secrets: SecretIndex, form: Form) -> CheckedBackend:
-    """Everything that keeps the backend out of the table."""
+def check_backend(
+    backend: ModelBackend, secrets: SecretIndex, form: Form, allowed: Networks = ()
+) -> CheckedBackend:
+    """Everything that keeps the backend out of the table; `allowed` are addresses that may be."""
     problems = [*_unserved(backend), *_protocol_problems(backend)]
     if form is Form.CLUSTER:
-        problems.extend(_cluster_problems(backend))
+        problems.extend(_cluster_problems(backend, allowed))
     credentials: list[Credential] = []
-    for ref, at, pem in _secret_refs(backend):
-        found = look_up(secrets, backend.meta.ref.namespace, ref, at, pem=pem)
+    for ref, at, holds in _secret_refs(backend):
+        found = look_up(secrets, backend.meta.ref.namespace, ref, at, holds)
         if isinstance(found, Credential):
             credentials.append(found)
         else:
@@ -90,8 +92,8 @@ def _protocol_problems(backend: ModelBackend) -> Iterator[Problem]:
         yield Problem(Reason.NOT_SUPPORTED, (*SPEC, "protocol"), message, hint)
 
 
-def _cluster_problems(backend: ModelBackend) -> Iterator[Problem]:
-    why = forbidden(backend.spec.endpoint)
+def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Problem]:
+    why = forbidden(backend.spec.endpoint, allowed)
     if why:
         yield Problem(Reason.ENDPOINT_NOT_PERMITTED, (*SPEC, "endpoint"), why, "name a Service")
     if backend.spec.auth is not None and backend.spec.auth.env is not None:
@@ -102,12 +104,19 @@ def _cluster_problems(backend: ModelBackend) -> Iterator[Problem]:
         )
 
 
-def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, bool]]:
+def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, Holds]]:
     spec = backend.spec
     if spec.auth is not None and spec.auth.secret_ref is not None:
-        yield spec.auth.secret_ref, (*SPEC, "auth", "secretRef"), False
-    if spec.tls is not None:
-        yield spec.tls.ca_secret_ref, (*SPEC, "tls", "caSecretRef"), True
+        yield spec.auth.secret_ref, (*SPEC, "auth", "secretRef"), Holds.API_KEY
+    if spec.tls is None:
+        return
+    if spec.tls.ca_secret_ref is not None:
+        yield spec.tls.ca_secret_ref, (*SPEC, "tls", "caSecretRef"), Holds.CERTIFICATES
+    if spec.tls.client_secret_ref is not None:
+        at = (*SPEC, "tls", "clientSecretRef")
+        certificate, key = client_refs(spec.tls.client_secret_ref)
+        yield certificate, at, Holds.CERTIFICATES
+        yield key, at, Holds.PRIVATE_KEY
 
 
 def _with_hint(problem: Problem, form: Form) -> Problem:

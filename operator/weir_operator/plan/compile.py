@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
+from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.findings import Finding, Problem, Reason
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
 from weir_operator.plan.table import backend_message, policy_message, versioned
@@ -33,18 +34,25 @@ class Plan:
         return tuple((found.ref, problem) for found in self.findings for problem in found.problems)
 
 
-def compile_table(resources: Resources, form: Form, *, routers: frozenset[str] = ROUTERS) -> Plan:
+def compile_table(
+    resources: Resources,
+    form: Form,
+    *,
+    routers: frozenset[str] = ROUTERS,
+    allowed: Networks = (),
+) -> Plan:
     """Compile everything at once. No two resources share a ref; their order is without effect.
 
     A resource with a problem is left out of the table and told in its finding; so is a policy with
-    a candidate that is left out. `routers` are those the scorer's bundle has.
+    a candidate that is left out. `routers` are those the scorer's bundle has, `allowed`
+    the addresses that endpoints may have though a cluster refuses them.
     """
     secrets: SecretIndex = {
         **dict.fromkeys(resources.unreadable, UNREADABLE),
         **{(s.meta.ref.namespace, s.meta.ref.name): s for s in resources.secrets},
     }
     checked = {
-        (b.meta.ref.namespace, b.meta.ref.name): check_backend(b, secrets, form)
+        (b.meta.ref.namespace, b.meta.ref.name): check_backend(b, secrets, form, allowed)
         for b in sorted(resources.backends, key=lambda b: b.meta.ref.id)
     }
     broken = frozenset(

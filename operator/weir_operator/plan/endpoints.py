@@ -1,6 +1,6 @@
 """Which endpoints a policy on a cluster may not name: those that reach the gateway's own host.
 
-Only what is written is looked at; what a name resolves to is the network policy's business.
+Only what is written is looked at; what a name resolves to the gateway checks as it connects.
 """
 
 import ipaddress
@@ -11,8 +11,12 @@ _NAMES = ("localhost", "metadata", "metadata.google.internal", "instance-data")
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"})
 
 
-def forbidden(endpoint: str) -> str:
-    """Why the endpoint is refused on a cluster; empty where it isn't."""
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def forbidden(endpoint: str, allowed: Networks = ()) -> str:
+    """Why the endpoint is refused on a cluster; empty where it isn't, or its address is allowed."""
     try:
         host = (urlsplit(endpoint).hostname or "").rstrip(".")
     except ValueError:
@@ -20,8 +24,12 @@ def forbidden(endpoint: str) -> str:
     if host in _NAMES or host.endswith((".localhost", ".metadata.google.internal")):
         return f"names {host}, which is the gateway's own host or its metadata service"
     address = _address(host)
-    if address is None:
+    if address is None or any(address in network for network in allowed):
         return ""
+    return _refused(host, address)
+
+
+def _refused(host: str, address: _Address) -> str:
     if address.is_loopback or address.is_unspecified:
         return f"names {host}, a loopback address: the gateway's own host"
     if address.is_link_local or str(address) in _METADATA:
@@ -29,7 +37,7 @@ def forbidden(endpoint: str) -> str:
     return "names a multicast address" if address.is_multicast else ""
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(host: str) -> _Address | None:
     """The literal address, in any spelling that a resolver takes, 127.1 and 0x7f000001 too."""
     try:
         parsed = ipaddress.ip_address(host.partition("%")[0])

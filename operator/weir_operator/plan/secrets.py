@@ -3,8 +3,9 @@
 Messages name keys and never values.
 """
 
+import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -12,6 +13,14 @@ from weir_operator.plan.findings import Problem, Reason
 from weir_operator.resources.backend import SecretKeyRef
 from weir_operator.resources.mistakes import Path
 from weir_operator.resources.objects import Secret
+
+
+class Holds(Enum):
+    """What a secret's value must be, as a sentence about it ends."""
+
+    API_KEY = "an API key: one line of printable ASCII"
+    CERTIFICATES = "a PEM bundle of certificates"
+    PRIVATE_KEY = "a private key in PEM without a passphrase"
 
 
 class Unreadable(Enum):
@@ -35,9 +44,9 @@ class Credential:
 
 
 def look_up(
-    secrets: SecretIndex, namespace: str, ref: SecretKeyRef, at: Path, *, pem: bool
+    secrets: SecretIndex, namespace: str, ref: SecretKeyRef, at: Path, holds: Holds
 ) -> Credential | Problem:
-    """The value behind `ref` as text; or why there is none. `pem` wants certificates."""
+    """The value behind `ref` as text; or why there is none."""
     secret = secrets.get((namespace, ref.name))
     if secret is UNREADABLE:
         message = f"the operator may not read Secret {ref.name} in namespace {namespace}"
@@ -51,12 +60,9 @@ def look_up(
         keys = ", ".join(sorted(secret.values)) or "none"
         message = f"Secret {ref.name} has no key {ref.key}"
         return Problem(Reason.SECRET_KEY_NOT_FOUND, (*at, "key"), message, f"it has {keys}")
-    text = _pem(value) if pem else _token(value)
+    text = _READERS[holds](value)
     if text is None:
-        wanted = (
-            "a PEM bundle of certificates" if pem else "an API key: one line of printable ASCII"
-        )
-        message = f"the value of {ref.key} in Secret {ref.name} is not {wanted}"
+        message = f"the value of {ref.key} in Secret {ref.name} is not {holds.value}"
         return Problem(Reason.SECRET_INVALID, (*at, "key"), message)
     return Credential(namespace, ref.name, ref.key, text)
 
@@ -75,3 +81,19 @@ def _pem(value: bytes) -> str | None:
     except (UnicodeDecodeError, ssl.SSLError, ValueError):
         return None
     return text
+
+
+def _private_key(value: bytes) -> str | None:
+    """By its frame alone: whether it fits the certificate shows when the gateway loads both."""
+    found = _KEY.search(value)
+    return value.decode("ascii", "replace") if found and b"ENCRYPTED" not in value else None
+
+
+_KEY = re.compile(
+    rb"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[\s\S]+-----END ([A-Z]+ )?PRIVATE KEY-----"
+)
+_READERS: Mapping[Holds, Callable[[bytes], str | None]] = {
+    Holds.API_KEY: _token,
+    Holds.CERTIFICATES: _pem,
+    Holds.PRIVATE_KEY: _private_key,
+}

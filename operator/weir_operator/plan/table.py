@@ -3,7 +3,14 @@
 import hashlib
 
 from weir_operator.plan.check import candidate_key
-from weir_operator.resources.backend import Auth, Capability, Price, Protocol, SecretKeyRef
+from weir_operator.resources.backend import (
+    Auth,
+    Capability,
+    Price,
+    Protocol,
+    SecretKeyRef,
+    client_refs,
+)
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Mode, Objective, ScorerFailure
 from weir_proto.routing.v1 import routetable_pb2 as wire
@@ -56,8 +63,12 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
     )
     if spec.auth is not None:
         message.auth.CopyFrom(_auth(spec.auth, ref.namespace))
-    if spec.tls is not None:
+    if spec.tls is not None and spec.tls.ca_secret_ref is not None:
         message.ca.CopyFrom(_secret(spec.tls.ca_secret_ref, ref.namespace))
+    if spec.tls is not None and spec.tls.client_secret_ref is not None:
+        certificate, key = client_refs(spec.tls.client_secret_ref)
+        message.client_certificate.CopyFrom(_secret(certificate, ref.namespace))
+        message.client_key.CopyFrom(_secret(key, ref.namespace))
     return message
 
 

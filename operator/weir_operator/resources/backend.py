@@ -118,12 +118,36 @@ class Timeouts:
 
 
 @shape
-class Tls:
-    """How the endpoint's certificate is checked."""
+class SecretNameRef:
+    """A Secret of type kubernetes.io/tls in the ModelBackend's own namespace."""
 
-    ca_secret_ref: SecretKeyRef = required(
+    name: str = required(NAME, "The Secret; its keys are tls.crt and tls.key.")
+
+
+def client_refs(ref: SecretNameRef) -> tuple[SecretKeyRef, SecretKeyRef]:
+    """Where a kubernetes.io/tls Secret has its certificate and its key."""
+    certificate = SecretKeyRef(name=ref.name, key="tls.crt")
+    return certificate, SecretKeyRef(name=ref.name, key="tls.key")
+
+
+@shape
+class Tls:
+    """How the endpoint's certificate is checked, and by which one the gateway is known there."""
+
+    CHECKS: ClassVar = (
+        Check(
+            "has(self.caSecretRef) || has(self.clientSecretRef)",
+            "write caSecretRef, clientSecretRef or both",
+        ),
+    )
+
+    ca_secret_ref: SecretKeyRef | None = optional(
         Object(SecretKeyRef),
         "A PEM bundle of certificate authorities to trust for this endpoint, and no others.",
+    )
+    client_secret_ref: SecretNameRef | None = optional(
+        Object(SecretNameRef),
+        "The gateway's own certificate and key for this endpoint (mutual TLS).",
     )
 
 
@@ -159,7 +183,8 @@ class ModelBackendSpec:
     )
     timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", otherwise={})
     tls: Tls | None = optional(
-        Object(Tls), "How the endpoint's certificate is checked; not set: by the system's."
+        Object(Tls),
+        "How the endpoint's certificate is checked; not set: by the system's authorities.",
     )
     profile: str | None = optional(
         text("profile", 253), "The quality profile in the scorer's bundle; not set: `model`."

@@ -22,6 +22,7 @@ from support.upstream import (
     stalling,
     streaming,
 )
+from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.reply import StreamReply
 from weir_gateway.adapters.upstream import HttpUpstreams
@@ -168,7 +169,9 @@ async def test_small_writes_are_not_held_back_by_the_server() -> None:
 async def test_small_writes_are_not_held_back_towards_a_provider() -> None:
     request = parse(STREAM_BODY, {})
     async with running_upstream(stalling([event("a")])) as upstream:
-        upstreams = HttpUpstreams(Credentials({}), untraced(), max_answer=1 << 20)
+        upstreams = HttpUpstreams(
+            Credentials({}), untraced(), Guard(loopback=True), max_answer=1 << 20
+        )
         await upstreams.start()
         to = replace(tables.backend("weak"), endpoint=upstream.url)
         reply = await upstreams.send(to, request)

@@ -1,5 +1,7 @@
 """Which endpoints are refused on a cluster, in every spelling that reaches the same place."""
 
+import ipaddress
+
 import pytest
 
 from weir_operator.plan.endpoints import forbidden
@@ -32,3 +34,11 @@ def test_the_gateways_own_host_and_metadata_are_refused(host: str) -> None:
 )
 def test_services_and_providers_are_not(host: str) -> None:
     assert forbidden(f"http://{host}/v1") == ""
+
+
+def test_what_the_gateways_may_call_is_not_refused() -> None:
+    allowed = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("169.254.7.0/24"))
+    assert forbidden("http://127.0.0.1:8000/v1", allowed) == ""
+    assert forbidden("http://169.254.7.9/v1", allowed) == ""
+    assert forbidden("http://127.0.0.2/v1", allowed)
+    assert forbidden("http://localhost/v1", allowed)

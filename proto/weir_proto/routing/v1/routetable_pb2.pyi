@@ -155,6 +155,8 @@ class Backend(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     CA_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    CLIENT_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     name: _builtins.str
@@ -182,6 +184,12 @@ class Backend(_message.Message):
     def ca(self) -> Global___SecretRef:
         """PEM bundle for the endpoint's TLS"""
 
+    @_builtins.property
+    def client_certificate(self) -> Global___SecretRef:
+        """PEM; the gateway's own, for mutual TLS"""
+
+    @_builtins.property
+    def client_key(self) -> Global___SecretRef: ...
     def __init__(
         self,
         *,
@@ -198,10 +206,12 @@ class Backend(_message.Message):
         profile: _builtins.str = ...,
         limits: Global___Limits | None = ...,
         ca: Global___SecretRef | None = ...,
+        client_certificate: Global___SecretRef | None = ...,
+        client_key: Global___SecretRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "limits", b"limits", "price", b"price", "timeouts", b"timeouts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "limits", b"limits", "price", b"price", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "capabilities", b"capabilities", "context_window", b"context_window", "endpoint", b"endpoint", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "timeouts", b"timeouts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "timeouts", b"timeouts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
