@@ -53,6 +53,42 @@ def _listed(names: list[str]) -> list[Wire]:
 CASES = (
     # ModelBackend
     _backend(
+        "wires",
+        "spec.wires",
+        ["speech"],
+        "spec.wires[0]",
+        "must be one of chat, responses, completions, embeddings, messages",
+        "Unsupported value",
+    ),
+    _backend(
+        "secret-header",
+        "spec.headers",
+        [{"name": "Authorization", "value": "Bearer x"}],
+        "spec.headers[0].name",
+        "is the gateway's own or carries secrets; a key goes in auth",
+    ),
+    _backend(
+        "header-of-two-lines",
+        "spec.headers",
+        [{"name": "x-a", "value": "1\n2"}],
+        "spec.headers[0].value",
+        "must be one line of printable ASCII",
+    ),
+    _backend(
+        "query",
+        "spec.query",
+        [{"name": "a b", "value": "1"}],
+        "spec.query[0].name",
+        "must be a URL parameter's name, like api-version",
+    ),
+    _backend(
+        "header-of-passthrough",
+        "spec.auth",
+        {"passthrough": True, "header": "api-key"},
+        "spec.auth.header",
+        "header is for a key; passthrough sends the client's own Authorization",
+    ),
+    _backend(
         "protocol",
         "spec.protocol",
         "grpc",
@@ -212,7 +248,6 @@ CASES = (
         "must have at least 1 item, has 0",
         "should have at least 1 items",
     ),
-    _policy("one-candidate", "spec.candidates", _listed(["weak"]), "spec.candidates", TWO),
     _policy(
         "three-candidates", "spec.candidates", _listed(["a", "b", "c"]), "spec.candidates", TWO
     ),
@@ -232,7 +267,11 @@ CASES = (
         NAME,
     ),
     _policy(
-        "no-objective", "spec.objective", REMOVED, "spec.objective", "is required", "Required value"
+        "no-objective",
+        "spec.objective",
+        REMOVED,
+        "spec.objective",
+        "is required where candidates compete: write an objective",
     ),
     _policy("empty-objective", "spec.objective", {}, "spec.objective", ONE_OBJECTIVE),
     _policy(

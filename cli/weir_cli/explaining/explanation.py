@@ -90,7 +90,7 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
     )
 
 
-def objective(value: Objective) -> str:
+def objective(value: Objective | None) -> str:
     """The objective as its policy writes it."""
     match value:
         case Threshold(threshold):
@@ -99,6 +99,8 @@ def objective(value: Objective) -> str:
             return f"strongShare {100 * share:g}%"
         case Retention(retention, confidence):
             return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+        case None:
+            return "one candidate"
 
 
 def _placed(scale: Scale, score: float | None) -> float | None:

@@ -17,6 +17,8 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import Price
+from weir_gateway.domain.wire import Wire
+from weir_gateway.wires.select import spoken, taken
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 MILLIS = 1000
@@ -28,7 +30,13 @@ _CAPABILITIES = {
     pb.CAPABILITY_TOOLS: domain.Capability.TOOLS,
     pb.CAPABILITY_VISION: domain.Capability.VISION,
     pb.CAPABILITY_JSON_SCHEMA: domain.Capability.JSON_SCHEMA,
+    pb.CAPABILITY_STATE: domain.Capability.STATE,
 }
+_PROTOCOLS = {
+    pb.PROTOCOL_OPENAI: (domain.Protocol.OPENAI, Wire.OPENAI_CHAT),
+    pb.PROTOCOL_ANTHROPIC: (domain.Protocol.ANTHROPIC, Wire.ANTHROPIC_MESSAGES),
+}
+_WIRES = {wire.short: wire for wire in Wire}
 _SCORER_FAILURES = {
     pb.SCORER_FAILURE_UNSPECIFIED: domain.ScorerFailure.WEAK,
     pb.SCORER_FAILURE_WEAK: domain.ScorerFailure.WEAK,
@@ -76,15 +84,16 @@ def decode(message: pb.RouteTable) -> domain.RouteTable:
 
 
 def _backend(message: pb.Backend) -> domain.Backend:
-    if message.protocol != pb.PROTOCOL_OPENAI:
-        protocol = pb.Protocol.Name(message.protocol).removeprefix("PROTOCOL_").lower()
-        raise BadTable(f"backend {message.id} speaks {protocol}, which this gateway does not")
+    if message.protocol not in _PROTOCOLS:
+        raise BadTable(f"backend {message.id} has a protocol that this gateway doesn't know")
+    protocol, usual = _PROTOCOLS[message.protocol]
+    wires = _wires(message) if message.wires else spoken({usual})
     price = message.price
     mutual = message.HasField("client_certificate") and message.HasField("client_key")
     return domain.Backend(
         id=BackendId(message.id),
         name=ModelName(message.name),
-        protocol=domain.Protocol.OPENAI,
+        protocol=protocol,
         endpoint=message.endpoint,
         model=message.model,
         auth=_auth(message.auth),
@@ -99,7 +108,21 @@ def _backend(message: pb.Backend) -> domain.Backend:
         ca=_ref(message.ca) if message.HasField("ca") else None,
         client_certificate=_ref(message.client_certificate) if mutual else None,
         client_key=_ref(message.client_key) if mutual else None,
+        wires=wires,
+        takes=taken(wires),
+        key_header=message.auth.header,
+        query=tuple((setting.name, setting.value) for setting in message.query),
+        headers=tuple((setting.name, setting.value) for setting in message.headers),
     )
+
+
+def _wires(message: pb.Backend) -> frozenset[Wire]:
+    """Those of its wires that this gateway knows; a newer operator may name others too."""
+    known = {_WIRES[name] for name in message.wires if name in _WIRES}
+    if not known:
+        names = ", ".join(message.wires)
+        raise BadTable(f"backend {message.id} speaks {names}, which this gateway does not")
+    return spoken(known)
 
 
 def _timeouts(message: pb.Timeouts) -> domain.Timeouts:
@@ -168,7 +191,7 @@ def _candidate(
     return backend
 
 
-def _objective(policy: pb.Policy) -> domain.Objective:
+def _objective(policy: pb.Policy) -> domain.Objective | None:
     message = policy.objective
     match message.WhichOneof("kind"):
         case "threshold":
@@ -177,5 +200,7 @@ def _objective(policy: pb.Policy) -> domain.Objective:
             return domain.StrongShare(message.strong_share)
         case "quality":
             return domain.Retention(message.quality.retention, message.quality.confidence)
+        case _ if len(policy.candidates) == 1:
+            return None
         case _:
             raise BadTable(f"policy {policy.id} has no objective", policy=PolicyId(policy.id))

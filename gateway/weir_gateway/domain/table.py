@@ -17,6 +17,7 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import Price
+from weir_gateway.domain.wire import Wire
 
 
 class Protocol(StrEnum):
@@ -32,6 +33,7 @@ class Capability(StrEnum):
     TOOLS = "tools"
     VISION = "vision"
     JSON_SCHEMA = "jsonSchema"
+    STATE = "state"  # keeps answers and conversations that a later request may name
 
 
 class ScorerFailure(StrEnum):
@@ -102,6 +104,11 @@ class Backend:
     ca: SecretRef | None = None
     client_certificate: SecretRef | None = None  # with client_key, or neither
     client_key: SecretRef | None = None
+    wires: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # what its endpoint speaks
+    takes: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # clients' wires it can serve
+    key_header: str = ""  # carries the bare key; empty: as the wire has it
+    query: tuple[tuple[str, str], ...] = ()  # in the URL of every call
+    headers: tuple[tuple[str, str], ...] = ()  # with every call; never secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class Policy:
     candidates: tuple[Backend, ...]  # weakest first
     rules: tuple[Rule, ...]
     router: RouterName
-    objective: Objective
+    objective: Objective | None  # None where there is one candidate
     on_scorer_failure: ScorerFailure
     upstream_order: tuple[BackendId, ...]  # who is tried when the chosen one fails
     expose: Expose

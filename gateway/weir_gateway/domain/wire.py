@@ -11,3 +11,9 @@ class Wire(StrEnum):
     OPENAI_COMPLETIONS = "openai.completions"
     OPENAI_EMBEDDINGS = "openai.embeddings"
     ANTHROPIC_MESSAGES = "anthropic.messages"
+    ANTHROPIC_COUNT_TOKENS = "anthropic.count_tokens"
+
+    @property
+    def short(self) -> str:
+        """The name without its API's: what a ModelBackend's `wires` say."""
+        return self.value.partition(".")[2]

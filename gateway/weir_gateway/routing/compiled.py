@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
 from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule
+from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.ports import Condition, Conditions
 
 NAMES_LISTED = 12  # in the message for an unknown `model`
@@ -33,6 +34,7 @@ class CompiledPolicy:
     rules: tuple[CompiledRule, ...]
     fallbacks: tuple[Backend, ...]
     shared: frozenset[Capability]  # what every candidate has
+    takes: frozenset[Wire]  # the clients' wires that every candidate can serve
     narrowest: int  # the smallest context window among the candidates; 0: none is known
 
 
@@ -97,6 +99,7 @@ def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> Compil
         shared=policy.candidates[0].capabilities.intersection(
             *(b.capabilities for b in policy.candidates[1:])
         ),
+        takes=policy.candidates[0].takes.intersection(*(b.takes for b in policy.candidates[1:])),
         narrowest=min(windows, default=0),
     )
 

@@ -15,7 +15,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Mode, Retention, RouteTable
 from weir_gateway.routing import pick, rules, score
 from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
-from weir_gateway.routing.filter import fit
+from weir_gateway.routing.filter import fit, not_served
 from weir_gateway.routing.match import match
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
 
@@ -81,6 +81,8 @@ class Decider:
         trace: TraceContext | None,
     ) -> RouteDecision:
         if matched.direct is not None:
+            if request.wire not in matched.direct.takes:
+                raise not_served(request, f"no wire of {matched.direct.name}")
             return self._direct(matched, matched.direct, table)
         compiled = matched.policy
         tried: tuple[RuleTried, ...] = ()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.errors import UpstreamError
+from weir_gateway.domain.errors import CannotCarry, UpstreamError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.compiled import CompiledPolicy
@@ -32,23 +32,30 @@ async def dispatch(
 ) -> Dispatched:
     """Send `request` as decided.
 
-    Raises the last candidate's UpstreamError when all that may be tried have failed.
+    Raises the last candidate's UpstreamError when all that may be tried have failed; CannotCarry,
+    naming the client's field, where none was asked because none has a place for it.
     """
     current = decision
+    failed: UpstreamError | CannotCarry | None = None
     left = _fallbacks(decision, policy)
     while True:
         try:
             return Dispatched(await upstreams.send(current.chosen, request), current)
-        except UpstreamError as error:
+        except (UpstreamError, CannotCarry) as error:
+            if failed is None or isinstance(error, UpstreamError):
+                failed = error
             following = next(left, None)
             if following is None:
-                raise
+                raise failed from None
             current = _falling_back(current, following, error)
             accounts.fell_back(request, current)
 
 
-def _falling_back(decision: RouteDecision, to: Backend, error: UpstreamError) -> RouteDecision:
-    return replace(decision, chosen=to, reason=Reason.FALLBACK, detail=error.label)
+def _falling_back(
+    decision: RouteDecision, to: Backend, error: UpstreamError | CannotCarry
+) -> RouteDecision:
+    label = error.label if isinstance(error, UpstreamError) else error.code
+    return replace(decision, chosen=to, reason=Reason.FALLBACK, detail=label)
 
 
 def _fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:

@@ -1,4 +1,4 @@
-"""Step 3: which candidates can serve a request at all, by capability and context window.
+"""Step 3: which candidates can serve a request at all, by wire, capability and context window.
 
 Must not know scores: what can't serve is out however good it would be.
 """
@@ -18,10 +18,11 @@ def fit(compiled: CompiledPolicy, request: Request) -> Fit:
     A prompt's tokens are estimated from above, so the context window only chooses between
     candidates: where none is wide enough the widest stays, and its provider has the last word.
 
-    Raises BadRequest where no candidate has a capability that the request needs.
+    Raises BadRequest where no candidate serves the request's wire or has a capability it needs.
     """
     tokens = request.prompt_tokens + request.max_tokens
-    if request.needs <= compiled.shared and tokens <= (compiled.narrowest or tokens):
+    simple = request.wire in compiled.takes and request.needs <= compiled.shared
+    if simple and tokens <= (compiled.narrowest or tokens):
         return compiled.policy.candidates, ()
     return _slowly(compiled, request, tokens)
 
@@ -43,14 +44,27 @@ def _slowly(compiled: CompiledPolicy, request: Request, tokens: int) -> Fit:
 
 
 def _lacks(backend: Backend, request: Request) -> str:
-    return ", ".join(sorted(request.needs - backend.capabilities))
+    wire = [] if request.wire in backend.takes else [request.wire.short]
+    return ", ".join([*wire, *sorted(request.needs - backend.capabilities)])
 
 
 def _wide_enough(backend: Backend, tokens: int) -> bool:
     return not backend.context_window or tokens <= backend.context_window
 
 
+def not_served(request: Request, who: str) -> BadRequest:
+    """Nobody who may be asked speaks the request's wire, or one it can be translated to."""
+    return BadRequest(
+        f"{who} serves {request.wire.short}: ask another model, or name a ModelBackend whose "
+        "spec.wires has it",
+        param="model",
+        code="capability_missing",
+    )
+
+
 def _nobody(compiled: CompiledPolicy, request: Request) -> BadRequest:
+    if not any(request.wire in b.takes for b in compiled.policy.candidates):
+        return not_served(request, f"no candidate of policy {compiled.policy.id}")
     having = frozenset[str]().union(*(b.capabilities for b in compiled.policy.candidates))
     missing = sorted(request.needs - having)
     lacking = ", ".join(missing or sorted(request.needs))

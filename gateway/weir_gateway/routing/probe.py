@@ -63,7 +63,7 @@ def probe_request(policy: Policy, prompt: str) -> Request:
         text=prompt,
     )
     return Request(
-        wire=Wire.OPENAI_CHAT,
+        wire=_wire(policy),
         body=b"",
         model=model,
         model_span=(0, 0),
@@ -75,3 +75,9 @@ def probe_request(policy: Policy, prompt: str) -> Request:
         prompt_tokens=len(prompt) // CHARS_PER_TOKEN + 1,
         max_tokens=0,
     )
+
+
+def _wire(policy: Policy) -> Wire:
+    """Chat where anybody takes it; a policy may be for embeddings alone."""
+    taken = policy.candidates[0].takes.union(*(b.takes for b in policy.candidates[1:]))
+    return Wire.OPENAI_CHAT if Wire.OPENAI_CHAT in taken else min(taken)

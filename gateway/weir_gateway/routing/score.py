@@ -66,7 +66,7 @@ def threshold(scorer: Scorer, scored: Scored, matched: Matched) -> float:
     return resolved
 
 
-def _resolved(scorer: Scorer, scored: Scored, objective: Objective) -> float | None:
+def _resolved(scorer: Scorer, scored: Scored, objective: Objective | None) -> float | None:
     match objective:
         case Threshold(value):
             return value
@@ -74,3 +74,5 @@ def _resolved(scorer: Scorer, scored: Scored, objective: Objective) -> float | N
             return scorer.threshold_for_share(scored, share)
         case Retention():
             return scorer.threshold_for_retention(scored, objective)
+        case None:
+            return None  # of one candidate, which nobody scores

@@ -8,14 +8,13 @@ from weir_operator.plan.endpoints import Networks, forbidden
 from weir_operator.plan.findings import Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
-from weir_operator.resources.backend import Protocol, SecretKeyRef, client_refs
+from weir_operator.resources.backend import SecretKeyRef, client_refs
 from weir_operator.resources.mistakes import Path, nearest
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Candidate
 from weir_operator.resources.shapes import unserved
 
 SPEC: Path = ("spec",)
-SERVED_PROTOCOLS = frozenset({Protocol.OPENAI})  # what gateways of this version speak
 
 
 class Form(Enum):
@@ -38,7 +37,7 @@ def check_backend(
     backend: ModelBackend, secrets: SecretIndex, form: Form, allowed: Networks = ()
 ) -> CheckedBackend:
     """Everything that keeps the backend out of the table; `allowed` are addresses that may be."""
-    problems = [*_unserved(backend), *_protocol_problems(backend)]
+    problems = list(_unserved(backend))
     if form is Form.CLUSTER:
         problems.extend(_cluster_problems(backend, allowed))
     credentials: list[Credential] = []
@@ -83,13 +82,6 @@ def _unserved(resource: ModelBackend | RoutePolicy) -> Iterator[Problem]:
     for path in unserved(resource.spec, SPEC):
         message = "is not served by this version yet"
         yield Problem(Reason.NOT_SUPPORTED, path, message, "leave it out")
-
-
-def _protocol_problems(backend: ModelBackend) -> Iterator[Problem]:
-    if backend.spec.protocol not in SERVED_PROTOCOLS:
-        message = f"{backend.spec.protocol.value} is not served by this version yet"
-        hint = "name an endpoint that speaks openai"
-        yield Problem(Reason.NOT_SUPPORTED, (*SPEC, "protocol"), message, hint)
 
 
 def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Problem]:

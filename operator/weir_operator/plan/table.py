@@ -23,6 +23,7 @@ CAPABILITIES = {
     Capability.TOOLS: wire.CAPABILITY_TOOLS,
     Capability.VISION: wire.CAPABILITY_VISION,
     Capability.JSON_SCHEMA: wire.CAPABILITY_JSON_SCHEMA,
+    Capability.STATE: wire.CAPABILITY_STATE,
 }
 FAILURES = {
     ScorerFailure.WEAK: wire.SCORER_FAILURE_WEAK,
@@ -60,6 +61,9 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
         ),
         profile=spec.profile or spec.model,
         limits=wire.Limits(in_flight=spec.limits.in_flight or 0),
+        wires=sorted(spec.wires),
+        query=[wire.Setting(name=q.name, value=q.value) for q in spec.query],
+        headers=[wire.Setting(name=h.name, value=h.value) for h in spec.headers],
     )
     if spec.auth is not None:
         message.auth.CopyFrom(_auth(spec.auth, ref.namespace))
@@ -108,10 +112,11 @@ def _price(price: Price) -> wire.Price:
 
 
 def _auth(auth: Auth, namespace: str) -> wire.Auth:
+    header = auth.header or ""
     if auth.secret_ref is not None:
-        return wire.Auth(secret=_secret(auth.secret_ref, namespace))
+        return wire.Auth(secret=_secret(auth.secret_ref, namespace), header=header)
     if auth.env is not None:
-        return wire.Auth(env=auth.env)
+        return wire.Auth(env=auth.env, header=header)
     return wire.Auth(passthrough=True)
 
 
@@ -119,7 +124,9 @@ def _secret(ref: SecretKeyRef, namespace: str) -> wire.SecretRef:
     return wire.SecretRef(namespace=namespace, name=ref.name, key=ref.key)
 
 
-def _objective(objective: Objective) -> wire.Objective:
+def _objective(objective: Objective | None) -> wire.Objective | None:
+    if objective is None:
+        return None
     if objective.threshold is not None:
         return wire.Objective(threshold=objective.threshold)
     if objective.strong_share is not None:

@@ -6,8 +6,12 @@ from typing import ClassVar
 from weir_operator.resources.formats import (
     DURATION,
     ENDPOINT,
+    HEADER,
+    HEADER_VALUE,
     NAME,
     NAMESPACE_OR_ALL,
+    QUERY_NAME,
+    QUERY_VALUE,
     SECRET_KEY,
     USD,
     VARIABLE,
@@ -25,6 +29,11 @@ from weir_operator.resources.shapes import (
     shape,
 )
 
+# What HTTP and the gateway decide themselves, and what would be a secret in plain sight.
+RESERVED_HEADERS = (
+    "^(?i)(accept-encoding|api-key|authorization|connection|content-.*|cookie|expect|host|"
+    "keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-api-key)$"
+)
 COUNT = Whole(at_least=1, at_most=4_000_000_000)
 
 
@@ -41,6 +50,17 @@ class Capability(StrEnum):
     TOOLS = "tools"
     VISION = "vision"
     JSON_SCHEMA = "jsonSchema"
+    STATE = "state"
+
+
+class Wire(StrEnum):
+    """A format of request and answer that an endpoint may speak."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+    MESSAGES = "messages"
 
 
 @shape
@@ -65,6 +85,11 @@ class Auth:
             "write passthrough: true, or leave it out",
             "passthrough",
         ),
+        Check(
+            "!has(self.header) || !has(self.passthrough)",
+            "header is for a key; passthrough sends the client's own Authorization",
+            "header",
+        ),
     )
 
     secret_ref: SecretKeyRef | None = optional(
@@ -78,6 +103,35 @@ class Auth:
     passthrough: bool | None = optional(
         Flag(), "The client's own Authorization header goes upstream."
     )
+    header: str | None = optional(
+        HEADER,
+        "The header that carries the bare key, such as `api-key`; not set: as the wire has it, "
+        "`Authorization: Bearer` or `x-api-key`.",
+    )
+
+
+@shape
+class QueryParameter:
+    """A parameter in the URL of every call, such as `api-version`."""
+
+    name: str = required(QUERY_NAME, "Its name.")
+    value: str = required(QUERY_VALUE, "Its value, never a secret.")
+
+
+@shape
+class ExtraHeader:
+    """A header of every call, in place of the client's own of that name."""
+
+    CHECKS: ClassVar = (
+        Check(
+            f"!self.name.matches({RESERVED_HEADERS!r})",
+            "is the gateway's own or carries secrets; a key goes in auth",
+            "name",
+        ),
+    )
+
+    name: str = required(HEADER, "The header.")
+    value: str = required(HEADER_VALUE, "Its value, never a secret.")
 
 
 @shape
@@ -161,9 +215,25 @@ class ModelBackendSpec:
         "What the provider's own SDK takes as base_url: with /v1 for openai, without for "
         "anthropic. On a cluster it may not name the loopback, a link-local or a metadata address.",
     )
+    wires: tuple[Wire, ...] = defaulted(
+        List(Choice(Wire), at_most=8, unique=ITSELF),
+        "What the endpoint speaks; a request on another wire is translated where that can be. Not "
+        "set: chat for openai, messages for anthropic.",
+        otherwise=[],
+    )
     model: str = required(text("model id", 253), "The provider's id for the model.")
     auth: Auth | None = optional(
         Object(Auth), "How the gateway authenticates; exactly one way. Not set: not at all."
+    )
+    query: tuple[QueryParameter, ...] = defaulted(
+        List(Object(QueryParameter), at_most=16, unique="name"),
+        "Parameters in the URL of every call.",
+        otherwise=[],
+    )
+    headers: tuple[ExtraHeader, ...] = defaulted(
+        List(Object(ExtraHeader), at_most=16, unique="name"),
+        "Headers of every call, never secret.",
+        otherwise=[],
     )
     price: Price = defaulted(
         Object(Price), "What the provider charges, in USD per million tokens.", otherwise={}
@@ -175,7 +245,8 @@ class ModelBackendSpec:
     )
     capabilities: tuple[Capability, ...] = defaulted(
         List(Choice(Capability), at_most=8, unique=ITSELF),
-        "What the model can do. A candidate that lacks what a request needs is filtered out.",
+        "What the model can do. A candidate that lacks what a request needs is filtered out. "
+        "`state` says that the endpoint keeps answers and conversations for later requests.",
         otherwise=[],
     )
     limits: Limits = defaulted(

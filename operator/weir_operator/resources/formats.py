@@ -86,6 +86,27 @@ HEADER = Text(
     pattern=r"[A-Za-z0-9][-_A-Za-z0-9]*",
     says="must be an HTTP header's name, like x-team",
 )
+HEADER_VALUE = Text(
+    word="header value",
+    convert=str,
+    max_length=1024,
+    pattern=r"[!-~]([ -~]*[!-~])?",
+    says="must be one line of printable ASCII",
+)
+QUERY_NAME = Text(
+    word="parameter name",
+    convert=str,
+    max_length=63,
+    pattern=r"[-._~A-Za-z0-9]+",
+    says="must be a URL parameter's name, like api-version",
+)
+QUERY_VALUE = Text(
+    word="parameter value",
+    convert=str,
+    max_length=253,
+    pattern=r"[!-~]+",
+    says="must be printable ASCII without spaces, like 2024-10-21",
+)
 MODEL = Text(
     word="model name",
     convert=str,

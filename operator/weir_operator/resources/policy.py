@@ -281,7 +281,12 @@ class RoutePolicySpec:
 
     CHECKS: ClassVar = (
         Check(
-            "has(self.objective.budget) || size(self.candidates) == 2",
+            "has(self.objective) || size(self.candidates) == 1",
+            "is required where candidates compete: write an objective",
+            "objective",
+        ),
+        Check(
+            "!has(self.objective) || has(self.objective.budget) || size(self.candidates) <= 2",
             "threshold, strongShare and quality need exactly two candidates, weakest first",
             "candidates",
         ),
@@ -307,8 +312,7 @@ class RoutePolicySpec:
     match: Match = required(Object(Match), "Which requests the policy serves.")
     candidates: tuple[Candidate, ...] = required(
         List(Object(Candidate), at_least=1, at_most=16, unique="backend"),
-        "The models that compete, weakest first. threshold, strongShare and quality need exactly "
-        "two.",
+        "The models that compete, weakest first: two, or one that answers alone.",
     )
     rules: tuple[Rule, ...] = defaulted(
         List(Object(Rule), at_most=32, unique="name"),
@@ -316,8 +320,10 @@ class RoutePolicySpec:
         otherwise=[],
     )
     router: Router = defaulted(Object(Router), "How a prompt is scored.", otherwise={})
-    objective: Objective = required(
-        Object(Objective), "How it is decided whether a prompt needs the strong model."
+    objective: Objective | None = optional(
+        Object(Objective),
+        "How it is decided whether a prompt needs the strong model; without effect where there is "
+        "one candidate.",
     )
     cascade: Cascade | None = optional(
         Object(Cascade), "The weakest answers first, and a judge may escalate.", served=False

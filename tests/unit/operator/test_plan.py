@@ -316,8 +316,23 @@ def test_the_version_follows_what_is_served_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("form", Form)
-def test_a_wire_that_no_gateway_speaks_yet_is_told_and_left_out(form: Form) -> None:
-    other = backend("strong", protocol="anthropic", endpoint="https://api.example.com")
-    made = plan(backend("weak"), other, policy(), form=form)
-    assert ("strong", "NotSupported", "spec.protocol") in told(made)
-    assert not made.table.policies
+def test_a_provider_is_described_by_its_resource_alone(form: Form) -> None:
+    azure = backend(
+        wires=["responses", "chat"],
+        query=[{"name": "api-version", "value": "2024-10-21"}],
+        headers=[{"name": "X-Trace", "value": "a b"}],
+        auth={"secretRef": {"name": "keys", "key": "a"}, "header": "Api-Key"},
+    )
+    (made,) = plan(azure, secret(a="k"), form=form).table.backends
+    assert list(made.wires) == ["chat", "responses"]
+    assert [(q.name, q.value) for q in made.query] == [("api-version", "2024-10-21")]
+    assert [(h.name, h.value) for h in made.headers] == [("x-trace", "a b")]
+    assert made.auth.header == "api-key"
+
+
+def test_one_candidate_needs_no_objective() -> None:
+    alone = policy(candidates=[{"backend": "strong"}], objective=None)
+    made = plan(backend("strong", protocol="anthropic", endpoint="https://api.example.com"), alone)
+    assert not told(made)
+    (compiled,) = made.table.policies
+    assert compiled.objective.WhichOneof("kind") is None

@@ -49,6 +49,8 @@ class _CapabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capability
     CAPABILITY_TOOLS: _Capability.ValueType  # 1
     CAPABILITY_VISION: _Capability.ValueType  # 2
     CAPABILITY_JSON_SCHEMA: _Capability.ValueType  # 3
+    CAPABILITY_STATE: _Capability.ValueType  # 4
+    """keeps answers and conversations, so that a later request may name them"""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper): ...
 
@@ -56,6 +58,8 @@ CAPABILITY_UNSPECIFIED: Capability.ValueType  # 0
 CAPABILITY_TOOLS: Capability.ValueType  # 1
 CAPABILITY_VISION: Capability.ValueType  # 2
 CAPABILITY_JSON_SCHEMA: Capability.ValueType  # 3
+CAPABILITY_STATE: Capability.ValueType  # 4
+"""keeps answers and conversations, so that a later request may name them"""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
 class _ScorerFailure:
@@ -157,6 +161,9 @@ class Backend(_message.Message):
     CA_FIELD_NUMBER: _builtins.int
     CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
     CLIENT_KEY_FIELD_NUMBER: _builtins.int
+    WIRES_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     name: _builtins.str
@@ -190,6 +197,20 @@ class Backend(_message.Message):
 
     @_builtins.property
     def client_key(self) -> Global___SecretRef: ...
+    @_builtins.property
+    def wires(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the endpoint speaks: chat, responses, completions, embeddings, messages. Empty: chat for
+        openai, messages for anthropic.
+        """
+
+    @_builtins.property
+    def query(self) -> _containers.RepeatedCompositeFieldContainer[Global___Setting]:
+        """in the URL of every call"""
+
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Setting]:
+        """with every call; never secret"""
+
     def __init__(
         self,
         *,
@@ -208,14 +229,39 @@ class Backend(_message.Message):
         ca: Global___SecretRef | None = ...,
         client_certificate: Global___SecretRef | None = ...,
         client_key: Global___SecretRef | None = ...,
+        wires: _abc.Iterable[_builtins.str] | None = ...,
+        query: _abc.Iterable[Global___Setting] | None = ...,
+        headers: _abc.Iterable[Global___Setting] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "limits", b"limits", "price", b"price", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "timeouts", b"timeouts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "headers", b"headers", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "timeouts", b"timeouts", "wires", b"wires"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Backend: _TypeAlias = Backend  # noqa: Y015
+
+@_typing.final
+class Setting(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Setting: _TypeAlias = Setting  # noqa: Y015
 
 @_typing.final
 class Auth(_message.Message):
@@ -224,10 +270,13 @@ class Auth(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     ENV_FIELD_NUMBER: _builtins.int
     PASSTHROUGH_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
     env: _builtins.str
     """files only: the gateway's own environment variable"""
     passthrough: _builtins.bool
     """the client's own Authorization goes upstream"""
+    header: _builtins.str
+    """carries the bare key; empty: as the wire has it (Authorization, x-api-key)"""
     @_builtins.property
     def secret(self) -> Global___SecretRef: ...
     def __init__(
@@ -236,10 +285,11 @@ class Auth(_message.Message):
         secret: Global___SecretRef | None = ...,
         env: _builtins.str = ...,
         passthrough: _builtins.bool = ...,
+        header: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["env", b"env", "passthrough", b"passthrough", "secret", b"secret", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["env", b"env", "passthrough", b"passthrough", "secret", b"secret", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["env", b"env", "header", b"header", "passthrough", b"passthrough", "secret", b"secret", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["secret", "env", "passthrough"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -412,7 +462,9 @@ class Policy(_message.Message):
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]: ...
     @_builtins.property
-    def objective(self) -> Global___Objective: ...
+    def objective(self) -> Global___Objective:
+        """may be absent where there is one candidate"""
+
     @_builtins.property
     def failure_mode(self) -> Global___FailureMode: ...
     @_builtins.property
