@@ -23,6 +23,7 @@ from weir_gateway.adapters.last_good import LastGood
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
+from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.table_file import TableFile
 from weir_gateway.adapters.table_stream import StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
@@ -34,6 +35,7 @@ from weir_gateway.http.chat import Bounds, Chat
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
+from weir_gateway.routing.ports import Ports
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
@@ -110,12 +112,15 @@ class Gateway:
             requests=cache_requests(self.registry),
         )
         return Routing(
-            scorer=cache,
-            upstreams=self._upstreams,
-            accounts=self._accounts,
-            conditions=CelConditions(),
-            clock=time.perf_counter,
-            ids=_new_id,
+            Ports(
+                scorer=cache,
+                upstreams=self._upstreams,
+                accounts=self._accounts,
+                conditions=CelConditions(),
+                clock=time.perf_counter,
+                ids=_new_id,
+                sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
+            ),
             score_within=self._settings.score_within,
         )
 

@@ -58,6 +58,13 @@ class Settings:
         unit="calls",
         why="Score calls in flight; what arrives meanwhile gathers into the next one",
     )
+    sessions: int = setting(
+        "WEIR_SESSIONS",
+        default="50000",
+        unit="conversations",
+        why="Conversations whose last model is remembered for policies with session.sticky, the "
+        "longest unused out first; about 0.4 kB each",
+    )
     routetable_file: Path | None = setting(
         "WEIR_ROUTETABLE_FILE",
         default=None,

@@ -176,6 +176,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
             else None,
         ),
         mode=_MODES[message.mode],
+        sticky=message.sticky_ms / MILLIS,
         probes=tuple(domain.Probe(p.prompt, BackendId(p.expect)) for p in message.probes),
     )
 

@@ -45,6 +45,7 @@ class Request:
     needs: frozenset[Capability]
     prompt_tokens: int  # an estimate from above (chars / 3), for the context filter and costs
     max_tokens: int  # the answer's cap the client set; 0: none
+    opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
 
 
 def with_model(request: Request, model_json: bytes) -> bytes:

@@ -188,6 +188,7 @@ class Policy:
     expose: Expose
     mode: Mode
     probes: tuple[Probe, ...] = ()
+    sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
         needs=_needs(tools=bool(tools), images=bool(reading.images), schema=schema),
         prompt_tokens=chars // CHARS_PER_TOKEN + reading.images * TOKENS_PER_IMAGE,
         max_tokens=max_tokens,
+        opening=(*reading.system[:1], *reading.user_turns[:1]),
     )
 
 
@@ -140,10 +141,11 @@ def _invalid(message: str) -> BadRequest:
 class _Reading:
     """What one pass over the messages gathers."""
 
-    __slots__ = ("chars", "images", "user_turns")
+    __slots__ = ("chars", "images", "system", "user_turns")
 
     def __init__(self) -> None:
         self.user_turns: list[str] = []
+        self.system: list[str] = []
         self.images = 0
         self.chars = 0
 
@@ -163,6 +165,8 @@ def _read(messages: Sequence[_Message]) -> _Reading:
         reading.chars += len(text)
         if message.role == "user":
             reading.user_turns.append(text)
+        elif message.role in {"system", "developer"}:
+            reading.system.append(text)
     return reading
 
 

@@ -12,12 +12,14 @@ from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavai
 from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Mode, Retention, RouteTable
-from weir_gateway.routing import pick, rules, score
+from weir_gateway.domain.session import Warm
+from weir_gateway.domain.table import Backend, Mode, Policy, Retention, RouteTable
+from weir_gateway.routing import pick, rules, score, sticky
 from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
 from weir_gateway.routing.filter import fit, not_served
 from weir_gateway.routing.match import match
-from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
+from weir_gateway.routing.ports import Conditions, Ids, Scorer, Sessions, TraceContext
+from weir_gateway.routing.sticky import session_key
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
 
@@ -38,9 +40,16 @@ class Decider:
     """Decides by whatever table it is given; keeps the last two compiled."""
 
     def __init__(
-        self, *, scorer: Scorer, conditions: Conditions, ids: Ids, score_within: float
+        self,
+        *,
+        scorer: Scorer,
+        conditions: Conditions,
+        ids: Ids,
+        score_within: float,
+        sessions: Sessions | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score."""
+        self._sessions = sessions
         self._scorer = scorer
         self._conditions = conditions
         self._ids = ids
@@ -122,9 +131,16 @@ class Decider:
         within = self._score_within
         try:
             scored = await score.score(scorer, request, matched, within=within, trace=trace)
-            return _weigh(request, matched, servable, scored, scorer)
+            warm = self._warm(matched, request)
+            return _weigh(request, matched, servable, scored, scorer, warm)
         except ScorerUnavailable as error:
             return _without_score(matched, servable, error)
+
+    def _warm(self, matched: Matched, request: Request) -> Warm | None:
+        policy = matched.policy.policy
+        if self._sessions is None or not policy.sticky:
+            return None
+        return self._sessions.warm(session_key(policy.id, request))
 
     def _decision(
         self,
@@ -170,18 +186,53 @@ def _weigh(
     servable: Sequence[Backend],
     scored: Scored,
     scorer: Scorer,
+    warm: Warm | None,
 ) -> Choice:
     policy = matched.policy.policy
     objective = policy.objective
     if matched.threshold is None and isinstance(objective, Retention) and score.by_quality(policy):
-        costs = pick.estimate(policy.candidates, request)
-        best = pick.by_quality(servable, scored.quality, objective.retention, costs)
+        best = _by_quality(request, policy, servable, scored, objective.retention, warm)
         if best is not None:
-            return Choice(best, Reason.SCORED, scored=scored, estimates=costs)
+            return best
     threshold = score.threshold(scorer, scored, matched)
     reason = Reason.SCORED if matched.threshold is None else Reason.CLIENT_THRESHOLD
     chosen = pick.by_threshold(servable, scored.score, threshold)
-    return Choice(chosen, reason, scored=scored, threshold=threshold)
+    plain = Choice(chosen, reason, scored=scored, threshold=threshold)
+    if warm is None:
+        return plain
+    moved = sticky.threshold(threshold, servable, request, warm)
+    now = pick.by_threshold(servable, scored.score, moved)
+    return _told(plain, replace(plain, backend=now, threshold=moved), warm)
+
+
+def _by_quality(
+    request: Request,
+    policy: Policy,
+    servable: Sequence[Backend],
+    scored: Scored,
+    retention: float,
+    warm: Warm | None,
+) -> Choice | None:
+    costs = pick.estimate(policy.candidates, request)
+    best = pick.by_quality(servable, scored.quality, retention, costs)
+    if best is None:
+        return None
+    plain = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
+    if warm is None:
+        return plain
+    now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
+    again = pick.by_quality(servable, scored.quality, retention, now) or best
+    return _told(plain, replace(plain, backend=again, estimates=now), warm)
+
+
+def _told(plain: Choice, now: Choice, warm: Warm) -> Choice:
+    """`now`, saying whether the conversation stays for its warm cache or leaves it all the same."""
+    if now.backend.id != plain.backend.id and now.backend.id == warm.backend:
+        detail = f"{plain.backend.id} gains too little for a cold prompt cache"
+        return replace(now, reason=Reason.STICKY, detail=detail)
+    if now.backend.id != warm.backend:
+        return replace(now, detail=f"worth leaving {warm.backend} and its warm prompt cache")
+    return now
 
 
 def _without_score(

@@ -58,6 +58,10 @@ def estimate(candidates: Sequence[Backend], request: Request) -> dict[BackendId,
 
     An estimate from above: prompt tokens are, and no cache is assumed.
     """
-    cap = request.max_tokens or EXPECTED_OUTPUT
-    usage = Usage(input=request.prompt_tokens, output=min(cap, EXPECTED_OUTPUT))
+    usage = Usage(input=request.prompt_tokens, output=expected_output(request))
     return {backend.id: cost(backend.price, usage) for backend in candidates}
+
+
+def expected_output(request: Request) -> int:
+    """Tokens the answer is taken to have."""
+    return min(request.max_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)

@@ -6,22 +6,17 @@ Must not know HTTP, nor who fills the ports.
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import RouteTable
+from weir_gateway.domain.session import Warm
+from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, compiled, dispatch
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
-from weir_gateway.routing.ports import (
-    Accounts,
-    Clock,
-    Conditions,
-    Ids,
-    Outcome,
-    Scorer,
-    Span,
-    Upstreams,
-)
+from weir_gateway.routing.ports import Outcome, Ports, Span
 from weir_gateway.routing.probe import check_probes
+from weir_gateway.routing.sticky import session_key
+
+REFUSED_FROM = 400  # a provider that refused has cached nothing
 
 __all__ = ["Dispatched", "Ending", "Routing"]
 
@@ -29,24 +24,19 @@ __all__ = ["Dispatched", "Ending", "Routing"]
 class Routing:
     """Decides, sends and accounts, by whatever table a request came in under."""
 
-    def __init__(
-        self,
-        *,
-        scorer: Scorer,
-        upstreams: Upstreams,
-        accounts: Accounts,
-        conditions: Conditions,
-        clock: Clock,
-        ids: Ids,
-        score_within: float,
-    ) -> None:
+    def __init__(self, ports: Ports, *, score_within: float) -> None:
         """`score_within` is how many seconds a request waits for its score."""
         self._decider = Decider(
-            scorer=scorer, conditions=conditions, ids=ids, score_within=score_within
+            scorer=ports.scorer,
+            conditions=ports.conditions,
+            ids=ports.ids,
+            score_within=score_within,
+            sessions=ports.sessions,
         )
-        self._upstreams = upstreams
-        self._accounts = accounts
-        self._clock = clock
+        self._sessions = ports.sessions
+        self._upstreams = ports.upstreams
+        self._accounts = ports.accounts
+        self._clock = ports.clock
 
     def prepare(self, table: RouteTable) -> tuple[ModelName, ...]:
         """Compile `table` before it serves; gives what clients may write in `model`.
@@ -85,7 +75,16 @@ class Routing:
         Raises UpstreamError when every backend that may be tried has failed.
         """
         policy = self._decider.compiled(table).by_id.get(decision.policy)
-        return await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
+        sent = await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
+        if policy is not None and policy.policy.sticky and sent.reply.status < REFUSED_FROM:
+            self._remember(request, sent.decision, policy.policy)
+        return sent
+
+    def _remember(self, request: Request, decision: RouteDecision, policy: Policy) -> None:
+        session = session_key(policy.id, request)
+        if self._sessions is not None and session:
+            warm = Warm(decision.chosen.id, request.prompt_tokens)
+            self._sessions.keep(session, warm, policy.sticky)
 
     def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
         """Price and count how a request ended; once for each decision that was dispatched."""

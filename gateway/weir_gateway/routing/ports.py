@@ -12,6 +12,7 @@ from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.domain.request import Facts, Request
+from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Retention
 
 
@@ -134,6 +135,18 @@ class Scorer(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Which backend has served a conversation last; bounded, forgets the oldest."""
+
+    def warm(self, session: str) -> Warm | None:
+        """Who has its beginning cached; None where that is not known or too long ago."""
+        ...
+
+    def keep(self, session: str, warm: Warm, seconds: float) -> None:
+        """Remember it for `seconds`."""
+        ...
+
+
 class Reply(Protocol):
     """An upstream's answer, its first chunk already there: a fallback is no longer possible."""
 
@@ -199,3 +212,16 @@ class Accounts(Protocol):
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything routing is built from. A policy that needs a port which is None goes without."""
+
+    scorer: Scorer
+    upstreams: Upstreams
+    accounts: Accounts
+    conditions: Conditions
+    clock: Clock
+    ids: Ids
+    sessions: Sessions | None = None

@@ -97,6 +97,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         ),
         expose=_expose(policy),
         mode=MODES[spec.mode],
+        sticky_ms=spec.session.sticky if spec.session is not None else 0,
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
     )
 

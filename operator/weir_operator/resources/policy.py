@@ -200,7 +200,12 @@ class Cache:
 class Session:
     """What holds for a conversation."""
 
-    sticky: int = required(DURATION, "How long a conversation stays with its model.")
+    sticky: int = required(
+        DURATION,
+        "How long after its last answer a conversation keeps its model while that one's prompt "
+        "cache is worth more than what another would gain. Conversations are told apart by the "
+        "header x-weir-session, else by user, system prompt and first user turn.",
+    )
 
 
 @shape
@@ -329,9 +334,7 @@ class RoutePolicySpec:
         Object(Cascade), "The weakest answers first, and a judge may escalate.", served=False
     )
     cache: Cache | None = optional(Object(Cache), "Answers that are given again.", served=False)
-    session: Session | None = optional(
-        Object(Session), "What holds for a conversation.", served=False
-    )
+    session: Session | None = optional(Object(Session), "What holds for a conversation.")
     failure_mode: FailureMode = defaulted(
         Object(FailureMode), "What happens when something fails.", otherwise={}
     )

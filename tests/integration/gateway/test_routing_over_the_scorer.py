@@ -17,6 +17,7 @@ from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.table import StrongShare
 from weir_gateway.routing.pipeline import Routing
+from weir_gateway.routing.ports import Ports
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import Tracing
 
@@ -38,12 +39,14 @@ async def test_killing_the_scorer_loses_no_request_and_scoring_resumes(
     options = ScorerOptions(server.target, describe_pause=0.01)
     async with ScorerClient(options, telemetry) as client:
         routing = Routing(
-            scorer=ScoreCache(client, entries=100, requests=cache_requests(Registry())),
-            upstreams=FakeUpstreams(),
-            accounts=FakeAccounts(),
-            conditions=CelConditions(),
-            clock=perf_counter,
-            ids=FakeIds(),
+            Ports(
+                scorer=ScoreCache(client, entries=100, requests=cache_requests(Registry())),
+                upstreams=FakeUpstreams(),
+                accounts=FakeAccounts(),
+                conditions=CelConditions(),
+                clock=perf_counter,
+                ids=FakeIds(),
+            ),
             score_within=2.0,
         )
         reasons: Counter[Reason] = Counter()

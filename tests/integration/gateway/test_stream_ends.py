@@ -26,6 +26,7 @@ from weir_gateway.http.catalogue import Catalogue
 from weir_gateway.http.chat import Bounds, Chat
 from weir_gateway.http.server import Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
+from weir_gateway.routing.ports import Ports
 
 BODY = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 
@@ -143,12 +144,14 @@ async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
     reply = DefectiveReply(headers={"content-type": "text/event-stream"})
     accounts = FakeAccounts()
     routing = Routing(
-        scorer=FakeScorer(),
-        upstreams=FakeUpstreams({tables.WEAK.id: reply}),
-        accounts=accounts,
-        conditions=CelConditions(),
-        clock=FakeClock(),
-        ids=FakeIds(),
+        Ports(
+            scorer=FakeScorer(),
+            upstreams=FakeUpstreams({tables.WEAK.id: reply}),
+            accounts=accounts,
+            conditions=CelConditions(),
+            clock=FakeClock(),
+            ids=FakeIds(),
+        ),
         score_within=1,
     )
     current = tables.table(tables.policy())

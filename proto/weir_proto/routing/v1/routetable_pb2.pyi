@@ -446,6 +446,7 @@ class Policy(_message.Message):
     EXPOSE_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
+    STICKY_MS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     generation: _builtins.int
@@ -453,6 +454,8 @@ class Policy(_message.Message):
     router: _builtins.str
     """empty: the bundle's default"""
     mode: Global___Mode.ValueType
+    sticky_ms: _builtins.int
+    """how long a conversation stays with its model; 0: not at all"""
     @_builtins.property
     def match(self) -> Global___Match: ...
     @_builtins.property
@@ -485,10 +488,11 @@ class Policy(_message.Message):
         expose: Global___Expose | None = ...,
         mode: Global___Mode.ValueType = ...,
         probes: _abc.Iterable[Global___Probe] | None = ...,
+        sticky_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,6 +11,7 @@ from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, Upstre
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Capability, Expose
 from weir_gateway.routing.pipeline import Ending, Routing
+from weir_gateway.routing.ports import Ports
 from weir_runtime.tracing import TraceContext
 
 SHED = UpstreamError("shed", failure=UpstreamFailure.STATUS, upstream_status=503)
@@ -26,12 +27,14 @@ class World:
 
     def routing(self) -> Routing:
         return Routing(
-            scorer=self.scorer,
-            upstreams=self.upstreams,
-            accounts=self.accounts,
-            conditions=CelConditions(),
-            clock=self.clock,
-            ids=FakeIds(),
+            Ports(
+                scorer=self.scorer,
+                upstreams=self.upstreams,
+                accounts=self.accounts,
+                conditions=CelConditions(),
+                clock=self.clock,
+                ids=FakeIds(),
+            ),
             score_within=0.25,
         )
 
