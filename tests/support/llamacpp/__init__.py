@@ -1,0 +1,1 @@
+"""llama.cpp's own server on a model of random weights: a wire that nobody here wrote."""
