@@ -82,7 +82,8 @@ class Credentials:
 
 def _refs(backend: Backend) -> Iterable[SecretRef]:
     sources = (backend.auth, backend.ca, backend.client_certificate, backend.client_key)
-    return (source for source in sources if isinstance(source, SecretRef))
+    further = (endpoint.backend.auth for endpoint in backend.endpoints)
+    return (source for source in (*sources, *further) if isinstance(source, SecretRef))
 
 
 def _source(auth: SecretRef | FromEnvironment) -> str:

@@ -5,6 +5,7 @@ Must not know where a table comes from.
 
 from google.protobuf import json_format
 
+from weir_gateway.adapters import resilience_codec
 from weir_gateway.adapters.credentials import Secret
 from weir_gateway.domain import table as domain
 from weir_gateway.domain.errors import BadTable
@@ -90,7 +91,7 @@ def _backend(message: pb.Backend) -> domain.Backend:
     wires = _wires(message) if message.wires else spoken({usual})
     price = message.price
     mutual = message.HasField("client_certificate") and message.HasField("client_key")
-    return domain.Backend(
+    backend = domain.Backend(
         id=BackendId(message.id),
         name=ModelName(message.name),
         protocol=protocol,
@@ -114,6 +115,7 @@ def _backend(message: pb.Backend) -> domain.Backend:
         query=tuple((setting.name, setting.value) for setting in message.query),
         headers=tuple((setting.name, setting.value) for setting in message.headers),
     )
+    return resilience_codec.with_resilience(backend, message, _auth)
 
 
 def _wires(message: pb.Backend) -> frozenset[Wire]:
@@ -178,6 +180,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         mode=_MODES[message.mode],
         sticky=message.sticky_ms / MILLIS,
         probes=tuple(domain.Probe(p.prompt, BackendId(p.expect)) for p in message.probes),
+        fallback_on=resilience_codec.fallback_on(message.failure_mode),
     )
 
 

@@ -17,6 +17,17 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import Price
+from weir_gateway.domain.resilience import (
+    BREAKER,
+    FALLBACK_DEFAULT,
+    QUEUE,
+    RETRIES,
+    Breaker,
+    FallbackOn,
+    Hedge,
+    Queue,
+    Retries,
+)
 from weir_gateway.domain.wire import Wire
 
 
@@ -109,6 +120,19 @@ class Backend:
     key_header: str = ""  # carries the bare key; empty: as the wire has it
     query: tuple[tuple[str, str], ...] = ()  # in the URL of every call
     headers: tuple[tuple[str, str], ...] = ()  # with every call; never secret
+    endpoints: tuple["Endpoint", ...] = ()  # where calls really go; none: to itself
+    retries: Retries = RETRIES
+    breaker: Breaker = BREAKER
+    queue: Queue = QUEUE
+    hedge: Hedge | None = None  # None: no request is called twice
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of several endpoints or keys behind a backend, as a backend of its own to be called."""
+
+    backend: Backend  # its id is the backend's and a number: `ns/name#2`
+    weight: int  # share of the calls, relative to the others'
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +213,7 @@ class Policy:
     mode: Mode
     probes: tuple[Probe, ...] = ()
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
+    fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
 
 
 @dataclass(frozen=True, slots=True)

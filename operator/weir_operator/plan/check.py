@@ -8,7 +8,8 @@ from weir_operator.plan.endpoints import Networks, forbidden
 from weir_operator.plan.findings import Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
-from weir_operator.resources.backend import SecretKeyRef, client_refs
+from weir_operator.resources.auth import Auth, SecretKeyRef
+from weir_operator.resources.backend import client_refs
 from weir_operator.resources.mistakes import Path, nearest
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Candidate
@@ -85,21 +86,39 @@ def _unserved(resource: ModelBackend | RoutePolicy) -> Iterator[Problem]:
 
 
 def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Problem]:
-    why = forbidden(backend.spec.endpoint, allowed)
-    if why:
-        yield Problem(Reason.ENDPOINT_NOT_PERMITTED, (*SPEC, "endpoint"), why, "name a Service")
-    if backend.spec.auth is not None and backend.spec.auth.env is not None:
-        message = "is for files: on a cluster every policy would share the gateway's environment"
-        at = (*SPEC, "auth", "env")
-        yield Problem(
-            Reason.ENV_NOT_PERMITTED, at, message, "write secretRef: {name: ..., key: ...}"
-        )
+    for endpoint, at in _endpoints(backend):
+        why = forbidden(endpoint, allowed)
+        if why:
+            yield Problem(Reason.ENDPOINT_NOT_PERMITTED, at, why, "name a Service")
+    for auth, at in _auths(backend):
+        if auth.env is not None:
+            message = (
+                "is for files: on a cluster every policy would share the gateway's environment"
+            )
+            hint = "write secretRef: {name: ..., key: ...}"
+            yield Problem(Reason.ENV_NOT_PERMITTED, (*at, "env"), message, hint)
+
+
+def _endpoints(backend: ModelBackend) -> Iterator[tuple[str, Path]]:
+    yield backend.spec.endpoint, (*SPEC, "endpoint")
+    for index, extra in enumerate(backend.spec.endpoints):
+        if extra.endpoint is not None:
+            yield extra.endpoint, (*SPEC, "endpoints", index, "endpoint")
+
+
+def _auths(backend: ModelBackend) -> Iterator[tuple[Auth, Path]]:
+    if backend.spec.auth is not None:
+        yield backend.spec.auth, (*SPEC, "auth")
+    for index, extra in enumerate(backend.spec.endpoints):
+        if extra.auth is not None:
+            yield extra.auth, (*SPEC, "endpoints", index, "auth")
 
 
 def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, Holds]]:
     spec = backend.spec
-    if spec.auth is not None and spec.auth.secret_ref is not None:
-        yield spec.auth.secret_ref, (*SPEC, "auth", "secretRef"), Holds.API_KEY
+    for auth, at in _auths(backend):
+        if auth.secret_ref is not None:
+            yield auth.secret_ref, (*at, "secretRef"), Holds.API_KEY
     if spec.tls is None:
         return
     if spec.tls.ca_secret_ref is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from weir_operator.plan.findings import Problem, Reason
-from weir_operator.resources.backend import SecretKeyRef
+from weir_operator.resources.auth import SecretKeyRef
 from weir_operator.resources.mistakes import Path
 from weir_operator.resources.objects import Secret
 

@@ -1,14 +1,16 @@
 """Writes accepted resources down as weir.routing.v1.RouteTable. Decides nothing."""
 
 import hashlib
+from collections.abc import Iterator
 
 from weir_operator.plan.check import candidate_key
+from weir_operator.plan.resilience import OWN_WEIGHT, fallback_on, set_resilience
+from weir_operator.resources.auth import Auth, SecretKeyRef
 from weir_operator.resources.backend import (
-    Auth,
     Capability,
+    ModelBackendSpec,
     Price,
     Protocol,
-    SecretKeyRef,
     client_refs,
 )
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
@@ -65,8 +67,10 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
         query=[wire.Setting(name=q.name, value=q.value) for q in spec.query],
         headers=[wire.Setting(name=h.name, value=h.value) for h in spec.headers],
     )
+    set_resilience(message, spec)
     if spec.auth is not None:
         message.auth.CopyFrom(_auth(spec.auth, ref.namespace))
+    message.endpoints.extend(_endpoints(spec, message, ref.namespace))
     if spec.tls is not None and spec.tls.ca_secret_ref is not None:
         message.ca.CopyFrom(_secret(spec.tls.ca_secret_ref, ref.namespace))
     if spec.tls is not None and spec.tls.client_secret_ref is not None:
@@ -94,6 +98,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         failure_mode=wire.FailureMode(
             scorer=FAILURES[spec.failure_mode.scorer],
             upstream=[ids[name] for name in spec.failure_mode.upstream],
+            fallback_on=fallback_on(spec.failure_mode),
         ),
         expose=_expose(policy),
         mode=MODES[spec.mode],
@@ -119,6 +124,20 @@ def _auth(auth: Auth, namespace: str) -> wire.Auth:
     if auth.env is not None:
         return wire.Auth(env=auth.env, header=header)
     return wire.Auth(passthrough=True)
+
+
+def _endpoints(
+    spec: ModelBackendSpec, own: wire.Backend, namespace: str
+) -> Iterator[wire.Endpoint]:
+    """All of them, its own the first; none where there are no others."""
+    if not spec.endpoints:
+        return
+    yield wire.Endpoint(endpoint=spec.endpoint, auth=own.auth, weight=OWN_WEIGHT)
+    for extra in spec.endpoints:
+        auth = own.auth if extra.auth is None else _auth(extra.auth, namespace)
+        yield wire.Endpoint(
+            endpoint=extra.endpoint or spec.endpoint, auth=auth, weight=extra.weight
+        )
 
 
 def _secret(ref: SecretKeyRef, namespace: str) -> wire.SecretRef:

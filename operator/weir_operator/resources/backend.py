@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from weir_operator.resources.auth import Auth, SecretKeyRef
 from weir_operator.resources.formats import (
     DURATION,
     ENDPOINT,
@@ -12,12 +13,11 @@ from weir_operator.resources.formats import (
     NAMESPACE_OR_ALL,
     QUERY_NAME,
     QUERY_VALUE,
-    SECRET_KEY,
     USD,
-    VARIABLE,
     text,
 )
-from weir_operator.resources.kinds import Choice, Flag, Whole
+from weir_operator.resources.kinds import Choice, Whole
+from weir_operator.resources.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
 from weir_operator.resources.shapes import (
     ITSELF,
     Check,
@@ -61,53 +61,6 @@ class Wire(StrEnum):
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
-
-
-@shape
-class SecretKeyRef:
-    """A key of a Secret in the ModelBackend's own namespace."""
-
-    name: str = required(NAME, "The Secret.")
-    key: str = required(SECRET_KEY, "The key in it.")
-
-
-@shape
-class Auth:
-    """How the gateway authenticates at the endpoint. Leave it out where nothing is asked for."""
-
-    CHECKS: ClassVar = (
-        Check(
-            "[has(self.secretRef), has(self.env), has(self.passthrough)].exists_one(x, x)",
-            "write exactly one of secretRef, env and passthrough",
-        ),
-        Check(
-            "!has(self.passthrough) || self.passthrough",
-            "write passthrough: true, or leave it out",
-            "passthrough",
-        ),
-        Check(
-            "!has(self.header) || !has(self.passthrough)",
-            "header is for a key; passthrough sends the client's own Authorization",
-            "header",
-        ),
-    )
-
-    secret_ref: SecretKeyRef | None = optional(
-        Object(SecretKeyRef), "The API key lies in this Secret."
-    )
-    env: str | None = optional(
-        VARIABLE,
-        "The API key is this environment variable of the gateway. In files only: on a cluster "
-        "every policy would share the gateway's environment.",
-    )
-    passthrough: bool | None = optional(
-        Flag(), "The client's own Authorization header goes upstream."
-    )
-    header: str | None = optional(
-        HEADER,
-        "The header that carries the bare key, such as `api-key`; not set: as the wire has it, "
-        "`Authorization: Bearer` or `x-api-key`.",
-    )
 
 
 @shape
@@ -253,6 +206,24 @@ class ModelBackendSpec:
         Object(Limits), "What the gateway sends here at most; not set: unbounded.", otherwise={}
     )
     timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", otherwise={})
+    endpoints: tuple[ExtraEndpoint, ...] = defaulted(
+        List(Object(ExtraEndpoint), at_most=16),
+        "Further endpoints or keys that serve the same model at the same price. The less loaded "
+        "and healthier of two drawn at random is called.",
+        otherwise=[],
+    )
+    retries: Retries = defaulted(
+        Object(Retries), "Calls that failed before their first byte, made again.", otherwise={}
+    )
+    breaker: Breaker = defaulted(
+        Object(Breaker), "When an endpoint is left alone, and for how long.", otherwise={}
+    )
+    queue: Queue = defaulted(
+        Object(Queue), "Who waits where `limits.inFlight` is reached.", otherwise={}
+    )
+    hedge: Hedge | None = optional(
+        Object(Hedge), "A second call where the first token is late. Not set: never."
+    )
     tls: Tls | None = optional(
         Object(Tls),
         "How the endpoint's certificate is checked; not set: by the system's authorities.",

@@ -17,6 +17,7 @@ from weir_operator.resources.formats import (
     text,
 )
 from weir_operator.resources.kinds import Choice, Flag
+from weir_operator.resources.resilience import FallbackOn
 from weir_operator.resources.shapes import (
     ITSELF,
     Check,
@@ -223,6 +224,14 @@ class FailureMode:
         "The candidates that are tried, in this order, when the chosen one fails before its first "
         "byte. Empty: none is.",
         otherwise=[],
+    )
+    fallback_on: tuple[FallbackOn, ...] = defaulted(
+        List(Choice(FallbackOn), at_least=1, at_most=8, unique=ITSELF),
+        "Which failures the next in `upstream` may mend: 429 or a full queue (rateLimit), a prompt "
+        "longer than the window (contextLength; the next is one with a larger window), the "
+        "provider's refusal of this prompt (contentFilter), anything else that keeps it from "
+        "answering (down), and a field that its wire has no place for (cannotCarry).",
+        otherwise=["rateLimit", "contextLength", "down", "cannotCarry"],
     )
 
 

@@ -62,6 +62,29 @@ CAPABILITY_STATE: Capability.ValueType  # 4
 """keeps answers and conversations, so that a later request may name them"""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
+class _FallbackOn:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FallbackOnEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FallbackOn.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FALLBACK_ON_UNSPECIFIED: _FallbackOn.ValueType  # 0
+    FALLBACK_ON_RATE_LIMIT: _FallbackOn.ValueType  # 1
+    FALLBACK_ON_CONTEXT_LENGTH: _FallbackOn.ValueType  # 2
+    FALLBACK_ON_CONTENT_FILTER: _FallbackOn.ValueType  # 3
+    FALLBACK_ON_DOWN: _FallbackOn.ValueType  # 4
+    FALLBACK_ON_CANNOT_CARRY: _FallbackOn.ValueType  # 5
+
+class FallbackOn(_FallbackOn, metaclass=_FallbackOnEnumTypeWrapper): ...
+
+FALLBACK_ON_UNSPECIFIED: FallbackOn.ValueType  # 0
+FALLBACK_ON_RATE_LIMIT: FallbackOn.ValueType  # 1
+FALLBACK_ON_CONTEXT_LENGTH: FallbackOn.ValueType  # 2
+FALLBACK_ON_CONTENT_FILTER: FallbackOn.ValueType  # 3
+FALLBACK_ON_DOWN: FallbackOn.ValueType  # 4
+FALLBACK_ON_CANNOT_CARRY: FallbackOn.ValueType  # 5
+Global___FallbackOn: _TypeAlias = FallbackOn  # noqa: Y015
+
 class _ScorerFailure:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -164,6 +187,11 @@ class Backend(_message.Message):
     WIRES_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    HEDGE_FIELD_NUMBER: _builtins.int
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     name: _builtins.str
@@ -211,6 +239,20 @@ class Backend(_message.Message):
     def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Setting]:
         """with every call; never secret"""
 
+    @_builtins.property
+    def retries(self) -> Global___Retries:
+        """How failures are borne. A message that is absent: the resources' defaults; hedge absent: none."""
+
+    @_builtins.property
+    def breaker(self) -> Global___Breaker: ...
+    @_builtins.property
+    def queue(self) -> Global___Queue: ...
+    @_builtins.property
+    def hedge(self) -> Global___Hedge: ...
+    @_builtins.property
+    def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoint]:
+        """Several endpoints or keys, the one of `endpoint` and `auth` among them; empty: that one alone."""
+
     def __init__(
         self,
         *,
@@ -232,14 +274,157 @@ class Backend(_message.Message):
         wires: _abc.Iterable[_builtins.str] | None = ...,
         query: _abc.Iterable[Global___Setting] | None = ...,
         headers: _abc.Iterable[Global___Setting] | None = ...,
+        retries: Global___Retries | None = ...,
+        breaker: Global___Breaker | None = ...,
+        queue: Global___Queue | None = ...,
+        hedge: Global___Hedge | None = ...,
+        endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "limits", b"limits", "price", b"price", "timeouts", b"timeouts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "hedge", b"hedge", "limits", b"limits", "price", b"price", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "headers", b"headers", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "timeouts", b"timeouts", "wires", b"wires"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "endpoints", b"endpoints", "headers", b"headers", "hedge", b"hedge", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts", "wires", b"wires"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Backend: _TypeAlias = Backend  # noqa: Y015
+
+@_typing.final
+class Retries(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    attempts: _builtins.int
+    """calls in all for one request; 1: none is made again"""
+    budget: _builtins.float
+    """(0,1): share of requests that may be made again"""
+    wait_ms: _builtins.int
+    """the longest wait before one, Retry-After included"""
+    def __init__(
+        self,
+        *,
+        attempts: _builtins.int = ...,
+        budget: _builtins.float = ...,
+        wait_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "budget", b"budget", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Retries: _TypeAlias = Retries  # noqa: Y015
+
+@_typing.final
+class Breaker(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAILURES_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    WINDOW_MS_FIELD_NUMBER: _builtins.int
+    OPEN_MS_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
+    failures: _builtins.int
+    """within the window open it ..."""
+    share: _builtins.float
+    """... where they are at least this share (0,1) of the calls in it"""
+    window_ms: _builtins.int
+    open_ms: _builtins.int
+    """until it is tried again"""
+    trials: _builtins.int
+    """calls in a row that must succeed then"""
+    def __init__(
+        self,
+        *,
+        failures: _builtins.int = ...,
+        share: _builtins.float = ...,
+        window_ms: _builtins.int = ...,
+        open_ms: _builtins.int = ...,
+        trials: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures", b"failures", "open_ms", b"open_ms", "share", b"share", "trials", b"trials", "window_ms", b"window_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Breaker: _TypeAlias = Breaker  # noqa: Y015
+
+@_typing.final
+class Queue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    """requests that wait at the in-flight limit; 0: none"""
+    wait_ms: _builtins.int
+    """each at most"""
+    def __init__(
+        self,
+        *,
+        size: _builtins.int = ...,
+        wait_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["size", b"size", "wait_ms", b"wait_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Queue: _TypeAlias = Queue  # noqa: Y015
+
+@_typing.final
+class Hedge(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGET_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    budget: _builtins.float
+    """(0,1): share of streamed requests that may be called twice"""
+    after: _builtins.float
+    """(0,1): quantile of the time to the first token"""
+    def __init__(
+        self,
+        *,
+        budget: _builtins.float = ...,
+        after: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "budget", b"budget"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hedge: _TypeAlias = Hedge  # noqa: Y015
+
+@_typing.final
+class Endpoint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    AUTH_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    weight: _builtins.int
+    """share of the calls, relative to the others'"""
+    @_builtins.property
+    def auth(self) -> Global___Auth: ...
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        auth: Global___Auth | None = ...,
+        weight: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "endpoint", b"endpoint", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
 
 @_typing.final
 class Setting(_message.Message):
@@ -656,20 +841,26 @@ class FailureMode(_message.Message):
 
     SCORER_FIELD_NUMBER: _builtins.int
     UPSTREAM_FIELD_NUMBER: _builtins.int
+    FALLBACK_ON_FIELD_NUMBER: _builtins.int
     scorer: Global___ScorerFailure.ValueType
     @_builtins.property
     def upstream(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """backend ids, in the order they are tried"""
+
+    @_builtins.property
+    def fallback_on(self) -> _containers.RepeatedScalarFieldContainer[Global___FallbackOn.ValueType]:
+        """what they may mend; empty: all but the content filter"""
 
     def __init__(
         self,
         *,
         scorer: Global___ScorerFailure.ValueType = ...,
         upstream: _abc.Iterable[_builtins.str] | None = ...,
+        fallback_on: _abc.Iterable[Global___FallbackOn.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scorer", b"scorer", "upstream", b"upstream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_on", b"fallback_on", "scorer", b"scorer", "upstream", b"upstream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

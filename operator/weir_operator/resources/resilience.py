@@ -1,0 +1,124 @@
+"""How a ModelBackend's failures are borne: the declaration and nothing else."""
+
+from enum import StrEnum
+
+from weir_operator.resources.auth import Auth
+from weir_operator.resources.formats import DURATION, ENDPOINT, SHARE
+from weir_operator.resources.kinds import Choice, Whole
+from weir_operator.resources.shapes import Object, defaulted, optional, shape
+
+
+class Quantile(StrEnum):
+    """Of the time to the first token."""
+
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+
+
+class FallbackOn(StrEnum):
+    """The kinds of failure that another candidate may mend."""
+
+    RATE_LIMIT = "rateLimit"
+    CONTEXT_LENGTH = "contextLength"
+    CONTENT_FILTER = "contentFilter"
+    DOWN = "down"
+    CANNOT_CARRY = "cannotCarry"
+
+
+@shape
+class Retries:
+    """How often a call that failed before its first byte is made again here."""
+
+    attempts: int = defaulted(
+        Whole(at_least=1, at_most=10),
+        "Calls in all for one request; 1: a failed one is never made again. One more mends what is "
+        "over in a moment; for what lasts there are fallbacks.",
+        otherwise=2,
+    )
+    budget: float = defaulted(
+        SHARE,
+        "The share of requests that may be made again (and one a second beyond it), so that an "
+        "outage is not multiplied.",
+        otherwise="20%",
+    )
+    wait: int = defaulted(
+        DURATION,
+        "The longest wait before the next call; waits are random and grow. A provider whose "
+        "Retry-After asks for more is not waited for.",
+        otherwise="1s",
+    )
+
+
+@shape
+class Breaker:
+    """When an endpoint is left alone: its breaker opens, and calls go elsewhere."""
+
+    failures: int = defaulted(
+        Whole(at_least=1, at_most=1_000_000),
+        "Failed calls within `window` that open it. Ten are no accident.",
+        otherwise=10,
+    )
+    share: float = defaulted(
+        SHARE,
+        "The share of its calls within `window` that must have failed as well, so that a busy "
+        "endpoint's few failures don't open it.",
+        otherwise="25%",
+    )
+    window: int = defaulted(DURATION, "How far back failures count.", otherwise="10s")
+    open: int = defaulted(
+        DURATION,
+        "How long it is left alone before it is tried again; doubled with each trial that fails, "
+        "up to eight times.",
+        otherwise="5s",
+    )
+    trials: int = defaulted(
+        Whole(at_least=1, at_most=100),
+        "Calls in a row that must succeed, one at a time, to close it.",
+        otherwise=3,
+    )
+
+
+@shape
+class Queue:
+    """Who waits where `limits.inFlight` is reached."""
+
+    size: int = defaulted(
+        Whole(at_least=0, at_most=100_000), "Requests that may wait; 0: none.", otherwise=16
+    )
+    wait: int = defaulted(
+        DURATION,
+        "How long each waits at most before it falls back or is refused; short, for a place that "
+        "is not free soon won't be.",
+        otherwise="250ms",
+    )
+
+
+@shape
+class Hedge:
+    """A streamed request is called a second time where its first token is late.
+
+    The first answer to begin is taken, the other is cancelled, and both are paid.
+    """
+
+    budget: float = defaulted(
+        SHARE, "The share of streamed requests that may be called twice.", otherwise="5%"
+    )
+    after: Quantile = defaulted(
+        Choice(Quantile),
+        "How late: later than this share of this backend's first tokens.",
+        otherwise="p95",
+    )
+
+
+@shape
+class ExtraEndpoint:
+    """A further endpoint, or a further key, that serves the same model."""
+
+    endpoint: str | None = optional(ENDPOINT, "Its base URL; not set: that of the backend.")
+    auth: Auth | None = optional(Object(Auth), "Its key; not set: that of the backend.")
+    weight: int = defaulted(
+        Whole(at_least=1, at_most=1000),
+        "Its share of the calls, relative to 10, the weight of the backend's own endpoint.",
+        otherwise=10,
+    )
