@@ -1,0 +1,34 @@
+"""The client speaks Anthropic's messages, the provider OpenAI's chat completions."""
+
+from dataclasses import dataclass
+
+from weir_gateway.domain.request import Request
+from weir_gateway.wires.messages_to_chat import answer, request
+from weir_gateway.wires.messages_to_chat.fields import FIELDS
+from weir_gateway.wires.messages_to_chat.stream import MessageEvents
+from weir_gateway.wires.pair import Events, Outgoing
+
+__all__ = ["FIELDS", "MessagesToChat"]
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesToChat:
+    """See `pair.Pair`."""
+
+    def request(self, request_: Request, model: str) -> Outgoing:
+        """The request on OpenAI's chat wire; see `pair.Pair`."""
+        made = request.translate(request_.body, model)
+        return Outgoing(made.body, _Back(), made.dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """See `pair.Back`."""
+
+    def whole(self, body: bytes) -> bytes:
+        """A chat completion as Anthropic's message."""
+        return answer.translate(body)
+
+    def events(self) -> Events:
+        """Chunks as Anthropic's stream."""
+        return MessageEvents()

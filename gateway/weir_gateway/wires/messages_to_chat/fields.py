@@ -1,0 +1,48 @@
+"""What becomes of each field of an Anthropic request on OpenAI's chat wire."""
+
+from typing import Final
+
+from weir_gateway.wires.fields import Field, carried, dropped, refused
+
+FIELDS: Final[tuple[Field, ...]] = (
+    carried("model", "the backend's own model"),
+    carried("system", "as the first message"),
+    carried("messages", "one that ends with the assistant's turn is refused"),
+    carried("messages[].content[].text"),
+    carried("messages[].content[].image", "as URL or data URL; uploaded files are refused"),
+    carried("messages[].content[].document", "base64 as a file, text as text; URLs are refused"),
+    dropped("messages[].content[].citations"),
+    dropped("messages[].content[].context"),
+    carried("messages[].content[].tool_use"),
+    carried("messages[].content[].tool_result", "images in it as the user's next message"),
+    carried("messages[].content[].is_error", "as `Error: ` before the result"),
+    carried("messages[].content[].thinking", "what a chat provider wrote; dropped where signed"),
+    carried("messages[].content[].redacted_thinking", "likewise"),
+    refused("messages[].content[].search_result"),
+    refused("messages[].content[].server_tool_use", "and what such tools found"),
+    dropped("cache_control", "anywhere: providers of this wire cache unasked"),
+    carried("tools", "the client's own; `strict` too"),
+    refused("tools[].type", "tools that the provider runs, such as `web_search`"),
+    dropped("tools[].input_examples"),
+    dropped("tools[].defer_loading"),
+    carried("tool_choice", "`any` as `required`"),
+    carried("tool_choice.disable_parallel_tool_use", "as `parallel_tool_calls`"),
+    carried("max_tokens", "`max_completion_tokens` for OpenAI's reasoning models; 0 is refused"),
+    carried("temperature", "dropped for OpenAI's reasoning models"),
+    carried("top_p", "dropped for OpenAI's reasoning models"),
+    dropped("top_k"),
+    carried("stop_sequences", "as `stop`"),
+    carried("stream", "with its usage"),
+    carried("thinking", "as `reasoning_effort` for OpenAI's reasoning models, else dropped"),
+    carried("output_config.effort", "likewise"),
+    carried("output_config.format", "as `response_format`"),
+    carried("metadata.user_id", "as `user`"),
+    carried("service_tier", "`auto` and `standard_only`; others are dropped"),
+    refused("container"),
+    refused("context_management"),
+    refused("inference_geo"),
+    refused("mcp_servers"),
+    dropped("speed"),
+    dropped("diagnostics"),
+    dropped("any other field"),
+)

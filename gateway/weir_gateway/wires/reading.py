@@ -1,0 +1,101 @@
+"""A client's body read field by field, so that nothing is lost unnoticed.
+
+What no translation takes is known by name afterwards. Must not know any one wire.
+"""
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from weir_gateway.domain.errors import BadRequest
+
+T = TypeVar("T")
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PATH: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_NULL: Final = b"null"
+EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
+# The name that Anthropic's documentation gives a tool's input that a model wrote as no JSON.
+NOT_JSON: Final = "INVALID_JSON"
+
+
+class Body:
+    """The top-level fields of one body. A field that is null counts as not there."""
+
+    __slots__ = ("_left", "dropped")
+
+    def __init__(self, body: bytes) -> None:
+        """Raises BadRequest where `body` is no JSON object."""
+        try:
+            self._left = _FIELDS.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequest(
+                f"the body is not a JSON object: {error}", code="invalid_json"
+            ) from error
+        self.dropped: dict[str, None] = {}  # names in the order they were met, each once
+
+    def take(self, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
+        """The field's value, None where it isn't there. Raises BadRequest naming the place."""
+        raw = self.raw(name)
+        return None if raw is None else read(raw, decoder, name)
+
+    def need(self, name: str, decoder: msgspec.json.Decoder[T]) -> T:
+        """The same for a field that must be there."""
+        value = self.take(name, decoder)
+        if value is None:
+            raise BadRequest(f"`{name}` is missing", param=name, code="missing_field")
+        return value
+
+    def raw(self, name: str) -> msgspec.Raw | None:
+        """The field's bytes as the client wrote them."""
+        raw = self._left.pop(name, None)
+        return None if raw is None or bytes(raw) == _NULL else raw
+
+    def drop(self, name: str) -> None:
+        """Note that `name` is left out, which does no harm."""
+        self.dropped[name] = None
+
+    def drop_rest(self) -> tuple[str, ...]:
+        """Everything left out: what was noted, and whatever nobody took."""
+        for name, raw in self._left.items():
+            if bytes(raw) != _NULL:
+                self.drop(name)
+        return tuple(self.dropped)
+
+
+def read(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str) -> T:
+    """Decode the value at `at`. Raises BadRequest naming the place within it."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error), at) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"`{at}`: {error}", param=at, code="invalid_json") from error
+
+
+def tool_input(arguments: str) -> msgspec.Raw:
+    """A call's arguments as the JSON object that Anthropic's wire wants.
+
+    Empty arguments are an empty object. What is no JSON object stays readable under one key: the
+    model wrote it, and the client can't mend it.
+    """
+    if not arguments.strip():
+        return EMPTY_OBJECT
+    data = arguments.encode()
+    try:
+        _OBJECT.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.Raw(msgspec.json.encode({NOT_JSON: arguments}))
+    return msgspec.Raw(data)
+
+
+def _misfit(message: str, at: str) -> BadRequest:
+    found = _PATH.search(message)
+    what = message[: found.start()] if found else message
+    path = at + (found["path"] if found else "")
+    if what.startswith("Object missing required field"):
+        path = f"{path}.{what.split('`')[1]}"
+        return BadRequest(f"`{path}` is missing", param=path, code="missing_field")
+    return BadRequest(f"`{path}`: {what[:1].lower()}{what[1:]}", param=path, code="invalid_type")
