@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir_gateway.domain.request import Request
-from weir_gateway.wires.chat_to_messages import answer, request
+from weir_gateway.wires.chat_to_messages import answer
 from weir_gateway.wires.chat_to_messages.fields import FIELDS
+from weir_gateway.wires.chat_to_messages.request import translate
 from weir_gateway.wires.chat_to_messages.stream import ChatChunks
 from weir_gateway.wires.pair import Back, Events, Outgoing
 
@@ -21,9 +22,9 @@ class ChatToMessages:
 
     clock: Clock = time.time
 
-    def request(self, request_: Request, model: str) -> Outgoing:
+    def request(self, request: Request, model: str) -> Outgoing:
         """The request on Anthropic's wire; see `pair.Pair`."""
-        made = request.translate(request_.body, model)
+        made = translate(request.body, model)
         back: Back = _Back(self.clock, made.usage_in_stream)
         return Outgoing(made.body, back, made.dropped)
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from weir_gateway.domain.request import Request
-from weir_gateway.wires.messages_to_chat import answer, request
+from weir_gateway.wires.messages_to_chat import answer
 from weir_gateway.wires.messages_to_chat.fields import FIELDS
+from weir_gateway.wires.messages_to_chat.request import translate
 from weir_gateway.wires.messages_to_chat.stream import MessageEvents
 from weir_gateway.wires.pair import Events, Outgoing
 
@@ -15,9 +16,9 @@ __all__ = ["FIELDS", "MessagesToChat"]
 class MessagesToChat:
     """See `pair.Pair`."""
 
-    def request(self, request_: Request, model: str) -> Outgoing:
+    def request(self, request: Request, model: str) -> Outgoing:
         """The request on OpenAI's chat wire; see `pair.Pair`."""
-        made = request.translate(request_.body, model)
+        made = translate(request.body, model)
         return Outgoing(made.body, _Back(), made.dropped)
 
 

@@ -43,6 +43,7 @@ _WHOLE: Final = msgspec.json.Decoder(int)
 _TEXT: Final = msgspec.json.Decoder(str)
 _STOPS: Final = msgspec.json.Decoder(list[str])
 _ANY: Final = msgspec.json.Decoder(Any)
+_SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def refuse(body: Body) -> None:
@@ -177,6 +178,6 @@ def _format(told: Format) -> dict[str, Any]:
         raise CannotCarry(f"`{at}`: {told.type!r} can't be carried", param=at)
     if not bytes(told.schema):
         raise BadRequest(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
-    strict = is_strict(read(told.schema, _ANY, f"{at}.schema"))
+    strict = is_strict(read(told.schema, _SCHEMA, f"{at}.schema"))
     schema = {"name": _SCHEMA_NAME, "schema": told.schema, "strict": strict}
     return {"type": "json_schema", "json_schema": schema}
