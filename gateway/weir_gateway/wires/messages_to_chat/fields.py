@@ -44,5 +44,6 @@ FIELDS: Final[tuple[Field, ...]] = (
     refused("mcp_servers"),
     dropped("speed"),
     dropped("diagnostics"),
+    dropped("user_profile_id"),
     dropped("any other field"),
 )
