@@ -7,31 +7,44 @@ event that follows. So what comes after the last blank line waits for the rest o
 MAX_HELD = 1 << 20  # bytes of one unfinished event; past that it is let through as it is
 
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST = 3  # bytes of an end that may have come without its last
 
 
 class WholeEvents:
     """Lets complete events pass and holds the unfinished one."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_size", "_tail")
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held: list[bytes] = []  # pieces: joined once, however many they are
+        self._size = 0
+        self._tail = b""  # the last bytes of them: half of an end, perhaps
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be sent now that `chunk` is there; often `chunk` itself."""
         if not self._held and chunk.endswith(_ENDS):
             return chunk
-        data = self._held + chunk
-        end = max(_after_last(data, mark) for mark in _ENDS)
-        if end == 0 and len(data) > MAX_HELD:
-            end = len(data)
-        self._held = data[end:]
-        return data[:end]
+        seen = self._tail + chunk
+        end = max(_after_last(seen, mark) for mark in _ENDS) - len(self._tail)
+        if end <= 0:
+            self._hold(chunk)
+            return self.rest() if self._size > MAX_HELD else b""
+        passed = b"".join([*self._held, chunk[:end]])
+        self.rest()
+        self._hold(chunk[end:])
+        return passed
 
     def rest(self) -> bytes:
         """What an orderly end leaves: a last event without its blank line."""
-        held, self._held = self._held, b""
+        held = b"".join(self._held)
+        self._held, self._size, self._tail = [], 0, b""
         return held
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._held.append(piece)
+            self._size += len(piece)
+            self._tail = (self._tail + piece)[-_LONGEST:]
 
 
 def _after_last(data: bytes, mark: bytes) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 MAX_EVENT: Final = 16 << 20  # bytes of one event; a provider that sends more is broken
 _BOM: Final = b"\xef\xbb\xbf"
+_LF: Final = 0x0A
 
 
 class EventTooLarge(ValueError):
@@ -24,54 +25,59 @@ class Event:
 
 
 class EventReader:
-    """Reads one stream."""
+    """Reads one stream, in time that grows with its length alone, however it is cut."""
 
-    __slots__ = ("_begun", "_held", "_size")
+    __slots__ = ("_after_cr", "_blank", "_head", "_held", "_size")
 
     def __init__(self) -> None:
-        self._held: list[bytes] = []  # pieces of the event that is not whole yet
+        self._head: bytes | None = b""  # the first bytes, while they may be a byte order mark
+        self._held: list[bytes] = []  # lines of the event that is not whole yet, ended by LF
         self._size = 0
-        self._begun = False
+        self._after_cr = False  # an LF that comes next belongs to the CR before it
+        self._blank = False  # what is held ends a line: an LF that comes next ends the event
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are whole now that `chunk` is there. Raises EventTooLarge."""
-        self._held.append(chunk)
-        self._size += len(chunk)
-        if b"\n" not in chunk and b"\r" not in chunk and not self._cut_after_cr():
-            if self._size > MAX_EVENT:
-                raise EventTooLarge(f"one event is over {MAX_EVENT} bytes")
+        lines = self._unix_lines(self._without_mark(chunk))
+        if not lines:
             return []
-        blocks = self._unix_lines().split(b"\n\n")
-        self._hold(blocks.pop())
+        self._held.append(lines)
+        self._size += len(lines)
+        ends = b"\n\n" in lines or (self._blank and lines[0] == _LF)
+        self._blank = lines[-1] == _LF
+        blocks = b"".join(self._held).split(b"\n\n") if ends else []
+        if blocks:
+            rest = blocks.pop()
+            self._held, self._size = [rest], len(rest)
+            self._blank = self._blank and rest != b""
+        if self._size > MAX_EVENT:
+            raise EventTooLarge(f"one event is over {MAX_EVENT} bytes")
         return [event for block in blocks if (event := _event(block)) is not None]
 
     def rest(self) -> list[Event]:
         """What an orderly end leaves: a last event whose blank line was forgotten."""
-        data = self._unix_lines().rstrip(b"\r\n")
-        self._held, self._size = [], 0
-        event = _event(data)
+        data = b"".join([*self._held, self._head or b""])
+        self._held, self._size, self._head = [], 0, None
+        event = _event(data.rstrip(b"\n"))
         return [event] if event is not None else []
 
-    def _cut_after_cr(self) -> bool:
-        return len(self._held) > 1 and self._held[-2].endswith(b"\r")
+    def _without_mark(self, chunk: bytes) -> bytes:
+        if self._head is None:
+            return chunk
+        self._head += chunk
+        if len(self._head) < len(_BOM) and _BOM.startswith(self._head):
+            return b""
+        begun, self._head = self._head, None
+        return begun.removeprefix(_BOM)
 
-    def _unix_lines(self) -> bytes:
-        data = b"".join(self._held)
-        if not self._begun and len(data) >= len(_BOM):
-            self._begun = True
-            data = data.removeprefix(_BOM)
+    def _unix_lines(self, data: bytes) -> bytes:
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
         if b"\r" not in data:
             return data
-        # A CR at the very end may be half of a CRLF: it stays a CR until more is there.
-        last = b"\r" if data.endswith(b"\r") else b""
-        body = data.removesuffix(last) if last else data
-        return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + last
-
-    def _hold(self, data: bytes) -> None:
-        if len(data) > MAX_EVENT:
-            raise EventTooLarge(f"one event is over {MAX_EVENT} bytes")
-        self._held = [data] if data else []
-        self._size = len(data)
+        self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def write(data: bytes, name: str = "") -> bytes:

@@ -78,3 +78,25 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
 @given(st.binary().filter(lambda data: b"\n" not in data and b"\r" not in data), NAME)
 def test_what_is_written_is_read(data: bytes, name: str) -> None:
     assert read([write(data, name)]) == [Event(name, data)]
+
+
+def test_a_large_event_of_many_small_lines_is_read_once() -> None:
+    """Were what is held read anew for each piece, this would take hours."""
+    reader = EventReader()
+    lines = MAX_EVENT // 10
+    for _ in range(lines):
+        assert reader.feed(b"data: x\n") == []
+    assert reader.feed(b"\n") == [Event("", b"\n".join([b"x"] * lines))]
+
+
+@given(EVENTS, ENDING)
+def test_an_event_is_there_with_its_last_byte(
+    events: list[tuple[str, list[bytes]]], ending: bytes
+) -> None:
+    """Not with the next event's first: a stream's last words must not wait."""
+    reader = EventReader()
+    for name, lines in events:
+        expected = [Event(name, b"\n".join(lines))]
+        block = written([(name, lines)], ending)
+        found = [event for byte in block for event in reader.feed(bytes([byte]))]
+        assert found == expected
