@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.credentials import Credentials, Secret
 from weir_gateway.adapters.proxy import Proxy, proxy_for
 from weir_gateway.adapters.tls import context
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
@@ -35,6 +35,7 @@ class Prepared:
     timeout: aiohttp.ClientTimeout
     tls: ssl.SSLContext | bool
     proxy: Proxy | None
+    secret: Secret | None  # the key in the headers, so that it can be kept out of errors
 
 
 class Preparer:
@@ -79,6 +80,7 @@ class Preparer:
             timeout=aiohttp.ClientTimeout(total=timeouts.total, sock_connect=timeouts.connect),
             tls=self._tls(backend),
             proxy=proxy_for(url),
+            secret=secret,
         )
 
     def _tls(self, backend: Backend) -> ssl.SSLContext | bool:

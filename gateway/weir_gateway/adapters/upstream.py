@@ -16,10 +16,11 @@ import aiohttp
 
 from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.calls import Call, Calls
-from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.credentials import Credentials, Secret
 from weir_gateway.adapters.openai_usage import usage_of
 from weir_gateway.adapters.pool import Pool
 from weir_gateway.adapters.prepared import Prepared, Preparer
+from weir_gateway.adapters.redaction import without
 from weir_gateway.adapters.reply import StreamReply, WholeReply
 from weir_gateway.adapters.upstream_errors import (
     broken,
@@ -55,6 +56,7 @@ class _Answer:
     headers: Mapping[str, str]
     first: bytes
     call: Call
+    secret: Secret | None
 
 
 class HttpUpstreams:
@@ -115,7 +117,7 @@ class HttpUpstreams:
                     response = await self._post(prepared, request, call)
                     first = await response.content.readany()
             headers = _given_back(response.headers)
-            answer = _Answer(backend, response, headers, first, call)
+            answer = _Answer(backend, response, headers, first, call, prepared.secret)
             return await self._reply(answer, stream=request.stream)
         except BaseException:
             if response is not None:
@@ -196,7 +198,7 @@ class HttpUpstreams:
 async def _refusal(answer: _Answer) -> WholeReply:
     """A provider's error: raised where a fallback may mend it, else passed on in OpenAI's shape."""
     status = answer.response.status
-    body = (await _rest(answer, ERROR_BODY))[:ERROR_BODY]
+    body = without(answer.secret, (await _rest(answer, ERROR_BODY))[:ERROR_BODY])
     error = from_status(answer.backend, status, body, answer.headers.get("retry-after"))
     if may_be_mended(status):
         raise error
