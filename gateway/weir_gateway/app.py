@@ -20,6 +20,8 @@ from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.last_good import LastGood
+from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
+from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
@@ -64,8 +66,14 @@ class Gateway:
         self._tracing = Tracing.from_env(SERVICE, variables)
         self._credentials = Credentials(variables)
         guard = Guard(loopback=settings.operator is None, allowed=settings.upstream_allow)
-        self._upstreams = HttpUpstreams(
+        self._calls = HttpUpstreams(
             self._credentials, self._tracing, guard, max_answer=settings.max_answer
+        )
+        self._upstreams = ResilientUpstreams(
+            self._calls,
+            UpstreamTelemetry(self.registry),
+            time.monotonic,
+            random.Random(),  # noqa: S311 - spreads load, keeps no secret
         )
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
         self._accounts = MeteredAccounts(self.registry, decisions)
@@ -76,15 +84,15 @@ class Gateway:
     @property
     def calls_under_way(self) -> int:
         """Calls to providers that have not ended."""
-        return self._upstreams.calls.in_flight
+        return self._calls.calls.in_flight
 
     async def run(self, stop: asyncio.Event) -> int:
         """Serve until `stop` is set, then drain. Raises OSError where a port can't be had."""
         settings = self._settings
         async with contextlib.AsyncExitStack() as stack:
             scorer = await stack.enter_async_context(self._scorer())
-            await self._upstreams.start()
-            stack.push_async_callback(self._upstreams.stop)
+            await self._calls.start()
+            stack.push_async_callback(self._calls.stop)
             routing = self._routing(scorer)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tasks = await stack.enter_async_context(background())
@@ -95,6 +103,7 @@ class Gateway:
             tasks.start(
                 export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
             )
+            tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
             await self._serve(routing, tables, stop)
         await self._tracing.shutdown()
         return 0

@@ -32,7 +32,11 @@ PROMISED = {  # the names that dashboards of others are built on: renaming one b
     "weir.scorer.batch.size",
     "weir.scorer.device",
     "weir.scorer.queue.depth",
+    "weir.upstream.breaker",
+    "weir.upstream.calls",
+    "weir.upstream.hedges",
     "weir.upstream.in_flight",
+    "weir.upstream.retries",
 }
 DOTTED = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 

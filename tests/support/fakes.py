@@ -97,6 +97,7 @@ class FakeReply:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Sequence[bytes] = (b"{}",)
     usage: Usage | None = None
+    wasted: Usage | None = None
     closed: list[bool] = field(default_factory=list[bool])  # the `abort` of each close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -116,9 +117,13 @@ class FakeUpstreams:
         default_factory=dict[BackendId, FakeReply | Exception]
     )
     sent: list[BackendId] = field(default_factory=list[BackendId])
+    insisted: list[bool] = field(default_factory=list[bool])  # the `last_resort` of each
 
-    async def send(self, backend: Backend, request: Request) -> FakeReply:
+    async def send(
+        self, backend: Backend, request: Request, *, last_resort: bool = False
+    ) -> FakeReply:
         del request
+        self.insisted.append(last_resort)
         self.sent.append(backend.id)
         await asyncio.sleep(0)
         answer = self.answers.get(backend.id, FakeReply())

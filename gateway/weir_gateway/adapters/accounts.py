@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.domain.decision import RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import NOTHING, PicoUsd, Usage, usd
+from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.ports import Outcome
@@ -165,19 +165,14 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     totals = cells.totals
     totals.requests += 1
     totals.strong += (decision.intended or decision).strong
-    usage = outcome.usage
-    if usage is not None:
-        _add_usage(cells, usage, outcome)
-
-
-def _add_usage(cells: _Cells, usage: Usage, outcome: Outcome) -> None:
-    totals = cells.totals
     totals.paid = PicoUsd(totals.paid + outcome.paid)
     totals.saved = PicoUsd(totals.saved + outcome.saved)
     cells.paid.value += usd(outcome.paid)
     cells.saved.value += usd(outcome.saved)
-    cells.input.record(usage.input)
-    cells.output.record(usage.output)
+    usage = outcome.usage
+    if usage is not None:
+        cells.input.record(usage.input)
+        cells.output.record(usage.output)
 
 
 def _operation(backend: Backend) -> tuple[str, str, str]:

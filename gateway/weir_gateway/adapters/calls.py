@@ -1,13 +1,10 @@
-"""Calls under way: each backend's in-flight limit, and the span of each call."""
+"""Calls under way: how many there are, and the span of each."""
 
-from collections import defaultdict
 from collections.abc import Callable
 
 from opentelemetry.trace import SpanKind
 from yarl import URL
 
-from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
 from weir_runtime.tracing import Span, Tracing, current
@@ -42,30 +39,19 @@ class Calls:
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
-        self._in_flight: defaultdict[BackendId, int] = defaultdict(int)
-
-    @property
-    def in_flight(self) -> int:
-        """How many are under way."""
-        return sum(self._in_flight.values())
+        self.in_flight = 0
 
     def begin(self, backend: Backend) -> Call:
-        """Start one, in the running task's trace. Raises UpstreamError past the limit."""
-        if backend.in_flight and self._in_flight[backend.id] >= backend.in_flight:
-            raise UpstreamError(
-                f"backend {backend.id} has {backend.in_flight} requests under way, its limit",
-                failure=UpstreamFailure.BUSY,
-            )
-        self._in_flight[backend.id] += 1
+        """Start one, in the running task's trace."""
+        self.in_flight += 1
         span = self._tracing.start(f"chat {backend.model}", SpanKind.CLIENT, parent=current.get())
         if span.recording:
             span.set("gen_ai.operation.name", "chat")
             span.set("gen_ai.provider.name", backend.protocol)
             span.set("gen_ai.request.model", backend.model)
+            span.set("weir.upstream.endpoint", backend.id)
             span.set("server.address", URL(backend.endpoint).host or "")
-        return Call(span, lambda: self._ended(backend.id))
+        return Call(span, self._ended)
 
-    def _ended(self, backend: BackendId) -> None:
-        self._in_flight[backend] -= 1
-        if not self._in_flight[backend]:
-            del self._in_flight[backend]
+    def _ended(self) -> None:
+        self.in_flight -= 1

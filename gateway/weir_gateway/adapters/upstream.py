@@ -31,7 +31,7 @@ from weir_gateway.adapters.upstream_errors import (
 )
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request, with_model
-from weir_gateway.domain.table import Backend, Passthrough
+from weir_gateway.domain.table import Backend, Passthrough, Protocol
 from weir_runtime.tracing import Tracing
 
 JSON: Final = "application/json"
@@ -40,6 +40,7 @@ ERROR_BODY: Final = 64 * 1024  # bytes of an error answer that are read
 WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
 ERROR_FROM: Final = 400
 REDIRECT_FROM: Final = 300
+MODELS: Final = {Protocol.OPENAI: "/models", Protocol.ANTHROPIC: "/v1/models"}
 KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
 DNS_KEPT: Final = 30  # seconds; a Service's address may move
 SENT_ON: Final = ("accept", "idempotency-key", "openai-beta", "user-agent")
@@ -102,6 +103,28 @@ class HttpUpstreams:
         except BaseException as error:
             call.end(None, error.code if isinstance(error, UpstreamError) else "aborted")
             raise
+
+    async def probe(self, backend: Backend, within: float) -> None:
+        """Ask for its models: whether its endpoint answers at all. Raises UpstreamError."""
+        prepared = self._preparer.kept(backend)
+        if prepared is None:
+            prepared = await asyncio.to_thread(self._preparer.prepare, backend)
+        if self._session is None:
+            raise RuntimeError("HttpUpstreams is not started")
+        proxy = prepared.proxy
+        with mapped(backend, "answered no probe"):
+            async with asyncio.timeout(within):
+                async with self._session.get(
+                    backend.endpoint + MODELS[backend.protocol],
+                    headers=prepared.headers,
+                    ssl=prepared.tls,
+                    proxy=proxy.url if proxy is not None else None,
+                    proxy_headers=proxy.headers if proxy is not None else None,
+                    allow_redirects=False,
+                ) as response:
+                    error = from_status(backend, response.status, b"", None)
+        if may_be_mended(error):
+            raise error
 
     async def _send(
         self, prepared: Prepared, request: Request, call: Call
@@ -200,7 +223,7 @@ async def _refusal(answer: _Answer) -> WholeReply:
     status = answer.response.status
     body = without(answer.secret, (await _rest(answer, ERROR_BODY))[:ERROR_BODY])
     error = from_status(answer.backend, status, body, answer.headers.get("retry-after"))
-    if may_be_mended(status):
+    if may_be_mended(error):
         raise error
     answer.call.end(None, f"status_{status}")
     if not has_error_shape(body):

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from weir_gateway.adapters.addresses import AddressRefused
+from weir_gateway.adapters.refusals import refusal
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
 
@@ -21,6 +22,12 @@ def mapped(backend: Backend, doing: str) -> Generator[None]:
     """Let no aiohttp error out; `doing` completes "backend x <doing>"."""
     try:
         yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise UpstreamError(
+            f"backend {backend.id} can't be reached: it did not connect within "
+            f"{backend.timeouts.connect:g} s",
+            failure=UpstreamFailure.CONNECT,
+        ) from error
     except (TimeoutError, aiohttp.ServerTimeoutError) as error:
         raise UpstreamError(
             f"backend {backend.id} was too slow: it {doing} longer than its timeout",
@@ -45,12 +52,16 @@ def mapped(backend: Backend, doing: str) -> Generator[None]:
 
 def broken(backend: Backend, what: str) -> UpstreamError:
     """The backend answered with something that is no answer."""
-    return UpstreamError(f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN)
+    return UpstreamError(
+        f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN, transient=False
+    )
 
 
-def may_be_mended(status: int) -> bool:
-    """Whether another candidate might answer where this one gave `status`."""
-    return status >= 500 or status in MENDABLE  # noqa: PLR2004 - HTTP's own number
+def may_be_mended(error: UpstreamError) -> bool:
+    """Whether another candidate might answer where this one answered with `error`."""
+    status = error.upstream_status or 0
+    prompt = error.failure is not UpstreamFailure.STATUS
+    return prompt or status >= 500 or status in MENDABLE  # noqa: PLR2004 - HTTP's own number
 
 
 def from_status(
@@ -61,7 +72,7 @@ def from_status(
     text = body[:SHOWN].decode("utf-8", "replace")
     return UpstreamError(
         f"backend {backend.id} answered {status}: {text}",
-        failure=UpstreamFailure.STATUS,
+        failure=refusal(status, body),
         upstream_status=status,
         body=body if own else None,
         retry_after=retry_after,

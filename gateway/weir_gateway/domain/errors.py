@@ -18,6 +18,7 @@ Libraries' own errors are mapped onto these once, where they enter (adapters/).
 from enum import StrEnum
 
 from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.resilience import FallbackOn
 
 
 class WeirError(Exception):
@@ -104,11 +105,23 @@ class UpstreamFailure(StrEnum):
     BROKEN = "broken"  # closed, malformed or not HTTP
     CREDENTIAL = "credential"  # the key it is called with is not there
     BUSY = "busy"  # the backend's own in-flight limit is reached
+    OPEN = "open"  # it failed too often and is left alone for a while
     STATUS = "status"  # answered 408, 409, 429 or 5xx
+    CONTEXT_LENGTH = "context_length"  # answered that the prompt is too long for the model
+    CONTENT_FILTER = "content_filter"  # answered that its filter declines the prompt
+
+
+_KINDS = {
+    UpstreamFailure.BUSY: FallbackOn.RATE_LIMIT,
+    UpstreamFailure.CONTEXT_LENGTH: FallbackOn.CONTEXT_LENGTH,
+    UpstreamFailure.CONTENT_FILTER: FallbackOn.CONTENT_FILTER,
+}
+_PROMPTS = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
+_TOO_MANY = 429
 
 
 class UpstreamError(WeirError):
-    """A provider could not be reached, broke, or answered with a status a fallback may mend."""
+    """A provider could not be reached, broke, or answered with what a fallback may mend."""
 
     status = 502
     code = "upstream_error"
@@ -121,9 +134,12 @@ class UpstreamError(WeirError):
         upstream_status: int | None = None,
         body: bytes | None = None,
         retry_after: str | None = None,
+        transient: bool = True,
     ) -> None:
+        """`transient` is False where the same call would only fail again."""
         super().__init__(message)
         self.failure = failure
+        self.transient = transient
         self.upstream_status = upstream_status  # the provider's, where it answered at all
         self.body = body  # the provider's own error object, where the client's wire has its shape
         self.retry_after = retry_after  # the provider's, as it wrote it
@@ -133,11 +149,27 @@ class UpstreamError(WeirError):
             self.status, self.code = 504, "upstream_timeout"
         elif failure is UpstreamFailure.BUSY:
             self.status, self.code = 503, "upstream_busy"
+        elif failure is UpstreamFailure.OPEN:
+            self.status, self.code = 503, "upstream_unavailable"
 
     @property
     def label(self) -> str:
         """What stands behind `fallback:`: the provider's status, else how it failed."""
+        if self.failure in _PROMPTS:
+            return str(self.failure)
         return str(self.upstream_status or self.failure)
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether there were too many requests, for the provider or for the backend's limit."""
+        return self.kind is FallbackOn.RATE_LIMIT
+
+    @property
+    def kind(self) -> FallbackOn:
+        """What a policy must fall back on for another candidate to be tried."""
+        if self.upstream_status == _TOO_MANY:
+            return FallbackOn.RATE_LIMIT
+        return _KINDS.get(self.failure, FallbackOn.DOWN)
 
 
 class BadTable(WeirError):

@@ -208,6 +208,7 @@ class Chat:
             overhead=way.overhead,
             duration=self._clock() - way.arrived,
             error=ended.error,
+            wasted=dispatched.reply.wasted if dispatched is not None else None,
         )
         return usd(self._routing.account(request, decision, ending).paid)
 

@@ -16,6 +16,7 @@ class Ending:
     overhead: float  # spent deciding
     duration: float  # from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
+    wasted: Usage | None = None  # of a second call that was cancelled; estimated
 
 
 def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
@@ -29,6 +30,9 @@ def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
     if ending.usage is not None:
         paid = cost(decision.chosen.price, ending.usage)
         saved = PicoUsd(cost(decision.baseline.price, ending.usage) - paid)
+    if ending.wasted is not None:
+        wasted = cost(decision.chosen.price, ending.wasted)
+        paid, saved = PicoUsd(paid + wasted), PicoUsd(saved - wasted)
     return Outcome(
         status=ending.status,
         usage=ending.usage,

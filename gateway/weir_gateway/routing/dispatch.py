@@ -1,25 +1,30 @@
 """Step 6: send to the chosen candidate, and to the next where it fails before its first byte.
 
 The order is the policy's failureMode.upstream, less what can't serve the request; each backend is
-tried once. A direct call has no fallback: the client named its model. Must not know wires.
+asked once, for the failures that failureMode.fallbackOn names. Who was passed over because it is
+left alone for its failures is asked after all when nobody else is left. A direct call has no
+fallback: the client named its model. Must not know wires.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.errors import CannotCarry, UpstreamError
+from weir_gateway.domain.errors import CannotCarry, UpstreamError, UpstreamFailure
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.resilience import FallbackOn
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.compiled import CompiledPolicy
-from weir_gateway.routing.ports import Accounts, Reply, Upstreams
+from weir_gateway.routing.ports import Accounts, Sent, Upstreams
+
+Failure = UpstreamError | CannotCarry
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
     """An answer on its way, and the decision as it stands now: a fallback changes it."""
 
-    reply: Reply
+    reply: Sent
     decision: RouteDecision
 
 
@@ -36,24 +41,58 @@ async def dispatch(
     naming the client's field, where none was asked because none has a place for it.
     """
     current = decision
-    failed: UpstreamError | CannotCarry | None = None
-    left = _fallbacks(decision, policy)
+    failed: Failure | None = None
+    passed_over: RouteDecision | None = None
+    left = tuple(_fallbacks(decision, policy))
     while True:
         try:
             return Dispatched(await upstreams.send(current.chosen, request), current)
         except (UpstreamError, CannotCarry) as error:
-            if failed is None or isinstance(error, UpstreamError):
-                failed = error
-            following = next(left, None)
-            if following is None:
-                raise failed from None
-            current = _falling_back(current, following, error)
+            failed = _telling(failed, error)
+            if _left_alone(error):
+                passed_over = passed_over or current
+            left = _after(error, current.chosen, left, policy)
+            if not left:
+                break
+            current = _falling_back(current, left[0], error)
+            left = left[1:]
             accounts.fell_back(request, current)
+    if passed_over is None:
+        raise failed
+    reply = await upstreams.send(passed_over.chosen, request, last_resort=True)
+    return Dispatched(reply, passed_over)
 
 
-def _falling_back(
-    decision: RouteDecision, to: Backend, error: UpstreamError | CannotCarry
-) -> RouteDecision:
+def _telling(before: Failure | None, error: Failure) -> Failure:
+    """Of two failures the one to tell: the newer, unless it only says that nothing was sent."""
+    if before is None or (isinstance(error, UpstreamError) and not _left_alone(error)):
+        return error
+    return before
+
+
+def _left_alone(error: Failure) -> bool:
+    return isinstance(error, UpstreamError) and error.failure is UpstreamFailure.OPEN
+
+
+def _after(
+    error: Failure, failed: Backend, left: tuple[Backend, ...], policy: CompiledPolicy | None
+) -> tuple[Backend, ...]:
+    """Who may still be asked after `error`: none where the policy does not fall back on it."""
+    kind = error.kind if isinstance(error, UpstreamError) else FallbackOn.CANNOT_CARRY
+    if policy is None or kind not in policy.policy.fallback_on:
+        return ()
+    if kind is FallbackOn.CONTEXT_LENGTH:
+        return tuple(backend for backend in left if _wider(backend, failed))
+    return left
+
+
+def _wider(backend: Backend, than: Backend) -> bool:
+    """Whether its window may be the larger one; an unknown one may."""
+    known = backend.context_window and than.context_window
+    return not known or backend.context_window > than.context_window
+
+
+def _falling_back(decision: RouteDecision, to: Backend, error: Failure) -> RouteDecision:
     label = error.label if isinstance(error, UpstreamError) else error.code
     return replace(decision, chosen=to, reason=Reason.FALLBACK, detail=label)
 

@@ -174,13 +174,24 @@ class Reply(Protocol):
         ...
 
 
+class Sent(Reply, Protocol):
+    """A request's answer, and what was spent beside it."""
+
+    @property
+    def wasted(self) -> Usage | None:
+        """Tokens, estimated, of a second call for the same request that was cancelled."""
+        ...
+
+
 class Upstreams(Protocol):
     """The providers."""
 
-    async def send(self, backend: Backend, request: Request) -> Reply:
+    async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
         """Forward `request` to `backend`; returns once the first chunk is there.
 
-        Raises UpstreamError before the first byte, and for statuses that a fallback may mend.
+        `last_resort` says that nobody else is left: a backend that is left alone for its failures
+        is then called all the same. Raises UpstreamError before the first byte, and for answers
+        that a fallback may mend; CannotCarry where the backend's wire has no place for a field.
         """
         ...
 

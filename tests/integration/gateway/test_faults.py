@@ -171,7 +171,8 @@ async def test_before_the_first_byte_the_next_candidate_answers(
             assert response.headers["x-weir-model"] == "strong"
             assert response.headers["x-weir-reason"] == f"fallback:{label}"
             assert await response.read()
-        assert len(bad.received) == 1
+        # Once more for what may be over in a moment; not for what took all the time it had.
+        assert len(bad.received) == (1 if label == "timeout" else 2)
 
 
 @pytest.mark.parametrize(

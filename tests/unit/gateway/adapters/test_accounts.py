@@ -16,7 +16,7 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
-from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.domain.money import NOTHING, PicoUsd, Usage
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
@@ -81,7 +81,9 @@ def test_money_and_tokens_are_summed() -> None:
 def test_an_error_has_its_own_duration_and_no_money() -> None:
     registry = Registry()
     accounts = MeteredAccounts(registry, DecisionLog())
-    failed = replace(OUTCOME, usage=None, status=502, error="upstream_error")
+    failed = replace(
+        OUTCOME, usage=None, paid=NOTHING, saved=NOTHING, status=502, error="upstream_error"
+    )
     accounts.finished(request(), replace(DECISION, chosen=STRONG), failed)
     (counted,) = (
         line
@@ -90,6 +92,14 @@ def test_an_error_has_its_own_duration_and_no_money() -> None:
     )
     assert 'error_type="upstream_error"' in counted
     assert accounts.totals()[DECISION.policy] == PolicyTotals(requests=1, strong=1)
+
+
+def test_a_second_call_is_paid_though_no_usage_was_told() -> None:
+    accounts = MeteredAccounts(Registry(), DecisionLog())
+    hedged = replace(OUTCOME, usage=None, paid=PicoUsd(7), saved=PicoUsd(-7))
+    accounts.finished(request(), DECISION, hedged)
+    totals = accounts.totals()[DECISION.policy]
+    assert (totals.paid, totals.saved) == (7, -7)
 
 
 def test_a_shadow_counts_what_would_have_been() -> None:

@@ -1,0 +1,37 @@
+"""How long a backend's streams take to begin, to tell the late ones. Must not know clocks."""
+
+from typing import Final
+
+KEPT: Final = 256  # streams; the last ones
+FEWEST: Final = 20  # before that nobody knows what late is
+RENEWED: Final = 16  # streams between two sortings
+
+
+class FirstTokens:
+    """Quantiles over the last streams."""
+
+    __slots__ = ("_at", "_seconds", "_since", "_sorted")
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+        self._at = 0
+        self._sorted: list[float] = []
+        self._since = 0
+
+    def add(self, seconds: float) -> None:
+        """One stream began after `seconds`."""
+        if len(self._seconds) < KEPT:
+            self._seconds.append(seconds)
+        else:
+            self._seconds[self._at] = seconds
+            self._at = (self._at + 1) % KEPT
+        self._since += 1
+
+    def quantile(self, share: float) -> float | None:
+        """What `share` (0,1) of them stayed within; None while too few are known."""
+        if len(self._seconds) < FEWEST:
+            return None
+        if not self._sorted or self._since >= RENEWED:
+            self._sorted = sorted(self._seconds)
+            self._since = 0
+        return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)]

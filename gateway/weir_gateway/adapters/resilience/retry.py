@@ -1,0 +1,66 @@
+"""Whether, and after how long, a call that failed is made again. Must not know who is called."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Final
+
+from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
+
+FIRST_WAIT: Final = 0.1  # seconds; the bound of the first random wait, doubled with each
+CONFLICT: Final = 409
+AGAIN: Final = frozenset({UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS})
+PROMPTS: Final = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
+
+
+class Fault(Enum):
+    """Whose a failure is."""
+
+    ENDPOINT = "endpoint"  # it counts against it
+    LIMIT = "limit"  # it works, and has too much to do
+    NOBODY = "nobody"  # it did what it should
+
+
+def fault(error: UpstreamError) -> Fault:
+    """Whose fault `error` is."""
+    if error.failure in PROMPTS or error.upstream_status == CONFLICT:
+        return Fault.NOBODY
+    return Fault.LIMIT if error.rate_limited else Fault.ENDPOINT
+
+
+def again(error: UpstreamError) -> bool:
+    """Whether the same call may succeed in a moment.
+
+    Not where it took all the time it had, nor where the answer itself was no use.
+    """
+    return error.failure in AGAIN and error.transient
+
+
+def pause(attempt: int, longest: float, retry_after: float | None, chance: float) -> float | None:
+    """Seconds to wait after the call number `attempt` (from 1); None: that is too long to wait.
+
+    Full jitter: `chance`, in [0,1), of a bound that doubles; and what the provider asked for.
+    """
+    bound: float = FIRST_WAIT * 2 ** (attempt - 1)
+    jittered = chance * min(bound, longest)
+    if retry_after is None:
+        return jittered
+    wait = retry_after + jittered
+    return wait if wait <= longest else None
+
+
+def seconds(retry_after: str | None, today: Callable[[], datetime]) -> float | None:
+    """A Retry-After as seconds from now, never below 0; None where there is none that is valid."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max((at - today()).total_seconds(), 0.0)
