@@ -51,6 +51,7 @@ _LOG = logging.getLogger(__name__)
 SERVICE = "weir-gateway"
 CREDENTIALS = "credentials"  # a topic of /readyz
 LAST_WRITE = 5.0  # seconds an answer that is ready may take to be written after the drain
+NANOS_PER_MILLI = 1_000_000
 BACKLOG = 1024  # connections that wait to be accepted in a burst
 
 
@@ -95,6 +96,7 @@ class Gateway:
             stack.push_async_callback(self._calls.stop)
             routing = self._routing(scorer)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
+            tables.listen(self._accounts.in_force)
             tasks = await stack.enter_async_context(background())
             await self._follow_tables(tables, tasks)
             admin = Admin(self.health, self.registry)
@@ -169,6 +171,7 @@ class Gateway:
             ca=settings.operator_ca,
             token=settings.operator_token,
             usage_every=settings.usage_every,
+            started=time.time_ns() // NANOS_PER_MILLI,
         )
         return TableStream(
             options,

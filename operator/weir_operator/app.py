@@ -22,8 +22,11 @@ from weir_operator.apply.election import Election, Terms
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
 from weir_operator.apply.kube import Access, KubeCluster, Places
+from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.probes import ScorerProbing
 from weir_operator.apply.programmer import NoProbing, Probing, Programmer
+from weir_operator.apply.relay import Identity, News, Relay
+from weir_operator.apply.replicas import ReplicasService
 from weir_operator.apply.reporter import Known, Pace, Reporter
 from weir_operator.apply.resync import Resync
 from weir_operator.apply.server import StreamServer
@@ -80,36 +83,38 @@ class Operator:
             stack.push_async_callback(admin.stop)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             cluster = KubeCluster(session, self._login, self._places())
-            board, gateways = Board(), Gateways()
-            board.listen(gateways.wake_all)
-            await self._serve(stack, cluster, board, gateways)
+            clock = time.monotonic
+            news = News(Board(), Gateways(clock), Ledger(clock))
+            news.board.listen(news.gateways.wake_all)
+            replicas = await self._serve(stack, cluster, news)
             probing: Probing = NoProbing()
             if settings.scorer is not None:
                 channel = grpc.aio.insecure_channel(settings.scorer)
                 probing = ScorerProbing(await stack.enter_async_context(channel))
-            await self._work(cluster, board, gateways, probing, stop)
+            await self._work(cluster, news, replicas, probing, stop)
         return 0
 
     async def _serve(
-        self,
-        stack: contextlib.AsyncExitStack,
-        cluster: Cluster,
-        board: Board,
-        gateways: Gateways,
-    ) -> None:
+        self, stack: contextlib.AsyncExitStack, cluster: Cluster, news: News
+    ) -> ReplicasService:
         settings = self._settings
-        servicer = RouteTables(board, gateways, self._door(cluster), self.registry)
-        server = StreamServer(servicer, None if settings.insecure else settings.tls)
+        board, gateways, ledger = news.board, news.gateways, news.ledger
+        door = self._door(cluster, settings.gateways, "a gateway's service account")
+        tables = RouteTables(board, gateways, ledger, door, self.registry)
+        door = self._door(cluster, settings.replicas, "the operator's service account")
+        replicas = ReplicasService(board, gateways, ledger, door, self.registry)
+        server = StreamServer(tables, replicas, None if settings.insecure else settings.tls)
         host, port = settings.listen.host, settings.listen.port
         bound = await server.start(f"{host}:{port}")
         self.bound = Address(host=host, port=bound)
         stack.push_async_callback(server.stop)
+        return replicas
 
     async def _work(
         self,
         cluster: Cluster,
-        board: Board,
-        gateways: Gateways,
+        news: News,
+        replicas: ReplicasService,
         probing: Probing,
         stop: asyncio.Event,
     ) -> None:
@@ -117,16 +122,17 @@ class Operator:
         index = Index()
         vault = Vault(cluster, index.dirty)
         programmer = Programmer(
-            index, vault, board, probing, self.registry, allowed=self._settings.upstream_allow
+            index, vault, news.board, probing, self.registry, allowed=self._settings.upstream_allow
         )
         election = self._election(cluster)
+        replicas.elect(election)
         reporter = Reporter(
             cluster,
-            Known(index, board, gateways, programmer),
+            Known(index, news.board, news.gateways, news.ledger, programmer),
             lambda: election.leading,
             _now,
             self.registry,
-            Pace(usage=settings.usage_every),
+            Pace(usage=settings.usage_every, settle=settings.settle),
         )
         election.listen(reporter.nudge)
         self.registry.gauge_callback(
@@ -138,6 +144,9 @@ class Operator:
         async with background() as tasks:
             tasks.start(export_forever(SERVICE, self.registry, self._variables), "weir-metrics")
             tasks.start(election.run(), "weir-election")
+            if settings.insecure or settings.token is not None:
+                relay = Relay(self._identity(), news, election, self.registry)
+                tasks.start(relay.run(), "weir-relay")
             if await _before(stop, self._list(resync)):
                 tasks.start(watch(index, settings.watch, lambda: _keep_signals(stop)), "weir-watch")
                 tasks.start(programmer.run(), "weir-programmer")
@@ -159,19 +168,29 @@ class Operator:
                 self.health.ready("resources")
                 return
 
-    def _door(self, cluster: Cluster) -> Doorkeeper:
+    def _door(self, cluster: Cluster, allowed: tuple[str, ...], wanted: str) -> Doorkeeper:
         if self._settings.insecure:
             _LOG.warning("serving tables and secrets to everybody: WEIR_OPERATOR_INSECURE is set")
             return OpenDoor()
-        return TokenDoor(cluster, frozenset(self._settings.gateways), time.monotonic)
+        return TokenDoor(cluster, frozenset(allowed), time.monotonic, wanted)
+
+    @property
+    def _name(self) -> str:
+        return self._settings.name or socket.gethostname()
 
     def _election(self, cluster: Cluster) -> Election:
         settings = self._settings
         assert self.bound is not None  # noqa: S101 - the stream is served first
-        name = settings.name or socket.gethostname()
         duration = settings.lease_duration
         terms = Terms(duration=duration, every=duration / 4)
-        return Election(cluster, name, f"{name}:{self.bound.port}", time.monotonic, terms)
+        host = settings.host or socket.gethostname()
+        address = f"[{host}]" if ":" in host else host
+        return Election(cluster, self._name, f"{address}:{self.bound.port}", time.monotonic, terms)
+
+    def _identity(self) -> Identity:
+        settings = self._settings
+        tls = None if settings.insecure else settings.tls
+        return Identity(self._name, settings.token, tls, settings.tls_name)
 
     def _places(self) -> Places:
         settings = self._settings

@@ -75,6 +75,38 @@ class Settings:
         unit="user names, comma-separated",
         why="Service accounts that get tables, as system:serviceaccount:NAMESPACE:NAME",
     )
+    token: Path | None = setting(
+        "WEIR_OPERATOR_TOKEN",
+        default=None,
+        unit="file",
+        why="This replica's own service account's token, by which other replicas know it; not set, "
+        "its gateways are not counted while another replica writes statuses",
+    )
+    replicas: tuple[str, ...] = setting(
+        "WEIR_OPERATOR_REPLICAS",
+        default="",
+        unit="user names, comma-separated",
+        why="Service accounts of other replicas, which may say what their gateways run and count",
+    )
+    host: str | None = setting(
+        "WEIR_OPERATOR_HOST",
+        default=None,
+        unit="host",
+        why="Where other replicas reach this one: the pod's address; the host name where not set",
+    )
+    tls_name: str = setting(
+        "WEIR_OPERATOR_TLS_NAME",
+        default="",
+        unit="host",
+        why="The name in the certificate, which all replicas share; empty: they are reached by it",
+    )
+    settle: Duration = setting(
+        "WEIR_OPERATOR_SETTLE",
+        default="12s",
+        unit="duration",
+        why="How long a replica that takes over waits for the gateways that statuses tell of "
+        "before it says that they are gone",
+    )
     insecure: bool = setting(
         "WEIR_OPERATOR_INSECURE",
         default="0",

@@ -14,7 +14,7 @@ from weir_gateway.domain.decision import RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend
+from weir_gateway.domain.table import Backend, RouteTable
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.metrics import Counter, Gauge, Histogram, Registry
 
@@ -43,6 +43,7 @@ class PolicyTotals:
     strong: int = 0
     paid: PicoUsd = NOTHING
     saved: PicoUsd = NOTHING
+    uid: str = ""  # of the policy; empty where it has none, or is in no table yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,18 @@ class MeteredAccounts:
     def totals(self) -> Mapping[PolicyId, PolicyTotals]:
         """Per policy, since this gateway started."""
         return self._totals
+
+    def in_force(self, table: RouteTable) -> None:
+        """Begin anew with each policy that is another one of its name.
+
+        One that leaves the table for a while and comes back goes on from its sums.
+        """
+        for policy in table.policies:
+            totals = self._totals.setdefault(policy.id, PolicyTotals(uid=policy.uid))
+            if totals.uid != policy.uid:
+                self._totals[policy.id] = PolicyTotals(uid=policy.uid)
+                for key in [key for key in self._cells if key[0] == policy.id]:
+                    del self._cells[key]
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
         """Count one decision that took `seconds`."""

@@ -181,6 +181,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         sticky=message.sticky_ms / MILLIS,
         probes=tuple(domain.Probe(p.prompt, BackendId(p.expect)) for p in message.probes),
         fallback_on=resilience_codec.fallback_on(message.failure_mode),
+        uid=message.uid,
     )
 
 

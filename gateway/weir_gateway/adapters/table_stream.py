@@ -28,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
 LONGEST_PAUSE = 10.0
+GOODBYE_SECONDS = 2.0  # for the last report to be sent and read
 PICO_PER_MICRO = 1_000_000
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", 20_000),  # a peer that vanished without a word is noticed
@@ -49,6 +50,7 @@ class StreamOptions:
     ca: Path | None  # PEM; None speaks without TLS
     token: Path | None  # the service account's token, read afresh at each connection
     usage_every: float = 10.0
+    started: int = 0  # when the process started, in milliseconds since 1970
 
 
 class TableStream:
@@ -75,6 +77,7 @@ class TableStream:
         ).labels()
         self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
         self._delivered = delivered
+        self._streams = 0  # opened so far
 
     async def follow(self) -> None:
         """Keep the stream open until cancelled."""
@@ -98,10 +101,14 @@ class TableStream:
         async with await self._channel() as channel:
             metadata = await self._metadata()
             call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
+            self._streams += 1
             await self._tell(call, self._report())
             reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
             try:
                 await self._read(call)
+            except asyncio.CancelledError:
+                await self._say_goodbye(call)
+                raise
             finally:
                 reporter.cancel()
                 await asyncio.wait({reporter})
@@ -110,6 +117,17 @@ class TableStream:
         while isinstance(message := await call.read(), pb.RouteTable):
             self._up.set(1)
             await self._tell(call, await self._apply(message))
+
+    async def _say_goodbye(self, call: Call) -> None:
+        """The gateway ends: what it has counted since the last report must not be lost."""
+        report = self._report()
+        report.goodbye = True
+        with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._tell(call, report)
+                await call.done_writing()
+                while await call.read() is not grpc.aio.EOF:
+                    pass  # until the operator has read all and hangs up
 
     async def _tell(self, call: Call, report: pb.Report) -> None:
         async with self._writing:
@@ -152,6 +170,8 @@ class TableStream:
             gateway=self._options.gateway,
             version=self._tables.version,
             usage=_usage(self._totals().items()),
+            started=self._options.started,
+            stream=self._streams,
         )
 
     async def _channel(self) -> grpc.aio.Channel:
@@ -177,6 +197,7 @@ def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsa
             strong=total.strong,
             paid_micro_usd=total.paid // PICO_PER_MICRO,
             saved_micro_usd=total.saved // PICO_PER_MICRO,
+            uid=total.uid,
         )
         for policy, total in totals
     ]

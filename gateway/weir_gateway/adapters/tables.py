@@ -41,7 +41,12 @@ class Tables:
             "1 for the version in force, 0 for the one before it.",
             ("version",),
         )
+        self._listeners: list[Callable[[RouteTable], None]] = []
         health.not_ready(TOPIC, "there is no route table yet")
+
+    def listen(self, listener: Callable[[RouteTable], None]) -> None:
+        """Call `listener` with each table that is in force from now on. It must not block."""
+        self._listeners.append(listener)
 
     def current(self) -> RouteTable:
         """The table in force. Raises NothingCanServe where there is none yet."""
@@ -70,6 +75,8 @@ class Tables:
             raise
         self._tell_version(table.version)
         self._current = table
+        for listener in self._listeners:
+            listener(table)
         self._applied.labels("applied").add()
         self._health.ready(TOPIC)
         _LOG.info(

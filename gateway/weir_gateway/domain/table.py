@@ -214,6 +214,7 @@ class Policy:
     probes: tuple[Probe, ...] = ()
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
+    uid: str = ""  # another one of the same name has another; empty from files
 
 
 @dataclass(frozen=True, slots=True)

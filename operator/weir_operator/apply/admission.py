@@ -45,9 +45,14 @@ class TokenDoor:
     """Lets the named service accounts in."""
 
     def __init__(
-        self, cluster: Cluster, allowed: frozenset[str], clock: Callable[[], float]
+        self,
+        cluster: Cluster,
+        allowed: frozenset[str],
+        clock: Callable[[], float],
+        wanted: str = "a gateway's service account",
     ) -> None:
-        """`allowed` are user names: system:serviceaccount:NAMESPACE:NAME."""
+        """`allowed` are user names: system:serviceaccount:NAMESPACE:NAME; `wanted` in words."""
+        self._wanted = wanted
         self._cluster = cluster
         self._allowed = allowed
         self._clock = clock
@@ -68,7 +73,7 @@ class TokenDoor:
         if not reviewed.username:
             raise Refused(f"the token is not genuine, has ended, or is not for {AUDIENCE}")
         if reviewed.username not in self._allowed:
-            raise Refused(f"{reviewed.username} is not a gateway's service account", known=True)
+            raise Refused(f"{reviewed.username} is not {self._wanted}", known=True)
         self._remember(digest)
 
     def _remember(self, digest: bytes) -> None:

@@ -1,8 +1,9 @@
-"""The published table: the newest one, and which generation of each policy every recent one holds.
+"""The published table: the newest one, and which resources every recent one was compiled from.
 
 Must not know gateways or how tables travel.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,10 @@ from weir_operator.plan.compile import Plan, with_credentials
 from weir_operator.plan.secrets import Credential
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 
-REMEMBERED = 256  # versions whose contents are known; a gateway on an older one counts as behind
+# Versions whose contents are known, our own and other replicas' each; a gateway on an older one
+# counts as behind.
+REMEMBERED = 256
+SHORT = 16  # hexadecimal digits of a policy's contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Snapshot:
     message: RouteTable = field(repr=False)  # with credentials: for the stream only
     plain: RouteTable  # without
     credentials: tuple[Credential, ...] = field(repr=False)
+    contents: Mapping[str, str]  # by policy's id, the resources it was compiled from
 
     def same_as(self, other: "Snapshot | None") -> bool:
         """Whether gateways that run `other` need not be told of this one."""
@@ -35,7 +40,25 @@ class Snapshot:
 def snapshot_of(plan: Plan) -> Snapshot:
     """What a plan publishes."""
     message = with_credentials(plan.table, plan.credentials)
-    return Snapshot(plan.table.version, message, plan.table, plan.credentials)
+    contents = contents_of(plan.table)
+    return Snapshot(plan.table.version, message, plan.table, plan.credentials, contents)
+
+
+def contents_of(table: RouteTable) -> dict[str, str]:
+    """Which generation of which resources each policy of a table was compiled from, in short.
+
+    Of the resources and not of the table's bytes: operators of two versions may compile the same
+    resources into two tables, and a gateway that runs either runs what was applied.
+    """
+    backends = {b.id: f"{b.id} {b.uid} {b.generation}" for b in table.backends}
+    return {
+        policy.id: hashlib.sha256(
+            "\n".join(
+                [f"{policy.uid} {policy.generation}", *(backends[c] for c in policy.candidates)]
+            ).encode()
+        ).hexdigest()[:SHORT]
+        for policy in table.policies
+    }
 
 
 class Board:
@@ -43,27 +66,39 @@ class Board:
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
-        self._generations: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+        self._published: OrderedDict[str, Mapping[str, str]] = OrderedDict()
+        self._told: OrderedDict[str, Mapping[str, str]] = OrderedDict()
         self._listeners: list[Callable[[], None]] = []
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` at every new table. It must not block."""
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` at every new table; it must not block. Gives what ends that."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def publish(self, snapshot: Snapshot) -> bool:
         """Make `snapshot` the current one; False where it already is."""
         if snapshot.same_as(self.current):
             return False
         self.current = snapshot
-        policies = snapshot.plain.policies
-        self._generations[snapshot.version] = {p.id: p.generation for p in policies}
-        self._generations.move_to_end(snapshot.version)
-        while len(self._generations) > REMEMBERED:
-            self._generations.popitem(last=False)
-        for listener in self._listeners:
+        _remember(self._published, snapshot.version, snapshot.contents)
+        for listener in tuple(self._listeners):
             listener()
         return True
 
-    def generation_in(self, version: str, policy: str) -> int | None:
-        """The policy's generation in a published table; None where it isn't in it or is unknown."""
-        return self._generations.get(version, {}).get(policy)
+    def learn(self, version: str, contents: Mapping[str, str]) -> None:
+        """Another replica published this."""
+        _remember(self._told, version, contents)
+
+    def contents(self, version: str) -> Mapping[str, str] | None:
+        """What a published table holds, by policy's id; None where the version is unknown."""
+        found = self._published.get(version)
+        return self._told.get(version) if found is None else found
+
+
+def _remember(
+    known: OrderedDict[str, Mapping[str, str]], version: str, contents: Mapping[str, str]
+) -> None:
+    known[version] = contents
+    known.move_to_end(version)
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)

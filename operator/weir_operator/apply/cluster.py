@@ -59,8 +59,8 @@ class Cluster(Protocol):
         """One Secret by name; None where there is none."""
         ...
 
-    async def patch_status(self, ref: ResourceRef, status: Wire) -> None:
-        """Replace the status fields that `status` names."""
+    async def patch_status(self, ref: ResourceRef, uid: str, status: Wire) -> None:
+        """Replace the status fields that `status` names. 409: its name is another one's now."""
         ...
 
     async def notify(self, notice: Notice) -> None:

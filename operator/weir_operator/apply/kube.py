@@ -86,10 +86,11 @@ class KubeCluster:
             return None
         return {key: found[key] for key in ("metadata", "data") if key in found}
 
-    async def patch_status(self, ref: ResourceRef, status: Wire) -> None:
+    async def patch_status(self, ref: ResourceRef, uid: str, status: Wire) -> None:
         """A merge patch of the status subresource."""
         path = f"{_WEIR}/namespaces/{ref.namespace}/{_PLURALS[ref.kind]}/{ref.name}/status"
-        await self._ask("PATCH", path, {"status": status}, content_type=_MERGE)
+        body = {"metadata": {"uid": uid}, "status": status}
+        await self._ask("PATCH", path, body, content_type=_MERGE)
 
     async def notify(self, notice: Notice) -> None:
         """A core/v1 Event beside the resource."""

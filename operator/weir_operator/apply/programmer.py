@@ -75,6 +75,7 @@ class Programmer:
         self._compile = partial(compile_table, form=Form.CLUSTER, routers=ROUTERS, allowed=allowed)
         self._listeners: list[Callable[[], None]] = []
         self.plan: Plan | None = None
+        self.wanted: Mapping[str, str] = {}  # what the plan's table holds, published or not
         self.held: Held | None = None
         self._seconds = registry.histogram(
             "weir.operator.compile.duration", "One compilation of everything."
@@ -114,7 +115,7 @@ class Programmer:
         snapshot = snapshot_of(plan)
         self.held = await self._probe(snapshot)
         self._held_gauge.set(self.held is not None)
-        self.plan = plan
+        self.plan, self.wanted = plan, snapshot.contents
         if self.held is None and self._board.publish(snapshot):
             _LOG.info(
                 "a table was published",

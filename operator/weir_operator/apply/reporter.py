@@ -4,18 +4,21 @@ Writes where something differs and nowhere else. Must not know how it is found o
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from weir_operator.apply.board import Board
-from weir_operator.apply.cluster import NOT_FOUND, Cluster, ClusterError, Notice, Wire
-from weir_operator.apply.gateways import Gateways, Usage
+from weir_operator.apply.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, Notice, Wire
+from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Entry, Index
+from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.programmer import Programmer
-from weir_operator.apply.progress import progress_of
-from weir_operator.apply.status import conditions_in, status_of, usage_in
+from weir_operator.apply.progress import Facts, progress_of
+from weir_operator.apply.status import conditions_in, status_of
 from weir_operator.apply.table_json import TableTooLarge, table_json
+from weir_operator.apply.usage import brought_up, tally_in
 from weir_operator.plan.findings import Finding
 from weir_operator.resources.objects import ResourceKind
 from weir_runtime.metrics import Registry
@@ -31,6 +34,10 @@ class Pace:
 
     gather: float = 0.15  # verdicts of gateways that come together make one write
     usage: float = 30.0  # sums are written at most this often
+    # After taking over it is waited this long for the gateways that the statuses tell of: they come
+    # back within 10 s, and replicas relay once they have seen who leads.
+    settle: float = 12.0
+    watched: float = 5.0  # a status that was written so long ago has come back by the watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,16 @@ class Known:
     index: Index
     board: Board
     gateways: Gateways
+    ledger: Ledger
     programmer: Programmer
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A status that this replica wrote, until the watch brings it."""
+
+    status: Wire
+    at: float
 
 
 class Reporter:
@@ -60,13 +76,14 @@ class Reporter:
         self._index = known.index
         self._board = known.board
         self._gateways = known.gateways
+        self._ledger = known.ledger
         self._programmer = known.programmer
         self._leading = leading
         self._now = now
         self._pace = pace or Pace()
         self._changed = asyncio.Event()
-        self._written: dict[str, Wire] = {}  # by uid, what this replica wrote last
-        self._totals: dict[str, Usage] = {}  # by policy's id, while leading
+        self._written: dict[str, _Written] = {}  # by uid
+        self._settled_at: float | None = None  # while leading: when statuses may be written
         self._table_written = ""
         self._slots = asyncio.Semaphore(WRITES_AT_ONCE)
         self._writes = registry.counter(
@@ -82,79 +99,118 @@ class Reporter:
     async def run(self) -> None:
         """Write whenever something has changed, until cancelled."""
         usage_due = 0.0
-        loop = asyncio.get_running_loop()
+        clock = asyncio.get_running_loop().time
         while True:
-            try:
-                async with asyncio.timeout(self._pace.usage):
-                    await self._changed.wait()
-                await asyncio.sleep(self._pace.gather)
-            except TimeoutError:
-                pass
+            await self._wait(usage_due)
             self._changed.clear()
             if not self._leading():
                 self._forget()
                 continue
-            due = loop.time() >= usage_due
+            settled = self._settled()
+            due = settled and clock() >= usage_due
             if due:
-                usage_due = loop.time() + self._pace.usage
-            if not await self.write(with_usage=due):
+                usage_due = clock() + self._pace.usage
+            if not await self.write(with_usage=due, with_statuses=settled):
                 await asyncio.sleep(self._pace.gather)
                 self._changed.set()
 
-    async def write(self, *, with_usage: bool) -> bool:
+    async def _wait(self, usage_due: float) -> None:
+        """Until something has changed, by itself or by time passing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._next(usage_due)):
+                await self._changed.wait()
+            await asyncio.sleep(self._pace.gather)
+
+    def _next(self, usage_due: float) -> float:
+        """When there is something to do without any change."""
+        now = asyncio.get_running_loop().time()
+        if self._settled_at is None:  # whoever leads is told by the election
+            return now + self._pace.usage
+        lost = self._gateways.changes_in()
+        return min(
+            max(usage_due, self._settled_at, now + self._pace.gather),
+            now + (self._pace.usage if lost is None else lost),
+        )
+
+    async def write(self, *, with_usage: bool, with_statuses: bool = True) -> bool:
         """Write once what differs; False where something could not be written."""
         plan = self._programmer.plan
         if plan is None:
             return True
+        self._look_again()
+        writes = [self._write_table()]
         if with_usage:
-            self._written.clear()  # what others wrote into a status meanwhile is looked at again
-            self._take_usage()
-        results = await asyncio.gather(
-            *(self._write_status(finding) for finding in plan.findings), self._write_table()
-        )
-        return all(results)
+            self._tidy()
+        if with_statuses:
+            board, gateways, held = self._board, self._gateways.counted(), self._programmer.held
+            facts = Facts(board, self._programmer.wanted, gateways, held)
+            writes += [self._write_status(f, facts, with_usage=with_usage) for f in plan.findings]
+        return all(await asyncio.gather(*writes))
+
+    def _settled(self) -> bool:
+        """Whether the gateways that statuses tell of have had the time to show up again.
+
+        A replica that takes over knows none of the others' gateways, and none of its own where it
+        has just started: it would tell that they are gone.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._settled_at is None:
+            self._settled_at = now + self._pace.settle
+        if now < self._settled_at and len(self._gateways.counted()) >= self._told_of():
+            self._settled_at = now
+        return now >= self._settled_at
+
+    def _told_of(self) -> int:
+        """How many gateways there were when a status was last written."""
+        told = [
+            str(entry.status.get("programmed") or "").partition("/")[2] for entry in self._index
+        ]
+        return max((int(number) for number in told if number.isdecimal()), default=0)
 
     def _forget(self) -> None:
         """Another replica writes now: what this one knows of statuses grows old."""
         self._written.clear()
-        self._totals.clear()
-        self._gateways.take_usage()
+        self._settled_at = None
         self._table_written = ""
 
-    def _take_usage(self) -> None:
-        for policy, fresh in self._gateways.take_usage().items():
-            self._totals[policy] = self._total(policy).plus(fresh)
+    def _look_again(self) -> None:
+        """What others may have written into a status meanwhile counts again."""
+        now = asyncio.get_running_loop().time()
+        for uid, written in tuple(self._written.items()):
+            if now - written.at >= self._pace.watched:
+                del self._written[uid]
 
-    def _total(self, policy: str) -> Usage:
-        """The sum so far; what the status says where this replica has not written it yet."""
-        if policy not in self._totals:
-            entry = next((e for e in self._policies() if e.ref.id == policy), None)
-            self._totals[policy] = usage_in(entry.status) if entry else Usage()
-        return self._totals[policy]
+    def _tidy(self) -> None:
+        there = {standing.gateway for standing in self._gateways.counted()}
+        self._ledger.tidy(there, {(entry.ref.id, entry.uid) for entry in self._index})
 
-    def _policies(self) -> list[Entry]:
-        return [entry for entry in self._index if entry.ref.kind is ResourceKind.POLICY]
-
-    async def _write_status(self, finding: Finding) -> bool:
+    async def _write_status(self, finding: Finding, facts: Facts, *, with_usage: bool) -> bool:
         entry = self._index.get(finding.ref)
-        if entry is None or entry.generation != finding.generation:
+        if entry is None or (entry.uid, entry.generation) != (finding.uid, finding.generation):
             return True  # gone, or newer than the plan: the next plan tells
-        before = self._written.get(entry.uid, entry.status)
-        status = self._status(finding, before)
+        written = self._written.get(entry.uid)
+        before = written.status if written else entry.status
+        status = self._status(finding, facts, before, with_usage=with_usage)
         if all(before.get(key) == value for key, value in status.items()):
             return True
         async with self._slots:
-            if not await self._attempt("status", self._cluster.patch_status(finding.ref, status)):
+            write = self._cluster.patch_status(finding.ref, finding.uid, status)
+            if not await self._attempt("status", write):
                 return False
-        self._written[entry.uid] = {**before, **status}
+        now = asyncio.get_running_loop().time()
+        self._written[entry.uid] = _Written({**before, **status}, now)
         await self._tell_changes(entry, before, status)
         return True
 
-    def _status(self, finding: Finding, before: Wire) -> dict[str, object]:
-        sessions = self._gateways.connected()
-        programmed = progress_of(finding, self._board, sessions, self._programmer.held)
-        usage = self._totals.get(finding.ref.id) or usage_in(before)
-        return status_of(finding, programmed, usage, before, self._now())
+    def _status(
+        self, finding: Finding, facts: Facts, before: Wire, *, with_usage: bool
+    ) -> dict[str, object]:
+        programmed = progress_of(finding, facts)
+        tally = tally_in(before)
+        if with_usage:
+            there = {standing.gateway for standing in facts.gateways}
+            tally = brought_up(tally, self._ledger.of(finding.ref.id, finding.uid), there)
+        return status_of(finding, programmed, tally, before, self._now())
 
     async def _tell_changes(self, entry: Entry, before: Wire, status: Mapping[str, object]) -> None:
         """An Event where a resource becomes ready, or stops being good for a new reason."""
@@ -193,8 +249,8 @@ class Reporter:
         try:
             await write  # type: ignore[misc]  # a coroutine of the Protocol
         except ClusterError as error:
-            if error.status == NOT_FOUND and what == "status":
-                return True  # deleted meanwhile
+            if error.status in {NOT_FOUND, CONFLICT} and what == "status":
+                return True  # deleted meanwhile, and perhaps made anew
             self._writes.labels(what, "failed").add()
             _LOG.warning("can't write: %s", error, extra={"what": what})
             return what == "event"  # an Event is not worth a second attempt

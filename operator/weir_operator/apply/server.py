@@ -1,4 +1,4 @@
-"""The gRPC server of the route-table stream: port, TLS, keepalive.
+"""The gRPC server for gateways and for other replicas: port, TLS, keepalive.
 
 Certificates are read again for each connection, so that a renewed one is used without a restart.
 Must not know what is served.
@@ -9,13 +9,14 @@ from pathlib import Path
 
 import grpc
 
+from weir_proto.routing.v1 import replicas_pb2_grpc as replicas_rpc
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
 
 GRACE_SECONDS = 2.0  # gateways hold their streams for ever; they reconnect elsewhere
 OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),  # a gateway that vanished without a word is noticed
     ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),  # thousands of policies
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.so_reuseport", 0),
@@ -29,10 +30,16 @@ class NoCertificate(Exception):
 class StreamServer:
     """Listens while started."""
 
-    def __init__(self, servicer: rpc.RouteTablesServicer, tls: Path | None) -> None:
+    def __init__(
+        self,
+        tables: rpc.RouteTablesServicer,
+        replicas: replicas_rpc.ReplicasServicer,
+        tls: Path | None,
+    ) -> None:
         """`tls` is a folder with tls.crt and tls.key; None speaks without TLS."""
         self._server = grpc.aio.server(options=OPTIONS)
-        rpc.add_RouteTablesServicer_to_server(servicer, self._server)
+        rpc.add_RouteTablesServicer_to_server(tables, self._server)
+        replicas_rpc.add_ReplicasServicer_to_server(replicas, self._server)
         self._tls = tls
 
     async def start(self, address: str) -> int:

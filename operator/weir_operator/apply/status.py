@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import cast
 
 from weir_operator.apply.cluster import Wire
-from weir_operator.apply.gateways import Usage
+from weir_operator.apply.usage import Tally, tally_fields
 from weir_operator.plan.findings import Condition, Finding, Verdict
 from weir_operator.resources.objects import ResourceKind
 
@@ -33,13 +33,16 @@ PROGRAM_MEANINGS: dict[ProgramReason, tuple[str, str]] = {
     ProgramReason.PENDING: ("all", "The operator has not looked at the resource yet."),
     ProgramReason.PROGRAMMED: (
         "Programmed",
-        "Every connected gateway runs this generation of the policy.",
+        "Every gateway runs this generation of the policy and of its backends.",
     ),
     ProgramReason.PROGRESSING: (
         "Programmed",
         "Some gateways do not run this generation yet; the message says how many do.",
     ),
-    ProgramReason.NO_GATEWAYS: ("Programmed", "No gateway is connected to the operator."),
+    ProgramReason.NO_GATEWAYS: (
+        "Programmed",
+        "No gateway is connected to any replica of the operator.",
+    ),
     ProgramReason.NOT_VALID: (
         "Programmed",
         "The policy is left out of the table: see Accepted and ResolvedRefs.",
@@ -82,7 +85,7 @@ class _Told:
 
 
 def status_of(
-    finding: Finding, programmed: Programmed, usage: Usage, before: Wire, now: str
+    finding: Finding, programmed: Programmed, tally: Tally, before: Wire, now: str
 ) -> dict[str, object]:
     """The status of a policy or a backend; `before` is what it says now, `now` is RFC 3339."""
     told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
@@ -93,24 +96,8 @@ def status_of(
     return {
         "conditions": _timed(told, finding.generation, before, now),
         "programmed": f"{programmed.running}/{programmed.gateways}",
-        **_usage_fields(usage),
+        **tally_fields(tally),
     }
-
-
-def usage_in(status: Wire) -> Usage:
-    """The sums that a status holds."""
-    totals = status.get("totals")
-    if not isinstance(totals, dict):
-        return Usage()
-    wire = cast("dict[str, object]", totals)
-
-    def number(name: str) -> int:
-        value = wire.get(name)
-        return value if isinstance(value, int) else 0
-
-    return Usage(
-        number("requests"), number("strong"), number("paidMicroUsd"), number("savedMicroUsd")
-    )
 
 
 def conditions_in(status: Wire) -> dict[str, Wire]:
@@ -150,24 +137,3 @@ def _condition(told: _Told, generation: int, before: Wire | None, now: str) -> W
         "reason": told.reason,
         "message": told.message,
     }
-
-
-def _usage_fields(usage: Usage) -> dict[str, object]:
-    if not usage.requests:
-        return {}
-    return {
-        "strongShare": f"{100 * usage.strong / usage.requests:.1f}%",
-        "saved": _usd(usage.saved),
-        "requests": usage.requests,
-        "totals": {
-            "requests": usage.requests,
-            "strong": usage.strong,
-            "paidMicroUsd": usage.paid,
-            "savedMicroUsd": usage.saved,
-        },
-    }
-
-
-def _usd(micro: int) -> str:
-    sign = "-" if micro < 0 else ""
-    return f"{sign}${abs(micro) / 1_000_000:.2f}"

@@ -7,12 +7,15 @@ Must not know Kubernetes.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 
 from weir_operator.apply.admission import Doorkeeper, Refused
 from weir_operator.apply.board import Board, Snapshot
 from weir_operator.apply.gateways import Gateways, Session
+from weir_operator.apply.ledger import Ledger
+from weir_operator.apply.usage import Source
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
 from weir_proto.routing.v1.routetable_pb2 import Report, RouteTable
 from weir_runtime.metrics import Registry
@@ -30,10 +33,16 @@ class RouteTables(rpc.RouteTablesServicer):
     """The service."""
 
     def __init__(
-        self, board: Board, gateways: Gateways, door: Doorkeeper, registry: Registry
+        self,
+        board: Board,
+        gateways: Gateways,
+        ledger: Ledger,
+        door: Doorkeeper,
+        registry: Registry,
     ) -> None:
         self._board = board
         self._gateways = gateways
+        self._ledger = ledger
         self._door = door
         self._sent = registry.counter(
             "weir.operator.tables.sent", "Tables sent to gateways."
@@ -44,16 +53,16 @@ class RouteTables(rpc.RouteTablesServicer):
         registry.gauge_callback(
             "weir.operator.gateways",
             "Gateways connected to this replica.",
-            lambda: len(gateways.connected()),
+            lambda: len(gateways.here()),
         )
 
     async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
         self, request_iterator: AsyncIterator[Report], context: Context
     ) -> None:
         """Serve one gateway until it leaves."""
-        await self._admit(context)
+        await admitted(self._door, context)
         first = await self._first(request_iterator, context)
-        session = self._gateways.join(first.gateway)
+        session = self._gateways.join(first)
         _LOG.info("a gateway connected", extra={"gateway": first.gateway})
         try:
             self._note(session, first)
@@ -61,16 +70,6 @@ class RouteTables(rpc.RouteTablesServicer):
         finally:
             self._gateways.leave(session)
             _LOG.info("a gateway left", extra={"gateway": first.gateway})
-
-    async def _admit(self, context: Context) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        try:
-            await self._door.admit(str(metadata.get("authorization", "")))
-        except Refused as refused:
-            _LOG.warning(
-                "a caller was refused", extra={"peer": context.peer(), "why": str(refused)}
-            )
-            await context.abort(_status(refused), str(refused))
 
     async def _first(self, reports: AsyncIterator[Report], context: Context) -> Report:
         try:
@@ -115,13 +114,24 @@ class RouteTables(rpc.RouteTablesServicer):
             _LOG.warning(
                 "a gateway refused a table",
                 extra={
-                    "gateway": session.gateway,
+                    "gateway": session.standing.gateway,
                     "version": report.version,
                     "policy": report.nack.policy,
                     "reason": report.nack.reason,
                 },
             )
         self._gateways.note(session, report)
+        self._ledger.note(Source(session.standing.gateway, report.started), report.usage)
+
+
+async def admitted(door: Doorkeeper, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Let the caller in, or end the call with a status that says why not."""
+    metadata = dict(context.invocation_metadata() or ())
+    try:
+        await door.admit(str(metadata.get("authorization", "")))
+    except Refused as refused:
+        _LOG.warning("a caller was refused", extra={"peer": context.peer(), "why": str(refused)})
+        await context.abort(_status(refused), str(refused))
 
 
 def _status(refused: Refused) -> grpc.StatusCode:

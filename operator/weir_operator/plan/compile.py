@@ -10,6 +10,7 @@ from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
 from weir_operator.plan.table import backend_message, policy_message, versioned
 from weir_operator.resources.objects import (
     Invalid,
+    Meta,
     ResourceKind,
     ResourceRef,
     Resources,
@@ -112,23 +113,23 @@ def _credentials(good: list[CheckedBackend]) -> tuple[Credential, ...]:
 def _findings(
     judged: list[tuple[RoutePolicy, tuple[Problem, ...]]], checked: list[CheckedBackend]
 ) -> list[Finding]:
-    of_policies = [Finding(p.meta.ref, p.meta.generation, problems) for p, problems in judged]
-    of_backends = [
-        Finding(c.backend.meta.ref, c.backend.meta.generation, c.problems) for c in checked
+    return [
+        *(_finding(policy.meta, problems) for policy, problems in judged),
+        *(_finding(found.backend.meta, found.problems) for found in checked),
     ]
-    return of_policies + of_backends
+
+
+def _finding(meta: Meta, problems: tuple[Problem, ...]) -> Finding:
+    return Finding(meta.ref, meta.generation, problems, meta.uid)
 
 
 def _invalid(invalid: tuple[Invalid, ...]) -> Iterator[Finding]:
     for found in invalid:
         if found.meta.ref.kind is not ResourceKind.SECRET:
-            yield Finding(
-                found.meta.ref,
-                found.meta.generation,
-                tuple(
-                    Problem(Reason.INVALID_SPEC, m.path, m.message, m.hint) for m in found.mistakes
-                ),
+            problems = (
+                Problem(Reason.INVALID_SPEC, m.path, m.message, m.hint) for m in found.mistakes
             )
+            yield _finding(found.meta, tuple(problems))
 
 
 def with_credentials(plain: RouteTable, credentials: tuple[Credential, ...]) -> RouteTable:

@@ -136,6 +136,7 @@ class Finding:
     ref: ResourceRef
     generation: int
     problems: tuple[Problem, ...]
+    uid: str = ""
 
     def verdict(self, condition: Condition) -> Verdict:
         """The condition: of several problems the first one's reason, and every one's message."""

@@ -66,6 +66,8 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
         wires=sorted(spec.wires),
         query=[wire.Setting(name=q.name, value=q.value) for q in spec.query],
         headers=[wire.Setting(name=h.name, value=h.value) for h in spec.headers],
+        uid=backend.meta.uid,
+        generation=backend.meta.generation,
     )
     set_resilience(message, spec)
     if spec.auth is not None:
@@ -104,6 +106,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         mode=MODES[spec.mode],
         sticky_ms=spec.session.sticky if spec.session is not None else 0,
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
+        uid=policy.meta.uid,
     )
 
 

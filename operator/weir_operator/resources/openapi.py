@@ -52,6 +52,16 @@ def definitions() -> dict[str, Schema]:
     }
 
 
+def _whole(meaning: str) -> Schema:
+    return {"type": "integer", "format": "int64", "description": meaning}
+
+
+_SUMS: dict[str, Schema] = {
+    "requests": _whole("Requests answered."),
+    "strong": _whole("Of those, by the last candidate."),
+    "paidMicroUsd": _whole("What was paid, in millionths of a USD."),
+    "savedMicroUsd": _whole("What was saved, in millionths of a USD."),
+}
 _USAGE: dict[str, Schema] = {
     "programmed": {
         "type": "string",
@@ -75,14 +85,20 @@ _USAGE: dict[str, Schema] = {
         "type": "object",
         "description": "The sums behind strongShare, saved and requests; the operator goes on from "
         "them when it is restarted.",
-        "properties": {
-            name: {"type": "integer", "format": "int64", "description": meaning}
-            for name, meaning in (
-                ("requests", "Requests answered."),
-                ("strong", "Of those, by the last candidate."),
-                ("paidMicroUsd", "What was paid, in millionths of a USD."),
-                ("savedMicroUsd", "What was saved, in millionths of a USD."),
-            )
+        "properties": _SUMS,
+    },
+    "counted": {
+        "type": "array",
+        "description": "How much of totals came from each gateway since it started, so that what "
+        "is reported twice, or to another replica of the operator, is counted once.",
+        "items": {
+            "type": "object",
+            "description": "One gateway.",
+            "properties": {
+                "gateway": {"type": "string", "description": "Its name: the pod's."},
+                "started": _whole("When it started, in milliseconds since 1970."),
+                **_SUMS,
+            },
         },
     },
 }

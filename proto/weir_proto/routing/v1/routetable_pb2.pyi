@@ -192,6 +192,8 @@ class Backend(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     HEDGE_FIELD_NUMBER: _builtins.int
     ENDPOINTS_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     name: _builtins.str
@@ -205,6 +207,10 @@ class Backend(_message.Message):
     """tokens; 0: unknown, never filtered on"""
     profile: _builtins.str
     """quality profile in the bundle"""
+    uid: _builtins.str
+    """of the resource: one that is made anew under the same name has another"""
+    generation: _builtins.int
+    """of the resource; 0 from files"""
     @_builtins.property
     def auth(self) -> Global___Auth: ...
     @_builtins.property
@@ -279,10 +285,12 @@ class Backend(_message.Message):
         queue: Global___Queue | None = ...,
         hedge: Global___Hedge | None = ...,
         endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
+        uid: _builtins.str = ...,
+        generation: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "hedge", b"hedge", "limits", b"limits", "price", b"price", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "endpoints", b"endpoints", "headers", b"headers", "hedge", b"hedge", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts", "wires", b"wires"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "endpoints", b"endpoints", "generation", b"generation", "headers", b"headers", "hedge", b"hedge", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts", "uid", b"uid", "wires", b"wires"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -632,6 +640,7 @@ class Policy(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     STICKY_MS_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
     generation: _builtins.int
@@ -641,6 +650,8 @@ class Policy(_message.Message):
     mode: Global___Mode.ValueType
     sticky_ms: _builtins.int
     """how long a conversation stays with its model; 0: not at all"""
+    uid: _builtins.str
+    """of the resource: one that is made anew under the same name has another"""
     @_builtins.property
     def match(self) -> Global___Match: ...
     @_builtins.property
@@ -674,10 +685,11 @@ class Policy(_message.Message):
         mode: Global___Mode.ValueType = ...,
         probes: _abc.Iterable[Global___Probe] | None = ...,
         sticky_ms: _builtins.int = ...,
+        uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -763,21 +775,25 @@ class Rule(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     WHEN_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
+    NO_FALLBACK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     when: _builtins.str
     """CEL over RequestFacts as `request`; boolean"""
     use: _builtins.str
     """backend id"""
+    no_fallback: _builtins.bool
+    """where that backend fails no other one is tried"""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         when: _builtins.str = ...,
         use: _builtins.str = ...,
+        no_fallback: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "use", b"use", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "no_fallback", b"no_fallback", "use", b"use", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1024,10 +1040,20 @@ class Report(_message.Message):
     ACK_FIELD_NUMBER: _builtins.int
     NACK_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    GOODBYE_FIELD_NUMBER: _builtins.int
     gateway: _builtins.str
     """the pod's name"""
     version: _builtins.str
     """of the table it speaks of; empty in the first report"""
+    started: _builtins.int
+    """When the gateway's process started, in milliseconds since 1970: sums of usage begin anew then."""
+    stream: _builtins.int
+    """How many streams the process has opened, this one included: of two, the higher is the newer."""
+    goodbye: _builtins.bool
+    """the last report: the gateway ends"""
     @_builtins.property
     def ack(self) -> Global___Ack: ...
     @_builtins.property
@@ -1035,6 +1061,10 @@ class Report(_message.Message):
     @_builtins.property
     def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyUsage]:
         """since this gateway started"""
+
+    @_builtins.property
+    def health(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackendHealth]:
+        """of the backends that were called lately"""
 
     def __init__(
         self,
@@ -1044,10 +1074,14 @@ class Report(_message.Message):
         ack: Global___Ack | None = ...,
         nack: Global___Nack | None = ...,
         usage: _abc.Iterable[Global___PolicyUsage] | None = ...,
+        started: _builtins.int = ...,
+        stream: _builtins.int = ...,
+        health: _abc.Iterable[Global___BackendHealth] | None = ...,
+        goodbye: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "nack", b"nack", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "gateway", b"gateway", "nack", b"nack", "usage", b"usage", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "gateway", b"gateway", "goodbye", b"goodbye", "health", b"health", "nack", b"nack", "started", b"started", "stream", b"stream", "usage", b"usage", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["ack", "nack"]  # noqa: Y015
     _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
@@ -1102,11 +1136,14 @@ class PolicyUsage(_message.Message):
     STRONG_FIELD_NUMBER: _builtins.int
     PAID_MICRO_USD_FIELD_NUMBER: _builtins.int
     SAVED_MICRO_USD_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     requests: _builtins.int
     strong: _builtins.int
     paid_micro_usd: _builtins.int
     saved_micro_usd: _builtins.int
+    uid: _builtins.str
+    """of the policy that was used: sums begin anew with another one of its name"""
     def __init__(
         self,
         *,
@@ -1115,11 +1152,52 @@ class PolicyUsage(_message.Message):
         strong: _builtins.int = ...,
         paid_micro_usd: _builtins.int = ...,
         saved_micro_usd: _builtins.int = ...,
+        uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["paid_micro_usd", b"paid_micro_usd", "policy", b"policy", "requests", b"requests", "saved_micro_usd", b"saved_micro_usd", "strong", b"strong"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paid_micro_usd", b"paid_micro_usd", "policy", b"policy", "requests", b"requests", "saved_micro_usd", b"saved_micro_usd", "strong", b"strong", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PolicyUsage: _TypeAlias = PolicyUsage  # noqa: Y015
+
+@_typing.final
+class BackendHealth(_message.Message):
+    """How the calls of the last minute ended. Calls that clients broke off are not counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKEND_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    backend: _builtins.str
+    """id"""
+    calls: _builtins.int
+    failures: _builtins.int
+    last_failure: _builtins.str
+    """how the last of those failed: a status, "timeout", "connect", ..."""
+    uid: _builtins.str
+    """of the backend that was called"""
+    generation: _builtins.int
+    """and its generation"""
+    def __init__(
+        self,
+        *,
+        backend: _builtins.str = ...,
+        calls: _builtins.int = ...,
+        failures: _builtins.int = ...,
+        last_failure: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        generation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "calls", b"calls", "failures", b"failures", "generation", b"generation", "last_failure", b"last_failure", "uid", b"uid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackendHealth: _TypeAlias = BackendHealth  # noqa: Y015

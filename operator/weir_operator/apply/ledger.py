@@ -1,0 +1,76 @@
+"""The newest sums that each gateway reported, to this replica or to another that relays them.
+
+Sums only grow, so of two reports the larger is the newer. Must not know statuses or gRPC.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from weir_operator.apply.usage import Source, Usage
+from weir_proto.routing.v1.routetable_pb2 import PolicyUsage
+
+MAX_SUMS = 200_000  # of one gateway and one policy each; some 300 bytes
+KEEP = 300.0  # seconds that the sums of a gateway that is gone are told to whoever writes next
+
+Key = tuple[str, str]  # a policy's id and uid; the uid is empty where the gateway did not say it
+Follower = Callable[[Source, Key], None]
+
+
+class Ledger:
+    """Every gateway's sums."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives monotonic seconds."""
+        self._clock = clock
+        self._sums: dict[Key, dict[Source, Usage]] = {}
+        self._noted: dict[Source, float] = {}  # when it last said anything; the latest last
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """Call `follower` with whose sum of what has grown. Gives what ends that."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
+    def note(self, source: Source, reported: Iterable[PolicyUsage]) -> None:
+        """Take in what a gateway has counted."""
+        self._noted.pop(source, None)
+        self._noted[source] = self._clock()
+        for entry in reported:
+            now = Usage(entry.requests, entry.strong, entry.paid_micro_usd, entry.saved_micro_usd)
+            key = (entry.policy, entry.uid)
+            sums = self._sums.setdefault(key, {})
+            if now.requests > sums.get(source, Usage()).requests:
+                sums[source] = now
+                for follower in self._followers:
+                    follower(source, key)
+
+    def of(self, policy: str, uid: str) -> Mapping[Source, Usage]:
+        """Each gateway's sum of one policy."""
+        return {**self._sums.get((policy, ""), {}), **self._sums.get((policy, uid), {})}
+
+    def sum_of(self, source: Source, key: Key) -> Usage | None:
+        """One sum."""
+        return self._sums.get(key, {}).get(source)
+
+    def all(self) -> Iterable[tuple[Source, Key]]:
+        """Whose sums of what there are."""
+        return [(source, key) for key, sums in self._sums.items() for source in sums]
+
+    def tidy(self, there: Collection[str], known: Collection[Key]) -> None:
+        """Forget gateways that have been gone for long, and policies that are not `known`."""
+        now = self._clock()
+        old = {s for s, at in self._noted.items() if s.gateway not in there and now - at > KEEP}
+        known = {*known, *((policy, "") for policy, _ in known)}
+        self._sums = {
+            key: {source: usage for source, usage in sums.items() if source not in old}
+            for key, sums in self._sums.items()
+            if key in known
+        }
+        while sum(map(len, self._sums.values())) > MAX_SUMS:
+            self._forget(next(iter(self._noted)))
+        for source in old:
+            self._noted.pop(source, None)
+
+    def _forget(self, source: Source) -> None:
+        self._noted.pop(source, None)
+        for sums in self._sums.values():
+            sums.pop(source, None)
