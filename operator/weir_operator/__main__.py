@@ -1,5 +1,6 @@
 """`weir-operator`: the operator as the image runs it, configured by the environment alone."""
 
+import logging
 import os
 import sys
 
@@ -21,6 +22,7 @@ def main() -> int:
         print(f"weir-operator: {error}", file=sys.stderr)
         return 2
     pipe = logs.configure(settings.log_level)
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # else a line for every event that it saw
     try:
         return run(operator.run)
     except (OSError, NoCertificate, NoLogin) as error:

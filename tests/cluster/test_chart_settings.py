@@ -26,12 +26,15 @@ DELIBERATE = {
     "WEIR_SCORER_ADMIN": "as a sidecar it shares the pod's address with the gateway's 9090",
     "WEIR_SCORER_LISTEN": "as a sidecar it listens on the pod's own socket",
     "WEIR_OPERATOR_GATEWAYS": "the release's own gateways get tables, and nobody else",
+    "WEIR_OPERATOR_REPLICAS": "the release's own operator tells of gateways, and nobody else",
+    "WEIR_OPERATOR_TLS_NAME": "replicas are reached by address and known by the Service's name",
     "WEIR_SCORER_DEVICE": "the image says which device there is; nothing is guessed",
 }
 # What the program leaves unset and a cluster always has.
 PLACES = {
     *("WEIR_ROUTETABLE_FILE", "WEIR_ROUTETABLE_KEEP"),
     *("WEIR_OPERATOR", "WEIR_OPERATOR_CA", "WEIR_OPERATOR_TOKEN", "WEIR_OPERATOR_TLS"),
+    "WEIR_OPERATOR_HOST",
 }
 
 
@@ -85,12 +88,11 @@ def test_the_image_holds_the_bundle_where_the_scorer_looks(helm: Client) -> None
 
 def test_what_is_read_is_mounted(helm: Client) -> None:
     containers = {each["name"]: each for each in render(helm).containers()}
-    for name, folder in (("gateway", "file"), ("operator", "folder")):
+    for name in ("gateway", "operator"):
         mounted = {Path(each["mountPath"]) for each in containers[name]["volumeMounts"]}
         for variable, value in environment(containers[name]).items():
-            if variable in PLACES - {"WEIR_OPERATOR"}:
-                place = Path(value) if folder == "folder" else Path(value).parent
-                assert place in mounted, variable
+            if variable in PLACES - {"WEIR_OPERATOR", "WEIR_OPERATOR_HOST"}:
+                assert {Path(value), Path(value).parent} & mounted, variable
 
 
 def _ports(rendered: Rendered, name: str) -> dict[str, int]:

@@ -104,21 +104,26 @@ class TableStream:
             self._streams += 1
             await self._tell(call, self._report())
             reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
+            # A task of its own, because gRPC cancels a call whose reader is cancelled.
+            reader = asyncio.create_task(self._read(call), name="weir-read-tables")
             try:
-                await self._read(call)
+                await asyncio.wait({reader})
             except asyncio.CancelledError:
-                await self._say_goodbye(call)
+                reporter.cancel()
+                await self._say_goodbye(call, reader)
                 raise
             finally:
                 reporter.cancel()
-                await asyncio.wait({reporter})
+                reader.cancel()
+                await asyncio.wait({reporter, reader})
+            reader.result()
 
     async def _read(self, call: Call) -> None:
         while isinstance(message := await call.read(), pb.RouteTable):
             self._up.set(1)
             await self._tell(call, await self._apply(message))
 
-    async def _say_goodbye(self, call: Call) -> None:
+    async def _say_goodbye(self, call: Call, reader: "asyncio.Task[None]") -> None:
         """The gateway ends: what it has counted since the last report must not be lost."""
         report = self._report()
         report.goodbye = True
@@ -126,8 +131,7 @@ class TableStream:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await self._tell(call, report)
                 await call.done_writing()
-                while await call.read() is not grpc.aio.EOF:
-                    pass  # until the operator has read all and hangs up
+                await asyncio.wait({reader})  # until the operator has read all and hangs up
 
     async def _tell(self, call: Call, report: pb.Report) -> None:
         async with self._writing:
@@ -200,4 +204,5 @@ def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsa
             uid=total.uid,
         )
         for policy, total in totals
+        if total.requests
     ]

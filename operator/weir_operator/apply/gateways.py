@@ -123,8 +123,12 @@ class Gateways:
     def leave(self, session: Session) -> None:
         """A stream to this replica ended."""
         self._sessions.remove(session)
-        self._gone(session.standing.gateway, session, goodbye=session.goodbye)
-        self._tell(session.standing.gateway)
+        name = session.standing.gateway
+        other = self._newest(name)
+        if other is not None:  # a newer stream, or another gateway that goes by the same name
+            self._take(other.standing, other, instead_of=session)
+        self._gone(name, session, goodbye=session.goodbye)
+        self._tell(name)
 
     def relayed(self, link: object, standing: Standing) -> None:
         """Another replica, at the other end of `link`, tells of a gateway that it serves."""
@@ -162,12 +166,8 @@ class Gateways:
 
     def own(self, gateway: str) -> Standing | None:
         """The newest stream of a gateway to this replica; None where it has none."""
-        newest: Standing | None = None
-        for session in self._sessions:
-            standing = session.standing
-            if standing.gateway == gateway and (newest is None or standing.order >= newest.order):
-                newest = standing
-        return newest
+        newest = self._newest(gateway)
+        return newest.standing if newest else None
 
     def lost(self, gateway: str) -> bool:
         """Whether a gateway's stream broke a moment ago, without a goodbye."""
@@ -179,9 +179,13 @@ class Gateways:
         for session in self._sessions:
             session.wake.set()
 
-    def _take(self, standing: Standing, via: object) -> None:
+    def _newest(self, gateway: str) -> Session | None:
+        streams = [s for s in reversed(self._sessions) if s.standing.gateway == gateway]
+        return max(streams, key=lambda stream: stream.standing.order, default=None)
+
+    def _take(self, standing: Standing, via: object, instead_of: object = None) -> None:
         seen = self._seen.get(standing.gateway)
-        if seen is None or seen.via is via or standing.order >= seen.standing.order:
+        if seen is None or seen.via in (via, instead_of) or standing.order >= seen.standing.order:
             self._seen[standing.gateway] = _Seen(standing, via)
 
     def _gone(self, gateway: str, via: object, *, goodbye: bool) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import grpc
 
+from weir_gateway.adapters.accounts import PolicyTotals
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.table_stream import StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
+from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.table import RouteTable
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
@@ -76,6 +78,58 @@ async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() ->
             task.cancel()
         await asyncio.wait(tasks)
         await server.stop(None)
+
+
+class Listening(rpc.RouteTablesServicer):
+    """An operator that keeps every report."""
+
+    def __init__(self) -> None:
+        self.reports: list[pb.Report] = []
+        self.half_closed = False
+        self.heard = asyncio.Event()
+
+    async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
+        self, request_iterator: AsyncIterator[pb.Report], context: Context
+    ) -> None:
+        await context.write(pb.RouteTable(version="v1"))
+        async for report in request_iterator:
+            self.reports.append(report)
+            self.heard.set()
+        self.half_closed = True
+
+
+async def test_a_gateway_that_ends_says_goodbye_with_what_it_has_counted() -> None:
+    server = grpc.aio.server()
+    operator = Listening()
+    rpc.add_RouteTablesServicer_to_server(operator, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+
+    async def probe(table: RouteTable) -> None:
+        del table
+
+    registry = Registry()
+    tables = Tables(lambda table: table, probe, registry, Health())
+    target = f"127.0.0.1:{port}"
+    options = StreamOptions(target=target, gateway="gw", ca=None, token=None, started=7)
+    totals: dict[PolicyId, PolicyTotals] = {}
+    stream = TableStream(
+        options, tables, Credentials({}), lambda: totals, registry, None, lambda: None
+    )
+    following = asyncio.create_task(stream.follow(), name="follow")
+    try:
+        async with asyncio.timeout(20):
+            await operator.heard.wait()
+        totals[PolicyId("shop/chat")] = PolicyTotals(requests=9, uid="u")
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+        await server.stop(None)
+    last = operator.reports[-1]
+    assert operator.half_closed
+    assert (last.gateway, last.started, last.stream, last.goodbye) == ("gw", 7, 1, True)
+    assert [(u.policy, u.requests, u.uid) for u in last.usage] == [("shop/chat", 9, "u")]
+    assert [report.goodbye for report in operator.reports[:-1]].count(True) == 0
 
 
 async def _unknown_call(target: str) -> None:

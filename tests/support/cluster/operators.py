@@ -49,6 +49,7 @@ class OperatorProcess:
     log: Path
     port: int
     admin: int
+    number: int = 0  # of the replica
 
     @property
     def said(self) -> str:
@@ -91,6 +92,11 @@ class Site:
             "WEIR_OPERATOR_NAME": f"operator-{number}",
             "WEIR_OPERATOR_TLS": str(self.folder),
             "WEIR_OPERATOR_GATEWAYS": f"system:serviceaccount:{self.namespace}:{NAME}-gateway",
+            "WEIR_OPERATOR_REPLICAS": f"system:serviceaccount:{self.namespace}:{NAME}-operator",
+            "WEIR_OPERATOR_TOKEN": str(self.folder / "replica-token"),
+            "WEIR_OPERATOR_HOST": "127.0.0.1",
+            "WEIR_OPERATOR_TLS_NAME": "localhost",
+            "WEIR_OPERATOR_SETTLE": "4s",
             "WEIR_OPERATOR_LEASE_DURATION": "2s",
             "WEIR_OPERATOR_SECRETS_EVERY": "200ms",
             "WEIR_OPERATOR_RESYNC_EVERY": "1s",
@@ -101,7 +107,7 @@ class Site:
             process = subprocess.Popen(
                 [sys.executable, "-m", "weir_operator"], stderr=errors, env=environment
             )
-        operator = OperatorProcess(process, log, port, admin)
+        operator = OperatorProcess(process, log, port, admin, number)
         self.started.append(operator)
         return operator
 
@@ -197,6 +203,8 @@ def _make(plane: ControlPlane, folder: Path) -> Site:
     plane.service_account(namespace, f"{NAME}-operator")
     token = plane.service_account_token(namespace, f"{NAME}-gateway", (AUDIENCE,))
     (folder / "token").write_text(token)
+    token = plane.service_account_token(namespace, f"{NAME}-operator", (AUDIENCE,))
+    (folder / "replica-token").write_text(token)
     make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     make += ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
     make += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]

@@ -1,23 +1,22 @@
 """Statuses: what they say, and when their times change."""
 
 from support.resources import backend, policy
-from weir_operator.apply.board import Board, snapshot_of
-from weir_operator.apply.gateways import Gateways, Session, Usage
-from weir_operator.apply.progress import Held, progress_of
+from weir_operator.apply.board import Board, contents_of, snapshot_of
+from weir_operator.apply.gateways import Standing
+from weir_operator.apply.progress import Facts, Held, progress_of
 from weir_operator.apply.status import (
     PROGRAM_MEANINGS,
     Programmed,
     ProgramReason,
     conditions_in,
     status_of,
-    usage_in,
 )
+from weir_operator.apply.usage import Tally, Usage, tally_in
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import Finding
 from weir_operator.resources.objects import gather
 from weir_operator.resources.parse import parse
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, Report
 
 DONE = Programmed(True, ProgramReason.PROGRAMMED, "done", 2, 2)  # noqa: FBT003 - its first field
 WAITING = Programmed(False, ProgramReason.PROGRESSING, "1 of 2", 1, 2)  # noqa: FBT003 - its first field
@@ -34,8 +33,8 @@ def planned(**spec: object) -> tuple[Plan, Finding]:
 
 def test_the_time_changes_with_the_status_and_with_nothing_else() -> None:
     _, finding = planned()
-    first = status_of(finding, WAITING, Usage(), {}, "2026-01-01T00:00:00Z")
-    second = status_of(finding, DONE, Usage(), first, "2026-01-02T00:00:00Z")
+    first = status_of(finding, WAITING, Tally(), {}, "2026-01-01T00:00:00Z")
+    second = status_of(finding, DONE, Tally(), first, "2026-01-02T00:00:00Z")
     times = {kind: c["lastTransitionTime"] for kind, c in conditions_in(second).items()}
     assert times == {
         "Accepted": "2026-01-01T00:00:00Z",
@@ -43,85 +42,74 @@ def test_the_time_changes_with_the_status_and_with_nothing_else() -> None:
         "Programmed": "2026-01-02T00:00:00Z",
         "Ready": "2026-01-02T00:00:00Z",
     }
-    assert status_of(finding, DONE, Usage(), second, "2026-01-03T00:00:00Z") == second
+    assert status_of(finding, DONE, Tally(), second, "2026-01-03T00:00:00Z") == second
 
 
 def test_ready_has_the_reason_of_what_keeps_it_from_it() -> None:
     _, finding = planned(cascade={"accept": "0.7"})
     status = status_of(finding, WAITING, Usage(), {}, "2026-01-01T00:00:00Z")
+    _, finding = planned(session={"sticky": "1m"})
+    status = status_of(finding, WAITING, Tally(), {}, "2026-01-01T00:00:00Z")
     assert conditions_in(status)["Ready"]["reason"] == "NotSupported"
 
 
 def test_usage_is_written_for_people_and_kept_exactly() -> None:
     _, finding = planned()
     used = Usage(requests=81234, strong=15597, paid=5, saved=412_100_000)
-    status = status_of(finding, DONE, used, {}, "2026-01-01T00:00:00Z")
+    status = status_of(finding, DONE, Tally(used), {}, "2026-01-01T00:00:00Z")
     assert (status["strongShare"], status["saved"], status["requests"]) == (
         *("19.2%", "$412.10", 81234),
     )
-    assert usage_in(status) == used
-    loss = status_of(finding, DONE, Usage(1, 1, 1, -2_500_000), {}, "2026-01-01T00:00:00Z")
+    assert tally_in(status) == Tally(used)
+    lost = Tally(Usage(1, 1, 1, -2_500_000))
+    loss = status_of(finding, DONE, lost, {}, "2026-01-01T00:00:00Z")
     assert loss["saved"] == "-$2.50"
 
 
 def test_progress_follows_acknowledgements() -> None:
     plan, finding = planned()
     board = Board()
-    assert progress_of(finding, board, (), None).reason is ProgramReason.NO_GATEWAYS
+    wanted = contents_of(plan.table)
+    assert progress_of(finding, Facts(board, wanted, ())).reason is ProgramReason.NO_GATEWAYS
     board.publish(snapshot_of(plan))
-    sessions = (Session("a", running=plan.table.version), Session("b"))
-    behind = progress_of(finding, board, sessions, None)
+    gateways = (Standing("a", running=plan.table.version), Standing("b"))
+    behind = progress_of(finding, Facts(board, wanted, gateways))
     assert (behind.reason, behind.running, behind.gateways) == (ProgramReason.PROGRESSING, 1, 2)
-    assert progress_of(finding, board, sessions[:1], None).holds
+    assert progress_of(finding, Facts(board, wanted, gateways[:1])).holds
+
+
+def test_a_policy_made_anew_is_not_programmed_by_its_namesake() -> None:
+    before, _ = planned(mode="Shadow")
+    for policy_ in before.table.policies:
+        policy_.uid = "another"
+    plan, finding = planned()
+    board = Board()
+    board.publish(snapshot_of(before))
+    wanted = contents_of(plan.table)
+    running = Standing("a", running=before.table.version)
+    facts = Facts(board, wanted, (running,))
+    assert finding.generation == before.table.policies[0].generation
+    assert progress_of(finding, facts).reason is ProgramReason.PROGRESSING
+
+
+def test_a_table_of_another_version_s_replica_with_the_same_resources_counts() -> None:
+    plan, finding = planned()
+    board = Board()
+    board.publish(snapshot_of(plan))
+    board.learn("compiled otherwise", contents_of(plan.table))
+    running = Standing("a", running="compiled otherwise")
+    assert progress_of(finding, Facts(board, contents_of(plan.table), (running,))).holds
 
 
 def test_a_failing_probe_holds_its_policy_and_the_table() -> None:
-    _, finding = planned()
+    plan, finding = planned()
+    wanted = contents_of(plan.table)
     held = Held({finding.ref.id: "expected weak, decided strong"})
-    assert progress_of(finding, Board(), (), held).reason is ProgramReason.PROBE_FAILED
-    other = Held({"shop/other": "x"})
-    assert progress_of(finding, Board(), (), other).reason is ProgramReason.HELD_BACK
+    facts = Facts(Board(), wanted, (), held)
+    assert progress_of(finding, facts).reason is ProgramReason.PROBE_FAILED
+    facts = Facts(Board(), wanted, (), Held({"shop/other": "x"}))
+    assert progress_of(finding, facts).reason is ProgramReason.HELD_BACK
 
 
 def test_every_reason_is_documented() -> None:
     assert set(PROGRAM_MEANINGS) == set(ProgramReason)
-
-
-def usage(requests: int) -> PolicyUsage:
-    """Of the one policy."""
-    return PolicyUsage(policy="shop/chat", requests=requests, strong=requests // 2)
-
-
-def test_sums_survive_reconnects_and_restarts_of_gateways() -> None:
-    gateways = Gateways()
-    session = gateways.join("a")
-    gateways.note(session, Report(gateway="a", usage=[usage(10)]))  # counted before: not again
-    gateways.note(session, Report(gateway="a", usage=[usage(15)]))
-    gateways.leave(session)
-    again = gateways.join("a")
-    gateways.note(again, Report(gateway="a", usage=[usage(18)]))
-    gateways.note(again, Report(gateway="a", usage=[usage(2)]))  # started anew
-    assert gateways.take_usage()["shop/chat"].requests == 5 + 3 + 2
-    assert gateways.take_usage() == {}
-
-
-def test_of_two_streams_of_one_gateway_the_newer_counts() -> None:
-    gateways = Gateways()
-    old, new = gateways.join("a"), gateways.join("a")
-    assert gateways.connected() == (new,)
-    gateways.leave(old)
-    assert gateways.connected() == (new,)
-
-
-def test_a_refusal_does_not_change_what_runs() -> None:
-    gateways = Gateways()
-    session = gateways.join("a")
-    acked = Report(gateway="a", version="1")
-    acked.ack.SetInParent()
-    gateways.note(session, acked)
-    refused = Report(gateway="a", version="2")
-    refused.nack.reason = "no"
-    gateways.note(session, refused)
-    assert session.running == "1"
-    assert session.refusal is not None
-    assert session.refusal.version == "2"

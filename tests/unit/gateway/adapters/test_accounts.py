@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.tables import STRONG, WEAK, request
+from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.accounts import MeteredAccounts, PolicyTotals
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
@@ -111,6 +111,23 @@ def test_a_shadow_counts_what_would_have_been() -> None:
     assert 'model="strong"' in lines(registry, "weir_decisions_total")[0]
     assert 'model="weak"' in lines(registry, "weir_shadow_decisions_total")[0]
     assert accounts.totals()[DECISION.policy].strong == 0
+
+
+def test_a_policy_made_anew_counts_from_nothing_and_one_that_comes_back_goes_on() -> None:
+    accounts = MeteredAccounts(Registry(), DecisionLog())
+    first, anew = (replace(policy(), uid=uid) for uid in ("1", "2"))
+    accounts.in_force(table(first))
+    accounts.finished(request(), DECISION, OUTCOME)
+    accounts.in_force(table())
+    accounts.in_force(table(first))
+    accounts.finished(request(), DECISION, OUTCOME)
+    former = accounts.totals()[DECISION.policy]
+    assert (former.requests, former.uid) == (2, "1")
+    accounts.in_force(table(anew))
+    accounts.finished(request(), DECISION, OUTCOME)
+    totals = accounts.totals()[DECISION.policy]
+    assert (totals.requests, totals.uid) == (1, "2")
+    assert former.requests == 2
 
 
 def test_a_rule_that_fails_is_counted_each_time_and_said_once(
