@@ -120,7 +120,7 @@ def read(data: bytes) -> Completion:
         completion = _COMPLETION.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"what the provider sent is no chat completion: {error}") from error
-    if completion.error is not None:
+    if completion.error:  # some servers always write one, empty where there is none
         raise Unreadable(_words(completion.error))
     return completion
 

@@ -118,6 +118,40 @@ MESSAGES: dict[str, tuple[list[Json], list[Json]]] = {
             },
         ],
     ),
+    "a result that shows an image": (
+        [
+            HI,
+            {"role": "assistant", "tool_calls": [call("a")]},
+            {
+                "role": "tool",
+                "tool_call_id": "a",
+                "content": [
+                    text("map"),
+                    {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                ],
+            },
+        ],
+        [
+            HI_OUT,
+            {"role": "assistant", "content": [use("a")]},
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "a",
+                        "content": [
+                            text("map"),
+                            {
+                                "type": "image",
+                                "source": {"type": "url", "url": "https://x.example/a.png"},
+                            },
+                        ],
+                    }
+                ],
+            },
+        ],
+    ),
     "words between results": (
         [
             HI,

@@ -196,6 +196,12 @@ def test_usage_wherever_it_stands(fields: Json, expected: Json) -> None:
     assert answered(back(), {**completion({"content": "a"}), **fields})["usage"] == expected
 
 
+@pytest.mark.parametrize("nothing", [None, "", {}])
+def test_an_error_that_is_none(nothing: Any) -> None:
+    answer = {**completion({"content": "a"}), "error": nothing}
+    assert answered(back(), answer)["content"] == [text("a")]
+
+
 def test_usage_in_the_choice() -> None:
     answer = {**completion({"content": "a"}, usage=USAGE), "usage": None}
     assert answered(back(), answer)["usage"] == USAGE_OUT
