@@ -19,9 +19,9 @@ POLICIES = 1000
 BACKENDS = 2000
 
 
-def documents() -> list[dict[str, object]]:
+def documents(policies: int = POLICIES, backends: int = BACKENDS) -> list[dict[str, object]]:
     """Policies with three rules each over pairs of backends."""
-    return [*map(_backend, range(BACKENDS)), *map(_policy, range(POLICIES))]
+    return [*map(_backend, range(backends)), *map(_policy, range(policies))]
 
 
 def _backend(number: int) -> dict[str, object]:
