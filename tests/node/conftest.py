@@ -16,7 +16,7 @@ from support.cluster.binaries import NODE, find
 from support.cluster.charts import ROOT
 from support.cluster.images import BASE, TARGETS, ImageStore, store
 from support.cluster.installed import NAMESPACE, RESTRICTED, Installed
-from support.cluster.node import PROGRAMS, node
+from support.cluster.node import PROGRAMS, lacking, node
 from support.cluster.node_files import PAUSE
 
 BUILDERS = ("buildah", "debootstrap", "crun")
@@ -64,6 +64,8 @@ def images(version: str) -> ImageStore:
 def rig(images: ImageStore, version: str) -> Iterator[Installed]:
     """A node with our images, models to route between, and a collector of traces; no chart yet."""
     need(*BUILDERS, *PROGRAMS)
+    if why := lacking():
+        pytest.skip(f"no node can run on this machine: {why}")
     archives = images.folder / "archives"
     archives.mkdir(exist_ok=True)
     images.with_entrypoint(BASE, PAUSE, "/bin/sleep", "infinity")

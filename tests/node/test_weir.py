@@ -44,7 +44,7 @@ def test_a_table_in_the_configmap_is_enough(rig: Installed) -> None:
 def test_no_request_is_lost_in_an_upgrade_and_a_rollback(rig: Installed) -> None:
     with rig.load() as load:
         rig.helm("upgrade", "operator.enabled=false", "gateway.podLabels.turn=second")
-        rig.admin.helm("rollback", "weir", "-n", "weir", "--wait", "--timeout", "100s")
+        rig.rollback()
     assert load.failures == []
     assert load.answered.keys() == MODELS
 
@@ -136,7 +136,7 @@ def test_no_request_is_lost_while_the_api_server_is_away(operated: Installed) ->
 def test_no_request_is_lost_in_an_upgrade_with_an_operator(operated: Installed) -> None:
     with operated.load() as load:
         operated.helm("upgrade", "gateway.podLabels.turn=third", "operator.replicas=2")
-        operated.admin.helm("rollback", "weir", "-n", "weir", "--wait", "--timeout", "100s")
+        operated.rollback()
     assert load.failures == []
     operated.wait_for("--for=jsonpath={.status.programmed}=2/2", "routepolicy/chat")
     assert load.answered.keys() == MODELS

@@ -4,6 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,7 +78,15 @@ class Installed:
         # Helm reads 1 as a number; the ratio is text, as everything in a variable.
         flags = (*options((*telemetry, *settings)), "--set-string", "telemetry.sampleRatio=1")
         waits = WAIT if wait else ()
+        began = time.monotonic()
         self.admin.helm(verb, "weir", str(CHART), "-n", NAMESPACE, *flags, *waits)
+        print(f"helm {verb} {' '.join(settings)}: {time.monotonic() - began:.0f} s")  # noqa: T201 - figures for `pytest -rP`
+
+    def rollback(self) -> None:
+        """`helm rollback weir`."""
+        began = time.monotonic()
+        self.admin.helm("rollback", "weir", "-n", NAMESPACE, *WAIT)
+        print(f"helm rollback: {time.monotonic() - began:.0f} s")  # noqa: T201 - figures for `pytest -rP`
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """kubectl in Weir's namespace."""
@@ -124,20 +133,26 @@ class Installed:
 
     @contextmanager
     def load(self, callers: int = 8, streamed: float = 0.5) -> Generator[Load]:
-        """Requests without a pause while the body runs; the Load is filled afterwards."""
+        """Requests from before the body until after it; the Load is filled afterwards."""
         program = [sys.executable, str(FILES / "load.py"), self.url(), str(callers), str(streamed)]
         loaded = Load()
         with subprocess.Popen(
             self.node.enter(*program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
             try:
+                assert process.stdout is not None
+                said = process.stdout.readline()
+                assert said == "begun\n", f"the load did not begin: {said}"
+                began = time.monotonic()
                 yield loaded
+                took = time.monotonic() - began
                 out, _ = process.communicate("stop\n", timeout=END_TIMEOUT_S)
             finally:
                 process.kill()
         told = json.loads(out)
         loaded.answered, loaded.failures = told["answered"], told["failures"]
-        print(f"{loaded.total} requests answered, {len(loaded.failures)} lost: {loaded.answered}")  # noqa: T201 - figures for `pytest -rP`
+        counts = f"{loaded.total} requests answered, {len(loaded.failures)} lost: {loaded.answered}"
+        print(f"{counts}, in {took:.0f} s")  # noqa: T201 - figures for `pytest -rP`
 
     def restart_a_gateway_container(self) -> Callable[[], bool]:
         """Ask one gateway container to end (SIGTERM), past the API server; says when it is back."""

@@ -75,6 +75,31 @@ class Node:
                 _try([*self._ctr(), "tasks", "rm", "-f", task])
 
 
+def lacking() -> str:
+    """What this machine, or the container that the tests run in, does not let root do for a node.
+
+    Empty where nothing is lacking. Leaves nothing behind.
+    """
+    name = f"weir-probe-{secrets.token_hex(3)}"
+    mount = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    try:
+        for what, command in (("mount", mount), ("add networks", ["ip", "netns", "add", name])):
+            try:
+                _run(command)
+            except (OSError, subprocess.SubprocessError) as error:
+                return f"root may not {what} here: {error}"
+    finally:
+        _try(["ip", "netns", "delete", name])
+    whole = Path("/sys/fs/cgroup")
+    group = (whole if (whole / "cgroup.procs").exists() else whole / "memory") / name
+    try:
+        group.mkdir()
+        group.rmdir()
+    except OSError as error:
+        return f"root may not make control groups here: {error}"
+    return ""
+
+
 @contextmanager
 def node(binaries: Binaries, pause: Path) -> Generator[Node]:
     """Start a node; `pause` is an image file with the pods' first container.
