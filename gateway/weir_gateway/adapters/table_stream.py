@@ -27,7 +27,7 @@ from weir_runtime.metrics import Registry
 _LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 2.0  # so soon an operator that is back has its gateways
 GOODBYE_SECONDS = 2.0  # for the last report to be sent and read
 PICO_PER_MICRO = 1_000_000
 KEEPALIVE = (

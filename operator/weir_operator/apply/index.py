@@ -14,6 +14,8 @@ from weir_operator.apply.cluster import Wire
 from weir_operator.resources.objects import Invalid, ResourceKind, ResourceRef, Resources, gather
 from weir_operator.resources.parse import Parsed, parse
 
+_KINDS = {str(kind): kind for kind in ResourceKind}
+
 
 @dataclass(slots=True)
 class Entry:
@@ -37,18 +39,33 @@ class Index:
 
     def put(self, document: Wire) -> None:
         """A resource was seen; nothing is done where it has no name that Weir can use."""
+        same = self._unchanged(document)
+        if same is not None:
+            same.status = _mapping(document.get("status"))
+            return
         parsed = parse(document)
         if parsed.meta is None:
             return
         meta = parsed.meta
         known = self._entries.get(meta.ref)
         status = _mapping(document.get("status"))
-        if known and (known.uid, known.generation) == (meta.uid, meta.generation):
-            known.status = status
-            return
         number = known.sequence if known and known.uid == meta.uid else next(self._count)
         self._entries[meta.ref] = Entry(meta.ref, meta.uid, meta.generation, parsed, status, number)
         self.dirty.set()
+
+    def _unchanged(self, document: Wire) -> Entry | None:
+        """The entry that was made of this generation already: reading it again takes long."""
+        metadata = _mapping(document.get("metadata"))
+        kind, namespace, name = (
+            document.get("kind"),
+            metadata.get("namespace"),
+            metadata.get("name"),
+        )
+        if kind not in _KINDS or not isinstance(namespace, str) or not isinstance(name, str):
+            return None
+        known = self._entries.get(ResourceRef(_KINDS[str(kind)], namespace, name))
+        told = (metadata.get("uid"), metadata.get("generation"))
+        return known if known and (known.uid, known.generation) == told else None
 
     def remove(self, ref: ResourceRef, uid: str) -> None:
         """A resource is gone; nothing is done where another has taken its name since."""
