@@ -10,7 +10,9 @@ from typing import Final
 
 _Version = tuple[int, int]
 
-_VERSION: Final = re.compile(r"claude-(?:[a-z]+-)?(?P<major>\d)(?:[-.](?P<minor>\d{1,2})(?!\d))?")
+_VERSION: Final = re.compile(
+    r"claude-(?:[a-z]+-)?(?P<major>\d{1,2})(?!\d)(?:[-.](?P<minor>\d{1,2})(?!\d))?"
+)
 _NAME: Final = "claude"
 _NEWEST: Final[_Version] = (99, 0)  # a Claude that tells no version, such as a preview
 _ADAPTIVE: Final[_Version] = (4, 6)
