@@ -1,0 +1,122 @@
+"""Chat completions and messages translated for a server that speaks both and isn't ours."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from support.llamacpp.server import MODEL, llama_server
+from support.wires import Json, completion_of, data, message_of, request, request_of, streamed
+from weir_gateway.domain.wire import Wire
+from weir_gateway.wires.chat_to_messages import ChatToMessages
+from weir_gateway.wires.messages_to_chat import MessagesToChat
+from weir_gateway.wires.pair import Outgoing
+
+CHAT = ChatToMessages(clock=lambda: 1.0)
+MESSAGES = MessagesToChat()
+PATHS = {Wire.OPENAI_CHAT: "/v1/chat/completions", Wire.ANTHROPIC_MESSAGES: "/v1/messages"}
+SECONDS = 60.0
+TOOL: Json = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Tells the weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+CALL: Json = {
+    "id": "call.1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+}
+BODY: Json = {
+    "model": "auto",
+    "max_tokens": 24,
+    "temperature": 0.5,
+    "stop": ["never said"],
+    "user": "u1",
+    "tools": [TOOL],
+    "messages": [
+        {"role": "system", "content": "You are terse."},
+        {"role": "user", "content": "How is the weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call.1", "content": "sunny"},
+        {"role": "developer", "content": "Answer in one word."},
+        {"role": "user", "content": "So?"},
+    ],
+}
+STREAM: Json = {"stream": True, "stream_options": {"include_usage": True}}
+SCHEMA: Json = {
+    "type": "object",
+    "properties": {"a": {"type": "boolean"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with llama_server(tmp_path_factory.mktemp("llama")) as address:
+        yield address
+
+
+def posted(server: str, wire: Wire, outgoing: Outgoing) -> bytes:
+    headers = {"Content-Type": "application/json", "anthropic-version": "2023-06-01"}
+    call = urllib.request.Request(server + PATHS[wire], outgoing.body, headers)  # noqa: S310 - our own server
+    with urllib.request.urlopen(call, timeout=SECONDS) as response:  # noqa: S310 - our own server
+        body: bytes = response.read()
+    return body
+
+
+def as_messages(body: Json) -> Outgoing:
+    """The body on Anthropic's wire and, for its clients, back on chat's."""
+    there = CHAT.request(request(body, Wire.OPENAI_CHAT), MODEL)
+    return MESSAGES.request(request_of(there.body, Wire.ANTHROPIC_MESSAGES), MODEL)
+
+
+def test_an_openai_client_of_its_messages(server: str) -> None:
+    outgoing = CHAT.request(request(BODY, Wire.OPENAI_CHAT), MODEL)
+    found = json.loads(outgoing.back.whole(posted(server, Wire.ANTHROPIC_MESSAGES, outgoing)))
+    usage = found["usage"]
+    assert found["choices"][0]["message"]["content"].strip()
+    assert found["choices"][0]["finish_reason"] in {"stop", "length"}
+    assert usage["prompt_tokens"] > 0
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+def test_an_openai_client_of_its_messages_streamed(server: str) -> None:
+    outgoing = CHAT.request(request({**BODY, **STREAM}, Wire.OPENAI_CHAT), MODEL)
+    stream = posted(server, Wire.ANTHROPIC_MESSAGES, outgoing)
+    found = completion_of(data(streamed(outgoing.back, [stream])))
+    assert found["message"]["content"].strip()
+    assert found["finish_reason"] in {"stop", "length"}
+    assert found["usage"]["completion_tokens"] > 0
+    assert found["usage"]["prompt_tokens"] > 0
+
+
+def test_an_anthropic_client_of_its_chat(server: str) -> None:
+    outgoing = as_messages(BODY)
+    found = json.loads(outgoing.back.whole(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    assert found["content"][0]["text"].strip()
+    assert found["stop_reason"] in {"end_turn", "max_tokens"}
+    assert found["usage"]["output_tokens"] > 0
+
+
+def test_an_anthropic_client_of_its_chat_streamed(server: str) -> None:
+    """The second request's cached tokens are no more counted as input."""
+    outgoing = as_messages({**BODY, **STREAM})
+    posted(server, Wire.OPENAI_CHAT, outgoing)
+    stream = posted(server, Wire.OPENAI_CHAT, outgoing)
+    found = message_of(data(streamed(outgoing.back, [stream])))
+    assert found["content"][0]["text"].strip()
+    assert found["usage"]["cache_read_input_tokens"] > found["usage"]["input_tokens"] > 0
+
+
+def test_an_anthropic_clients_schema_holds(server: str) -> None:
+    """A model of random weights gives such an answer only where it is made to."""
+    wanted: Json = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
+    body: Json = {**BODY, "tools": [], "response_format": wanted, "max_tokens": 200}
+    outgoing = as_messages({**body, "messages": [{"role": "user", "content": "hi"}]})
+    found = json.loads(outgoing.back.whole(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    assert list(json.loads(found["content"][0]["text"])) == ["a"]
