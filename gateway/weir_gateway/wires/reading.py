@@ -57,6 +57,11 @@ class Body:
         """Note that `name` is left out, which does no harm."""
         self.dropped[name] = None
 
+    def rest(self) -> dict[str, msgspec.Raw]:
+        """Whatever nobody took, for a wire that has it under the same names."""
+        left, self._left = self._left, {}
+        return {name: raw for name, raw in left.items() if bytes(raw) != _NULL}
+
     def drop_rest(self) -> tuple[str, ...]:
         """Everything left out: what was noted, and whatever nobody took."""
         for name, raw in self._left.items():

@@ -1,0 +1,37 @@
+"""A chat message's reasoning, kept whole in a reasoning item's `encrypted_content`.
+
+Clients give reasoning items back as they got them. What providers sign or expect back (thinking
+blocks, reasoning details) has no place of its own in an item, so it travels in there. It is not
+secret: the provider has just said it to this client. Must not know requests or answers.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+MARK: Final = "weir:"
+# The fields of chat messages in which providers put reasoning.
+TEXTS: Final = ("reasoning_content", "reasoning")
+SIGNED: Final = ("thinking_blocks", "reasoning_details")
+
+_KEPT: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def seal(reasoning: Mapping[str, Any]) -> str:
+    """`reasoning`, some of the four fields, as an `encrypted_content`."""
+    return MARK + base64.b64encode(msgspec.json.encode(reasoning)).decode()
+
+
+def unseal(sealed: str | None) -> dict[str, Any] | None:
+    """The fields as they were; None where no gateway of ours sealed them."""
+    if sealed is None or not sealed.startswith(MARK):
+        return None
+    try:
+        kept = _KEPT.decode(base64.b64decode(sealed.removeprefix(MARK), validate=True))
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
+    texts = {name: kept[name] for name in TEXTS if isinstance(kept.get(name), str)}
+    return texts | {name: kept[name] for name in SIGNED if isinstance(kept.get(name), list)}
