@@ -1,8 +1,9 @@
 """Few-shot adaptation: a bundle's linear router corrected by labels of one's own traffic.
 
 The correction is a Gaussian-kernel regression of the gain (strong less weak) on the router's own
-columns, its prior logit among them. Nothing is tuned but by the labels' own evidence; where the
-labels do not even predict one another, the prior stays as it is.
+columns, averaged over kernels by the labels' own evidence; nothing else is tuned. The prior has a
+weight before any label is seen, so that few labels do no harm; where the labels do not even predict
+one another, it stays as it is.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from weir_lab.errors import TooFew
 from weir_lab.metrics import Ranked, apgr, decile_curve
 from weir_lab.metrics.ranked import Floats
 from weir_lab.training.columns import Columns
-from weir_lab.training.kernels import Fit, fit, squared_distances
+from weir_lab.training.kernels import WIDTHS, Fit, fit, squared_distances
 from weir_lab.training.platt import platt
 
 LEAST = 50  # labels; fewer say nothing that the prior does not know better
@@ -33,7 +34,6 @@ class Adapted:
     prior_kept: bool  # the labels told nothing new
     prior_apgr: float
     left_out_apgr: float
-    width: float
     noise: float
     scores: Floats  # of the labelled prompts, each from the others
 
@@ -71,7 +71,6 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
         prior_kept=kept,
         prior_apgr=apgr(decile_curve(Ranked.of(prior, weak, strong))),
         left_out_apgr=apgr(decile_curve(Ranked.of(logits, weak, strong))),
-        width=found.width,
         noise=found.noise,
         scores=1 / (1 + np.exp(-logits)),
     )
@@ -92,7 +91,8 @@ def _unchanged(head: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
         **head,
         "metric": np.ones(width, dtype=np.float32),
         "anchors": nothing.reshape(0, width),
-        "duals": nothing,
+        "widths": np.array(WIDTHS, dtype=np.float32),
+        "duals": nothing.reshape(0, len(WIDTHS)),
     }
 
 
@@ -112,14 +112,14 @@ def _corrected(
     """
     centre, spread = prior
     along = slope * found.slope / spread
-    near = np.sqrt(found.width)
-    pull = np.exp(-found.width * squared_distances(anchors, anchors) / 2) @ found.duals
+    pull = found.pull(squared_distances(anchors, anchors))
     offset = intercept + slope * (found.mean - float(pull.mean()))
     return {
         **{name: array.astype(np.float64) for name, array in head.items()},
         "weights": along * head["weights"].astype(np.float64),
         "bias": np.array(offset + along * (float(head["bias"]) - centre)),
-        "metric": metric * near,
-        "anchors": anchors * near,
+        "metric": metric,
+        "anchors": anchors,
+        "widths": np.array(found.widths),
         "duals": slope * found.duals,
     }

@@ -1,8 +1,9 @@
-"""Regression on what is near: Gaussian kernels, their strength found in the labels themselves.
+"""Regression on what is near: Gaussian kernels, averaged by what the labels themselves say of each.
 
 Pure numpy, and deterministic. Must not know prompts, files or bundles.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,24 +11,37 @@ import numpy as np
 
 from weir_lab.metrics.ranked import Floats
 
-# Noise over signal, the prior's weight beside the neighbours', and how near is near: every
-# combination is tried, and the labels' own evidence (their marginal likelihood) decides.
+# Noise over signal, how freely the prior's weight may move, and how near is near: every
+# combination predicts, and counts as much as the labels' evidence (their marginal likelihood) says.
 NOISES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 3000.0)
 PRIORS = (0.0, 0.1, 1.0, 10.0)
 WIDTHS = (0.3, 1.0, 3.0)
+# What the prior is worth before a label is seen: labels' deviations a deviation of the prior. Twice
+# as much does as well on the recorded sources; none loses .04 of APGR on one of them at 100 labels.
+WORTH = 0.05
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A prediction is `slope` times the prior plus the duals' pull, up to a constant."""
+    """A prediction is `slope` times the prior plus every width's pull, up to a constant.
 
-    duals: Floats
+    The pull of a width is its column of `duals` against exp(-width * squared distance / 2).
+    """
+
+    duals: Floats  # [labels, widths]
+    widths: tuple[float, ...]
     slope: float
-    width: float
-    noise: float
+    noise: float  # the combinations' geometric mean
     mean: float  # of the labels
-    left_out: Floats  # each label predicted from all the others (exact)
+    left_out: Floats  # each label predicted from the others, by the same average
+
+    def pull(self, distances: Floats) -> Floats:
+        """On rows at such squared distances from the labels, [rows, labels]."""
+        total: Floats = np.zeros(len(distances))
+        for width, duals in zip(self.widths, self.duals.T, strict=True):
+            total += np.exp(-width * distances / 2) @ duals
+        return total
 
 
 def squared_distances(one: Floats, other: Floats) -> Floats:
@@ -41,39 +55,84 @@ def fit(rows: Floats, prior: Floats, labels: Floats) -> Fit:
 
     `prior` has mean 0 and deviation 1 over the rows. Takes the cube of the number of rows.
     """
-    target = labels - labels.mean()
-    distances = squared_distances(rows, rows)
-    best = min(_tried(distances, prior, target), key=lambda tried: tried[0])
-    _, width, weight, noise = best
-    values, vectors, projected = _decompose(distances, prior, target, width, weight)
-    damped = values + noise
-    duals = vectors @ (projected / damped)
-    leverage = (vectors**2) @ (1 / damped)
+    expected = WORTH * float(labels.std())
+    target = labels - labels.mean() - expected * prior
+    average = _Average(len(labels))
+    for tried in _tried(squared_distances(rows, rows), prior, target, expected):
+        average.add(tried)
     return Fit(
-        duals=duals,
-        slope=float(weight * (prior @ duals)),
-        width=width,
-        noise=noise,
+        duals=average.duals / average.weight,
+        widths=WIDTHS,
+        slope=average.slope / average.weight,
+        noise=math.exp(average.noise / average.weight),
         mean=float(labels.mean()),
-        left_out=labels - duals / np.maximum(leverage, _TINY),
+        left_out=labels - average.residuals / average.weight,
     )
 
 
-def _tried(
-    distances: Floats, prior: Floats, target: Floats
-) -> Iterator[tuple[float, float, float, float]]:
-    count = len(target)
-    for width in WIDTHS:
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One combination's share in the average."""
+
+    evidence: float  # log likelihood of the labels, up to a constant
+    place: int  # of its width
+    noise: float
+    slope: float
+    duals: Floats
+    residuals: Floats  # of each label, predicted from the others (exact)
+
+
+class _Average:
+    """Sums weighed by likelihood; kept as they come, for decompositions are too large to keep."""
+
+    def __init__(self, labels: int) -> None:
+        self._best = -math.inf
+        self.weight = 0.0
+        self.slope = 0.0
+        self.noise = 0.0
+        self.duals: Floats = np.zeros((labels, len(WIDTHS)))
+        self.residuals: Floats = np.zeros(labels)
+
+    def add(self, tried: _Tried) -> None:
+        if tried.evidence > self._best:
+            self._rescale(math.exp(self._best - tried.evidence))
+            self._best = tried.evidence
+        weight = math.exp(tried.evidence - self._best)
+        self.weight += weight
+        self.slope += weight * tried.slope
+        self.noise += weight * math.log(tried.noise)
+        self.duals[:, tried.place] += weight * tried.duals
+        self.residuals += weight * tried.residuals
+
+    def _rescale(self, factor: float) -> None:
+        self.weight *= factor
+        self.slope *= factor
+        self.noise *= factor
+        self.duals *= factor
+        self.residuals *= factor
+
+
+def _tried(distances: Floats, prior: Floats, target: Floats, expected: float) -> Iterator[_Tried]:
+    for place, width in enumerate(WIDTHS):
         for weight in PRIORS:
             values, vectors, projected = _decompose(distances, prior, target, width, weight)
-            along = prior @ vectors
+            along, squares = prior @ vectors, vectors**2
             for noise in NOISES:
                 damped = values + noise
-                if weight and float((along * projected / damped).sum()) < 0:
+                slope = expected + weight * float((along * projected / damped).sum())
+                if slope < 0:
                     continue  # labels may mute the prior, never turn it round
                 scale = float((projected**2 / damped).mean())
-                surprise = count * np.log(scale + _TINY) + np.log(damped).sum()
-                yield float(surprise), width, weight, noise
+                duals = vectors @ (projected / damped)
+                yield _Tried(
+                    evidence=-(len(target) * math.log(scale + _TINY) + float(np.log(damped).sum()))
+                    / 2,
+                    place=place,
+                    noise=noise,
+                    slope=slope,
+                    duals=duals,
+                    residuals=duals / np.maximum(squares @ (1 / damped), _TINY),
+                )
 
 
 def _decompose(

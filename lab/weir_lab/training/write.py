@@ -126,9 +126,9 @@ def _card(folder: Folder, name: str, adapted: Adapted, origin: Origin) -> str:
         "The labels predicted each other no better than the router it started from, so it ranks "
         "prompts as that one does."
         if adapted.prior_kept
-        else f"It is `{origin.router}` plus a Gaussian-kernel regression on the labels (kernel "
-        f"width {adapted.width:g}, noise {adapted.noise:g}, both chosen by the labels' marginal "
-        "likelihood)."
+        else f"It is `{origin.router}` plus a Gaussian-kernel regression on the labels, averaged "
+        "over kernels by the labels' marginal likelihood (noise over signal "
+        f"{adapted.noise:.3g})."
     )
     return (
         f"{before.rstrip()}\n\n## Adapted: `{name}`\n\n"

@@ -121,6 +121,22 @@ def test_a_kernel_head_adds_the_pull_of_what_is_near() -> None:
     assert (head.dim, head.profiles) == (2, 2)
 
 
+def test_a_kernel_head_sums_the_pulls_of_its_widths() -> None:
+    anchors = np.array([[0, 0], [3, 4]], np.float32)
+    one = kernel_head(2, anchors)
+    split = np.array([[0.5, 1.5], [2.0, 0.0]], np.float32)
+    wide = Kernel({**one, "widths": np.array([1, 0.25], np.float32), "duals": split})
+    at = np.array([[0, 0], [3, 4], [1, 1]], np.float32)
+    near = ((at[:, None] / 2 - anchors) ** 2).sum(axis=2)  # the metric halves
+    pulls = np.exp(-near / 2) @ split[:, 0] + np.exp(-near / 8) @ split[:, 1]
+    bare = Kernel(kernel_head(2, np.zeros((0, 2), np.float32))).scores(at)
+    expected = 1 / (1 + np.exp(-(np.log(bare / (1 - bare)) + pulls)))
+    assert wide.scores(at) == pytest.approx(expected, abs=1e-5)
+    for widths in ([1, -1], [1]):
+        with pytest.raises(BadHead, match="widths"):
+            Kernel({**one, "widths": np.array(widths, np.float32), "duals": split})
+
+
 def test_a_kernel_head_without_anchors_is_linear() -> None:
     rows = np.array([[1, 2], [3, -4]], np.float32)
     head = Kernel(kernel_head(2, np.zeros((0, 2), np.float32)))
