@@ -106,8 +106,11 @@ class Endpoint:
     def _watched(self, change: Callable[[], None]) -> None:
         before = self.circuit.state
         change()
-        if self.circuit.state is not before:
-            self._changed(self)
+        if self.circuit.state is before:
+            return
+        if self.circuit.state is State.CLOSED:
+            self._health = 1.0  # what it was before the trials is past
+        self._changed(self)
 
 
 def choose(
@@ -120,6 +123,9 @@ def choose(
     fresh = [one for one in able if one not in tried] or able
     if len(fresh) <= 1:
         return fresh[0] if fresh else None
+    for one in fresh:
+        if one.circuit.state is not State.CLOSED:
+            return one  # its trial: somebody has to find out
     first = _drawn(fresh, chance)
     second = _drawn([one for one in fresh if one is not first], chance)
     return second if second.load(now) < first.load(now) else first
