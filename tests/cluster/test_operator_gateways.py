@@ -1,6 +1,8 @@
 """The operator against a real API server, with real gateways on its stream: what users rely on."""
 
 import asyncio
+import base64
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -178,6 +180,45 @@ def _path(here: Site) -> str:
 async def _with_threshold(here: Site, threshold: str) -> Wire:
     read = await here.read("routepolicies", "chat")
     return {**read, "spec": {**read["spec"], "objective": {"threshold": threshold}}}
+
+
+async def test_a_table_beyond_a_megabyte_is_kept_packed_and_a_gateway_starts_from_it(
+    here: Site, tmp_path: Path
+) -> None:
+    operator = here.start()
+    long = "request.text != '" + "weir " * 390 + "'"  # about as long as a rule may be
+    rules = [{"name": f"r{n}", "when": long, "use": "weak"} for n in range(32)]
+    many = [policy(f"p{n}", match={"models": [f"m{n}"]}, rules=rules) for n in range(20)]
+    await here.apply(*two_backends(), *many)
+    path = f"/api/v1/namespaces/{here.namespace}/configmaps/weir-routetable"
+    mounted = tmp_path / "routetable.json.gz"
+
+    async def packed() -> bool:
+        read = (await here.request("GET", path))[1]
+        data = base64.b64decode(read.get("binaryData", {}).get("routetable.json.gz", ""))
+        if not data or read.get("data"):
+            return False
+        mounted.write_bytes(data)
+        return len(json.loads(gzip.decompress(data))["policies"]) == len(many)
+
+    await eventually(packed)
+    assert len(gzip.decompress(mounted.read_bytes())) > 1_000_000
+    operator.kill()
+    file = str(tmp_path / "routetable.json")
+    async with (
+        here.gateway(0, operator.port, WEIR_ROUTETABLE_FILE=file) as gateway,
+        gateway.session.get(f"{gateway.url}/v1/models") as response,
+    ):
+        assert len((await response.json())["data"]) == len(many)
+    here.start(port=operator.port)
+    await here.kubectl("delete", "rp", "--all")
+    await here.apply(policy())
+
+    async def plain() -> bool:
+        read = (await here.request("GET", path))[1]
+        return "routetable.json" in read.get("data", {}) and not read.get("binaryData")
+
+    await eventually(plain)
 
 
 async def test_a_killed_operator_costs_no_request_and_its_status_is_right_again(here: Site) -> None:

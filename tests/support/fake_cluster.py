@@ -85,6 +85,6 @@ class FakeCluster:
         self.lease["metadata"]["resourceVersion"] = version
         return copy.deepcopy(self.lease)
 
-    async def write_table(self, text: str) -> None:
+    async def write_table(self, files: Mapping[str, bytes]) -> None:
         self._check()
-        self.tables.append({"routetable.json": text.encode()})
+        self.tables.append(dict(files))

@@ -14,7 +14,7 @@ URL = (
 )
 SHARE = "must be a share above 0% and below 100%, like 20%"
 DECIMAL = 'must be a quoted decimal from "0" to "1", like "0.62"'
-DURATION = "must be a duration above zero in one unit, like 250ms, 30s, 10m or 1h"
+DURATION = "must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h"
 USD = 'must be a quoted amount of USD with at most 6 decimals, like "2.50"'
 TWO = "threshold, strongShare and quality need exactly two candidates, weakest first"
 ONE_OBJECTIVE = "write exactly one of threshold, strongShare, quality and budget"
@@ -191,6 +191,23 @@ CASES = (
         "duration-without-unit", "spec.timeouts", {"total": "10"}, "spec.timeouts.total", DURATION
     ),
     _backend(
+        "duration-out-of-order",
+        "spec.timeouts",
+        {"total": "30s1m"},
+        "spec.timeouts.total",
+        DURATION,
+    ),
+    _backend(
+        "duration-of-no-part", "spec.timeouts", {"idle": "0h0m0s"}, "spec.timeouts.idle", DURATION
+    ),
+    _backend(
+        "duration-below-a-millisecond",
+        "spec.timeouts",
+        {"idle": "0.0001s"},
+        "spec.timeouts.idle",
+        DURATION,
+    ),
+    _backend(
         "duration-zero", "spec.timeouts", {"connect": "0s"}, "spec.timeouts.connect", DURATION
     ),
     _backend(
@@ -326,9 +343,12 @@ CASES = (
     _policy(
         "rule-uses-stranger",
         "spec.rules",
-        [{"name": "a", "when": "true", "use": "other"}],
+        [
+            {"name": "good", "when": "true", "use": "weak"},
+            {"name": "leak", "when": "true", "use": "other"},
+        ],
         "spec.rules",
-        "use must name one of the candidates in every rule",
+        "rule leak: use must name one of the candidates, not other",
     ),
     _policy(
         "rule-name",
@@ -445,6 +465,12 @@ GOOD: dict[str, Wire] = {
     "port-and-ipv6": backend(endpoint="http://[2001:db8::1]:8000/v1/"),
     "price": backend(price={"input": "0", "output": "9999999.999999"}),
     "timeouts": backend(timeouts={"connect": "250ms", "total": "24h"}),
+    "compound-durations": backend(
+        timeouts={"connect": "1s500ms", "firstToken": "1m30s", "idle": "0.5s", "total": "1h0m30s"}
+    ),
+    "confined-rule": policy(
+        rules=[{"name": "ours", "when": "true", "use": "weak", "fallback": "none"}]
+    ),
     "long-name": backend(name="a" * 253),
     "shared": backend(allowedNamespaces=["*"]),
 }

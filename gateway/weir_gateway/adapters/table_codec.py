@@ -163,7 +163,8 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         headers=tuple((header.name, header.value) for header in message.match.headers),
         candidates=tuple(_candidate(id_, message, backends) for id_ in message.candidates),
         rules=tuple(
-            domain.Rule(rule.name, rule.when, BackendId(rule.use)) for rule in message.rules
+            domain.Rule(rule.name, rule.when, BackendId(rule.use), rule.no_fallback)
+            for rule in message.rules
         ),
         router=RouterName(message.router),
         objective=_objective(message),

@@ -6,7 +6,9 @@ file system. Must not know what a table means.
 """
 
 import asyncio
+import gzip
 import logging
+import zlib
 from pathlib import Path
 
 from weir_gateway.adapters import credentials, table_codec
@@ -15,6 +17,9 @@ from weir_gateway.adapters.tables import Tables
 from weir_gateway.domain.errors import BadTable
 
 _LOG = logging.getLogger(__name__)
+
+PACKED = ".gz"  # how a table that is large for a ConfigMap lies there
+MAX_BYTES = 256 * 1024 * 1024  # of a table that is unpacked
 
 Signature = tuple[int, int, int]  # inode, size, time of change in nanoseconds
 
@@ -27,6 +32,7 @@ class TableFile:
     ) -> None:
         """`secrets` is a file of credentials that goes with the table, where there is one."""
         self._path = path
+        self._packed = path.with_name(path.name + PACKED)
         self._secrets = secrets
         self._tables = tables
         self._store = store
@@ -52,9 +58,9 @@ class TableFile:
             await self.refresh()
 
     async def _apply(self) -> None:
-        text = await asyncio.to_thread(self._path.read_bytes)
         source = str(self._path)
         try:
+            text = await asyncio.to_thread(self._read)
             message = table_codec.from_json(text)
         except BadTable as error:
             self._tables.refuse(error, source)
@@ -64,9 +70,22 @@ class TableFile:
             self._store.replace(secrets)
         await self._tables.apply(message, source)
 
+    def _read(self) -> bytes:
+        """The file, or the packed one that lies in its place. Raises OSError, BadTable."""
+        if self._path.exists():
+            return self._path.read_bytes()
+        try:
+            with gzip.open(self._packed) as file:
+                text = file.read(MAX_BYTES + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BadTable(f"the route table is not valid: {self._packed.name}: {error}") from error
+        if len(text) > MAX_BYTES:
+            raise BadTable(f"the route table is not valid: more than {MAX_BYTES} bytes")
+        return text
+
     def _signature(self) -> tuple[Signature | None, Signature | None]:
         secrets = None if self._secrets is None else _signature(self._secrets)
-        return _signature(self._path), secrets
+        return _signature(self._path) or _signature(self._packed), secrets
 
 
 def _signature(path: Path) -> Signature | None:

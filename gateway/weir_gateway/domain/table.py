@@ -142,6 +142,7 @@ class Rule:
     name: str
     when: str
     use: BackendId
+    no_fallback: bool = False  # where `use` fails nobody else is asked
 
 
 @dataclass(frozen=True, slots=True)

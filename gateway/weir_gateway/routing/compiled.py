@@ -24,6 +24,7 @@ class CompiledRule:
     name: str
     condition: Condition
     use: Backend
+    no_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _rule(rule: Rule, policy: Policy, table: RouteTable, conditions: Conditions)
         raise BadTable(
             f"policy {policy.id}, rule {rule.name}: {error}", policy=policy.id
         ) from error
-    return CompiledRule(rule.name, condition, _backend(rule.use, policy, table))
+    use = _backend(rule.use, policy, table)
+    return CompiledRule(rule.name, condition, use, rule.no_fallback)
 
 
 def _backend(id_: BackendId, policy: Policy, table: RouteTable) -> Backend:

@@ -3,7 +3,7 @@
 The order is the policy's failureMode.upstream, less what can't serve the request; each backend is
 asked once, for the failures that failureMode.fallbackOn names. Who was passed over because it is
 left alone for its failures is asked after all when nobody else is left. A direct call has no
-fallback: the client named its model. Must not know wires.
+fallback: the client named its model; nor has a rule that says so. Must not know wires.
 """
 
 from collections.abc import Iterator
@@ -97,8 +97,15 @@ def _falling_back(decision: RouteDecision, to: Backend, error: Failure) -> Route
     return replace(decision, chosen=to, reason=Reason.FALLBACK, detail=label)
 
 
+def _confined(decision: RouteDecision, policy: CompiledPolicy) -> bool:
+    """Whether a rule decided that says that nobody else may have the request."""
+    return decision.reason is Reason.RULE and any(
+        rule.no_fallback for rule in policy.rules if rule.name == decision.detail
+    )
+
+
 def _fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
-    if policy is None or decision.reason is Reason.DIRECT:
+    if policy is None or decision.reason is Reason.DIRECT or _confined(decision, policy):
         return
     tried = {decision.chosen.id, *(excluded.backend for excluded in decision.excluded)}
     for backend in policy.fallbacks:

@@ -79,6 +79,9 @@ class Cluster(Protocol):
         """Create the Lease, or replace it where it holds a resourceVersion. 409: lost a race."""
         ...
 
-    async def write_table(self, text: str) -> None:
-        """Put the route table's JSON into the ConfigMap."""
+    async def write_table(self, files: Mapping[str, bytes]) -> None:
+        """Make the ConfigMap hold these of the route table's keys and none of the others.
+
+        UTF-8 is readable there, other bytes are in base64.
+        """
         ...

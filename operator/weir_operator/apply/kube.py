@@ -4,6 +4,7 @@ Errors of the library become ClusterError here, once. Must not know what is aske
 """
 
 import asyncio
+import base64
 import json
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import aiohttp
 
 from weir_operator.apply.cluster import NOT_FOUND, ClusterError, Notice, Reviewed, Wire
+from weir_operator.apply.table_json import PACKED, PLAIN
 from weir_operator.resources.objects import API_VERSION, ResourceKind, ResourceRef
 
 SECONDS = 15.0
@@ -144,17 +146,21 @@ class KubeCluster:
             return await self._ask("PUT", self._lease, body)
         return await self._ask("POST", self._leases, body)
 
-    async def write_table(self, text: str) -> None:
+    async def write_table(self, files: Mapping[str, bytes]) -> None:
         """Patch, or create where the chart has not."""
         name = self._places.config_map
-        body = {"data": {"routetable.json": text}}
+        plain, packed = files.get(PLAIN), files.get(PACKED)
+        body = {
+            "data": {PLAIN: None if plain is None else plain.decode()},
+            "binaryData": {PACKED: None if packed is None else base64.b64encode(packed).decode()},
+        }
         path = f"{self._config_maps}/{name}"
         if await self._or_none("PATCH", path, body, content_type=_MERGE) is None:
             whole = {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "weir"}},
-                **body,
+                **{key: _set(values) for key, values in body.items()},
             }
             await self._ask("POST", self._config_maps, whole)
 
@@ -234,6 +240,10 @@ async def _as_cluster_error(what: str) -> AsyncGenerator[None]:
         yield
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise ClusterError(f"{what}: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _reason(content: bytes, status: int) -> str:

@@ -29,6 +29,7 @@ class Facts:
     wanted: Mapping[str, str]  # the contents of the plan's table, published or not
     gateways: Sequence[Standing]
     held: Held | None = None
+    too_large: str = ""  # why the ConfigMap holds an older table; empty where it does not
 
 
 def progress_of(finding: Finding, facts: Facts) -> Programmed:
@@ -42,9 +43,18 @@ def progress_of(finding: Finding, facts: Facts) -> Programmed:
     return Programmed(
         reason is ProgramReason.PROGRAMMED,
         reason,
-        message or PROGRAM_MEANINGS[reason][1],
+        (message or PROGRAM_MEANINGS[reason][1]) + _warning(reason, facts),
         running,
         len(facts.gateways),
+    )
+
+
+def _warning(reason: ProgramReason, facts: Facts) -> str:
+    if reason is not ProgramReason.PROGRAMMED or not facts.too_large:
+        return ""
+    return (
+        " The table is too large for the ConfigMap, so that a gateway pod that starts while no "
+        "operator runs has an older one."
     )
 
 

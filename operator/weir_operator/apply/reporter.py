@@ -17,7 +17,7 @@ from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.programmer import Programmer
 from weir_operator.apply.progress import Facts, progress_of
 from weir_operator.apply.status import conditions_in, status_of
-from weir_operator.apply.table_json import TableTooLarge, table_json
+from weir_operator.apply.table_json import TableTooLarge, table_files
 from weir_operator.apply.usage import brought_up, tally_in
 from weir_operator.plan.findings import Finding
 from weir_operator.resources.objects import ResourceKind
@@ -85,6 +85,11 @@ class Reporter:
         self._written: dict[str, _Written] = {}  # by uid
         self._settled_at: float | None = None  # while leading: when statuses may be written
         self._table_written = ""
+        self._too_large = ""  # why the ConfigMap holds an older table
+        self._stale = registry.gauge(
+            "weir.operator.configmap.stale",
+            "1 while the ConfigMap holds an older table because the newest is too large, else 0.",
+        ).labels()
         self._slots = asyncio.Semaphore(WRITES_AT_ONCE)
         self._writes = registry.counter(
             "weir.operator.writes", "Writes to the Kubernetes API.", ("what", "outcome")
@@ -138,14 +143,15 @@ class Reporter:
         if plan is None:
             return True
         self._look_again()
-        writes = [self._write_table()]
         if with_usage:
             self._tidy()
+        good = await self._write_table()  # first: statuses say where it could not be kept
         if with_statuses:
             board, gateways, held = self._board, self._gateways.counted(), self._programmer.held
-            facts = Facts(board, self._programmer.wanted, gateways, held)
-            writes += [self._write_status(f, facts, with_usage=with_usage) for f in plan.findings]
-        return all(await asyncio.gather(*writes))
+            facts = Facts(board, self._programmer.wanted, gateways, held, self._too_large)
+            writes = [self._write_status(f, facts, with_usage=with_usage) for f in plan.findings]
+            good = all(await asyncio.gather(*writes)) and good
+        return good
 
     def _settled(self) -> bool:
         """Whether the gateways that statuses tell of have had the time to show up again.
@@ -235,14 +241,17 @@ class Reporter:
         if current is None or current.version == self._table_written:
             return True
         try:
-            text = await asyncio.to_thread(table_json, current.plain)
+            files = await asyncio.to_thread(table_files, current.plain)
         except TableTooLarge as error:
-            _LOG.error("the ConfigMap is not written: %s", error)
+            _LOG.error("the ConfigMap keeps an older table: %s", error)
             self._writes.labels("configmap", "too_large").add()
+            self._too_large = str(error)
         else:
-            if not await self._attempt("configmap", self._cluster.write_table(text)):
+            if not await self._attempt("configmap", self._cluster.write_table(files)):
                 return False
+            self._too_large = ""
         self._table_written = current.version
+        self._stale.set(bool(self._too_large))
         return True
 
     async def _attempt(self, what: str, write: object) -> bool:

@@ -1,11 +1,16 @@
 """The route table as the JSON that lies in the ConfigMap. Never holds a secret's value."""
 
+import gzip
 import json
+from collections.abc import Mapping
 
 from google.protobuf import json_format
 
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 
+PLAIN = "routetable.json"
+PACKED = "routetable.json.gz"  # beside PLAIN's place: the gateway looks for either
+READABLE_BYTES = 256 * 1024  # above that nobody reads it, and etcd stores every change
 MAX_BYTES = 1_000_000  # a ConfigMap holds 1 MiB in all
 
 
@@ -13,11 +18,17 @@ class TableTooLarge(Exception):
     """The table does not fit into a ConfigMap; the message says how large it is."""
 
 
-def table_json(table: RouteTable) -> str:
-    """Compact JSON of `table`. Raises TableTooLarge."""
+def table_files(table: RouteTable) -> Mapping[str, bytes]:
+    """What the ConfigMap should hold, by key: the table as it is or packed. Raises TableTooLarge.
+
+    Equal tables give equal bytes.
+    """
     if table.credentials:
         raise ValueError("a table with credentials is for the stream only")
-    text = json.dumps(json_format.MessageToDict(table), separators=(",", ":"))
-    if len(text.encode()) > MAX_BYTES:
-        raise TableTooLarge(f"{len(text)} bytes do not fit; gateways get it over the stream alone")
-    return text
+    text = json.dumps(json_format.MessageToDict(table), separators=(",", ":")).encode()
+    if len(text) <= READABLE_BYTES:
+        return {PLAIN: text}
+    packed = gzip.compress(text, compresslevel=6, mtime=0)
+    if len(packed) > MAX_BYTES:
+        raise TableTooLarge(f"{len(text)} bytes, {len(packed)} packed, of at most {MAX_BYTES}")
+    return {PACKED: packed}

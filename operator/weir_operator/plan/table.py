@@ -14,7 +14,7 @@ from weir_operator.resources.backend import (
     client_refs,
 )
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
-from weir_operator.resources.policy import Mode, Objective, ScorerFailure
+from weir_operator.resources.policy import Mode, Objective, Rule, RuleFallback, ScorerFailure
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PROTOCOLS = {
@@ -94,7 +94,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
             headers=[wire.HeaderMatch(name=h.name, value=h.value) for h in spec.match.headers],
         ),
         candidates=list(ids.values()),
-        rules=[wire.Rule(name=r.name, when=r.when, use=ids[r.use]) for r in spec.rules],
+        rules=[_rule(rule, ids[rule.use]) for rule in spec.rules],
         router="" if spec.router.name == "default" else spec.router.name,
         objective=_objective(spec.objective),
         failure_mode=wire.FailureMode(
@@ -108,6 +108,11 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
         uid=policy.meta.uid,
     )
+
+
+def _rule(rule: Rule, use: str) -> wire.Rule:
+    confined = rule.fallback is RuleFallback.NONE
+    return wire.Rule(name=rule.name, when=rule.when, use=use, no_fallback=confined)
 
 
 def _price(price: Price) -> wire.Price:

@@ -3,6 +3,7 @@
 Each is a pattern, a sentence and a conversion. Must not know which field uses them.
 """
 
+import re
 from decimal import Decimal
 
 from weir_operator.resources.kinds import Text
@@ -12,9 +13,9 @@ _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 
 def to_milliseconds(text: str) -> int:
-    """`250ms` as 250, `10m` as 600000."""
-    number = text.rstrip("hms")
-    return int(number) * _MILLISECONDS[text.removeprefix(number)]
+    """`250ms` as 250, `1m30s` as 90000, `1.5h` as 5400000."""
+    parts = re.findall(r"([0-9.]+)(ms|[hms])", text)
+    return int(sum(Decimal(number) * _MILLISECONDS[unit] for number, unit in parts))
 
 
 def to_share(text: str) -> float:
@@ -138,9 +139,12 @@ USD = Text(
 DURATION = Text(
     word="duration",
     convert=to_milliseconds,
-    max_length=16,
-    pattern=r"[1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m|[1-9][0-9]?h",
-    says="must be a duration above zero in one unit, like 250ms, 30s, 10m or 1h",
+    max_length=32,
+    # Go's own form, hours first, down to the millisecond; in all less than a week.
+    pattern=r"([0-9]{1,2}(\.[0-9]{1,3})?h)?([0-9]{1,4}(\.[0-9]{1,3})?m)?"
+    r"([0-9]{1,5}(\.[0-9]{1,3})?s)?([0-9]{1,8}ms)?",
+    contains="[1-9]",
+    says="must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h",
 )
 ENDPOINT = Text(
     word="URL",

@@ -53,7 +53,8 @@ class Kind(ABC, Generic[T_co]):
 class Text(Kind[T_co]):
     """Text, of a pattern where one is given; `says` is the sentence both sides refuse it with.
 
-    A pattern matches the whole text and uses only what RE2 and `re` agree on.
+    A pattern matches the whole text, `contains` any part of it; both use only what RE2 and `re`
+    agree on.
     """
 
     word: str
@@ -61,6 +62,7 @@ class Text(Kind[T_co]):
     max_length: int
     min_length: int = 1
     pattern: str = ""
+    contains: str = ""
     says: str = ""
 
     def read(self, value: object, at: Path, mistakes: list[Mistake]) -> T_co | Bad:
@@ -90,6 +92,8 @@ class Text(Kind[T_co]):
             return "must be Unicode text without NUL"
         if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
             return self.says
+        if self.contains and not re.search(self.contains, value, re.ASCII):
+            return self.says
         return ""
 
     def schema(self) -> Schema:
@@ -99,6 +103,8 @@ class Text(Kind[T_co]):
             schema["minLength"] = self.min_length
         if self.pattern:
             rule = f"self.matches({json.dumps(f'^(?:{self.pattern})$')})"
+            if self.contains:
+                rule += f" && self.matches({json.dumps(self.contains)})"
             schema["x-kubernetes-validations"] = [{"rule": rule, "message": self.says}]
         return schema
 

@@ -38,6 +38,13 @@ class ScorerFailure(StrEnum):
     REJECT = "reject"
 
 
+class RuleFallback(StrEnum):
+    """Who answers when the candidate that a rule names fails."""
+
+    POLICY = "policy"
+    NONE = "none"
+
+
 class Mode(StrEnum):
     """Whether decisions are obeyed."""
 
@@ -97,6 +104,13 @@ class Rule:
         "for a request, say for want of a header, does not hold.",
     )
     use: str = required(NAME, "The candidate that answers then.")
+    fallback: RuleFallback = defaulted(
+        Choice(RuleFallback),
+        "Who is asked when that candidate fails: whom failureMode says (policy), or nobody (none), "
+        "so that such requests never go anywhere else. In mode Shadow the last candidate answers "
+        "all the same.",
+        otherwise="policy",
+    )
 
 
 @shape
@@ -289,6 +303,10 @@ class Probe:
     expect: str = required(NAME, "The candidate that must be chosen for it.")
 
 
+# The first rule that names no candidate, where there is one.
+_STRANGER = "self.rules.filter(r, !self.candidates.exists(c, c.backend == r.use))[0]"
+
+
 @shape
 class RoutePolicySpec:
     """Which requests are served, which models compete, how one is chosen, what if things fail."""
@@ -308,6 +326,8 @@ class RoutePolicySpec:
             "!has(self.rules) || self.rules.all(r, self.candidates.exists(c, c.backend == r.use))",
             "use must name one of the candidates in every rule",
             "rules",
+            "rule %s: use must name one of the candidates, not %s",
+            (f"{_STRANGER}.name", f"{_STRANGER}.use"),
         ),
         Check(
             "!has(self.failureMode) || !has(self.failureMode.upstream) || "

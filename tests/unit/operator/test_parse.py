@@ -61,6 +61,13 @@ def test_written_forms_become_numbers() -> None:
     assert isinstance(read, ModelBackend)
     assert (read.spec.price.input, read.spec.price.output) == (2_500_000, 10_000_000)
     assert read.spec.endpoint == "http://a/v1"
+    timeouts = {"connect": "1s500ms", "firstToken": "1m30s", "idle": "0.5s", "total": "1.5h"}
+    read = parse(backend(timeouts=timeouts)).resource
+    assert isinstance(read, ModelBackend)
+    within = read.spec.timeouts
+    assert (within.connect, within.first_token, within.idle, within.total) == (
+        *(1_500, 90_000, 500, 5_400_000),
+    )
     chat = parse(policy(objective={"strongShare": "19.25%"})).resource
     assert isinstance(chat, RoutePolicy)
     assert chat.spec.objective.strong_share == 0.1925

@@ -128,6 +128,16 @@ async def test_after_a_rule_too_nobody_follows_who_cannot_serve() -> None:
     assert world.upstreams.sent == ["shop/weak", "shop/seeing"]
 
 
+async def test_after_a_rule_that_must_not_leak_nobody_is_asked() -> None:
+    world = World(upstreams=FakeUpstreams({WEAK.id: DOWN}))
+    ours = replace(rule("ours", "true", "weak"), no_fallback=True)
+    made = table(policy(rules=[ours], upstream_order=["strong", "weak"]))
+    routing, asked = world.routing(), request()
+    with pytest.raises(UpstreamError):
+        await routing.dispatch(asked, await routing.decide(asked, made), made)
+    assert world.upstreams.sent == ["shop/weak"]
+
+
 async def test_no_order_is_no_fallback() -> None:
     made = table(policy())
     world = World(upstreams=FakeUpstreams({STRONG.id: DOWN}))
