@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_gateway.wires.pair import Unreadable
+from weir_gateway.wires.provider_json import decoded
 from weir_gateway.wires.usage import MessagesUsage, to_chat
 
 NO_INPUT: Final = msgspec.Raw(b"")
@@ -101,10 +102,7 @@ def thinking_block(block: Block) -> dict[str, Any]:
 
 
 def _decode(body: bytes) -> Message:
-    try:
-        message = _MESSAGE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"the provider's answer is no message: {error}") from error
+    message = decoded(_MESSAGE, body, "message")
     if message.error is not None:
         raise Unreadable(f"the provider answered with an error: {message.error.message}")
     if message.content is None:

@@ -19,6 +19,7 @@ from weir_gateway.wires.chat_to_messages.answer import (
 )
 from weir_gateway.wires.event import Event, write
 from weir_gateway.wires.pair import Unreadable
+from weir_gateway.wires.provider_json import decoded
 from weir_gateway.wires.usage import MessagesUsage, to_chat
 
 _DONE: Final = b"[DONE]"
@@ -77,7 +78,7 @@ class ChatChunks:
 
     def feed(self, event: Event) -> bytes:
         """The chunks this event becomes; see `pair.Events`."""
-        told = _decode(event.data)
+        told = decoded(_TOLD, event.data, "event of its wire")
         if told.type == "content_block_delta":
             return self._delta(told)
         if told.type == "content_block_start":
@@ -202,10 +203,3 @@ class ChatChunks:
         if not self._head:
             raise Unreadable("the provider's stream did not begin with message_start")
         return self._head
-
-
-def _decode(data: bytes) -> _Told:
-    try:
-        return _TOLD.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"an event of the provider is not as its wire says: {error}") from error

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_gateway.wires.pair import Unreadable
+from weir_gateway.wires.provider_json import decoded
 from weir_gateway.wires.reading import tool_input
 from weir_gateway.wires.thinking import Field, mark
 from weir_gateway.wires.usage import ChatUsage, to_messages
@@ -116,10 +117,7 @@ def translate(body: bytes) -> bytes:
 
 def read(data: bytes) -> Completion:
     """A completion or a chunk. Raises Unreadable, with the provider's words where it has any."""
-    try:
-        completion = _COMPLETION.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"what the provider sent is no chat completion: {error}") from error
+    completion = decoded(_COMPLETION, data, "chat completion")
     if completion.error:  # some servers always write one, empty where there is none
         raise Unreadable(_words(completion.error))
     return completion
