@@ -1,5 +1,7 @@
 """Options and checks that several commands share."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -26,7 +28,22 @@ BUNDLE = click.option(
     show_envvar=True,
     help="The scorer's bundle.",
 )
+LEDGER = click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=lambda: state_folder(os.environ) / "ledger.db",
+    show_default="$XDG_STATE_HOME/weir/ledger.db",
+    envvar="WEIR_LEDGER",
+    show_envvar=True,
+    help="The SQLite file with a row per request.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a picture.")
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where this user's programs keep what outlives them (XDG base directories)."""
+    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/"), ".local", "state")
+    return Path(home) / "weir"
 
 
 def existing(bundle: Path) -> Path:

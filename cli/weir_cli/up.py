@@ -9,7 +9,7 @@ from weir_cli.addresses import HostPort
 from weir_cli.compiling import compiled, credentials_json
 from weir_cli.local import running
 from weir_cli.local.running import Hooks, Options, Policies
-from weir_cli.options import BUNDLE, FILES, existing
+from weir_cli.options import BUNDLE, FILES, LEDGER, existing
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
 
@@ -38,16 +38,23 @@ from weir_runtime.quantities import Address
     show_default=True,
     help="Gateway processes that share the port.",
 )
+@LEDGER
 def up(
-    paths: tuple[Path, ...], bundle: Path, listen: Address, admin: Address, workers: int
+    paths: tuple[Path, ...],
+    bundle: Path,
+    listen: Address,
+    admin: Address,
+    workers: int,
+    ledger: Path,
 ) -> None:
     """Run scorer and gateway here, from policy files.
 
     Prints `ready http://HOST:PORT` on standard output when it serves. Changed files come into
     force without dropping a request; with mistakes in them the last good ones stay. SIGTERM or
-    Ctrl-C lets open requests end.
+    Ctrl-C lets open requests end. Every request is kept in the ledger: see `weir ledger`.
     """
-    options = Options(paths, existing(bundle).resolve(), listen, admin, workers)
+    environment = {"WEIR_LEDGER": str(ledger.absolute())}
+    options = Options(paths, existing(bundle).resolve(), listen, admin, workers, environment)
     hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)
 
     async def main(stop: asyncio.Event) -> int:

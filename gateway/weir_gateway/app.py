@@ -20,6 +20,9 @@ from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.last_good import LastGood
+from weir_gateway.adapters.ledger.accounts import LedgerAccounts
+from weir_gateway.adapters.ledger.sqlite import SqliteLedger
+from weir_gateway.adapters.ledger.writer import LedgerWriter
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
@@ -37,7 +40,7 @@ from weir_gateway.http.chat import Bounds, Chat
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.ports import Accounts, Ports
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
@@ -94,7 +97,10 @@ class Gateway:
             scorer = await stack.enter_async_context(self._scorer())
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
-            routing = self._routing(scorer)
+            accounts, writer = self._ledger()
+            if writer is not None:
+                stack.push_async_callback(writer.end)
+            routing = self._routing(scorer, accounts)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
             tasks = await stack.enter_async_context(background())
@@ -106,6 +112,8 @@ class Gateway:
                 export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
             )
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
+            if writer is not None:
+                tasks.start(writer.run(), "weir-ledger")
             await self._serve(routing, tables, stop)
         await self._tracing.shutdown()
         return 0
@@ -116,7 +124,21 @@ class Gateway:
         )
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
 
-    def _routing(self, scorer: ScorerClient) -> Routing:
+    def _ledger(self) -> tuple[Accounts, LedgerWriter | None]:
+        settings = self._settings
+        if settings.ledger is None:
+            return self._accounts, None
+        accounts = LedgerAccounts(
+            self._accounts,
+            self.registry,
+            time.time,
+            most=settings.ledger_waiting,
+            content=settings.telemetry_content,
+        )
+        store = SqliteLedger(settings.ledger)
+        return accounts, LedgerWriter(accounts, store, time.time, keep=settings.ledger_keep)
+
+    def _routing(self, scorer: ScorerClient, accounts: Accounts) -> Routing:
         cache = ScoreCache(
             scorer,
             entries=self._settings.score_cache,
@@ -126,7 +148,7 @@ class Gateway:
             Ports(
                 scorer=cache,
                 upstreams=self._upstreams,
-                accounts=self._accounts,
+                accounts=accounts,
                 conditions=CelConditions(),
                 clock=time.perf_counter,
                 ids=_new_id,

@@ -181,6 +181,26 @@ class Settings:
         unit="debug, info, warning, error",
         why="How much is logged; debug logs every decision",
     )
+    ledger: Path | None = setting(
+        "WEIR_LEDGER",
+        default=None,
+        unit="file",
+        why="An SQLite file that gets a row per request: decision, tokens, cost; `weir ledger` "
+        "reads it. Gateways of one machine may share it",
+    )
+    ledger_keep: Duration = setting(
+        "WEIR_LEDGER_KEEP",
+        default="2160h",
+        unit="duration",
+        why="How long its rows are kept: 90 days; a million rows take about 500 MB",
+    )
+    ledger_waiting: int = setting(
+        "WEIR_LEDGER_WAITING",
+        default="50000",
+        unit="entries",
+        why="Entries that may wait in memory while the file can't be written, about 1 kB each; "
+        "more are dropped and counted",
+    )
     log_decisions: float = setting(
         "WEIR_LOG_DECISIONS",
         default="0.01",

@@ -1,0 +1,157 @@
+"""`weir ledger`: what was spent and saved, by model, policy, reason or day.
+
+Reads the file that gateways write, beside them; never changes it.
+"""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+from rich.table import Table
+
+from weir_cli.failure import Failure
+from weir_cli.options import JSON, LEDGER
+from weir_cli.output import show
+from weir_gateway.adapters.ledger.sqlite import TABLE, VERSION
+from weir_gateway.domain.money import PICO_PER_USD
+from weir_runtime.quantities import duration
+
+_GROUPS = {
+    "model": "model",
+    "policy": "policy",
+    "reason": "reason",
+    "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
+}
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group's sums. Money in USD; `saved` is an estimate, see docs/ledger.md."""
+
+    group: str
+    requests: int
+    strong: int
+    failed: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    uncounted: int  # answers whose provider told no tokens: they cost something that isn't here
+    paid_usd: float
+    saved_usd: float
+
+
+@click.command()
+@LEDGER
+@click.option(
+    "--by",
+    type=click.Choice(list(_GROUPS)),
+    default="model",
+    show_default=True,
+    help="What a line stands for.",
+)
+@click.option("--since", metavar="DURATION", help="Only what ended in this time, such as 24h.")
+@JSON
+def ledger(ledger: Path, by: str, since: str | None, *, as_json: bool) -> None:
+    """Show what was spent and saved: requests, tokens and dollars."""
+    lines = read(ledger, by, _start(since))
+    total = _sum(lines)
+    data = {"by": by, "lines": [asdict(line) for line in lines], "total": asdict(total)}
+    show(_picture(lines, total, by), data, as_json=as_json)
+
+
+def read(path: Path, by: str, since: int) -> list[Line]:
+    """Sums by group of what ended at `since` (microseconds since 1970) or later.
+
+    Raises Failure where the file is not there or no ledger.
+    """
+    if not path.is_file():
+        raise Failure(f"There is no ledger at {path}.", hint="`weir up` writes one; see --ledger")
+    try:
+        address = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                raise Failure(f"{path} is no ledger of this version of Weir.")
+            rows = database.execute(_SUMS.format(group=_GROUPS[by], table=TABLE), (since,))
+            return [_line(row) for row in rows]
+    except sqlite3.Error as error:
+        raise Failure(f"{path} can't be read as a ledger: {error}") from error
+
+
+_SUMS = """
+SELECT {group}, count(*), sum(strong), sum(error <> ''), sum(input_tokens), sum(cached_tokens),
+       sum(output_tokens), sum(NOT counted), sum(paid_pico_usd), sum(saved_pico_usd)
+FROM {table} WHERE at >= ? GROUP BY 1 ORDER BY 1
+"""
+
+
+def _line(row: Sequence[object]) -> Line:
+    group, requests, strong, failed, read_, cached, output, uncounted, paid, saved = row
+    return Line(
+        group=str(group),
+        requests=int(str(requests)),
+        strong=int(str(strong)),
+        failed=int(str(failed)),
+        input_tokens=int(str(read_)),
+        cached_tokens=int(str(cached)),
+        output_tokens=int(str(output)),
+        uncounted=int(str(uncounted)),
+        paid_usd=int(str(paid)) / PICO_PER_USD,
+        saved_usd=int(str(saved)) / PICO_PER_USD,
+    )
+
+
+def _start(since: str | None) -> int:
+    if since is None:
+        return 0
+    try:
+        return int((time.time() - duration(since)) * _MICROS)
+    except ValueError as error:
+        raise click.BadParameter(f"write {error}", param_hint="--since") from error
+
+
+def _sum(lines: Sequence[Line]) -> Line:
+    return Line(
+        "total",
+        requests=sum(line.requests for line in lines),
+        strong=sum(line.strong for line in lines),
+        failed=sum(line.failed for line in lines),
+        input_tokens=sum(line.input_tokens for line in lines),
+        cached_tokens=sum(line.cached_tokens for line in lines),
+        output_tokens=sum(line.output_tokens for line in lines),
+        uncounted=sum(line.uncounted for line in lines),
+        paid_usd=sum(line.paid_usd for line in lines),
+        saved_usd=sum(line.saved_usd for line in lines),
+    )
+
+
+def _picture(lines: Sequence[Line], total: Line, by: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(by)
+    for name in ("requests", "strong", "failed", "input", "cached", "output", "paid", "saved"):
+        table.add_column(name, justify="right")
+    for line in (*lines, total):
+        style = "bold" if line is total else None
+        table.add_row(*_cells(line), style=style)
+    return table
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    share = f"{line.strong / line.requests:.1%}" if line.requests else ""
+    return (
+        line.group,
+        f"{line.requests:,}",
+        share,
+        f"{line.failed:,}",
+        f"{line.input_tokens:,}",
+        f"{line.cached_tokens:,}",
+        f"{line.output_tokens:,}",
+        f"${line.paid_usd:,.4f}",
+        f"${line.saved_usd:,.4f}",
+    )

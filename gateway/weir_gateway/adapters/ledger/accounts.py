@@ -1,0 +1,74 @@
+"""Accounts that write into a ledger: an entry per request, handed over in memory.
+
+On a request's way: it appends to a bounded queue and no more. What doesn't fit is dropped and
+counted. Must not know files.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from weir_gateway.adapters.ledger.entry import Entry, entry
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.request import Request
+from weir_gateway.routing.ports import Accounts, Outcome
+from weir_runtime.metrics import Registry
+
+
+class LedgerAccounts:
+    """Passes everything on to other accounts, and keeps an entry of what has finished."""
+
+    def __init__(
+        self,
+        inner: Accounts,
+        registry: Registry,
+        now: Callable[[], float],
+        *,
+        most: int,
+        content: bool,
+    ) -> None:
+        """At `most` so many entries wait; `content` keeps text; `now` is seconds since 1970."""
+        self._inner = inner
+        self._now = now
+        self._most = most
+        self._content = content
+        self._waiting: deque[Entry] = deque()
+        counts = registry.counter(
+            "weir.ledger.entries", "Entries of the ledger: written, or dropped.", ("result",)
+        )
+        self._written = counts.labels("written")
+        self._dropped = counts.labels("dropped")
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
+        """Of no interest here: it is told again when it has finished."""
+        self._inner.decided(request, decision, seconds)
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        """Of no interest here, for the same reason."""
+        self._inner.fell_back(request, decision)
+
+    def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
+        """Keep one entry."""
+        self._inner.finished(request, decision, outcome)
+        if len(self._waiting) >= self._most:
+            self._dropped.value += 1
+            return
+        line = entry(request, decision, outcome, at=self._now(), content=self._content)
+        self._waiting.append(line)
+
+    def take(self, most: int) -> list[Entry]:
+        """The oldest entries that wait, at most `most`; they are the caller's now."""
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def give_back(self, entries: Sequence[Entry]) -> None:
+        """Entries that could not be written: to the front again, the newest as far as they fit."""
+        room = max(self._most - len(self._waiting), 0)
+        lost = max(len(entries) - room, 0)
+        self._dropped.add(lost)
+        self._waiting.extendleft(reversed(entries[lost:]))
+
+    def wrote(self, count: int) -> None:
+        """Count what has reached the file."""
+        self._written.add(count)

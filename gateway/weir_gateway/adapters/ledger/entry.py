@@ -1,0 +1,86 @@
+"""One line of the ledger. Must not know where lines are kept."""
+
+from dataclasses import dataclass
+
+from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.money import Usage
+from weir_gateway.domain.request import Request
+from weir_gateway.routing.ports import Outcome
+
+TEXT_KEPT = 16_384  # characters of a prompt, where content was asked for
+_NO_USAGE = Usage(input=0, output=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request, how it was decided, how it ended and what it cost."""
+
+    decision: str  # the id
+    at: int  # microseconds since 1970, UTC: when it ended
+    policy: str
+    asked: str  # the `model` that the client wrote
+    backend: str  # the id of who answered
+    model: str  # its name
+    baseline: str  # the name of the policy's last candidate
+    strong: bool
+    reason: str
+    detail: str
+    score: float | None
+    threshold: float | None
+    router: str
+    bundle: str
+    route_table: str
+    status: int  # 499: the client went away
+    error: str
+    counted: bool  # whether the provider told its tokens
+    input_tokens: int
+    cached_tokens: int
+    written_tokens: int
+    output_tokens: int
+    paid_pico_usd: int
+    saved_pico_usd: int
+    overhead_us: int
+    duration_us: int
+    text: str | None
+
+
+def entry(
+    request: Request, decision: RouteDecision, outcome: Outcome, *, at: float, content: bool
+) -> Entry:
+    """The line for one request that ended at `at` (seconds since 1970)."""
+    scored = decision.scored
+    usage = outcome.usage or _NO_USAGE
+    return Entry(
+        decision=decision.id,
+        at=int(at * 1e6),
+        policy=decision.policy,
+        asked=_storable(request.model),
+        backend=decision.chosen.id,
+        model=decision.chosen.name,
+        baseline=decision.baseline.name,
+        strong=decision.strong,
+        reason=decision.label,
+        detail=_storable(decision.detail),
+        score=scored.score if scored else None,
+        threshold=decision.threshold,
+        router=scored.router if scored else "",
+        bundle=scored.bundle if scored else "",
+        route_table=decision.table,
+        status=outcome.status,
+        error=outcome.error,
+        counted=outcome.usage is not None,
+        input_tokens=usage.input,
+        cached_tokens=usage.cached_input,
+        written_tokens=usage.cache_write,
+        output_tokens=usage.output,
+        paid_pico_usd=outcome.paid,
+        saved_pico_usd=outcome.saved,
+        overhead_us=int(outcome.overhead * 1e6),
+        duration_us=int(outcome.duration * 1e6),
+        text=_storable(request.scored_text[:TEXT_KEPT]) if content else None,
+    )
+
+
+def _storable(text: str) -> str:
+    """Clients may write lone surrogates, which no file's encoding has."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,98 @@
+"""Writes what waits for the ledger, twice a second and once more at the end.
+
+A file that can't be written is said once, tried again at growing intervals, and never holds up or
+ends the gateway. Must not know SQL.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from weir_gateway.adapters.ledger.accounts import LedgerAccounts
+from weir_gateway.adapters.ledger.entry import Entry
+from weir_gateway.adapters.ledger.sqlite import LedgerError
+
+_LOG = logging.getLogger(__name__)
+
+EVERY: Final = 0.5  # seconds; a killed gateway loses no more than this and one write
+BATCH: Final = 5_000  # entries of one transaction
+LONGEST_WAIT: Final = 30.0  # seconds between tries while the file can't be written
+FORGET_EVERY: Final = 3600.0  # seconds
+LAST_WRITE: Final = 5.0  # seconds that the end waits for the last entries
+MICROS: Final = 1_000_000
+
+
+class Store(Protocol):
+    """Where entries are kept; its calls block."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Keep all of them or none. Raises LedgerError."""
+        ...
+
+    def forget(self, before: int) -> int:
+        """Delete what ended before `before` (microseconds since 1970). Raises LedgerError."""
+        ...
+
+
+class LedgerWriter:
+    """The task."""
+
+    def __init__(
+        self, accounts: LedgerAccounts, store: Store, now: Callable[[], float], *, keep: float
+    ) -> None:
+        """`keep` is how many seconds entries are kept; `now` is seconds since 1970."""
+        self._accounts = accounts
+        self._store = store
+        self._now = now
+        self._keep = keep
+        self._wait = EVERY
+        self._forget_at = 0.0
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await asyncio.sleep(self._wait)
+            await self.write()
+
+    async def end(self) -> None:
+        """Write what is left, for as long as an end may take."""
+        try:
+            async with asyncio.timeout(LAST_WRITE):
+                await self.write()
+        except TimeoutError:
+            _LOG.warning("the ledger's last entries took too long: some are lost")
+
+    async def write(self) -> None:
+        """Write all that waits."""
+        try:
+            while entries := self._accounts.take(BATCH):
+                await self._write(entries)
+            await self._forget()
+        except LedgerError as error:
+            if self._wait == EVERY:
+                _LOG.error("%s; entries wait, and are dropped when too many do", error)
+            self._wait = min(self._wait * 2, LONGEST_WAIT)
+        else:
+            if self._wait != EVERY:
+                _LOG.info("the ledger is written again")
+            self._wait = EVERY
+
+    async def _write(self, entries: list[Entry]) -> None:
+        try:
+            await asyncio.to_thread(self._store.write, entries)
+        except BaseException:
+            # A cancelled write may still succeed in its thread: an entry is known by its decision,
+            # so that writing it again keeps it once.
+            self._accounts.give_back(entries)
+            raise
+        self._accounts.wrote(len(entries))
+
+    async def _forget(self) -> None:
+        now = self._now()
+        if now < self._forget_at:
+            return
+        self._forget_at = now + FORGET_EVERY
+        gone = await asyncio.to_thread(self._store.forget, int((now - self._keep) * MICROS))
+        if gone:
+            _LOG.info("old entries left the ledger", extra={"entries": gone})

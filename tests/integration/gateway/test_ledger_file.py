@@ -1,0 +1,71 @@
+"""A gateway's ledger over real requests: every one is there, with what it cost."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from support.gateway import backend, running_gateway, table
+from support.upstream import (
+    USAGE_EVENT,
+    answering,
+    completion,
+    event,
+    running_upstream,
+    streaming,
+)
+from weir_cli.ledger import read
+
+BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
+STREAM = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+DONE = b"data: [DONE]\n\n"
+
+
+async def test_every_request_is_in_the_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    async with running_upstream(answering(completion(prompt=1000, output=500))) as upstream:
+        made = table(backend("weak", upstream.url), backend("strong", upstream.url))
+        async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(path))]) as running:
+            for _ in range(20):
+                async with await running.chat(BODY) as response:
+                    assert response.status == 200
+            upstream.behaviour = streaming([event("a"), USAGE_EVENT, DONE])
+            async with await running.chat(STREAM) as response:
+                await response.read()
+            upstream.behaviour = answering(b"{}", 500)
+            async with await running.chat(BODY) as response:
+                assert response.status == 500
+    (total,) = read(path, "policy", 0)
+    assert (total.requests, total.failed, total.uncounted) == (22, 1, 1)
+    assert total.input_tokens == 20 * 1000 + 11
+    cached = 4 * 0.5e-6  # the fixture's price: a dollar per million tokens, half of it cached
+    assert round(total.paid_usd, 12) == round(20 * 1500e-6 + (11 - 4 + 5) * 1e-6 + cached, 12)
+
+
+async def test_a_ledger_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.mkdir()
+    async with running_upstream(answering(completion())) as upstream:
+        made = table(backend("weak", upstream.url))
+        async with (
+            running_gateway(tmp_path, made, [("WEIR_LEDGER", str(path))]) as running,
+            await running.chat(BODY) as response,
+        ):
+            assert response.status == 200
+
+
+async def test_two_gateways_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    ledger = [("WEIR_LEDGER", str(path))]
+    async with running_upstream(answering(completion())) as upstream:
+        made = table(backend("weak", upstream.url))
+        async with (
+            running_gateway(tmp_path / "a", made, ledger) as one,
+            running_gateway(tmp_path / "b", made, ledger) as two,
+        ):
+            for running in (one, two, one, two):
+                async with await running.chat(BODY) as response:
+                    assert response.status == 200
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM ledger").fetchone() == (4,)

@@ -1,0 +1,99 @@
+"""`weir ledger`: sums as a person and a program read them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from support.tables import STRONG, WEAK, request
+from weir_cli.ledger import ledger
+from weir_gateway.adapters.ledger.entry import entry
+from weir_gateway.adapters.ledger.sqlite import SqliteLedger
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
+from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.routing.ports import Outcome
+
+WEAKLY = RouteDecision(
+    id=DecisionId("0"),
+    policy=PolicyId("shop/chat"),
+    chosen=WEAK,
+    baseline=STRONG,
+    reason=Reason.SCORED,
+    table=TableVersion("v1"),
+)
+STRONGLY = replace(WEAKLY, chosen=STRONG)
+DAY = 86_400.0
+
+
+def outcome(paid_usd: float, saved_usd: float, error: str = "") -> Outcome:
+    return Outcome(
+        status=502 if error else 200,
+        usage=None if error else Usage(input=1000, output=100, cached_input=10),
+        paid=PicoUsd(int(paid_usd * 1e12)),
+        saved=PicoUsd(int(saved_usd * 1e12)),
+        overhead=0.001,
+        duration=1.0,
+        error=error,
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    told = [
+        (WEAKLY, outcome(0.001, 0.009), DAY),
+        (WEAKLY, outcome(0.002, 0.018), DAY * 2),
+        (STRONGLY, outcome(0.01, 0.0), DAY * 2),
+        (STRONGLY, outcome(0, 0, "upstream_error"), DAY * 2),
+    ]
+    lines = [
+        entry(request(), replace(made, id=DecisionId(str(n))), ended, at=at, content=False)
+        for n, (made, ended, at) in enumerate(told)
+    ]
+    SqliteLedger(tmp_path / "ledger.db").write(lines)
+    return tmp_path / "ledger.db"
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(ledger, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_by_model_as_json(path: Path) -> None:
+    told = json.loads(run("--ledger", str(path), "--json"))
+    weak, strong = sorted(told["lines"], key=lambda line: line["requests"] * 2 + line["strong"])
+    assert (weak["group"], weak["requests"], weak["strong"]) == ("weak", 2, 0)
+    assert (weak["paid_usd"], weak["saved_usd"]) == (0.003, 0.027)
+    assert (strong["group"], strong["failed"], strong["uncounted"]) == ("strong", 1, 1)
+    assert told["total"]["input_tokens"] == 3000
+
+
+def test_by_day_as_a_table(path: Path) -> None:
+    shown = run("--ledger", str(path), "--by", "day")
+    days = [line.split()[0] for line in shown.splitlines()]
+    assert days == ["day", "1970-01-02", "1970-01-03", "total"]
+    assert "$0.0130" in shown.splitlines()[-1]
+
+
+def test_a_period_that_is_none_is_refused(path: Path) -> None:
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), "--since", "yesterday"])
+    assert result.exit_code == 2
+    assert "such as 250ms, 10s or 1m30s" in result.output
+
+
+def test_only_the_last_hour(path: Path) -> None:
+    told = json.loads(run("--ledger", str(path), "--since", "1h", "--json"))
+    assert told["total"]["requests"] == 0
+
+
+@pytest.mark.parametrize("content", [None, b"not a database at all" * 60])
+def test_a_file_that_is_no_ledger_is_said_plainly(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ledger.db"
+    if content is not None:
+        file.write_bytes(content)
+    result = CliRunner().invoke(ledger, ["--ledger", str(file)])
+    assert result.exit_code == 1
+    assert str(file) in result.output

@@ -1,0 +1,167 @@
+"""The ledger: what is handed over, what reaches the file, and what happens when it can't."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.fakes import FakeAccounts
+from support.tables import STRONG, WEAK, request
+from weir_gateway.adapters.ledger.accounts import LedgerAccounts
+from weir_gateway.adapters.ledger.entry import Entry, entry
+from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
+from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
+from weir_gateway.domain.decision import Reason, RouteDecision, Scored
+from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
+from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.routing.ports import Outcome
+from weir_runtime.exposition import prometheus
+from weir_runtime.metrics import Registry
+
+NOW = 1_800_000_000.0
+DECISION = RouteDecision(
+    id=DecisionId("d" * 32),
+    policy=PolicyId("shop/chat"),
+    chosen=WEAK,
+    baseline=STRONG,
+    reason=Reason.SCORED,
+    table=TableVersion("v1"),
+    scored=Scored(0.25, {}, BundleVersion("default@1"), RouterName("linear")),
+    threshold=0.6,
+)
+OUTCOME = Outcome(
+    status=200,
+    usage=Usage(input=100, output=20, cached_input=40, cache_write=5),
+    paid=PicoUsd(120_000_000),
+    saved=PicoUsd(1_080_000_000),
+    overhead=0.0015,
+    duration=0.25,
+)
+
+
+def line(number: int = 0, at: float = NOW) -> Entry:
+    decision = replace(DECISION, id=DecisionId(f"{number:032x}"))
+    return entry(request(), decision, OUTCOME, at=at, content=False)
+
+
+def rows(path: Path) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        return database.execute("SELECT * FROM ledger ORDER BY decision").fetchall()
+
+
+def accounts(most: int = 100, *, content: bool = False) -> LedgerAccounts:
+    return LedgerAccounts(FakeAccounts(), Registry(), lambda: NOW, most=most, content=content)
+
+
+class BrokenStore:
+    """Refuses until it is mended."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.kept: list[Entry] = []
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        if self.broken:
+            raise LedgerError("the disk is full")
+        self.kept.extend(entries)
+
+    def forget(self, before: int) -> int:
+        del before
+        return 0
+
+
+def test_a_row_says_what_was_decided_and_paid(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "state" / "ledger.db")
+    ledger.write([line(1)])
+    (row,) = rows(ledger.path)
+    assert (row["policy"], row["model"], row["baseline"], row["strong"]) == (
+        *("shop/chat", "weak", "strong"),
+        0,
+    )
+    assert (row["reason"], row["score"], row["threshold"], row["router"]) == (
+        *("scored", 0.25, 0.6),
+        "linear",
+    )
+    assert (row["input_tokens"], row["cached_tokens"], row["written_tokens"]) == (100, 40, 5)
+    assert (row["paid_pico_usd"], row["saved_pico_usd"]) == (120_000_000, 1_080_000_000)
+    assert (row["overhead_us"], row["duration_us"], row["at"]) == (1500, 250_000, NOW * 1e6)
+    assert row["text"] is None
+    assert ledger.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_decision_is_kept_once(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write([line(1), line(2)])
+    ledger.write([line(2), line(3)])
+    assert len(rows(ledger.path)) == 3
+
+
+def test_old_rows_are_forgotten(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write([line(1, NOW - 10), line(2, NOW)])
+    assert ledger.forget(int((NOW - 5) * 1e6)) == 1
+    assert [row["decision"][-1] for row in rows(ledger.path)] == ["2"]
+
+
+def test_a_file_that_is_no_ledger_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"something else entirely" * 100)
+    with pytest.raises(LedgerError, match="not a database"):
+        SqliteLedger(path).write([line()])
+    assert path.read_bytes().startswith(b"something else")
+
+
+def test_a_newer_format_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerError, match="has format 99"):
+        SqliteLedger(path).write([line()])
+
+
+def test_text_is_kept_only_where_it_was_asked_for() -> None:
+    for content, kept in ((False, None), (True, "what is\ufffd it?".replace("\ufffd", "?"))):
+        ours = accounts(content=content)
+        ours.finished(request("what is\ud800 it?"), DECISION, OUTCOME)
+        assert ours.take(1)[0].text == kept
+
+
+def test_what_does_not_fit_is_dropped_and_counted() -> None:
+    registry = Registry()
+    ours = LedgerAccounts(FakeAccounts(), registry, lambda: NOW, most=2, content=False)
+    for _ in range(5):
+        ours.finished(request(), DECISION, OUTCOME)
+    assert len(ours) == 2
+    assert 'weir_ledger_entries_total{result="dropped"} 3' in prometheus(registry).decode()
+
+
+def test_what_is_given_back_stays_in_order_and_within_bounds() -> None:
+    ours = accounts(most=3)
+    ours.give_back([line(1), line(2)])
+    assert [e.decision[-1] for e in ours.take(9)] == ["1", "2"]
+    ours.finished(request(), DECISION, OUTCOME)
+    ours.give_back([line(1), line(2), line(3)])
+    assert [e.decision[-1] for e in ours.take(9)] == ["2", "3", "d"]
+
+
+async def test_a_file_that_cannot_be_written_loses_nothing_that_fits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours, store = accounts(), BrokenStore()
+    writer = LedgerWriter(ours, store, lambda: NOW, keep=60)
+    for _ in range(3):
+        ours.finished(request(), DECISION, OUTCOME)
+        await writer.write()
+    assert (len(ours), store.kept) == (3, [])
+    assert [r.levelname for r in caplog.records] == ["ERROR"]  # said once
+    store.broken = False
+    await writer.end()
+    assert (len(ours), len(store.kept)) == (0, 3)
+
+
+def test_it_writes_more_often_than_a_second() -> None:
+    assert EVERY < 1
