@@ -12,6 +12,15 @@ settings.register_profile("weir", deadline=None, print_blob=True)
 settings.load_profile("weir")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a run may write into the documentation."""
+    parser.addoption(
+        "--write-fault-matrix",
+        action="store_true",
+        help="write what tests/integration/gateway/test_fault_matrix.py saw to docs/reliability.md",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def grpc_stays_up() -> Iterator[None]:
     """Keep gRPC's poller from ending between tests: joining it would block a loop."""

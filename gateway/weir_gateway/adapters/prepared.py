@@ -77,7 +77,7 @@ class Preparer:
             url=url,
             headers=headers,
             model=json.dumps(backend.model).encode(),
-            timeout=aiohttp.ClientTimeout(total=timeouts.total, sock_connect=timeouts.connect),
+            timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect),
             tls=self._tls(backend),
             proxy=proxy_for(url),
             secret=secret,
