@@ -25,7 +25,7 @@ from support.cluster.programs import free_ports
 Wire = Mapping[str, object]
 PLURALS = {"RoutePolicy": "routepolicies", "ModelBackend": "modelbackends"}
 POLL_SECONDS = 0.005  # what is polled is seen at most this much late
-WITHIN = 60.0
+WITHIN = 300.0  # a busy machine may be slow; what is measured is not how patient the bench is
 AT_ONCE = 8
 # The operator as the chart starts it: the tests' site has it look at everything much more often.
 AS_SHIPPED = {

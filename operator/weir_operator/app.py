@@ -44,6 +44,7 @@ from weir_runtime.tasks import background
 _LOG = logging.getLogger(__name__)
 
 SERVICE = "weir-operator"
+FIRST_PLAN_SECONDS = 2.0  # a Secret that can't be read holds the first table up, not the watch
 
 
 class BadSettings(Exception):
@@ -148,11 +149,16 @@ class Operator:
                 relay = Relay(self._identity(), news, election, self.registry)
                 tasks.start(relay.run(), "weir-relay")
             if await _before(stop, self._list(resync)):
-                tasks.start(watch(index, settings.watch, lambda: _keep_signals(stop)), "weir-watch")
+                planned = asyncio.Event()
+                programmer.listen(planned.set)
                 tasks.start(programmer.run(), "weir-programmer")
                 tasks.start(reporter.run(), "weir-reporter")
                 tasks.start(vault.watch(settings.secrets_every), "weir-secrets")
                 tasks.start(resync.run(settings.resync_every), "weir-resync")
+                # The watch lists everything once more: gateways get the first table before that.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(planned.wait(), FIRST_PLAN_SECONDS)
+                tasks.start(watch(index, settings.watch, lambda: _keep_signals(stop)), "weir-watch")
                 await stop.wait()
 
     async def _list(self, resync: Resync) -> None:

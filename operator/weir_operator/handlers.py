@@ -60,6 +60,7 @@ def settings_for() -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # else it lists namespaces and definitions cluster-wide
     settings.process.ultimate_exiting_timeout = None  # else a watch that ends kills the process
     settings.posting.enabled = False  # our own Events are on change only
+    settings.queueing.idle_timeout = 0.5  # a task for each object seen lives that much longer
     settings.watching.server_timeout = 300  # whole seconds: the API server takes no fraction
     settings.watching.client_timeout = 330.0
     settings.watching.connect_timeout = 10.0

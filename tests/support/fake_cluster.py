@@ -1,7 +1,7 @@
 """A Kubernetes API for the operator, held in memory: it does what it is told and remembers it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -32,15 +32,14 @@ class FakeCluster:
         if self.failing is not None:
             raise self.failing
 
-    async def list_all(self, kind: ResourceKind) -> tuple[Wire, ...]:
+    async def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
         self._check()
-        found = [r for ref, r in self.resources.items() if ref.kind is kind]
-        return tuple(copy.deepcopy(found))
+        for each in [r for ref, r in self.resources.items() if ref.kind is kind]:
+            yield copy.deepcopy(each)
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
-        return frozenset(
-            str(cast("dict[str, Any]", r["metadata"])["uid"]) for r in await self.list_all(kind)
-        )
+        uids = [cast("dict[str, Any]", r["metadata"])["uid"] async for r in self.list_all(kind)]
+        return frozenset(map(str, uids))
 
     async def secret(self, namespace: str, name: str) -> Wire | None:
         self._check()

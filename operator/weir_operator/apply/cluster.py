@@ -3,7 +3,7 @@
 Must not know HTTP.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,8 +47,8 @@ class Notice:
 class Cluster(Protocol):
     """The Kubernetes API. Every method raises ClusterError, and has a deadline of its own."""
 
-    async def list_all(self, kind: ResourceKind) -> tuple[Wire, ...]:
-        """Every policy or backend that is watched."""
+    def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
+        """Every policy or backend that is watched, a page at a time in memory."""
         ...
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -20,7 +20,7 @@ from weir_operator.apply.table_json import PACKED, PLAIN
 from weir_operator.resources.objects import API_VERSION, ResourceKind, ResourceRef
 
 SECONDS = 15.0
-PAGE = 500
+PAGE = 250  # resources that are held as plain documents at once
 COMPONENT = "weir-operator"
 _PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 _WEIR = f"/apis/{API_VERSION}"
@@ -65,18 +65,17 @@ class KubeCluster:
         self._leases = leases
         self._config_maps = f"{own}/configmaps"
 
-    async def list_all(self, kind: ResourceKind) -> tuple[Wire, ...]:
+    async def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
         """Page by page."""
-        found: list[Wire] = []
         for scope in self._scopes(kind):
-            found.extend(await self._pages(scope, "application/json"))
-        return tuple({"apiVersion": API_VERSION, "kind": str(kind), **item} for item in found)
+            async for item in self._pages(scope, "application/json"):
+                yield {"apiVersion": API_VERSION, "kind": str(kind), **item}
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
         """Their metadata alone travels."""
         uids: set[str] = set()
         for scope in self._scopes(kind):
-            for item in await self._pages(scope, _METADATA_ONLY):
+            async for item in self._pages(scope, _METADATA_ONLY):
                 uids.add(str(cast("Wire", item["metadata"])["uid"]))
         return frozenset(uids)
 
@@ -170,16 +169,16 @@ class KubeCluster:
             return [f"{_WEIR}/{plural}"]
         return [f"{_WEIR}/namespaces/{namespace}/{plural}" for namespace in self._places.watch]
 
-    async def _pages(self, path: str, accept: str) -> list[Wire]:
-        items: list[Wire] = []
+    async def _pages(self, path: str, accept: str) -> AsyncIterator[Wire]:
         more = ""
         while True:
             query = f"?limit={PAGE}" + (f"&continue={quote(more)}" if more else "")
             page = await self._ask("GET", path + query, accept=accept)
-            items.extend(cast("list[Wire]", page.get("items") or []))
+            for item in cast("list[Wire]", page.get("items") or []):
+                yield item
             more = str(_mapping(page.get("metadata")).get("continue") or "")
             if not more:
-                return items
+                return
 
     async def _or_none(
         self, method: str, path: str, body: Wire | None = None, *, content_type: str = ""

@@ -25,7 +25,7 @@ class Resync:
     async def start(self) -> None:
         """Put everything into the index. Raises ClusterError."""
         for kind in KINDS:
-            for document in await self._cluster.list_all(kind):
+            async for document in self._cluster.list_all(kind):
                 self._index.put(document)
         self._index.dirty.set()
 
