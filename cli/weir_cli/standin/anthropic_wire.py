@@ -1,5 +1,6 @@
 """Anthropic's wire: messages, count_tokens and errors, as JSON and as SSE. Pure."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
@@ -49,7 +50,8 @@ def count(body: Object) -> Object:
 def message(asked: Ask, answer: Answer) -> Object:
     """The whole answer as one object."""
     block = _tool_block(answer, answer.call.arguments) if answer.call else _text_block(answer.text)
-    content: Json = [block]
+    thought: list[Json] = [_thinking_block(_thought(asked))] if asked.thinks else []
+    content: Json = [*thought, block]
     return {
         **_opening(asked, answer),
         "content": content,
@@ -65,12 +67,10 @@ def events(asked: Ask, answer: Answer) -> Iterator[bytes]:
     opened: Object = {**_opening(asked, answer), "content": [], "usage": usage}
     opened |= {"stop_reason": None, "stop_sequence": None}
     yield _event("message_start", {"message": opened})
+    if asked.thinks:
+        yield from _block_events(0, {**_thinking_block(""), "signature": ""}, _thoughts(asked))
     block = _tool_block(answer, {}) if answer.call else _text_block("")
-    yield _event("content_block_start", {"index": 0, "content_block": block})
-    yield _event("ping", {})
-    for delta in _deltas(answer):
-        yield _event("content_block_delta", {"index": 0, "delta": delta})
-    yield _event("content_block_stop", {"index": 0})
+    yield from _block_events(int(asked.thinks), block, _deltas(answer))
     end: Json = {
         "stop_reason": _FINISH[answer.finish],
         "stop_sequence": answer.stopped_by or None,
@@ -92,6 +92,8 @@ def _ask(body: Object, cap: int) -> Ask:
         raise Refused("model: a string is required")
     if not messages:
         raise Refused("messages: at least one message is required")
+    for turn in messages:
+        _verify(turn)
     said = [("system", _words(body, "system"))] if "system" in body else []
     said += [(text(turn, "role", "user"), _words(turn, "content")) for turn in messages]
     question = next((words for role, words in reversed(said) if role == "user"), "")
@@ -109,7 +111,15 @@ def _ask(body: Object, cap: int) -> Ask:
         stop=tuple(strings(body, "stop_sequences")),
         max_tokens=cap,
         stream=flag(body, "stream"),
+        thinks=text(mapping(body, "thinking"), "type", "disabled") != "disabled",
     )
+
+
+def _verify(turn: Object) -> None:
+    """Refuse a thought that was not signed here, as the real API does."""
+    for block in objects(turn, "content"):
+        if text(block, "type") == "thinking" and block != _thinking_block(text(block, "thinking")):
+            raise Refused("messages: a `thinking` block's `signature` is not valid")
 
 
 def _words(source: Object, key: str) -> str:
@@ -148,6 +158,31 @@ def _opening(asked: Ask, answer: Answer) -> Object:
 
 def _text_block(words: str) -> Object:
     return {"type": "text", "text": words}
+
+
+def _thought(asked: Ask) -> str:
+    return f"The question has {tokens(asked.question)} tokens."
+
+
+def _thinking_block(thought: str) -> Object:
+    signature = hashlib.sha256(thought.encode("utf-8", "replace")).hexdigest()
+    return {"type": "thinking", "thinking": thought, "signature": signature}
+
+
+def _thoughts(asked: Ask) -> Iterator[Object]:
+    thought = _thought(asked)
+    for piece in pieces(thought):
+        yield {"type": "thinking_delta", "thinking": piece}
+    yield {"type": "signature_delta", "signature": text(_thinking_block(thought), "signature")}
+
+
+def _block_events(index: int, empty: Object, deltas: Iterator[Object]) -> Iterator[bytes]:
+    yield _event("content_block_start", {"index": index, "content_block": empty})
+    if index == 0:
+        yield _event("ping", {})
+    for delta in deltas:
+        yield _event("content_block_delta", {"index": index, "delta": delta})
+    yield _event("content_block_stop", {"index": index})
 
 
 def _tool_block(answer: Answer, arguments: object) -> Object:

@@ -41,6 +41,7 @@ class Ask:
     max_tokens: int = 0  # 0: no cap
     stream: bool = False
     stream_usage: bool = False
+    thinks: bool = False  # the answer begins with a thought
 
 
 @dataclass(frozen=True, slots=True)

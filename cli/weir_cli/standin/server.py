@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from weir_cli.standin import anthropic_wire, openai_wire
+from weir_cli.standin import anthropic_wire, openai_wire, responses_wire
 from weir_cli.standin.answers import answer
 from weir_cli.standin.ask import Ask
 from weir_cli.standin.books import Books
@@ -44,6 +44,8 @@ class StandIn:
         app.add_routes(
             [
                 web.post("/v1/chat/completions", self._chat),
+                web.post("/v1/responses", self._responses),
+                web.post("/v1/completions", self._completions),
                 web.post("/v1/embeddings", self._embeddings),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{id:.+}", self._model),
@@ -62,6 +64,23 @@ class StandIn:
         written = sum(each.tokens for each in answers)
         whole = openai_wire.completion(asked, answers)
         return await self._reply(request, asked, written, whole, openai_wire.events(asked, answers))
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        asked = responses_wire.ask(parse(await request.read()))
+        made = answer(asked)
+        whole = responses_wire.response(asked, made)
+        return await self._reply(
+            request, asked, made.tokens, whole, responses_wire.events(asked, made)
+        )
+
+    async def _completions(self, request: web.Request) -> web.StreamResponse:
+        asked = responses_wire.legacy_ask(parse(await request.read()))
+        answers = [answer(asked, at) for at in range(asked.choices)]
+        written = sum(each.tokens for each in answers)
+        whole = responses_wire.completion(asked, answers)
+        return await self._reply(
+            request, asked, written, whole, responses_wire.completion_events(asked, answers)
+        )
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         asked = anthropic_wire.ask(parse(await request.read()))

@@ -1,5 +1,7 @@
 """The client speaks OpenAI's legacy completions, the provider Anthropic's messages: by chat."""
 
+import time
+from collections.abc import Callable
 from typing import Final
 
 from weir_gateway.domain.wire import Wire
@@ -8,6 +10,8 @@ from weir_gateway.wires.chat_to_messages import ChatToMessages
 from weir_gateway.wires.completions_to_chat import CompletionsToChat
 from weir_gateway.wires.compose import Composed, fields
 from weir_gateway.wires.fields import Field
+
+Clock = Callable[[], float]  # seconds since 1970
 
 
 def client_name(field: str) -> str:
@@ -22,10 +26,6 @@ FIELDS: Final[tuple[Field, ...]] = fields(
 )
 
 
-def completions_to_messages(
-    near: CompletionsToChat | None = None, far: ChatToMessages | None = None
-) -> Composed:
-    """The pair; its clocks are those of the two it is made of."""
-    return Composed(
-        near or CompletionsToChat(), far or ChatToMessages(), Wire.OPENAI_CHAT, client_name
-    )
+def completions_to_messages(clock: Clock = time.time) -> Composed:
+    """The pair."""
+    return Composed(CompletionsToChat(clock), ChatToMessages(clock), Wire.OPENAI_CHAT, client_name)

@@ -4,6 +4,8 @@ Thinking blocks travel signed in a reasoning item's `encrypted_content`, so noth
 """
 
 import re
+import time
+from collections.abc import Callable
 from typing import Final
 
 from weir_gateway.domain.wire import Wire
@@ -12,6 +14,8 @@ from weir_gateway.wires.chat_to_messages import ChatToMessages
 from weir_gateway.wires.compose import Composed, fields
 from weir_gateway.wires.fields import Field
 from weir_gateway.wires.responses_to_chat import ResponsesToChat
+
+Clock = Callable[[], float]  # seconds since 1970
 
 # A field of the chat wire by the client's name for it; places within messages have none.
 _NAMES: Final = {
@@ -43,9 +47,8 @@ FIELDS: Final[tuple[Field, ...]] = fields(
 
 
 def responses_to_messages(
-    near: ResponsesToChat | None = None, far: ChatToMessages | None = None
+    clock: Clock = time.time,
 ) -> Composed:
-    """The pair; its clocks are those of the two it is made of."""
-    return Composed(
-        near or ResponsesToChat(), far or ChatToMessages(), Wire.OPENAI_CHAT, client_name
-    )
+    """The pair."""
+    near = ResponsesToChat(clock, effort=True)
+    return Composed(near, ChatToMessages(clock), Wire.OPENAI_CHAT, client_name)

@@ -19,13 +19,17 @@ __all__ = ["FIELDS", "ResponsesToChat"]
 
 @dataclass(frozen=True, slots=True)
 class ResponsesToChat:
-    """See `pair.Pair`. A response tells when it was made, hence the clock."""
+    """See `pair.Pair`. A response tells when it was made, hence the clock.
+
+    With `effort` every model knows `reasoning_effort`, as where another pair reads it.
+    """
 
     clock: Clock = time.time
+    effort: bool = False
 
     def request(self, request: Request, model: str) -> Outgoing:
         """The request on the chat wire; see `pair.Pair`."""
-        made = translate(request.body, model)
+        made = translate(request.body, model, effort=self.effort)
         back: Back = _Back(self.clock, made.echo)
         return Outgoing(made.body, back, made.dropped)
 

@@ -34,7 +34,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("stream_options"),
     carried("text.format", "as `response_format`"),
     carried("text.verbosity"),
-    carried("reasoning.effort", "as `reasoning_effort`"),
+    carried("reasoning.effort", "to OpenAI's reasoning models; dropped elsewhere"),
     carried("reasoning.summary", "thoughts come unasked where the provider tells them"),
     carried("include", "reasoning is always included; what only other tools give is not there"),
     refused("include.message.output_text.logprobs"),

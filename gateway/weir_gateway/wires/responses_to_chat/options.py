@@ -101,10 +101,18 @@ def text(body: Body) -> dict[str, Any]:
     return made | ({"verbosity": told.verbosity} if told.verbosity is not None else {})
 
 
-def reasoning(body: Body) -> dict[str, Any]:
-    """How hard to think; the text of thoughts comes unasked, where the provider gives it."""
+def reasoning(body: Body, *, known: bool) -> dict[str, Any]:
+    """How hard to think, where the field is `known`: some servers refuse what they don't know.
+
+    The text of thoughts comes unasked, where the provider gives it.
+    """
     told = body.take("reasoning", _REASONING) or Reasoning()
-    return {"reasoning_effort": told.effort} if told.effort is not None else {}
+    if told.effort is None:
+        return {}
+    if not known:
+        body.drop("reasoning.effort")
+        return {}
+    return {"reasoning_effort": told.effort}
 
 
 def limit(body: Body, model: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_gateway.domain.errors import BadRequest
+from weir_gateway.wires.openai_models import reasons
 from weir_gateway.wires.reading import Body
 from weir_gateway.wires.responses_to_chat import options
 from weir_gateway.wires.responses_to_chat.items import Messages
@@ -47,26 +48,29 @@ class Translated:
     echo: dict[str, Any]
 
 
-def translate(client_body: bytes, model: str) -> Translated:
-    """`client_body` for `model`. Raises CannotCarry and BadRequest naming the field."""
+def translate(client_body: bytes, model: str, *, effort: bool = False) -> Translated:
+    """`client_body` for `model`; with `effort` it knows `reasoning_effort` whatever its name is.
+
+    Raises CannotCarry and BadRequest naming the field.
+    """
     body = Body(client_body)
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
-    made = _conversation(body, model)
+    made = _conversation(body, model, effort=effort)
     made |= _STREAM if body.take("stream", _FLAG) else {}
     options.leave_out(body)
     return Translated(msgspec.json.encode(made), body.drop_rest(), _echo(client_body))
 
 
-def _conversation(body: Body, model: str) -> dict[str, Any]:
+def _conversation(body: Body, model: str, *, effort: bool) -> dict[str, Any]:
     offered = options.tools(body)
     made: dict[str, Any] = {"model": model}
     made |= {"tools": offered} if offered else {}
     made["messages"] = _messages(body)
     made |= options.limit(body, model)
     made |= options.choice(body, offered=bool(offered))
-    made |= options.reasoning(body) | options.text(body)
+    made |= options.reasoning(body, known=effort or reasons(model)) | options.text(body)
     return made | options.sampling(body) | options.same(body)
 
 

@@ -142,6 +142,13 @@ def test_refusals_name_the_clients_own_field(field: str, body: Json) -> None:
     assert field in refused.value.message
 
 
+def test_effort_reaches_a_model_that_thinks() -> None:
+    body: Json = {"model": "a", "input": "hi", "reasoning": {"effort": "low"}}
+    made, outgoing = sent(responses(), body, Wire.OPENAI_RESPONSES, "claude-opus-4-6")
+    assert made["output_config"]["effort"] == "low"
+    assert not outgoing.dropped
+
+
 def test_what_is_left_out_has_the_clients_own_name() -> None:
     body: Json = {"model": "a", "input": "hi", "text": {"verbosity": "low"}, "store": True}
     _, outgoing = sent(responses(), body, Wire.OPENAI_RESPONSES, MODEL)

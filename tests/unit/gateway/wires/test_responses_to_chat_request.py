@@ -54,7 +54,6 @@ def test_everything_that_is_carried() -> None:
         parallel_tool_calls=False,
         user="u",
         prompt_cache_key="k",
-        reasoning={"effort": "low", "summary": "auto"},
         text={
             "format": {"type": "json_schema", "name": "v", "schema": SCHEMA, "strict": True},
             "verbosity": "low",
@@ -87,7 +86,6 @@ def test_everything_that_is_carried() -> None:
         ],
         "max_tokens": 50,
         "tool_choice": {"type": "function", "function": {"name": "read_gauge"}},
-        "reasoning_effort": "low",
         "response_format": {
             "type": "json_schema",
             "json_schema": {"name": "v", "schema": SCHEMA, "strict": True},
@@ -103,8 +101,12 @@ def test_everything_that_is_carried() -> None:
     }
 
 
-def test_models_that_reason_have_their_own_name_for_the_limit() -> None:
-    assert chat("gpt-5-mini", max_output_tokens=9)["max_completion_tokens"] == 9
+def test_models_that_reason_know_an_effort_and_have_their_own_name_for_the_limit() -> None:
+    fields: Json = {"max_output_tokens": 9, "reasoning": {"effort": "low", "summary": "auto"}}
+    body = chat("gpt-5-mini", **fields)
+    assert body["max_completion_tokens"] == 9
+    assert body["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in chat("llama", **fields)
 
 
 def test_a_call_its_result_and_what_was_said_before_it() -> None:
