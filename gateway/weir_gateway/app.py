@@ -36,7 +36,8 @@ from weir_gateway.adapters.upstream import HttpUpstreams
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.http.catalogue import Catalogue
-from weir_gateway.http.chat import Bounds, Chat
+from weir_gateway.http.client_wires import ANSWERING, CHAT, COUNT_TOKENS
+from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
@@ -208,12 +209,17 @@ class Gateway:
     async def _serve(self, routing: Routing, tables: Tables, stop: asyncio.Event) -> None:
         settings = self._settings
         bounds = Bounds(body=settings.max_body, body_within=settings.body_within)
-        chat = Chat(routing, tables.current, self._tracing, time.perf_counter, bounds)
+        served = {
+            client: Endpoint(
+                client, routing, tables.current, self._tracing, time.perf_counter, bounds
+            )
+            for client in (*ANSWERING, COUNT_TOKENS)
+        }
         catalogue = Catalogue(routing, tables.current)
         paths = Paths(
             {
-                ("POST", "/v1/chat/completions"): chat,
-                ("POST", "/v1/route"): Route(chat, tables.current, self._tracing),
+                **{("POST", client.path): endpoint for client, endpoint in served.items()},
+                ("POST", "/v1/route"): Route(served[CHAT], tables.current, self._tracing),
                 ("GET", MODELS): catalogue.list,
             },
             catalogue.one,

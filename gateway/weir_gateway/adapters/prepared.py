@@ -17,9 +17,12 @@ from weir_gateway.adapters.proxy import Proxy, proxy_for
 from weir_gateway.adapters.tls import context
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.table import Backend, SecretRef
+from weir_gateway.domain.table import Backend, Protocol, SecretRef
+from weir_gateway.domain.wire import Wire
+from weir_gateway.wires.provider import ProviderWire
+from weir_gateway.wires.providers import PROVIDERS
 
-PATH: Final = "/chat/completions"
+MODELS: Final = "/models"
 MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
 
 
@@ -28,8 +31,10 @@ class Prepared:
     """A backend, ready to be called."""
 
     backend: Backend
+    wire: ProviderWire
     credentials: int  # the store's version it was made with
     url: URL
+    models: URL  # where the endpoint lists its models: a probe
     headers: Mapping[str, str]
     model: bytes  # the provider's id, as JSON
     timeout: aiohttp.ClientTimeout
@@ -43,39 +48,46 @@ class Preparer:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._kept: dict[BackendId, Prepared] = {}
+        self._kept: dict[tuple[BackendId, Wire], Prepared] = {}
 
-    def kept(self, backend: Backend) -> Prepared | None:
+    def kept(self, backend: Backend, wire: Wire) -> Prepared | None:
         """The backend as it was prepared; None where it or the credentials have changed since."""
-        kept = self._kept.get(backend.id)
+        kept = self._kept.get((backend.id, wire))
         if kept is None or kept.backend is not backend:
             return None
         return kept if kept.credentials == self._credentials.version else None
 
-    def prepare(self, backend: Backend) -> Prepared:
+    def prepare(self, backend: Backend, wire: Wire) -> Prepared:
         """Prepare it afresh. May read files: not for the event loop.
 
         Raises UpstreamError where a credential it needs is not there.
         """
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
-        fresh = self._fresh(backend)
-        self._kept[backend.id] = fresh
+        fresh = self._fresh(backend, PROVIDERS[wire])
+        self._kept[(backend.id, wire)] = fresh
         return fresh
 
-    def _fresh(self, backend: Backend) -> Prepared:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    def _fresh(self, backend: Backend, wire: ProviderWire) -> Prepared:
+        headers = {
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            **wire.headers,
+        }
         secret = self._credentials.of(backend)
         if secret is not None:
             # A key that was written with `echo` ends in a newline, which no header may hold.
-            headers["Authorization"] = f"Bearer {secret.reveal().strip()}"
+            name, prefix = (backend.key_header, "") if backend.key_header else wire.key
+            headers[name] = prefix + secret.reveal().strip()
         timeouts = backend.timeouts
-        url = URL(backend.endpoint + PATH)
+        url = _url(backend, wire.path)
         return Prepared(
             backend=backend,
+            wire=wire,
             credentials=self._credentials.version,
             url=url,
-            headers=headers,
+            models=_url(backend, MODELS),
+            headers={**headers, **dict(backend.headers)},
             model=json.dumps(backend.model).encode(),
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect),
             tls=self._tls(backend),
@@ -109,3 +121,10 @@ class Preparer:
                 failure=UpstreamFailure.CREDENTIAL,
             )
         return secret.reveal()
+
+
+def _url(backend: Backend, path: str) -> URL:
+    """Where `path` of the API lies: OpenAI's SDK takes a base URL with /v1, Anthropic's without."""
+    version = "" if backend.protocol is Protocol.OPENAI else "/v1"
+    url = URL(backend.endpoint + version + path)
+    return url.with_query(list(backend.query)) if backend.query else url

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 
-from weir_gateway.adapters.openai_usage import StreamTail
 from weir_gateway.adapters.upstream_errors import broken, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
+from weir_gateway.wires.provider import ProviderWire
+from weir_gateway.wires.stream_ends import StreamEnds
 
 Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
 
@@ -43,6 +44,7 @@ class StreamReply:
     def __init__(
         self,
         backend: Backend,
+        wire: ProviderWire,
         response: aiohttp.ClientResponse,
         headers: Mapping[str, str],
         first: bytes,
@@ -54,7 +56,7 @@ class StreamReply:
         self._backend = backend
         self._response = response
         self._first = first
-        self._tail = StreamTail()
+        self._ends = StreamEnds(wire)
         self._release: Release | None = release
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -63,18 +65,19 @@ class StreamReply:
         read = self._response.content.readany
         idle = self._backend.timeouts.idle
         while chunk:
-            self._tail.feed(chunk)
+            self._ends.feed(chunk)
             yield chunk
             try:
                 with mapped(self._backend, "was silent"):
                     async with asyncio.timeout(idle):
                         chunk = await read()
             except UpstreamError:
-                if not self._tail.done:
+                if not self._ends.read().last:
                     raise
                 break  # the answer is complete; only the connection ended badly
-        self.usage, complete = self._tail.read()
-        if not complete:
+        told = self._ends.read()
+        self.usage = told.usage
+        if not told.complete:
             raise broken(self._backend, "ended its stream before the answer was complete")
 
     async def close(self, *, abort: bool) -> None:
@@ -87,5 +90,5 @@ class StreamReply:
         else:
             self._response.release()
         if self.usage is None:
-            self.usage, _ = self._tail.read()
+            self.usage = self._ends.read().usage
         release(self.usage, "aborted" if abort else "")

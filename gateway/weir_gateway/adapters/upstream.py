@@ -1,63 +1,40 @@
-"""Providers that speak OpenAI's wire, behind routing's Upstreams.
+"""Calls to providers, on whatever wire they speak, behind routing's Upstreams.
 
-The client's bytes go out with `model` replaced; the provider's bytes come back. One connection
-pool for all backends, bounded by the gateway's and the backends' in-flight limits rather than by
-aiohttp's default of a hundred. Redirects are not followed. Must not know policies.
+One connection pool for all backends, bounded by the gateway's and the backends' in-flight limits
+rather than by aiohttp's default of a hundred. Redirects are not followed. Must not know policies
+or what is said on a wire.
 """
 
 import asyncio
 import io
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
 
 from weir_gateway.adapters.addresses import Guard
+from weir_gateway.adapters.answers import Answer, UpstreamReply, reply
 from weir_gateway.adapters.calls import Call, Calls
-from weir_gateway.adapters.credentials import Credentials, Secret
-from weir_gateway.adapters.openai_usage import usage_of
+from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.outbound import Outbound, chosen_way, headers_for, outbound
 from weir_gateway.adapters.pool import Pool
 from weir_gateway.adapters.prepared import Prepared, Preparer
-from weir_gateway.adapters.redaction import without
-from weir_gateway.adapters.reply import StreamReply, WholeReply
-from weir_gateway.adapters.upstream_errors import (
-    broken,
-    from_status,
-    has_error_shape,
-    mapped,
-    may_be_mended,
-)
+from weir_gateway.adapters.upstream_errors import from_status, mapped, may_be_mended
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.request import Request, with_model
-from weir_gateway.domain.table import Backend, Passthrough, Protocol
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
+from weir_gateway.domain.wire import Wire
+from weir_gateway.wires.error_shapes import OPENAI
+from weir_gateway.wires.providers import PROVIDERS
 from weir_runtime.tracing import Tracing
 
-JSON: Final = "application/json"
-EVENT_STREAM: Final = "text/event-stream"
-ERROR_BODY: Final = 64 * 1024  # bytes of an error answer that are read
 WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
-ERROR_FROM: Final = 400
-REDIRECT_FROM: Final = 300
-MODELS: Final = {Protocol.OPENAI: "/models", Protocol.ANTHROPIC: "/v1/models"}
 KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
 DNS_KEPT: Final = 30  # seconds; a Service's address may move
-SENT_ON: Final = ("accept", "idempotency-key", "openai-beta", "user-agent")
-GIVEN_BACK: Final = ("content-type", "openai-processing-ms", "retry-after", "x-request-id")
-GIVEN_BACK_PREFIX: Final = "x-ratelimit-"
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer whose head and first chunk have come."""
-
-    backend: Backend
-    response: aiohttp.ClientResponse
-    headers: Mapping[str, str]
-    first: bytes
-    call: Call
-    secret: Secret | None
+GIVEN_BACK: Final = frozenset(
+    {"content-type", "openai-processing-ms", "request-id", "retry-after", "x-request-id"}
+)
+GIVEN_BACK_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
 class HttpUpstreams:
@@ -89,46 +66,51 @@ class HttpUpstreams:
             await self._session.close()
             self._session = None
 
-    async def send(self, backend: Backend, request: Request) -> WholeReply | StreamReply:
+    async def send(self, backend: Backend, request: Request) -> UpstreamReply:
         """Forward `request`; returns once a stream's first chunk, or a whole answer, is there.
 
-        Raises UpstreamError for what another candidate might mend.
+        Raises UpstreamError for what another candidate might mend, and CannotCarry, before
+        anything is sent, where the backend's wires have no place for what the request says.
         """
-        prepared = self._preparer.kept(backend)
-        if prepared is None:
-            prepared = await asyncio.to_thread(self._preparer.prepare, backend)
+        chosen = chosen_way(backend, request)
+        prepared = await self._prepared(backend, chosen.out)
+        out = await outbound(prepared, chosen, request)
         call = self.calls.begin(backend)
         try:
-            return await self._send(prepared, request, call)
+            return await self._send(prepared, out, request, call)
         except BaseException as error:
             call.end(None, error.code if isinstance(error, UpstreamError) else "aborted")
             raise
 
     async def probe(self, backend: Backend, within: float) -> None:
         """Ask for its models: whether its endpoint answers at all. Raises UpstreamError."""
-        prepared = self._preparer.kept(backend)
-        if prepared is None:
-            prepared = await asyncio.to_thread(self._preparer.prepare, backend)
+        prepared = await self._prepared(backend, next(w for w in PROVIDERS if w in backend.wires))
         if self._session is None:
             raise RuntimeError("HttpUpstreams is not started")
         proxy = prepared.proxy
         with mapped(backend, "answered no probe"):
             async with asyncio.timeout(within):
                 async with self._session.get(
-                    backend.endpoint + MODELS[backend.protocol],
+                    prepared.models,
                     headers=prepared.headers,
                     ssl=prepared.tls,
                     proxy=proxy.url if proxy is not None else None,
                     proxy_headers=proxy.headers if proxy is not None else None,
                     allow_redirects=False,
                 ) as response:
-                    error = from_status(backend, response.status, b"", None)
+                    error = from_status(backend, response.status, b"", None, OPENAI, OPENAI)
         if may_be_mended(error):
             raise error
 
+    async def _prepared(self, backend: Backend, wire: Wire) -> Prepared:
+        kept = self._preparer.kept(backend, wire)
+        if kept is not None:
+            return kept
+        return await asyncio.to_thread(self._preparer.prepare, backend, wire)
+
     async def _send(
-        self, prepared: Prepared, request: Request, call: Call
-    ) -> WholeReply | StreamReply:
+        self, prepared: Prepared, out: Outbound, request: Request, call: Call
+    ) -> UpstreamReply:
         backend = prepared.backend
         timeouts = backend.timeouts
         # An answer that isn't streamed starts only once its last token is there.
@@ -137,43 +119,38 @@ class HttpUpstreams:
         try:
             with mapped(backend, "sent nothing"):
                 async with asyncio.timeout(within):
-                    response = await self._post(prepared, request, call)
+                    response = await self._post(prepared, out, request, call)
                     first = await response.content.readany()
-            headers = _given_back(response.headers)
-            answer = _Answer(backend, response, headers, first, call, prepared.secret)
-            return await self._reply(answer, stream=request.stream)
+            headers = {**_given_back(response.headers), **out.headers}
+            answer = Answer(
+                backend, out, response, headers, first, call, prepared.secret, self._max_answer
+            )
+            return await reply(answer, stream=request.stream)
         except BaseException:
             if response is not None:
                 response.close()
             raise
 
     async def _post(
-        self, prepared: Prepared, request: Request, call: Call
+        self, prepared: Prepared, out: Outbound, request: Request, call: Call
     ) -> aiohttp.ClientResponse:
         if self._session is None or self._pool is None:
             raise RuntimeError("HttpUpstreams is not started")
-        headers = dict(prepared.headers)
-        for name in SENT_ON:
-            value = request.headers.get(name)
-            if value is not None:
-                headers[name] = value
-        if isinstance(prepared.backend.auth, Passthrough) and "authorization" in request.headers:
-            headers["Authorization"] = request.headers["authorization"]
-        headers |= call.span.context.to_headers()
+        headers = headers_for(prepared, request) | call.span.context.to_headers()
         self._pool.begin()
         try:
-            return await self._write(self._session, prepared, request, headers)
+            return await self._write(self._session, prepared, out.body, headers)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if self._pool.opened:
                 raise
         # A kept connection that its provider had just closed: once more.
-        return await self._write(self._session, prepared, request, headers)
+        return await self._write(self._session, prepared, out.body, headers)
 
     async def _write(
         self,
         session: aiohttp.ClientSession,
         prepared: Prepared,
-        request: Request,
+        body: bytes,
         headers: Mapping[str, str],
     ) -> aiohttp.ClientResponse:
         proxy = prepared.proxy
@@ -181,7 +158,7 @@ class HttpUpstreams:
             self._pool.trust_proxy(proxy.url.host, proxy.url.port)
         return await session.post(
             prepared.url,
-            data=_payload(with_model(request, prepared.model)),
+            data=_payload(body),
             headers=headers,
             timeout=prepared.timeout,
             ssl=prepared.tls,
@@ -189,71 +166,6 @@ class HttpUpstreams:
             proxy_headers=proxy.headers if proxy is not None else None,
             allow_redirects=False,
         )
-
-    async def _reply(self, answer: _Answer, *, stream: bool) -> WholeReply | StreamReply:
-        response = answer.response
-        if response.status >= ERROR_FROM:
-            return await _refusal(answer)
-        if response.status >= REDIRECT_FROM:
-            raise broken(
-                answer.backend, f"answered {response.status}, a redirect, which is not followed"
-            )
-        if stream and response.content_type == EVENT_STREAM:
-            if not answer.first:
-                raise broken(answer.backend, "ended its stream before it began")
-            return StreamReply(
-                answer.backend, response, answer.headers, answer.first, answer.call.end
-            )
-        return await self._whole(answer)
-
-    async def _whole(self, answer: _Answer) -> WholeReply:
-        media = answer.response.content_type
-        if media != JSON and not media.endswith("+json"):
-            raise broken(answer.backend, f"answered with {media}, not with JSON")
-        body = await _rest(answer, self._max_answer)
-        if len(body) > self._max_answer:
-            raise broken(answer.backend, f"answered with more than {self._max_answer} bytes")
-        usage = usage_of(body)
-        answer.call.end(usage, "")
-        return WholeReply(answer.response.status, answer.headers, body, usage)
-
-
-async def _refusal(answer: _Answer) -> WholeReply:
-    """A provider's error: raised where a fallback may mend it, else passed on in OpenAI's shape."""
-    status = answer.response.status
-    body = without(answer.secret, (await _rest(answer, ERROR_BODY))[:ERROR_BODY])
-    error = from_status(answer.backend, status, body, answer.headers.get("retry-after"))
-    if may_be_mended(error):
-        raise error
-    answer.call.end(None, f"status_{status}")
-    if not has_error_shape(body):
-        fields = {
-            "message": error.message,
-            "type": "invalid_request_error",
-            "param": None,
-            "code": error.code,
-        }
-        body = json.dumps({"error": fields}).encode()
-    return WholeReply(status, {**answer.headers, "content-type": JSON}, body, None)
-
-
-async def _rest(answer: _Answer, cap: int) -> bytes:
-    """The body from its first chunk on; stops reading once it is over `cap` bytes."""
-    content = answer.response.content
-    if content.at_eof():
-        return answer.first
-    chunks, size = [answer.first], len(answer.first)
-    with mapped(answer.backend, "was silent"):
-        while size <= cap:
-            async with asyncio.timeout(answer.backend.timeouts.idle):
-                chunk = await content.readany()
-            if not chunk:
-                break
-            chunks.append(chunk)
-            size += len(chunk)
-    if size > cap:
-        answer.response.close()
-    return b"".join(chunks)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
@@ -265,5 +177,5 @@ def _given_back(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         lower: value
         for name, value in headers.items()
-        if (lower := name.lower()) in GIVEN_BACK or lower.startswith(GIVEN_BACK_PREFIX)
+        if (lower := name.lower()) in GIVEN_BACK or lower.startswith(GIVEN_BACK_PREFIXES)
     }

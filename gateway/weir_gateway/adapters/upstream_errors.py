@@ -1,10 +1,8 @@
 """aiohttp's client errors and providers' error answers as the gateway's own, in one place."""
 
 import asyncio
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
 import aiohttp
 
@@ -12,8 +10,10 @@ from weir_gateway.adapters.addresses import AddressRefused
 from weir_gateway.adapters.refusals import refusal
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
+from weir_gateway.wires.error_shapes import ErrorShape
 
 SHOWN = 300  # characters of a provider's text that an error repeats
+SERVER_ERROR = 500
 MENDABLE = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
 
 
@@ -61,32 +61,36 @@ def may_be_mended(error: UpstreamError) -> bool:
     """Whether another candidate might answer where this one answered with `error`."""
     status = error.upstream_status or 0
     prompt = error.failure is not UpstreamFailure.STATUS
-    return prompt or status >= 500 or status in MENDABLE  # noqa: PLR2004 - HTTP's own number
+    return prompt or status >= SERVER_ERROR or status in MENDABLE
 
 
 def from_status(
-    backend: Backend, status: int, body: bytes, retry_after: str | None
+    backend: Backend,
+    status: int,
+    body: bytes,
+    retry_after: str | None,
+    spoken: ErrorShape,
+    wanted: ErrorShape,
 ) -> UpstreamError:
-    """The provider's own error where it has the client's shape, else its text wrapped and cut."""
-    own = has_error_shape(body)
-    text = body[:SHOWN].decode("utf-8", "replace")
-    return UpstreamError(
-        f"backend {backend.id} answered {status}: {text}",
+    """The provider's error, kept as it came where it has the client's shape, else its words.
+
+    `spoken` is the shape of the provider's wire, `wanted` that of the client's.
+    """
+    told = spoken.read(body)
+    words = told.message if told is not None else body.decode("utf-8", "replace")
+    error = UpstreamError(
+        f"backend {backend.id} answered {status}: {words[:SHOWN]}",
         failure=refusal(status, body),
         upstream_status=status,
-        body=body if own else None,
+        body=body if told is not None and spoken.family == wanted.family else None,
         retry_after=retry_after,
     )
-
-
-def has_error_shape(body: bytes) -> bool:
-    """Whether `body` is OpenAI's `{"error": {"message": ...}}`."""
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    error: Any = value.get("error") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape
-    return isinstance(error, dict) and "message" in error
+    if status < SERVER_ERROR:
+        error.type = "invalid_request_error"
+        error.param = told.param if told is not None else None
+    if error.failure is UpstreamFailure.CONTEXT_LENGTH:
+        error.code = "context_length_exceeded"
+    return error
 
 
 def _plain(error: BaseException) -> str:

@@ -1,12 +1,14 @@
-"""GET /v1/models and /v1/models/{id}: what a client may write in `model`, in OpenAI's shape."""
+"""GET /v1/models and /v1/models/{id}: what a client may write in `model`, in their wire's shape."""
 
 from aiohttp import web
 
 from weir_gateway.domain.errors import NoPolicy
-from weir_gateway.http.chat import Tables
+from weir_gateway.http.endpoint import Tables
+from weir_gateway.http.errors import ANTHROPIC_HEADER
 from weir_gateway.routing.pipeline import Routing
 
 OWNER = "weir"
+EPOCH = "1970-01-01T00:00:00Z"  # policies have no birthday that a client could use
 
 
 class Catalogue:
@@ -16,17 +18,30 @@ class Catalogue:
         self._routing = routing
         self._tables = tables
 
-    async def list(self, _: web.BaseRequest) -> web.StreamResponse:
-        """All names."""
+    async def list(self, http: web.BaseRequest) -> web.StreamResponse:
+        """All names, on one page."""
         names = self._routing.prepare(self._tables())
-        return web.json_response({"object": "list", "data": [_model(name) for name in names]})
+        if ANTHROPIC_HEADER not in http.headers:
+            return web.json_response({"object": "list", "data": [_model(name) for name in names]})
+        page = {
+            "data": [_anthropic_model(name) for name in names],
+            "has_more": False,
+            "first_id": names[0] if names else None,
+            "last_id": names[-1] if names else None,
+        }
+        return web.json_response(page)
 
-    async def one(self, name: str) -> web.StreamResponse:
+    async def one(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
         """One name. Raises NoPolicy where nothing serves it."""
         if name not in self._routing.prepare(self._tables()):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
-        return web.json_response(_model(name))
+        shape = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
+        return web.json_response(shape(name))
 
 
 def _model(name: str) -> dict[str, str | int]:
     return {"id": name, "object": "model", "created": 0, "owned_by": OWNER}
+
+
+def _anthropic_model(name: str) -> dict[str, str | int]:
+    return {"type": "model", "id": name, "display_name": name, "created_at": EPOCH}

@@ -1,31 +1,28 @@
-"""Errors as the caller's wire has them: OpenAI's `{"error": {message, type, param, code}}`."""
+"""Errors as answers, each in the shape of the wire its client speaks."""
 
-import json
 from collections.abc import Mapping
+from typing import Final
 
 from aiohttp import web
 
 from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
-JSON = "application/json"
-RETRY_AFTER_SECONDS = "1"  # for our own 503s: a full gateway empties in about a request's time
-
-
-def error_body(error: WeirError) -> bytes:
-    """The error object; a provider's own where it spoke the same shape."""
-    if isinstance(error, UpstreamError) and error.body is not None:
-        return error.body
-    fields = {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    # Lone surrogates of a client's own text become escapes, which any parser takes.
-    return json.dumps({"error": fields}).encode()
+JSON: Final = "application/json"
+RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
+ANTHROPIC_PATH: Final = "/v1/messages"
+ANTHROPIC_HEADER: Final = "anthropic-version"  # their clients send it with every call
 
 
-def error_response(error: WeirError, headers: Mapping[str, str] | None = None) -> web.Response:
+def shape_for(http: web.BaseRequest) -> ErrorShape:
+    """The shape that whoever sent `http` reads, whatever path it asked for."""
+    anthropic = http.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in http.headers
+    return ANTHROPIC if anthropic else OPENAI
+
+
+def error_response(
+    error: WeirError, shape: ErrorShape, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """The whole response, with Retry-After where waiting helps."""
     sent = dict(headers or {})
     if isinstance(error, UpstreamError) and error.retry_after is not None:
@@ -33,10 +30,5 @@ def error_response(error: WeirError, headers: Mapping[str, str] | None = None) -
     elif error.status == web.HTTPServiceUnavailable.status_code:
         sent.setdefault("Retry-After", RETRY_AFTER_SECONDS)
     return web.Response(
-        status=error.status, body=error_body(error), content_type=JSON, headers=sent
+        status=error.status, body=shape.write(error), content_type=JSON, headers=sent
     )
-
-
-def error_event(error: WeirError) -> bytes:
-    """The event that ends a stream which can't be finished; no `[DONE]` follows."""
-    return b"data: " + error_body(error) + b"\n\n"

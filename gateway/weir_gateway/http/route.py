@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
-from weir_gateway.http.chat import Chat, Tables
+from weir_gateway.http.endpoint import Endpoint, Tables
 from weir_runtime.tracing import TraceContext, Tracing
 
 SPAN: Final = "POST /v1/route"
@@ -26,7 +26,7 @@ class NotExposed(WeirError):
 class Route:
     """The endpoint."""
 
-    def __init__(self, chat: Chat, tables: Tables, tracing: Tracing) -> None:
+    def __init__(self, chat: Endpoint, tables: Tables, tracing: Tracing) -> None:
         self._chat = chat
         self._tables = tables
         self._tracing = tracing

@@ -13,12 +13,12 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import NothingCanServe, WeirError
-from weir_gateway.http.errors import error_response
+from weir_gateway.http.errors import error_response, shape_for
 
 _LOG = logging.getLogger(__name__)
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-ByName = Callable[[str], Awaitable[web.StreamResponse]]
+ByName = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 
 MODELS: Final = "/v1/models"
 OVERLOADED: Final = "overloaded"
@@ -55,15 +55,16 @@ class Paths:
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
         if self.in_flight >= self._limit:
-            return error_response(_overloaded(self._limit))
+            return error_response(_overloaded(self._limit), shape_for(http))
         self.in_flight += 1
         try:
             return await self._serve(http)
         except WeirError as error:
-            return error_response(error)
+            return error_response(error, shape_for(http))
         except Exception:  # noqa: BLE001 - the last line of defence: a defect of ours is a 500, never a hang-up
             _LOG.exception("a request failed on a defect of the gateway")
-            return error_response(WeirError("the gateway failed; its log says why"))
+            failed = WeirError("the gateway failed; its log says why")
+            return error_response(failed, shape_for(http))
         finally:
             self.in_flight -= 1
 
@@ -73,7 +74,7 @@ class Paths:
         if endpoint is not None:
             return await endpoint(http)
         if http.method == "GET" and path.startswith(MODELS + "/"):
-            return await self._model(path.removeprefix(MODELS + "/"))
+            return await self._model(http, path.removeprefix(MODELS + "/"))
         methods = sorted(method for method, served in self._endpoints if served == path)
         if methods:
             raise WrongMethod(f"{path} takes {' and '.join(methods)}, not {http.method}")

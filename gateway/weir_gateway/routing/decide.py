@@ -13,10 +13,10 @@ from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
-from weir_gateway.domain.table import Backend, Mode, Policy, Retention, RouteTable
+from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention, RouteTable
 from weir_gateway.routing import pick, rules, score, sticky
 from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
-from weir_gateway.routing.filter import fit, not_served
+from weir_gateway.routing.filter import fit, no_state, not_served
 from weir_gateway.routing.match import match
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, Sessions, TraceContext
 from weir_gateway.routing.sticky import session_key
@@ -92,6 +92,8 @@ class Decider:
         if matched.direct is not None:
             if request.wire not in matched.direct.takes:
                 raise not_served(request, f"no wire of {matched.direct.name}")
+            if Capability.STATE in request.needs - matched.direct.capabilities:
+                raise no_state(f"{matched.direct.name} doesn't keep")
             return self._direct(matched, matched.direct, table)
         compiled = matched.policy
         tried: tuple[RuleTried, ...] = ()

@@ -6,7 +6,7 @@ Must not know scores: what can't serve is out however good it would be.
 from weir_gateway.domain.decision import Excluded
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend
+from weir_gateway.domain.table import Backend, Capability
 from weir_gateway.routing.compiled import CompiledPolicy
 
 Fit = tuple[tuple[Backend, ...], tuple[Excluded, ...]]
@@ -62,10 +62,23 @@ def not_served(request: Request, who: str) -> BadRequest:
     )
 
 
+def no_state(nobody: str) -> BadRequest:
+    """The request names what a provider keeps, and nobody who may be asked keeps anything."""
+    return BadRequest(
+        f"{nobody} state between requests, which `previous_response_id`, `conversation`, "
+        "`background` and item references need: send the whole conversation, or add the "
+        "capability `state` to a ModelBackend that speaks responses",
+        param="previous_response_id",
+        code="capability_missing",
+    )
+
+
 def _nobody(compiled: CompiledPolicy, request: Request) -> BadRequest:
     if not any(request.wire in b.takes for b in compiled.policy.candidates):
         return not_served(request, f"no candidate of policy {compiled.policy.id}")
     having = frozenset[str]().union(*(b.capabilities for b in compiled.policy.candidates))
+    if Capability.STATE in request.needs - having:
+        return no_state(f"no candidate of policy {compiled.policy.id} keeps")
     missing = sorted(request.needs - having)
     lacking = ", ".join(missing or sorted(request.needs))
     together = "" if missing else "together "

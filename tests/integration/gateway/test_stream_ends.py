@@ -23,7 +23,8 @@ from support.upstream import running_upstream as upstream_with
 from support.waiting import eventually
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.http.catalogue import Catalogue
-from weir_gateway.http.chat import Bounds, Chat
+from weir_gateway.http.client_wires import CHAT
+from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.server import Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Ports
@@ -156,7 +157,7 @@ async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
     )
     current = tables.table(tables.policy())
     bounds = Bounds(body=1 << 20, body_within=5)
-    chat = Chat(routing, lambda: current, untraced(), FakeClock(), bounds)
+    chat = Endpoint(CHAT, routing, lambda: current, untraced(), FakeClock(), bounds)
     one = Catalogue(routing, lambda: current).one
     paths = Paths({("POST", "/"): chat}, one, in_flight=10)
     runner = web.ServerRunner(PatientServer(paths, head_within=5, keep_alive=5))

@@ -3,7 +3,8 @@
 import json
 
 from weir_gateway.domain.table import Capability
-from weir_gateway.http.openai_chat import TOKENS_PER_IMAGE, parse
+from weir_gateway.http.openai_chat import parse
+from weir_gateway.http.reading import TOKENS_PER_IMAGE
 
 
 def test_only_the_users_own_turns_are_scored() -> None:

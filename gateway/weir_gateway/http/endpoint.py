@@ -1,29 +1,33 @@
-"""POST /v1/chat/completions: parse → decide → dispatch → relay → account.
+"""One wire's endpoint: parse → decide → dispatch → relay → account.
 
-Must not know how a choice is made or how a provider is called; those are routing and its ports.
+Must not know what is said on the wire, how a choice is made or how a provider is called; those are
+routing and its ports.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.domain.errors import BadRequest, UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
+from weir_gateway.domain.wire import Wire
 from weir_gateway.http.body import read_body
-from weir_gateway.http.errors import error_event, error_response
-from weir_gateway.http.openai_chat import parse
+from weir_gateway.http.client_wires import ClientWire
+from weir_gateway.http.count_tokens import estimate, estimates
+from weir_gateway.http.errors import error_response
 from weir_gateway.http.sse import WholeEvents
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
+from weir_gateway.wires.error_shapes import ErrorShape
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 
 _LOG = logging.getLogger(__name__)
@@ -31,8 +35,7 @@ _LOG = logging.getLogger(__name__)
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
 CLIENT_GONE: Final = "client_gone"
 CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
-SPAN: Final = "POST /v1/chat/completions"
-SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/chat/completions"}
+OK: Final = 200
 EVENT_STREAM: Final = "text/event-stream"
 UNBUFFERED: Final = {
     "cache-control": "no-cache",
@@ -63,12 +66,19 @@ class _Way:
     overhead: float = 0.0
 
 
-class Chat:
+class Endpoint:
     """The endpoint."""
 
     def __init__(
-        self, routing: Routing, tables: Tables, tracing: Tracing, clock: Clock, bounds: Bounds
+        self,
+        client: ClientWire,
+        routing: Routing,
+        tables: Tables,
+        tracing: Tracing,
+        clock: Clock,
+        bounds: Bounds,
     ) -> None:
+        self._client = client
         self._routing = routing
         self._tables = tables
         self._tracing = tracing
@@ -80,7 +90,10 @@ class Chat:
         """Answer one request; every error is a response."""
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(
-            SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES
+            f"POST {self._client.path}",
+            SpanKind.SERVER,
+            parent=parent,
+            attributes={"http.request.method": "POST", "url.path": self._client.path},
         ) as span:
             token = current.set(span.context)
             said: dict[str, str] = {}
@@ -89,7 +102,7 @@ class Chat:
                 response = await self._answer(way)
             except WeirError as error:
                 span.error(error.code)
-                response = error_response(error, said)
+                response = error_response(error, self._client.errors, said)
             finally:
                 current.reset(token)
             span.set("http.response.status_code", response.status)
@@ -100,13 +113,15 @@ class Chat:
         body = await read_body(http, cap=self._bounds.body, within=self._bounds.body_within)
         headers = {name.lower(): value for name, value in http.headers.items()}
         if len(body) > PARSE_ON_LOOP:
-            return await asyncio.to_thread(parse, body, headers)
-        return parse(body, headers)
+            return await asyncio.to_thread(self._client.parse, body, headers)
+        return self._client.parse(body, headers)
 
     async def decide(
         self, request: Request, table: RouteTable, parent: TraceContext
     ) -> RouteDecision:
-        """Decide within its own span."""
+        """Decide within its own span; who would answer also counts the prompt's tokens."""
+        if request.wire is Wire.ANTHROPIC_COUNT_TOKENS:
+            request = replace(request, wire=Wire.ANTHROPIC_MESSAGES)
         with self._tracing.start("weir.decide", parent=parent) as span:
             return await self._routing.decide(request, table, span)
 
@@ -115,9 +130,12 @@ class Chat:
         decision = await self.decide(request, way.table, way.span.context)
         way.overhead = self._clock() - way.arrived
         self._tell(way, decision)
+        if estimates(request, decision.chosen.wires):
+            self._account(way, request, decision, _Ended(OK))
+            return estimate(request, way.said)
         try:
             dispatched = await self._routing.dispatch(request, decision, way.table)
-        except UpstreamError as error:
+        except (UpstreamError, BadRequest) as error:
             self._account(way, request, decision, _Ended(error.status, error.code))
             raise
         except asyncio.CancelledError:
@@ -160,7 +178,7 @@ class Chat:
         try:
             async with asyncio.timeout(within):
                 await response.prepare(way.http)
-                ended = await _relay(dispatched, response)
+                ended = await _relay(dispatched, response, self._client.errors)
         except ConnectionError:
             _LOG.debug("the client went away in the middle of a stream")
         except TimeoutError:
@@ -235,16 +253,20 @@ def _hang_up(http: web.BaseRequest) -> None:
         http.transport.abort()
 
 
-async def _relay(dispatched: Dispatched, response: web.StreamResponse) -> _Ended:
+async def _relay(
+    dispatched: Dispatched, response: web.StreamResponse, errors: ErrorShape
+) -> _Ended:
     """Write the chunks as they come; a stream that breaks ends with an error event."""
     events = WholeEvents()
+    last = b""
     try:
         async for chunk in dispatched.reply.chunks():
             whole = events.feed(chunk)
             if whole:
+                last = whole
                 await response.write(whole)
     except UpstreamError as error:
-        await response.write(error_event(error))
+        await response.write(errors.event(error, last))
         await response.write_eof()
         return _Ended(error.status, error.code)
     rest = events.rest()
