@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer bench-cluster proto docs lock clean
+.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer bench-faults bench-cluster proto docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, 
 
 bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 	$(BIN)/python -m bench.scorer
+
+bench-faults: $(VENV)/.dev ## What clients feel when half of a provider's calls fail
+	$(BIN)/python -m bench.faults
 
 bench-cluster: $(VENV)/.dev ## Operator and five gateways on a real API server: a change's way, 1,000 policies
 	PYTHONPATH=tests $(BIN)/python -m bench.cluster

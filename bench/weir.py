@@ -67,14 +67,14 @@ def weir(bundle: Path, upstream: int, on: Cores) -> Generator[Weir]:
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         state = State(Path(folder))
         state.write(_table(Path(folder), upstream), b"[]")
-        at, scorer_admin, gateway_admin = _free(), _free(), _free()
+        at, scorer_admin, gateway_admin = free(), free(), free()
         scorer = _start(programs.scorer(bundle=bundle, state=state, admin=scorer_admin), on.others)
         try:
-            _wait_ready(scorer_admin)
+            wait_ready(scorer_admin)
             program = programs.gateway(state=state, listen=at, admin=gateway_admin)
             gateway = _start(program, on.gateway)
             try:
-                _wait_ready(gateway_admin)
+                wait_ready(gateway_admin)
                 yield Weir(scorer, gateway, at.port)
             finally:
                 gateway.stop()
@@ -96,12 +96,14 @@ def _start(program: Program, on: frozenset[int]) -> Running:
     return start(["-m", program.module], on, {**program.environment, **quiet})
 
 
-def _free() -> Address:
+def free() -> Address:
+    """A loopback address that nobody listens on."""
     with listen(Address(host="127.0.0.1", port=0)) as found:
         return bound(found)
 
 
-def _wait_ready(admin: Address) -> None:
+def wait_ready(admin: Address) -> None:
+    """Return once the program with this admin port is ready."""
     ends = monotonic() + _READY_SECONDS
     while monotonic() < ends:
         try:
