@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_lab.default_heads.data import Outcomes
-from weir_lab.default_heads.fit import Doubles, Standard, logistic_line, rasch, ridge, sigmoid
 from weir_lab.default_heads.groups import Labels, balanced, recovered
 from weir_lab.default_heads.profiles import Measured
 from weir_lab.metrics import brier, expected_calibration_error
+from weir_lab.routers.fit import Doubles, Standard, logistic_line, rasch, ridge, sigmoid
 from weir_scorer.features import lexical
 
 Floats = NDArray[np.float32]

@@ -37,19 +37,31 @@ class ScorerProbing:
 
     async def failures(self, table: RouteTable) -> Mapping[str, str]:
         """What is wrong, by policy: the first probe of each that does not hold."""
-        probed = [policy for policy in table.policies if policy.probes]
-        if not probed:
+        asking = [policy for policy in table.policies if policy.probes or policy.router]
+        if not asking:
             return {}
         try:
             described = await self._scorer.Describe(scorer.DescribeRequest(), timeout=SECONDS)
-            failed = {policy.id: await self._failure(policy, described) for policy in probed}
+            failed = {policy.id: await self._failure(policy, described) for policy in asking}
         except grpc.aio.AioRpcError as error:
             _LOG.warning("probes were not asked: %s", error.code().name.lower())
             return {}
         return {policy: message for policy, message in failed.items() if message}
 
     async def _failure(self, policy: Policy, described: scorer.Description) -> str:
-        limit = threshold(policy, described)
+        routers = [router.name for router in described.routers]
+        if policy.router and policy.router not in routers:
+            _LOG.warning(
+                "a policy's router is not in the scorer's bundle: its gateways decide by onFailure",
+                extra={
+                    "policy": policy.id,
+                    "router": policy.router,
+                    "bundle": described.versions.bundle,
+                    "has": ", ".join(routers),
+                },
+            )
+            return ""
+        limit = threshold(policy, described) if policy.probes else None
         if limit is None:
             return ""
         request = scorer.ScoreRequest(

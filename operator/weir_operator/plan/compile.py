@@ -18,7 +18,21 @@ from weir_operator.resources.objects import (
 )
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 
-ROUTERS = frozenset({"random", "length", "linear"})  # what every bundle of this version has
+# What the default bundle has, and `weir train` adds. Another bundle may lack some: its scorer's
+# Describe tells, and whoever asks it (the operator's probing, the gateways) says so.
+ROUTERS = frozenset(
+    {
+        "random",
+        "length",
+        "linear",
+        "knn",
+        "cluster",
+        "mf",
+        "sw_ranking",
+        "ensemble",
+        "adapted",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,16 @@ What does not fit together is found here and named, not at first use. Must not k
 queues or how a bundle is built.
 """
 
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weir_scorer.bundle.calibration import BadCalibration, parse_calibration
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
-from weir_scorer.bundle.manifest import FILE_NAME, RouterEntry
-from weir_scorer.engine.heads import KINDS, BadHead, Head
-from weir_scorer.engine.onnx import OnnxEngine, Router
+from weir_scorer.bundle.routers import RouterReader
+from weir_scorer.engine.blocks import EncoderBlock
+from weir_scorer.engine.onnx import OnnxEngine
 from weir_scorer.engine.ports import (
     Calibration,
     Description,
@@ -30,8 +24,9 @@ from weir_scorer.engine.ports import (
 from weir_scorer.engine.sessions import Session, SessionOptions, open_session, pick_precision
 from weir_scorer.engine.tokens import TokenizerBroken, Tokens
 
-# What every router is tried with before a bundle counts as open.
-_PROBE = "Is this bundle whole?"
+# What every router is tried with before a bundle counts as open, and what a block's `probe` is of.
+PROBE = "Is this bundle whole?"
+_SAME = 0.9  # cosine; precisions of one encoder agree to .99, other encoders are at right angles
 
 
 class Loader:
@@ -41,13 +36,7 @@ class Loader:
         self._folder = folder
         self._manifest = folder.manifest
         self._tokens = self._load_tokens()
-        self._routers = {
-            name: Router(
-                tuple(self._manifest.blocks[block] for block in entry.blocks),
-                self._load_head(entry),
-            )
-            for name, entry in self._manifest.routers.items()
-        }
+        self._routers = RouterReader(folder).read()
         self._description = self._describe(self._load_calibration())
 
     def engine(self, options: SessionOptions) -> OnnxEngine:
@@ -89,7 +78,7 @@ class Loader:
         for name, router in self._routers.items():
             width = sum(block.dim for block in router.blocks)
             try:
-                prepared = engine.prepare([_PROBE], name)
+                prepared = engine.prepare([PROBE], name)
                 scored = engine.run(prepared, name, want_quality=True, want_embedding=True)
             except (ValueError, RuntimeError, IndexError) as error:
                 raise EngineError(f"router {name!r} does not run: {error}") from error
@@ -97,6 +86,24 @@ class Loader:
                 raise EngineError(f"router {name!r} gives scores that are not finite")
             if scored.embeddings is not None and scored.embeddings.shape[1] > width:
                 raise EngineError(f"router {name!r}: its encoder is wider than its blocks say")
+        for block in {b.name: b for r in self._routers.values() for b in r.encoder_blocks}.values():
+            self._try_block(engine, block)
+
+    def _try_block(self, engine: OnnxEngine, block: EncoderBlock) -> None:
+        """The encoder that the heads were trained on says of PROBE what was recorded then."""
+        if not block.probe:
+            return
+        said = engine.read([PROBE], block)[0, : len(block.probe)].astype(np.float64)
+        known = np.array(block.probe)
+        likeness = float(said @ known) / max(float(np.sqrt((said @ said) * (known @ known))), 1e-12)
+        if likeness < _SAME:
+            path = block.files.get(engine.device.precision, "")
+            raise BundleError(
+                self._folder.path / path,
+                f"block {block.name!r} is not what the heads were trained on: its numbers for a"
+                f" fixed text are {likeness:.2f} like those recorded, {_SAME} is the least",
+                hint="put the encoder back that the bundle was built with, or build it again",
+            )
 
     def _load_tokens(self) -> Tokens:
         path = self._manifest.tokenizer
@@ -104,40 +111,6 @@ class Loader:
             return Tokens(self._folder.read(path), self._manifest.max_tokens)
         except TokenizerBroken as error:
             raise BundleError(self._folder.path / path, str(error)) from error
-
-    def _load_head(self, entry: RouterEntry) -> Head:
-        at = self._folder.path / (entry.head or FILE_NAME)
-        if entry.kind not in KINDS:
-            raise BundleError(
-                at, f"router {entry.name!r} is of kind {entry.kind!r}; known: {', '.join(KINDS)}"
-            )
-        try:
-            head = KINDS[entry.kind](self._load_arrays(entry.head))
-        except (BadHead, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise BundleError(at, f"router {entry.name!r}: {error}") from error
-        self._check_fit(entry, head, at)
-        return head
-
-    def _load_arrays(self, path: str | None) -> Mapping[str, NDArray[np.generic]]:
-        if path is None:
-            return {}
-        archive: object = np.load(io.BytesIO(self._folder.read(path)), allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise BadHead("not an .npz archive of named arrays")
-        return dict(cast("Mapping[str, NDArray[np.generic]]", archive))
-
-    def _check_fit(self, entry: RouterEntry, head: Head, at: Path) -> None:
-        width = sum(self._manifest.blocks[block].dim for block in entry.blocks)
-        if head.dim != width:
-            raise BundleError(
-                at, f"router {entry.name!r} reads {head.dim} columns, its blocks have {width}"
-            )
-        if head.profiles not in {0, len(self._manifest.profiles)}:
-            raise BundleError(
-                at,
-                f"router {entry.name!r} predicts {head.profiles} qualities for"
-                f" {len(self._manifest.profiles)} profiles",
-            )
 
     def _load_calibration(self) -> Mapping[str, Calibration]:
         path = self._manifest.calibration
@@ -161,7 +134,7 @@ class Loader:
                     name=name,
                     kind=entry.kind,
                     blocks=entry.blocks,
-                    predicts_quality=self._routers[name].head.profiles > 0,
+                    predicts_quality=self._routers[name].predictor.profiles > 0,
                     calibration=calibrations[name],
                 )
                 for name, entry in manifest.routers.items()

@@ -4,6 +4,7 @@ Raw mappings stop here. Must not know of ONNX Runtime nor of how files are check
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -38,6 +39,8 @@ class RouterEntry:
     kind: str
     blocks: tuple[str, ...]
     head: str | None  # path of its .npz; None where the kind has no weights
+    members: tuple[str, ...] = ()  # of an ensemble: other routers, none of them an ensemble
+    qualities: str | None = None  # path of the .npz that predicts qualities from the same blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +117,37 @@ def _cross_check(manifest: Manifest) -> None:
                 raise BadManifest(
                     f"routers.{router.name} wants a block {block!r} that is not there"
                 )
+        _check_members(manifest, router)
     for path in _mentioned(manifest):
         if path not in manifest.files:
             raise BadManifest(f"{path} is used but not listed under files")
 
 
+def _check_members(manifest: Manifest, router: RouterEntry) -> None:
+    for name in router.members:
+        member = manifest.routers.get(name)
+        if member is None:
+            raise BadManifest(f"routers.{router.name} wants a router {name!r} that is not there")
+        if member.members:
+            raise BadManifest(f"routers.{router.name} has an ensemble, {name!r}, as a member")
+        missing = set(member.blocks) - set(router.blocks)
+        if missing:
+            raise BadManifest(
+                f"routers.{router.name} lacks its member {name!r}'s blocks:"
+                f" {', '.join(sorted(missing))}"
+            )
+
+
 def _mentioned(manifest: Manifest) -> list[str]:
-    heads = [router.head for router in manifest.routers.values() if router.head is not None]
+    routers = manifest.routers.values()
+    used = [path for router in routers for path in (router.head, router.qualities)]
     encoders = [
         path
         for block in manifest.blocks.values()
         if isinstance(block, EncoderBlock)
         for path in block.files.values()
     ]
-    return [manifest.tokenizer, manifest.calibration, manifest.card, *heads, *encoders]
+    return [manifest.tokenizer, manifest.calibration, manifest.card, *filter(None, used), *encoders]
 
 
 def _parse_block(name: str, value: Json) -> Block:
@@ -141,17 +161,19 @@ def _parse_block(name: str, value: Json) -> Block:
         return TextBlock(name, kind, dim, version, seed)
     files = _mapping(entry.get("files"), f"{at}.files")
     paths = {precision: _path(files, precision, f"{at}.files") for precision in files}
-    return EncoderBlock(name, dim, _text(entry, "output", at), paths)
+    probe = _numbers(entry, "probe", at) if "probe" in entry else ()
+    return EncoderBlock(name, dim, _text(entry, "output", at), paths, probe)
 
 
 def _block_json(block: Block) -> Mapping[str, Json]:
     if isinstance(block, EncoderBlock):
-        return {
+        encoder: dict[str, Json] = {
             "kind": ENCODER,
             "dim": block.dim,
             "output": block.output,
             "files": dict(block.files),
         }
+        return encoder | ({"probe": list(block.probe)} if block.probe else {})
     entry: dict[str, Json] = {"kind": block.kind, "dim": block.dim, "version": block.version}
     return entry | ({"seed": block.seed} if block.kind == "uniform" else {})
 
@@ -160,12 +182,25 @@ def _parse_router(name: str, value: Json) -> RouterEntry:
     at = f"routers.{name}"
     entry = _mapping(value, at)
     head = _path(entry, "head", at) if "head" in entry else None
-    return RouterEntry(name, _text(entry, "kind", at), _texts(entry, "blocks", at), head)
+    return RouterEntry(
+        name,
+        _text(entry, "kind", at),
+        _texts(entry, "blocks", at),
+        head,
+        _texts(entry, "members", at) if "members" in entry else (),
+        _path(entry, "qualities", at) if "qualities" in entry else None,
+    )
 
 
 def _router_json(entry: RouterEntry) -> Mapping[str, Json]:
     document: dict[str, Json] = {"kind": entry.kind, "blocks": list(entry.blocks)}
-    return document | ({} if entry.head is None else {"head": entry.head})
+    if entry.head is not None:
+        document["head"] = entry.head
+    if entry.members:
+        document["members"] = list(entry.members)
+    if entry.qualities is not None:
+        document["qualities"] = entry.qualities
+    return document
 
 
 def _parse_file(name: str, value: Json) -> FileEntry:
@@ -193,6 +228,16 @@ def _texts(entry: Mapping[str, Json], key: str, at: str) -> tuple[str, ...]:
     if items is None or not all(isinstance(item, str) for item in items):
         raise BadManifest(f"{_join(at, key)} must be a list of texts")
     return tuple(cast("list[str]", items))
+
+
+def _numbers(entry: Mapping[str, Json], key: str, at: str) -> tuple[float, ...]:
+    value = entry.get(key)
+    items = cast("list[Json]", value) if isinstance(value, list) else None
+    if items is None or not all(
+        isinstance(item, int | float) and math.isfinite(item) for item in items
+    ):
+        raise BadManifest(f"{_join(at, key)} must be a list of finite numbers")
+    return tuple(float(cast("float", item)) for item in items)
 
 
 def _count(entry: Mapping[str, Json], key: str, at: str, *, least: int = 1) -> int:

@@ -35,6 +35,9 @@ class EncoderBlock:
     dim: int
     output: str  # of the graph
     files: Mapping[str, str]  # precision (int8, fp16, fp32) -> path in the bundle
+    # The first columns of a fixed text, as the heads' training read them: another encoder gives
+    # other ones. Empty where that was not recorded.
+    probe: tuple[float, ...] = ()
 
 
 Block = TextBlock | EncoderBlock

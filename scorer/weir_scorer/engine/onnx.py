@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock, text_function
-from weir_scorer.engine.heads import Head
+from weir_scorer.engine.heads import Head, Qualities
 from weir_scorer.engine.ports import (
     Description,
     Device,
@@ -30,10 +30,19 @@ _WARM_TEXTS = ("", "weir " * 512)
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A head over the blocks it reads, in the order of its columns."""
+    """A head over the blocks it reads, in the order of its columns.
+
+    `qualities` predict in the head's place where they are given.
+    """
 
     blocks: tuple[Block, ...]
     head: Head
+    qualities: Qualities | None = None
+
+    @property
+    def predictor(self) -> Head | Qualities:
+        """What predicts qualities, if it has any profiles."""
+        return self.qualities or self.head
 
     @property
     def text_blocks(self) -> tuple[TextBlock, ...]:
@@ -114,13 +123,21 @@ class OnnxEngine:
             for block in chosen.blocks
         ]
         features = np.concatenate(columns, axis=1)
-        head = chosen.head
+        head, predictor = chosen.head, chosen.predictor
         last = chosen.encoder_blocks[-1].name if chosen.encoder_blocks else None
         return Scores(
             scores=head.scores(features),
-            quality=head.quality(features) if want_quality and head.profiles else None,
+            quality=predictor.quality(features) if want_quality and predictor.profiles else None,
             embeddings=encoded[last] if want_embedding and last is not None else None,
         )
+
+    def read(self, texts: Sequence[str], block: EncoderBlock) -> Matrix:
+        """One encoder block's columns of some texts: for checks and training."""
+        clean = [normalise(text, self._description.max_chars) for text in texts]
+        batch = [
+            Prepared(tokens=len(ids), ids=ids, features={}) for ids in self._tokens.encode(clean)
+        ]
+        return self._encode(batch, [block])[block.name]
 
     def _encode(
         self, batch: Sequence[Prepared], blocks: Sequence[EncoderBlock]

@@ -12,8 +12,8 @@ from scipy import stats
 from support.bundles import default_bundle
 from weir_lab.default_heads.certify import binomial_tail, certify
 from weir_lab.default_heads.data import load_mmlu, without_examples
-from weir_lab.default_heads.fit import Standard, logistic_line, rasch, ridge, sigmoid
 from weir_lab.default_heads.groups import balanced, recovered
+from weir_lab.routers.fit import Standard, logistic_line, rasch, ridge, sigmoid
 from weir_scorer import Bundle
 
 DATA = Path(os.environ.get("WEIR_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))

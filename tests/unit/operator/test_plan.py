@@ -85,7 +85,7 @@ def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
             (*PAIR, policy(cache={"exact": {"ttl": "10m"}})),
             ("chat", "NotSupported", "spec.cache"),
         ),
-        ((*PAIR, policy(router={"name": "knn"})), ("chat", "NotSupported", "spec.router.name")),
+        ((*PAIR, policy(router={"name": "bert"})), ("chat", "NotSupported", "spec.router.name")),
         (
             (*PAIR, policy(objective={"budget": {"usd": "5", "per": "day"}})),
             ("chat", "NotSupported", "spec.objective.budget"),

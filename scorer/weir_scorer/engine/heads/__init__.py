@@ -6,17 +6,47 @@ Must not know of texts, devices or files.
 
 from collections.abc import Callable, Mapping
 
+from weir_scorer.engine.heads.clusters import Cluster, Clusters
+from weir_scorer.engine.heads.ensemble import Ensemble, Member
 from weir_scorer.engine.heads.kernel import Kernel
+from weir_scorer.engine.heads.knn import Knn
 from weir_scorer.engine.heads.linear import Linear
+from weir_scorer.engine.heads.mf import MatrixFactorisation
 from weir_scorer.engine.heads.ports import Arrays, BadHead, Head
+from weir_scorer.engine.heads.qualities import Qualities
 from weir_scorer.engine.heads.quantile import Quantile
+from weir_scorer.engine.heads.sw_ranking import SwRanking
 from weir_scorer.engine.heads.uniform import Uniform
 
-__all__ = ["KINDS", "Arrays", "BadHead", "Head", "Kernel", "Linear", "Quantile", "Uniform"]
+__all__ = [
+    "ENSEMBLE",
+    "KINDS",
+    "Arrays",
+    "BadHead",
+    "Cluster",
+    "Clusters",
+    "Ensemble",
+    "Head",
+    "Kernel",
+    "Knn",
+    "Linear",
+    "MatrixFactorisation",
+    "Member",
+    "Qualities",
+    "Quantile",
+    "SwRanking",
+    "Uniform",
+]
+
+ENSEMBLE = "ensemble"  # made of other routers, and so not of arrays alone
 
 KINDS: Mapping[str, Callable[[Arrays], Head]] = {
     "random": Uniform,
     "length": Quantile,
     "linear": Linear,
     "kernel": Kernel,
+    "knn": Knn,
+    "cluster": Cluster,
+    "mf": MatrixFactorisation,
+    "sw_ranking": SwRanking,
 }

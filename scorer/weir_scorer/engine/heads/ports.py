@@ -10,6 +10,7 @@ from weir_scorer.engine.ports import EngineError, Matrix
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Floats = NDArray[np.float32]
+Integers = NDArray[np.intp]
 
 
 class BadHead(EngineError):
