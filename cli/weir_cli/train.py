@@ -9,6 +9,7 @@ from weir_cli.failure import Failure
 from weir_cli.labwork import columns_of, failures, tell
 from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
+from weir_cli.scratch import Asked, train_from_scratch
 from weir_lab.datasets import Pair, find_leaks, load_pair
 from weir_lab.datasets.prompts import load_prompts
 from weir_lab.training import Adapted, adapt, write_adapted
@@ -24,19 +25,26 @@ _FEW = 300  # labels
     "--from",
     "start",
     type=click.Path(path_type=Path),
+    help="A bundle whose router is adapted: does most with some hundreds of labels.",
+)
+@click.option(
+    "--encoder",
+    type=click.Path(path_type=Path),
     default=DEFAULT_BUNDLE,
     show_default=True,
-    help="The bundle whose router is adapted.",
+    help="Without --from: the bundle whose encoder reads the prompts.",
 )
 @click.option(
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="Labels of your traffic: outcomes of a weak and a strong model on the same prompts.",
+    help="Labels of your traffic: outcomes of models on the same prompts; or preferences.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new bundle.")
 @click.option("--router", default="linear", show_default=True, help="The router to start from.")
-@click.option("--name", default="adapted", show_default=True, help="The new router's name.")
+@click.option(
+    "--name", default="adapted", show_default=True, help="With --from: the new router's name."
+)
 @click.option("--weak", help="The weak model.  [default: the cheapest]")
 @click.option("--strong", help="The strong model.  [default: the best]")
 @click.option(
@@ -48,7 +56,8 @@ _FEW = 300  # labels
 @JSON
 def train(  # noqa: PLR0913 - one parameter an option
     *,
-    start: Path,
+    start: Path | None,
+    encoder: Path,
     data: Path,
     out: Path,
     router: str,
@@ -59,11 +68,18 @@ def train(  # noqa: PLR0913 - one parameter an option
     seed: int,
     as_json: bool,
 ) -> None:
-    """Adapt a bundle's router to labelled prompts of your own, and write a new bundle.
+    """Train a router on labelled prompts of your own, and write a new bundle.
 
-    50 labels at least; some hundreds do it well. The new router is the new bundle's default; the
-    old routers stay. The same labels and seed give the same bundle, bit for bit.
+    With --from a bundle's router is adapted: 50 labels at least, some hundreds do it well; the new
+    router is the new bundle's default and the old ones stay. Without, everything is learnt from
+    the data alone: 200 labels at least, better 5,000; an interrupted run goes on where it stopped.
+    The same labels and seed give the same bundle, bit for bit.
     """
+    if start is None:
+        return train_from_scratch(
+            Asked(existing(encoder), data, out, router, weak, strong, held_out, seed),
+            as_json=as_json,
+        )
     if not name.replace("-", "_").replace("_", "a").isalnum() or name in {"default", router}:
         raise click.BadParameter(
             f"{name!r}: letters, digits, - and _, and another name than the router's",
@@ -81,7 +97,7 @@ def train(  # noqa: PLR0913 - one parameter an option
             version = write_adapted(start, out, name, adapted, origin)
         except BuildError as error:
             raise Failure(str(error)) from error
-    _report(adapted, pair, name, version, out, as_json=as_json)
+    return _report(adapted, pair, name, version, out, as_json=as_json)
 
 
 def _apart(pair: Pair, held_out: Path | None) -> Pair:

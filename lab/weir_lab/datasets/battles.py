@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weir_lab.datasets import checks
 from weir_lab.datasets.tables import Table
 from weir_lab.errors import DataError
@@ -49,6 +52,16 @@ class Battles:
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    def only(self, keep: NDArray[np.bool_]) -> "Battles":
+        """Those that are marked."""
+        rows = np.flatnonzero(keep)
+        return Battles(
+            prompts=tuple(self.prompts[k] for k in rows),
+            model_a=tuple(self.model_a[k] for k in rows),
+            model_b=tuple(self.model_b[k] for k in rows),
+            winners=tuple(self.winners[k] for k in rows),
+        )
 
 
 def parse_battles(table: Table) -> Battles:

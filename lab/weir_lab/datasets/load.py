@@ -45,6 +45,16 @@ def load_battles(path: Path) -> Battles:
     return gather_battles(found)
 
 
+def holds_outcomes(path: Path) -> bool:
+    """Whether any file is not one of preferences: what `load_outcomes` would read."""
+    return is_recorded(path) or any(not _is_battles(read_table(file)) for file in find_files(path))
+
+
+def holds_battles(path: Path) -> bool:
+    """Whether any file is one of preferences."""
+    return any(_is_battles(read_table(file)) for file in find_files(path))
+
+
 def load_pair(path: Path, weak: str | None = None, strong: str | None = None) -> Pair:
     """A weak and a strong model on the same prompts, from paired scores or from outcomes."""
     if path.is_file():

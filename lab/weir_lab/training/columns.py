@@ -72,6 +72,12 @@ def read_columns(
     )
 
 
+def read_raw(path: Path, bundle: Bundle, router: str, prompts: Sequence[str]) -> Floats:
+    """The columns that a router reads of `prompts`, as they come from the blocks."""
+    folder = Folder.open(path)
+    return _raw(folder, bundle, folder.manifest.routers[router], prompts)
+
+
 def read_head(folder: Folder, path: str) -> dict[str, NDArray[np.float32]]:
     """A head file's arrays."""
     with np.load(BytesIO(folder.read(path)), allow_pickle=False) as archive:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.metrics.ranked import Floats
 from weir_lab.training.adapt import Adapted
 from weir_lab.training.columns import read_head
 from weir_lab.training.profiles import Profile, with_profile
@@ -52,12 +53,12 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     calibrations[name] = _calibration(adapted)
     files = {path: folder.read(path) for path in manifest.files if path not in replaced}
     files |= {
-        f"heads/{name}.npz": _npz(adapted.arrays),
+        f"heads/{name}.npz": as_archive(adapted.arrays),
         manifest.calibration: calibration_json(calibrations),
         manifest.card: _card(folder, name, adapted, origin).encode(),
     }
     parts = replace(
-        _parts(folder),
+        parts_of(folder),
         routers=tuple(routers.values()),
         default_router=name,
         files=files,
@@ -81,16 +82,16 @@ def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str)
         if entry.head is not None:
             head = read_head(folder, entry.head)
             if head.get("quality_bias", np.zeros(0)).size:
-                files[entry.head] = _npz(with_profile(head, profile, column))
+                files[entry.head] = as_archive(with_profile(head, profile, column))
     files[manifest.card] = (
         f"{files[manifest.card].decode('utf-8').rstrip()}\n\n## Profile: {model}\n\n"
         f"From {profile.probes} probe prompts of {data}, mean outcome {profile.mean:.3f}. Held-out "
         f"Brier score {profile.brier:.3f}, against {profile.brier_constant:.3f} for that mean.\n"
     ).encode()
-    return write_bundle(replace(_parts(folder), profiles=profiles, files=files), out)
+    return write_bundle(replace(parts_of(folder), profiles=profiles, files=files), out)
 
 
-def _parts(folder: Folder) -> Parts:
+def parts_of(folder: Folder) -> Parts:
     """The bundle as it is, under the name that says it was changed."""
     manifest = folder.manifest
     return Parts(
@@ -106,14 +107,16 @@ def _parts(folder: Folder) -> Parts:
 
 
 def _calibration(adapted: Adapted) -> Calibration:
-    quantiles = np.quantile(adapted.scores, np.linspace(0, 1, _QUANTILES))
-    return Calibration(
-        quantiles=tuple(round(float(value), 6) for value in np.clip(quantiles, 0, 1)),
-        prompts=len(adapted.scores),
-    )
+    return Calibration(quantiles_of(adapted.scores), prompts=len(adapted.scores))
 
 
-def _npz(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+def quantiles_of(scores: Floats) -> tuple[float, ...]:
+    """How scores lie, as a calibration keeps it."""
+    quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
+    return tuple(round(float(value), 6) for value in np.clip(quantiles, 0, 1))
+
+
+def as_archive(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
     """Without dates, so that equal arrays give equal bytes."""
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))

@@ -1,0 +1,142 @@
+"""A whole new bundle of routers trained from labels alone, read by another bundle's encoder.
+
+Must not know the command line.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.training.columns import read_raw
+from weir_lab.training.kept import read_kept
+from weir_lab.training.scratch import Trained
+from weir_lab.training.write import as_archive, parts_of, quantiles_of
+from weir_scorer.build.assemble import write_bundle
+from weir_scorer.bundle.calibration import calibration_json
+from weir_scorer.bundle.folder import Folder
+from weir_scorer.bundle.manifest import RouterEntry
+from weir_scorer.bundle.opened import Bundle
+from weir_scorer.engine.blocks import EncoderBlock
+from weir_scorer.engine.ports import Calibration
+from weir_scorer.features.cheap import length
+from weir_scorer.features.text import normalise
+
+NAME = "trained"
+_INSTANT = ("random", "length")
+_KNOTS = 1001
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the card says of where the labels come from."""
+
+    data: str
+    seed: int
+    said: tuple[str, ...]
+    notes: tuple[str, ...]
+    held_apart: str  # what the leak check found
+
+
+def read_for_scratch(
+    base: Path,
+    router: str,
+    prompts: Sequence[str],
+    kept: Path,
+    advance: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """The columns that the base's linear router reads, kept in a folder as they come."""
+    with Bundle.open(base, devices=["cpu"]) as bundle:
+        name = bundle.engines[0].resolve(router)
+
+        def read(chunk: Sequence[str]) -> NDArray[np.float32]:
+            return read_raw(base, bundle, name, chunk).astype(np.float32)
+
+        return read_kept(kept, f"{bundle.version} {name}", prompts, read, advance)
+
+
+def write_scratch(
+    base: Path, out: Path, router: str, prompts: Sequence[str], trained: Trained, story: Story
+) -> str:
+    """Write the bundle; returns its version. Its default is the better one on held-out prompts.
+
+    Raises BundleError, BuildError.
+    """
+    folder = Folder.open(base)
+    folder.verify()
+    manifest = folder.manifest
+    blocks = manifest.routers[router].blocks
+    entries = [
+        replace(entry, head=f"heads/{entry.kind}.npz" if entry.head else None, name=entry.kind)
+        for kind in _INSTANT
+        for entry in list(manifest.routers.values())
+        if entry.kind == kind
+    ]
+    entries = list({entry.name: entry for entry in entries}.values())
+    entries.append(RouterEntry("linear", "linear", blocks, "heads/linear.npz"))
+    knots, calibrations = _spread(folder, prompts, trained)
+    used = {block for entry in entries for block in entry.blocks}
+    files = {manifest.tokenizer: folder.read(manifest.tokenizer)}
+    for name in used:
+        block = manifest.blocks[name]
+        if isinstance(block, EncoderBlock):
+            files |= {path: folder.read(path) for path in block.files.values()}
+    files |= {
+        "heads/linear.npz": as_archive(trained.arrays),
+        manifest.calibration: calibration_json({e.name: calibrations[e.name] for e in entries}),
+        manifest.card: _card(folder, trained, story).encode(),
+    }
+    if any(entry.name == "length" for entry in entries):
+        files["heads/length.npz"] = as_archive({"knots": knots})
+    better = trained.apgr >= trained.length_apgr or len(entries) == 1
+    parts = replace(
+        parts_of(folder),
+        name=NAME,
+        blocks=tuple(block for block in manifest.blocks.values() if block.name in used),
+        routers=tuple(entries),
+        default_router="linear" if better else "length",
+        profiles=trained.profiles,
+        files=files,
+    )
+    return write_bundle(parts, out)
+
+
+def _spread(
+    folder: Folder, prompts: Sequence[str], trained: Trained
+) -> tuple[NDArray[np.float32], dict[str, Calibration]]:
+    """The lengths' quantiles, and how every router's scores lie over the prompts."""
+    clean = (normalise(prompt, folder.manifest.max_chars) for prompt in prompts)
+    lengths = np.array([float(length(text)[0]) for text in clean])
+    knots = np.quantile(lengths, np.linspace(0, 1, _KNOTS)).astype(np.float32)
+    even = np.linspace(0, 1, _KNOTS)
+    return knots, {
+        "random": Calibration(quantiles_of(even), len(prompts)),
+        "length": Calibration(quantiles_of(even), len(prompts)),
+        "linear": Calibration(quantiles_of(trained.scores), len(prompts), trained.retention),
+    }
+
+
+def _card(folder: Folder, trained: Trained, story: Story) -> str:
+    notes = "".join(f"- {line}\n" for line in (*story.said, *story.notes, story.held_apart))
+    verdict = (
+        "`linear` is the default."
+        if trained.apgr >= trained.length_apgr
+        else "Prompt length does better there than what was learnt, so `length` is the default."
+    )
+    return (
+        f"# {NAME}\n\nRouters trained from the labels of {story.data} alone, read by the encoder "
+        f"of {folder.version}.\n\n## Data\n\n{notes}\n## Split\n\n"
+        f"A hash of its text puts one prompt in five apart (seed {story.seed}): {trained.train} "
+        f"labels train, {trained.held_out} judge. The ridge's strength ({trained.alpha:g}) is by "
+        "leave-one-out on the former; the probability's curve, the retention thresholds and the "
+        "figures are by the latter.\n\n## Figures on the held-out labels\n\n"
+        f"| | APGR |\n|---|---|\n| `linear` | {trained.apgr:.3f} |\n"
+        f"| prompt length | {trained.length_apgr:.3f} |\n| chance | .500 |\n\n"
+        f"Score as P(strong better): Brier {trained.brier:.3f}, expected calibration error "
+        f"{trained.ece:.3f}. {verdict}\n\n## Limits\n\n"
+        "It knows prompts like these. The held-out ones are from the same record, so that on other "
+        "traffic expect less; the curve and the promises were fitted on the prompts that judge "
+        "it. `weir eval` on labels it has never seen tells more. No text of the data is in here.\n"
+    )
