@@ -331,6 +331,16 @@ def _quick(pieces: Sequence[bytes] = (event("a"), USAGE_EVENT, END)) -> Behaviou
     return streaming(pieces)
 
 
+async def _spent(gateway: Running) -> float:
+    """USD, once everything that was asked is accounted."""
+
+    async def accounted() -> bool:
+        return await metric(gateway, "weir_requests_in_flight") == 0
+
+    await eventually(accounted)
+    return await metric(gateway, "weir_cost_usd")
+
+
 async def test_a_late_first_token_is_hedged_and_both_calls_are_paid(tmp_path: Path) -> None:
     async with running_upstream(_quick()) as slow, running_upstream(_quick()) as quick:
         both = several("weak", slow.url, quick.url)
@@ -339,16 +349,18 @@ async def test_a_late_first_token_is_hedged_and_both_calls_are_paid(tmp_path: Pa
             for _ in range(30):
                 assert (await answered(gateway, STREAM_BODY))[0] == 200
             slow.behaviour = never
-            before, spent = len(slow.exchanges), 0.0
-            while len(slow.exchanges) == before:  # until its turn comes
-                spent = await metric(gateway, "weir_cost_usd")
+            before, spent, won = len(slow.exchanges), 0.0, 0.0
+            while len(slow.exchanges) == before or not won:  # until it is called first, and late
+                before = len(slow.exchanges)
+                spent = await _spent(gateway)
+                told = await metric(gateway, "weir_upstream_hedges", outcome="won")
                 assert (await answered(gateway, STREAM_BODY))[0] == 200
+                won = await metric(gateway, "weir_upstream_hedges", outcome="won") - told
             (lost,) = slow.exchanges[before:]
             await asyncio.wait_for(lost.gone.wait(), 10)  # cancelled at once
-            paid = await metric(gateway, "weir_cost_usd") - spent
+            paid = await _spent(gateway) - spent
             answer = 14e-6  # USD: 7 + 5 tokens at full price, 4 cached ones at half
             assert answer < paid < 2 * answer  # the loser's prompt on top
-            assert await metric(gateway, "weir_upstream_hedges", outcome="won") >= 1
         assert gateway.gateway.calls_under_way == 0
 
 
