@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,49 @@ from support.upstream import (
     Behaviour,
     Exchange,
     answering,
-    completion,
-    event,
     never,
     resetting,
     running_upstream,
     streaming,
 )
 
-PIECES = (event("a"), event("b"), END)
+TEXT = "ab"  # of a good answer, and of a stream's pieces together
+
+
+def _chunk(text: str | None) -> bytes:
+    """One event as providers write them; None: the last one."""
+    choice = {
+        "index": 0,
+        "delta": {} if text is None else {"content": text},
+        "finish_reason": "stop" if text is None else None,
+    }
+    chunk = {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "m",
+        "choices": [choice],
+    }
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+PIECES = (_chunk("a"), _chunk("b"), _chunk(None), END)
+ANSWER = json.dumps(
+    {
+        "id": "c1",
+        "object": "chat.completion",
+        "created": 1700000000,
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": TEXT},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+    }
+).encode()
 STORM = b'{"error":{"message":"slow down","type":"x","code":"rate_limit_exceeded"}}'
 BURST = b'{"error":{"message":"oh","type":"x","code":"server_error"}}'
 SEEN = 0.15  # seconds in which a first chunk is surely read; below any timeout
@@ -41,7 +76,7 @@ class Fault:
 
 def good(*, stream: bool) -> Behaviour:
     """A provider without a fault."""
-    return streaming(PIECES) if stream else answering(completion())
+    return streaming(PIECES) if stream else answering(ANSWER)
 
 
 async def _half(exchange: Exchange) -> None:

@@ -8,14 +8,15 @@ clients see is the table in docs/reliability.md; `--write-fault-matrix` writes i
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.faults import PIECES, Fault, failing, faults, good
+from support.faults import ANSWER, PIECES, TEXT, Fault, failing, faults, good
 from support.gateway import Running, backend, running_gateway, table
 from support.raw_http import Raw, ask
-from support.upstream import completion, running_upstream
+from support.upstream import running_upstream
 from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
@@ -27,8 +28,23 @@ COLUMNS = (
     ("stream, one model", True, False),
     ("stream, two models", True, True),
 )
-BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
-STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
+ASKED = b'"messages":[{"role":"user","content":"hi"}]'
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A wire as a client speaks it; the providers speak chat, so the others are translated."""
+
+    path: str
+    asked: bytes  # the body without its model
+    last: bytes  # what only a complete stream has
+
+
+CHAT = Spoken("/v1/chat/completions", ASKED, b"data: [DONE]")
+OTHERS = (
+    Spoken("/v1/messages", b'"max_tokens":64,' + ASKED, b"event: message_stop"),
+    Spoken("/v1/responses", b'"input":"hi"', b"event: response.completed"),
+)
 AT_ONCE = 3
 TOTAL = 1.0  # seconds a backend may take
 LATEST = 2 * TOTAL + 5.0  # two backends, and a busy machine
@@ -104,6 +120,8 @@ async def test_every_request_ends_well_or_says_why(
             told = [await _outcome(gateway, stream=stream) for _ in range(AT_ONCE)]
             at_once = (_outcome(gateway, stream=stream) for _ in range(AT_ONCE))
             told_at_once = await asyncio.gather(*at_once)
+            for other in OTHERS:
+                told_at_once.append(await _outcome(gateway, stream=stream, spoken=other))
             assert gateway.gateway.calls_under_way == 0
 
         async def nothing_is_left() -> bool:
@@ -119,45 +137,45 @@ async def test_every_request_ends_well_or_says_why(
         assert outcome == _documented()[fault.name, column]
 
 
-async def _outcome(gateway: Running, *, stream: bool) -> str:
+async def _outcome(gateway: Running, *, stream: bool, spoken: Spoken = CHAT) -> str:
     """Ask once; what came, in the table's words, once it is known to be correct."""
     address = gateway.gateway.bound
     assert address is not None
-    body = STREAM_BODY if stream else BODY
+    body = b'{"model":"auto","stream":%b,%b}' % (b"true" if stream else b"false", spoken.asked)
     began = asyncio.get_running_loop().time()
-    raw = await asyncio.wait_for(
-        ask(address.host, address.port, "/v1/chat/completions", body), GIVEN_UP
-    )
+    raw = await asyncio.wait_for(ask(address.host, address.port, spoken.path, body), GIVEN_UP)
     assert asyncio.get_running_loop().time() - began < LATEST
     assert raw.whole
     assert raw.after == b""  # answered once
-    return (
-        _stream_outcome(raw)
-        if raw.headers["content-type"] == "text/event-stream"
-        else _whole_outcome(raw, stream=stream)
-    )
+    if raw.headers["content-type"].startswith("text/event-stream"):
+        return _stream_outcome(raw, spoken)
+    return _whole_outcome(raw, spoken, stream=stream)
 
 
-def _whole_outcome(raw: Raw, *, stream: bool) -> str:
+def _whole_outcome(raw: Raw, spoken: Spoken, *, stream: bool) -> str:
     if raw.status == 200:
         assert not stream
-        assert raw.body == completion()
+        assert raw.body == ANSWER if spoken is CHAT else f'"{TEXT}"'.encode() in raw.body
+        assert json.loads(raw.body)
         return _answered(raw)
     error = json.loads(raw.body)["error"]
-    assert set(error) >= {"message", "type", "code"}
-    assert "[DONE]" not in raw.body.decode()
-    return f"{raw.status} `{error['code']}`"
+    assert {"message", "type"} <= set(error)
+    assert spoken.last not in raw.body
+    return f"{raw.status} `{error.get('code')}`"
 
 
-def _stream_outcome(raw: Raw) -> str:
+def _stream_outcome(raw: Raw, spoken: Spoken) -> str:
     assert raw.status == 200
-    if raw.body == b"".join(PIECES):
+    if spoken.last in raw.body:
+        assert raw.body.count(spoken.last) == 1
+        assert raw.body == b"".join(PIECES) if spoken is CHAT else b"event: error" not in raw.body
         return _answered(raw)
-    assert b"[DONE]" not in raw.body  # no partial stream looks complete
-    assert raw.body.startswith(PIECES[0])
+    if spoken is CHAT:
+        assert raw.body.startswith(PIECES[0])
     *_, last = raw.body.strip().split(b"\n\n")
-    assert last.startswith(b"data: ")
-    return f"error event `{json.loads(last.removeprefix(b'data: '))['error']['code']}`"
+    told = json.loads(last.partition(b"data: ")[2])
+    assert b"error" in last  # no partial stream looks complete
+    return f"error event `{told.get('error', told).get('code')}`"
 
 
 def _answered(raw: Raw) -> str:
