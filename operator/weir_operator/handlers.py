@@ -12,7 +12,7 @@ from typing import Any, cast
 import kopf
 
 from weir_operator.apply.index import Index
-from weir_operator.apply.kube import Access
+from weir_operator.apply.kube import PAGE, Access
 from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, ResourceRef
 
 _LOG = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ def settings_for() -> kopf.OperatorSettings:
     settings.process.ultimate_exiting_timeout = None  # else a watch that ends kills the process
     settings.posting.enabled = False  # our own Events are on change only
     settings.queueing.idle_timeout = 0.5  # a task for each object seen lives that much longer
+    settings.watching.chunk_size = PAGE  # else all of them are in memory at once
     settings.watching.server_timeout = 300  # whole seconds: the API server takes no fraction
     settings.watching.client_timeout = 330.0
     settings.watching.connect_timeout = 10.0
