@@ -130,6 +130,7 @@ def test_no_request_is_lost_while_the_api_server_is_away(operated: Installed) ->
         plane.programs.wait("a minute", lambda: time.monotonic() > until, AWAY_S + 5)
         plane.start_api_server()
     assert load.failures == []
+    operated.settle()
     operated.wait_for("--for=condition=Programmed", "routepolicy/chat")
 
 

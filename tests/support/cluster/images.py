@@ -18,6 +18,7 @@ BASE = "docker.io/library/python:3.11-slim-bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
 MACHINE = ("/etc/pip.conf", "/etc/ssl/certs")
 STEP_TIMEOUT_S = 1200.0
+STDOUT = "/weir-test-stdout"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as the real base has it
 MIRROR = "http://deb.debian.org/debian"
 
@@ -99,11 +100,17 @@ class ImageStore:
 
     def run(self, reference: str, *command: str) -> str:
         """Run a command in a throw-away container of an image."""
+        # Into a file that is mounted: of a short command buildah's own pipe may lose the output.
         container = self.buildah("from", "--pull-never", reference).strip()
-        try:
-            return self.buildah("run", container, "--", *command, timeout_s=120)
-        finally:
-            self.buildah("rm", container)
+        with tempfile.NamedTemporaryFile("r") as out:
+            Path(out.name).chmod(0o666)  # for the image's own user
+            shell = ("sh", "-c", f'exec "$@" >{STDOUT}', "sh", *command)
+            mount = f"--volume={out.name}:{STDOUT}"
+            try:
+                self.buildah("run", mount, container, "--", *shell, timeout_s=120)
+            finally:
+                self.buildah("rm", container)
+            return out.read()
 
     def inspect(self, reference: str, template: str) -> str:
         """One thing about an image, by Go template."""

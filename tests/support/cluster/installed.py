@@ -16,6 +16,7 @@ import yaml
 from support.cluster.charts import CHART, ROOT, options
 from support.cluster.client import Client
 from support.cluster.node import ADDRESS, Node
+from support.cluster.node_files import PAUSE
 
 FILES = ROOT / "tests" / "node"
 PACKAGES = ("proto", "runtime", "gateway", "scorer", "operator", "cli", "lab")
@@ -153,6 +154,16 @@ class Installed:
         loaded.answered, loaded.failures = told["answered"], told["failures"]
         counts = f"{loaded.total} requests answered, {len(loaded.failures)} lost: {loaded.answered}"
         print(f"{counts}, in {took:.0f} s")  # noqa: T201 - figures for `pytest -rP`
+
+    def settle(self) -> None:
+        """Wait until Kubernetes itself runs new pods: after an outage its parts come back slowly."""
+        began = time.monotonic()
+        deployment = ("-n", "models", "deployment", "settled")
+        self.admin.kubectl(*deployment[:2], "create", *deployment[2:], f"--image={PAUSE}")
+        status = ("rollout", "status", "deploy/settled", "--timeout=100s")
+        self.admin.kubectl("-n", "models", *status)
+        self.admin.kubectl(*deployment[:2], "delete", *deployment[2:])
+        print(f"Kubernetes runs new pods after {time.monotonic() - began:.0f} s")  # noqa: T201 - figures for `pytest -rP`
 
     def restart_a_gateway_container(self) -> Callable[[], bool]:
         """Ask one gateway container to end (SIGTERM), past the API server; says when it is back."""
