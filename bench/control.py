@@ -27,8 +27,9 @@ PLURALS = {"RoutePolicy": "routepolicies", "ModelBackend": "modelbackends"}
 POLL_SECONDS = 0.005  # what is polled is seen at most this much late
 WITHIN = 300.0  # a busy machine may be slow; what is measured is not how patient the bench is
 AT_ONCE = 8
-# The operator as the chart starts it: the tests' site has it look at everything much more often.
+# The operator as image and chart start it: the tests' site has it look at everything more often.
 AS_SHIPPED = {
+    "MALLOC_ARENA_MAX": "2",
     "WEIR_OPERATOR_LEASE_DURATION": "15s",
     "WEIR_OPERATOR_SECRETS_EVERY": "15s",
     "WEIR_OPERATOR_RESYNC_EVERY": "30s",

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -35,12 +35,16 @@ class Told:
     @property
     def name(self) -> str:
         """The resource's."""
-        return str(self.document["metadata"]["name"])  # type: ignore[index]  # a mapping
+        return _name(self.document)
 
     @property
     def plural(self) -> str:
         """Its kind as the API's path has it."""
         return "routepolicies" if self.document["kind"] == "RoutePolicy" else "modelbackends"
+
+
+def _name(document: Wire) -> str:
+    return str(cast("Wire", document["metadata"])["name"])
 
 
 def ruled(name: str, when: str) -> Wire:
@@ -159,7 +163,7 @@ async def here(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_with_what_to_write(plane: ControlPlane, case: str) -> None:
     document, message = REFUSED[case]
-    placed = {**document, "metadata": {"name": document["metadata"]["name"]}}  # type: ignore[index]  # a mapping
+    placed = changed(document, "metadata", {"name": _name(document)})
     plural = "routepolicies" if document["kind"] == "RoutePolicy" else "modelbackends"
     path = f"/apis/weir.dev/v1alpha1/namespaces/default/{plural}?dryRun=All"
     status, reply = plane.request("POST", path, placed)

@@ -6,6 +6,7 @@ label, is no reason to compile. Must not know where documents come from.
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -41,14 +42,14 @@ class Index:
         """A resource was seen; nothing is done where it has no name that Weir can use."""
         same = self._unchanged(document)
         if same is not None:
-            same.status = _mapping(document.get("status"))
+            same.status = _shared(_mapping(document.get("status")))
             return
         parsed = parse(document)
         if parsed.meta is None:
             return
         meta = parsed.meta
         known = self._entries.get(meta.ref)
-        status = _mapping(document.get("status"))
+        status = _shared(_mapping(document.get("status")))
         number = known.sequence if known and known.uid == meta.uid else next(self._count)
         self._entries[meta.ref] = Entry(meta.ref, meta.uid, meta.generation, parsed, status, number)
         self.dirty.set()
@@ -112,3 +113,19 @@ class Index:
 
 def _mapping(value: object) -> Wire:
     return cast("Wire", value) if isinstance(value, dict) else {}
+
+
+def _shared(status: Wire) -> Wire:
+    """The same with every text in memory once: thousands of statuses say much the same."""
+    return cast("Wire", _shared_in(status))
+
+
+def _shared_in(value: object) -> object:
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, list):
+        return [_shared_in(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        wire = cast("dict[str, object]", value)
+        return {sys.intern(key): _shared_in(item) for key, item in wire.items()}
+    return value

@@ -156,7 +156,7 @@ class Installed:
         print(f"{counts}, in {took:.0f} s")  # noqa: T201 - figures for `pytest -rP`
 
     def settle(self) -> None:
-        """Wait until Kubernetes itself runs new pods: after an outage its parts come back slowly."""
+        """Wait until Kubernetes itself runs new pods: it comes back slowly."""
         began = time.monotonic()
         deployment = ("-n", "models", "deployment", "settled")
         self.admin.kubectl(*deployment[:2], "create", *deployment[2:], f"--image={PAUSE}")
