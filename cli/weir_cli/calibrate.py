@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
+from weir_cli.failure import Failure
 from weir_cli.labwork import Percent, failures, open_bundle, scores_of, tell
 from weir_cli.options import BUNDLE, JSON, existing
 from weir_cli.output import print_json
 from weir_lab.calibration import keep_retention, snippet, strong_share, within_budget
+from weir_lab.calibration.snippet import decimal
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.datasets.prompts import load_prompts
 from weir_lab.metrics.ranked import Floats
+from weir_lab.training.calibrated import write_retention, write_shares
+from weir_scorer.build.errors import BuildError
+from weir_scorer.engine.ports import RetentionThreshold
 
 _MANY = 1000  # requests that a budget is stated for
 
@@ -22,6 +27,7 @@ class _Found:
     threshold: float
     promises: Sequence[str]
     facts: dict[str, object]
+    kept: RetentionThreshold | None = None  # what a bundle may keep of a retention
 
 
 @click.command()
@@ -41,6 +47,12 @@ class _Found:
 @click.option("--confidence", type=Percent(), default="95%", show_default=True)
 @click.option("--weak", help="The weak model.  [default: the cheapest]")
 @click.option("--strong", help="The strong model.  [default: the best]")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="Write a bundle that has what is found as its own: for a share or a retention. "
+    "May be the bundle itself.",
+)
 @JSON
 def calibrate(  # noqa: PLR0913 - one parameter an option
     *,
@@ -53,6 +65,7 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     confidence: float,
     weak: str | None,
     strong: str | None,
+    into: Path | None,
     as_json: bool,
 ) -> None:
     """Find a threshold for exactly one of --share, --retention and --budget.
@@ -62,6 +75,8 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     """
     if sum(goal is not None for goal in (share, retention, budget)) != 1:
         raise click.UsageError("give exactly one of --share, --retention and --budget")
+    if into is not None and budget is not None:
+        raise click.UsageError("a bundle keeps shares and retentions; a budget is the policy's")
     if not 0 < confidence < 1:
         raise click.BadParameter("must lie between 0% and 100%", param_hint="--confidence")
     if retention is not None and not 0 < retention < 1:
@@ -82,10 +97,22 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
             found = _budget(pair, scores, budget / _MANY, confidence)
         else:
             raise AssertionError("one goal was given")
+    version = opened.version if into is None else _keep(bundle, into, name, found, scores)
     if as_json:
-        print_json({"router": name, "bundle": opened.version, **found.facts})
+        print_json({"router": name, "bundle": version, **found.facts})
     else:
-        click.echo(snippet(name, found.threshold, [*found.promises, f"bundle {opened.version}"]))
+        click.echo(snippet(name, found.threshold, [*found.promises, f"bundle {version}"]))
+
+
+def _keep(bundle: Path, into: Path, router: str, found: _Found, scores: Floats) -> str:
+    """As the bundle's own: a retention's promise, or how scores lie over these prompts."""
+    with failures():
+        try:
+            if found.kept is None:
+                return write_shares(bundle, into, router, scores)
+            return write_retention(bundle, into, router, found.kept)
+        except BuildError as error:
+            raise Failure(str(error)) from error
 
 
 def _share(scores: Floats, share: float, confidence: float) -> _Found:
@@ -107,7 +134,10 @@ def _retention(pair: Pair, scores: Floats, retention: float, confidence: float) 
         f"seen: {found.kept:.1%} kept with {found.strong_share:.1%} strong calls "
         f"(+/- {found.share_margin:.1%}), the rest to {pair.weak_name}"
     )
-    return _Found(found.threshold, [promise, seen], asdict(found))
+    kept = RetentionThreshold(
+        retention, confidence, float(decimal(found.threshold)), found.strong_share
+    )
+    return _Found(found.threshold, [promise, seen], asdict(found), kept)
 
 
 def _budget(pair: Pair, scores: Floats, usd: float, confidence: float) -> _Found:

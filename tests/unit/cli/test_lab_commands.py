@@ -14,6 +14,7 @@ from weir_cli.eval import evaluation
 from weir_cli.labwork import Percent
 from weir_cli.profile import profile
 from weir_cli.train import train
+from weir_scorer.bundle.opened import Bundle
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,28 @@ def test_calibrate_for_a_budget(tmp_path: Path, bundle: Path) -> None:
 def test_calibrate_wants_one_sound_goal(tmp_path: Path, bundle: Path, arguments: list[str]) -> None:
     done = run_calibrate(tmp_path / "none", bundle, *arguments)
     assert done.exit_code == 2
+
+
+def test_calibrate_gives_a_bundle_what_it_found(tmp_path: Path, bundle: Path) -> None:
+    data = outcomes(tmp_path, 400)
+    kept = tmp_path / "kept"
+    done = run_calibrate(data, bundle, "--retention", "80%", "--into", str(kept))
+    assert done.exit_code == 0, done.output
+    threshold = float(yaml.safe_load(done.stdout)["spec"]["objective"]["threshold"])
+    assert run_calibrate(data, kept, "--share", "10%", "--into", str(kept)).exit_code == 0
+    with Bundle.open(bundle, devices=["cpu"]) as old, Bundle.open(kept, devices=["cpu"]) as new:
+        before = {router.name: router.calibration for router in old.description().routers}
+        after = {router.name: router.calibration for router in new.description().routers}
+        assert f"bundle {old.version}" not in done.stdout
+    assert after["linear"] == before["linear"]
+    (row,) = [row for row in after["length"].retention if row.retention == 0.8]
+    assert (row.threshold, row.confidence) == (threshold, 0.95)
+    assert set(before["length"].retention) < set(after["length"].retention)
+    assert after["length"].prompts == 400
+    assert len(after["length"].quantiles) == 1001
+    refused = run_calibrate(data, bundle, "--budget", "5", "--into", str(kept))
+    assert refused.exit_code == 2
+    assert "a budget is the policy's" in refused.stderr
 
 
 def test_percents() -> None:
