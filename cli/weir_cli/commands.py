@@ -24,6 +24,7 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("up", "weir_cli.up", "Run scorer and gateway here from policy files.", "all"),
     Entry("explain", "weir_cli.explain", "Show how a prompt would be routed; send nothing.", "all"),
+    Entry("key", "weir_cli.key", "Make, list and revoke client keys.", "all"),
     Entry("ledger", "weir_cli.ledger", "Show what was spent and saved.", "all"),
     Entry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     Entry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),

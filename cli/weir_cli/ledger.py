@@ -1,4 +1,4 @@
-"""`weir ledger`: what was spent and saved, by model, policy, reason or day.
+"""`weir ledger`: what was spent and saved, by model, policy, key, reason or day.
 
 Reads the file that gateways write, beside them; never changes it.
 """
@@ -24,6 +24,7 @@ from weir_runtime.quantities import duration
 _GROUPS = {
     "model": "model",
     "policy": "policy",
+    "key": "key",
     "reason": "reason",
     "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
 }

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from weir_gateway.adapters.keys import KeysError
 from weir_gateway.app import Gateway
 from weir_gateway.settings import Settings
 from weir_runtime import logs
@@ -20,7 +21,7 @@ def main() -> int:
     pipe = logs.configure(settings.log_level)
     try:
         return run(Gateway(settings, os.environ).run)
-    except OSError as error:
+    except (OSError, KeysError) as error:
         print(f"weir-gateway: can't start: {error}", file=sys.stderr)
         return 1
     finally:

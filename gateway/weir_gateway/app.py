@@ -19,6 +19,7 @@ from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.last_good import LastGood
 from weir_gateway.adapters.ledger.accounts import LedgerAccounts
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
@@ -37,6 +38,7 @@ from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.http.catalogue import Catalogue
 from weir_gateway.http.client_wires import ANSWERING, CHAT, COUNT_TOKENS
+from weir_gateway.http.door import Door
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
@@ -106,6 +108,7 @@ class Gateway:
             tables.listen(self._accounts.in_force)
             tasks = await stack.enter_async_context(background())
             await self._follow_tables(tables, tasks)
+            door = Door(await self._keys(tasks), time.time)
             admin = Admin(self.health, self.registry)
             self.bound_admin = await admin.start(settings.admin)
             stack.push_async_callback(admin.stop)
@@ -115,7 +118,7 @@ class Gateway:
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
             if writer is not None:
                 tasks.start(writer.run(), "weir-ledger")
-            await self._serve(routing, tables, stop)
+            await self._serve(routing, tables, door, stop)
         await self._tracing.shutdown()
         return 0
 
@@ -157,6 +160,15 @@ class Gateway:
             ),
             score_within=self._settings.score_within,
         )
+
+    async def _keys(self, tasks: Background) -> KeyRing | None:
+        """Raises KeysError and OSError: a gateway that should ask for keys never starts without."""
+        if self._settings.keys is None:
+            return None
+        keys = KeyRing(self._settings.keys)
+        await keys.read()
+        tasks.start(keys.follow(self._settings.keys_check), "weir-client-keys")
+        return keys
 
     async def _follow_tables(self, tables: Tables, tasks: Background) -> None:
         settings = self._settings
@@ -206,7 +218,9 @@ class Gateway:
             delivered=lambda: self.health.ready(CREDENTIALS),
         )
 
-    async def _serve(self, routing: Routing, tables: Tables, stop: asyncio.Event) -> None:
+    async def _serve(
+        self, routing: Routing, tables: Tables, door: Door, stop: asyncio.Event
+    ) -> None:
         settings = self._settings
         bounds = Bounds(body=settings.max_body, body_within=settings.body_within)
         served = {
@@ -223,6 +237,7 @@ class Gateway:
                 ("GET", MODELS): catalogue.list,
             },
             catalogue.one,
+            door,
             in_flight=settings.in_flight,
         )
         self.registry.gauge_callback(

@@ -181,6 +181,19 @@ class Settings:
         unit="debug, info, warning, error",
         why="How much is logged; debug logs every decision",
     )
+    keys: Path | None = setting(
+        "WEIR_KEYS",
+        default=None,
+        unit="file",
+        why="The client keys that may use this gateway, as `weir key` writes them: hashes and "
+        "rights; not set, everybody who can reach it may",
+    )
+    keys_check: Duration = setting(
+        "WEIR_KEYS_CHECK",
+        default="500ms",
+        unit="duration",
+        why="How often that file is looked at, so that a revoked key ends within a second",
+    )
     ledger: Path | None = setting(
         "WEIR_LEDGER",
         default=None,

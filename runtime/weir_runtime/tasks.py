@@ -30,10 +30,18 @@ class Background:
 
 @contextlib.asynccontextmanager
 async def background() -> AsyncGenerator[Background]:
-    """A block whose background tasks are cancelled, and waited for, when it is left."""
-    async with asyncio.TaskGroup() as group:
-        tasks = Background(group)
-        try:
-            yield tasks
-        finally:
-            tasks.cancel()
+    """A block whose background tasks are cancelled, and waited for, when it is left.
+
+    What goes wrong alone, in the block or in a task, is raised as itself rather than as a group.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = Background(group)
+            try:
+                yield tasks
+            finally:
+                tasks.cancel()
+    except BaseExceptionGroup as failures:
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from failures.exceptions[0].__cause__
+        raise

@@ -59,6 +59,8 @@ class DecisionLog:
             "detail": decision.detail,
             "table": decision.table,
         }
+        if request.key is not None:
+            fields["key"] = request.key.name
         if decision.scored is not None:
             fields |= {
                 "score": decision.scored.score,

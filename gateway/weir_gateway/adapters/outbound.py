@@ -13,7 +13,9 @@ from weir_gateway.adapters.prepared import Prepared
 from weir_gateway.domain.errors import CannotCarry
 from weir_gateway.domain.request import Request, with_model
 from weir_gateway.domain.table import Backend, Passthrough
+from weir_gateway.domain.wire import Wire
 from weir_gateway.wires.error_shapes import ErrorShape
+from weir_gateway.wires.own_thinking import own_thinking
 from weir_gateway.wires.pair import Back
 from weir_gateway.wires.provider import ProviderWire
 from weir_gateway.wires.providers import PROVIDERS
@@ -53,7 +55,10 @@ async def outbound(prepared: Prepared, chosen: Way, request: Request) -> Outboun
     """`request` for the prepared backend. Raises CannotCarry and BadRequest naming the field."""
     wire, wanted = prepared.wire, PROVIDERS[request.wire].errors
     if chosen.pair is None:
-        return Outbound(wire, wanted, with_model(request, prepared.model), None, {})
+        body = with_model(request, prepared.model)
+        if chosen.out is Wire.ANTHROPIC_MESSAGES:
+            body = own_thinking(body)
+        return Outbound(wire, wanted, body, None, {})
     model = prepared.backend.model
     if len(request.body) > ON_LOOP:
         made = await asyncio.to_thread(chosen.pair.request, request, model)
@@ -72,8 +77,9 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
             headers[name] = value
     if prepared.backend.headers:
         headers.update(prepared.backend.headers)
-    if isinstance(prepared.backend.auth, Passthrough) and "authorization" in request.headers:
-        headers["authorization"] = request.headers["authorization"]
+    if isinstance(prepared.backend.auth, Passthrough):
+        for name in {"authorization", prepared.wire.key[0].lower()} & request.headers.keys():
+            headers[name] = request.headers[name]
     return headers
 
 

@@ -5,6 +5,8 @@
     │   ├── TooLarge           413
     │   ├── UnsupportedMedia   415
     │   └── CannotCarry             the chosen model's wire has no place for a field
+    ├── KeyRefused             401  no client key, or none that is known
+    ├── NotPermitted           403  the client key doesn't reach so far
     ├── NoPolicy               404  nothing matches `model`
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
@@ -66,6 +68,22 @@ class CannotCarry(BadRequest):
     """
 
     code = "not_carried"
+
+
+class KeyRefused(WeirError):
+    """The gateway asks for a client key, and there is none that it knows."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class NotPermitted(WeirError):
+    """The client's key is good, and not for this."""
+
+    status = 403
+    code = "key_not_permitted"
+    type = "permission_error"
 
 
 class NoPolicy(WeirError):

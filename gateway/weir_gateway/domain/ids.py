@@ -10,3 +10,4 @@ ProfileName = NewType("ProfileName", str)  # a quality profile of the bundle
 DecisionId = NewType("DecisionId", str)  # 32 hex digits, given back in x-weir-decision
 TableVersion = NewType("TableVersion", str)  # sha256 of a route table
 BundleVersion = NewType("BundleVersion", str)  # name@digest of the scorer's bundle
+KeyName = NewType("KeyName", str)  # of a client key; never the key itself

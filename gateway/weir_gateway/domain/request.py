@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.table import Capability
 from weir_gateway.domain.wire import Wire
 
@@ -45,6 +46,7 @@ class Request:
     needs: frozenset[Capability]
     prompt_tokens: int  # an estimate from above (chars / 3), for the context filter and costs
     max_tokens: int  # the answer's cap the client set; 0: none
+    key: ClientKey | None = None  # the client's; None where the gateway asks for none
     opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
 
 

@@ -23,6 +23,7 @@ from weir_gateway.domain.wire import Wire
 from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
 from weir_gateway.http.count_tokens import estimate, estimates
+from weir_gateway.http.door import header_of, key_of
 from weir_gateway.http.errors import error_response
 from weir_gateway.http.sse import WholeEvents
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
@@ -112,9 +113,14 @@ class Endpoint:
         """Read and parse the body."""
         body = await read_body(http, cap=self._bounds.body, within=self._bounds.body_within)
         headers = {name.lower(): value for name, value in http.headers.items()}
+        key = key_of(http)
+        if key is not None:
+            headers.pop(header_of(http), None)
         if len(body) > PARSE_ON_LOOP:
-            return await asyncio.to_thread(self._client.parse, body, headers)
-        return self._client.parse(body, headers)
+            request = await asyncio.to_thread(self._client.parse, body, headers)
+        else:
+            request = self._client.parse(body, headers)
+        return request if key is None else replace(request, key=key)
 
     async def decide(
         self, request: Request, table: RouteTable, parent: TraceContext

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import NothingCanServe, WeirError
+from weir_gateway.http.door import Door
 from weir_gateway.http.errors import error_response, shape_for
 
 _LOG = logging.getLogger(__name__)
@@ -44,11 +45,17 @@ class Paths:
     """Which endpoint serves a request; errors become responses here, once for all of them."""
 
     def __init__(
-        self, endpoints: Mapping[tuple[str, str], Endpoint], model: ByName, *, in_flight: int
+        self,
+        endpoints: Mapping[tuple[str, str], Endpoint],
+        model: ByName,
+        door: Door,
+        *,
+        in_flight: int,
     ) -> None:
         """`in_flight` is how many requests are served at once; more get a 503."""
         self._endpoints = dict(endpoints)
         self._model = model
+        self._door = door
         self._limit = in_flight
         self.in_flight = 0
 
@@ -70,6 +77,7 @@ class Paths:
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         path = http.path
+        self._door.admit(http)
         endpoint = self._endpoints.get((http.method, path))
         if endpoint is not None:
             return await endpoint(http)

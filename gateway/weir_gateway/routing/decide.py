@@ -18,6 +18,7 @@ from weir_gateway.routing import pick, rules, score, sticky
 from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
 from weir_gateway.routing.filter import fit, no_state, not_served
 from weir_gateway.routing.match import match
+from weir_gateway.routing.permit import permit
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, Sessions, TraceContext
 from weir_gateway.routing.sticky import session_key
 
@@ -70,10 +71,13 @@ class Decider:
     ) -> RouteDecision:
         """Which candidate answers `request`, and why.
 
-        Raises NoPolicy, BadRequest where the client can mend it, and NothingCanServe where there
-        is no score and the policy rejects for want of one.
+        Raises NoPolicy, NotPermitted, BadRequest where the client can mend it, and NothingCanServe
+        where there is no score and the policy rejects for want of one.
         """
-        return await self._decide(match(self.compiled(table), request), request, table, trace)
+        matched = match(self.compiled(table), request)
+        if request.key is not None:
+            permit(matched, request.key)
+        return await self._decide(matched, request, table, trace)
 
     async def decide_in(
         self, policy: PolicyId, request: Request, table: RouteTable

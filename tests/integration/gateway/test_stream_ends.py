@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from support.waiting import eventually
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.http.catalogue import Catalogue
 from weir_gateway.http.client_wires import CHAT
+from weir_gateway.http.door import Door
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.server import Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
@@ -159,7 +161,7 @@ async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
     bounds = Bounds(body=1 << 20, body_within=5)
     chat = Endpoint(CHAT, routing, lambda: current, untraced(), FakeClock(), bounds)
     one = Catalogue(routing, lambda: current).one
-    paths = Paths({("POST", "/"): chat}, one, in_flight=10)
+    paths = Paths({("POST", "/"): chat}, one, Door(None, time.time), in_flight=10)
     runner = web.ServerRunner(PatientServer(paths, head_within=5, keep_alive=5))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

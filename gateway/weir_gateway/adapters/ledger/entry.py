@@ -18,6 +18,7 @@ class Entry:
     decision: str  # the id
     at: int  # microseconds since 1970, UTC: when it ended
     policy: str
+    key: str  # the name of the client's key; empty where none is asked for
     asked: str  # the `model` that the client wrote
     backend: str  # the id of who answered
     model: str  # its name
@@ -54,6 +55,7 @@ def entry(
         decision=decision.id,
         at=int(at * 1e6),
         policy=decision.policy,
+        key=request.key.name if request.key else "",
         asked=_storable(request.model),
         backend=decision.chosen.id,
         model=decision.chosen.name,

@@ -1,0 +1,134 @@
+"""The client keys that this gateway knows, from a file, read again when it changes.
+
+The file holds hashes. Keys are 256 random bits, so a plain SHA-256 can't be turned back, and a
+look-up by hash tells an attacker's clock nothing. Must not know HTTP.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from weir_gateway.domain.ids import KeyName
+from weir_gateway.domain.key import ClientKey
+
+_LOG = logging.getLogger(__name__)
+
+LONGEST: Final = 512  # characters of a key that are looked at; ours have 46
+MOST_KEYS: Final = 100_000  # in one file
+
+
+class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    sha256: str
+    policies: tuple[str, ...] = ("*",)
+    direct: bool = True
+    client_threshold: bool = True
+    expires: datetime | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    keys: list[_Key]
+
+
+_DECODER = msgspec.json.Decoder(_File)
+
+
+class KeysError(ValueError):
+    """The file can't be used; the message says where it is wrong and never what a key is."""
+
+
+class KeyRing:
+    """Keys by their hash."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys: Mapping[bytes, ClientKey] = {}
+        self._seen: tuple[int, int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, presented: str, now: float) -> ClientKey | None:
+        """The key that was presented at `now` (seconds since 1970); None: unknown or expired."""
+        if len(presented) > LONGEST:
+            return None
+        digest = hashlib.sha256(presented.encode("utf-8", "surrogatepass")).digest()
+        key = self._keys.get(digest)
+        if key is None or (key.expires is not None and now >= key.expires):
+            return None
+        return key
+
+    async def read(self) -> None:
+        """Read the file now. Raises KeysError and OSError; the keys that were there stay."""
+        signature = await asyncio.to_thread(self._signature)
+        self._keys = parse(await asyncio.to_thread(self._path.read_bytes))
+        self._seen = signature
+        _LOG.info("client keys are in force", extra={"keys": len(self._keys)})
+
+    async def follow(self, every: float) -> None:
+        """Read it again whenever it has changed, until cancelled; a bad one changes nothing."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                if await asyncio.to_thread(self._signature) != self._seen:
+                    await self.read()
+            except KeysError as error:
+                _LOG.error("kept the last good client keys: %s", error)
+                self._seen = await asyncio.to_thread(self._signature)
+            except OSError as error:
+                _LOG.warning("can't read the client keys: %s", error.strerror)
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def parse(text: bytes) -> dict[bytes, ClientKey]:
+    """The keys of a file by their hash. Raises KeysError."""
+    try:
+        entries = _DECODER.decode(text).keys
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise KeysError(f"the keys file is not valid: {error}") from error
+    if len(entries) > MOST_KEYS:
+        raise KeysError(f"the keys file has {len(entries)} keys, at most {MOST_KEYS} may be")
+    keys: dict[bytes, ClientKey] = {}
+    names: set[str] = set()
+    for index, entry in enumerate(entries):
+        at = f"keys[{index}]"
+        digest = _digest(entry.sha256, at)
+        if entry.name in names or digest in keys or not entry.name:
+            raise KeysError(f"{at}: name and sha256 must be its own")
+        names.add(entry.name)
+        keys[digest] = _key(entry, at)
+    return keys
+
+
+def _digest(text: str, at: str) -> bytes:
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError:
+        digest = b""
+    if len(digest) != hashlib.sha256().digest_size:
+        raise KeysError(f"{at}.sha256 must be 64 hex digits: the SHA-256 of the key")
+    return digest
+
+
+def _key(entry: _Key, at: str) -> ClientKey:
+    if entry.expires is not None and entry.expires.tzinfo is None:
+        raise KeysError(f"{at}.expires must have a time zone, such as 2027-01-01T00:00:00Z")
+    return ClientKey(
+        name=KeyName(entry.name),
+        policies=entry.policies,
+        direct=entry.direct,
+        client_threshold=entry.client_threshold,
+        expires=None if entry.expires is None else entry.expires.timestamp(),
+    )
