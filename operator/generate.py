@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from weir_operator.apply.health import HEALTH_MEANINGS
 from weir_operator.apply.status import PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
 from weir_operator.resources.openapi import definitions
@@ -36,6 +37,13 @@ def program_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def health_table() -> str:
+    """Every reason of a backend's health."""
+    rows = ["| condition | reason | meaning |", "|---|---|---|"]
+    rows += [f"| Healthy | `{reason}` | {doc} |" for reason, doc in HEALTH_MEANINGS.items()]
+    return "\n".join(rows) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "RoutePolicy fields": lambda: field_table("RoutePolicy"),
     "RoutePolicy rules": lambda: check_table("RoutePolicy"),
@@ -43,6 +51,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ModelBackend rules": lambda: check_table("ModelBackend"),
     "reasons": reason_table,
     "program reasons": program_table,
+    "health reasons": health_table,
 }
 
 

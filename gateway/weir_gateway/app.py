@@ -15,6 +15,7 @@ from aiohttp import web
 
 from weir_gateway.adapters.accounts import MeteredAccounts
 from weir_gateway.adapters.addresses import Guard
+from weir_gateway.adapters.backend_health import WatchedUpstreams
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
@@ -31,7 +32,7 @@ from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.table_file import TableFile
-from weir_gateway.adapters.table_stream import StreamOptions, TableStream
+from weir_gateway.adapters.table_stream import Counts, StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
 from weir_gateway.adapters.upstream import HttpUpstreams
 from weir_gateway.domain.errors import BadTable
@@ -82,6 +83,7 @@ class Gateway:
             time.monotonic,
             random.Random(),  # noqa: S311 - spreads load, keeps no secret
         )
+        self._watched = WatchedUpstreams(self._upstreams, time.monotonic)
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
         self._accounts = MeteredAccounts(self.registry, decisions)
         self.serving = asyncio.Event()
@@ -151,7 +153,7 @@ class Gateway:
         return Routing(
             Ports(
                 scorer=cache,
-                upstreams=self._upstreams,
+                upstreams=self._watched,
                 accounts=accounts,
                 conditions=CelConditions(),
                 clock=time.perf_counter,
@@ -212,7 +214,7 @@ class Gateway:
             options,
             tables,
             self._credentials,
-            self._accounts.totals,
+            Counts(self._accounts.totals, self._watched.lately),
             self.registry,
             last_good,
             delivered=lambda: self.health.ready(CREDENTIALS),

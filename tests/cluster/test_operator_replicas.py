@@ -176,6 +176,29 @@ async def test_usage_while_no_operator_runs_is_told_later(here: Site) -> None:
             await says(here, "1/1", await ask([gateway], 1))
 
 
+async def test_a_backend_s_health_is_what_the_gateways_see(here: Site) -> None:
+    operator = here.start()
+    async with (
+        running_upstream(answering(completion()), own_address()) as upstream,
+        here.gateway(0, operator.port) as gateway,
+    ):
+        good, bad = {"endpoint": upstream.url}, {"endpoint": f"http://{own_address()}:9/v1"}
+        await here.apply(backend("weak", **good), backend("strong", **good), policy())
+        await here.until("weak", "Healthy", "modelbackends", status="Unknown", reason="NoTraffic")
+        await says(here, "1/1", 0)
+        await ask([gateway], 1)
+        await here.until("weak", "Healthy", "modelbackends", status="True", reason="Healthy")
+        await here.apply(backend("weak", **bad))
+        await here.until("weak", "Healthy", "modelbackends", status="Unknown", reason="NoTraffic")
+        await here.until("chat", "Programmed", status="True")
+        async with await gateway.chat(BODY) as response:
+            assert response.status == 502
+        said = await here.until("weak", "Healthy", "modelbackends", status="False")
+        assert "connect" in said
+        events = await here.kubectl("get", "events", "--field-selector=reason=Failing")
+        assert "modelbackend/weak" in events
+
+
 async def _serves(here: Site, operator: OperatorProcess) -> None:
     async def ready() -> bool:
         return "a replica relays" in here.logs and "relaying" in operator.said

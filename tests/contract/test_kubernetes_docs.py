@@ -9,9 +9,12 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from weir_operator.apply.health import HealthReason
+from weir_operator.apply.status import HEALTHY, ProgramReason
 from weir_operator.files.load import LoadedFiles, load
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
+from weir_operator.plan.findings import Condition, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
@@ -82,6 +85,14 @@ def test_defaults_on_the_page_are_the_chart_s() -> None:
         shown = {True: "on", False: "false"}.get(value, value) if isinstance(value, bool) else value
         if said != "all":  # an empty list of namespaces
             assert said == str(shown), name
+
+
+def test_every_condition_and_every_reason_stands_on_the_page() -> None:
+    section = PAGE.partition("## Conditions\n")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`(\w+)`", section))
+    conditions = {str(condition) for condition in Condition} | {"Programmed", "Ready", HEALTHY}
+    reasons = {str(r) for kind in (Reason, ProgramReason, HealthReason) for r in kind}
+    assert told == conditions | reasons | {"observedGeneration", "lastTransitionTime"}
 
 
 def _is_value(name: str) -> bool:

@@ -114,6 +114,8 @@ def _backend(message: pb.Backend) -> domain.Backend:
         key_header=message.auth.header,
         query=tuple((setting.name, setting.value) for setting in message.query),
         headers=tuple((setting.name, setting.value) for setting in message.headers),
+        uid=message.uid,
+        generation=message.generation,
     )
     return resilience_codec.with_resilience(backend, message, _auth)
 

@@ -15,11 +15,12 @@ import grpc
 
 from weir_gateway.adapters import table_codec
 from weir_gateway.adapters.accounts import PolicyTotals
+from weir_gateway.adapters.backend_health import Seen
 from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.last_good import LastGood
 from weir_gateway.adapters.tables import Tables
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.ids import BackendId, PolicyId
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
 from weir_runtime.metrics import Registry
@@ -38,6 +39,7 @@ KEEPALIVE = (
 )
 
 Totals = Callable[[], Mapping[PolicyId, PolicyTotals]]
+Lately = Callable[[], Mapping[BackendId, Seen]]
 Call = grpc.aio.StreamStreamCall[pb.Report, pb.RouteTable]
 
 
@@ -53,6 +55,14 @@ class StreamOptions:
     started: int = 0  # when the process started, in milliseconds since 1970
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is reported: policies' sums, and how backends' latest requests ended."""
+
+    totals: Totals
+    lately: Lately = dict
+
+
 class TableStream:
     """Follows the operator."""
 
@@ -61,7 +71,7 @@ class TableStream:
         options: StreamOptions,
         tables: Tables,
         store: Credentials,
-        totals: Totals,
+        counts: Counts,
         registry: Registry,
         last_good: LastGood | None,
         delivered: Callable[[], None],
@@ -70,7 +80,7 @@ class TableStream:
         self._options = options
         self._tables = tables
         self._store = store
-        self._totals = totals
+        self._counts = counts
         self._last_good = last_good
         self._up = registry.gauge(
             "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
@@ -173,9 +183,10 @@ class TableStream:
         return pb.Report(
             gateway=self._options.gateway,
             version=self._tables.version,
-            usage=_usage(self._totals().items()),
+            usage=_usage(self._counts.totals().items()),
             started=self._options.started,
             stream=self._streams,
+            health=_health(self._counts.lately().items()),
         )
 
     async def _channel(self) -> grpc.aio.Channel:
@@ -191,6 +202,20 @@ class TableStream:
             return ()
         token = await asyncio.to_thread(self._options.token.read_text)
         return (("authorization", f"Bearer {token.strip()}"),)
+
+
+def _health(lately: Iterable[tuple[BackendId, Seen]]) -> list[pb.BackendHealth]:
+    return [
+        pb.BackendHealth(
+            backend=backend,
+            calls=seen.calls,
+            failures=seen.failures,
+            last_failure=seen.last_failure,
+            uid=seen.uid,
+            generation=seen.generation,
+        )
+        for backend, seen in lately
+    ]
 
 
 def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsage]:

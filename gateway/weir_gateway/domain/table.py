@@ -113,6 +113,8 @@ class Backend:
     profile: ProfileName
     in_flight: int  # 0: unbounded
     ca: SecretRef | None = None
+    uid: str = ""  # of the resource; empty from files
+    generation: int = 0
     client_certificate: SecretRef | None = None  # with client_key, or neither
     client_key: SecretRef | None = None
     wires: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # what its endpoint speaks

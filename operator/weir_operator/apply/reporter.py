@@ -16,7 +16,7 @@ from weir_operator.apply.index import Entry, Index
 from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.programmer import Programmer
 from weir_operator.apply.progress import Facts, progress_of
-from weir_operator.apply.status import conditions_in, status_of
+from weir_operator.apply.status import HEALTHY, backend_status_of, conditions_in, status_of
 from weir_operator.apply.table_json import TableTooLarge, table_files
 from weir_operator.apply.usage import brought_up, tally_in
 from weir_operator.plan.findings import Finding
@@ -26,6 +26,8 @@ from weir_runtime.metrics import Registry
 _LOG = logging.getLogger(__name__)
 
 WRITES_AT_ONCE = 8
+# What of a backend's health is an Event: that it begins to fail, and that it is well again.
+TURNS = {("True", "False"), ("Unknown", "False"), ("False", "True")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,8 @@ class Reporter:
     def _status(
         self, finding: Finding, facts: Facts, before: Wire, *, with_usage: bool
     ) -> dict[str, object]:
+        if finding.ref.kind is not ResourceKind.POLICY:
+            return backend_status_of(finding, facts.gateways, before, self._now())
         programmed = progress_of(finding, facts)
         tally = tally_in(before)
         if with_usage:
@@ -225,9 +229,11 @@ class Reporter:
         for name, condition in new.items():
             holds = condition["status"] == "True"
             was = old.get(name, {})
+            if name == HEALTHY and (was.get("status"), condition["status"]) not in TURNS:
+                continue
             if (was.get("status"), was.get("reason")) == (condition["status"], condition["reason"]):
                 continue
-            if name != last and (holds or name == "Programmed"):
+            if name not in {last, HEALTHY} and (holds or name == "Programmed"):
                 continue
             if name == last == "Ready" and not holds and was.get("status") != "True":
                 continue  # it never was; the condition that keeps it from it has told

@@ -10,9 +10,12 @@ from enum import StrEnum
 from typing import cast
 
 from weir_operator.apply.cluster import Wire
+from weir_operator.apply.gateways import Standing
+from weir_operator.apply.health import HealthReason, Healthy, health_in
 from weir_operator.apply.usage import Tally, tally_fields
 from weir_operator.plan.findings import Condition, Finding, Verdict
-from weir_operator.resources.objects import ResourceKind
+
+HEALTHY = "Healthy"  # the condition
 
 
 class ProgramReason(StrEnum):
@@ -79,7 +82,7 @@ class _Told:
     """One condition before it has a time."""
 
     type: str
-    holds: bool
+    holds: bool | None  # None: unknown
     reason: str
     message: str
 
@@ -87,10 +90,8 @@ class _Told:
 def status_of(
     finding: Finding, programmed: Programmed, tally: Tally, before: Wire, now: str
 ) -> dict[str, object]:
-    """The status of a policy or a backend; `before` is what it says now, `now` is RFC 3339."""
+    """The status of a policy; `before` is what it says now, `now` is RFC 3339."""
     told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
-    if finding.ref.kind is not ResourceKind.POLICY:
-        return {"conditions": _timed(told, finding.generation, before, now)}
     told.append(_Told("Programmed", programmed.holds, str(programmed.reason), programmed.message))
     told.append(_ready(told))
     return {
@@ -98,6 +99,26 @@ def status_of(
         "programmed": f"{programmed.running}/{programmed.gateways}",
         **tally_fields(tally),
     }
+
+
+def backend_status_of(
+    finding: Finding, gateways: Iterable[Standing], before: Wire, now: str
+) -> dict[str, object]:
+    """The status of a backend; `before` is what it says now, `now` is RFC 3339."""
+    told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
+    health = health_in(finding, gateways, _last_health(before, finding.generation))
+    told.append(_Told(HEALTHY, health.holds, str(health.reason), health.message))
+    return {"conditions": _timed(told, finding.generation, before, now)}
+
+
+def _last_health(status: Wire, generation: int) -> Healthy | None:
+    """The last verdict on this generation."""
+    condition = conditions_in(status).get(HEALTHY, {})
+    holds = {"True": True, "False": False}.get(str(condition.get("status")))
+    reason = str(condition.get("reason"))
+    if condition.get("observedGeneration") != generation or reason not in set(HealthReason):
+        return None
+    return Healthy(holds, HealthReason(reason), str(condition.get("message")))
 
 
 def conditions_in(status: Wire) -> dict[str, Wire]:
@@ -127,7 +148,7 @@ def _timed(told: Iterable[_Told], generation: int, before: Wire, now: str) -> li
 
 
 def _condition(told: _Told, generation: int, before: Wire | None, now: str) -> Wire:
-    status = "True" if told.holds else "False"
+    status = "Unknown" if told.holds is None else str(told.holds)
     same = before is not None and before.get("status") == status
     return {
         "type": told.type,

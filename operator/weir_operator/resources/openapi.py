@@ -22,10 +22,11 @@ def definitions() -> dict[str, Schema]:
             "mb",
             "A ModelBackend is one model behind one provider endpoint: where it is, what it costs.",
             Object(ModelBackendSpec),
-            _status("Accepted", "ResolvedRefs"),
+            _status("Accepted", "ResolvedRefs", "Healthy"),
             [
                 _condition_column("Accepted"),
                 _condition_column("Resolved", "ResolvedRefs"),
+                _condition_column("Healthy"),
                 {"name": "Protocol", "type": "string", "jsonPath": ".spec.protocol"},
                 {"name": "Model", "type": "string", "jsonPath": ".spec.model"},
                 {"name": "Endpoint", "type": "string", "jsonPath": ".spec.endpoint", "priority": 1},

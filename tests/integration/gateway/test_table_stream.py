@@ -8,7 +8,7 @@ import grpc
 
 from weir_gateway.adapters.accounts import PolicyTotals
 from weir_gateway.adapters.credentials import Credentials
-from weir_gateway.adapters.table_stream import StreamOptions, TableStream
+from weir_gateway.adapters.table_stream import Counts, StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.table import RouteTable
@@ -64,7 +64,9 @@ async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() ->
     registry = Registry()
     tables = Tables(lambda table: table, probe, registry, Health())
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None)
-    stream = TableStream(options, tables, Credentials({}), dict, registry, None, lambda: None)
+    stream = TableStream(
+        options, tables, Credentials({}), Counts(dict), registry, None, lambda: None
+    )
     following = asyncio.create_task(stream.follow(), name="follow")
     done = asyncio.create_task(operator.done.wait(), name="done")
     tasks: set[asyncio.Task[Any]] = {following, done}
@@ -114,7 +116,7 @@ async def test_a_gateway_that_ends_says_goodbye_with_what_it_has_counted() -> No
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None, started=7)
     totals: dict[PolicyId, PolicyTotals] = {}
     stream = TableStream(
-        options, tables, Credentials({}), lambda: totals, registry, None, lambda: None
+        options, tables, Credentials({}), Counts(lambda: totals), registry, None, lambda: None
     )
     following = asyncio.create_task(stream.follow(), name="follow")
     try:

@@ -70,6 +70,7 @@ def test_written_forms_become_numbers() -> None:
     )
     chat = parse(policy(objective={"strongShare": "19.25%"})).resource
     assert isinstance(chat, RoutePolicy)
+    assert chat.spec.objective is not None
     assert chat.spec.objective.strong_share == 0.1925
 
 

@@ -1,0 +1,68 @@
+"""Whether a ModelBackend answers, from what the gateways saw of it. Pure.
+
+A verdict stands until the gateways see otherwise: that nobody asks says nothing new. It is one of
+this generation of the resource; of another one nothing is known yet. Must not know statuses.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_operator.apply.gateways import Standing
+from weir_operator.plan.findings import Finding
+
+FAILING_SHARE = 0.5  # of the last minute's requests or more
+HEALTHY_SHARE = 0.2  # or less; in between the verdict stays what it was
+
+
+class HealthReason(StrEnum):
+    """Why a backend is, or isn't, healthy."""
+
+    HEALTHY = "Healthy"
+    FAILING = "Failing"
+    NO_TRAFFIC = "NoTraffic"
+
+
+HEALTH_MEANINGS: dict[HealthReason, str] = {
+    HealthReason.HEALTHY: "The backend answers what the gateways ask of it.",
+    HealthReason.FAILING: "At least half of what the gateways asked in a minute failed; the "
+    "message says how: a status, `timeout`, `connect` and so on.",
+    HealthReason.NO_TRAFFIC: "Unknown: no gateway has asked this generation of the backend yet.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    """Whether it is healthy, None where that is not known, and why."""
+
+    holds: bool | None
+    reason: HealthReason
+    message: str
+
+
+def health_in(finding: Finding, gateways: Iterable[Standing], before: Healthy | None) -> Healthy:
+    """Judge one generation of a backend; `before` is its last verdict, if there was one."""
+    wanted = (finding.ref.id, finding.uid, finding.generation)
+    told = [
+        seen
+        for standing in gateways
+        for seen in standing.health
+        if seen.calls and (seen.backend, seen.uid, seen.generation) == wanted
+    ]
+    calls, failures = sum(s.calls for s in told), sum(s.failures for s in told)
+    decided = before if before is not None and before.holds is not None else None
+    if not calls:
+        return decided or _said(HealthReason.NO_TRAFFIC, holds=None)
+    if failures >= FAILING_SHARE * calls:
+        if decided is not None and decided.holds is False:
+            return decided  # its message too: not a write for each new way to fail
+        how = next(s.last_failure for s in told if s.failures)
+        message = f"At least half of the last minute's requests failed, the last one by: {how}"
+        return Healthy(holds=False, reason=HealthReason.FAILING, message=message)
+    if failures > HEALTHY_SHARE * calls and decided is not None:
+        return decided
+    return _said(HealthReason.HEALTHY, holds=True)
+
+
+def _said(reason: HealthReason, *, holds: bool | None) -> Healthy:
+    return Healthy(holds, reason, HEALTH_MEANINGS[reason])
