@@ -108,6 +108,7 @@ def _ask(body: Object, cap: int) -> Ask:
         prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in said),
         tools=tools,
         tool=None if _has_result(messages[-1]) else _chosen(body, tools, question),
+        schema=mapping(mapping(mapping(body, "output_config"), "format"), "schema") or None,
         stop=tuple(strings(body, "stop_sequences")),
         max_tokens=cap,
         stream=flag(body, "stream"),

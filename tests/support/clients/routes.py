@@ -16,10 +16,19 @@ class Server(StrEnum):
 
 
 class Out(StrEnum):
-    """The wire between Weir and the server: `spec.protocol`."""
+    """What the server is called by: one wire, or all that are OpenAI's."""
 
-    OPENAI = "openai"
-    ANTHROPIC = "anthropic"
+    CHAT = "chat"
+    MESSAGES = "messages"
+    OPENAI = "all of OpenAI"
+
+
+# What a ModelBackend says of each: its protocol and its wires.
+_SPOKEN: Mapping[Out, tuple[str, tuple[str, ...]]] = {
+    Out.CHAT: ("openai", ("chat",)),
+    Out.MESSAGES: ("anthropic", ("messages",)),
+    Out.OPENAI: ("openai", ("chat", "responses", "completions", "embeddings")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +41,18 @@ class Route:
     @property
     def model(self) -> str:
         """What a client writes in `model` to take this way."""
-        return f"{self.server}-{self.out}".replace(".", "-")
+        return f"{self.server}-{self.out.name.lower()}".replace(".", "-")
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether Weir's own stand-in answers, which does as it is told."""
+        return self.server is Server.STAND_IN
 
     def __str__(self) -> str:
-        return f"{self.server} over {self.out}"
+        return f"{self.server}: {self.out}"
 
 
-ROUTES = tuple(Route(server, Out.OPENAI) for server in Server)
+ROUTES = tuple(Route(server, out) for server in Server for out in Out)
 
 
 def write_resources(folder: Path, addresses: Mapping[Server, str]) -> Path:
@@ -66,9 +80,11 @@ def _resources(route: Route, address: str) -> list[dict[str, object]]:
 
 
 def _backend(route: Route, address: str) -> dict[str, object]:
+    protocol, wires = _SPOKEN[route.out]
     return {
-        "protocol": str(route.out),
-        "endpoint": address + ("/v1" if route.out is Out.OPENAI else ""),
+        "protocol": protocol,
+        "wires": list(wires),
+        "endpoint": address + ("/v1" if protocol == "openai" else ""),
         "model": "llama-noise" if route.server is Server.LLAMA else "stand-in",
         "capabilities": ["tools", "vision", "jsonSchema"],
         "price": {"input": "1", "output": "2"},
