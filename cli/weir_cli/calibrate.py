@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from weir_cli.failure import Failure
 from weir_cli.labwork import Percent, failures, open_bundle, scores_of, tell
 from weir_cli.options import BUNDLE, JSON, existing
 from weir_cli.output import print_json
@@ -16,7 +15,6 @@ from weir_lab.datasets import Pair, load_pair
 from weir_lab.datasets.prompts import load_prompts
 from weir_lab.metrics.ranked import Floats
 from weir_lab.training.calibrated import write_retention, write_shares
-from weir_scorer.build.errors import BuildError
 from weir_scorer.engine.ports import RetentionThreshold
 
 _MANY = 1000  # requests that a budget is stated for
@@ -107,12 +105,9 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
 def _keep(bundle: Path, into: Path, router: str, found: _Found, scores: Floats) -> str:
     """As the bundle's own: a retention's promise, or how scores lie over these prompts."""
     with failures():
-        try:
-            if found.kept is None:
-                return write_shares(bundle, into, router, scores)
-            return write_retention(bundle, into, router, found.kept)
-        except BuildError as error:
-            raise Failure(str(error)) from error
+        if found.kept is None:
+            return write_shares(bundle, into, router, scores)
+        return write_retention(bundle, into, router, found.kept)
 
 
 def _share(scores: Floats, share: float, confidence: float) -> _Found:

@@ -16,6 +16,7 @@ from weir_lab.errors import LabError
 from weir_lab.metrics.ranked import Floats
 from weir_lab.scoring import Scored, score_prompts
 from weir_lab.training import Columns, read_columns
+from weir_scorer.build.errors import BuildError
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import EngineError
@@ -47,7 +48,7 @@ def failures() -> Generator[None]:
     """Turn what the lab and the scorer refuse into one plain line and exit code 1."""
     try:
         yield
-    except (LabError, BundleError, EngineError) as error:
+    except (LabError, BundleError, BuildError, EngineError) as error:
         raise Failure(str(error)) from error
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}") from error

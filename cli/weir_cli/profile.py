@@ -12,7 +12,6 @@ from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
 from weir_lab.datasets import load_outcomes
 from weir_lab.training import fit_profile, write_profile
-from weir_scorer.build.errors import BuildError
 
 
 @click.command()
@@ -64,10 +63,7 @@ def profile(
     columns = columns_of(existing(start), router, probes.prompts)
     with failures():
         fitted = fit_profile(columns, scores)
-        try:
-            version = write_profile(start, out, name or model, fitted, data.name)
-        except BuildError as error:
-            raise Failure(str(error)) from error
+        version = write_profile(start, out, name or model, fitted, data.name)
     facts = {k: v for k, v in asdict(fitted).items() if k not in {"weights", "bias"}}
     if as_json:
         print_json({"bundle": version, "profile": name or model, **facts})

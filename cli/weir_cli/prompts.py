@@ -99,13 +99,17 @@ def _lines(file: BinaryIO, size: int | None) -> Source:
 def _parquet(path: Path) -> Source:
     try:
         # Imported here: only a parquet file needs pyarrow.
-        from weir_cli.parquet import Table  # noqa: PLC0415 - see above
+        from weir_lab.datasets.parquet import ParquetTable  # noqa: PLC0415 - see above
+        from weir_lab.errors import DataError  # noqa: PLC0415 - goes with it
     except ModuleNotFoundError as missing:
         raise Failure(
             f"{path}: reading parquet needs pyarrow, which is not installed.",
             hint="pip install 'weir-gateway[lab]', or convert the file to JSONL",
         ) from missing
-    table = Table(path)
+    try:
+        table = ParquetTable(path)
+    except DataError as error:
+        raise Failure(str(error)) from error
     key = next((name for name in _ID_COLUMNS if name in table.columns), None)
     if key is None or _PROMPT_KEY not in table.columns:
         raise Failure(
@@ -116,9 +120,12 @@ def _parquet(path: Path) -> Source:
 
     def prompts() -> Iterator[Prompt]:
         nonlocal row
-        for identity, text in table.rows(key, _PROMPT_KEY):
-            row += 1
-            yield _checked(identity, text, row)
+        try:
+            for identity, text in table.rows(key, _PROMPT_KEY):
+                row += 1
+                yield _checked(identity, text, row)
+        except DataError as error:
+            raise Failure(str(error)) from error
 
     return Source(prompts(), table.count, lambda: row)
 

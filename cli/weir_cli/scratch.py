@@ -12,7 +12,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_cli.failure import Failure
 from weir_cli.labwork import bar, failures, tell
 from weir_cli.output import print_json
 from weir_lab.datasets import Outcomes, find_leaks, load_battles, load_outcomes
@@ -23,7 +22,6 @@ from weir_lab.training.found import Story, read_for_scratch, write_scratch
 from weir_lab.training.needs import Needs, from_battles, from_outcomes, together
 from weir_lab.training.scratch import Trained, train_scratch
 from weir_scorer.build.assemble import refuse_to_overwrite
-from weir_scorer.build.errors import BuildError
 
 _UNCHECKED = "No evaluation set was named, so no leak was looked for (--held-out)."
 
@@ -47,10 +45,7 @@ def train_from_scratch(asked: Asked, *, as_json: bool) -> None:
     if (asked.weak is None) != (asked.strong is None):
         raise click.UsageError("name both --weak and --strong, or neither")
     with failures():
-        try:
-            refuse_to_overwrite(asked.out)
-        except BuildError as error:
-            raise Failure(str(error)) from error
+        refuse_to_overwrite(asked.out)
         tell(f"reading {asked.data}")
         outcomes, battles, leaks = _load(asked)
         needs = _needs(asked, outcomes, battles)
@@ -62,10 +57,7 @@ def train_from_scratch(asked: Asked, *, as_json: bool) -> None:
         tell(f"fitting {len(needs)} labels")
         trained = train_scratch(raw, prompts, needs, outcomes, asked.seed)
         story = Story(asked.data.name, asked.seed, needs.said, needs.notes, leaks)
-        try:
-            version = write_scratch(asked.encoder, asked.out, asked.router, prompts, trained, story)
-        except BuildError as error:
-            raise Failure(str(error)) from error
+        version = write_scratch(asked.encoder, asked.out, asked.router, prompts, trained, story)
     shutil.rmtree(kept, ignore_errors=True)
     _report(asked, trained, story, version, as_json=as_json)
 

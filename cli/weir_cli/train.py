@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from weir_cli.failure import Failure
 from weir_cli.labwork import columns_of, failures, tell
 from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
@@ -15,7 +14,6 @@ from weir_lab.datasets.prompts import load_prompts
 from weir_lab.training import Adapted, adapt, write_adapted
 from weir_lab.training.adapt import MOST
 from weir_lab.training.write import Origin
-from weir_scorer.build.errors import BuildError
 
 _FEW = 300  # labels
 
@@ -93,10 +91,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         tell(f"fitting {min(len(pair), MOST)} labels")
         adapted = adapt(columns, pair, seed)
         origin = Origin(columns.router, data.name, pair.weak_name, pair.strong_name)
-        try:
-            version = write_adapted(start, out, name, adapted, origin)
-        except BuildError as error:
-            raise Failure(str(error)) from error
+        version = write_adapted(start, out, name, adapted, origin)
     return _report(adapted, pair, name, version, out, as_json=as_json)
 
 
