@@ -54,6 +54,7 @@ test-node: $(VENV)/.dev ## Root, Debian 12: a whole Kubernetes node, our images 
 
 bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, a table and bench/out/*.json
 	$(BIN)/python -m bench.gateway
+	$(BIN)/python -m bench.streaming
 
 bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 	$(BIN)/python -m bench.scorer
