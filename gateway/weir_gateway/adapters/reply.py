@@ -68,9 +68,12 @@ class StreamReply:
             self._ends.feed(chunk)
             yield chunk
             try:
-                with mapped(self._backend, "was silent"):
+                try:
                     async with asyncio.timeout(idle):
                         chunk = await read()
+                except Exception:  # entered for every chunk, so mapped only where it is needed
+                    with mapped(self._backend, "was silent"):
+                        raise
             except UpstreamError:
                 if not self._ends.read().last:
                     raise

@@ -74,9 +74,12 @@ class TranslatedReply:
         idle = self._backend.timeouts.idle
         while not self._over:
             try:
-                with mapped(self._backend, "was silent"):
+                try:
                     async with asyncio.timeout(idle):
                         chunk = await read()
+                except Exception:  # entered for every chunk, so mapped only where it is needed
+                    with mapped(self._backend, "was silent"):
+                        raise
             except UpstreamError:
                 if not self._told.last:
                     raise
