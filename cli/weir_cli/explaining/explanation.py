@@ -59,6 +59,8 @@ class Explanation:
     reason: str
     detail: str
     intended: str  # Shadow: what would have been chosen
+    fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
+    fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
 
     def to_json(self) -> dict[str, object]:
         """The explanation as `--json` prints it."""
@@ -87,6 +89,8 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         reason=decision.label,
         detail=decision.detail,
         intended=decision.intended.chosen.name if decision.intended else "",
+        fallbacks=tuple(backend.name for backend in explained.fallbacks),
+        fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
     )
 
 

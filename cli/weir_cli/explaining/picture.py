@@ -35,6 +35,9 @@ class Picture:
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
         yield ""
         yield _choice(shown)
+        if shown.fallbacks:
+            names, kinds = ", then ".join(shown.fallbacks), ", ".join(shown.fallback_on)
+            yield _line("else", f"{names}   on: {kinds}")
 
     def _score(self) -> RenderResult:
         shown = self._shown

@@ -43,7 +43,7 @@ async def dispatch(
     current = decision
     failed: Failure | None = None
     passed_over: RouteDecision | None = None
-    left = tuple(_fallbacks(decision, policy))
+    left = tuple(fallbacks(decision, policy))
     while True:
         try:
             return Dispatched(await upstreams.send(current.chosen, request), current)
@@ -104,7 +104,8 @@ def _confined(decision: RouteDecision, policy: CompiledPolicy) -> bool:
     )
 
 
-def _fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
+def fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
+    """Who may be asked after the chosen one, in order."""
     if policy is None or decision.reason is Reason.DIRECT or _confined(decision, policy):
         return
     tried = {decision.chosen.id, *(excluded.backend for excluded in decision.excluded)}

@@ -13,6 +13,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Retention, RouteTable
 from weir_gateway.routing import pick
 from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
 
 
@@ -36,6 +37,7 @@ class Explanation:
     rules: tuple[RuleTried, ...]  # those asked, in order
     rules_not_asked: tuple[str, ...]  # since an earlier one held, or the client named its model
     candidates: tuple[CandidateSeen, ...]  # weakest first
+    fallbacks: tuple[Backend, ...]  # who is asked, in order, should the chosen one fail
 
 
 class Explainer:
@@ -52,7 +54,8 @@ class Explainer:
     async def explain(self, request: Request, table: RouteTable) -> Explanation:
         """Decide `request` and say why. Raises what deciding raises, and BadTable."""
         decision = await self._decider.decide(request, table)
-        policy = self._decider.compiled(table).by_id[decision.policy].policy
+        compiled = self._decider.compiled(table).by_id[decision.policy]
+        policy = compiled.policy
         costs = pick.estimate(policy.candidates, request)
         lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
         quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
@@ -71,6 +74,7 @@ class Explainer:
                 )
                 for backend in policy.candidates
             ),
+            fallbacks=tuple(fallbacks(decision, compiled)),
         )
 
 

@@ -41,3 +41,11 @@ async def test_who_could_not_serve_and_why() -> None:
     seen = await explainer(FakeScorer()).explain(asked, table(policy(candidates=[WEAK, able])))
     assert [c.lacks for c in seen.candidates] == ["vision", ""]
     assert seen.decision.label == "filtered"
+
+
+async def test_who_is_asked_should_the_choice_fail() -> None:
+    made = policy(upstream_order=["strong", "weak"])
+    seen = await explainer(FakeScorer(default=0.7)).explain(request(), table(made))
+    assert (seen.decision.chosen, seen.fallbacks) == (STRONG, (WEAK,))
+    alone = await explainer(FakeScorer(default=0.7)).explain(request(), table(policy()))
+    assert alone.fallbacks == ()
