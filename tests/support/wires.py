@@ -1,104 +1,128 @@
-"""What providers of each wire say, for tests that don't care what it is."""
+"""What tests of pairs of wires share: a request, and streams there and back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-CHAT: dict[str, Any] = {
-    "id": "c1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "m",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "fine"},
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
-}
-MESSAGE: dict[str, Any] = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "m",
-    "content": [{"type": "text", "text": "fine"}],
-    "stop_reason": "end_turn",
-    "stop_sequence": None,
-    "usage": {
-        "input_tokens": 4,
-        "cache_read_input_tokens": 2,
-        "cache_creation_input_tokens": 1,
-        "output_tokens": 3,
-    },
-}
+from support import tables
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.wire import Wire
+from weir_gateway.wires.event import Event, EventReader
+from weir_gateway.wires.pair import Back, Outgoing, Pair
+
+Json = dict[str, Any]
 
 
-def body(value: object) -> bytes:
-    """JSON with white space that must survive."""
-    return json.dumps(value, indent=1).encode() + b"\n"
+def request(body: Json, wire: Wire) -> Request:
+    """A client's request, its bytes as its SDK would write them."""
+    return request_of(json.dumps(body, ensure_ascii=False).encode(), wire)
 
 
-def event(value: object, name: str = "") -> bytes:
-    """One event."""
-    head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + json.dumps(value).encode() + b"\n\n"
+def request_of(body: bytes, wire: Wire) -> Request:
+    """The same for a body that may be no JSON."""
+    return replace(tables.request(), wire=wire, body=body)
 
 
-def messages_stream(*texts: str) -> list[bytes]:
-    """A whole stream of Anthropic's, an event a piece."""
-    nothing: list[Any] = []
-    start = {**MESSAGE, "content": nothing, "stop_reason": None}
-    block = {"type": "text", "text": ""}
-    events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": start},
-        {"type": "content_block_start", "index": 0, "content_block": block},
-        *(
-            {
-                "type": "content_block_delta",
-                "index": 0,
-                "delta": {"type": "text_delta", "text": text},
-            }
-            for text in texts
-        ),
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": 5},
-        },
-        {"type": "message_stop"},
-    ]
-    return [event(told, told["type"]) for told in events]
+def sent(pair: Pair, body: Json, wire: Wire, model: str) -> tuple[Json, Outgoing]:
+    """What a provider gets for `body`."""
+    outgoing = pair.request(request(body, wire), model)
+    found: Json = json.loads(outgoing.body)
+    return found, outgoing
 
 
-def chat_stream(*texts: str) -> list[bytes]:
-    """A whole stream of chat completions with usage, an event a piece."""
-    plain: dict[str, Any] = {
-        "id": "c1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "m",
-    }
-    pieces = [{"content": text} for text in texts]
-    chunks: list[dict[str, Any]] = [
-        *({**plain, "choices": [_choice(delta)]} for delta in pieces),
-        {**plain, "choices": [{**_choice({}), "finish_reason": "stop"}]},
-        {**plain, "choices": [], "usage": CHAT["usage"]},
-    ]
-    return [*map(event, chunks), b"data: [DONE]\n\n"]
-
-
-def _choice(delta: object) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": None}
-
-
-def events(stream: bytes) -> Sequence[tuple[str, Any]]:
-    """A stream's events by name and data; `[DONE]` as text."""
-    found: list[tuple[str, Any]] = []
-    for block in stream.decode().strip().split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in block.split("\n"))
-        data = lines["data"]
-        found.append((lines.get("event", ""), data if data == "[DONE]" else json.loads(data)))
+def answered(back: Back, answer: Json) -> Json:
+    """What the client gets for a provider's whole answer."""
+    found: Json = json.loads(back.whole(json.dumps(answer).encode()))
     return found
+
+
+def as_stream(events: Iterable[Json], *, named: bool) -> bytes:
+    """A provider's stream of these events, named by their type where its wire does that."""
+    lines = (
+        (f"event: {event['type']}\n" if named else "") + f"data: {json.dumps(event)}\n\n"
+        for event in events
+    )
+    return "".join(lines).encode()
+
+
+def streamed(back: Back, pieces: Sequence[bytes]) -> list[Event]:
+    """The client's events for a provider's stream in these pieces, its orderly end included."""
+    events, reader = back.events(), EventReader()
+    out = [events.feed(event) for piece in pieces for event in reader.feed(piece)]
+    out += [events.feed(event) for event in reader.rest()]
+    out.append(events.end())
+    return whole_events(b"".join(out))
+
+
+def whole_events(stream: bytes) -> list[Event]:
+    """The events of a stream that is all there."""
+    reader = EventReader()
+    return [*reader.feed(stream), *reader.rest()]
+
+
+def data(events: Iterable[Event]) -> list[Json]:
+    """What the events say; `[DONE]` is left out."""
+    return [json.loads(event.data) for event in events if event.data != b"[DONE]"]
+
+
+def message_of(events: Iterable[Json]) -> Json:
+    """The Anthropic message that a client makes of its events, as its SDK puts it together."""
+    message: Json = {}
+    pieces: dict[int, str] = {}
+    for event in events:
+        kind = event["type"]
+        if kind == "message_start":
+            message = event["message"]
+        elif kind == "content_block_start":
+            assert event["index"] == len(message["content"])
+            message["content"].append(event["content_block"])
+        elif kind == "content_block_delta":
+            _add(message["content"][event["index"]], event["delta"], pieces, event["index"])
+        elif kind == "message_delta":
+            message |= event["delta"]
+            message["usage"] |= event["usage"]
+    for index, text in pieces.items():
+        message["content"][index]["input"] = json.loads(text)
+    return message
+
+
+def _add(block: Json, delta: Json, pieces: dict[int, str], index: int) -> None:
+    if delta["type"] == "text_delta":
+        block["text"] += delta["text"]
+    elif delta["type"] == "thinking_delta":
+        block["thinking"] += delta["thinking"]
+    elif delta["type"] == "signature_delta":
+        block["signature"] = delta["signature"]
+    elif delta["type"] == "input_json_delta":
+        pieces[index] = pieces.get(index, "") + delta["partial_json"]
+
+
+def completion_of(chunks: Iterable[Json]) -> Json:
+    """The OpenAI completion that a client makes of its chunks."""
+    said: Json = {}
+    made: Json = {"finish_reason": None, "usage": None}
+    for chunk in chunks:
+        made["id"], made["model"] = chunk["id"], chunk["model"]
+        made["usage"] = chunk.get("usage") or made["usage"]
+        for choice in chunk["choices"]:
+            made["finish_reason"] = choice["finish_reason"] or made["finish_reason"]
+            for key, value in choice["delta"].items():
+                _join(said, key, value)
+    return {**made, "message": said}
+
+
+def _join(said: Json, key: str, value: Any) -> None:
+    if key in {"tool_calls", "thinking_blocks"}:
+        entries: list[Json] = said.setdefault(key, [])
+        pieces: list[Json] = value
+        for piece in pieces:
+            number = piece.pop("index")
+            if number == len(entries):
+                entries.append(piece)
+            else:
+                entries[number]["function"]["arguments"] += piece["function"]["arguments"]
+    elif key == "role":
+        said[key] = value
+    else:
+        said[key] = said.get(key, "") + value

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support import wires
+from support import on_wire
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import (
     Behaviour,
@@ -105,7 +105,7 @@ async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
 
     key = (("KEY", "sesame-sesame"),)
     async with (
-        running_upstream(answering(wires.body(wires.MESSAGE))) as upstream,
+        running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream,
         running_gateway(tmp_path, table(anthropic(upstream.url)), key) as gateway,
     ):
         assert (await ask(gateway, "messages", anthropic_version="2099-01-01"))[0] == 200
@@ -119,7 +119,7 @@ async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
     assert untouched["anthropic-beta"] == "fast-2026"
     assert "authorization" not in untouched
     async with (
-        running_upstream(answering(wires.body(wires.CHAT))) as upstream,
+        running_upstream(answering(on_wire.body(on_wire.CHAT))) as upstream,
         running_gateway(tmp_path, table(azure(upstream.url)), key) as gateway,
     ):
         assert (await ask(gateway, "chat"))[0] == 200
@@ -138,7 +138,9 @@ def chat_only(url: str) -> pb.Backend:
 
 
 async def test_a_whole_answer_is_translated_and_priced(tmp_path: Path) -> None:
-    behaviour = answering(gzip.compress(wires.body(wires.MESSAGE)), 200, "Content-Encoding: gzip")
+    behaviour = answering(
+        gzip.compress(on_wire.body(on_wire.MESSAGE)), 200, "Content-Encoding: gzip"
+    )
     asked = json.dumps({**json.loads(CHAT), "user": "u"}).encode()
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, upstream):
         status, headers, body = await ask(gateway, "chat", asked)
@@ -157,13 +159,13 @@ async def test_a_stream_is_translated_event_by_event(tmp_path: Path) -> None:
     asked = json.dumps(
         {**json.loads(CHAT), "stream": True, "stream_options": {"include_usage": True}}
     ).encode()
-    pieces = b"".join(wires.messages_stream("a", "b" * (1 << 20), "c")).replace(b"\n", b"\r\n")
+    pieces = b"".join(on_wire.messages_stream("a", "b" * (1 << 20), "c")).replace(b"\n", b"\r\n")
     cuts = [pieces[:50], pieces[50:333], pieces[333:700_001], pieces[700_001:]]
     async with serving(tmp_path, streaming(cuts), anthropic_only) as (gateway, _):
         status, headers, body = await ask(gateway, "chat", asked)
     assert status == 200
     assert headers["content-type"].startswith(EVENT_STREAM)
-    *chunks, done = (data for _, data in wires.events(body))
+    *chunks, done = (data for _, data in on_wire.events(body))
     assert done == "[DONE]"
     text = "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"])
     assert text == "a" + "b" * (1 << 20) + "c"
@@ -172,21 +174,24 @@ async def test_a_stream_is_translated_event_by_event(tmp_path: Path) -> None:
 
 async def test_a_chat_stream_becomes_messages(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(MESSAGES), "stream": True}).encode()
-    async with serving(tmp_path, streaming(wires.chat_stream("a", "b")), chat_only) as (gateway, _):
+    async with serving(tmp_path, streaming(on_wire.chat_stream("a", "b")), chat_only) as (
+        gateway,
+        _,
+    ):
         status, _, body = await ask(gateway, "messages", asked)
     assert status == 200
-    told = wires.events(body)
+    told = on_wire.events(body)
     assert told[0][0] == "message_start"
     assert told[-1][0] == "message_stop"
     assert all(name == data["type"] for name, data in told)
 
 
-BEGUN = wires.messages_stream("a")[:3]
+BEGUN = on_wire.messages_stream("a")[:3]
 BROKEN = {
     "cut": [],
     "garbage": [b"event: content_block_delta\ndata: {{{\n\n"],
     "error": [
-        wires.event(
+        on_wire.event(
             {"type": "error", "error": {"type": "overloaded_error", "message": "later"}}, "error"
         ),
     ],
@@ -214,7 +219,7 @@ async def test_a_translated_stream_that_breaks_never_looks_complete(
     ):
         first = await response.content.readany()
         read.set()
-        told = [data for _, data in wires.events(first + await response.read())]
+        told = [data for _, data in on_wire.events(first + await response.read())]
     assert response.status == 200
     assert told[-1]["error"]["code"] == "upstream_error"
     assert "[DONE]" not in told
@@ -234,17 +239,17 @@ async def test_a_passing_stream_that_breaks_ends_in_its_wire_s_own_error_event(
     tmp_path: Path,
 ) -> None:
     asked = json.dumps({**json.loads(MESSAGES), "stream": True}).encode()
-    behaviour = streaming(wires.messages_stream("a")[:3])
+    behaviour = streaming(on_wire.messages_stream("a")[:3])
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, _):
         _, _, body = await ask(gateway, "messages", asked)
-    name, data = wires.events(body)[-1]
+    name, data = on_wire.events(body)[-1]
     assert (name, data["type"], data["error"]["type"]) == ("error", "error", "api_error")
     begun: dict[str, Any] = {"type": "response.created", "sequence_number": 6, "response": {}}
-    behaviour = streaming([wires.event(begun, "response.created")])
+    behaviour = streaming([on_wire.event(begun, "response.created")])
     asked = b'{"model":"auto","input":"hi","stream":true}'
     async with serving(tmp_path, behaviour, lambda url: speaking(url, "responses")) as (gateway, _):
         _, _, body = await ask(gateway, "responses", asked)
-    name, data = wires.events(body)[-1]
+    name, data = on_wire.events(body)[-1]
     assert (name, data["type"], data["sequence_number"]) == ("error", "error", 7)
     assert data["code"] == data["error"]["code"] == "upstream_error"
 
@@ -262,7 +267,7 @@ ERRORS: dict[str, tuple[Callable[[str], pb.Backend], dict[str, Any], str]] = {
 @pytest.mark.parametrize("wire", ERRORS)
 async def test_a_provider_s_error_takes_the_client_s_shape(wire: str, tmp_path: Path) -> None:
     make, said, own = ERRORS[wire]
-    async with serving(tmp_path, answering(wires.body(said), 400), make) as (gateway, _):
+    async with serving(tmp_path, answering(on_wire.body(said), 400), make) as (gateway, _):
         status, _, body = await ask(gateway, wire)
         untouched = await ask(gateway, own)
     told = json.loads(body)
@@ -270,7 +275,7 @@ async def test_a_provider_s_error_takes_the_client_s_shape(wire: str, tmp_path: 
     assert "too odd" in told["error"]["message"]
     assert told["error"]["type"] == "invalid_request_error"
     assert (told.get("type") == "error") == (wire == "messages")
-    assert (untouched[0], untouched[2]) == (400, wires.body(said))
+    assert (untouched[0], untouched[2]) == (400, on_wire.body(said))
 
 
 async def test_mistakes_are_told_in_the_client_s_shape(tmp_path: Path) -> None:
@@ -314,7 +319,7 @@ async def test_a_candidate_that_does_not_speak_the_wire_is_filtered_out(tmp_path
 
 async def test_what_one_can_t_carry_another_candidate_answers(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(CHAT), "n": 2}).encode()
-    async with running_upstream(answering(wires.body(wires.CHAT))) as upstream:
+    async with running_upstream(answering(on_wire.body(on_wire.CHAT))) as upstream:
         weak = speaking(upstream.url, anthropic=True, name="weak")
         strong = speaking(upstream.url, name="strong")
         async with running_gateway(tmp_path, table(weak, strong)) as gateway:
@@ -330,7 +335,7 @@ async def test_what_one_can_t_carry_another_candidate_answers(tmp_path: Path) ->
 
 async def test_dropped_fields_are_named(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(CHAT), "seed": 1, "metadata": {"a": "b"}}).encode()
-    behaviour = answering(wires.body(wires.MESSAGE))
+    behaviour = answering(on_wire.body(on_wire.MESSAGE))
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, _):
         status, headers, body = await ask(gateway, "chat", asked)
     assert status == 200, body
@@ -375,7 +380,7 @@ def old(body: bytes) -> Behaviour:
 
 async def test_http_1_0_ends_with_the_connection_and_a_cut_answer_is_none(tmp_path: Path) -> None:
     for make, wire in ((chat_only, "chat"), (anthropic_only, "chat"), (chat_only, "messages")):
-        whole = wires.body(wires.MESSAGE if make is anthropic_only else wires.CHAT)
+        whole = on_wire.body(on_wire.MESSAGE if make is anthropic_only else on_wire.CHAT)
         async with serving(tmp_path, old(whole), make) as (gateway, _):
             assert (await ask(gateway, wire))[0] == 200
         async with serving(tmp_path, old(whole[:-20]), make) as (gateway, _):
@@ -385,8 +390,8 @@ async def test_http_1_0_ends_with_the_connection_and_a_cut_answer_is_none(tmp_pa
 async def test_large_bodies_are_translated_beside_the_loop(tmp_path: Path) -> None:
     text = "long " * 100_000
     asked = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]}).encode()
-    said = {**wires.MESSAGE, "content": [{"type": "text", "text": text}]}
-    behaviour = answering(wires.body(said))
+    said = {**on_wire.MESSAGE, "content": [{"type": "text", "text": text}]}
+    behaviour = answering(on_wire.body(said))
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, upstream):
         answers = await asyncio.gather(*(ask(gateway, "chat", asked) for _ in range(3)))
     for status, _, body in answers:
