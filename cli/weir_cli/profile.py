@@ -11,7 +11,15 @@ from weir_cli.labwork import columns_of, failures, tell
 from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
 from weir_cli.output import print_json
 from weir_lab.datasets import load_outcomes
-from weir_lab.training import fit_profile, write_profile
+from weir_lab.training import (
+    Joined,
+    Profile,
+    fit_joining,
+    fit_profile,
+    qualities_of,
+    write_joined,
+    write_profile,
+)
 
 
 @click.command()
@@ -62,9 +70,16 @@ def profile(
         scores = scores[np.isfinite(scores)]
     columns = columns_of(existing(start), router, probes.prompts)
     with failures():
-        fitted = fit_profile(columns, scores)
-        version = write_profile(start, out, name or model, fitted, data.name)
-    facts = {k: v for k, v in asdict(fitted).items() if k not in {"weights", "bias"}}
+        called = name or model
+        shared = qualities_of(start, router)
+        fitted: Joined | Profile
+        if shared is None:
+            fitted = fit_profile(columns, scores)
+            version = write_profile(start, out, called, fitted, data.name)
+        else:
+            fitted = fit_joining(columns, shared[1], scores)
+            version = write_joined(start, out, called, router, fitted, data.name)
+    facts = {k: v for k, v in asdict(fitted).items() if k not in {"weights", "bias", "row"}}
     if as_json:
         print_json({"bundle": version, "profile": name or model, **facts})
         return

@@ -19,6 +19,7 @@ from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.blocks import TextBlock
 
 _CHUNK = 256
+_BATCH = 32  # texts padded to the longest of them
 
 
 class NotLinear(LabError):
@@ -85,17 +86,15 @@ def read_head(folder: Folder, path: str) -> dict[str, NDArray[np.float32]]:
 
 
 def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Floats:
-    """The engine's own numbers: cheap blocks as prepared, the encoder's as its embedding."""
+    """The engine's own numbers, block by block."""
     blocks = [folder.manifest.blocks[name] for name in entry.blocks]
-    if sum(not isinstance(block, TextBlock) for block in blocks) > 1:
-        raise NotLinear(f"router {entry.name!r} reads more than one encoder block")
     engine = bundle.engines[0]
     prepared = engine.prepare(prompts, entry.name)
-    encoded = bundle.score(prompts, entry.name, want_embedding=True).embeddings
-    columns: list[NDArray[np.float32]] = []
-    for block in blocks:
-        if isinstance(block, TextBlock):
-            columns.append(np.stack([item.features[block.name] for item in prepared]))
-        elif encoded is not None:
-            columns.append(encoded)
+    starts = range(0, len(prompts), _BATCH)
+    columns = [
+        np.stack([item.features[block.name] for item in prepared])
+        if isinstance(block, TextBlock)
+        else np.concatenate([engine.read(prompts[at : at + _BATCH], block) for at in starts])
+        for block in blocks
+    ]
     return np.concatenate(columns, axis=1).astype(np.float64)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from weir_lab.training.profiles import Profile, with_profile
 from weir_scorer.build.assemble import Parts, write_bundle
 from weir_scorer.bundle.calibration import calibration_json, parse_calibration
 from weir_scorer.bundle.folder import Folder
-from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.ports import Calibration
 
 KIND = "kernel"
@@ -45,7 +45,8 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     folder = Folder.open(old)
     folder.verify()
     manifest = folder.manifest
-    entry = RouterEntry(name, KIND, manifest.routers[origin.router].blocks, f"heads/{name}.npz")
+    prior = manifest.routers[origin.router]
+    entry = replace(prior, name=name, kind=KIND, head=f"heads/{name}.npz")
     routers = {**manifest.routers, name: entry}
     used = {router.head for router in routers.values()}
     replaced = {router.head for router in manifest.routers.values()} - used
@@ -83,12 +84,30 @@ def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str)
             head = read_head(folder, entry.head)
             if head.get("quality_bias", np.zeros(0)).size:
                 files[entry.head] = as_archive(with_profile(head, profile, column))
-    files[manifest.card] = (
-        f"{files[manifest.card].decode('utf-8').rstrip()}\n\n## Profile: {model}\n\n"
+    files[manifest.card] = card_with_profile(files[manifest.card], model, profile, data)
+    return write_bundle(replace(parts_of(folder), profiles=profiles, files=files), out)
+
+
+class Probed(Protocol):
+    """How a profile came out."""
+
+    @property
+    def probes(self) -> int: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def brier(self) -> float: ...
+    @property
+    def brier_constant(self) -> float: ...
+
+
+def card_with_profile(card: bytes, model: str, profile: Probed, data: str) -> bytes:
+    """The card with a section on the profile."""
+    return (
+        f"{card.decode('utf-8').rstrip()}\n\n## Profile: {model}\n\n"
         f"From {profile.probes} probe prompts of {data}, mean outcome {profile.mean:.3f}. Held-out "
         f"Brier score {profile.brier:.3f}, against {profile.brier_constant:.3f} for that mean.\n"
     ).encode()
-    return write_bundle(replace(parts_of(folder), profiles=profiles, files=files), out)
 
 
 def parts_of(folder: Folder) -> Parts:
@@ -116,7 +135,7 @@ def quantiles_of(scores: Floats) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in np.clip(quantiles, 0, 1))
 
 
-def as_archive(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+def as_archive(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Without dates, so that equal arrays give equal bytes."""
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))

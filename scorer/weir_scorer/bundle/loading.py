@@ -102,7 +102,7 @@ class Loader:
                 self._folder.path / path,
                 f"block {block.name!r} is not what the heads were trained on: its numbers for a"
                 f" fixed text are {likeness:.2f} like those recorded, {_SAME} is the least",
-                hint="put the encoder back that the bundle was built with, or build it again",
+                hint="put the encoder back, or build the bundle again: weir bundle build",
             )
 
     def _load_tokens(self) -> Tokens:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from support.bundles import TINY_DIM, TINY_WORDS, npz, tiny_bundle, tiny_calibration, tiny_parts
+from weir_lab.errors import TooFew
 from weir_lab.routers.battles import from_outcomes
 from weir_lab.routers.cluster import cluster_with_curve, fit_cluster
 from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
@@ -28,6 +29,7 @@ from weir_lab.routers.qualities import (
 )
 from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
 from weir_lab.routers.task import Floats, Task
+from weir_lab.training import fit_joining, qualities_of, read_columns, write_joined
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 from weir_scorer import Bundle
@@ -38,7 +40,7 @@ from weir_scorer.engine.blocks import EncoderBlock
 from weir_scorer.engine.heads import KINDS, Ensemble, Member, Qualities
 from weir_scorer.features import lexical
 
-SECONDS = 60.0
+SECONDS = 180.0  # for anything to happen, on a busy machine
 WIDTHS = (len(lexical.NAMES), TINY_DIM)
 BLOCKS = ("lexical", "layer1")
 MODELS = 12
@@ -125,8 +127,14 @@ class Lab:
             )
             for kind in self.arrays
         ]
-        routers = (*(r for r in parts.routers if r.name != "linear"), *entries)
-        files = {path: data for path, data in parts.files.items() if path != "heads/linear.npz"}
+        routers = (
+            *(
+                replace(r, qualities="heads/qualities.npz") if r.name == "linear" else r
+                for r in parts.routers
+            ),
+            *entries,
+        )
+        files = dict(parts.files)
         files |= {f"heads/{kind}.npz": npz(dict(a)) for kind, a in self.arrays.items()}  # type: ignore[arg-type] # npz takes any arrays
         files |= {
             "heads/qualities.npz": npz(dict(self.qualities)),  # type: ignore[arg-type] # as above
@@ -189,7 +197,7 @@ def test_models_rank_differently_on_different_prompts(lab: Lab) -> None:
 def test_describe_names_the_routers_and_that_they_predict(scorer: rpc.ScorerStub) -> None:
     described = scorer.Describe(pb.DescribeRequest(), timeout=SECONDS, wait_for_ready=True)
     predicting = {router.name for router in described.routers if router.predicts_quality}
-    assert predicting == {*TRAINED, "ensemble"}
+    assert predicting == {*TRAINED, "ensemble", "linear"}
 
 
 @pytest.mark.parametrize("kind", TRAINED)
@@ -218,3 +226,34 @@ def test_the_population_travels_with_the_bundle(lab: Lab) -> None:
     carried = population_of(with_models(lab.qualities, rows, lab.population))
     assert carried.mean == pytest.approx(lab.population.mean, abs=1e-5)
     assert carried.covariance == pytest.approx(lab.population.covariance, abs=1e-4)
+
+
+def test_a_joined_model_is_served_and_the_others_stay_as_they_were(
+    lab: Lab, tmp_path: Path
+) -> None:
+    prompts = texts(300, 7)
+    with Bundle.open(lab.bundle, devices=["cpu"]) as opened:
+        columns = read_columns(lab.bundle, opened, "linear", prompts)
+        before = opened.score(lab.prompts, "ensemble", want_quality=True)
+    found = qualities_of(lab.bundle, "linear")
+    assert found is not None
+    right = outcomes(columns_of(lab.bundle.parent / "tiny", prompts), 8)[:, 11]
+    joined = fit_joining(columns, found[1], right.astype(np.float64))
+    assert joined.brier < joined.brier_constant
+    write_joined(lab.bundle, tmp_path / "new", "newcomer", "linear", joined, "probes")
+    with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
+        assert opened.profiles[-1] == "newcomer"
+        after = opened.score(lab.prompts, "ensemble", want_quality=True)
+    assert before.quality is not None
+    assert after.quality is not None
+    assert after.scores.tolist() == before.scores.tolist()
+    assert after.quality[:, :-1].tolist() == before.quality.tolist()
+    told = predicted(facts_of(lab.qualities, lab.asked), joined.row.astype(np.float64))
+    assert after.quality[:, -1] == pytest.approx(told, abs=1e-4)
+
+
+def test_fifty_probes_are_the_least(lab: Lab) -> None:
+    with Bundle.open(lab.bundle, devices=["cpu"]) as opened:
+        columns = read_columns(lab.bundle, opened, "linear", texts(49, 7))
+    with pytest.raises(TooFew, match="49 probe prompts"):
+        fit_joining(columns, lab.qualities, np.ones(49))

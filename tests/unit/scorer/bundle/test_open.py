@@ -9,11 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.bundles import TINY_PROFILES, npz, tiny_bundle, tiny_head, tiny_parts
+from support.bundles import (
+    TINY_PROFILES,
+    npz,
+    tiny_bundle,
+    tiny_calibration,
+    tiny_head,
+    tiny_parts,
+)
+from support.heads import head_arrays
 from weir_scorer import Bundle, BundleError
 from weir_scorer.build.assemble import Parts, write_bundle
+from weir_scorer.bundle.calibration import calibration_json
+from weir_scorer.bundle.loading import PROBE
 from weir_scorer.bundle.manifest import RouterEntry
-from weir_scorer.engine.blocks import TextBlock
+from weir_scorer.engine.blocks import EncoderBlock, TextBlock
+from weir_scorer.features import lexical
 
 
 def open_cpu(path: Path) -> Bundle:
@@ -206,3 +217,73 @@ def test_scores_come_in_the_order_of_texts_of_any_length(tmp_path: Path) -> None
             alone = bundle.score([texts[place]], want_quality=True)
             assert scores.scores[place] == pytest.approx(alone.scores[0], abs=1e-5)
         assert bundle.score([]).scores.shape == (0,)
+
+
+def with_encoder(parts: Parts, probe: tuple[float, ...]) -> Parts:
+    blocks = tuple(
+        replace(block, probe=probe) if isinstance(block, EncoderBlock) else block
+        for block in parts.blocks
+    )
+    return replace(parts, blocks=blocks)
+
+
+def test_another_encoder_than_the_heads_were_trained_on_is_refused(tmp_path: Path) -> None:
+    write_bundle(tiny_parts(), tmp_path / "tiny")
+    with open_cpu(tmp_path / "tiny") as opened:
+        said = opened.score([PROBE], "linear", want_embedding=True).embeddings
+    assert said is not None
+    probe = tuple(said[0].tolist())
+    write_bundle(with_encoder(tiny_parts(), probe), tmp_path / "same")
+    open_cpu(tmp_path / "same").close()
+    write_bundle(with_encoder(tiny_parts(seed=1), probe), tmp_path / "other")
+    refused(tmp_path / "other", "encoder/layer1.fp32.onnx", "is not what the heads were trained on")
+
+
+def with_router(entry: RouterEntry) -> Parts:
+    parts = tiny_parts()
+    described = {r.name: tiny_calibration() for r in (*parts.routers, entry)}
+    files = {
+        **parts.files,
+        "calibration.json": calibration_json(described),
+        "heads/ensemble.npz": npz({"weights": np.ones(2, "f4"), "bias": np.array(0, "f4")}),
+        "heads/cluster.npz": npz(dict(head_arrays("cluster"))),  # type: ignore[arg-type] # any arrays will do
+        "heads/qualities.npz": npz(dict(head_arrays("qualities", 0, len(lexical.NAMES)))),  # type: ignore[arg-type] # as above
+    }
+    return replace(parts, routers=(*parts.routers, entry), files=files)
+
+
+@pytest.mark.parametrize(
+    ("entry", "file", "problem"),
+    [
+        (("cluster", ("lexical",), "heads/cluster.npz"), "heads/cluster.npz", "reads 6 columns"),
+        (("knn", ("lexical",), "heads/cluster.npz"), "heads/cluster.npz", "no array `prototypes`"),
+        (("ensemble", ("length",), "heads/ensemble.npz"), "heads/ensemble.npz", "none are named"),
+    ],
+)
+def test_a_head_that_is_another_s_is_refused(
+    tmp_path: Path, entry: tuple[str, tuple[str, ...], str], file: str, problem: str
+) -> None:
+    write_bundle(with_router(RouterEntry("mine", *entry)), tmp_path / "tiny")
+    refused(tmp_path / "tiny", file, problem)
+
+
+def test_a_missing_profile_is_told_with_what_to_do(tmp_path: Path) -> None:
+    head = ("random", ("lexical",), None, (), "heads/qualities.npz")
+    write_bundle(with_router(RouterEntry("mine", *head)), tmp_path / "tiny")
+    with pytest.raises(BundleError, match=r"reads 1 columns|weir profile"):
+        open_cpu(tmp_path / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("members", "blocks", "problem"),
+    [
+        (("nobody",), ("length",), "wants a router 'nobody' that is not there"),
+        (("linear",), ("length",), "lacks its member 'linear''s blocks: layer1, lexical"),
+    ],
+)
+def test_an_ensemble_s_members_and_their_blocks_must_be_there(
+    tmp_path: Path, members: tuple[str, ...], blocks: tuple[str, ...], problem: str
+) -> None:
+    entry = RouterEntry("mine", "ensemble", blocks, "heads/ensemble.npz", members)
+    with pytest.raises(BundleError, match=problem):
+        write_bundle(with_router(entry), tmp_path / "tiny")
