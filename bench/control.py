@@ -30,6 +30,8 @@ AT_ONCE = 8
 # The operator as image and chart start it: the tests' site has it look at everything more often.
 AS_SHIPPED = {
     "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
     "WEIR_OPERATOR_LEASE_DURATION": "15s",
     "WEIR_OPERATOR_SECRETS_EVERY": "15s",
     "WEIR_OPERATOR_RESYNC_EVERY": "30s",
