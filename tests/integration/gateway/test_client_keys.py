@@ -63,14 +63,10 @@ async def test_who_comes_in(tmp_path: Path) -> None:
             assert await asked(running, Authorization=f"Bearer {KEY}") == (200, "")
             assert await asked(running, x_api_key=KEY) == (200, "")
             assert await asked(running, x_weir_key=KEY, Authorization="Bearer sk-x") == (200, "")
-            for headers in (
-                {},
-                {"Authorization": KEY},
-                {"Authorization": "Bearer "},
-                {"Authorization": f"Bearer {KEY}x"},
-                {"x_api_key": "x" * 4000},
-            ):
-                assert await asked(running, **headers) == (401, "invalid_api_key")
+            assert await asked(running) == (401, "invalid_api_key")
+            for wrong in (KEY, "Bearer ", f"Bearer {KEY}x"):
+                assert await asked(running, Authorization=wrong) == (401, "invalid_api_key")
+            assert await asked(running, x_api_key="x" * 4000) == (401, "invalid_api_key")
             assert await asked(running, x_api_key=NARROW) == (403, "key_not_permitted")
         for received in upstream.received:
             assert KEY not in str(received)
