@@ -53,16 +53,14 @@ def fit_qualities(
 def fit_population(facts: Doubles, scores: Floats) -> tuple[Population, Doubles]:
     """The population, and the row of every model."""
     width, models = facts.shape[1], scores.shape[1]
-    mean: Doubles = np.zeros(width)
-    spread: Doubles = _FIRST_SPREAD * np.eye(width)
-    population = Population(mean, spread)
+    population = Population(np.zeros((width,)), _FIRST_SPREAD * np.eye(width))
     rows = np.zeros((models, width))
     for _ in range(_ROUNDS):
         unsure = np.zeros((width, width))
         for model in range(models):
             rows[model], doubt = _likeliest(facts, scores[:, model], population, rows[model])
             unsure += doubt
-        mean = np.full(models, 1 / models) @ rows
+        mean: Doubles = np.full(models, 1 / models) @ rows
         apart = rows - mean
         covariance = (apart.T @ apart + unsure) / models
         population = Population(mean, covariance + _LEAST_SPREAD * np.eye(width))
