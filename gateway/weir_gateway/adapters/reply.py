@@ -4,11 +4,11 @@
 whether the stream was complete. Must not know who reads them.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 
+from weir_gateway.adapters.idle import IdleLimit
 from weir_gateway.adapters.upstream_errors import broken, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.money import Usage
@@ -56,21 +56,23 @@ class StreamReply:
         self._backend = backend
         self._response = response
         self._first = first
+        self._idle = IdleLimit(response.content, backend.timeouts.idle)
         self._ends = StreamEnds(wire)
         self._release: Release | None = release
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The provider's bytes. Raises UpstreamError where the stream stops before its end."""
         chunk = self._first
-        read = self._response.content.readany
-        idle = self._backend.timeouts.idle
+        content = self._response.content
+        read, idle = content.readany, self._idle
         while chunk:
             self._ends.feed(chunk)
             yield chunk
+            idle.waits()
             try:
                 try:
-                    async with asyncio.timeout(idle):
-                        chunk = await read()
+                    chunk = await read()
+                    idle.heard()
                 except Exception:  # entered for every chunk, so mapped only where it is needed
                     with mapped(self._backend, "was silent"):
                         raise
@@ -88,6 +90,7 @@ class StreamReply:
         release, self._release = self._release, None
         if release is None:
             return
+        self._idle.stop()
         if abort:
             self._response.close()
         else:

@@ -28,7 +28,7 @@ from weir_gateway.http.errors import error_response
 from weir_gateway.http.sse import WholeEvents
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
-from weir_gateway.wires.error_shapes import ErrorShape
+from weir_gateway.wires.error_shapes import ErrorShape, tells_error
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 
 _LOG = logging.getLogger(__name__)
@@ -272,7 +272,8 @@ async def _relay(
                 last = whole
                 await response.write(whole)
     except UpstreamError as error:
-        await response.write(errors.event(error, last))
+        if not tells_error(last, errors):  # one error is enough
+            await response.write(errors.event(error, last))
         await response.write_eof()
         return _Ended(error.status, error.code)
     rest = events.rest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.wires.event import EventReader
 
 _SEQUENCE: Final = re.compile(rb'"sequence_number"\s*+:\s*+(\d{1,9})(?!\d)')
 _TYPES: Final = {
@@ -135,6 +136,20 @@ class AnthropicErrors:
 OPENAI: Final = OpenAIErrors()
 RESPONSES: Final = ResponsesErrors()
 ANTHROPIC: Final = AnthropicErrors()
+
+
+def tells_error(sent: bytes, shape: ErrorShape) -> bool:
+    """Whether the last event of `sent` is an error already: the provider's own, passed on."""
+    last = sent.rstrip().replace(b"\r\n", b"\n").replace(b"\r", b"\n").rpartition(b"\n\n")[2]
+    if b"error" not in last and b"failed" not in last:
+        return False
+    found = EventReader()
+    events = [*found.feed(last + b"\n\n"), *found.rest()]
+    if not events:
+        return False
+    data = events[-1].data
+    kind = _object(data).get("type")
+    return kind in {"error", "response.failed"} or shape.read(data) is not None
 
 
 def _own(error: WeirError) -> bytes | None:

@@ -398,3 +398,25 @@ async def test_large_bodies_are_translated_beside_the_loop(tmp_path: Path) -> No
         assert status == 200
         assert json.loads(body)["choices"][0]["message"]["content"] == text
     assert len(upstream.received) == 3
+
+
+@pytest.mark.parametrize(
+    ("wire", "said"),
+    [
+        ("chat", b'data: {"error":{"message":"gone","code":"x"}}'),
+        ("responses", b'event: error\ndata: {"type":"error","message":"gone"}'),
+        ("responses", b'data: {"type":"response.failed","response":{"error":{"message":"gone"}}}'),
+        ("messages", b'event: error\ndata: {"type":"error","error":{"type":"x","message":"gone"}}'),
+    ],
+)
+@pytest.mark.parametrize("ending", [b"\n\n", b"\r\n\r\n"], ids=["lf", "crlf"])
+async def test_a_provider_s_own_error_event_is_not_followed_by_another(
+    wire: str, said: bytes, ending: bytes, tmp_path: Path
+) -> None:
+    sent = said.replace(b"\n", ending[: len(ending) // 2]) + ending
+    async with running_upstream(streaming([sent])) as upstream:
+        one = speaking(upstream.url, wire, anthropic=wire == "messages")
+        async with running_gateway(tmp_path, table(one)) as gateway:
+            body = PATHS[wire][1].replace(b"{", b'{"stream": true, ', 1)
+            status, _, got = await ask(gateway, wire, body)
+    assert (status, got) == (200, sent)

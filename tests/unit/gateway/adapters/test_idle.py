@@ -1,0 +1,55 @@
+"""A stream's silence is limited by one timer, and only while somebody waits for it."""
+
+import asyncio
+
+from weir_gateway.adapters.idle import IdleLimit
+
+
+class FakeReader:
+    """Says when it was broken."""
+
+    def __init__(self) -> None:
+        self.broken = asyncio.Event()
+        self.at = 0.0
+
+    def set_exception(self, exc: Exception, /) -> None:
+        assert isinstance(exc, TimeoutError)
+        self.at = asyncio.get_running_loop().time()
+        self.broken.set()
+
+
+async def test_a_read_that_waits_too_long_is_ended_on_time() -> None:
+    loop, reader = asyncio.get_running_loop(), FakeReader()
+    idle = IdleLimit(reader, 0.05)
+    idle.waits()
+    idle.heard()
+    idle.waits()
+    began = loop.time()
+    await asyncio.wait_for(reader.broken.wait(), 5)
+    assert reader.at - began >= 0.05
+    idle.stop()
+
+
+async def test_time_between_reads_does_not_count() -> None:
+    loop, reader = asyncio.get_running_loop(), FakeReader()
+    idle = IdleLimit(reader, 0.02)
+    idle.waits()
+    idle.heard()
+    later = asyncio.Event()
+    loop.call_later(0.1, later.set)  # a client that is slow to take what it was sent
+    await later.wait()
+    assert not reader.broken.is_set()
+    idle.waits()
+    await asyncio.wait_for(reader.broken.wait(), 5)
+    idle.stop()
+
+
+async def test_nothing_is_left_once_it_has_stopped() -> None:
+    loop, reader = asyncio.get_running_loop(), FakeReader()
+    idle = IdleLimit(reader, 0.02)
+    idle.waits()
+    idle.stop()
+    later = asyncio.Event()
+    loop.call_later(0.1, later.set)
+    await later.wait()
+    assert not reader.broken.is_set()
