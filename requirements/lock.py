@@ -18,6 +18,7 @@ LOCKS: dict[str, list[str]] = {
     "all": ["--extra", "all"],
     "dev": ["--extra", "all", "--extra", "lab", "--group", "dev"],
 }
+LLAMA_INDEX = "llama-index-llms-openai-like>=0.8\n"  # tests run it in an environment of its own
 BUILD = "hatchling>=1.27\neditables>=0.5\n"  # what `pip install --no-build-isolation .` needs
 
 
@@ -41,6 +42,7 @@ def main() -> None:
             extra = [] if name == "scorer-gpu" else constraints
             compile_lock(name, "pyproject.toml", [*options, *extra], None)
     compile_lock("build", "-", constraints, BUILD)
+    compile_lock("llama-index", "-", [], LLAMA_INDEX)
 
 
 if __name__ == "__main__":
