@@ -420,3 +420,34 @@ async def test_a_provider_s_own_error_event_is_not_followed_by_another(
             body = PATHS[wire][1].replace(b"{", b'{"stream": true, ', 1)
             status, _, got = await ask(gateway, wire, body)
     assert (status, got) == (200, sent)
+
+
+async def test_an_anthropic_client_s_own_key_goes_only_where_that_is_said(tmp_path: Path) -> None:
+    def passing(url: str) -> pb.Backend:
+        made = speaking(url, anthropic=True)
+        made.auth.passthrough = True
+        return made
+
+    async with running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream:
+        for made in (passing(upstream.url), anthropic_only(upstream.url)):
+            async with running_gateway(tmp_path, table(made)) as gateway:
+                assert (await ask(gateway, "messages", x_api_key="sk-theirs"))[0] == 200
+    sent = [received.headers.get("x-api-key") for received in upstream.received]
+    assert sent == ["sk-theirs", None]
+
+
+async def test_thinking_that_no_anthropic_model_wrote_does_not_reach_one(tmp_path: Path) -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "weir:reasoning:"}
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "yes"}]},
+        {"role": "user", "content": "and?"},
+    ]
+    body = json.dumps({"max_tokens": 9, "messages": turns, "model": "auto"}).encode()
+    async with (
+        running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream,
+        running_gateway(tmp_path, table(anthropic_only(upstream.url))) as gateway,
+    ):
+        assert (await ask(gateway, "messages", body))[0] == 200
+    (received,) = upstream.received
+    assert json.loads(received.body)["messages"][1]["content"] == [{"type": "text", "text": "yes"}]
