@@ -29,7 +29,6 @@ TOKEN_BOUNDS = tuple(4**n for n in range(14))
 OPERATION_BOUNDS = tuple(0.01 * 2**n for n in range(14))
 
 OPERATION = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
-CHAT = "chat"
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class MeteredAccounts:
     def __init__(self, registry: Registry, decisions: DecisionLog) -> None:
         self._log = decisions
         self._totals: dict[PolicyId, PolicyTotals] = {}
-        self._cells: dict[tuple[str, str], _Cells] = {}
+        self._cells: dict[tuple[str, str, str], _Cells] = {}
         self._decisions = registry.counter(
             "weir.decisions", "Decisions; a fallback is one more.", ("policy", "model", "reason")
         )
@@ -136,22 +135,22 @@ class MeteredAccounts:
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""
-        key = (decision.policy, decision.chosen.id)
+        key = (decision.policy, decision.chosen.id, request.wire.operation)
         cells = self._cells.get(key)
         if cells is None:
-            cells = self._cells[key] = self._bind(decision)
+            cells = self._cells[key] = self._bind(decision, request.wire.operation)
         _add(cells, decision, outcome)
         if outcome.error:
-            self._operations.labels(*_operation(decision.chosen), outcome.error).record(
-                outcome.duration
-            )
+            self._operations.labels(
+                *_operation(decision.chosen, request.wire.operation), outcome.error
+            ).record(outcome.duration)
         else:
             cells.duration.record(outcome.duration)
         self._log.finished(request, decision, outcome)
 
-    def _bind(self, decision: RouteDecision) -> _Cells:
+    def _bind(self, decision: RouteDecision, name: str) -> _Cells:
         policy, model = decision.policy, decision.chosen.name
-        operation = _operation(decision.chosen)
+        operation = _operation(decision.chosen, name)
         return _Cells(
             totals=self._totals.setdefault(policy, PolicyTotals()),
             paid=self._paid.labels(policy, model),
@@ -188,5 +187,5 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
         cells.output.record(usage.output)
 
 
-def _operation(backend: Backend) -> tuple[str, str, str]:
-    return (CHAT, backend.protocol.value, backend.model)
+def _operation(backend: Backend, name: str) -> tuple[str, str, str]:
+    return (name, backend.protocol.value, backend.model)

@@ -41,12 +41,14 @@ class Calls:
         self._tracing = tracing
         self.in_flight = 0
 
-    def begin(self, backend: Backend) -> Call:
+    def begin(self, backend: Backend, operation: str) -> Call:
         """Start one, in the running task's trace."""
         self.in_flight += 1
-        span = self._tracing.start(f"chat {backend.model}", SpanKind.CLIENT, parent=current.get())
+        span = self._tracing.start(
+            f"{operation} {backend.model}", SpanKind.CLIENT, parent=current.get()
+        )
         if span.recording:
-            span.set("gen_ai.operation.name", "chat")
+            span.set("gen_ai.operation.name", operation)
             span.set("gen_ai.provider.name", backend.protocol)
             span.set("gen_ai.request.model", backend.model)
             span.set("weir.upstream.endpoint", backend.id)

@@ -75,7 +75,7 @@ class HttpUpstreams:
         chosen = chosen_way(backend, request)
         prepared = await self._prepared(backend, chosen.out)
         out = await outbound(prepared, chosen, request)
-        call = self.calls.begin(backend)
+        call = self.calls.begin(backend, request.wire.operation)
         try:
             return await self._send(prepared, out, request, call)
         except BaseException as error:

@@ -123,13 +123,19 @@ class Endpoint:
         return request if key is None else replace(request, key=key)
 
     async def decide(
-        self, request: Request, table: RouteTable, parent: TraceContext
+        self,
+        request: Request,
+        table: RouteTable,
+        parent: TraceContext,
+        *,
+        counted: bool = True,
     ) -> RouteDecision:
         """Decide within its own span; who would answer also counts the prompt's tokens."""
+        counted = counted and request.wire.answers
         if request.wire is Wire.ANTHROPIC_COUNT_TOKENS:
             request = replace(request, wire=Wire.ANTHROPIC_MESSAGES)
         with self._tracing.start("weir.decide", parent=parent) as span:
-            return await self._routing.decide(request, table, span)
+            return await self._routing.decide(request, table, span, counted=counted)
 
     async def _answer(self, way: _Way) -> web.StreamResponse:
         request = await self.request(way.http)

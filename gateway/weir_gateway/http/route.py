@@ -39,7 +39,7 @@ class Route:
             SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES
         ) as span:
             request = await self._chat.request(http)
-            decision = await self._chat.decide(request, table, span.context)
+            decision = await self._chat.decide(request, table, span.context, counted=False)
         exposed = {policy.id for policy in table.policies if policy.expose.route}
         if decision.policy not in exposed:
             raise NotExposed(

@@ -53,16 +53,24 @@ class Routing:
         await check_probes(self._decider, table)
 
     async def decide(
-        self, request: Request, table: RouteTable, span: Span | None = None
+        self,
+        request: Request,
+        table: RouteTable,
+        span: Span | None = None,
+        *,
+        counted: bool = True,
     ) -> RouteDecision:
         """Which candidate answers; `span` is the request's `weir.decide`.
+
+        One that nothing will be sent by is not `counted`.
 
         Raises NoPolicy, BadRequest and NothingCanServe; never for a missing scorer alone.
         """
         started = self._clock()
         trace = span.context if span is not None else None
         decision = await self._decider.decide(request, table, trace)
-        self._accounts.decided(request, decision, self._clock() - started)
+        if counted:
+            self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
             _describe(span, decision)
         return decision
@@ -76,7 +84,8 @@ class Routing:
         """
         policy = self._decider.compiled(table).by_id.get(decision.policy)
         sent = await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
-        if policy is not None and policy.policy.sticky and sent.reply.status < REFUSED_FROM:
+        read = request.wire.answers and sent.reply.status < REFUSED_FROM
+        if policy is not None and policy.policy.sticky and read:
             self._remember(request, sent.decision, policy.policy)
         return sent
 
@@ -87,9 +96,13 @@ class Routing:
             self._sessions.keep(session, warm, policy.sticky)
 
     def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
-        """Price and count how a request ended; once for each decision that was dispatched."""
+        """Price and count how a request ended; once for each decision that was dispatched.
+
+        Only priced where it asked for no answer: sums and shares are of answers.
+        """
         outcome = account.outcome(decision, ending)
-        self._accounts.finished(request, decision, outcome)
+        if request.wire.answers:
+            self._accounts.finished(request, decision, outcome)
         return outcome
 
 

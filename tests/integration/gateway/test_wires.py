@@ -25,6 +25,7 @@ from weir_proto.routing.v1 import routetable_pb2 as pb
 CHAT = b'{"model": "auto", "messages": [{"role": "user", "content": "hi"}] , "n":1}'
 MESSAGES = b'{"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "model" : "auto"}'
 EVENT_STREAM = "text/event-stream"
+JSON_BODY = {"Content-Type": "application/json"}
 PATHS = {
     "chat": ("/v1/chat/completions", CHAT),
     "responses": ("/v1/responses", b'{"model": "auto", "input": "hi",  "x": 1}'),
@@ -451,3 +452,34 @@ async def test_thinking_that_no_anthropic_model_wrote_does_not_reach_one(tmp_pat
         assert (await ask(gateway, "messages", body))[0] == 200
     (received,) = upstream.received
     assert json.loads(received.body)["messages"][1]["content"] == [{"type": "text", "text": "yes"}]
+
+
+async def test_what_asks_for_no_answer_is_counted_nowhere(tmp_path: Path) -> None:
+    async with (
+        running_upstream(answering(b'{"input_tokens": 12}')) as upstream,
+        running_gateway(tmp_path, table(anthropic_only(upstream.url))) as gateway,
+    ):
+        assert (await ask(gateway, "count_tokens"))[0] == 200
+        url = f"{gateway.url}/v1/route"
+        async with gateway.session.post(url, data=CHAT, headers=JSON_BODY) as response:
+            assert response.status == 200
+        metrics = await gateway.metrics()
+    assert upstream.received[0].path == "/v1/messages/count_tokens"
+    assert "weir_decisions_total{" not in metrics
+    assert "gen_ai_client_operation_duration_seconds_count{" not in metrics
+
+
+@pytest.mark.parametrize(
+    ("wire", "operation"),
+    [("chat", "chat"), ("completions", "text_completion"), ("embeddings", "embeddings")],
+)
+async def test_metrics_say_which_operation_it_was(
+    wire: str, operation: str, tmp_path: Path
+) -> None:
+    async with (
+        running_upstream(answering(ANSWER)) as upstream,
+        running_gateway(tmp_path, table(speaking(upstream.url, wire))) as gateway,
+    ):
+        assert (await ask(gateway, wire))[0] == 200
+        metrics = await gateway.metrics()
+    assert f'gen_ai_operation_name="{operation}"' in metrics

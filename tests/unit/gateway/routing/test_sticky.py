@@ -23,6 +23,7 @@ from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy, Threshold
+from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Ports
 from weir_gateway.routing.sticky import session_key, threshold
@@ -161,4 +162,12 @@ async def test_who_refused_the_request_has_cached_nothing() -> None:
     world = World()
     world.upstreams.answers = {DEAR.id: FakeReply(status=400)}
     await world.ask(0.7)
+    assert (await world.ask(0.3)).chosen.id == CHEAP.id
+
+
+async def test_counting_tokens_warms_no_cache() -> None:
+    world, made = World(), table(CHAT)
+    counting = replace(talk(), wire=Wire.ANTHROPIC_COUNT_TOKENS)
+    decision = await world.routing.decide(talk(), made)
+    await world.routing.dispatch(counting, decision, made)
     assert (await world.ask(0.3)).chosen.id == CHEAP.id
