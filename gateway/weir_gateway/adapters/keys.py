@@ -67,7 +67,7 @@ class KeyRing:
     async def read(self) -> None:
         """Read the file now. Raises KeysError and OSError; the keys that were there stay."""
         signature = await asyncio.to_thread(self._signature)
-        self._keys = parse(await asyncio.to_thread(self._path.read_bytes))
+        self._keys = await asyncio.to_thread(lambda: parse(self._path.read_bytes()))
         self._seen = signature
         _LOG.info("client keys are in force", extra={"keys": len(self._keys)})
 
