@@ -22,11 +22,11 @@ from weir_operator.apply.election import Election, Terms
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
 from weir_operator.apply.kube import Access, KubeCluster, Places
-from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.probes import ScorerProbing
 from weir_operator.apply.programmer import NoProbing, Probing, Programmer
 from weir_operator.apply.relay import Identity, News, Relay
 from weir_operator.apply.replicas import ReplicasService
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.reporter import Known, Pace, Reporter
 from weir_operator.apply.resync import Resync
 from weir_operator.apply.server import StreamServer
@@ -85,7 +85,7 @@ class Operator:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             cluster = KubeCluster(session, self._login, self._places())
             clock = time.monotonic
-            news = News(Board(), Gateways(clock), Ledger(clock))
+            news = News(Board(), Gateways(clock), Reported(clock))
             news.board.listen(news.gateways.wake_all)
             replicas = await self._serve(stack, cluster, news)
             probing: Probing = NoProbing()
@@ -99,11 +99,11 @@ class Operator:
         self, stack: contextlib.AsyncExitStack, cluster: Cluster, news: News
     ) -> ReplicasService:
         settings = self._settings
-        board, gateways, ledger = news.board, news.gateways, news.ledger
+        board, gateways, reported = news.board, news.gateways, news.reported
         door = self._door(cluster, settings.gateways, "a gateway's service account")
-        tables = RouteTables(board, gateways, ledger, door, self.registry)
+        tables = RouteTables(board, gateways, reported, door, self.registry)
         door = self._door(cluster, settings.replicas, "the operator's service account")
-        replicas = ReplicasService(board, gateways, ledger, door, self.registry)
+        replicas = ReplicasService(board, gateways, reported, door, self.registry)
         server = StreamServer(tables, replicas, None if settings.insecure else settings.tls)
         host, port = settings.listen.host, settings.listen.port
         bound = await server.start(f"{host}:{port}")
@@ -129,7 +129,7 @@ class Operator:
         replicas.elect(election)
         reporter = Reporter(
             cluster,
-            Known(index, news.board, news.gateways, news.ledger, programmer),
+            Known(index, news.board, news.gateways, news.reported, programmer),
             lambda: election.leading,
             _now,
             self.registry,

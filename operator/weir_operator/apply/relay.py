@@ -16,7 +16,7 @@ import grpc
 from weir_operator.apply.board import Board
 from weir_operator.apply.election import Election
 from weir_operator.apply.gateways import Gateways, Standing
-from weir_operator.apply.ledger import Key, Ledger
+from weir_operator.apply.reported import Key, Reported
 from weir_operator.apply.usage import Source
 from weir_proto.routing.v1 import replicas_pb2 as wire
 from weir_proto.routing.v1 import replicas_pb2_grpc as rpc
@@ -55,7 +55,7 @@ class News:
 
     board: Board
     gateways: Gateways
-    ledger: Ledger
+    reported: Reported
 
 
 class Relay:
@@ -67,7 +67,7 @@ class Relay:
         self._identity = identity
         self._board = news.board
         self._gateways = news.gateways
-        self._ledger = news.ledger
+        self._reported = news.reported
         self._election = election
         self._round = asyncio.Event()
         election.listen(self._round.set)
@@ -131,7 +131,7 @@ class Relay:
             await self._next_round()
 
     async def _tell(self, call: Call) -> None:
-        outbox = Outbox(self._board, self._gateways, self._ledger)
+        outbox = Outbox(self._board, self._gateways, self._reported)
         try:
             while True:
                 for message in outbox.take():
@@ -162,17 +162,17 @@ class Relay:
 class Outbox:
     """What is not told yet: at first everything."""
 
-    def __init__(self, board: Board, gateways: Gateways, ledger: Ledger) -> None:
+    def __init__(self, board: Board, gateways: Gateways, reported: Reported) -> None:
         self._board = board
         self._gateways = gateways
-        self._ledger = ledger
+        self._reported = reported
         self._standings: dict[str, None] = dict.fromkeys(gateways.here())  # in order
-        self._sums: dict[tuple[Source, Key], None] = dict.fromkeys(ledger.all())
+        self._sums: dict[tuple[Source, Key], None] = dict.fromkeys(reported.all())
         self._explained: set[str] = set()  # versions whose contents were told
         self._more = asyncio.Event()
         self._ends = (
             gateways.follow(self._standing),
-            ledger.follow(self._sum),
+            reported.follow(self._sum),
             board.listen(self._published),
         )
 
@@ -228,7 +228,7 @@ class Outbox:
     def _of_sums(self, sums: dict[tuple[Source, Key], None]) -> Iterator[wire.Relayed]:
         by_source: dict[Source, list[PolicyUsage]] = {}
         for source, key in sums:
-            usage = self._ledger.sum_of(source, key)
+            usage = self._reported.sum_of(source, key)
             if usage is not None:
                 entry = PolicyUsage(
                     policy=key[0],

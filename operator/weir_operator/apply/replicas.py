@@ -15,7 +15,7 @@ from weir_operator.apply.admission import Doorkeeper
 from weir_operator.apply.board import Board
 from weir_operator.apply.election import Election
 from weir_operator.apply.gateways import Gateways, Refusal, Standing, health_of
-from weir_operator.apply.ledger import Ledger
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.stream import admitted
 from weir_operator.apply.usage import Source
 from weir_proto.routing.v1 import replicas_pb2 as wire
@@ -34,13 +34,13 @@ class ReplicasService(rpc.ReplicasServicer):
         self,
         board: Board,
         gateways: Gateways,
-        ledger: Ledger,
+        reported: Reported,
         door: Doorkeeper,
         registry: Registry,
     ) -> None:
         self._board = board
         self._gateways = gateways
-        self._ledger = ledger
+        self._reported = reported
         self._door = door
         self._election: Election | None = None
         self._links: set[object] = set()
@@ -94,7 +94,7 @@ class ReplicasService(rpc.ReplicasServicer):
                 self._board.learn(message.contents.version, dict(message.contents.policies))
             case "usage":
                 usage = message.usage
-                self._ledger.note(Source(usage.gateway, usage.started), usage.usage)
+                self._reported.note(Source(usage.gateway, usage.started), usage.usage)
             case "standing":
                 self._stand(link, message.standing)
             case None:

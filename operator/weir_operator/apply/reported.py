@@ -15,7 +15,7 @@ Key = tuple[str, str]  # a policy's id and uid; the uid is empty where the gatew
 Follower = Callable[[Source, Key], None]
 
 
-class Ledger:
+class Reported:
     """Every gateway's sums."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

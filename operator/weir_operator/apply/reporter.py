@@ -13,9 +13,9 @@ from weir_operator.apply.board import Board
 from weir_operator.apply.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, Notice, Wire
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Entry, Index
-from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.programmer import Programmer
 from weir_operator.apply.progress import Facts, progress_of
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.status import HEALTHY, backend_status_of, conditions_in, status_of
 from weir_operator.apply.table_json import TableTooLarge, table_files
 from weir_operator.apply.usage import brought_up, tally_in
@@ -49,7 +49,7 @@ class Known:
     index: Index
     board: Board
     gateways: Gateways
-    ledger: Ledger
+    reported: Reported
     programmer: Programmer
 
 
@@ -78,7 +78,7 @@ class Reporter:
         self._index = known.index
         self._board = known.board
         self._gateways = known.gateways
-        self._ledger = known.ledger
+        self._reported = known.reported
         self._programmer = known.programmer
         self._leading = leading
         self._now = now
@@ -190,7 +190,7 @@ class Reporter:
 
     def _tidy(self) -> None:
         there = {standing.gateway for standing in self._gateways.counted()}
-        self._ledger.tidy(there, {(entry.ref.id, entry.uid) for entry in self._index})
+        self._reported.tidy(there, {(entry.ref.id, entry.uid) for entry in self._index})
 
     async def _write_status(self, finding: Finding, facts: Facts, *, with_usage: bool) -> bool:
         entry = self._index.get(finding.ref)
@@ -219,7 +219,7 @@ class Reporter:
         tally = tally_in(before)
         if with_usage:
             there = {standing.gateway for standing in facts.gateways}
-            tally = brought_up(tally, self._ledger.of(finding.ref.id, finding.uid), there)
+            tally = brought_up(tally, self._reported.of(finding.ref.id, finding.uid), there)
         return status_of(finding, programmed, tally, before, self._now())
 
     async def _tell_changes(self, entry: Entry, before: Wire, status: Mapping[str, object]) -> None:

@@ -14,7 +14,7 @@ import grpc
 from weir_operator.apply.admission import Doorkeeper, Refused
 from weir_operator.apply.board import Board, Snapshot
 from weir_operator.apply.gateways import Gateways, Session
-from weir_operator.apply.ledger import Ledger
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.usage import Source
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
 from weir_proto.routing.v1.routetable_pb2 import Report, RouteTable
@@ -36,13 +36,13 @@ class RouteTables(rpc.RouteTablesServicer):
         self,
         board: Board,
         gateways: Gateways,
-        ledger: Ledger,
+        reported: Reported,
         door: Doorkeeper,
         registry: Registry,
     ) -> None:
         self._board = board
         self._gateways = gateways
-        self._ledger = ledger
+        self._reported = reported
         self._door = door
         self._sent = registry.counter(
             "weir.operator.tables.sent", "Tables sent to gateways."
@@ -121,7 +121,7 @@ class RouteTables(rpc.RouteTablesServicer):
                 },
             )
         self._gateways.note(session, report)
-        self._ledger.note(Source(session.standing.gateway, report.started), report.usage)
+        self._reported.note(Source(session.standing.gateway, report.started), report.usage)
 
 
 async def admitted(door: Doorkeeper, context: grpc.aio.ServicerContext[Any, Any]) -> None:

@@ -14,9 +14,9 @@ from weir_operator.apply.admission import Doorkeeper, OpenDoor, TokenDoor
 from weir_operator.apply.board import Board, Snapshot, contents_of
 from weir_operator.apply.election import ADDRESS, Election, Terms
 from weir_operator.apply.gateways import Gateways
-from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.relay import Identity, News, Relay
 from weir_operator.apply.replicas import ReplicasService
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.server import StreamServer
 from weir_operator.apply.stream import RouteTables
 from weir_operator.apply.usage import Source
@@ -33,7 +33,7 @@ class Replica:
 
     def __init__(self, cluster: FakeCluster, name: str, door: Doorkeeper) -> None:
         self.name = name
-        self.news = News(Board(), Gateways(time.monotonic), Ledger(time.monotonic))
+        self.news = News(Board(), Gateways(time.monotonic), Reported(time.monotonic))
         self.registry = Registry()
         self._cluster = cluster
         self._door = door
@@ -43,7 +43,7 @@ class Replica:
     async def running(self) -> AsyncGenerator["Replica"]:
         """Serve and take part in the election."""
         news = self.news
-        parts = (news.board, news.gateways, news.ledger)
+        parts = (news.board, news.gateways, news.reported)
         tables = RouteTables(*parts, OpenDoor(), self.registry)
         replicas = ReplicasService(*parts, self._door, self.registry)
         server = StreamServer(tables, replicas, None)
@@ -98,19 +98,19 @@ async def test_the_leader_knows_what_a_follower_s_gateways_say() -> None:
     async with one.running():
         await leads(one)
         async with two.running():
-            gateways, ledger = two.news.gateways, two.news.ledger
+            gateways, reported = two.news.gateways, two.news.reported
             session = gateways.join(pb.Report(gateway="b", version="v1", started=5, stream=1))
-            ledger.note(Source("b", 5), used(3))
+            reported.note(Source("b", 5), used(3))
             one.news.gateways.join(pb.Report(gateway="a", version="v1", started=5, stream=1))
             await sees(one, ("a", "v1"), ("b", "v1"))
             acked = pb.Report(gateway="b", version="v2")
             acked.ack.SetInParent()
             gateways.note(session, acked)
-            ledger.note(Source("b", 5), used(7))
+            reported.note(Source("b", 5), used(7))
             await sees(one, ("a", "v1"), ("b", "v2"))
 
             async def counted() -> bool:
-                told = one.news.ledger.of("shop/chat", "u").get(Source("b", 5))
+                told = one.news.reported.of("shop/chat", "u").get(Source("b", 5))
                 return told is not None and told.requests == 7
 
             await eventually(counted)

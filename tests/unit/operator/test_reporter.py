@@ -11,8 +11,8 @@ from weir_operator.apply.board import Board
 from weir_operator.apply.cluster import ClusterError
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
-from weir_operator.apply.ledger import Ledger
 from weir_operator.apply.programmer import NoProbing, Programmer
+from weir_operator.apply.reported import Reported
 from weir_operator.apply.reporter import Known, Reporter
 from weir_operator.apply.usage import Source
 from weir_operator.apply.vault import Vault
@@ -32,11 +32,11 @@ class World:
         self.index = Index()
         self.board = Board()
         self.gateways = Gateways(time.monotonic)
-        self.ledger = Ledger(time.monotonic)
+        self.reported = Reported(time.monotonic)
         registry = Registry()
         vault = Vault(self.cluster, self.index.dirty)
         self.programmer = Programmer(self.index, vault, self.board, NoProbing(), registry)
-        known = Known(self.index, self.board, self.gateways, self.ledger, self.programmer)
+        known = Known(self.index, self.board, self.gateways, self.reported, self.programmer)
         self.registry = registry
         self.reporter = Reporter(self.cluster, known, lambda: True, lambda: "now", registry)
 
@@ -59,7 +59,7 @@ class World:
     def use(self, gateway: str, requests: int) -> None:
         """A gateway reports."""
         usage = PolicyUsage(policy="shop/chat", uid="u-chat", requests=requests)
-        self.ledger.note(Source(gateway, 1), [usage])
+        self.reported.note(Source(gateway, 1), [usage])
 
     def status(self) -> dict[str, Any]:
         """The policy's."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fakes import FakeClock
-from weir_operator.apply.ledger import KEEP, Ledger
+from weir_operator.apply.reported import KEEP, Reported
 from weir_operator.apply.usage import (
     SOURCES,
     Source,
@@ -85,32 +85,32 @@ def test_a_status_keeps_the_tally_exactly() -> None:
 
 
 def test_the_ledger_keeps_the_larger_sum_and_tells_of_growth() -> None:
-    ledger = Ledger(FakeClock())
+    reported = Reported(FakeClock())
     heard: list[tuple[Source, tuple[str, str]]] = []
-    end = ledger.follow(lambda source, key: heard.append((source, key)))
+    end = reported.follow(lambda source, key: heard.append((source, key)))
     a = Source("a", 1)
     for requests in (5, 3, 5, 8):
-        ledger.note(a, [entry(requests)])
-    assert ledger.of(POLICY, UID) == {a: used(8)}
+        reported.note(a, [entry(requests)])
+    assert reported.of(POLICY, UID) == {a: used(8)}
     assert heard == [(a, (POLICY, UID))] * 2
     end()
-    ledger.note(a, [entry(9)])
+    reported.note(a, [entry(9)])
     assert len(heard) == 2
 
 
 def test_a_policy_made_anew_begins_at_nothing() -> None:
-    ledger = Ledger(FakeClock())
-    ledger.note(Source("a", 1), [entry(5, "old")])
-    assert ledger.of(POLICY, "new") == {}
-    ledger.tidy({"a"}, {(POLICY, "new")})
-    assert list(ledger.all()) == []
+    reported = Reported(FakeClock())
+    reported.note(Source("a", 1), [entry(5, "old")])
+    assert reported.of(POLICY, "new") == {}
+    reported.tidy({"a"}, {(POLICY, "new")})
+    assert list(reported.all()) == []
 
 
 def test_the_ledger_forgets_who_has_been_gone_for_long() -> None:
     clock = FakeClock()
-    ledger = Ledger(clock)
-    ledger.note(Source("gone", 1), [entry(5)])
-    ledger.note(Source("here", 1), [entry(6)])
+    reported = Reported(clock)
+    reported.note(Source("gone", 1), [entry(5)])
+    reported.note(Source("here", 1), [entry(6)])
     clock.advance(KEEP + 1)
-    ledger.tidy({"here"}, {(POLICY, UID)})
-    assert ledger.of(POLICY, UID) == {Source("here", 1): used(6)}
+    reported.tidy({"here"}, {(POLICY, UID)})
+    assert reported.of(POLICY, UID) == {Source("here", 1): used(6)}
