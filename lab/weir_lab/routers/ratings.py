@@ -9,11 +9,14 @@ _PULL = 0.1  # to 0, for models that met few others
 _LEAST = 20  # battles of a model that has a tier of its own
 
 
-def ratings(battles: Battles, models: int) -> Doubles:
-    """One a model, in logits; a tie is half a win each way. By Newton's method."""
-    pairs = battles.first * models + battles.second
+def ratings(first: Integers, second: Integers, wins: Doubles, models: int) -> Doubles:
+    """One a model, in logits, from battles in columns; `wins` is 1, 0 or .5 for a tie.
+
+    P(first wins) = sigmoid(difference). By Newton's method.
+    """
+    pairs = first * models + second
     total = np.bincount(pairs, minlength=models**2).reshape(models, models).astype(np.float64)
-    won = np.bincount(pairs, battles.wins, models**2).reshape(models, models)
+    won = np.bincount(pairs, wins, models**2).reshape(models, models)
     rated: Doubles = np.zeros(models)
     for _ in range(_STEPS):
         expected: Doubles = 1 / (1 + np.exp(-(rated[:, None] - rated[None, :])))
@@ -29,7 +32,7 @@ def ratings(battles: Battles, models: int) -> Doubles:
 
 def tiers(battles: Battles, models: int, count: int) -> Integers:
     """Each model's tier, 0 the weakest: models in order of rating, as many battles in each."""
-    rated = ratings(battles, models)
+    rated = _rated(battles, models)
     fought = _fought(battles, models)
     order = np.argsort(rated, kind="stable")
     before = np.cumsum(fought[order]) - fought[order] / 2
@@ -42,9 +45,13 @@ def tiers(battles: Battles, models: int, count: int) -> Integers:
 def tiers_apart(battles: Battles, models: int) -> tuple[Integers, Integers]:
     """The strongest and the weakest third of the models that fought often enough."""
     often = np.flatnonzero(_fought(battles, models) >= _LEAST)
-    ranked = often[np.argsort(ratings(battles, models)[often], kind="stable")]
+    ranked = often[np.argsort(_rated(battles, models)[often], kind="stable")]
     third = max(1, len(ranked) // 3)
     return ranked[-third:], ranked[:third]
+
+
+def _rated(battles: Battles, models: int) -> Doubles:
+    return ratings(battles.first, battles.second, battles.wins, models)
 
 
 def _fought(battles: Battles, models: int) -> Doubles:

@@ -8,18 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weir_lab.datasets import Outcomes
 from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute
 from weir_lab.metrics.ranked import Floats
-
-Places = NDArray[np.intp]
+from weir_lab.routers.ratings import ratings
 
 _COVER = 0.95  # of a source's prompts: models that answered fewer cannot be compared there
-_SWEEPS = 200
-_SHRINK = 1.0  # draws that every model is given against an average one
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +117,6 @@ def together(parts: Sequence[Needs]) -> Needs:
         said=tuple(line for part in parts for line in part.said),
         notes=tuple(line for part in parts for line in part.notes),
     )
-
-
-def ratings(first: Places, second: Places, result: Floats, models: int) -> Floats:
-    """Bradley and Terry's, in logits: P(first wins) = sigmoid(difference); a draw is half a win."""
-    rating: Floats = np.zeros(models)
-    for _ in range(_SWEEPS):
-        chance = 1 / (1 + np.exp(rating[second] - rating[first]))
-        surplus, spread = result - chance, chance * (1 - chance)
-        slope = np.bincount(first, surplus, models) - np.bincount(second, surplus, models)
-        curve = np.bincount(first, spread, models) + np.bincount(second, spread, models)
-        pull = _SHRINK * (1 / (1 + np.exp(-rating)) - 0.5)
-        rating = rating + np.clip((slope - pull) / (curve + _SHRINK / 4), -1, 1) / 2
-    centred: Floats = rating - rating.mean()
-    return centred
 
 
 def _groups(

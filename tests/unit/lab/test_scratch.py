@@ -13,9 +13,10 @@ from weir_lab.datasets import Outcomes
 from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute, TooFew
 from weir_lab.metrics.ranked import Floats
+from weir_lab.routers.ratings import ratings
 from weir_lab.training.found import Story, read_for_scratch, write_scratch
 from weir_lab.training.kept import CHUNK, read_kept
-from weir_lab.training.needs import from_battles, from_outcomes, ratings, together
+from weir_lab.training.needs import from_battles, from_outcomes, together
 from weir_lab.training.scratch import ALPHAS, best_ridge, is_held_out, train_scratch
 from weir_scorer.bundle.opened import Bundle
 
