@@ -18,6 +18,9 @@ POLICY = "/apis/weir.dev/v1alpha1/namespaces/weir/routepolicies/chat"
 CHANGES, CHANGES_PER_S = 100, 10
 AWAY_S = 60
 OBSERVED = "--for=jsonpath={.status.conditions[?(@.type=='Programmed')].observedGeneration}"
+ASKED = 30  # requests of the official client
+COLUMNS = 7  # NAME READY PROGRAMMED STRONG SAVED REQUESTS AGE
+USAGE_WITHIN = 90.0  # seconds: gateways report every 10, statuses are written every 30
 ROLLED_OUT = ("rollout", "status", "deploy/weir-gateway", "--timeout=100s")
 
 
@@ -51,7 +54,7 @@ def test_no_request_is_lost_in_an_upgrade_and_a_rollback(rig: Installed) -> None
 
 def test_the_openai_client_gets_a_routed_streamed_traced_answer(operated: Installed) -> None:
     trace = secrets.token_hex(16)
-    answers = operated.ask_in_a_pod(trace, 30)
+    answers = operated.ask_in_a_pod(trace, ASKED)
     assert {answer["model"] for answer in answers} == MODELS
     assert {answer["reason"] for answer in answers} == {"scored"}
     assert all(answer["characters"] and answer["finish"] for answer in answers)
@@ -68,6 +71,21 @@ def test_status_tells_the_truth(operated: Installed) -> None:
     conditions = {each["type"]: each["status"] for each in policy["status"]["conditions"]}
     assert conditions == dict.fromkeys(("Accepted", "ResolvedRefs", "Programmed", "Ready"), "True")
     assert policy["status"]["programmed"] == "2/2"
+
+
+def test_kubectl_shows_the_share_and_the_dollars_of_real_traffic(operated: Installed) -> None:
+    def row() -> list[str]:
+        return operated.kubectl("get", "routepolicy", "chat", "--no-headers").split()
+
+    def counted() -> bool:
+        cells = row()
+        return len(cells) == COLUMNS and int(cells[5]) >= ASKED
+
+    operated.node.plane.programs.wait("usage in the status", counted, USAGE_WITHIN)
+    name, ready, programmed, strong, saved, _requests, _age = row()
+    assert (name, ready, programmed) == ("chat", "True", "2/2")
+    assert 0 < float(strong.removesuffix("%")) < 100
+    assert float(saved.removeprefix("$")) > 0
 
 
 def test_the_secret_s_value_is_in_no_configmap_event_or_log(operated: Installed) -> None:
