@@ -4,6 +4,7 @@ Must not know gateways or how tables travel.
 """
 
 import hashlib
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from weir_operator.plan.secrets import Credential
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 
 # Versions whose contents are known, our own and other replicas' each; a gateway on an older one
-# counts as behind.
-REMEMBERED = 256
+# counts as behind. At most five are published a second, and a gateway takes one in a second or two.
+REMEMBERED = 64
 SHORT = 16  # hexadecimal digits of a policy's contents
 
 
@@ -98,7 +99,8 @@ class Board:
 def _remember(
     known: OrderedDict[str, Mapping[str, str]], version: str, contents: Mapping[str, str]
 ) -> None:
-    known[version] = contents
+    # Most policies of a version are as they were in the one before: their texts are kept once.
+    known[version] = {sys.intern(policy): sys.intern(of) for policy, of in contents.items()}
     known.move_to_end(version)
     while len(known) > REMEMBERED:
         known.popitem(last=False)

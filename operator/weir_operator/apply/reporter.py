@@ -6,7 +6,7 @@ Writes where something differs and nowhere else. Must not know how it is found o
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from weir_operator.apply.board import Board
@@ -26,6 +26,7 @@ from weir_runtime.metrics import Registry
 _LOG = logging.getLogger(__name__)
 
 WRITES_AT_ONCE = 8
+YIELD_EVERY = 200  # statuses that are looked at in one go
 # What of a backend's health is an Event: that it begins to fail, and that it is well again.
 TURNS = {("True", "False"), ("Unknown", "False"), ("False", "True")}
 
@@ -51,6 +52,15 @@ class Known:
     gateways: Gateways
     reported: Reported
     programmer: Programmer
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A status that is to be written."""
+
+    entry: Entry
+    before: Wire
+    status: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +161,12 @@ class Reporter:
         if with_statuses:
             board, gateways, held = self._board, self._gateways.counted(), self._programmer.held
             facts = Facts(board, self._programmer.wanted, gateways, held, self._too_large)
-            writes = [self._write_status(f, facts, with_usage=with_usage) for f in plan.findings]
-            good = all(await asyncio.gather(*writes)) and good
+            due: list[_Due] = []
+            for number, finding in enumerate(plan.findings):
+                if number % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)  # thousands take a while to look at
+                due.extend(self._due(finding, facts, with_usage=with_usage))
+            good = all(await asyncio.gather(*map(self._write_status, due))) and good
         return good
 
     def _settled(self) -> bool:
@@ -192,17 +206,21 @@ class Reporter:
         there = {standing.gateway for standing in self._gateways.counted()}
         self._reported.tidy(there, {(entry.ref.id, entry.uid) for entry in self._index})
 
-    async def _write_status(self, finding: Finding, facts: Facts, *, with_usage: bool) -> bool:
+    def _due(self, finding: Finding, facts: Facts, *, with_usage: bool) -> Iterator[_Due]:
+        """The status to write, where it differs from the one that is there."""
         entry = self._index.get(finding.ref)
         if entry is None or (entry.uid, entry.generation) != (finding.uid, finding.generation):
-            return True  # gone, or newer than the plan: the next plan tells
+            return  # gone, or newer than the plan: the next plan tells
         written = self._written.get(entry.uid)
         before = written.status if written else entry.status
         status = self._status(finding, facts, before, with_usage=with_usage)
-        if all(before.get(key) == value for key, value in status.items()):
-            return True
+        if any(before.get(key) != value for key, value in status.items()):
+            yield _Due(entry, before, status)
+
+    async def _write_status(self, due: _Due) -> bool:
+        entry, before, status = due.entry, due.before, due.status
         async with self._slots:
-            write = self._cluster.patch_status(finding.ref, finding.uid, status)
+            write = self._cluster.patch_status(entry.ref, entry.uid, status)
             if not await self._attempt("status", write):
                 return False
         now = asyncio.get_running_loop().time()

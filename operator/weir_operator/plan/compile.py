@@ -147,7 +147,12 @@ def _invalid(invalid: tuple[Invalid, ...]) -> Iterator[Finding]:
 
 
 def with_credentials(plain: RouteTable, credentials: tuple[Credential, ...]) -> RouteTable:
-    """The table as it goes over the stream: with the secrets' values. Never write it down."""
+    """The table as it goes over the stream: with the secrets' values. Never write it down.
+
+    The very same one where there are none.
+    """
+    if not credentials:
+        return plain
     table = RouteTable()
     table.CopyFrom(plain)
     for credential in credentials:
