@@ -29,7 +29,7 @@ WITHIN = 300.0  # a busy machine may be slow; what is measured is not how patien
 AT_ONCE = 8
 # The operator as image and chart start it: the tests' site has it look at everything more often.
 AS_SHIPPED = {
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "WEIR_OPERATOR_LEASE_DURATION": "15s",
