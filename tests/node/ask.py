@@ -25,7 +25,10 @@ PROMPTS = (
 def ask(client: openai.OpenAI, prompt: str) -> dict[str, Any]:
     """One streamed request."""
     reply = client.chat.completions.with_raw_response.create(
-        model="auto", messages=[{"role": "user", "content": prompt}], stream=True
+        model="auto",
+        messages=[{"role": "user", "content": prompt}],
+        stream=True,
+        stream_options={"include_usage": True},  # what isn't told can't be counted in dollars
     )
     headers, text, finish = reply.headers, "", None
     for chunk in reply.parse():
