@@ -42,7 +42,7 @@ class Line:
     input_tokens: int
     cached_tokens: int
     output_tokens: int
-    uncounted: int  # answers whose provider told no tokens: they cost something that isn't here
+    uncounted: int  # answers whose provider told no tokens: what they cost is estimated
     paid_usd: float
     saved_usd: float
 

@@ -22,6 +22,8 @@ Release = Callable[[Usage | None, str], None]  # ends what the call held: its pl
 class WholeReply:
     """An answer that is all there."""
 
+    pieces = 0
+
     def __init__(
         self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
     ) -> None:
@@ -59,6 +61,11 @@ class StreamReply:
         self._idle = IdleLimit(response.content, backend.timeouts.idle)
         self._ends = StreamEnds(wire)
         self._release: Release | None = release
+
+    @property
+    def pieces(self) -> int:
+        """Events that have passed."""
+        return self._ends.pieces
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The provider's bytes. Raises UpstreamError where the stream stops before its end."""

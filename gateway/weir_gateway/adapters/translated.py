@@ -51,6 +51,7 @@ class TranslatedReply:
         self._reader = EventReader()
         self._told = wire.reader()
         self._over = False
+        self.pieces = 0  # events that have been read
 
     async def begin(self) -> None:
         """Read on until there is something for the client.
@@ -116,6 +117,7 @@ class TranslatedReply:
 
     def _translated(self, events: list[Event]) -> bytes:
         said: list[bytes] = []
+        self.pieces += len(events)
         for event in events:
             if _USAGE in event.data or b"stop" in event.data or b"DONE" in event.data:
                 self._told.feed(event)

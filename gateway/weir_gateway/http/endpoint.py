@@ -239,6 +239,7 @@ class Endpoint:
             duration=self._clock() - way.arrived,
             error=ended.error,
             wasted=dispatched.reply.wasted if dispatched is not None else None,
+            pieces=dispatched.reply.pieces if dispatched is not None else 0,
         )
         return usd(self._routing.account(request, decision, ending).paid)
 

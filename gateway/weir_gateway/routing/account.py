@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.request import Request
 from weir_gateway.routing.ports import Outcome
 
 
@@ -17,9 +18,10 @@ class Ending:
     duration: float  # from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
     wasted: Usage | None = None  # of a second call that was cancelled; estimated
+    pieces: int = 0  # events of a stream that passed; 0 of a whole answer
 
 
-def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
+def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
     """Price what was used.
 
     `saved` is what the same tokens would have cost on the policy's last candidate, less what was
@@ -27,9 +29,10 @@ def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
     is the dearer.
     """
     paid = saved = PicoUsd(0)
-    if ending.usage is not None:
-        paid = cost(decision.chosen.price, ending.usage)
-        saved = PicoUsd(cost(decision.baseline.price, ending.usage) - paid)
+    used = ending.usage or _estimated(request, ending)
+    if used is not None:
+        paid = cost(decision.chosen.price, used)
+        saved = PicoUsd(cost(decision.baseline.price, used) - paid)
     if ending.wasted is not None:
         wasted = cost(decision.chosen.price, ending.wasted)
         paid, saved = PicoUsd(paid + wasted), PicoUsd(saved - wasted)
@@ -42,3 +45,14 @@ def outcome(decision: RouteDecision, ending: Ending) -> Outcome:
         duration=ending.duration,
         error=ending.error,
     )
+
+
+def _estimated(request: Request, ending: Ending) -> Usage | None:
+    """What a stream cost whose provider told no tokens, as most do unless a client asks for them.
+
+    Better about right than nothing: of most wires an event carries about a token. The prompt's
+    estimate is from above, three characters a token; prose has about four.
+    """
+    if not ending.pieces:
+        return None
+    return Usage(input=request.prompt_tokens * 3 // 4, output=ending.pieces)

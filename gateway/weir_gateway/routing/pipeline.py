@@ -100,7 +100,7 @@ class Routing:
 
         Only priced where it asked for no answer: sums and shares are of answers.
         """
-        outcome = account.outcome(decision, ending)
+        outcome = account.outcome(request, decision, ending)
         if request.wire.answers:
             self._accounts.finished(request, decision, outcome)
         return outcome

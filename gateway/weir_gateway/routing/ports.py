@@ -165,6 +165,11 @@ class Reply(Protocol):
         """Tokens as the provider counted them; known once the chunks have ended, if told at all."""
         ...
 
+    @property
+    def pieces(self) -> int:
+        """Events of a stream that have passed so far; 0 of a whole answer."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
         ...

@@ -13,15 +13,20 @@ from weir_gateway.wires.provider import ProviderWire, Reader
 HEAD: Final = 4 * 1024  # bytes: the first event may tell what was read
 TAIL: Final = 16 * 1024  # bytes: usage stands in one of the last events
 MOST: Final = 16 << 20  # bytes of a last event that is larger than the tail
+_DATA: Final = b"data: "
 _SEEN: Final = 64  # bytes in which a mark that is cut in two is looked for
 
 
 class StreamEnds:
     """The beginning and the end of one stream, as it passes."""
 
-    __slots__ = ("_chunks", "_cut", "_head", "_kept", "_marks", "_most", "_reader", "_size")
+    __slots__ = (
+        *("_chunks", "_cut", "_head", "_kept", "_marks", "_most", "_reader", "_size"),
+        "pieces",
+    )
 
     def __init__(self, wire: ProviderWire) -> None:
+        self.pieces = 0  # events that have passed, but for one that was cut in its first word
         self._reader = wire.reader
         self._marks = wire.marks
         self._head: list[bytes] = []
@@ -33,6 +38,7 @@ class StreamEnds:
 
     def feed(self, chunk: bytes) -> None:
         """Keep `chunk`, and let go of what is neither near the beginning nor near the end."""
+        self.pieces += chunk.count(_DATA)
         if self._kept < HEAD:
             self._head.append(chunk)
             self._kept += len(chunk)

@@ -69,3 +69,20 @@ async def test_two_gateways_share_a_file(tmp_path: Path) -> None:
                     assert response.status == 200
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM ledger").fetchone() == (4,)
+
+
+async def test_a_stream_that_tells_no_usage_costs_about_what_it_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    words = [event(str(n)) for n in range(100)]
+    async with running_upstream(streaming([*words, DONE])) as upstream:
+        made = table(backend("weak", upstream.url))
+        async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(path))]) as running:
+            async with await running.chat(STREAM) as response:
+                await response.read()
+            metrics = await running.metrics()
+    (sums,) = read(path, "model", 0)
+    assert (sums.requests, sums.uncounted, sums.output_tokens) == (1, 1, 0)
+    assert 100e-6 <= sums.paid_usd <= 110e-6  # at a dollar per million tokens
+    counts = [line for line in metrics.splitlines() if "client_token_usage_count{" in line]
+    assert counts
+    assert all(line.endswith(" 0") for line in counts)  # an estimate is no count

@@ -33,6 +33,11 @@ class WatchedReply:
         """Tokens as the provider counted them."""
         return self._reply.usage
 
+    @property
+    def pieces(self) -> int:
+        """Events of a stream that have passed so far."""
+        return self._reply.pieces
+
     def when_over(self, ended: Callable[[], None]) -> None:
         """Tell somebody else too."""
         self._ended.append(ended)
