@@ -85,4 +85,4 @@ async def test_a_stream_that_tells_no_usage_costs_about_what_it_wrote(tmp_path: 
     assert 100e-6 <= sums.paid_usd <= 110e-6  # at a dollar per million tokens
     counts = [line for line in metrics.splitlines() if "client_token_usage_count{" in line]
     assert counts
-    assert all(line.endswith(" 0") for line in counts)  # an estimate is no count
+    assert all(line.endswith(" 0.0") for line in counts)  # an estimate is no count
