@@ -17,7 +17,7 @@ from rich.table import Table
 from weir_cli.failure import Failure
 from weir_cli.options import JSON, LEDGER
 from weir_cli.output import show
-from weir_gateway.adapters.ledger.sqlite import TABLE, VERSION
+from weir_gateway.adapters.ledger.sqlite import OLDER, TABLE, VERSION
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_runtime.quantities import duration
 
@@ -77,17 +77,20 @@ def read(path: Path, by: str, since: int) -> list[Line]:
         address = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version != VERSION:
+            if version not in {*OLDER, VERSION}:
                 raise Failure(f"{path} is no ledger of this version of Weir.")
-            rows = database.execute(_SUMS.format(group=_GROUPS[by], table=TABLE), (since,))
+            answers = "1" if version in OLDER else "part = 0"  # older ones keep nothing else
+            sums = _SUMS.format(group=_GROUPS[by], table=TABLE, answers=answers)
+            rows = database.execute(sums, (since,))
             return [_line(row) for row in rows]
     except sqlite3.Error as error:
         raise Failure(f"{path} can't be read as a ledger: {error}") from error
 
 
 _SUMS = """
-SELECT {group}, count(*), sum(strong), sum(error <> ''), sum(input_tokens), sum(cached_tokens),
-       sum(output_tokens), sum(NOT counted), sum(paid_pico_usd), sum(saved_pico_usd)
+SELECT {group}, sum({answers}), sum(strong), sum(error <> ''), sum(input_tokens),
+       sum(cached_tokens), sum(output_tokens), sum({answers} AND NOT counted),
+       sum(paid_pico_usd), sum(saved_pico_usd)
 FROM {table} WHERE at >= ? GROUP BY 1 ORDER BY 1
 """
 

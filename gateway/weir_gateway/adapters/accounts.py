@@ -14,6 +14,7 @@ from weir_gateway.domain.decision import RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, RouteTable
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.metrics import Counter, Gauge, Histogram, Registry
@@ -28,6 +29,7 @@ DECISION_BOUNDS = (
 TOKEN_BOUNDS = tuple(4**n for n in range(14))
 OPERATION_BOUNDS = tuple(0.01 * 2**n for n in range(14))
 
+CHAT = "chat"  # the operation of every call beside an answer
 OPERATION = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
 
 
@@ -140,6 +142,8 @@ class MeteredAccounts:
         if cells is None:
             cells = self._cells[key] = self._bind(decision, request.wire.operation)
         _add(cells, decision, outcome)
+        for one in outcome.beside:
+            self._add_beside(decision.policy, one)
         if outcome.error:
             self._operations.labels(
                 *_operation(decision.chosen, request.wire.operation), outcome.error
@@ -147,6 +151,16 @@ class MeteredAccounts:
         else:
             cells.duration.record(outcome.duration)
         self._log.finished(request, decision, outcome)
+
+    def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
+        """What was paid beside an answer is the model's that was paid, as its tokens are."""
+        spent = one.spent
+        self._paid.labels(policy, spent.backend.name).add(usd(one.paid))
+        self._saved.labels(policy, spent.backend.name).add(-usd(one.paid))
+        if spent.counted:
+            operation = _operation(spent.backend, CHAT)
+            self._tokens.labels(*operation, "input").record(spent.usage.input)
+            self._tokens.labels(*operation, "output").record(spent.usage.output)
 
     def _bind(self, decision: RouteDecision, name: str) -> _Cells:
         policy, model = decision.policy, decision.chosen.name
@@ -179,8 +193,9 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     totals.strong += (decision.intended or decision).strong
     totals.paid = PicoUsd(totals.paid + outcome.paid)
     totals.saved = PicoUsd(totals.saved + outcome.saved)
-    cells.paid.value += usd(outcome.paid)
-    cells.saved.value += usd(outcome.saved)
+    answer = outcome.paid_for_answer
+    cells.paid.value += usd(answer)
+    cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))
     usage = outcome.usage
     if usage is not None:
         cells.input.record(usage.input)

@@ -7,7 +7,7 @@ routing and its ports.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from weir_gateway.domain.errors import BadRequest, UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.domain.wire import Wire
 from weir_gateway.http.body import read_body
@@ -65,6 +66,7 @@ class _Way:
     arrived: float
     said: dict[str, str]  # headers that tell the decision, once there is one; on errors too
     overhead: float = 0.0
+    tab: list[Spent] = field(default_factory=list[Spent])  # what is paid beside the answer
 
 
 class Endpoint:
@@ -146,7 +148,7 @@ class Endpoint:
             self._account(way, request, decision, _Ended(OK))
             return estimate(request, way.said)
         try:
-            dispatched = await self._routing.dispatch(request, decision, way.table)
+            dispatched = await self._routing.dispatch(request, decision, way.table, way.tab)
         except (UpstreamError, BadRequest) as error:
             self._account(way, request, decision, _Ended(error.status, error.code))
             raise
@@ -238,7 +240,7 @@ class Endpoint:
             overhead=way.overhead,
             duration=self._clock() - way.arrived,
             error=ended.error,
-            wasted=dispatched.reply.wasted if dispatched is not None else None,
+            spent=tuple(way.tab),
             pieces=dispatched.reply.pieces if dispatched is not None else 0,
         )
         return usd(self._routing.account(request, decision, ending).paid)

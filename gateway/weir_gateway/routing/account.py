@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import PicoUsd, Usage, cost
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import PaidBeside, Spent
 from weir_gateway.routing.ports import Outcome
 
 
@@ -17,33 +18,33 @@ class Ending:
     overhead: float  # spent deciding
     duration: float  # from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
-    wasted: Usage | None = None  # of a second call that was cancelled; estimated
+    spent: tuple[Spent, ...] = ()  # beside the answer
     pieces: int = 0  # events of a stream that passed; 0 of a whole answer
 
 
 def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
     """Price what was used.
 
-    `saved` is what the same tokens would have cost on the policy's last candidate, less what was
-    paid. An estimate: the other model might have used other tokens. Negative where the chosen one
-    is the dearer.
+    `saved` is what the answer's tokens would have cost on the policy's last candidate, less all
+    that was paid. An estimate: the other model might have used other tokens. Negative where the
+    chosen one is the dearer.
     """
     paid = saved = PicoUsd(0)
     used = ending.usage or _estimated(request, ending)
     if used is not None:
         paid = cost(decision.chosen.price, used)
         saved = PicoUsd(cost(decision.baseline.price, used) - paid)
-    if ending.wasted is not None:
-        wasted = cost(decision.chosen.price, ending.wasted)
-        paid, saved = PicoUsd(paid + wasted), PicoUsd(saved - wasted)
+    beside = tuple(PaidBeside(s, cost(s.backend.price, s.usage)) for s in ending.spent)
+    more = sum(one.paid for one in beside)
     return Outcome(
         status=ending.status,
         usage=ending.usage,
-        paid=paid,
-        saved=saved,
+        paid=PicoUsd(paid + more),
+        saved=PicoUsd(saved - more),
         overhead=ending.overhead,
         duration=ending.duration,
         error=ending.error,
+        beside=beside,
     )
 
 

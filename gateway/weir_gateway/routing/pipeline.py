@@ -7,6 +7,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
+from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, compiled, dispatch
 from weir_gateway.routing.account import Ending
@@ -76,14 +77,24 @@ class Routing:
         return decision
 
     async def dispatch(
-        self, request: Request, decision: RouteDecision, table: RouteTable
+        self,
+        request: Request,
+        decision: RouteDecision,
+        table: RouteTable,
+        tab: list[Spent] | None = None,
     ) -> Dispatched:
         """Send as decided, with the policy's fallbacks until the first byte.
+
+        What is spent beside the answer is put on `tab` as it is spent, so that it is known however
+        this ends; without one nobody asks.
 
         Raises UpstreamError when every backend that may be tried has failed.
         """
         policy = self._decider.compiled(table).by_id.get(decision.policy)
         sent = await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
+        wasted = sent.reply.wasted
+        if tab is not None and wasted is not None:
+            tab.append(Spent(sent.decision.chosen, wasted, Beside.HEDGE, counted=False))
         read = request.wire.answers and sent.reply.status < REFUSED_FROM
         if policy is not None and policy.policy.sticky and read:
             self._remember(request, sent.decision, policy.policy)

@@ -13,6 +13,7 @@ from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.session import Warm
+from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, Retention
 
 
@@ -207,11 +208,17 @@ class Outcome:
 
     status: int
     usage: Usage | None  # None where the provider told none
-    paid: PicoUsd
+    paid: PicoUsd  # in all
     saved: PicoUsd  # against the last candidate; an estimate
     overhead: float  # seconds spent deciding
     duration: float  # seconds from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
+    beside: tuple[PaidBeside, ...] = ()  # what of `paid` was not for the answer itself
+
+    @property
+    def paid_for_answer(self) -> PicoUsd:
+        """What of `paid` was for the answer that the client got."""
+        return PicoUsd(self.paid - sum(one.paid for one in self.beside))
 
 
 class Accounts(Protocol):

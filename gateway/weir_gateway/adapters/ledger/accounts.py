@@ -7,7 +7,7 @@ counted. Must not know files.
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from weir_gateway.adapters.ledger.entry import Entry, entry
+from weir_gateway.adapters.ledger.entry import Entry, entries
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.ports import Accounts, Outcome
@@ -50,13 +50,13 @@ class LedgerAccounts:
         self._inner.fell_back(request, decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
-        """Keep one entry."""
+        """Keep its lines, all of them or none."""
         self._inner.finished(request, decision, outcome)
-        if len(self._waiting) >= self._most:
-            self._dropped.value += 1
+        if len(self._waiting) + len(outcome.beside) >= self._most:
+            self._dropped.value += 1 + len(outcome.beside)
             return
-        line = entry(request, decision, outcome, at=self._now(), content=self._content)
-        self._waiting.append(line)
+        lines = entries(request, decision, outcome, at=self._now(), content=self._content)
+        self._waiting.extend(lines)
 
     def take(self, most: int) -> list[Entry]:
         """The oldest entries that wait, at most `most`; they are the caller's now."""

@@ -1,10 +1,11 @@
-"""One line of the ledger. Must not know where lines are kept."""
+"""Lines of the ledger. Must not know where they are kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.routing.ports import Outcome
 
 TEXT_KEPT = 16_384  # characters of a prompt, where content was asked for
@@ -13,7 +14,12 @@ _NO_USAGE = Usage(input=0, output=0)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request, how it was decided, how it ended and what it cost."""
+    """A request, how it was decided, how it ended and what its answer cost.
+
+    What was paid beside the answer has a line of its own, with another `part`: sums over all lines
+    are what was paid, requests are the lines of part 0. A field that has a default may be added:
+    files get its column as they are next written to.
+    """
 
     decision: str  # the id
     at: int  # microseconds since 1970, UTC: when it ended
@@ -43,12 +49,45 @@ class Entry:
     overhead_us: int
     duration_us: int
     text: str | None
+    part: int = 0  # 0: the answer; 1, 2, ...: what was paid beside it
+    what: str = ""  # of part 1, 2, ...: see Beside
+
+
+def entries(
+    request: Request, decision: RouteDecision, outcome: Outcome, *, at: float, content: bool
+) -> tuple[Entry, ...]:
+    """The lines for one request that ended at `at` (seconds since 1970), its own the first."""
+    own = entry(request, decision, outcome, at=at, content=content)
+    if not outcome.beside:
+        return (own,)
+    return (own, *(_beside(own, n, one) for n, one in enumerate(outcome.beside, 1)))
+
+
+def _beside(own: Entry, part: int, one: PaidBeside) -> Entry:
+    usage = one.spent.usage
+    return replace(
+        own,
+        part=part,
+        what=str(one.spent.what),
+        backend=one.spent.backend.id,
+        model=one.spent.backend.name,
+        strong=False,
+        error="",
+        counted=one.spent.counted,
+        input_tokens=usage.input if one.spent.counted else 0,
+        cached_tokens=usage.cached_input,
+        written_tokens=usage.cache_write,
+        output_tokens=usage.output if one.spent.counted else 0,
+        paid_pico_usd=one.paid,
+        saved_pico_usd=-one.paid,
+        text=None,
+    )
 
 
 def entry(
     request: Request, decision: RouteDecision, outcome: Outcome, *, at: float, content: bool
 ) -> Entry:
-    """The line for one request that ended at `at` (seconds since 1970)."""
+    """The line for one request's answer."""
     scored = decision.scored
     usage = outcome.usage or _NO_USAGE
     return Entry(
@@ -75,8 +114,8 @@ def entry(
         cached_tokens=usage.cached_input,
         written_tokens=usage.cache_write,
         output_tokens=usage.output,
-        paid_pico_usd=outcome.paid,
-        saved_pico_usd=outcome.saved,
+        paid_pico_usd=outcome.paid_for_answer,
+        saved_pico_usd=outcome.saved + outcome.paid - outcome.paid_for_answer,
         overhead_us=int(outcome.overhead * 1e6),
         duration_us=int(outcome.duration * 1e6),
         text=_storable(request.scored_text[:TEXT_KEPT]) if content else None,

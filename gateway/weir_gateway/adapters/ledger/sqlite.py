@@ -6,13 +6,14 @@ Blocking: for a thread, never for the event loop. Several gateways of one machin
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Final
 
 from weir_gateway.adapters.ledger.entry import Entry
 
-VERSION: Final = 1  # PRAGMA user_version
+VERSION: Final = 2  # PRAGMA user_version
+OLDER: Final = (1,)  # formats that are taken over as they are next written to
 BUSY: Final = 5.0  # seconds to wait for another gateway that writes to the same file
 TABLE: Final = "ledger"
 _TYPES: Final[Mapping[object, str]] = {
@@ -60,16 +61,58 @@ class SqliteLedger:
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
+    if _version(database) == VERSION and not _missing(database):
         return
-    if version != 0:
-        raise LedgerError(f"the ledger {path} has format {version}, this gateway writes {VERSION}")
     database.execute("PRAGMA journal_mode = WAL")
+    database.execute("BEGIN IMMEDIATE")  # one gateway at a time; the next one finds it done
     with database:
+        version = _version(database)
+        if version not in {0, *OLDER, VERSION}:
+            message = f"the ledger {path} has format {version}, this gateway writes {VERSION}"
+            raise LedgerError(message)
+        if version in OLDER:
+            database.execute(f"ALTER TABLE {TABLE} RENAME TO {TABLE}_before")
         database.execute(_CREATE)
+        if version in OLDER:
+            _take_over(database)
+        for column in _missing(database):
+            database.execute(f"ALTER TABLE {TABLE} ADD COLUMN {column}")
         database.execute(_INDEX)
         database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[str]:
+    return [str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")]
+
+
+def _missing(database: sqlite3.Connection) -> list[str]:
+    """The columns, as SQL declares them, that an older gateway's file lacks."""
+    there = _columns(database, TABLE)
+    return [_column(field) for field in fields(Entry) if field.name not in there]
+
+
+def _take_over(database: sqlite3.Connection) -> None:
+    """The rows of a file of an older format."""
+    names = ", ".join(_columns(database, f"{TABLE}_before"))
+    database.execute(f"INSERT INTO {TABLE} ({names}) SELECT {names} FROM {TABLE}_before")  # noqa: S608 - the names are the file's own columns, which were ours
+    database.execute(f"DROP TABLE {TABLE}_before")
+
+
+def _column(field: "Field[object]") -> str:
+    return f"{field.name} {_TYPES[field.type]}{_default(field)}"
+
+
+def _default(field: "Field[object]") -> str:
+    """What older rows have in a column that came later."""
+    if field.default is MISSING or field.default is None:
+        return ""
+    default = field.default
+    return f" DEFAULT '{default}'" if isinstance(default, str) else f" DEFAULT {default or 0}"
 
 
 def _values(entry: Entry) -> tuple[object, ...]:
@@ -77,10 +120,13 @@ def _values(entry: Entry) -> tuple[object, ...]:
 
 
 _NAMES: Final = tuple(field.name for field in fields(Entry))
-_COLUMNS: Final = ", ".join(f"{field.name} {_TYPES[field.type]}" for field in fields(Entry))
+_COLUMNS: Final = ", ".join(_column(field) for field in fields(Entry))
 _CREATE: Final = (
-    f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS}, PRIMARY KEY (decision)) WITHOUT ROWID"
+    f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS}, PRIMARY KEY (decision, part)) WITHOUT ROWID"
 )
 _INDEX: Final = f"CREATE INDEX IF NOT EXISTS {TABLE}_at ON {TABLE} (at)"
-_INSERT: Final = f"INSERT OR IGNORE INTO {TABLE} VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - the names are ours
+_INSERT: Final = (
+    f"INSERT OR IGNORE INTO {TABLE} ({', '.join(_NAMES)}) "  # noqa: S608 - the names are ours
+    f"VALUES ({', '.join('?' * len(_NAMES))})"
+)
 _FORGET: Final = f"DELETE FROM {TABLE} WHERE at < ?"  # noqa: S608 - the name is ours

@@ -2,21 +2,25 @@
 
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
+from weir_cli.ledger import read
 from weir_gateway.adapters.ledger.accounts import LedgerAccounts
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
 from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
-from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.spent import Beside, Spent
+from weir_gateway.routing.account import Ending, outcome
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
@@ -98,6 +102,63 @@ def test_a_decision_is_kept_once(tmp_path: Path) -> None:
     ledger.write([line(1), line(2)])
     ledger.write([line(2), line(3)])
     assert len(rows(ledger.path)) == 3
+
+
+def test_what_was_paid_beside_an_answer_has_lines_of_its_own(tmp_path: Path) -> None:
+    judge = Spent(STRONG, Usage(input=30, output=1), Beside.JUDGE)
+    hedge = Spent(WEAK, Usage(input=7, output=0), Beside.HEDGE, counted=False)
+    ending = Ending(status=200, usage=OUTCOME.usage, overhead=0, duration=1, spent=(judge, hedge))
+    ended = outcome(request(), DECISION, ending)
+    ours = accounts()
+    ours.finished(request(), DECISION, ended)
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write(ours.take(9))
+    answer, first, second = rows(ledger.path)
+    assert [row["part"] for row in (answer, first, second)] == [0, 1, 2]
+    assert (first["what"], first["model"], first["input_tokens"]) == ("judge", "strong", 30)
+    assert (second["what"], second["counted"], second["input_tokens"]) == ("hedge", 0, 0)
+    assert sum(row["paid_pico_usd"] for row in rows(ledger.path)) == ended.paid
+    assert sum(row["saved_pico_usd"] for row in rows(ledger.path)) == ended.saved
+    assert first["paid_pico_usd"] == cost(STRONG.price, judge.usage)
+
+
+def older(path: Path, count: int) -> None:
+    """A file as version 1 wrote it."""
+    names = [field.name for field in fields(Entry) if field.name not in {"part", "what"}]
+    with closing(sqlite3.connect(path)) as database, database:
+        columns = ", ".join(names)
+        database.execute(f"CREATE TABLE ledger ({columns}, PRIMARY KEY (decision)) WITHOUT ROWID")
+        for number in range(count):
+            values = [getattr(line(number), name) for name in names]
+            marks = ", ".join("?" * len(names))
+            database.execute(f"INSERT INTO ledger VALUES ({marks})", values)  # noqa: S608 - question marks alone
+        database.execute("PRAGMA user_version = 1")
+
+
+def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    older(path, 3)
+    assert read(path, "model", 0)[0].requests == 3  # before, too
+    SqliteLedger(path).write([line(2), line(3)])
+    assert [row["part"] for row in rows(path)] == [0, 0, 0, 0]
+    assert read(path, "model", 0)[0].requests == 4
+
+
+def test_two_gateways_take_an_older_file_over_once(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    older(path, 3)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: SqliteLedger(path).write([line(n)]), range(10, 18)))
+    assert len(rows(path)) == 11
+
+
+def test_a_column_that_came_later_is_added(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write([line(1)])
+    with closing(sqlite3.connect(ledger.path)) as database, database:
+        database.execute("ALTER TABLE ledger DROP COLUMN what")
+    ledger.write([line(2)])
+    assert [row["what"] for row in rows(ledger.path)] == ["", ""]
 
 
 def test_old_rows_are_forgotten(tmp_path: Path) -> None:
