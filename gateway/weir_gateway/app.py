@@ -9,7 +9,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
@@ -22,9 +22,10 @@ from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.last_good import LastGood
-from weir_gateway.adapters.ledger.accounts import LedgerAccounts
+from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
+from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
-from weir_gateway.adapters.ledger.writer import LedgerWriter
+from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
@@ -49,9 +50,10 @@ from weir_gateway.settings import Settings
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
 from weir_runtime.metrics_export import export_forever
+from weir_runtime.otlp import log_exporter
 from weir_runtime.quantities import Address
 from weir_runtime.tasks import Background, background
-from weir_runtime.tracing import Tracing
+from weir_runtime.tracing import Tracing, resource
 
 _LOG = logging.getLogger(__name__)
 
@@ -102,9 +104,7 @@ class Gateway:
             scorer = await stack.enter_async_context(self._scorer())
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
-            accounts, writer = self._ledger()
-            if writer is not None:
-                stack.push_async_callback(writer.end)
+            accounts, writers = self._ledger(stack)
             routing = self._routing(scorer, accounts)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
@@ -118,7 +118,7 @@ class Gateway:
                 export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
             )
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
-            if writer is not None:
+            for writer in writers:
                 tasks.start(writer.run(), "weir-ledger")
             await self._serve(routing, tables, door, stop)
         await self._tracing.shutdown()
@@ -130,19 +130,40 @@ class Gateway:
         )
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
 
-    def _ledger(self) -> tuple[Accounts, LedgerWriter | None]:
+    def _ledger(
+        self, stack: contextlib.AsyncExitStack
+    ) -> tuple[Accounts, tuple[LedgerWriter, ...]]:
+        """Accounts that keep what the settings ask to be kept; `stack` writes the rest at the end.
+
+        Each sink has a queue of its own: one that can't be reached holds up no other.
+        """
         settings = self._settings
-        if settings.ledger is None:
-            return self._accounts, None
-        accounts = LedgerAccounts(
-            self._accounts,
-            self.registry,
-            time.time,
-            most=settings.ledger_waiting,
-            content=settings.telemetry_content,
-        )
-        store = SqliteLedger(settings.ledger)
-        return accounts, LedgerWriter(accounts, store, time.time, keep=settings.ledger_keep)
+        accounts: Accounts = self._accounts
+        writers: list[LedgerWriter] = []
+        counts = entry_counts(self.registry)
+        for sink, store, batch in self._ledger_stores(stack):
+            accounts = waiting = LedgerAccounts(
+                accounts,
+                counts,
+                time.time,
+                most=settings.ledger_waiting,
+                content=settings.telemetry_content,
+                sink=sink,
+            )
+            keep = settings.ledger_keep
+            writers.append(LedgerWriter(waiting, store, time.time, keep=keep, batch=batch))
+            stack.push_async_callback(writers[-1].end)
+        return accounts, tuple(writers)
+
+    def _ledger_stores(self, stack: contextlib.AsyncExitStack) -> Iterator[tuple[str, Store, int]]:
+        settings = self._settings
+        if settings.ledger is not None:
+            yield "file", SqliteLedger(settings.ledger), BATCH
+        if settings.ledger_otlp:
+            variables = self._variables
+            store = OtlpLedger(log_exporter(variables), resource(SERVICE, variables))
+            stack.callback(store.close)
+            yield "otlp", store, PER_CALL
 
     def _routing(self, scorer: ScorerClient, accounts: Accounts) -> Routing:
         cache = ScoreCache(

@@ -207,12 +207,19 @@ class Settings:
         unit="duration",
         why="How long its rows are kept: 90 days; a million rows take about 500 MB",
     )
+    ledger_otlp: bool = setting(
+        "WEIR_LEDGER_OTLP",
+        default="0",
+        unit="0 or 1",
+        why="Whether the ledger's rows also go out as OTLP log records, to the collector that the "
+        "standard OTEL_EXPORTER_OTLP_* variables name; with or without a file",
+    )
     ledger_waiting: int = setting(
         "WEIR_LEDGER_WAITING",
         default="50000",
         unit="entries",
-        why="Entries that may wait in memory while the file can't be written, about 1 kB each; "
-        "more are dropped and counted",
+        why="Entries that may wait in memory while file or collector can't be written to, about "
+        "1 kB each; more are dropped and counted",
     )
     log_decisions: float = setting(
         "WEIR_LOG_DECISIONS",

@@ -4,9 +4,10 @@ timeouts the SDK's exporters read from the same variables themselves.
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -23,6 +24,18 @@ class MetricSink(Protocol):
 
     def shutdown(self) -> None:
         """Give the connection back."""
+        ...
+
+
+class LogSink(Protocol):
+    """As much of the SDK's log exporters as is used."""
+
+    def export(self, batch: Sequence[ReadableLogRecord], /) -> object:
+        """Send records; blocks up to the exporter's own timeout. Gives how it went."""
+        ...
+
+    def shutdown(self) -> None:
+        """Give the connection back, and give up what is being tried again."""
         ...
 
 
@@ -45,6 +58,21 @@ def metric_exporter(variables: Mapping[str, str]) -> MetricSink | None:
         return HttpExporter()
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415 - only the protocol in use is loaded
         OTLPMetricExporter as GrpcExporter,
+    )
+
+    return GrpcExporter()
+
+
+def log_exporter(variables: Mapping[str, str]) -> LogSink:
+    """The exporter log records go to; who calls it has asked for one."""
+    if _protocol(variables, "LOGS") == _HTTP:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import (  # noqa: PLC0415 - only the protocol in use is loaded
+            OTLPLogExporter as HttpExporter,
+        )
+
+        return HttpExporter()
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import (  # noqa: PLC0415 - only the protocol in use is loaded
+        OTLPLogExporter as GrpcExporter,
     )
 
     return GrpcExporter()

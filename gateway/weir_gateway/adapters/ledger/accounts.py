@@ -11,7 +11,14 @@ from weir_gateway.adapters.ledger.entry import Entry, entries
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.ports import Accounts, Outcome
-from weir_runtime.metrics import Registry
+from weir_runtime.metrics import Counter, Family, Registry
+
+
+def entry_counts(registry: Registry) -> Family[Counter]:
+    """The metric that all sinks share."""
+    return registry.counter(
+        "weir.ledger.entries", "Entries of the ledger: written, or dropped.", ("sink", "result")
+    )
 
 
 class LedgerAccounts:
@@ -20,23 +27,24 @@ class LedgerAccounts:
     def __init__(
         self,
         inner: Accounts,
-        registry: Registry,
+        counts: Family[Counter],
         now: Callable[[], float],
         *,
         most: int,
         content: bool,
+        sink: str = "file",
     ) -> None:
-        """At `most` so many entries wait; `content` keeps text; `now` is seconds since 1970."""
+        """At `most` so many entries wait; `content` keeps text; `now` is seconds since 1970.
+
+        `counts` is what `entry_counts` made; `sink` is where entries go, for that metric.
+        """
         self._inner = inner
         self._now = now
         self._most = most
         self._content = content
         self._waiting: deque[Entry] = deque()
-        counts = registry.counter(
-            "weir.ledger.entries", "Entries of the ledger: written, or dropped.", ("result",)
-        )
-        self._written = counts.labels("written")
-        self._dropped = counts.labels("dropped")
+        self._written = counts.labels(sink, "written")
+        self._dropped = counts.labels(sink, "dropped")
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -39,13 +39,23 @@ class LedgerWriter:
     """The task."""
 
     def __init__(
-        self, accounts: LedgerAccounts, store: Store, now: Callable[[], float], *, keep: float
+        self,
+        accounts: LedgerAccounts,
+        store: Store,
+        now: Callable[[], float],
+        *,
+        keep: float,
+        batch: int = BATCH,
     ) -> None:
-        """`keep` is how many seconds entries are kept; `now` is seconds since 1970."""
+        """`keep` is how many seconds entries are kept; `now` is seconds since 1970.
+
+        `batch` is how many entries the store gets at once, at most.
+        """
         self._accounts = accounts
         self._store = store
         self._now = now
         self._keep = keep
+        self._batch = batch
         self._wait = EVERY
         self._forget_at = 0.0
 
@@ -66,7 +76,7 @@ class LedgerWriter:
     async def write(self) -> None:
         """Write all that waits."""
         try:
-            while entries := self._accounts.take(BATCH):
+            while entries := self._accounts.take(self._batch):
                 await self._write(entries)
             await self._forget()
         except LedgerError as error:

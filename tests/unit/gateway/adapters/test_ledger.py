@@ -12,7 +12,7 @@ import pytest
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
 from weir_cli.ledger import read
-from weir_gateway.adapters.ledger.accounts import LedgerAccounts
+from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
 from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
@@ -58,7 +58,9 @@ def rows(path: Path) -> list[sqlite3.Row]:
 
 
 def accounts(most: int = 100, *, content: bool = False) -> LedgerAccounts:
-    return LedgerAccounts(FakeAccounts(), Registry(), lambda: NOW, most=most, content=content)
+    return LedgerAccounts(
+        FakeAccounts(), entry_counts(Registry()), lambda: NOW, most=most, content=content
+    )
 
 
 class BrokenStore:
@@ -193,11 +195,14 @@ def test_text_is_kept_only_where_it_was_asked_for() -> None:
 
 def test_what_does_not_fit_is_dropped_and_counted() -> None:
     registry = Registry()
-    ours = LedgerAccounts(FakeAccounts(), registry, lambda: NOW, most=2, content=False)
+    ours = LedgerAccounts(
+        FakeAccounts(), entry_counts(registry), lambda: NOW, most=2, content=False
+    )
     for _ in range(5):
         ours.finished(request(), DECISION, OUTCOME)
     assert len(ours) == 2
-    assert 'weir_ledger_entries_total{result="dropped"} 3' in prometheus(registry).decode()
+    told = prometheus(registry).decode()
+    assert 'weir_ledger_entries_total{result="dropped",sink="file"} 3.0' in told
 
 
 def test_what_is_given_back_stays_in_order_and_within_bounds() -> None:
