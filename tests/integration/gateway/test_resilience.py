@@ -262,10 +262,10 @@ async def test_a_request_waits_a_moment_for_a_place(tmp_path: Path) -> None:
             asked = [asyncio.create_task(answered(gateway)) for _ in range(2)]
 
             async def queued() -> bool:
-                return await metric(gateway, "weir_upstream_queue") == 1
+                waiting = await metric(gateway, "weir_upstream_queue")
+                return (waiting, len(upstream.received)) == (1, 1)
 
             await eventually(queued)
-            assert len(upstream.received) == 1
             assert (await answered(gateway))[0] == 503  # the queue is full
             asked.append(asyncio.create_task(answered(gateway)))
             release.set()
