@@ -87,7 +87,8 @@ class Gateway:
         )
         self._watched = WatchedUpstreams(self._upstreams, time.monotonic)
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
-        self._accounts = MeteredAccounts(self.registry, decisions)
+        self._look_ups = cache_requests(self.registry)
+        self._accounts = MeteredAccounts(self.registry, decisions, self._look_ups)
         self.serving = asyncio.Event()
         self.bound: Address | None = None  # where it really listens, once it does
         self.bound_admin: Address | None = None
@@ -169,7 +170,7 @@ class Gateway:
         cache = ScoreCache(
             scorer,
             entries=self._settings.score_cache,
-            requests=cache_requests(self.registry),
+            requests=self._look_ups,
         )
         return Routing(
             Ports(

@@ -48,6 +48,7 @@ class ScoreAsked:
     want_quality: bool
     within: float
     trace: TraceContext | None
+    want_embedding: bool = False
 
 
 @dataclass
@@ -59,6 +60,7 @@ class FakeScorer:
     quality: Mapping[str, float] = field(default_factory=dict[str, float])
     share_thresholds: Mapping[float, float] = field(default_factory=dict[float, float])
     retention_threshold: float | None = None
+    embeddings: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     error: ScorerUnavailable | None = None
     bundle: BundleVersion | None = BUNDLE
     asked: list[ScoreAsked] = field(default_factory=list[ScoreAsked])
@@ -69,16 +71,20 @@ class FakeScorer:
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
-        self.asked.append(ScoreAsked(text, router, want_quality, within, trace))
+        asked = ScoreAsked(text, router, want_quality, within, trace, want_embedding)
+        self.asked.append(asked)
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
         quality = self.quality if want_quality else dict[str, float]()
         score = self.scores.get(text, self.default)
-        return Scored(score, quality, self.bundle or BUNDLE, RouterName(router or "linear"))
+        embedding = self.embeddings.get(text, b"") if want_embedding else b""
+        bundle, named = self.bundle or BUNDLE, RouterName(router or "linear")
+        return Scored(score, quality, bundle, named, embedding=embedding)
 
     def threshold_for_share(self, scored: Scored, share: float) -> float | None:
         del scored  # one calibration for all routers
@@ -140,6 +146,7 @@ class FakeAccounts:
     decisions: list[RouteDecision] = field(default_factory=list[RouteDecision])
     seconds: list[float] = field(default_factory=list[float])
     fallbacks: list[RouteDecision] = field(default_factory=list[RouteDecision])
+    joiners: list[RouteDecision] = field(default_factory=list[RouteDecision])
     outcomes: list[tuple[RouteDecision, Outcome]] = field(
         default_factory=list[tuple[RouteDecision, Outcome]]
     )
@@ -148,6 +155,10 @@ class FakeAccounts:
         del request
         self.decisions.append(decision)
         self.seconds.append(seconds)
+
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        del request
+        self.joiners.append(decision)
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
         del request

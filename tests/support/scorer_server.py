@@ -23,6 +23,7 @@ class ScriptedScorer(rpc.ScorerServicer):
         default_factory=dict[str, Callable[[str], float]]
     )
     quantiles: Sequence[float] = QUANTILES
+    embed: Callable[[str], Sequence[float]] | None = None
     retention: Sequence[tuple[float, float, float]] = ()
     max_texts: int = 256
     failing: tuple[grpc.StatusCode, str] | None = None
@@ -63,6 +64,9 @@ class ScriptedScorer(rpc.ScorerServicer):
         if request.want_quality and self.quality:
             for text in request.texts:
                 response.quality.add(values=[q(text) for q in self.quality.values()])
+        if request.want_embedding and self.embed is not None:
+            for text in request.texts:
+                response.embeddings.add(values=self.embed(text))
         return response
 
     async def Describe(  # noqa: N802 - the proto's name

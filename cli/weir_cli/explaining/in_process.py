@@ -36,6 +36,7 @@ class InProcessScorer:
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
@@ -43,21 +44,33 @@ class InProcessScorer:
         del trace  # nothing is traced here
         try:
             async with asyncio.timeout(within):
-                return await asyncio.to_thread(self._score, text, router, want_quality)
+                return await asyncio.to_thread(
+                    self._score, text, router, want_quality, want_embedding
+                )
         except TimeoutError as late:
             raise ScorerUnavailable(f"no score within {within:g} s") from late
         except UnknownRouter as unknown:
             raise NoSuchRouter(str(unknown)) from unknown
 
-    def _score(self, text: str, router: RouterName, want_quality: bool) -> Scored:  # noqa: FBT001 - called by a thread, which takes no names
+    def _score(
+        self,
+        text: str,
+        router: RouterName,
+        want_quality: bool,  # noqa: FBT001 - called by a thread, which takes no names
+        want_embedding: bool,  # noqa: FBT001 - the same
+    ) -> Scored:
         name = self._bundle.engines[0].resolve(router)
-        scores = self._bundle.score([text], name, want_quality=want_quality)
+        scores = self._bundle.score(
+            [text], name, want_quality=want_quality, want_embedding=want_embedding
+        )
         quality = (
             {}
             if scores.quality is None
             else dict(zip(self._bundle.profiles, map(float, scores.quality[0]), strict=True))
         )
-        return Scored(float(scores.scores[0]), quality, self.bundle, RouterName(name))
+        embedding = b"" if scores.embeddings is None else scores.embeddings[0].tobytes()
+        score = float(scores.scores[0])
+        return Scored(score, quality, self.bundle, RouterName(name), embedding=embedding)
 
     def threshold_for_share(self, scored: Scored, share: float) -> float | None:
         """From the calibration of the router that scored."""

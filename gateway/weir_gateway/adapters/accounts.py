@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.adapters.score_cache import cache_requests
+from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
@@ -17,7 +19,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, RouteTable
 from weir_gateway.routing.ports import Outcome
-from weir_runtime.metrics import Counter, Gauge, Histogram, Registry
+from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +64,12 @@ class _Cells:
 class MeteredAccounts:
     """Accounts over a registry of metrics."""
 
-    def __init__(self, registry: Registry, decisions: DecisionLog) -> None:
+    def __init__(
+        self, registry: Registry, decisions: DecisionLog, look_ups: Family[Counter] | None = None
+    ) -> None:
+        """`look_ups` is weir.cache.requests, where another cache has declared it."""
         self._log = decisions
+        self._cached = look_ups or cache_requests(registry)
         self._totals: dict[PolicyId, PolicyTotals] = {}
         self._cells: dict[tuple[str, str, str], _Cells] = {}
         self._decisions = registry.counter(
@@ -128,12 +134,20 @@ class MeteredAccounts:
             self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
         if decision.rules_tried:
             self._count_failed_rules(decision)
+        if decision.cache.state is not CacheState.OFF:
+            self._count_look_ups(decision)
         self._log.decided(request, decision, seconds)
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
         """Count that `decision` took the place of one whose model failed."""
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
         self._log.fell_back(request, decision)
+
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Count that the answer to the same request, which was under way, is `decision`'s too."""
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._cached.labels(decision.policy, "exact", "joined").add()
+        self._log.joined(request, decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""
@@ -173,6 +187,15 @@ class MeteredAccounts:
             input=self._tokens.labels(*operation, "input"),
             output=self._tokens.labels(*operation, "output"),
         )
+
+    def _count_look_ups(self, decision: RouteDecision) -> None:
+        state, policy = decision.cache.state, decision.policy
+        exact = CacheState.MISS if state is CacheState.SEMANTIC else state
+        if decision.cache.exact or state is CacheState.BYPASS:
+            self._cached.labels(policy, "exact", exact.value).add()
+        if decision.cache.meaning and state is not CacheState.HIT:
+            meant = CacheState.HIT if state is CacheState.SEMANTIC else state
+            self._cached.labels(policy, "semantic", meant.value).add()
 
     def _count_failed_rules(self, decision: RouteDecision) -> None:
         for tried in decision.rules_tried:

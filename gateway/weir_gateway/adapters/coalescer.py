@@ -9,13 +9,20 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.routing.ports import TraceContext
 
-Key = tuple[RouterName, bool]  # router, want_quality: what one call is about
+
+class Key(NamedTuple):
+    """What one call is about."""
+
+    router: RouterName
+    want_quality: bool
+    want_embedding: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,11 @@ class DecisionLog:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("fell back", extra=self._fields(request, decision))
 
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Another request's answer was this one's too, at DEBUG."""
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("joined", extra=self._fields(request, decision))
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """How a request ended, with its decision."""
         level = logging.INFO if self._sampled(decision.id) else logging.DEBUG

@@ -17,27 +17,29 @@ from weir_runtime.metrics import Counter, Family, Registry
 
 HASH_BYTES = 16  # a collision is as likely as a disk that lies
 
-LABELS = ("cache", "result")  # of weir.cache.requests
+LABELS = ("policy", "cache", "result")  # of weir.cache.requests
 
-Key = tuple[str, bool, bytes]
+Key = tuple[str, bool, bool, bytes]
 
 
 def cache_requests(registry: Registry) -> Family[Counter]:
     """Declare weir.cache.requests, which all caches share."""
-    return registry.counter("weir.cache.requests", "Look-ups, by cache and hit or miss.", LABELS)
+    return registry.counter(
+        "weir.cache.requests", "Look-ups, by cache and how they came out.", LABELS
+    )
 
 
 class ScoreCache:
     """Answers what it has seen, asks for the rest."""
 
     def __init__(self, scorer: Scorer, *, entries: int, requests: Family[Counter]) -> None:
-        """`requests` is weir.cache.requests{cache, result}; `entries` 0 keeps nothing."""
+        """`requests` is weir.cache.requests{policy, cache, result}; `entries` 0 keeps nothing."""
         self._scorer = scorer
         self._limit = entries
         self._bundle: BundleVersion | None = None
         self._entries: OrderedDict[Key, Scored] = OrderedDict()
-        self._hit = requests.labels("score", "hit")
-        self._miss = requests.labels("score", "miss")
+        self._hit = requests.labels("", "score", "hit")
+        self._miss = requests.labels("", "score", "miss")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -53,19 +55,26 @@ class ScoreCache:
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
         """From the cache, else from the scorer."""
         text = fit_for_wire(text)
-        key = (router, want_quality, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
+        digest = blake2b(text.encode(), digest_size=HASH_BYTES).digest()
+        key = (router, want_quality, want_embedding, digest)
         known = self._look_up(key)
         if known is not None:
             self._hit.value += 1
             return known
         self._miss.value += 1
         scored = await self._scorer.score(
-            text, router, want_quality=want_quality, within=within, trace=trace
+            text,
+            router,
+            want_quality=want_quality,
+            want_embedding=want_embedding,
+            within=within,
+            trace=trace,
         )
         self._keep(key, scored)
         return scored

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Self
 import grpc
 
 from weir_gateway.adapters.calibration import Calibration, Described, read
-from weir_gateway.adapters.coalescer import Batch, Coalescer, Limits
+from weir_gateway.adapters.coalescer import Batch, Coalescer, Key, Limits
 from weir_gateway.adapters.scored_text import fit_for_wire
 from weir_gateway.adapters.scorer_errors import scorer_errors
 from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
@@ -129,11 +130,12 @@ class ScorerClient:
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
         """One text's score, by a call it shares with whoever else waits."""
-        key = (router, want_quality)
+        key = Key(router, want_quality, want_embedding)
         return await self._coalescer.score(fit_for_wire(text), key, within=within, trace=trace)
 
     def threshold_for_share(self, scored: Scored, share: float) -> float | None:
@@ -156,7 +158,10 @@ class ScorerClient:
             try:
                 response = await self._live().Score(
                     pb.ScoreRequest(
-                        texts=batch.texts, router=batch.key[0], want_quality=batch.key[1]
+                        texts=batch.texts,
+                        router=batch.key.router,
+                        want_quality=batch.key.want_quality,
+                        want_embedding=batch.key.want_embedding,
                     ),
                     timeout=max(batch.deadline - loop.time(), SHORTEST_CALL),
                     metadata=call.metadata,
@@ -236,7 +241,11 @@ def _read(batch: Batch, response: pb.ScoreResponse, profiles: Sequence[str]) -> 
     rows = [q.values for q in response.quality] if response.quality else [()] * len(response.scores)
     if len(rows) != len(response.scores) or any(len(r) not in {0, len(profiles)} for r in rows):
         raise ScorerUnavailable("the scorer's quality vectors do not fit its description")
+    embeddings = [array("f", one.values).tobytes() for one in response.embeddings]
+    embeddings = embeddings or [b""] * len(rows)
+    if len(embeddings) != len(rows):
+        raise ScorerUnavailable("the scorer's embeddings do not fit its scores")
     return [
-        Scored(score, dict(zip(profiles, row, strict=False)), bundle, router)
-        for score, row in zip(response.scores, rows, strict=True)
+        Scored(score, dict(zip(profiles, row, strict=False)), bundle, router, embedding=embedding)
+        for score, row, embedding in zip(response.scores, rows, embeddings, strict=True)
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.ids import (
     BackendId,
     BundleVersion,
@@ -43,6 +44,7 @@ class Scored:
     bundle: BundleVersion
     router: RouterName  # the one that really answered
     cached: bool = False
+    embedding: bytes = b""  # of the text, float32; empty where not asked for or not to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class RouteDecision:
     excluded: tuple[Excluded, ...] = ()
     rules_tried: tuple[RuleTried, ...] = ()
     intended: "RouteDecision | None" = None  # Shadow: what would have been done
+    cache: Looked = NOT_LOOKED
 
     @property
     def strong(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.ids import (
     BackendId,
     ModelName,
@@ -218,6 +219,7 @@ class Policy:
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
     uid: str = ""  # another one of the same name has another; empty from files
+    cache: CacheRules | None = None  # None: no answer is given twice
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,19 @@ class _WithQuality:
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
         del want_quality
-        return await self._scorer.score(text, router, want_quality=True, within=within, trace=trace)
+        return await self._scorer.score(
+            text,
+            router,
+            want_quality=True,
+            want_embedding=want_embedding,
+            within=within,
+            trace=trace,
+        )
 
     def threshold_for_share(self, scored: Scored, share: float) -> float | None:
         return self._scorer.threshold_for_share(scored, share)

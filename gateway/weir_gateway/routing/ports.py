@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
@@ -109,10 +110,13 @@ class Scorer(Protocol):
         router: RouterName,
         *,
         want_quality: bool,
+        want_embedding: bool = False,
         within: float,
         trace: TraceContext | None = None,
     ) -> Scored:
         """Score one text in at most `within` seconds.
+
+        Its embedding comes with it where it is wanted and the router computes one.
 
         Raises ScorerUnavailable when the scorer is missing, late or shedding, and NoSuchRouter
         when its bundle has no such router.
@@ -133,6 +137,18 @@ class Scorer(Protocol):
         Read from the calibration of the bundle and router that gave `scored`; None where there is
         none.
         """
+        ...
+
+
+class Answers(Protocol):
+    """Answers that are kept to be given again; bounded, forgets the least used first."""
+
+    async def find(self, key: bytes) -> Answer | None:
+        """The answer kept under `key`; None where there is none, or none in time. Never raises."""
+        ...
+
+    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+        """Keep it for `seconds`, unless it is too large. Never blocks, never raises."""
         ...
 
 
@@ -232,6 +248,10 @@ class Accounts(Protocol):
         """Count that `decision` took the place of one whose model failed."""
         ...
 
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Count that the answer to the same request, which was under way, is `decision`'s too."""
+        ...
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""
         ...
@@ -248,3 +268,4 @@ class Ports:
     clock: Clock
     ids: Ids
     sessions: Sessions | None = None
+    answers: Answers | None = None  # without it no answer is given twice

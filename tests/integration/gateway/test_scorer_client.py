@@ -1,6 +1,7 @@
 """The scorer's client against a real gRPC server on a real unix socket."""
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -345,6 +346,22 @@ async def test_quality_comes_by_profile(server: ScorerServer, connect: Connect) 
     scored = await client.score("t", LINEAR, want_quality=True, within=SOON)
     assert scored.quality == {"small": 0.25, "big": 0.75}
     assert (await ask(client, "t")).quality == {}
+
+
+async def test_the_embedding_comes_only_where_it_is_wanted(
+    server: ScorerServer, connect: Connect
+) -> None:
+    server.scorer.embed = lambda text: (float(len(text)), 0.5)
+    client = await connect()
+    scored = await client.score("abc", LINEAR, want_quality=False, want_embedding=True, within=SOON)
+    assert tuple(array("f", scored.embedding)) == (3.0, 0.5)
+    assert (await ask(client, "abc")).embedding == b""
+
+
+async def test_a_router_that_computes_no_embedding_gives_none(connect: Connect) -> None:
+    client = await connect()
+    scored = await client.score("abc", LINEAR, want_quality=False, want_embedding=True, within=SOON)
+    assert scored.embedding == b""
 
 
 async def test_the_trace_goes_along(server: ScorerServer, connect: Connect) -> None:

@@ -57,6 +57,10 @@ class LedgerAccounts:
         """Of no interest here, for the same reason."""
         self._inner.fell_back(request, decision)
 
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Of no interest here, for the same reason."""
+        self._inner.joined(request, decision)
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Keep its lines, all of them or none."""
         self._inner.finished(request, decision, outcome)

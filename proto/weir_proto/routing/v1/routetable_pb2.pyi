@@ -62,6 +62,29 @@ CAPABILITY_STATE: Capability.ValueType  # 4
 """keeps answers and conversations, so that a later request may name them"""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
+class _CacheScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CacheScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CacheScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CACHE_SCOPE_UNSPECIFIED: _CacheScope.ValueType  # 0
+    """read as key"""
+    CACHE_SCOPE_KEY: _CacheScope.ValueType  # 1
+    """each client key has answers of its own"""
+    CACHE_SCOPE_POLICY: _CacheScope.ValueType  # 2
+    """whoever may use the policy shares them"""
+
+class CacheScope(_CacheScope, metaclass=_CacheScopeEnumTypeWrapper): ...
+
+CACHE_SCOPE_UNSPECIFIED: CacheScope.ValueType  # 0
+"""read as key"""
+CACHE_SCOPE_KEY: CacheScope.ValueType  # 1
+"""each client key has answers of its own"""
+CACHE_SCOPE_POLICY: CacheScope.ValueType  # 2
+"""whoever may use the policy shares them"""
+Global___CacheScope: _TypeAlias = CacheScope  # noqa: Y015
+
 class _FallbackOn:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -640,6 +663,7 @@ class Policy(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     STICKY_MS_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
@@ -670,6 +694,10 @@ class Policy(_message.Message):
     def expose(self) -> Global___Expose: ...
     @_builtins.property
     def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]: ...
+    @_builtins.property
+    def cache(self) -> Global___Cache:
+        """absent: no answer is given twice"""
+
     def __init__(
         self,
         *,
@@ -685,15 +713,95 @@ class Policy(_message.Message):
         mode: Global___Mode.ValueType = ...,
         probes: _abc.Iterable[Global___Probe] | None = ...,
         sticky_ms: _builtins.int = ...,
+        cache: Global___Cache | None = ...,
         uid: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class Cache(_message.Message):
+    """Which answers are kept and given again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXACT_FIELD_NUMBER: _builtins.int
+    SEMANTIC_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    scope: Global___CacheScope.ValueType
+    temperature: _builtins.float
+    """the highest of a request whose answer is kept; Infinity: any"""
+    @_builtins.property
+    def exact(self) -> Global___ExactCache:
+        """absent: none"""
+
+    @_builtins.property
+    def semantic(self) -> Global___SemanticCache:
+        """absent: none"""
+
+    def __init__(
+        self,
+        *,
+        exact: Global___ExactCache | None = ...,
+        semantic: Global___SemanticCache | None = ...,
+        scope: Global___CacheScope.ValueType = ...,
+        temperature: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "semantic", b"semantic"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "scope", b"scope", "semantic", b"semantic", "temperature", b"temperature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cache: _TypeAlias = Cache  # noqa: Y015
+
+@_typing.final
+class ExactCache(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TTL_MS_FIELD_NUMBER: _builtins.int
+    ttl_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        ttl_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ttl_ms", b"ttl_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExactCache: _TypeAlias = ExactCache  # noqa: Y015
+
+@_typing.final
+class SemanticCache(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TTL_MS_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    ttl_ms: _builtins.int
+    similarity: _builtins.float
+    """[0,1]: the least cosine between two prompts' embeddings"""
+    def __init__(
+        self,
+        *,
+        ttl_ms: _builtins.int = ...,
+        similarity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["similarity", b"similarity", "ttl_ms", b"ttl_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SemanticCache: _TypeAlias = SemanticCache  # noqa: Y015
 
 @_typing.final
 class Probe(_message.Message):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.coalescer import Batch, Coalescer, Limits
+from weir_gateway.adapters.coalescer import Batch, Coalescer, Key, Limits
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName
@@ -30,14 +30,16 @@ class Asked:
         for _ in range(3):
             await asyncio.sleep(0)
         self.now -= 1
-        router = batch.key[0]
+        router = batch.key.router
         if router == "bad":
             raise NoSuchRouter("there are linear, mf")
         return [Scored(len(text) / 100, {}, BUNDLE, router) for text in batch.texts]
 
 
 async def ask(coalescer: Coalescer, text: str, router: str = "mf", within: float = 5) -> Scored:
-    return await coalescer.score(text, (RouterName(router), False), within=within, trace=None)
+    return await coalescer.score(
+        text, Key(RouterName(router), want_quality=False), within=within, trace=None
+    )
 
 
 ARRIVALS = st.lists(
@@ -89,7 +91,7 @@ async def test_routers_take_turns() -> None:
     coalescer = Coalescer(asked, Limits(in_flight=1, texts=2))
     many = [ask(coalescer, f"{n}", "mf") for n in range(6)]
     await asyncio.gather(*many, ask(coalescer, "one", "knn"))
-    assert [batch.key[0] for batch in asked.batches] == ["mf", "knn", "mf", "mf"]
+    assert [batch.key.router for batch in asked.batches] == ["mf", "knn", "mf", "mf"]
 
 
 async def test_a_failed_call_fails_its_own_callers_with_an_error_each() -> None:

@@ -32,7 +32,9 @@ async def test_the_second_look_asks_nobody_and_says_so() -> None:
     assert (second.score, second.cached) == (0.3, True)
     assert len(scorer.asked) == 1
     counted = registry.counters["weir.cache.requests"]
-    assert counted.labels("score", "hit").value == counted.labels("score", "miss").value == 1
+    assert (
+        counted.labels("", "score", "hit").value == counted.labels("", "score", "miss").value == 1
+    )
 
 
 async def test_text_router_and_quality_are_told_apart() -> None:
@@ -42,6 +44,15 @@ async def test_text_router_and_quality_are_told_apart() -> None:
         await ask(cache, text, router)
     await ask(cache, "a", want_quality=True)
     assert len(scorer.asked) == len(cache) == 4
+
+
+async def test_a_score_without_its_embedding_is_not_one_with_it() -> None:
+    cache = cached(FakeScorer(embeddings={"a": b"1234"}))
+    assert (await ask(cache, "a")).embedding == b""
+    wanted = await cache.score(
+        "a", RouterName("mf"), want_quality=False, want_embedding=True, within=1
+    )
+    assert wanted.embedding == b"1234"
 
 
 async def test_least_recently_used_goes_first() -> None:

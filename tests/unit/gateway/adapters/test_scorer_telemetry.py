@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from support.fakes import FakeClock
-from weir_gateway.adapters.coalescer import Batch, Waiter
+from weir_gateway.adapters.coalescer import Batch, Key, Waiter
 from weir_gateway.adapters.scorer_telemetry import Call, ScorerTelemetry
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
@@ -43,7 +43,7 @@ class Watched:
 
 async def call(watched: Watched, *traces: TraceContext | None) -> Call:
     future = asyncio.get_running_loop().create_future()
-    batch = Batch((RouterName(""), False))
+    batch = Batch(Key(RouterName(""), want_quality=False))
     for n, trace in enumerate(traces):
         batch.waiters[str(n)] = [Waiter(str(n), 0.0, trace, future)]
     with watched.telemetry.call(batch) as made:
@@ -79,7 +79,7 @@ async def test_a_failed_call_marks_its_span_and_the_scorer_as_away() -> None:
     watched = Watched()
     await call(watched)
     assert watched.up() == 1
-    batch = Batch((RouterName(""), False))
+    batch = Batch(Key(RouterName(""), want_quality=False))
     batch.waiters["t"] = [Waiter("t", 0.0, SAMPLED[0], asyncio.get_running_loop().create_future())]
     with pytest.raises(ScorerUnavailable), watched.telemetry.call(batch):
         raise ScorerUnavailable("away")
@@ -90,7 +90,7 @@ async def test_a_failed_call_marks_its_span_and_the_scorer_as_away() -> None:
 async def test_a_router_it_lacks_does_not_make_the_scorer_away() -> None:
     watched = Watched()
     await call(watched)
-    batch = Batch((RouterName(""), False))
+    batch = Batch(Key(RouterName(""), want_quality=False))
     with pytest.raises(NoSuchRouter), watched.telemetry.call(batch):
         raise NoSuchRouter("none such")
     assert watched.up() == 1
