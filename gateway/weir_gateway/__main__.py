@@ -9,6 +9,7 @@ from weir_runtime.lean import leave_out
 leave_out("cel.cli")
 
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
+from weir_gateway.adapters.redis.place import PlaceError  # noqa: E402 - only after that
 from weir_gateway.app import Gateway  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
 from weir_runtime import logs  # noqa: E402 - only after that
@@ -26,7 +27,7 @@ def main() -> int:
     pipe = logs.configure(settings.log_level)
     try:
         return run(Gateway(settings, os.environ).run)
-    except (OSError, KeysError) as error:
+    except (OSError, KeysError, PlaceError) as error:
         print(f"weir-gateway: can't start: {error}", file=sys.stderr)
         return 1
     finally:

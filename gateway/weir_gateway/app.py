@@ -26,6 +26,8 @@ from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.adapters.redis.place import place
+from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
@@ -105,6 +107,7 @@ class Gateway:
             scorer = await stack.enter_async_context(self._scorer())
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
+            redis = await self._redis(stack)
             accounts, writers = self._ledger(stack)
             routing = self._routing(scorer, accounts)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
@@ -121,6 +124,8 @@ class Gateway:
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
             for writer in writers:
                 tasks.start(writer.run(), "weir-ledger")
+            if redis is not None:
+                tasks.start(redis.run(), "weir-redis")
             await self._serve(routing, tables, door, stop)
         await self._tracing.shutdown()
         return 0
@@ -130,6 +135,26 @@ class Gateway:
             target=self._settings.scorer, limits=Limits(in_flight=self._settings.score_calls)
         )
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
+
+    async def _redis(self, stack: contextlib.AsyncExitStack) -> Redis | None:
+        """The one that gateways share. Raises PlaceError and OSError where it can't be named."""
+        settings = self._settings
+        if settings.redis is None:
+            return None
+        redis = Redis(
+            await asyncio.to_thread(
+                place,
+                settings.redis,
+                password_file=settings.redis_password,
+                ca=settings.redis_ca,
+            ),
+            self.registry,
+            within=settings.redis_within,
+            connections=settings.redis_connections,
+        )
+        stack.push_async_callback(redis.close)
+        await redis.start()
+        return redis
 
     def _ledger(
         self, stack: contextlib.AsyncExitStack

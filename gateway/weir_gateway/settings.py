@@ -233,3 +233,36 @@ class Settings:
         unit="0 or 1",
         why="Whether prompts' text may stand in those log lines",
     )
+    redis: str | None = setting(
+        "WEIR_REDIS",
+        default=None,
+        unit="URL",
+        why="A Redis or Valkey, 6.0 or newer, that all gateways share: `redis://host:6379/0`, "
+        "`rediss://user@host:6379/0` for TLS, `unix:///path?db=0`; not set, each counts for itself",
+    )
+    redis_password: Path | None = setting(
+        "WEIR_REDIS_PASSWORD_FILE",
+        default=None,
+        unit="file",
+        why="Its password, read again at each connection; one in the URL is shown to whoever may "
+        "see the environment",
+    )
+    redis_ca: Path | None = setting(
+        "WEIR_REDIS_CA",
+        default=None,
+        unit="file",
+        why="PEM of who signed its certificate, for `rediss://`; not set, the system's authorities",
+    )
+    redis_within: Duration = setting(
+        "WEIR_REDIS_WITHIN",
+        default="100ms",
+        unit="duration",
+        why="How long a request waits for it; three calls in a row that took longer, and requests "
+        "do without until it answers again",
+    )
+    redis_connections: int = setting(
+        "WEIR_REDIS_CONNECTIONS",
+        default="16",
+        unit="connections",
+        why="Connections to it, at most; a call takes some 0.1 ms of one",
+    )

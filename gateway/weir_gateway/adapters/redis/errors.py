@@ -1,0 +1,57 @@
+"""What can go wrong with a shared store, and the library's errors mapped onto it, in one place."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Final
+
+from redis import exceptions
+
+SHOWN: Final = 200  # characters of the server's words that a message repeats
+
+
+class Trouble(StrEnum):
+    """Why a call was in vain; the same word in metric and log."""
+
+    CONNECT = "connect"  # not reached, or the connection broke
+    TIMEOUT = "timeout"  # no answer in time
+    AWAY = "away"  # not asked: it failed a moment ago
+    CREDENTIAL = "credential"  # it refuses the password, or the user may not do this
+    FULL = "full"  # its memory is, and it evicts nothing
+    VERSION = "version"  # too old
+    REFUSED = "refused"  # it answered with any other error
+
+
+UNREACHED: Final = frozenset({Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CREDENTIAL})
+
+
+class StoreGone(Exception):
+    """A shared store did not do what it was asked; the message never holds a password."""
+
+    def __init__(self, trouble: Trouble, message: str) -> None:
+        super().__init__(f"{trouble}: {message}" if message else str(trouble))
+        self.trouble = trouble
+
+
+@contextmanager
+def mapped(within: float) -> Generator[None]:
+    """Let no error of the library out; a script that isn't known passes: whoever sent it sends all.
+
+    `within` is the call's deadline in seconds, for the message.
+    """
+    try:
+        yield
+    except exceptions.NoScriptError:
+        raise
+    except (TimeoutError, exceptions.TimeoutError) as error:
+        raise StoreGone(Trouble.TIMEOUT, f"no answer within {within:g} s") from error
+    except exceptions.OutOfMemoryError as error:
+        raise StoreGone(Trouble.FULL, "its memory is full (maxmemory)") from error
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
+        raise StoreGone(Trouble.CREDENTIAL, str(error)[:SHOWN]) from error
+    except exceptions.ResponseError as error:
+        text = str(error)
+        full = "OOM " in text  # as a script's own error it has no class of its own
+        raise StoreGone(Trouble.FULL if full else Trouble.REFUSED, text[:SHOWN]) from error
+    except (exceptions.RedisError, OSError) as error:
+        raise StoreGone(Trouble.CONNECT, str(error)[:SHOWN]) from error

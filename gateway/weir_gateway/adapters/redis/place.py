@@ -1,0 +1,125 @@
+"""Where a Redis is and how it is reached, from the settings' text. Opens nothing.
+
+Passwords come from the URL or, better, from a file that is read at each connection, so that a
+rotated one is found.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from redis.credentials import CredentialProvider
+
+PORT: Final = 6379
+PLAIN: Final = "redis"
+TLS: Final = "rediss"
+SOCKET: Final = "unix"
+
+
+class PlaceError(ValueError):
+    """The URL can't be used; the message repeats none of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One server and how to be let in."""
+
+    host: str = ""
+    port: int = PORT
+    path: str = ""  # of a unix socket, in place of host and port
+    database: int = 0
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    authority: str | None = field(default=None, repr=False)  # PEM; None: the system's
+
+    def __str__(self) -> str:
+        """For logs: never the password."""
+        where = f"{SOCKET}://{self.path}" if self.path else f"{self.host}:{self.port}"
+        return f"{where}/{self.database}"
+
+    def options(self) -> dict[str, Any]:
+        """What the library's connections are made with."""
+        said: dict[str, Any] = {"db": self.database}
+        if self.path:
+            said["path"] = self.path
+        else:
+            said |= {"host": self.host, "port": self.port}
+        if self.tls:
+            said |= {
+                "ssl_ca_data": self.authority,
+                "ssl_cert_reqs": ssl.CERT_REQUIRED,
+                "ssl_check_hostname": True,
+            }
+        if self.password_file is not None:
+            said["credential_provider"] = _FromFile(self.user, self.password_file)
+        elif self.password is not None:
+            said |= {"username": self.user, "password": self.password}
+        return said
+
+
+class _FromFile(CredentialProvider):
+    """The password as the file has it when a connection is made."""
+
+    def __init__(self, user: str | None, path: Path) -> None:
+        self._user = user
+        self._path = path
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        password = self._path.read_text(encoding="utf-8").strip()
+        return (password,) if self._user is None else (self._user, password)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return await asyncio.to_thread(self.get_credentials)
+
+
+def place(url: str, *, password_file: Path | None = None, ca: Path | None = None) -> Place:
+    """Read `redis://`, `rediss://` (TLS) or `unix://` with user, password and database.
+
+    Raises PlaceError, and OSError where `ca` (PEM of who signs its certificate) can't be read.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORT
+    except ValueError:
+        raise PlaceError(_wrong("its host or port can't be read")) from None
+    known = Place(
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        password_file=password_file,
+        authority=None if ca is None else ca.read_text(encoding="ascii"),
+    )
+    if parts.scheme == SOCKET:
+        if not parts.path:
+            raise PlaceError(_wrong("the socket's path is missing"))
+        return replace(known, path=unquote(parts.path), database=_database(parts.query))
+    if parts.scheme not in {PLAIN, TLS} or not parts.hostname:
+        raise PlaceError(_wrong("its scheme or its host is missing"))
+    number = parts.path.strip("/")
+    return replace(
+        known,
+        host=parts.hostname,
+        port=port,
+        database=_database(f"db={number}" if number else ""),
+        tls=parts.scheme == TLS,
+    )
+
+
+def _database(query: str) -> int:
+    name, _, number = query.partition("=")
+    if not query:
+        return 0
+    if name != "db" or not number.isascii() or not number.isdecimal():
+        raise PlaceError(_wrong("its database is not a number"))
+    return int(number)
+
+
+def _wrong(why: str) -> str:
+    return (
+        f"WEIR_REDIS: {why}; write redis://host:6379/0, rediss://user@host:6379/0 for TLS, or "
+        "unix:///path/to.sock?db=0"
+    )

@@ -1,0 +1,196 @@
+"""One Redis or Valkey, shared: a bounded pool, a deadline per call, and rest while it is away.
+
+A server that is not reached is not asked again by requests: a background task asks whether it is
+back, so that none of them waits for a deadline meanwhile. Nothing is sent twice: who counts would
+count twice. Must not know what is kept there.
+"""
+
+import asyncio
+import hashlib
+import logging
+from typing import Any, Final
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import Redis as Client
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from weir_gateway.adapters.redis.errors import UNREACHED, StoreGone, Trouble, mapped
+from weir_gateway.adapters.redis.place import Place
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+LEAST_VERSION: Final = (6, 0)  # scripts that read the server's clock and then write
+CONNECTIONS: Final = 16
+WITHIN: Final = 0.1  # seconds
+TIMEOUTS: Final = 3  # in a row: one may be a hiccup of our own
+FIRST_PAUSE: Final = 0.1  # seconds until an absent server is looked for
+LONGEST_PAUSE: Final = 2.0
+PATIENCE: Final = 2.0  # seconds that looking for it may take: nobody waits for that
+
+Word = str | bytes | int | float
+
+
+class Script:
+    """A Lua script, known to the server by its digest once it was sent whole."""
+
+    __slots__ = ("digest", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Redis:
+    """The server as everybody in the gateway asks it."""
+
+    def __init__(
+        self,
+        place: Place,
+        registry: Registry,
+        *,
+        within: float = WITHIN,
+        connections: int = CONNECTIONS,
+        least: tuple[int, int] = LEAST_VERSION,
+    ) -> None:
+        """`within` is a call's deadline in seconds; at most `connections` are open.
+
+        A server older than `least` is not used.
+        """
+        self._place = place
+        self._within = within
+        self._least = least
+        self._pool = BlockingConnectionPool(
+            connection_class=_connection_class(place),
+            max_connections=connections,
+            timeout=None,  # the call's deadline counts
+            socket_connect_timeout=PATIENCE,
+            protocol=2,
+            client_name="weir-gateway",
+            driver_info=None,  # telling the library's version reads files at each connection
+            retry=Retry(NoBackoff(), 0),
+            **place.options(),
+        )
+        self._client = Client(connection_pool=self._pool)
+        self._here = False
+        self._timeouts = 0
+        self._look = asyncio.Event()
+        self._look.set()
+        self._why = ""
+        self._errors = registry.counter(
+            "weir.redis.errors", "Calls to Redis that were in vain, by what went wrong.", ("error",)
+        )
+        registry.gauge_callback(
+            "weir.redis.up", "Whether the shared Redis is there and usable.", lambda: self._here
+        )
+
+    @property
+    def here(self) -> bool:
+        """Whether it is asked at all just now."""
+        return self._here
+
+    async def start(self) -> None:
+        """Look for it once; a server that is absent is no error, it is looked for again."""
+        await self._find()
+
+    async def run(self) -> None:
+        """Look for it whenever it is away, until cancelled; the program's background task."""
+        while True:
+            await self._look.wait()
+            pause = FIRST_PAUSE
+            while not self._here:
+                await asyncio.sleep(pause)
+                await self._find()
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._pool.disconnect()
+
+    async def call(self, *words: Word, within: float | None = None) -> Any:
+        """One command and its answer, in at most `within` seconds. Raises StoreGone.
+
+        An answer is what Redis says: bytes, a whole number, a list of them, or None.
+        """
+        return await self._guarded(words, self._within if within is None else within)
+
+    async def script(self, script: Script, keys: list[Word], arguments: list[Word]) -> Any:
+        """Run `script` in one round trip, in at most the usual deadline. Raises StoreGone."""
+        words = (len(keys), *keys, *arguments)
+        try:
+            return await self._guarded(("EVALSHA", script.digest, *words), self._within)
+        except exceptions.NoScriptError:  # a server that is new to it, or was restarted
+            return await self._guarded(("EVAL", script.text, *words), self._within)
+
+    async def _guarded(self, words: tuple[Word, ...], within: float) -> Any:
+        if not self._here:
+            self._errors.labels(Trouble.AWAY).add()
+            raise StoreGone(Trouble.AWAY, self._why)
+        try:
+            with mapped(within):
+                async with asyncio.timeout(within):
+                    answer = await self._client.execute_command(*words)  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType] - the library leaves it open
+        except StoreGone as gone:
+            self._failed(gone)
+            raise
+        self._timeouts = 0
+        return answer  # pyright: ignore[reportUnknownVariableType] - as above
+
+    def _failed(self, gone: StoreGone) -> None:
+        self._errors.labels(gone.trouble).add()
+        if gone.trouble not in UNREACHED:
+            return
+        if gone.trouble is Trouble.TIMEOUT:
+            self._timeouts += 1
+            if self._timeouts < TIMEOUTS:
+                return
+        self._lost(gone)
+
+    def _lost(self, gone: StoreGone) -> None:
+        if self._here or not self._why:
+            place = str(self._place)
+            _LOG.warning(
+                "redis can't be used; looking for it", extra={"at": place, "why": str(gone)}
+            )
+        self._here = False
+        self._why = str(gone)
+        self._look.set()
+
+    async def _find(self) -> None:
+        try:
+            with mapped(PATIENCE):
+                async with asyncio.timeout(PATIENCE):
+                    await self._pool.disconnect(inuse_connections=False)
+                    await self._check_version()
+        except StoreGone as gone:
+            self._errors.labels(gone.trouble).add()
+            self._lost(gone)
+        else:
+            self._timeouts = 0
+            self._here = True
+            self._why = ""
+            self._look.clear()
+            _LOG.info("redis is in use", extra={"at": str(self._place)})
+
+    async def _check_version(self) -> None:
+        try:
+            about = await self._client.info("server")  # pyright: ignore[reportUnknownMemberType] - the library leaves its options open
+        except exceptions.NoPermissionError:  # it answers; its version is its own affair
+            return
+        version = str(about.get("redis_version", "0"))
+        if _numbers(version) < self._least:
+            least = ".".join(map(str, self._least))
+            raise StoreGone(Trouble.VERSION, f"it is version {version}, at least {least} is needed")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
+def _connection_class(place: Place) -> type[Connection]:
+    if place.path:
+        return UnixDomainSocketConnection  # type: ignore[return-value] # the pool takes either
+    return SSLConnection if place.tls else Connection

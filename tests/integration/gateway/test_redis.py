@@ -1,0 +1,121 @@
+"""The shared Redis as the gateway asks it: against a real server that dies, hangs and fills up."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from support.redis_server import connected, redis_server
+from support.waiting import eventually
+from weir_gateway.adapters.redis.errors import StoreGone, Trouble
+from weir_gateway.adapters.redis.place import place
+from weir_gateway.adapters.redis.shared import Redis, Script
+from weir_runtime.metrics import Registry
+
+ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+
+
+async def _trouble(redis: Redis, *words: str) -> Trouble:
+    with pytest.raises(StoreGone) as caught:
+        await redis.call(*words)
+    return caught.value.trouble
+
+
+async def _here(redis: Redis) -> bool:
+    return redis.here
+
+
+async def test_commands_and_scripts_are_answered_and_scripts_outlive_a_restart() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        await redis.call("SET", b"\xff", b"\x00raw")
+        assert await redis.call("GET", b"\xff") == b"\x00raw"
+        assert await redis.script(ADD, ["n"], [2]) == 2
+        assert await redis.script(ADD, ["n"], [3]) == 5
+        await redis.call("SCRIPT", "FLUSH")
+        assert await redis.script(ADD, ["n"], [1]) == 6
+
+
+async def test_a_server_that_dies_is_left_alone_and_found_again() -> None:
+    registry = Registry()
+    async with redis_server() as server, connected(server.url, registry=registry) as redis:
+        await redis.call("SET", "a", "1")
+        await server.kill()
+        assert await _trouble(redis, "GET", "a") is Trouble.CONNECT
+        assert not redis.here
+        assert await _trouble(redis, "GET", "a") is Trouble.AWAY
+        assert registry.callbacks["weir.redis.up"].value() == 0
+        await server.start()
+        await eventually(lambda: _here(redis))
+        assert await redis.call("GET", "a") is None
+
+
+async def test_nobody_waits_for_a_server_that_hangs_but_the_first_few() -> None:
+    async with redis_server() as server, connected(server.url, within=1.0) as redis:
+        with server.frozen():
+            kinds = [await _trouble(redis, "GET", "a") for _ in range(4)]
+            assert kinds[:3] == [Trouble.TIMEOUT] * 3
+            started = time.perf_counter()
+            assert await _trouble(redis, "GET", "a") is Trouble.AWAY
+            assert time.perf_counter() - started < 1.0
+        await eventually(lambda: _here(redis))
+        # What was sent while it hung is not read as the answer to something else.
+        await redis.call("SET", "b", "mine")
+        assert await asyncio.gather(*(redis.call("GET", "b") for _ in range(50))) == [b"mine"] * 50
+
+
+async def test_a_full_server_is_told_from_an_absent_one() -> None:
+    options = ("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
+    async with redis_server(*options) as server, connected(server.url) as redis:
+        assert await _trouble(redis, "SET", "a", "x" * 2_000_000) is Trouble.FULL
+        with pytest.raises(StoreGone) as caught:
+            await redis.script(ADD, ["n"], [1])
+        assert caught.value.trouble is Trouble.FULL
+        assert redis.here
+
+
+async def test_a_server_that_is_too_old_is_not_used() -> None:
+    async with redis_server() as server:
+        redis = Redis(place(server.url), Registry(), least=(99, 0))
+        await redis.start()
+        with pytest.raises(StoreGone, match=r"version: it is version \d.*at least 99.0"):
+            await redis.call("GET", "a")
+        await redis.close()
+
+
+async def test_a_server_that_is_none_is_not_used() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    other = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = other.sockets[0].getsockname()[1]
+    async with other, connected(f"redis://127.0.0.1:{port}", looking=False) as redis:
+        assert not redis.here
+        assert await _trouble(redis, "GET", "a") is Trouble.AWAY
+
+
+async def test_the_password_file_lets_in_and_a_wrong_one_is_named_and_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("wrong-hush\n")
+    async with redis_server("--requirepass", "right-hush") as server:
+        redis = Redis(place(server.url, password_file=file), Registry())
+        await redis.start()
+        with pytest.raises(StoreGone, match="credential"):
+            await redis.call("GET", "a")
+        file.write_text("right-hush\n")
+        await redis.start()
+        assert await redis.call("GET", "a") is None
+        await redis.close()
+    assert "hush" not in caplog.text
+
+
+async def test_a_burst_shares_few_connections() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        sums = await asyncio.gather(*(redis.script(ADD, ["n"], [1]) for _ in range(500)))
+        assert sorted(sums) == list(range(1, 501))
+        clients = str(await redis.call("CLIENT", "LIST"))
+        assert 0 < clients.count("name=weir-gateway") <= 16
