@@ -15,7 +15,7 @@ from rich.table import Table
 from weir_cli.failure import Failure
 from weir_cli.options import JSON
 from weir_cli.output import show
-from weir_gateway.adapters.keys import KeysError, parse
+from weir_gateway.adapters.keys import HEAVIEST, KeysError, parse
 from weir_runtime.quantities import duration
 
 PREFIX: Final = "wk-"  # by which secret scanners, and people, know one
@@ -55,7 +55,15 @@ def key() -> None:
     "--client-threshold/--no-client-threshold", default=True, help="May choose the threshold."
 )
 @click.option("--expires", metavar="DURATION", help="Ends after this time, such as 720h.")
-def create(
+@click.option("--feedback/--no-feedback", default=True, help="May give feedback on its answers.")
+@click.option(
+    "--feedback-weight",
+    type=click.FloatRange(0, HEAVIEST, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How much its feedback counts, relative to other keys'.",
+)
+def create(  # noqa: PLR0913 - one parameter an option
     path: Path,
     name: str,
     policies: tuple[str, ...],
@@ -63,6 +71,8 @@ def create(
     *,
     direct: bool,
     client_threshold: bool,
+    feedback: bool,
+    feedback_weight: float,
 ) -> None:
     """Make a key and print it: it is shown this once and kept nowhere."""
     entries = _read(path) if path.exists() else []
@@ -75,6 +85,8 @@ def create(
         "policies": list(policies),
         "direct": direct,
         "clientThreshold": client_threshold,
+        "feedback": feedback,
+        "feedbackWeight": feedback_weight,
     }
     if expires is not None:
         entry["expires"] = _end(expires)
@@ -89,7 +101,7 @@ def list_(path: Path, *, as_json: bool) -> None:
     """List the keys by name, with what they may do."""
     entries = _read(path)
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "policies", "direct", "threshold", "expires"):
+    for column in ("name", "policies", "direct", "threshold", "feedback", "expires"):
         table.add_column(column)
     for entry in entries:
         table.add_row(
@@ -97,6 +109,7 @@ def list_(path: Path, *, as_json: bool) -> None:
             ", ".join(entry.get("policies", ["*"])),
             _yes(entry.get("direct", True)),
             _yes(entry.get("clientThreshold", True)),
+            f"{entry.get('feedbackWeight', 1):g}" if entry.get("feedback", True) else "no",
             entry.get("expires") or "never",
         )
     show(table, {"keys": entries}, as_json=as_json)

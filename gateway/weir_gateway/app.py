@@ -23,7 +23,11 @@ from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.last_good import LastGood
 from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
+from weir_gateway.adapters.ledger.desk import FeedbackDesk, feedback_counts
+from weir_gateway.adapters.ledger.feedback import SqliteFeedback
+from weir_gateway.adapters.ledger.flood import FloodGate
 from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
+from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
 from weir_gateway.adapters.redis.place import place
@@ -44,6 +48,8 @@ from weir_gateway.http.catalogue import Catalogue
 from weir_gateway.http.client_wires import ANSWERING, CHAT, COUNT_TOKENS
 from weir_gateway.http.door import Door
 from weir_gateway.http.endpoint import Bounds, Endpoint
+from weir_gateway.http.feedback import PATH as FEEDBACK
+from weir_gateway.http.feedback import FeedbackEndpoint
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
@@ -109,6 +115,7 @@ class Gateway:
             stack.push_async_callback(self._calls.stop)
             redis = await self._redis(stack)
             accounts, writers = self._ledger(stack)
+            accounts, desk = self._feedback(accounts)
             routing = self._routing(scorer, accounts)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
@@ -126,7 +133,9 @@ class Gateway:
                 tasks.start(writer.run(), "weir-ledger")
             if redis is not None:
                 tasks.start(redis.run(), "weir-redis")
-            await self._serve(routing, tables, door, stop)
+            if desk is not None:
+                tasks.start(desk.run(), "weir-feedback")
+            await self._serve(routing, tables, door, desk, stop)
         await self._tracing.shutdown()
         return 0
 
@@ -190,6 +199,18 @@ class Gateway:
             store = OtlpLedger(log_exporter(variables), resource(SERVICE, variables))
             stack.callback(store.close)
             yield "otlp", store, PER_CALL
+
+    def _feedback(self, accounts: Accounts) -> tuple[Accounts, FeedbackDesk | None]:
+        """Accounts that remember what may be rated before its row is written; and the desk."""
+        settings = self._settings
+        if settings.ledger is None:
+            return accounts, None
+        recent = RecentDecisions(accounts, time.time)
+        store = SqliteFeedback(
+            settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
+        )
+        gate = FloodGate(settings.feedback_per_minute, time.monotonic)
+        return recent, FeedbackDesk(store, recent, gate, feedback_counts(self.registry), time.time)
 
     def _routing(self, scorer: ScorerClient, accounts: Accounts) -> Routing:
         cache = ScoreCache(
@@ -268,7 +289,12 @@ class Gateway:
         )
 
     async def _serve(
-        self, routing: Routing, tables: Tables, door: Door, stop: asyncio.Event
+        self,
+        routing: Routing,
+        tables: Tables,
+        door: Door,
+        desk: FeedbackDesk | None,
+        stop: asyncio.Event,
     ) -> None:
         settings = self._settings
         bounds = Bounds(body=settings.max_body, body_within=settings.body_within)
@@ -279,10 +305,12 @@ class Gateway:
             for client in (*ANSWERING, COUNT_TOKENS)
         }
         catalogue = Catalogue(routing, tables.current)
+        feedback = FeedbackEndpoint(desk, self._tracing, body_within=settings.body_within)
         paths = Paths(
             {
                 **{("POST", client.path): endpoint for client, endpoint in served.items()},
                 ("POST", "/v1/route"): Route(served[CHAT], tables.current, self._tracing),
+                ("POST", FEEDBACK): feedback,
                 ("GET", MODELS): catalogue.list,
             },
             catalogue.one,

@@ -221,6 +221,20 @@ class Settings:
         why="Entries that may wait in memory while file or collector can't be written to, about "
         "1 kB each; more are dropped and counted",
     )
+    feedback_within: Duration = setting(
+        "WEIR_FEEDBACK_WITHIN",
+        default="168h",
+        unit="duration",
+        why="How long after a decision clients may say how good its answer was: a week; kept in "
+        "the file of WEIR_LEDGER, as long as the decision",
+    )
+    feedback_per_minute: int = setting(
+        "WEIR_FEEDBACK_PER_MINUTE",
+        default="600",
+        unit="requests",
+        why="How much feedback one client key may give, or all clients together where no keys "
+        "are asked for; more get a 429",
+    )
     log_decisions: float = setting(
         "WEIR_LOG_DECISIONS",
         default="0.01",

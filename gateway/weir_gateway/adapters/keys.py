@@ -20,6 +20,7 @@ from weir_gateway.domain.key import ClientKey
 _LOG = logging.getLogger(__name__)
 
 LONGEST: Final = 512  # characters of a key that are looked at; ours have 46
+HEAVIEST: Final = 100.0  # feedback's weight
 MOST_KEYS: Final = 100_000  # in one file
 
 
@@ -30,6 +31,8 @@ class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     direct: bool = True
     client_threshold: bool = True
     expires: datetime | None = None
+    feedback: bool = True
+    feedback_weight: float = 1.0
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -125,10 +128,14 @@ def _digest(text: str, at: str) -> bytes:
 def _key(entry: _Key, at: str) -> ClientKey:
     if entry.expires is not None and entry.expires.tzinfo is None:
         raise KeysError(f"{at}.expires must have a time zone, such as 2027-01-01T00:00:00Z")
+    if not 0 < entry.feedback_weight <= HEAVIEST:
+        raise KeysError(f"{at}.feedbackWeight must be above 0 and at most {HEAVIEST:g}")
     return ClientKey(
         name=KeyName(entry.name),
         policies=entry.policies,
         direct=entry.direct,
         client_threshold=entry.client_threshold,
         expires=None if entry.expires is None else entry.expires.timestamp(),
+        feedback=entry.feedback,
+        feedback_weight=entry.feedback_weight,
     )

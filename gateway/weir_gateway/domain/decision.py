@@ -90,6 +90,9 @@ class RouteDecision:
     rules_tried: tuple[RuleTried, ...] = ()
     intended: "RouteDecision | None" = None  # Shadow: what would have been done
     cache: Looked = NOT_LOOKED
+    servable: tuple[Backend, ...] = ()  # who was left to choose from, weakest first
+    propensity: float = 1.0  # (0,1]: how probable this choice was; below 1 while exploring
+    explored: bool = False  # drawn against the threshold, to learn how the other one does
 
     @property
     def strong(self) -> bool:

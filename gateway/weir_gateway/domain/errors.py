@@ -8,6 +8,12 @@
     ├── KeyRefused             401  no client key, or none that is known
     ├── NotPermitted           403  the client key doesn't reach so far
     ├── NoPolicy               404  nothing matches `model`
+    ├── FeedbackRefused             feedback that is not taken
+    │   ├── NoSuchDecision     404  unknown here, or another key's
+    │   ├── DecisionTooOld     410
+    │   ├── TooMuchFeedback    429
+    │   ├── FeedbackNotKept    501  there is no ledger
+    │   └── FeedbackUnavailable 503 its file can't be written now
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
     │   └── NoSuchRouter            the bundle lacks it; 400 where the client named it
@@ -29,6 +35,7 @@ class WeirError(Exception):
     status = 500
     code = "internal_error"
     type = "api_error"
+    retry_after: str | None = None  # as Retry-After writes it; None where waiting doesn't help
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -92,6 +99,53 @@ class NoPolicy(WeirError):
     status = 404
     code = "model_not_found"
     type = "invalid_request_error"
+
+
+class FeedbackRefused(WeirError):
+    """Feedback that is not taken; the message says why."""
+
+
+class NoSuchDecision(FeedbackRefused):
+    """No decision of this id, or another key's: one answer for both, so that ids tell nothing."""
+
+    status = 404
+    code = "decision_not_found"
+    type = "invalid_request_error"
+
+
+class DecisionTooOld(FeedbackRefused):
+    """The decision is the client's own, and too long ago."""
+
+    status = 410
+    code = "decision_too_old"
+    type = "invalid_request_error"
+
+
+class TooMuchFeedback(FeedbackRefused):
+    """More in a minute than a key may give."""
+
+    status = 429
+    code = "too_much_feedback"
+    type = "rate_limit_error"
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        """It may be tried again after `seconds`."""
+        super().__init__(message)
+        self.retry_after = str(seconds)
+
+
+class FeedbackNotKept(FeedbackRefused):
+    """This gateway keeps no ledger, so there is nothing to tie feedback to."""
+
+    status = 501
+    code = "feedback_not_kept"
+
+
+class FeedbackUnavailable(FeedbackRefused):
+    """It can't be kept now."""
+
+    status = 503
+    code = "feedback_unavailable"
 
 
 class NothingCanServe(WeirError):

@@ -15,6 +15,8 @@ class ClientKey:
     direct: bool = True  # may call backends by their own names
     client_threshold: bool = True  # may choose a router and threshold by `model`
     expires: float | None = None  # seconds since 1970; None: never
+    feedback: bool = True  # may give feedback on its answers
+    feedback_weight: float = 1.0  # how much that counts, relative to other keys'
 
     def may_use(self, policy: PolicyId) -> bool:
         """Whether a request may be served by `policy`."""

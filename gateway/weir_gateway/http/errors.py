@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.domain.errors import WeirError
 from weir_gateway.wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
 JSON: Final = "application/json"
@@ -25,7 +25,7 @@ def error_response(
 ) -> web.Response:
     """The whole response, with Retry-After where waiting helps."""
     sent = dict(headers or {})
-    if isinstance(error, UpstreamError) and error.retry_after is not None:
+    if error.retry_after is not None:
         sent["Retry-After"] = error.retry_after
     elif error.status == web.HTTPServiceUnavailable.status_code:
         sent.setdefault("Retry-After", RETRY_AFTER_SECONDS)

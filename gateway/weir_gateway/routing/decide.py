@@ -171,6 +171,7 @@ class Decider:
             estimates=choice.estimates,
             excluded=excluded,
             rules_tried=tried,
+            servable=_able(policy, excluded),
         )
         return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
 
@@ -256,8 +257,14 @@ def _without_score(
     return Choice(chosen, Reason.SCORER_UNAVAILABLE, error.message)
 
 
+def _able(policy: Policy, excluded: tuple[Excluded, ...]) -> tuple[Backend, ...]:
+    if not excluded:
+        return policy.candidates
+    lacking = {one.backend for one in excluded}
+    return tuple(backend for backend in policy.candidates if backend.id not in lacking)
+
+
 def _shadow(decision: RouteDecision, matched: Matched) -> RouteDecision:
     """Send to the last candidate that can serve, and keep what would have been done."""
-    lacking = {excluded.backend for excluded in decision.excluded}
-    able = [b for b in matched.policy.policy.candidates if b.id not in lacking]
+    able = _able(matched.policy.policy, decision.excluded)
     return replace(decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision)

@@ -51,6 +51,9 @@ class Entry:
     text: str | None
     part: int = 0  # 0: the answer; 1, 2, ...: what was paid beside it
     what: str = ""  # of part 1, 2, ...: see Beside
+    propensity: float = 1.0  # how probable this choice was, as it was made
+    explored: bool = False
+    candidates: str = ""  # ids of who was left to choose from, weakest first, comma between
 
 
 def entries(
@@ -119,6 +122,9 @@ def entry(
         overhead_us=int(outcome.overhead * 1e6),
         duration_us=int(outcome.duration * 1e6),
         text=_storable(request.scored_text[:TEXT_KEPT]) if content else None,
+        propensity=decision.propensity,
+        explored=decision.explored,
+        candidates=",".join(backend.id for backend in decision.servable),
     )
 
 

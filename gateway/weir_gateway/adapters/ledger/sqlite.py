@@ -4,6 +4,7 @@ Blocking: for a thread, never for the event loop. Several gateways of one machin
 """
 
 import sqlite3
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import MISSING, Field, fields
@@ -11,15 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from weir_gateway.adapters.ledger.entry import Entry
+from weir_gateway.adapters.ledger.rating import Rating
 
 VERSION: Final = 2  # PRAGMA user_version
 OLDER: Final = (1,)  # formats that are taken over as they are next written to
 BUSY: Final = 5.0  # seconds to wait for another gateway that writes to the same file
+RETRY: Final = 0.02  # seconds
 TABLE: Final = "ledger"
+FEEDBACK: Final = "feedback"  # the other table: what clients said of their answers
 _TYPES: Final[Mapping[object, str]] = {
     int: "INTEGER NOT NULL",
     bool: "INTEGER NOT NULL",
     str: "TEXT NOT NULL",
+    float: "REAL NOT NULL",
     float | None: "REAL",
     str | None: "TEXT",
 }
@@ -40,30 +45,36 @@ class SqliteLedger:
 
         Raises LedgerError; then none of them is kept.
         """
-        with self._opened() as database, database:
+        with opened(self.path) as database, database:
             database.executemany(_INSERT, map(_values, entries))
 
     def forget(self, before: int) -> int:
-        """Delete what ended before `before` (microseconds since 1970); gives how many."""
-        with self._opened() as database, database:
+        """Delete what ended before `before` (microseconds since 1970), with what was said of it.
+
+        Gives how many entries. Raises LedgerError.
+        """
+        with opened(self.path) as database, database:
+            database.execute(_FORGET_FEEDBACK, (before, before))
             return database.execute(_FORGET, (before,)).rowcount
 
-    @contextmanager
-    def _opened(self) -> Generator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, timeout=BUSY)) as database:
-                _prepare(database, self.path)
-                yield database
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
+
+@contextmanager
+def opened(path: Path) -> Generator[sqlite3.Connection]:
+    """The file, made or brought up to this version first. Raises LedgerError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path, timeout=BUSY)) as database:
+            _prepare(database, path)
+            yield database
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"the ledger {path} can't be written: {error}") from error
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    if _version(database) == VERSION and not _missing(database):
+    if _version(database) == VERSION and not _lacks(database):
         return
-    database.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(database)
     database.execute("BEGIN IMMEDIATE")  # one gateway at a time; the next one finds it done
     with database:
         version = _version(database)
@@ -75,10 +86,29 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         database.execute(_CREATE)
         if version in OLDER:
             _take_over(database)
-        for column in _missing(database):
-            database.execute(f"ALTER TABLE {TABLE} ADD COLUMN {column}")
+        database.execute(_CREATE_FEEDBACK)
+        for table, column in _lacks(database):
+            database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         database.execute(_INDEX)
         database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once; the file remembers it.
+
+    Two that make a file at the same moment may get in each other's way here, where SQLite's own
+    waiting doesn't reach.
+    """
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(RETRY)
+        else:
+            return
 
 
 def _version(database: sqlite3.Connection) -> int:
@@ -90,10 +120,13 @@ def _columns(database: sqlite3.Connection, table: str) -> list[str]:
     return [str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")]
 
 
-def _missing(database: sqlite3.Connection) -> list[str]:
-    """The columns, as SQL declares them, that an older gateway's file lacks."""
-    there = _columns(database, TABLE)
-    return [_column(field) for field in fields(Entry) if field.name not in there]
+def _lacks(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The tables' columns, as SQL declares them, that an older gateway's file lacks."""
+    lacks: list[tuple[str, str]] = []
+    for table, kind in ((TABLE, Entry), (FEEDBACK, Rating)):
+        there = _columns(database, table)
+        lacks += [(table, _column(f)) for f in fields(kind) if f.name not in there]
+    return lacks
 
 
 def _take_over(database: sqlite3.Connection) -> None:
@@ -124,9 +157,17 @@ _COLUMNS: Final = ", ".join(_column(field) for field in fields(Entry))
 _CREATE: Final = (
     f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS}, PRIMARY KEY (decision, part)) WITHOUT ROWID"
 )
+_CREATE_FEEDBACK: Final = (
+    f"CREATE TABLE IF NOT EXISTS {FEEDBACK} ({', '.join(_column(f) for f in fields(Rating))}, "
+    "PRIMARY KEY (decision, key)) WITHOUT ROWID"
+)
 _INDEX: Final = f"CREATE INDEX IF NOT EXISTS {TABLE}_at ON {TABLE} (at)"
 _INSERT: Final = (
     f"INSERT OR IGNORE INTO {TABLE} ({', '.join(_NAMES)}) "  # noqa: S608 - the names are ours
     f"VALUES ({', '.join('?' * len(_NAMES))})"
 )
 _FORGET: Final = f"DELETE FROM {TABLE} WHERE at < ?"  # noqa: S608 - the name is ours
+_FORGET_FEEDBACK: Final = (
+    f"DELETE FROM {FEEDBACK} WHERE decision IN (SELECT decision FROM {TABLE} WHERE at < ?) OR "  # noqa: S608 - the names are ours
+    f"at < ? AND decision NOT IN (SELECT decision FROM {TABLE})"
+)
