@@ -248,7 +248,7 @@ async def test_a_file_that_can_t_be_written_refuses_and_recovers() -> None:
         with pytest.raises(FeedbackUnavailable):
             await ours.give(Feedback(ID, 1.0), None)
         keeper.broken = False
-        assert await ours.give(Feedback(ID, 1.0), None)
+        assert not (await ours.give(Feedback(ID, 1.0), None)).replaced
 
 
 async def test_no_more_waits_than_fits_and_none_for_ever() -> None:
