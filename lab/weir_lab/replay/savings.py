@@ -1,0 +1,136 @@
+"""What routing, a cascade and a cache save on recorded outcomes, at a quality that is kept.
+
+Pure. A cascade's judge is modelled: nobody recorded what a judge would have said of these answers,
+so that its skill is an assumption, stated as the area under its ROC curve, and one that is no
+better than chance is among them. Settings are chosen on half of the prompts, cost and quality are
+those of the other half.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.metrics.ranked import Floats
+
+STEPS = 41  # values tried of each threshold, at even quantiles
+_Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Recorded prompts: quality in [0,1], USD an answer, and the router's score, a row a prompt."""
+
+    weak: Floats
+    strong: Floats
+    weak_usd: Floats
+    strong_usd: Floats
+    score: Floats  # higher: needs the strong model more
+    judge_usd: Floats  # what one judgement costs
+
+    def __len__(self) -> int:
+        return len(self.weak)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Over resplits: cost as a part of all-strong's, and quality as a part of all-strong's.
+
+    `kept_often` is the share of resplits in which the held-out half kept what was asked for, less a
+    percentage point.
+    """
+
+    cost: float
+    low: float  # the central 90 % of the resplits
+    high: float
+    kept: float
+    kept_often: float
+
+
+def judged(traffic: Traffic, auc: float, seed: int) -> Floats:
+    """A judge's opinion of each weak answer, higher the better it likes it.
+
+    Normal around d times the answer's quality: of two answers, a good and a bad one, it prefers the
+    good one with probability `auc`, which is Phi(d / sqrt(2)).
+    """
+    distance = NormalDist().inv_cdf(auc) * np.sqrt(2.0)
+    noise = np.random.default_rng(seed).normal(size=len(traffic))
+    opinion: Floats = distance * traffic.weak + noise
+    return opinion
+
+
+def routed(traffic: Traffic, retention: float, splits: int) -> Found:
+    """Routing alone: the strong model answers where the score is at least a threshold."""
+    return _over_splits(traffic, retention, splits, None)
+
+
+def cascaded(traffic: Traffic, retention: float, splits: int, auc: float) -> Found:
+    """Routing, then a judge.
+
+    Surely hard prompts go to the strong model at once, of the rest the weak answer is judged, and
+    those that are judged badly are asked again.
+    """
+    return _over_splits(traffic, retention, splits, auc)
+
+
+def cached(cost: float, hits: float) -> float:
+    """Cost where a share `hits` of the requests are answered from a cache, which costs nothing."""
+    return cost * (1.0 - hits)
+
+
+def _over_splits(traffic: Traffic, retention: float, splits: int, auc: float | None) -> Found:
+    costs: list[float] = []
+    kept: list[float] = []
+    for seed in range(splits):
+        order = np.random.default_rng(seed).permutation(len(traffic))
+        half = len(traffic) // 2
+        opinion = None if auc is None else judged(traffic, auc, seed)
+        plan = _plan(traffic, opinion, order[:half], retention)
+        quality, cost = _settled(traffic, opinion, order[half:], plan)
+        costs.append(cost)
+        kept.append(quality)
+    low, high = np.quantile(costs, [0.05, 0.95])
+    often = float(np.mean(np.array(kept) >= retention - 0.01))
+    return Found(float(np.mean(costs)), float(low), float(high), float(np.mean(kept)), often)
+
+
+_Plan = tuple[float, float]  # strong at once from this score on; accepted from this opinion on
+
+
+def _plan(traffic: Traffic, opinion: Floats | None, rows: _Rows, retention: float) -> _Plan:
+    """The cheapest plan that keeps enough of these rows; all-strong where none does."""
+    best, plan = np.inf, (-np.inf, np.inf)
+    for threshold in _tried(traffic.score[rows]):
+        for accept in [-np.inf] if opinion is None else _tried(opinion[rows]):
+            quality, cost = _settled(traffic, opinion, rows, (threshold, accept))
+            if quality >= retention and cost < best:
+                best, plan = cost, (threshold, accept)
+    return plan
+
+
+def _tried(values: Floats) -> Sequence[float]:
+    """Nobody, everybody, and even steps between."""
+    return [-np.inf, *np.quantile(values, np.linspace(0.0, 1.0, STEPS)), np.inf]
+
+
+def _settled(
+    traffic: Traffic, opinion: Floats | None, rows: _Rows, plan: _Plan
+) -> tuple[float, float]:
+    """Quality and cost of a plan, each as a part of all-strong's."""
+    threshold, accept = plan
+    weak, strong = traffic.weak[rows], traffic.strong[rows]
+    weak_usd, strong_usd = traffic.weak_usd[rows], traffic.strong_usd[rows]
+    at_once = traffic.score[rows] >= threshold
+    if opinion is None:
+        asked_again = np.zeros(len(rows), dtype=np.bool_)
+        judging = np.zeros(len(rows))
+    else:
+        # A judge whose word changes nothing is not asked.
+        asked_again = ~at_once & (opinion[rows] < accept)
+        judging = traffic.judge_usd[rows] * np.isfinite(accept)
+    final = np.where(at_once | asked_again, strong, weak)
+    first = np.where(at_once, strong_usd, weak_usd + judging)
+    usd = first + np.where(asked_again, strong_usd, 0.0)
+    return float(final.sum() / strong.sum()), float(usd.sum() / strong_usd.sum())
