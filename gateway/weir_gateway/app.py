@@ -30,8 +30,6 @@ from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
-from weir_gateway.adapters.redis.place import place
-from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
@@ -55,6 +53,7 @@ from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Accounts, Ports
 from weir_gateway.settings import Settings
+from weir_gateway.stores import Stores, open_stores
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
 from weir_runtime.metrics_export import export_forever
@@ -113,10 +112,10 @@ class Gateway:
             scorer = await stack.enter_async_context(self._scorer())
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
-            redis = await self._redis(stack)
+            stores = await open_stores(self._settings, self.registry, stack)
             accounts, writers = self._ledger(stack)
             accounts, desk = self._feedback(accounts)
-            routing = self._routing(scorer, accounts)
+            routing = self._routing(scorer, accounts, stores)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
             tasks = await stack.enter_async_context(background())
@@ -131,8 +130,7 @@ class Gateway:
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
             for writer in writers:
                 tasks.start(writer.run(), "weir-ledger")
-            if redis is not None:
-                tasks.start(redis.run(), "weir-redis")
+            stores.start(tasks)
             if desk is not None:
                 tasks.start(desk.run(), "weir-feedback")
             await self._serve(routing, tables, door, desk, stop)
@@ -144,26 +142,6 @@ class Gateway:
             target=self._settings.scorer, limits=Limits(in_flight=self._settings.score_calls)
         )
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
-
-    async def _redis(self, stack: contextlib.AsyncExitStack) -> Redis | None:
-        """The one that gateways share. Raises PlaceError and OSError where it can't be named."""
-        settings = self._settings
-        if settings.redis is None:
-            return None
-        redis = Redis(
-            await asyncio.to_thread(
-                place,
-                settings.redis,
-                password_file=settings.redis_password,
-                ca=settings.redis_ca,
-            ),
-            self.registry,
-            within=settings.redis_within,
-            connections=settings.redis_connections,
-        )
-        stack.push_async_callback(redis.close)
-        await redis.start()
-        return redis
 
     def _ledger(
         self, stack: contextlib.AsyncExitStack
@@ -212,7 +190,7 @@ class Gateway:
         gate = FloodGate(settings.feedback_per_minute, time.monotonic)
         return recent, FeedbackDesk(store, recent, gate, feedback_counts(self.registry), time.time)
 
-    def _routing(self, scorer: ScorerClient, accounts: Accounts) -> Routing:
+    def _routing(self, scorer: ScorerClient, accounts: Accounts, stores: Stores) -> Routing:
         cache = ScoreCache(
             scorer,
             entries=self._settings.score_cache,
@@ -227,6 +205,7 @@ class Gateway:
                 clock=time.perf_counter,
                 ids=_new_id,
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
+                spend=stores.spend,
             ),
             score_within=self._settings.score_within,
         )

@@ -280,3 +280,10 @@ class Settings:
         unit="connections",
         why="Connections to it, at most; a call takes some 0.1 ms of one",
     )
+    spend: Path | None = setting(
+        "WEIR_SPEND",
+        default=None,
+        unit="file",
+        why="An SQLite file that keeps the day's and the period's dollars over a restart, for the "
+        "gateways of one machine; with WEIR_REDIS they are kept there and this is not used",
+    )

@@ -152,6 +152,24 @@ class Answers(Protocol):
         ...
 
 
+class Spend(Protocol):
+    """Sums of money by name, over all gateways that share a store. Never blocks, never raises."""
+
+    def add(self, counter: str, amount: PicoUsd, until: float) -> None:
+        """Add `amount`, at least 0, to a sum that is over at `until` (seconds since 1970).
+
+        Its period is part of its name.
+        """
+        ...
+
+    def spent(self, counter: str, until: float) -> PicoUsd:
+        """The sum as far as it is known here: what others add shows within a second.
+
+        Of a sum that was never asked for, only what was added here.
+        """
+        ...
+
+
 class Sessions(Protocol):
     """Which backend has served a conversation last; bounded, forgets the oldest."""
 
@@ -269,3 +287,4 @@ class Ports:
     ids: Ids
     sessions: Sessions | None = None
     answers: Answers | None = None  # without it no answer is given twice
+    spend: Spend | None = None  # without it nothing is known of what was spent

@@ -1,0 +1,65 @@
+"""Sums in an SQLite file: what one machine's gateways have spent, over their restarts.
+
+Opened anew for each telling, off the loop: a file that was repaired or replaced is found again.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from weir_gateway.adapters.spend.sums import Change, SumsLost
+
+BUSY: Final = 2.0  # seconds to wait for another gateway that writes
+_CREATE: Final = (
+    "CREATE TABLE IF NOT EXISTS sums "
+    "(name TEXT PRIMARY KEY, amount INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID"
+)
+_ADD: Final = (
+    "INSERT INTO sums VALUES (?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET amount = amount + excluded.amount"
+)
+
+
+class SqliteSums:
+    """A SumStore."""
+
+    every: Final = 0.5
+
+    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+        """`now` is seconds since 1970."""
+        self._path = path
+        self._now = now
+        self._one = threading.Lock()  # a telling that was given up may still be under way
+        self._done: tuple[int, list[int]] = (0, [])  # the last number and what came of it
+
+    async def tell(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
+        """Add `changes`, all or none. Raises SumsLost."""
+        try:
+            return await asyncio.to_thread(self._tell, number, changes)
+        except (OSError, sqlite3.Error) as error:
+            raise SumsLost(f"the file {self._path}: {error}") from error
+
+    def _tell(self, number: int, changes: Sequence[Change]) -> list[int]:
+        with self._one:
+            if self._done[0] != number:
+                self._done = (number, self._add(changes))
+            return self._done[1]
+
+    def _add(self, changes: Sequence[Change]) -> list[int]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)
+        with closing(sqlite3.connect(self._path, timeout=BUSY)) as database, database:
+            database.execute(_CREATE)
+            database.execute("DELETE FROM sums WHERE until < ?", (int(self._now()),))
+            changed = [(c.name, c.amount, c.until) for c in changes if c.amount]
+            database.executemany(_ADD, changed)
+            return [_total(database, change.name) for change in changes]
+
+
+def _total(database: sqlite3.Connection, name: str) -> int:
+    row = database.execute("SELECT amount FROM sums WHERE name = ?", (name,)).fetchone()
+    return 0 if row is None else int(row[0])

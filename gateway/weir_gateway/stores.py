@@ -1,0 +1,59 @@
+"""Builds what gateways share, or keep over a restart: in Redis where settings name one, or a file.
+
+Opened before anything is served, closed after the last request has been counted.
+"""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+from weir_gateway.adapters.redis.place import place
+from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.spend.redis import RedisSums
+from weir_gateway.adapters.spend.sqlite import SqliteSums
+from weir_gateway.adapters.spend.sums import Sums, SumStore
+from weir_gateway.settings import Settings
+from weir_runtime.metrics import Registry
+from weir_runtime.tasks import Background
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What there is."""
+
+    redis: Redis | None  # for whoever keeps more there
+    spend: Sums
+
+    def start(self, tasks: Background) -> None:
+        """Start what runs beside the requests."""
+        tasks.start(self.spend.run(), "weir-spend")
+        if self.redis is not None:
+            tasks.start(self.redis.run(), "weir-redis")
+
+
+async def open_stores(
+    settings: Settings, registry: Registry, stack: contextlib.AsyncExitStack
+) -> Stores:
+    """Open them until `stack` is left. Raises PlaceError and OSError where one can't be named."""
+    redis = None if settings.redis is None else await _redis(settings.redis, settings, registry)
+    if redis is not None:
+        stack.push_async_callback(redis.close)
+        await redis.start()
+    spend = Sums(_sum_store(settings, redis), time.time)
+    stack.push_async_callback(spend.end)
+    return Stores(redis, spend)
+
+
+async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:
+    file, ca = settings.redis_password, settings.redis_ca
+    where = await asyncio.to_thread(place, url, password_file=file, ca=ca)
+    return Redis(
+        where, registry, within=settings.redis_within, connections=settings.redis_connections
+    )
+
+
+def _sum_store(settings: Settings, redis: Redis | None) -> SumStore | None:
+    if redis is not None:
+        return RedisSums(redis)
+    return None if settings.spend is None else SqliteSums(settings.spend, time.time)

@@ -1,0 +1,61 @@
+"""Sums of money in a real Redis: shared, exact over broken calls, healed when it has lost them."""
+
+from support.redis_server import connected, redis_server
+from support.waiting import eventually
+from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.spend.redis import RedisSums
+from weir_gateway.adapters.spend.sums import Change, Sums
+from weir_gateway.domain.money import PicoUsd
+
+NOW = 4_000_000_000.0
+LATER = int(NOW) + 3600
+HUGE = 9_007_199_254_740_993  # a double can't hold it
+
+
+def _sums(redis: Redis) -> Sums:
+    return Sums(RedisSums(redis), lambda: NOW)
+
+
+async def test_gateways_share_sums_to_the_last_unit() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        one, other = _sums(redis), _sums(redis)
+        one.add("month", PicoUsd(HUGE), LATER)
+        other.add("month", PicoUsd(2), LATER)
+        await one.tell()
+        await other.tell()
+        assert other.spent("month", LATER) == HUGE + 2
+        assert one.spent("month", LATER) == HUGE
+        await one.tell()
+        assert one.spent("month", LATER) == HUGE + 2
+        assert int(await redis.call("TTL", "{weir}:sum:month")) > 0
+
+
+async def test_the_same_telling_twice_adds_once() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        store = RedisSums(redis)
+        change = Change("month", 5, LATER, 0)
+        assert list(await store.tell(1, [change])) == [5]
+        assert list(await store.tell(1, [change])) == [5]
+        assert list(await store.tell(2, [change])) == [10]
+
+
+async def test_a_server_that_lost_its_memory_is_told_again() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        sums, other = _sums(redis), _sums(redis)
+        sums.add("month", PicoUsd(40), LATER)
+        await sums.tell()
+        await server.kill()
+        sums.add("month", PicoUsd(2), LATER)
+        await sums.tell()  # in vain: the first call finds out
+        assert sums.spent("month", LATER) == 42
+        await server.start()
+        await eventually(lambda: _here(redis))
+        await sums.tell()
+        assert other.spent("month", LATER) == 0
+        await other.tell()
+        assert other.spent("month", LATER) == 42
+        assert int(await redis.call("TTL", "{weir}:sum:month")) > 0
+
+
+async def _here(redis: Redis) -> bool:
+    return redis.here
