@@ -5,8 +5,8 @@ Reads the file that gateways write, beside them; never changes it.
 
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +15,7 @@ import click
 from rich.table import Table
 
 from weir_cli.failure import Failure
+from weir_cli.ledger_out import COLUMNS, write_out
 from weir_cli.options import JSON, LEDGER
 from weir_cli.output import show
 from weir_gateway.adapters.ledger.sqlite import OLDER, TABLE, VERSION
@@ -57,9 +58,21 @@ class Line:
     help="What a line stands for.",
 )
 @click.option("--since", metavar="DURATION", help="Only what ended in this time, such as 24h.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the rows themselves to a .parquet, .csv or .jsonl file instead.",
+)
 @JSON
-def ledger(ledger: Path, by: str, since: str | None, *, as_json: bool) -> None:
+def ledger(ledger: Path, by: str, since: str | None, out: Path | None, *, as_json: bool) -> None:
     """Show what was spent and saved: requests, tokens and dollars."""
+    if out is not None:
+        with _opened(ledger) as (database, _):
+            names = ", ".join(_selected(database))
+            query = f"SELECT {names} FROM {TABLE} WHERE at >= ? ORDER BY at"  # noqa: S608 - the names are ours
+            count = write_out(database, query, _start(since), out)
+        show(f"{count:,} rows in {out}", {"rows": count, "file": str(out)}, as_json=as_json)
+        return
     lines = read(ledger, by, _start(since))
     total = _sum(lines)
     data = {"by": by, "lines": [asdict(line) for line in lines], "total": asdict(total)}
@@ -71,6 +84,15 @@ def read(path: Path, by: str, since: int) -> list[Line]:
 
     Raises Failure where the file is not there or no ledger.
     """
+    with _opened(path) as (database, version):
+        answers = "1" if version in OLDER else "part = 0"  # older ones keep nothing else
+        sums = _SUMS.format(group=_GROUPS[by], table=TABLE, answers=answers)
+        return [_line(row) for row in database.execute(sums, (since,))]
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
+    """The file, to be read, and its format. Raises Failure, also for what is done with it."""
     if not path.is_file():
         raise Failure(f"There is no ledger at {path}.", hint="`weir up` writes one; see --ledger")
     try:
@@ -79,12 +101,15 @@ def read(path: Path, by: str, since: int) -> list[Line]:
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version not in {*OLDER, VERSION}:
                 raise Failure(f"{path} is no ledger of this version of Weir.")
-            answers = "1" if version in OLDER else "part = 0"  # older ones keep nothing else
-            sums = _SUMS.format(group=_GROUPS[by], table=TABLE, answers=answers)
-            rows = database.execute(sums, (since,))
-            return [_line(row) for row in rows]
+            yield database, version
     except sqlite3.Error as error:
         raise Failure(f"{path} can't be read as a ledger: {error}") from error
+
+
+def _selected(database: sqlite3.Connection) -> list[str]:
+    """Every column; those that an older file lacks are null."""
+    there = {str(row[1]) for row in database.execute(f"PRAGMA table_info({TABLE})")}
+    return [name if name in there else "NULL" for name in COLUMNS]
 
 
 _SUMS = """

@@ -3,8 +3,9 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
+import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # pyarrow ships no types
 
 from weir_lab.errors import DataError
@@ -45,6 +46,42 @@ def read_columns(path: Path) -> tuple[Mapping[str, Sequence[object]], int]:
     return columns, table.count
 
 
+class ParquetRows:
+    """A parquet file as it is written, some rows at a time; a context manager."""
+
+    def __init__(self, path: Path, columns: Mapping[str, type]) -> None:
+        """Columns by name, each of int, float, str or bool; any may be None in a row.
+
+        Raises OSError.
+        """
+        arrow = cast("_Arrow", pa)
+        types = {
+            int: arrow.int64(),
+            float: arrow.float64(),
+            str: arrow.string(),
+            bool: arrow.bool_(),
+        }
+        self._columns = {name: types[kind] for name, kind in columns.items()}
+        self._schema = arrow.schema(list(self._columns.items()))
+        self._file = cast("_Parquet", pq).ParquetWriter(path, self._schema, compression="zstd")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, rows: Sequence[Sequence[object]]) -> None:
+        """Rows in the columns' order, as one row group."""
+        arrow = cast("_Arrow", pa)
+        values = zip(*rows, strict=True)
+        arrays = [
+            arrow.array(list(column), type=kind)
+            for column, kind in zip(values, self._columns.values(), strict=True)
+        ]
+        self._file.write_table(arrow.Table.from_arrays(arrays, schema=self._schema))
+
+
 @contextmanager
 def _mapped(path: Path) -> Generator[None]:
     try:
@@ -72,5 +109,26 @@ class _File(Protocol):
     def iter_batches(self, *, batch_size: int, columns: list[str]) -> Iterator[_Batch]: ...
 
 
+class _Writer(Protocol):
+    def write_table(self, table: object) -> None: ...
+    def close(self) -> None: ...
+
+
 class _Parquet(Protocol):
     def ParquetFile(self, source: Path) -> _File: ...  # noqa: N802 - pyarrow's name
+    def ParquetWriter(self, where: Path, schema: object, *, compression: str) -> _Writer: ...  # noqa: N802 - pyarrow's name
+
+
+class _Tables(Protocol):
+    def from_arrays(self, arrays: Sequence[object], *, schema: object) -> object: ...
+
+
+class _Arrow(Protocol):
+    Table: _Tables
+
+    def int64(self) -> object: ...
+    def float64(self) -> object: ...
+    def string(self) -> object: ...
+    def bool_(self) -> object: ...
+    def schema(self, fields: Sequence[tuple[str, object]]) -> object: ...
+    def array(self, values: Sequence[object], *, type: object) -> object: ...  # noqa: A002 - pyarrow's name

@@ -1,5 +1,6 @@
 """`weir ledger`: sums as a person and a program read them."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ from click.testing import CliRunner
 
 from support.tables import STRONG, WEAK, request
 from weir_cli.ledger import ledger
+from weir_cli.ledger_out import TOGETHER
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.routing.ports import Outcome
+from weir_lab.datasets.parquet import ParquetTable
 
 WEAKLY = RouteDecision(
     id=DecisionId("0"),
@@ -97,3 +100,47 @@ def test_a_file_that_is_no_ledger_is_said_plainly(tmp_path: Path, content: bytes
     result = CliRunner().invoke(ledger, ["--ledger", str(file)])
     assert result.exit_code == 1
     assert str(file) in result.output
+
+
+def test_the_rows_as_json_lines(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    told = run("--ledger", str(path), "--out", str(out))
+    assert "4 rows" in told
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["decision"] for row in rows] == ["0", "1", "2", "3"]
+    assert (rows[0]["strong"], rows[2]["strong"], rows[0]["score"]) == (False, True, None)
+    assert sum(row["paid_pico_usd"] for row in rows) == 13_000_000_000
+
+
+def test_the_rows_as_csv(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    run("--ledger", str(path), "--out", str(out), "--json")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["model"] for row in rows] == ["weak", "weak", "strong", "strong"]
+
+
+def test_the_rows_as_parquet_more_than_are_held_at_once(path: Path, tmp_path: Path) -> None:
+    count = TOGETHER + 10
+    lines = [
+        entry(request(), replace(WEAKLY, id=DecisionId(f"n{n}")), outcome(0, 0), at=n, content=True)
+        for n in range(count)
+    ]
+    SqliteLedger(path).write(lines)
+    out = tmp_path / "rows.parquet"
+    run("--ledger", str(path), "--out", str(out))
+    table = ParquetTable(out)
+    rows = list(table.rows("decision", "counted", "paid_pico_usd", "score"))
+    assert table.count == len(rows) == count + 4
+    assert ("2", True, 10_000_000_000, None) in rows
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("rows.xlsx", "no kind"), ("none/rows.csv", "can't be written")]
+)
+def test_a_file_that_cannot_be_written_is_said_plainly(
+    path: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), "--out", str(tmp_path / name)])
+    assert result.exit_code == 1
+    assert said in result.output
