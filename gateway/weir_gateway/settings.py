@@ -65,6 +65,25 @@ class Settings:
         why="Conversations whose last model is remembered for policies with session.sticky, the "
         "longest unused out first; about 0.4 kB each",
     )
+    cache_bytes: Bytes = setting(
+        "WEIR_CACHE_BYTES",
+        default="64MiB",
+        unit="size",
+        why="Memory for answers that policies with a cache keep, the least recently used out first",
+    )
+    cache_answer: Bytes = setting(
+        "WEIR_CACHE_ANSWER",
+        default="512KiB",
+        unit="size",
+        why="The largest answer that is kept, so that a few don't push out all others",
+    )
+    cache_wait: Duration = setting(
+        "WEIR_CACHE_WAIT",
+        default="30s",
+        unit="duration",
+        why="How long a request waits for the answer to the very same one under way, before it is "
+        "sent itself",
+    )
     routetable_file: Path | None = setting(
         "WEIR_ROUTETABLE_FILE",
         default=None,

@@ -220,7 +220,7 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     cells.paid.value += usd(answer)
     cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))
     usage = outcome.usage
-    if usage is not None:
+    if usage is not None and decision.cache.answer is None:  # no model was asked for that one
         cells.input.record(usage.input)
         cells.output.record(usage.output)
 

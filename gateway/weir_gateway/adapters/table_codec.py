@@ -6,6 +6,7 @@ Must not know where a table comes from.
 from google.protobuf import json_format
 
 from weir_gateway.adapters import resilience_codec
+from weir_gateway.adapters.cache.codec import cache_rules
 from weir_gateway.adapters.credentials import Secret
 from weir_gateway.domain import table as domain
 from weir_gateway.domain.errors import BadTable
@@ -185,6 +186,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         probes=tuple(domain.Probe(p.prompt, BackendId(p.expect)) for p in message.probes),
         fallback_on=resilience_codec.fallback_on(message.failure_mode),
         uid=message.uid,
+        cache=cache_rules(message),
     )
 
 

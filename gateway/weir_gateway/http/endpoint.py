@@ -212,7 +212,7 @@ class Endpoint:
         said["x-weir-model"] = decision.chosen.name
         said["x-weir-policy"] = decision.policy
         said["x-weir-reason"] = decision.label
-        said["x-weir-cache"] = "off"  # no answer is cached by this version
+        said["x-weir-cache"] = decision.cache.state.value
         said["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
         if decision.scored is not None and decision.policy in self._exposing(way.table):
             said["x-weir-score"] = f"{decision.scored.score:.4f}"

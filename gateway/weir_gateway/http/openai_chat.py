@@ -42,6 +42,7 @@ class _Chat(msgspec.Struct):
     max_completion_tokens: int | None = None
     temperature: float | None = None
     user: str | None = None
+    store: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Chat)
@@ -67,4 +68,5 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.max_tokens = chat.max_completion_tokens or chat.max_tokens or 0
     reading.temperature = chat.temperature
     reading.user = chat.user or ""
+    reading.stores = bool(chat.store)
     return made(Wire.OPENAI_CHAT, body, headers, chat.model, reading, stream=bool(chat.stream))

@@ -52,6 +52,7 @@ class _Responses(msgspec.Struct):
     previous_response_id: str | None = None
     conversation: Any = None
     background: bool | None = None
+    store: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Responses)
@@ -77,6 +78,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.max_tokens = asked.max_output_tokens or 0
     reading.temperature = asked.temperature
     reading.user = asked.user or ""
+    reading.stores = asked.store is not False  # the API's default is to
     kept = asked.previous_response_id is not None or asked.conversation is not None
     reading.state = reading.state or kept or bool(asked.background)
     return made(

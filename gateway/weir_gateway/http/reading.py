@@ -40,6 +40,7 @@ class Reading:
         "max_tokens",
         "messages",
         "state",
+        "stores",
         "system",
         "temperature",
         "tokens",
@@ -58,6 +59,7 @@ class Reading:
         self.tools = 0
         self.json_schema = False
         self.state = False  # whether it names what a provider keeps
+        self.stores = False  # whether a provider is asked to keep the answer
         self.max_tokens = 0
         self.temperature: float | None = None
         self.user = ""
@@ -132,6 +134,7 @@ def made(
         needs=_needs(reading),
         prompt_tokens=reading.prompt_tokens,
         max_tokens=reading.max_tokens,
+        stores=reading.stores,
         opening=(*reading.system[:1], *turns[:1]),
     )
 

@@ -27,10 +27,13 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
 
     `saved` is what the answer's tokens would have cost on the policy's last candidate, less all
     that was paid. An estimate: the other model might have used other tokens. Negative where the
-    chosen one is the dearer.
+    chosen one is the dearer. An answer that is given again costs nothing.
     """
     paid = saved = PicoUsd(0)
-    used = ending.usage or _estimated(request, ending)
+    again = decision.cache.answer
+    used = ending.usage or estimated(request, ending.pieces)
+    if again is not None:  # nothing was paid, and all of what it once took is saved
+        used, saved = None, cost(decision.baseline.price, again.usage)
     if used is not None:
         paid = cost(decision.chosen.price, used)
         saved = PicoUsd(cost(decision.baseline.price, used) - paid)
@@ -48,12 +51,12 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
     )
 
 
-def _estimated(request: Request, ending: Ending) -> Usage | None:
+def estimated(request: Request, pieces: int) -> Usage | None:
     """What a stream cost whose provider told no tokens, as most do unless a client asks for them.
 
     Better about right than nothing: of most wires an event carries about a token. The prompt's
     estimate is from above, three characters a token; prose has about four.
     """
-    if not ending.pieces:
+    if not pieces:
         return None
-    return Usage(input=request.prompt_tokens * 3 // 4, output=ending.pieces)
+    return Usage(input=request.prompt_tokens * 3 // 4, output=pieces)

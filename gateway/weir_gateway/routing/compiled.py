@@ -7,6 +7,7 @@ serves anybody.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
@@ -37,6 +38,7 @@ class CompiledPolicy:
     shared: frozenset[Capability]  # what every candidate has
     takes: frozenset[Wire]  # the clients' wires that every candidate can serve
     narrowest: int  # the smallest context window among the candidates; 0: none is known
+    answerers: str  # a hash of all that decides who answers, where answers are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,17 @@ def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> Compil
         ),
         takes=policy.candidates[0].takes.intersection(*(b.takes for b in policy.candidates[1:])),
         narrowest=min(windows, default=0),
+        answerers=_answerers(policy) if policy.cache is not None else "",
     )
+
+
+def _answerers(policy: Policy) -> str:
+    candidates = [
+        (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
+        for b in policy.candidates
+    ]
+    told = (policy.id, policy.uid, candidates, policy.router, policy.objective)
+    return sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _rule(rule: Rule, policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledRule:

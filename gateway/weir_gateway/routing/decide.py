@@ -7,6 +7,7 @@ know upstreams or how decisions are counted.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
@@ -15,11 +16,18 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention, RouteTable
 from weir_gateway.routing import pick, rules, score, sticky
-from weir_gateway.routing.compiled import Compiled, CompiledPolicy, Matched, compile_table
+from weir_gateway.routing.caching import Caching
+from weir_gateway.routing.compiled import (
+    Compiled,
+    CompiledPolicy,
+    CompiledRule,
+    Matched,
+    compile_table,
+)
 from weir_gateway.routing.filter import fit, no_state, not_served
 from weir_gateway.routing.match import match
 from weir_gateway.routing.permit import permit
-from weir_gateway.routing.ports import Conditions, Ids, Scorer, Sessions, TraceContext
+from weir_gateway.routing.ports import Answers, Conditions, Ids, Scorer, Sessions, TraceContext
 from weir_gateway.routing.sticky import session_key
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
@@ -35,6 +43,7 @@ class Choice:
     scored: Scored | None = None
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None
+    looked: Looked = NOT_LOOKED
 
 
 class Decider:
@@ -48,8 +57,10 @@ class Decider:
         ids: Ids,
         score_within: float,
         sessions: Sessions | None = None,
+        answers: Answers | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score."""
+        self._caching = None if answers is None else Caching(answers)
         self._sessions = sessions
         self._scorer = scorer
         self._conditions = conditions
@@ -67,9 +78,14 @@ class Decider:
         return fresh
 
     async def decide(
-        self, request: Request, table: RouteTable, trace: TraceContext | None = None
+        self,
+        request: Request,
+        table: RouteTable,
+        trace: TraceContext | None = None,
+        *,
+        cached: bool = True,
     ) -> RouteDecision:
-        """Which candidate answers `request`, and why.
+        """Which candidate answers `request`, and why; or, where it may be `cached`, which did.
 
         Raises NoPolicy, NotPermitted, BadRequest where the client can mend it, and NothingCanServe
         where there is no score and the policy rejects for want of one.
@@ -77,14 +93,14 @@ class Decider:
         matched = match(self.compiled(table), request)
         if request.key is not None:
             permit(matched, request.key)
-        return await self._decide(matched, request, table, trace)
+        return await self._decide(matched, request, table, trace, self._caching if cached else None)
 
     async def decide_in(
         self, policy: PolicyId, request: Request, table: RouteTable
     ) -> RouteDecision:
         """As `decide`, for a policy that is known. Raises KeyError where the table lacks it."""
         matched = Matched(self.compiled(table).by_id[policy])
-        return await self._decide(matched, request, table, None)
+        return await self._decide(matched, request, table, None, None)
 
     async def _decide(
         self,
@@ -92,31 +108,79 @@ class Decider:
         request: Request,
         table: RouteTable,
         trace: TraceContext | None,
+        caching: Caching | None,
     ) -> RouteDecision:
         if matched.direct is not None:
-            if request.wire not in matched.direct.takes:
-                raise not_served(request, f"no wire of {matched.direct.name}")
-            if Capability.STATE in request.needs - matched.direct.capabilities:
-                raise no_state(f"{matched.direct.name} doesn't keep")
-            return self._direct(matched, matched.direct, table)
+            return self._direct(matched, matched.direct, request, table)
         compiled = matched.policy
+        rule: CompiledRule | None = None
         tried: tuple[RuleTried, ...] = ()
+        excluded: tuple[Excluded, ...] = ()
+        looked = NOT_LOOKED
         if compiled.rules:
             rule, tried = rules.first_that_holds(compiled.rules, request.facts)
-            if rule is not None:
-                choice = Choice(rule.use, Reason.RULE, rule.name)
-                excluded = _unfit_to_follow(compiled, request, rule.use)
-                return self._decision(
-                    matched, table.version, choice, tried=tried, excluded=excluded
-                )
-        servable, excluded = fit(compiled, request)
-        if len(servable) == 1:
-            choice = Choice(servable[0], Reason.FILTERED)
+        ordered = None if rule is None else rule.use
+        if caching is not None and compiled.policy.cache is not None:
+            looked = await caching.look(matched, request, ordered)
+        again = _again(looked, matched)
+        if again is not None:
+            choice = again
+        elif rule is not None:
+            choice = Choice(rule.use, Reason.RULE, rule.name, looked=looked)
+            excluded = _unfit_to_follow(compiled, request, rule.use)
         else:
-            choice = await self._by_score(request, matched, servable, trace)
+            servable, excluded = fit(compiled, request)
+            choice = await self._choose(request, matched, servable, trace, looked, caching)
         return self._decision(matched, table.version, choice, tried=tried, excluded=excluded)
 
-    def _direct(self, matched: Matched, backend: Backend, table: RouteTable) -> RouteDecision:
+    async def _choose(
+        self,
+        request: Request,
+        matched: Matched,
+        servable: Sequence[Backend],
+        trace: TraceContext | None,
+        looked: Looked,
+        caching: Caching | None,
+    ) -> Choice:
+        if len(servable) == 1:
+            choice = Choice(servable[0], Reason.FILTERED)
+            if caching is None or not looked.meaning:
+                return replace(choice, looked=looked)
+            scored = await self._embedded(request, matched, trace)
+        else:
+            wanted = bool(looked.meaning)
+            choice = await self._by_score(request, matched, servable, trace, embedding=wanted)
+            scored = choice.scored
+        if caching is None or not looked.meaning:
+            return replace(choice, looked=looked)
+        if scored is None:  # no score, no embedding
+            return replace(choice, looked=replace(looked, meaning=b""))
+        looked = await caching.by_meaning(looked, scored, matched)
+        return _again(looked, matched, scored) or replace(choice, looked=looked)
+
+    async def _embedded(
+        self, request: Request, matched: Matched, trace: TraceContext | None
+    ) -> Scored | None:
+        """The prompt's embedding where nothing else hangs on its score."""
+        try:
+            return await score.score(
+                self._scorer,
+                request,
+                matched,
+                within=self._score_within,
+                trace=trace,
+                embedding=True,
+            )
+        except ScorerUnavailable:
+            return None
+
+    def _direct(
+        self, matched: Matched, backend: Backend, request: Request, table: RouteTable
+    ) -> RouteDecision:
+        if request.wire not in backend.takes:
+            raise not_served(request, f"no wire of {backend.name}")
+        if Capability.STATE in request.needs - backend.capabilities:
+            raise no_state(f"{backend.name} doesn't keep")
         return RouteDecision(
             id=self._ids(),
             policy=matched.policy.policy.id,
@@ -132,11 +196,15 @@ class Decider:
         matched: Matched,
         servable: Sequence[Backend],
         trace: TraceContext | None,
+        *,
+        embedding: bool,
     ) -> Choice:
         scorer = self._scorer
         within = self._score_within
         try:
-            scored = await score.score(scorer, request, matched, within=within, trace=trace)
+            scored = await score.score(
+                scorer, request, matched, within=within, trace=trace, embedding=embedding
+            )
             warm = self._warm(matched, request)
             return _weigh(request, matched, servable, scored, scorer, warm)
         except ScorerUnavailable as error:
@@ -172,8 +240,19 @@ class Decider:
             excluded=excluded,
             rules_tried=tried,
             servable=_able(policy, excluded),
+            cache=choice.looked,
         )
         return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
+
+
+def _again(looked: Looked, matched: Matched, scored: Scored | None = None) -> Choice | None:
+    """The choice of whoever gave the answer that was found; None where none was."""
+    answer = looked.answer
+    if answer is None:
+        return None
+    backend = next(b for b in matched.policy.policy.candidates if b.id == answer.backend)
+    alike = "" if looked.similarity is None else f"similarity {looked.similarity:.3f}"
+    return Choice(backend, Reason.CACHE, alike, scored, looked=looked)
 
 
 def _unfit_to_follow(

@@ -3,6 +3,7 @@
 Must not know HTTP, nor who fills the ports.
 """
 
+from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Request
@@ -11,6 +12,8 @@ from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, compiled, dispatch
 from weir_gateway.routing.account import Ending
+from weir_gateway.routing.again import Again, Keeping
+from weir_gateway.routing.compiled import CompiledPolicy
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.ports import Outcome, Ports, Span
@@ -19,13 +22,15 @@ from weir_gateway.routing.sticky import session_key
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 
-__all__ = ["Dispatched", "Ending", "Routing"]
+BOUNDS = Keeping()
+
+__all__ = ["Dispatched", "Ending", "Keeping", "Routing"]
 
 
 class Routing:
     """Decides, sends and accounts, by whatever table a request came in under."""
 
-    def __init__(self, ports: Ports, *, score_within: float) -> None:
+    def __init__(self, ports: Ports, *, score_within: float, keeping: Keeping = BOUNDS) -> None:
         """`score_within` is how many seconds a request waits for its score."""
         self._decider = Decider(
             scorer=ports.scorer,
@@ -33,11 +38,14 @@ class Routing:
             ids=ports.ids,
             score_within=score_within,
             sessions=ports.sessions,
+            answers=ports.answers,
         )
         self._sessions = ports.sessions
         self._upstreams = ports.upstreams
         self._accounts = ports.accounts
         self._clock = ports.clock
+        answers = ports.answers
+        self._again = None if answers is None else Again(answers, ports.accounts, keeping)
 
     def prepare(self, table: RouteTable) -> tuple[ModelName, ...]:
         """Compile `table` before it serves; gives what clients may write in `model`.
@@ -69,7 +77,7 @@ class Routing:
         """
         started = self._clock()
         trace = span.context if span is not None else None
-        decision = await self._decider.decide(request, table, trace)
+        decision = await self._decider.decide(request, table, trace, cached=counted)
         if counted:
             self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
@@ -91,6 +99,21 @@ class Routing:
         Raises UpstreamError when every backend that may be tried has failed.
         """
         policy = self._decider.compiled(table).by_id.get(decision.policy)
+        if self._again is None or policy is None or decision.cache.state is CacheState.OFF:
+            return await self._send(request, decision, policy, tab)
+
+        async def send() -> Dispatched:
+            return await self._send(request, decision, policy, tab)
+
+        return await self._again.dispatch(request, decision, policy.policy, send)
+
+    async def _send(
+        self,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy | None,
+        tab: list[Spent] | None,
+    ) -> Dispatched:
         sent = await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
         wasted = sent.reply.wasted
         if tab is not None and wasted is not None:

@@ -22,8 +22,9 @@ async def score(
     *,
     within: float,
     trace: TraceContext | None = None,
+    embedding: bool = False,
 ) -> Scored:
-    """Score the user's own turns in at most `within` seconds.
+    """Score the user's own turns in at most `within` seconds, with their `embedding` if wanted.
 
     A request without any (tool results alone, an empty turn) asks nothing: its score is 0 by
     definition and the scorer is not called.
@@ -39,6 +40,7 @@ async def score(
             request.scored_text,
             router,
             want_quality=matched.threshold is None and by_quality(policy),
+            want_embedding=embedding,
             within=within,
             trace=trace,
         )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
+from weir_operator.plan.caches import cache_message
 from weir_operator.plan.check import candidate_key
 from weir_operator.plan.resilience import OWN_WEIGHT, fallback_on, set_resilience
 from weir_operator.resources.auth import Auth, SecretKeyRef
@@ -105,6 +106,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         expose=_expose(policy),
         mode=MODES[spec.mode],
         sticky_ms=spec.session.sticky if spec.session is not None else 0,
+        cache=cache_message(spec.cache),
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
         uid=policy.meta.uid,
     )

@@ -28,6 +28,11 @@ def to_micro_usd(text: str) -> int:
     return int(Decimal(text).scaleb(6))
 
 
+def to_temperature(text: str) -> float:
+    """`any` as infinity."""
+    return float("inf") if text == "any" else float(text)
+
+
 def to_url(text: str) -> str:
     """Without a trailing slash."""
     return text.rstrip("/")
@@ -121,6 +126,13 @@ PROBABILITY = Text(
     max_length=12,
     pattern=r"0(\.[0-9]{1,9})?|1(\.0{1,9})?",
     says='must be a quoted decimal from "0" to "1", like "0.62"',
+)
+TEMPERATURE = Text(
+    word='decimal from "0" to "2", or `any`',
+    convert=to_temperature,
+    max_length=8,
+    pattern=r"any|[01](\.[0-9]{1,4})?|2(\.0{1,4})?",
+    says='must be a quoted decimal from "0" to "2", like "0.3", or any',
 )
 SHARE = Text(
     word="share, above 0% and below 100%",

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from weir_operator.resources.backend import COUNT
+from weir_operator.resources.caches import Cache
 from weir_operator.resources.formats import (
     DURATION,
     HEADER,
@@ -187,31 +188,6 @@ class Cascade:
 
 
 @shape
-class ExactCache:
-    """Answers to the very same request."""
-
-    ttl: int = required(DURATION, "How long an answer is kept.")
-
-
-@shape
-class SemanticCache:
-    """Answers to a request that means the same."""
-
-    ttl: int = required(DURATION, "How long an answer is kept.")
-    similarity: float = required(PROBABILITY, "How alike two prompts must be.")
-
-
-@shape
-class Cache:
-    """Answers that are given again."""
-
-    exact: ExactCache | None = optional(Object(ExactCache), "To the very same request.")
-    semantic: SemanticCache | None = optional(
-        Object(SemanticCache), "To a request that means the same."
-    )
-
-
-@shape
 class Session:
     """What holds for a conversation."""
 
@@ -362,7 +338,7 @@ class RoutePolicySpec:
     cascade: Cascade | None = optional(
         Object(Cascade), "The weakest answers first, and a judge may escalate.", served=False
     )
-    cache: Cache | None = optional(Object(Cache), "Answers that are given again.", served=False)
+    cache: Cache | None = optional(Object(Cache), "Answers that are given again.")
     session: Session | None = optional(Object(Session), "What holds for a conversation.")
     failure_mode: FailureMode = defaulted(
         Object(FailureMode), "What happens when something fails.", otherwise={}

@@ -65,6 +65,21 @@ def test_a_good_policy_is_compiled_in_full() -> None:
     assert len(made.table.version) == 64
 
 
+def test_caches_are_carried() -> None:
+    semantic = {"ttl": "1h", "similarity": "0.97"}
+    cache = {"exact": {"ttl": "10m"}, "semantic": semantic, "scope": "policy", "temperature": "any"}
+    (compiled,) = plan(*PAIR, policy(cache=cache)).table.policies
+    assert compiled.cache == wire.Cache(
+        exact=wire.ExactCache(ttl_ms=600_000),
+        semantic=wire.SemanticCache(ttl_ms=3_600_000, similarity=0.97),
+        scope=wire.CACHE_SCOPE_POLICY,
+        temperature=float("inf"),
+    )
+    (plain,) = plan(*PAIR, policy(cache={"exact": {"ttl": "10m"}})).table.policies
+    assert (plain.cache.scope, plain.cache.temperature) == (wire.CACHE_SCOPE_KEY, 0)
+    assert not plain.cache.HasField("semantic")
+
+
 def test_prices_of_cached_tokens_default_to_the_input_price() -> None:
     (made,) = plan(backend(price={"input": "2.50", "cacheWrite": "3"})).table.backends
     assert (made.price.cached_input, made.price.cache_write) == (2_500_000, 3_000_000)
@@ -81,10 +96,6 @@ def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
     ("documents", "problem"),
     [
         ((backend("weak"), policy()), ("chat", "UnknownBackend", "spec.candidates[1].backend")),
-        (
-            (*PAIR, policy(cache={"exact": {"ttl": "10m"}})),
-            ("chat", "NotSupported", "spec.cache"),
-        ),
         ((*PAIR, policy(router={"name": "bert"})), ("chat", "NotSupported", "spec.router.name")),
         (
             (*PAIR, policy(objective={"budget": {"usd": "5", "per": "day"}})),

@@ -1,0 +1,60 @@
+"""Answers kept in this process: bounded in bytes, the least recently used go first.
+
+Must not know what a key stands for.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from weir_gateway.domain.cache import Answer
+from weir_gateway.routing.ports import Clock
+
+PER_KEY = 256  # bytes of the key and what holds it, about
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    answer: Answer
+    until: float
+    size: int
+
+
+class MemoryAnswers:
+    """The port Answers, in memory."""
+
+    def __init__(self, clock: Clock, *, most: int, largest: int) -> None:
+        """Keep at most `most` bytes in all and `largest` of one answer."""
+        self._clock = clock
+        self._most = most
+        self._largest = largest
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def find(self, key: bytes) -> Answer | None:
+        """The answer kept under `key`, unless its time is over."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.until <= self._clock():
+            self._drop(key)
+            return None
+        self._entries.move_to_end(key)
+        return entry.answer
+
+    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+        """Keep it, in the place of an older one; the least recently used make room."""
+        size = answer.size + PER_KEY
+        if size > min(self._largest, self._most) or seconds <= 0:
+            return
+        if key in self._entries:
+            self._drop(key)
+        self._entries[key] = _Entry(answer, self._clock() + seconds, size)
+        self.bytes += size
+        while self.bytes > self._most:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: bytes) -> None:
+        self.bytes -= self._entries.pop(key).size

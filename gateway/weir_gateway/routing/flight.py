@@ -1,0 +1,70 @@
+"""Step 6a: of requests that are the very same, one is sent at a time and the others wait for it.
+
+Who comes first leads; who comes while it is under way waits, and gets the same answer once that is
+whole. A leader that fails or goes away is followed by one of those who wait, once; should that one
+fail too, each of them is sent for itself. So is who has waited too long. Must not know keys,
+upstreams or stores.
+"""
+
+import asyncio
+from typing import Final
+
+from weir_gateway.domain.cache import Answer
+
+LEADERS: Final = 2  # that a request waits for before it goes its own way
+
+
+class Flight:
+    """One request under way, and those who wait for its answer."""
+
+    def __init__(self) -> None:
+        self._landed: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> Answer | None:
+        """Its answer, once it is whole; None where it came to nothing."""
+        return await asyncio.shield(self._landed)
+
+    def land(self, answer: Answer | None) -> None:
+        """Give all who wait `answer`."""
+        if not self._landed.done():
+            self._landed.set_result(answer)
+
+
+class Flights:
+    """Those under way, by key; as many as there are requests being served at most."""
+
+    def __init__(self, *, wait: float) -> None:
+        """`wait` is how many seconds a request waits for another in all."""
+        self._wait = wait
+        self._flights: dict[bytes, Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def follow(self, key: bytes) -> Answer | None:
+        """The answer of who is under way with `key`; None where the request is to be sent."""
+        try:
+            async with asyncio.timeout(self._wait):
+                for _ in range(LEADERS):
+                    flight = self._flights.get(key)
+                    if flight is None:
+                        return None
+                    answer = await flight.answer()
+                    if answer is not None:
+                        return answer
+        except TimeoutError:
+            pass
+        return None
+
+    def lead(self, key: bytes) -> Flight | None:
+        """Go first with `key`; None where another one does, who then need not be waited for."""
+        if key in self._flights:
+            return None
+        flight = self._flights[key] = Flight()
+        return flight
+
+    def land(self, key: bytes, flight: Flight | None, answer: Answer | None) -> None:
+        """End `flight`, if one was led."""
+        if flight is not None and self._flights.get(key) is flight:
+            del self._flights[key]
+            flight.land(answer)
