@@ -27,6 +27,7 @@ from weir_gateway.http.count_tokens import estimate, estimates
 from weir_gateway.http.door import header_of, key_of
 from weir_gateway.http.errors import error_response
 from weir_gateway.http.sse import WholeEvents
+from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
 from weir_gateway.wires.error_shapes import ErrorShape, tells_error
@@ -35,7 +36,6 @@ from weir_runtime.tracing import Span, TraceContext, Tracing, current
 _LOG = logging.getLogger(__name__)
 
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
-CLIENT_GONE: Final = "client_gone"
 CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
 OK: Final = 200
 EVENT_STREAM: Final = "text/event-stream"

@@ -1,7 +1,8 @@
 """A gateway's ledger over real requests: every one is there, with what it cost."""
 
+import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from support.gateway import backend, running_gateway, table
@@ -10,6 +11,7 @@ from support.upstream import (
     answering,
     completion,
     event,
+    never,
     running_upstream,
     streaming,
 )
@@ -86,3 +88,20 @@ async def test_a_stream_that_tells_no_usage_costs_about_what_it_wrote(tmp_path: 
     counts = [line for line in metrics.splitlines() if "client_token_usage_count{" in line]
     assert counts
     assert all(line.endswith(" 0.0") for line in counts)  # an estimate is no count
+
+
+async def test_who_hangs_up_on_a_whole_answer_is_charged_for_the_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    body = BODY.replace(b"hi", b"hello " * 500)
+    async with running_upstream(never) as upstream:
+        made = table(backend("weak", upstream.url))
+        async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(path))]) as running:
+            asking = asyncio.create_task(running.chat(body))
+            await upstream.arrived.wait()
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+            await upstream.exchanges[0].gone.wait()
+    (sums,) = read(path, "model", 0)
+    assert (sums.requests, sums.failed, sums.uncounted) == (1, 1, 1)
+    assert 700e-6 <= sums.paid_usd <= 800e-6  # 3,000 characters at a dollar per million tokens
