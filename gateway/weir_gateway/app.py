@@ -24,13 +24,12 @@ from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.last_good import LastGood
 from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
-from weir_gateway.adapters.ledger.desk import FeedbackDesk, feedback_counts
+from weir_gateway.adapters.ledger.desk import FeedbackDesk, taking_feedback
 from weir_gateway.adapters.ledger.feedback import SqliteFeedback
-from weir_gateway.adapters.ledger.flood import FloodGate
 from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
-from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.adapters.purse import SpendPurse
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
@@ -180,16 +179,17 @@ class Gateway:
             yield "otlp", store, PER_CALL
 
     def _feedback(self, accounts: Accounts) -> tuple[Accounts, FeedbackDesk | None]:
-        """Accounts that remember what may be rated before its row is written; and the desk."""
         settings = self._settings
         if settings.ledger is None:
             return accounts, None
-        recent = RecentDecisions(accounts, time.time)
-        store = SqliteFeedback(
-            settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
+        return taking_feedback(
+            accounts,
+            SqliteFeedback(
+                settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
+            ),
+            settings.feedback_per_minute,
+            self.registry,
         )
-        gate = FloodGate(settings.feedback_per_minute, time.monotonic)
-        return recent, FeedbackDesk(store, recent, gate, feedback_counts(self.registry), time.time)
 
     def _routing(self, scorer: ScorerClient, accounts: Accounts, stores: Stores) -> Routing:
         cache = ScoreCache(
@@ -208,6 +208,7 @@ class Gateway:
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
                 spend=stores.spend,
                 answers=self._answers(),
+                purse=SpendPurse(stores.spend, self.registry, time.time),
             ),
             score_within=self._settings.score_within,
             keeping=Keeping(self._settings.cache_answer, self._settings.cache_wait),

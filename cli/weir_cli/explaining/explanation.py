@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from weir_cli.bar import Scale
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
-from weir_gateway.domain.table import Objective, Retention, StrongShare, Threshold
+from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
 from weir_gateway.routing.explain import CandidateSeen
 from weir_gateway.routing.explain import Explanation as Explained
+from weir_gateway.routing.explore import other_way
 
+PERIODS = {3_600.0: "hour", 86_400.0: "day", 30 * 86_400.0: "month"}
 _NO_SCALE = Scale(())
 
 
@@ -61,6 +63,7 @@ class Explanation:
     intended: str  # Shadow: what would have been chosen
     fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
     fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
+    exploration: str = ""  # whether this decision is near enough to go the other way at times
 
     def to_json(self) -> dict[str, object]:
         """The explanation as `--json` prints it."""
@@ -91,6 +94,21 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         intended=decision.intended.chosen.name if decision.intended else "",
         fallbacks=tuple(backend.name for backend in explained.fallbacks),
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
+        exploration=exploration(policy.exploration, explained),
+    )
+
+
+def exploration(value: Exploration | None, explained: Explained) -> str:
+    """What the policy explores, and whether this request is part of it."""
+    if value is None:
+        return ""
+    way = other_way(explained.request, explained.decision, value)
+    said = f"{100 * value.share:g}% within {value.band:g} of the threshold"
+    paid = f"at most ${usd(value.budget):g} per {PERIODS.get(value.period, f'{value.period:g} s')}"
+    if way is None:
+        return f"not this one: {said}, {paid}"
+    return (
+        f"{100 * value.share:g}% of such go to {way.other.name} for ${usd(way.extra):.6f}, {paid}"
     )
 
 

@@ -35,6 +35,8 @@ class Picture:
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
         yield ""
         yield _choice(shown)
+        if shown.exploration:
+            yield _line("explores", shown.exploration)
         if shown.fallbacks:
             names, kinds = ", then ".join(shown.fallbacks), ", ".join(shown.fallback_on)
             yield _line("else", f"{names}   on: {kinds}")

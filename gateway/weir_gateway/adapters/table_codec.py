@@ -18,12 +18,13 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
-from weir_gateway.domain.money import Price
+from weir_gateway.domain.money import PicoUsd, Price
 from weir_gateway.domain.wire import Wire
 from weir_gateway.wires.select import spoken, taken
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 MILLIS = 1000
+PICO_PER_MICRO = 10**6
 CONNECT_MS = 2_000
 FIRST_TOKEN_MS = 30_000
 IDLE_MS = 60_000
@@ -187,6 +188,24 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         fallback_on=resilience_codec.fallback_on(message.failure_mode),
         uid=message.uid,
         cache=cache_rules(message),
+        exploration=_exploration(message),
+    )
+
+
+def _exploration(policy: pb.Policy) -> domain.Exploration | None:
+    if not policy.HasField("exploration"):
+        return None
+    message = policy.exploration
+    if not (0 < message.band <= 1 and 0 < message.share < 1 and message.period_s):
+        raise BadTable(
+            f"policy {policy.id} has an exploration without band, share or period",
+            policy=PolicyId(policy.id),
+        )
+    return domain.Exploration(
+        band=message.band,
+        share=message.share,
+        budget=PicoUsd(message.budget_micro_usd * PICO_PER_MICRO),
+        period=message.period_s,
     )
 
 

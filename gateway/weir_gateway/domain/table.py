@@ -17,7 +17,7 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
-from weir_gateway.domain.money import Price
+from weir_gateway.domain.money import PicoUsd, Price
 from weir_gateway.domain.resilience import (
     BREAKER,
     FALLBACK_DEFAULT,
@@ -174,6 +174,16 @@ Objective = Threshold | StrongShare | Retention
 
 
 @dataclass(frozen=True, slots=True)
+class Exploration:
+    """Near the threshold a share of requests goes the other way, for what it may cost."""
+
+    band: float  # (0,1]: how far from the threshold a score may be
+    share: float  # (0,1) of the requests within it
+    budget: PicoUsd  # beyond the usual choice, estimated, in ...
+    period: float  # ... so many seconds
+
+
+@dataclass(frozen=True, slots=True)
 class ClientThreshold:
     """Bounds within which a client may set the threshold itself."""
 
@@ -220,6 +230,7 @@ class Policy:
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
     uid: str = ""  # another one of the same name has another; empty from files
     cache: CacheRules | None = None  # None: no answer is given twice
+    exploration: Exploration | None = None  # None: every choice is certain
 
 
 @dataclass(frozen=True, slots=True)

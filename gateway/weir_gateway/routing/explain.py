@@ -32,6 +32,7 @@ class CandidateSeen:
 class Explanation:
     """A decision, taken apart."""
 
+    request: Request
     decision: RouteDecision
     policy: Policy
     rules: tuple[RuleTried, ...]  # those asked, in order
@@ -60,6 +61,7 @@ class Explainer:
         lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
         quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
         return Explanation(
+            request=request,
             decision=decision,
             policy=policy,
             rules=decision.rules_tried,

@@ -10,7 +10,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
-from weir_gateway.routing import account, compiled, dispatch
+from weir_gateway.routing import account, compiled, dispatch, explore
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.again import Again, Keeping
 from weir_gateway.routing.compiled import CompiledPolicy
@@ -41,6 +41,7 @@ class Routing:
             answers=ports.answers,
         )
         self._sessions = ports.sessions
+        self._purse = ports.purse
         self._upstreams = ports.upstreams
         self._accounts = ports.accounts
         self._clock = ports.clock
@@ -79,10 +80,26 @@ class Routing:
         trace = span.context if span is not None else None
         decision = await self._decider.decide(request, table, trace, cached=counted)
         if counted:
+            decision = self._explored(request, decision, table)
             self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
             _describe(span, decision)
         return decision
+
+    def _explored(
+        self, request: Request, decision: RouteDecision, table: RouteTable
+    ) -> RouteDecision:
+        policy = self._decider.compiled(table).by_id.get(decision.policy)
+        if self._purse is None or policy is None or policy.policy.exploration is None:
+            return decision
+        if self._warm(request, policy.policy):
+            return decision  # leaving it would cost a cold prompt cache besides
+        return explore.explore(request, decision, policy.policy, self._purse)
+
+    def _warm(self, request: Request, policy: Policy) -> bool:
+        if self._sessions is None or not policy.sticky:
+            return False
+        return self._sessions.warm(session_key(policy.id, request)) is not None
 
     async def dispatch(
         self,
@@ -152,3 +169,5 @@ def _describe(span: Span, decision: RouteDecision) -> None:
         span.set("weir.bundle", decision.scored.bundle)
     if decision.threshold is not None:
         span.set("weir.threshold", decision.threshold)
+    if decision.propensity < 1:
+        span.set("weir.propensity", decision.propensity)

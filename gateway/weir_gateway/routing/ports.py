@@ -10,12 +10,12 @@ from typing import Protocol
 
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.decision import RouteDecision, Scored
-from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
+from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import PaidBeside
-from weir_gateway.domain.table import Backend, Retention
+from weir_gateway.domain.table import Backend, Exploration, Retention
 
 
 class Clock(Protocol):
@@ -275,6 +275,18 @@ class Accounts(Protocol):
         ...
 
 
+class Purse(Protocol):
+    """What policies may spend on exploration, by period. Never blocks, never raises."""
+
+    def holds(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> bool:
+        """Whether `amount` is left in this period, as far as is known here."""
+        ...
+
+    def take(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> None:
+        """Spend it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything routing is built from. A policy that needs a port which is None goes without."""
@@ -286,5 +298,6 @@ class Ports:
     clock: Clock
     ids: Ids
     sessions: Sessions | None = None
+    purse: Purse | None = None
     answers: Answers | None = None  # without it no answer is given twice
     spend: Spend | None = None  # without it nothing is known of what was spent

@@ -15,7 +15,15 @@ from weir_operator.resources.backend import (
     client_refs,
 )
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
-from weir_operator.resources.policy import Mode, Objective, Rule, RuleFallback, ScorerFailure
+from weir_operator.resources.policy import (
+    Exploration,
+    Mode,
+    Objective,
+    Period,
+    Rule,
+    RuleFallback,
+    ScorerFailure,
+)
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PROTOCOLS = {
@@ -33,6 +41,7 @@ FAILURES = {
     ScorerFailure.STRONG: wire.SCORER_FAILURE_STRONG,
     ScorerFailure.REJECT: wire.SCORER_FAILURE_REJECT,
 }
+SECONDS = {Period.HOUR: 3_600, Period.DAY: 86_400, Period.MONTH: 30 * 86_400}
 MODES = {Mode.ENFORCE: wire.MODE_ENFORCE, Mode.SHADOW: wire.MODE_SHADOW}
 
 
@@ -109,6 +118,18 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         cache=cache_message(spec.cache),
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
         uid=policy.meta.uid,
+        exploration=_exploration(spec.exploration),
+    )
+
+
+def _exploration(exploration: Exploration | None) -> wire.Exploration | None:
+    if exploration is None:
+        return None
+    return wire.Exploration(
+        band=exploration.band,
+        share=exploration.share,
+        budget_micro_usd=exploration.budget.usd,
+        period_s=SECONDS[exploration.budget.per],
     )
 
 

@@ -242,6 +242,35 @@ class PolicyLimits:
 
 
 @shape
+class ExplorationBudget:
+    """What exploration may cost."""
+
+    usd: int = required(USD, "The amount.")
+    per: Period = required(
+        Choice(Period), "The period it is for, as UTC's clock has it; a month is 30 days here."
+    )
+
+
+@shape
+class Exploration:
+    """Near the threshold some requests go the other way, so that feedback tells how that is."""
+
+    CHECKS: ClassVar = (Check("double(self.band) > 0.0", "must be above 0", "band"),)
+
+    band: float = required(
+        PROBABILITY, "How far from the threshold a score may be for a request to take part."
+    )
+    share: float = required(
+        SHARE, "How many of those requests go to the candidate that the threshold is against."
+    )
+    budget: ExplorationBudget = required(
+        Object(ExplorationBudget),
+        "What that may cost beyond the usual choice, estimated; once it is reached, every choice "
+        "is as usual until the period ends.",
+    )
+
+
+@shape
 class ClientThreshold:
     """The bounds within which a client may choose."""
 
@@ -299,6 +328,11 @@ class RoutePolicySpec:
             "candidates",
         ),
         Check(
+            "!has(self.exploration) || !has(self.cascade)",
+            "can't be combined with cascade, where the weak answer is tried first in any case",
+            "exploration",
+        ),
+        Check(
             "!has(self.rules) || self.rules.all(r, self.candidates.exists(c, c.backend == r.use))",
             "use must name one of the candidates in every rule",
             "rules",
@@ -345,6 +379,10 @@ class RoutePolicySpec:
     )
     limits: PolicyLimits | None = optional(
         Object(PolicyLimits), "What clients may use.", served=False
+    )
+    exploration: Exploration | None = optional(
+        Object(Exploration),
+        "Near the threshold some requests go the other way, so that feedback tells how that is.",
     )
     expose: Expose = defaulted(
         Object(Expose), "What clients may see and do beside chatting.", otherwise={}

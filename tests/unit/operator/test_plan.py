@@ -347,3 +347,35 @@ def test_one_candidate_needs_no_objective() -> None:
     assert not told(made)
     (compiled,) = made.table.policies
     assert compiled.objective.WhichOneof("kind") is None
+
+
+EXPLORATION = {"band": "0.05", "share": "2%", "budget": {"usd": "5", "per": "day"}}
+
+
+def test_an_exploration_is_compiled_with_its_budget() -> None:
+    made = plan(*PAIR, policy(exploration=EXPLORATION))
+    assert told(made) == []
+    explored = made.table.policies[0].exploration
+    assert (explored.band, explored.share) == (0.05, 0.02)
+    assert (explored.budget_micro_usd, explored.period_s) == (5_000_000, 86_400)
+    assert not plan(*PAIR, policy()).table.policies[0].HasField("exploration")
+
+
+@pytest.mark.parametrize(
+    ("more", "at"),
+    [
+        ({"exploration": {**EXPLORATION, "band": "0"}}, "spec.exploration.band"),
+        ({"exploration": {**EXPLORATION, "share": "100%"}}, "spec.exploration.share"),
+        ({"exploration": {"band": "0.1", "share": "2%"}}, "spec.exploration.budget"),
+        (
+            {"exploration": EXPLORATION, "cascade": {"accept": "0.7"}},
+            "spec.exploration",
+        ),
+    ],
+)
+def test_an_exploration_without_bounds_is_refused(more: Wire, at: str) -> None:
+    spec = policy()["spec"]
+    assert isinstance(spec, dict)
+    assert at in {
+        place for _, _, place in told(plan(*PAIR, {**policy(), "spec": {**spec, **more}}))
+    }

@@ -6,6 +6,7 @@ request. Must not know SQL or HTTP.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from weir_gateway.domain.errors import (
 from weir_gateway.domain.feedback import Feedback, Taken
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.key import ClientKey
+from weir_gateway.routing.ports import Accounts
 from weir_runtime.metrics import Counter, Family, Registry
 
 _LOG = logging.getLogger(__name__)
@@ -162,3 +164,12 @@ class FeedbackDesk:
                 one.answer.set_result(result)
             else:
                 one.answer.set_exception(result)
+
+
+def taking_feedback(
+    accounts: Accounts, store: Store, per_minute: int, registry: Registry
+) -> tuple[Accounts, FeedbackDesk]:
+    """Accounts that remember what may be rated before its row is written; and the desk."""
+    recent = RecentDecisions(accounts, time.time)
+    gate = FloodGate(per_minute, time.monotonic)
+    return recent, FeedbackDesk(store, recent, gate, feedback_counts(registry), time.time)

@@ -664,6 +664,7 @@ class Policy(_message.Message):
     PROBES_FIELD_NUMBER: _builtins.int
     STICKY_MS_FIELD_NUMBER: _builtins.int
     CACHE_FIELD_NUMBER: _builtins.int
+    EXPLORATION_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
@@ -698,6 +699,10 @@ class Policy(_message.Message):
     def cache(self) -> Global___Cache:
         """absent: no answer is given twice"""
 
+    @_builtins.property
+    def exploration(self) -> Global___Exploration:
+        """absent: every choice is certain"""
+
     def __init__(
         self,
         *,
@@ -714,15 +719,50 @@ class Policy(_message.Message):
         probes: _abc.Iterable[Global___Probe] | None = ...,
         sticky_ms: _builtins.int = ...,
         cache: Global___Cache | None = ...,
+        exploration: Global___Exploration | None = ...,
         uid: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class Exploration(_message.Message):
+    """Near the threshold some requests go the other way, so that feedback tells how that would be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BAND_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    BUDGET_MICRO_USD_FIELD_NUMBER: _builtins.int
+    PERIOD_S_FIELD_NUMBER: _builtins.int
+    band: _builtins.float
+    """(0,1]: how far from the threshold a score may be"""
+    share: _builtins.float
+    """(0,1): of the requests within it"""
+    budget_micro_usd: _builtins.int
+    """what it may cost beyond the usual choice, estimated, in ..."""
+    period_s: _builtins.int
+    """... so many seconds"""
+    def __init__(
+        self,
+        *,
+        band: _builtins.float = ...,
+        share: _builtins.float = ...,
+        budget_micro_usd: _builtins.int = ...,
+        period_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["band", b"band", "budget_micro_usd", b"budget_micro_usd", "period_s", b"period_s", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Exploration: _TypeAlias = Exploration  # noqa: Y015
 
 @_typing.final
 class Cache(_message.Message):

@@ -1,0 +1,45 @@
+"""What policies may spend on exploration, over the sums of money that gateways keep or share.
+
+Periods are whole ones since 1970, in UTC. Must not know what is explored, nor where sums are kept.
+"""
+
+from collections.abc import Callable
+
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import PicoUsd, usd
+from weir_gateway.domain.table import Exploration
+from weir_gateway.routing.ports import Spend
+from weir_runtime.metrics import Registry
+
+
+class SpendPurse:
+    """Fills routing's Purse. How far sums reach, and how soon, is the store's affair."""
+
+    def __init__(self, spend: Spend, registry: Registry, now: Callable[[], float]) -> None:
+        """`now` is seconds since 1970; a clock that goes backwards begins no period anew."""
+        self._spend = spend
+        self._now = now
+        self._latest: dict[float, int] = {}  # the period's number by its length
+        self._extra = registry.counter(
+            "weir.exploration.usd",
+            "What exploration cost beyond the usual choices, estimated.",
+            ("policy",),
+            unit="{USD}",
+        )
+
+    def holds(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> bool:
+        """Whether `amount` is left in this period."""
+        spent = self._spend.spent(*self._sum(policy, exploration))
+        return spent + amount <= exploration.budget
+
+    def take(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> None:
+        """Spend it."""
+        counter, until = self._sum(policy, exploration)
+        self._spend.add(counter, amount, until)
+        self._extra.labels(policy).add(usd(amount))
+
+    def _sum(self, policy: PolicyId, exploration: Exploration) -> tuple[str, float]:
+        period = exploration.period
+        number = max(int(self._now() // period), self._latest.get(period, 0))
+        self._latest[period] = number
+        return f"explore:{policy}:{period:g}:{number}", (number + 1) * period

@@ -1,0 +1,66 @@
+"""Exploration over a real Redis and real requests: one budget, and propensities on file."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from support.fakes import FakeClock
+from support.gateway import backend, running_gateway, running_scorer, table
+from support.redis_server import connected, redis_server
+from support.scorer_server import ScriptedScorer
+from support.upstream import answering, completion, running_upstream
+from weir_gateway.adapters.purse import SpendPurse
+from weir_gateway.adapters.spend.redis import RedisSums
+from weir_gateway.adapters.spend.sums import Sums
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.table import Exploration
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_runtime.metrics import Registry
+
+BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
+POLICY = PolicyId("shop/chat")
+SOME = Exploration(band=0.1, share=0.5, budget=PicoUsd(100_000_000), period=3_600)
+ONE = PicoUsd(1_000_000)
+
+
+async def test_gateways_share_one_budget() -> None:
+    clock = FakeClock(4_000_000_000)  # in the server's future too
+    async with redis_server() as server, connected(server.url) as redis:
+        sums = [Sums(RedisSums(redis), clock) for _ in range(2)]
+        one, two = (SpendPurse(each, Registry(), clock) for each in sums)
+        one.take(POLICY, SOME, SOME.budget)
+        assert two.holds(POLICY, SOME, ONE)  # not heard of yet
+        for each in (*sums, *sums):
+            await each.tell()
+        assert not two.holds(POLICY, SOME, ONE)
+        clock.advance(3_600)
+        assert two.holds(POLICY, SOME, ONE)
+
+
+async def test_the_ledger_says_how_probable_each_choice_was(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    async with (
+        running_scorer(tmp_path, ScriptedScorer(score=lambda _: 0.48)) as scorer,
+        running_upstream(answering(completion())) as upstream,
+    ):
+        made = table(backend("weak", upstream.url), backend("strong", upstream.url))
+        exploration = pb.Exploration(band=0.05, share=0.4, budget_micro_usd=10**9, period_s=86_400)
+        made.policies[0].exploration.CopyFrom(exploration)
+        variables = [("WEIR_LEDGER", str(path)), ("WEIR_SCORER", scorer.target)]
+        async with running_gateway(tmp_path, made, variables) as running:
+            models: list[str] = []
+            for _ in range(60):
+                async with await running.chat(BODY) as response:
+                    assert response.headers["x-weir-reason"] == "scored"
+                    models.append(response.headers["x-weir-model"])
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute(
+            "SELECT model, propensity, explored, detail, candidates FROM ledger"
+        ).fetchall()
+    assert {(*row[:2], bool(row[2]), row[3]) for row in rows} == {
+        ("weak", 0.6, False, ""),
+        ("strong", 0.4, True, "explored"),
+    }
+    assert {row[4] for row in rows} == {"shop/weak,shop/strong"}
+    assert sum(row[2] for row in rows) == models.count("strong")
