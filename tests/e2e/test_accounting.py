@@ -62,6 +62,12 @@ candidates: [{backend: slow}]
 ---
 match: {models: [silent]}
 candidates: [{backend: silent}]
+---
+match: {models: [cached]}
+candidates: [{backend: weak}, {backend: strong}]
+rules: [{name: hard, when: "request.chars % 4 == 0", use: strong}]
+objective: {threshold: "0.5"}
+cache: {exact: {ttl: 10m}}
 """
 
 
@@ -138,12 +144,15 @@ async def running(providers: Providers, folder: Path) -> AsyncGenerator[World]:
 
 
 def mix(seed: int, count: int) -> Iterator[tuple[str, dict[str, object]]]:
-    """Paths and bodies: six kinds of traffic, whole and streamed, some of it cut off by clients."""
+    """Paths and bodies: seven kinds of traffic, whole and streamed, some cut off by clients."""
     chance = random.Random(seed)
-    models = ["mixed"] * 10 + ["translated"] * 4 + ["flaky"] * 3 + ["down"] + ["silent"]
+    shares = {"mixed": 8, "translated": 4, "flaky": 3, "cached": 3, "down": 1, "silent": 1}
+    models = [model for model, share in shares.items() for _ in range(share)]
     for number in range(count):
         model = "slow" if number % 100 == 0 else chance.choice(models)
         said = f"Question {number} " + "and so on " * chance.randrange(20)
+        if model == "cached":  # many are the very same
+            said = f"Question {chance.randrange(100):03}"  # 12 characters: the rule holds
         body: dict[str, object] = {
             "model": model,
             "messages": [{"role": "user", "content": said}],
@@ -153,6 +162,8 @@ def mix(seed: int, count: int) -> Iterator[tuple[str, dict[str, object]]]:
         body["stream"] = model in {"slow", "silent"} or chance.random() < 0.4
         if body["stream"] and path.endswith("completions") and model != "silent":
             body["stream_options"] = {"include_usage": True}
+        if model == "cached":
+            body |= {"temperature": 0, "max_tokens": 16}
         yield path, body
 
 
@@ -223,16 +234,20 @@ async def test_all_books_agree(providers: Providers, tmp_path: Path) -> None:
 
 def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> None:
     """Tokens are those of the books, and money is tokens times price, to the pico-dollar."""
-    ours = tokens(rows)
+    again = [row for row in rows if row.reason == "cache"]
+    assert len(again) > REQUESTS // 40
+    assert all(row.paid == 0 and row.saved > 0 for row in again)
+    asked = [row for row in rows if row.reason != "cache"]
+    ours = tokens(asked)
     for model in ("weak", "strong", "claude", "flaky"):
         line = served[model]
         assert ours[model] == (line["prompt_tokens"], line["completion_tokens"]), model
-        assert line["requests"] - line["failed"] == sum(r.model == model for r in rows), model
+        assert line["requests"] - line["failed"] == sum(r.model == model for r in asked), model
     assert served["flaky"]["failed"] > 0  # there were retries
     assert served["down"]["failed"] == served["down"]["requests"] > 0  # and fallbacks
-    counted = [row for row in rows if row.counted]
+    counted = [row for row in asked if row.counted]
     by_model = summed(counted, "paid", "model")
-    assert {model: by_model[model] for model in by_model} == paid(rows, PRICES)
+    assert {model: by_model[model] for model in by_model} == paid(asked, PRICES)
 
 
 def _the_metrics(rows: list[Row], metrics: str) -> None:
