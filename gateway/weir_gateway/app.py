@@ -16,7 +16,6 @@ from aiohttp import web
 from weir_gateway.adapters.accounts import MeteredAccounts
 from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.backend_health import WatchedUpstreams
-from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
@@ -51,7 +50,7 @@ from weir_gateway.http.feedback import FeedbackEndpoint
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.routing.pipeline import Keeping, Routing
-from weir_gateway.routing.ports import Accounts, Answers, Ports
+from weir_gateway.routing.ports import Accounts, Ports
 from weir_gateway.settings import Settings
 from weir_gateway.stores import Stores, open_stores
 from weir_runtime.admin import Admin, Health
@@ -112,7 +111,7 @@ class Gateway:
             scorer = await stack.enter_async_context(self._scorer())
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
-            stores = await open_stores(self._settings, self.registry, stack)
+            stores = await open_stores(self._settings, self.registry, self._look_ups, stack)
             accounts, writers = self._ledger(stack)
             accounts, desk = self._feedback(accounts)
             routing = self._routing(scorer, accounts, stores)
@@ -207,22 +206,12 @@ class Gateway:
                 ids=_new_id,
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
                 spend=stores.spend,
-                answers=self._answers(),
+                answers=stores.answers,
                 purse=SpendPurse(stores.spend, self.registry, time.time),
             ),
             score_within=self._settings.score_within,
             keeping=Keeping(self._settings.cache_answer, self._settings.cache_wait),
         )
-
-    def _answers(self) -> Answers:
-        settings = self._settings
-        memory = MemoryAnswers(
-            time.monotonic, most=settings.cache_bytes, largest=settings.cache_answer
-        )
-        self.registry.gauge_callback(
-            "weir.cache.bytes", "Memory that kept answers take.", lambda: memory.bytes, unit="By"
-        )
-        return memory
 
     async def _keys(self, tasks: Background) -> KeyRing | None:
         """Raises KeysError and OSError: a gateway that should ask for keys never starts without."""

@@ -8,13 +8,15 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+from weir_gateway.adapters.cache.memory import MemoryAnswers
+from weir_gateway.adapters.cache.shared import SharedAnswers
 from weir_gateway.adapters.redis.place import place
 from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
 from weir_gateway.settings import Settings
-from weir_runtime.metrics import Registry
+from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
 
 
@@ -24,25 +26,46 @@ class Stores:
 
     redis: Redis | None  # for whoever keeps more there
     spend: Sums
+    answers: MemoryAnswers | SharedAnswers
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
         tasks.start(self.spend.run(), "weir-spend")
         if self.redis is not None:
             tasks.start(self.redis.run(), "weir-redis")
+        if isinstance(self.answers, SharedAnswers):
+            tasks.start(self.answers.run(), "weir-shared-answers")
 
 
 async def open_stores(
-    settings: Settings, registry: Registry, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    registry: Registry,
+    look_ups: Family[Counter],
+    stack: contextlib.AsyncExitStack,
 ) -> Stores:
-    """Open them until `stack` is left. Raises PlaceError and OSError where one can't be named."""
+    """Open them until `stack` is left; `look_ups` is weir.cache.requests.
+
+    Raises PlaceError and OSError where one can't be named."""
     redis = None if settings.redis is None else await _redis(settings.redis, settings, registry)
     if redis is not None:
         stack.push_async_callback(redis.close)
         await redis.start()
     spend = Sums(_sum_store(settings, redis), time.time)
     stack.push_async_callback(spend.end)
-    return Stores(redis, spend)
+    return Stores(redis, spend, _answers(settings, registry, look_ups, redis))
+
+
+def _answers(
+    settings: Settings, registry: Registry, look_ups: Family[Counter], redis: Redis | None
+) -> MemoryAnswers | SharedAnswers:
+    largest = settings.cache_answer
+    memory = MemoryAnswers(time.monotonic, most=settings.cache_bytes, largest=largest)
+    registry.gauge_callback(
+        "weir.cache.bytes", "Memory that kept answers take.", lambda: memory.bytes, unit="By"
+    )
+    if redis is None:
+        return memory
+    return SharedAnswers(memory, redis, look_ups, largest=largest)
 
 
 async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:

@@ -88,8 +88,7 @@ def as_object(value: object) -> dict[str, Any] | None:
 
 
 def _as_list(value: object) -> list[Any]:
-    read: list[Any] = value if isinstance(value, list) else []
-    return read
+    return list(cast("list[Any]", value)) if isinstance(value, list) else []  # type: ignore[redundant-cast] # pyright knows less of it
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
