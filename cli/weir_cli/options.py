@@ -37,6 +37,15 @@ LEDGER = click.option(
     show_envvar=True,
     help="The SQLite file with a row per request.",
 )
+BATCHES = click.option(
+    "--batches",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: state_folder(os.environ) / "batches",
+    show_default="$XDG_STATE_HOME/weir/batches",
+    envvar="WEIR_BATCHES",
+    show_envvar=True,
+    help="The folder of /v1/files and /v1/batches.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a picture.")
 
 

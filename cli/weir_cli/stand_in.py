@@ -24,14 +24,15 @@ from weir_runtime.quantities import Address
     "delays",
     default="",
     metavar="ORDER",
-    help="first=200ms,chunk=20ms: before the first byte, between a stream's chunks.",
+    help="first=200ms,chunk=20ms,batch=5s: before the first byte, between a stream's chunks, for a "
+    "batch.",
 )
 @click.option(
     "--fail",
     "faults",
     multiple=True,
     metavar="ORDER",
-    help="status=500,rate=0.1,model=A or kind=close|break|hang|html,rate=…; may be repeated.",
+    help="status=500,rate=0.1,model=A or kind=close|break|hang|html|lost,rate=…; may be repeated.",
 )
 def stand_in(listen: Address, models: str, delays: str, faults: tuple[str, ...]) -> None:
     """Serve an OpenAI- and Anthropic-shaped API that is no model at all.

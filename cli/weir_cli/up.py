@@ -9,7 +9,7 @@ from weir_cli.addresses import HostPort
 from weir_cli.compiling import compiled, credentials_json
 from weir_cli.local import running
 from weir_cli.local.running import Hooks, Options, Policies
-from weir_cli.options import BUNDLE, FILES, LEDGER, existing
+from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, existing
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
 
@@ -39,6 +39,7 @@ from weir_runtime.quantities import Address
     help="Gateway processes that share the port.",
 )
 @LEDGER
+@BATCHES
 def up(
     paths: tuple[Path, ...],
     bundle: Path,
@@ -46,6 +47,7 @@ def up(
     admin: Address,
     workers: int,
     ledger: Path,
+    batches: Path,
 ) -> None:
     """Run scorer and gateway here, from policy files.
 
@@ -53,7 +55,10 @@ def up(
     force without dropping a request; with mistakes in them the last good ones stay. SIGTERM or
     Ctrl-C lets open requests end. Every request is kept in the ledger: see `weir ledger`.
     """
-    environment = {"WEIR_LEDGER": str(ledger.absolute())}
+    environment = {
+        "WEIR_LEDGER": str(ledger.absolute()),
+        "WEIR_BATCHES": str(batches.absolute()),
+    }
     options = Options(paths, existing(bundle).resolve(), listen, admin, workers, environment)
     hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)
 

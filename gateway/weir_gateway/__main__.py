@@ -11,6 +11,7 @@ leave_out("cel.cli")
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
 from weir_gateway.adapters.redis.place import PlaceError  # noqa: E402 - only after that
 from weir_gateway.app import Gateway  # noqa: E402 - only after that
+from weir_gateway.domain.errors import StoreUnavailable  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
 from weir_runtime import logs  # noqa: E402 - only after that
 from weir_runtime.loop import run  # noqa: E402 - only after that
@@ -27,7 +28,7 @@ def main() -> int:
     pipe = logs.configure(settings.log_level)
     try:
         return run(Gateway(settings, os.environ).run)
-    except (OSError, KeysError, PlaceError) as error:
+    except (OSError, KeysError, PlaceError, StoreUnavailable) as error:
         print(f"weir-gateway: can't start: {error}", file=sys.stderr)
         return 1
     finally:

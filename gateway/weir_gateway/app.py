@@ -39,6 +39,7 @@ from weir_gateway.adapters.table_file import TableFile
 from weir_gateway.adapters.table_stream import Counts, StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
 from weir_gateway.adapters.upstream import HttpUpstreams
+from weir_gateway.batches.building import KeptBatches
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.http.catalogue import Catalogue
@@ -47,8 +48,10 @@ from weir_gateway.http.door import Door
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.feedback import PATH as FEEDBACK
 from weir_gateway.http.feedback import FeedbackEndpoint
+from weir_gateway.http.kept import kept_paths
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
+from weir_gateway.kept_batches import open_kept_batches
 from weir_gateway.routing.pipeline import Keeping, Routing
 from weir_gateway.routing.ports import Accounts, Ports
 from weir_gateway.settings import Settings
@@ -119,7 +122,11 @@ class Gateway:
             tables.listen(self._accounts.in_force)
             tasks = await stack.enter_async_context(background())
             await self._follow_tables(tables, tasks)
-            door = Door(await self._keys(tasks), time.time)
+            keys = await self._keys(tasks)
+            door = Door(keys, time.time)
+            batches = await open_kept_batches(
+                settings, routing, tables.current, keys, self._calls, stack
+            )
             admin = Admin(self.health, self.registry)
             self.bound_admin = await admin.start(settings.admin)
             stack.push_async_callback(admin.stop)
@@ -132,7 +139,9 @@ class Gateway:
             stores.start(tasks)
             if desk is not None:
                 tasks.start(desk.run(), "weir-feedback")
-            await self._serve(routing, tables, door, desk, stop)
+            if batches is not None:
+                tasks.start(batches.runner.run(), "weir-batches")
+            await self._serve(routing, tables, door, desk, batches, stop)
         await self._tracing.shutdown()
         return 0
 
@@ -276,6 +285,7 @@ class Gateway:
         tables: Tables,
         door: Door,
         desk: FeedbackDesk | None,
+        batches: KeptBatches | None,
         stop: asyncio.Event,
     ) -> None:
         settings = self._settings
@@ -288,25 +298,21 @@ class Gateway:
         }
         catalogue = Catalogue(routing, tables.current)
         feedback = FeedbackEndpoint(desk, self._tracing, body_within=settings.body_within)
+        kept = kept_paths(batches, largest=settings.batch_file_bytes, within=settings.body_within)
         paths = Paths(
             {
                 **{("POST", client.path): endpoint for client, endpoint in served.items()},
                 ("POST", "/v1/route"): Route(served[CHAT], tables.current, self._tracing),
                 ("POST", FEEDBACK): feedback,
                 ("GET", MODELS): catalogue.list,
+                **kept.exact,
             },
             catalogue.one,
             door,
             in_flight=settings.in_flight,
+            below=kept.below,
         )
-        self.registry.gauge_callback(
-            "weir.requests.in_flight", "Requests being served.", lambda: paths.in_flight
-        )
-        self.registry.gauge_callback(
-            "weir.upstream.in_flight",
-            "Calls to providers under way.",
-            lambda: self.calls_under_way,
-        )
+        self._tell_load(paths)
         server = PatientServer(
             paths, head_within=settings.head_within, keep_alive=settings.keep_alive
         )
@@ -321,9 +327,22 @@ class Gateway:
             _LOG.info("draining", extra={"in_flight": paths.in_flight})
             for site in tuple(runner.sites):
                 await site.stop()
-            await server.drain(settings.drain, settings.drain_linger)
+            async with asyncio.TaskGroup() as ending:
+                if batches is not None:
+                    ending.create_task(batches.runner.drain(settings.drain), name="weir-drain")
+                await server.drain(settings.drain, settings.drain_linger)
         finally:
             await runner.cleanup()
+
+    def _tell_load(self, paths: Paths) -> None:
+        self.registry.gauge_callback(
+            "weir.requests.in_flight", "Requests being served.", lambda: paths.in_flight
+        )
+        self.registry.gauge_callback(
+            "weir.upstream.in_flight",
+            "Calls to providers under way.",
+            lambda: self.calls_under_way,
+        )
 
 
 async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:

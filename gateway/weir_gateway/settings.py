@@ -254,6 +254,50 @@ class Settings:
         why="How much feedback one client key may give, or all clients together where no keys "
         "are asked for; more get a 429",
     )
+    batches: Path | None = setting(
+        "WEIR_BATCHES",
+        default=None,
+        unit="folder",
+        why="Where /v1/files and /v1/batches keep what they are given and what comes of it; not "
+        "set, there are none. Gateways that share it need file locks that hold between them",
+    )
+    batch_file_bytes: Bytes = setting(
+        "WEIR_BATCH_FILE_BYTES",
+        default="200MiB",
+        unit="size",
+        why="The largest file; more get 413",
+    )
+    batch_bytes: Bytes = setting(
+        "WEIR_BATCH_BYTES",
+        default="20GiB",
+        unit="size",
+        why="What all files may take together; more get 503 until some are deleted",
+    )
+    batch_keep: Duration = setting(
+        "WEIR_BATCH_KEEP",
+        default="720h",
+        unit="duration",
+        why="How long files, and batches that are over, are kept: 30 days, as at OpenAI",
+    )
+    batch_calls: int = setting(
+        "WEIR_BATCH_CALLS",
+        default="8",
+        unit="calls",
+        why="Items under way at once that go to no provider's batch: few, so that those who wait "
+        "for an answer come first. As many may be paid twice where a gateway is killed",
+    )
+    batch_poll: Duration = setting(
+        "WEIR_BATCH_POLL",
+        default="30s",
+        unit="duration",
+        why="How often a provider is asked how far its batch is",
+    )
+    batch_score_within: Duration = setting(
+        "WEIR_BATCH_SCORE_WITHIN",
+        default="10s",
+        unit="duration",
+        why="How long an item of a batch waits for its score: nobody waits for its answer",
+    )
     log_decisions: float = setting(
         "WEIR_LOG_DECISIONS",
         default="0.01",

@@ -55,7 +55,10 @@ class Program:
 
 def _own_ledger(log: Path) -> dict[str, str]:
     """A test's requests don't belong in the ledger of whoever runs it."""
-    return {"WEIR_LEDGER": str(log.with_name("ledger.db"))}
+    return {
+        "WEIR_LEDGER": str(log.with_name("ledger.db")),
+        "WEIR_BATCHES": str(log.with_name("batches")),
+    }
 
 
 @contextmanager

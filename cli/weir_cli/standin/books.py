@@ -17,6 +17,10 @@ class Line:
     aborted: int = 0  # the client went away before the end
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    batch_requests: int = 0  # items of batches, which stand in no other column
+    batch_failed: int = 0
+    batch_prompt_tokens: int = 0
+    batch_completion_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -24,6 +28,7 @@ class Books:
     """Sums per model since the start or the last DELETE; at most a thousand models."""
 
     models: dict[str, Line] = field(default_factory=dict[str, Line])
+    batches: int = 0  # that were taken in
 
     def line(self, model: str) -> Line:
         """The model's line, opened if need be."""
@@ -34,6 +39,7 @@ class Books:
     def clear(self) -> None:
         """Forget everything."""
         self.models.clear()
+        self.batches = 0
 
     def to_json(self) -> Object:
         """The books as they go over the wire."""
@@ -41,5 +47,6 @@ class Books:
         return {
             "requests": sum(line.requests for line in self.models.values()),
             "failed": sum(line.failed for line in self.models.values()),
+            "batches": self.batches,
             "models": lines,
         }

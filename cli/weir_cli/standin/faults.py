@@ -17,6 +17,7 @@ class Kind(StrEnum):
     BREAK = "break"  # the answer starts and the connection is closed in the middle
     HANG = "hang"  # no answer ever comes
     HTML = "html"  # a proxy's error page where JSON was due
+    LOST = "lost"  # a batch is taken, and the connection closed before that is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Seconds before the first byte and before each further chunk of a stream."""
+    """Seconds before the first byte and before each further chunk of a stream, and of a batch."""
 
     first: float = 0.0
     chunk: float = 0.0
+    batch: float = 0.0  # how long a whole batch takes
 
 
 class BadOrder(ValueError):
@@ -60,9 +62,9 @@ def fault(order: str) -> Fault:
 
 
 def delay(order: str) -> Delay:
-    """Parse `first=200ms,chunk=20ms`. Raises BadOrder."""
-    fields = _fields(order, known=("first", "chunk"))
-    return Delay(_seconds(fields.get("first", "0s")), _seconds(fields.get("chunk", "0s")))
+    """Parse `first=200ms,chunk=20ms,batch=5s`. Raises BadOrder."""
+    fields = _fields(order, known=("first", "chunk", "batch"))
+    return Delay(*(_seconds(fields.get(name, "0s")) for name in ("first", "chunk", "batch")))
 
 
 def due(rate: float, request: int) -> bool:

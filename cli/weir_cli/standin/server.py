@@ -10,6 +10,8 @@ from aiohttp import web
 from weir_cli.standin import anthropic_wire, openai_wire, responses_wire
 from weir_cli.standin.answers import answer
 from weir_cli.standin.ask import Ask
+from weir_cli.standin.batch_server import BatchServer
+from weir_cli.standin.batches import Batches
 from weir_cli.standin.books import Books
 from weir_cli.standin.faults import Delay, Fault, Kind, due
 from weir_cli.standin.reading import Object, Refused, parse
@@ -37,6 +39,10 @@ class StandIn:
 
     orders: Orders
     books: Books = field(default_factory=Books)
+    batches: Batches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.batches = Batches(self.books, self._refused_item, self.orders.delay.batch)
 
     def app(self) -> web.Application:
         """The aiohttp application."""
@@ -54,9 +60,14 @@ class StandIn:
                 web.get("/stand-in/books", self._show_books),
                 web.delete("/stand-in/books", self._clear_books),
                 web.get("/", _hello),
+                *BatchServer(self.batches, self._lost).routes(),
             ]
         )
+        app.on_shutdown.append(self._end)
         return app
+
+    async def _end(self, _: web.Application) -> None:
+        await self.batches.stop()
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = openai_wire.ask(parse(await request.read()))
@@ -159,10 +170,28 @@ class StandIn:
             (
                 fault
                 for fault in self.orders.faults
-                if fault.model in {"", model} and due(fault.rate, request)
+                if fault.kind is not Kind.LOST
+                and fault.model in {"", model}
+                and due(fault.rate, request)
             ),
             None,
         )
+
+    def _refused_item(self, model: str, number: int) -> Refused | None:
+        """What a model's nth item of a batch is answered with, where it fails."""
+        try:
+            self._known(model)
+        except Refused as unknown:
+            return unknown
+        fault = self._fault(model, number)
+        if fault is None:
+            return None
+        return Refused("A fault, as ordered.", status=fault.status, code="ordered_fault")
+
+    def _lost(self) -> bool:
+        """Whether the answer to the batch that has just been taken is lost."""
+        faults = (fault for fault in self.orders.faults if fault.kind is Kind.LOST)
+        return any(due(fault.rate, self.books.batches) for fault in faults)
 
 
 @web.middleware
@@ -218,6 +247,8 @@ async def _fail(request: web.Request, fault: Fault) -> web.StreamResponse:
         case Kind.CLOSE:
             _cut(request)
             return web.Response(status=500)
+        case Kind.LOST:
+            return web.Response(status=500)  # of batches only: never asked for here
         case Kind.BREAK:
             part = b"data: " + json.dumps({"choices": []}).encode() + b"\n\n"
             return await _stream(request, (part, part, part), 0.0, whole=False)

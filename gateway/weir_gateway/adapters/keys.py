@@ -67,6 +67,12 @@ class KeyRing:
             return None
         return key
 
+    def named(self, name: str, now: float) -> ClientKey | None:
+        """The key of this name, for work that goes on without its client; as `find` otherwise."""
+        key = next((key for key in self._keys.values() if key.name == name), None)
+        expired = key is not None and key.expires is not None and now >= key.expires
+        return None if expired else key
+
     async def read(self) -> None:
         """Read the file now. Raises KeysError and OSError; the keys that were there stay."""
         signature = await asyncio.to_thread(self._signature)

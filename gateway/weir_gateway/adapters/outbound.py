@@ -4,6 +4,7 @@ Must not know sockets.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +66,30 @@ async def outbound(prepared: Prepared, chosen: Way, request: Request) -> Outboun
     else:
         made = chosen.pair.request(request, model)
     return Outbound(wire, wanted, made.body, made.back, _told(made.dropped))
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A request as a backend's wire has it, for whoever sends it otherwise than at once."""
+
+    wire: Wire
+    body: bytes
+    back: Back | None  # None: the provider's bytes are the client's
+
+
+def carried(backend: Backend, request: Request) -> Carried:
+    """`request` for `backend`. CPU work: large ones off the loop.
+
+    Raises CannotCarry and BadRequest naming the field.
+    """
+    chosen = chosen_way(backend, request)
+    if chosen.pair is None:
+        body = with_model(request, json.dumps(backend.model).encode())
+        if chosen.out is Wire.ANTHROPIC_MESSAGES:
+            body = own_thinking(body)
+        return Carried(chosen.out, body, None)
+    made = chosen.pair.request(request, backend.model)
+    return Carried(chosen.out, made.body, made.back)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:

@@ -80,13 +80,13 @@ class Preparer:
             name, prefix = (backend.key_header, "") if backend.key_header else wire.key
             headers[name] = prefix + secret.reveal().strip()
         timeouts = backend.timeouts
-        url = _url(backend, wire.path)
+        url = url_of(backend, wire.path)
         return Prepared(
             backend=backend,
             wire=wire,
             credentials=self._credentials.version,
             url=url,
-            models=_url(backend, MODELS),
+            models=url_of(backend, MODELS),
             headers={**headers, **dict(backend.headers)},
             model=json.dumps(backend.model).encode(),
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect),
@@ -123,7 +123,7 @@ class Preparer:
         return secret.reveal()
 
 
-def _url(backend: Backend, path: str) -> URL:
+def url_of(backend: Backend, path: str) -> URL:
     """Where `path` of the API lies: OpenAI's SDK takes a base URL with /v1, Anthropic's without."""
     version = "" if backend.protocol is Protocol.OPENAI else "/v1"
     url = URL(backend.endpoint + version + path)

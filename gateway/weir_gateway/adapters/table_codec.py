@@ -118,8 +118,15 @@ def _backend(message: pb.Backend) -> domain.Backend:
         headers=tuple((setting.name, setting.value) for setting in message.headers),
         uid=message.uid,
         generation=message.generation,
+        batches=_batches(message),
     )
     return resilience_codec.with_resilience(backend, message, _auth)
+
+
+def _batches(message: pb.Backend) -> domain.Batches | None:
+    if not message.HasField("batches"):
+        return None
+    return domain.Batches(discount=message.batches.discount or domain.BATCHES.discount)
 
 
 def _wires(message: pb.Backend) -> frozenset[Wire]:

@@ -16,9 +16,10 @@ from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.answers import Answer, UpstreamReply, reply
 from weir_gateway.adapters.calls import Call, Calls
 from weir_gateway.adapters.credentials import Credentials
+from weir_gateway.adapters.exchange import Asked, Open, opened
 from weir_gateway.adapters.outbound import Outbound, chosen_way, headers_for, outbound
 from weir_gateway.adapters.pool import Pool
-from weir_gateway.adapters.prepared import Prepared, Preparer
+from weir_gateway.adapters.prepared import Prepared, Preparer, url_of
 from weir_gateway.adapters.upstream_errors import from_status, mapped, may_be_mended
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request
@@ -101,6 +102,32 @@ class HttpUpstreams:
                     error = from_status(backend, response.status, b"", None, OPENAI, OPENAI)
         if may_be_mended(error):
             raise error
+
+    async def other(self, backend: Backend, wire: Wire, asked: Asked) -> Open:
+        """Make a call that is no request for an answer, such as one about a batch.
+
+        The answer's head has come; `close` it. Raises UpstreamError for everything but a 2xx.
+        """
+        prepared = await self._prepared(backend, wire)
+        if self._session is None:
+            raise RuntimeError("HttpUpstreams is not started")
+        proxy = prepared.proxy
+        with mapped(backend, f"answered no {asked.method} {asked.path}"):
+            async with asyncio.timeout(asked.within):
+                response = await self._session.request(
+                    asked.method,
+                    url_of(backend, asked.path).update_query(list(asked.query)),
+                    data=asked.data,
+                    headers={**prepared.headers, **asked.headers}
+                    if asked.json
+                    else {k: v for k, v in prepared.headers.items() if k != "content-type"},
+                    timeout=aiohttp.ClientTimeout(connect=backend.timeouts.connect),
+                    ssl=prepared.tls,
+                    proxy=proxy.url if proxy is not None else None,
+                    proxy_headers=proxy.headers if proxy is not None else None,
+                    allow_redirects=False,
+                )
+        return await opened(prepared, response)
 
     async def _prepared(self, backend: Backend, wire: Wire) -> Prepared:
         kept = self._preparer.kept(backend, wire)

@@ -93,6 +93,7 @@ class RouteDecision:
     servable: tuple[Backend, ...] = ()  # who was left to choose from, weakest first
     propensity: float = 1.0  # (0,1]: how probable this choice was; below 1 while exploring
     explored: bool = False  # drawn against the threshold, to learn how the other one does
+    batch: str = ""  # the batch whose item it is for; empty: a client waits for the answer
 
     @property
     def strong(self) -> bool:

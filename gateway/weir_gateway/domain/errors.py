@@ -4,6 +4,8 @@
     ├── BadRequest             400  the body, a field, a value
     │   ├── TooLarge           413
     │   ├── UnsupportedMedia   415
+    │   ├── NoSuchObject       404  no file or batch of this id that is the client's
+    │   ├── InUse              409  what is asked for can't be done while something else goes on
     │   └── CannotCarry             the chosen model's wire has no place for a field
     ├── KeyRefused             401  no client key, or none that is known
     ├── NotPermitted           403  the client key doesn't reach so far
@@ -15,6 +17,8 @@
     │   ├── FeedbackNotKept    501  there is no ledger
     │   └── FeedbackUnavailable 503 its file can't be written now
     ├── NothingCanServe        503  every candidate is filtered out, or the policy rejects
+    ├── NotKept                404  this gateway keeps no files and batches
+    ├── StoreUnavailable       503  the place where they are kept can't be used now
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
     │   └── NoSuchRouter            the bundle lacks it; 400 where the client named it
     ├── UpstreamError          502  with a kind; 503 where busy, 504 where too slow
@@ -65,6 +69,20 @@ class UnsupportedMedia(BadRequest):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class NoSuchObject(BadRequest):
+    """There is no such file or batch, or it is another client's."""
+
+    status = 404
+    code = "not_found"
+
+
+class InUse(BadRequest):
+    """Not now: a batch that is under way needs it, or is over already."""
+
+    status = 409
+    code = "conflict"
 
 
 class CannotCarry(BadRequest):
@@ -153,6 +171,21 @@ class NothingCanServe(WeirError):
 
     status = 503
     code = "no_candidate"
+
+
+class NotKept(WeirError):
+    """Files and batches need a folder, and this gateway was given none."""
+
+    status = 404
+    code = "batches_not_enabled"
+    type = "invalid_request_error"
+
+
+class StoreUnavailable(WeirError):
+    """The folder of files and batches can't be read or written; the log says why."""
+
+    status = 503
+    code = "batches_unavailable"
 
 
 class ScorerUnavailable(WeirError):

@@ -35,6 +35,17 @@ class Usage:
     cache_write: int = 0
 
 
+def discounted(price: Price, share: float) -> Price:
+    """`price` less the share (0,1) that a provider takes off, to the micro-USD."""
+    rest = 1.0 - share
+    return Price(
+        input=round(price.input * rest),
+        output=round(price.output * rest),
+        cached_input=round(price.cached_input * rest),
+        cache_write=round(price.cache_write * rest),
+    )
+
+
 def cost(price: Price, usage: Usage) -> PicoUsd:
     """What `usage` costs at `price`; cached and cache-written tokens at their own price."""
     plain = max(usage.input - usage.cached_input - usage.cache_write, 0)

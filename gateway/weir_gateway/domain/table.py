@@ -98,6 +98,16 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """The provider takes many requests as one, answers within hours, and asks less for it."""
+
+    discount: float = 0.5  # (0,1): the share of the price that it takes off
+
+
+BATCHES = Batches()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One model behind one provider endpoint."""
 
@@ -128,6 +138,7 @@ class Backend:
     breaker: Breaker = BREAKER
     queue: Queue = QUEUE
     hedge: Hedge | None = None  # None: no request is called twice
+    batches: Batches | None = None  # None: its provider's batches are not used
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,7 @@ async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
     content = http.content
     if content.is_eof() and content.total_bytes <= cap:  # the common case: all there already
         return content.read_nowait(-1)
-    if http.headers.get("Expect", "").lower() == "100-continue":
-        await _ask_for_it(http)
+    await welcome(http)
     try:
         async with asyncio.timeout(within):
             return await _read(http, cap)
@@ -35,8 +34,10 @@ async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
         ) from error
 
 
-async def _ask_for_it(http: web.BaseRequest) -> None:
+async def welcome(http: web.BaseRequest) -> None:
     """Say that the body is wanted; curl waits a second for this before it sends a large one."""
+    if http.headers.get("Expect", "").lower() != "100-continue":
+        return
     writer = http.writer
     await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     writer.output_size = 0  # no part of the response, whose head is still to come

@@ -51,8 +51,13 @@ class Paths:
         door: Door,
         *,
         in_flight: int,
+        below: Mapping[tuple[str, str], ByName] | None = None,
     ) -> None:
-        """`in_flight` is how many requests are served at once; more get a 503."""
+        """`in_flight` is how many requests are served at once; more get a 503.
+
+        `below` serves what lies below a path, by method and path.
+        """
+        self._below = dict(below or {})
         self._endpoints = dict(endpoints)
         self._model = model
         self._door = door
@@ -83,11 +88,19 @@ class Paths:
             return await endpoint(http)
         if http.method == "GET" and path.startswith(MODELS + "/"):
             return await self._model(http, path.removeprefix(MODELS + "/"))
+        above = self._above(path)
+        named = self._below.get((http.method, above))
+        if named is not None:
+            return await named(http, path[len(above) + 1 :])
         methods = sorted(method for method, served in self._endpoints if served == path)
         if methods:
             raise WrongMethod(f"{path} takes {' and '.join(methods)}, not {http.method}")
         served = ", ".join(sorted({served for _, served in self._endpoints}))
         raise NoSuchPath(f"nothing is served at {path[:200]}: this version serves {served}")
+
+    def _above(self, path: str) -> str:
+        """The path that `path` lies below, of those that have something below them."""
+        return next((base for _, base in self._below if path.startswith(f"{base}/")), "")
 
 
 def _overloaded(limit: int) -> WeirError:

@@ -4,6 +4,7 @@ What the gateway does for each request and what `weir explain` shows is this one
 know upstreams or how decisions are counted.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -67,6 +68,12 @@ class Decider:
         self._ids = ids
         self._score_within = score_within
         self._compiled: tuple[Compiled, ...] = ()  # newest first
+
+    def patient(self, score_within: float) -> "Decider":
+        """One that waits longer for a score, the same otherwise."""
+        patient = copy.copy(self)
+        patient._score_within = score_within  # noqa: SLF001 - its own
+        return patient
 
     def compiled(self, table: RouteTable) -> Compiled:
         """The table ready to be asked, compiled on first sight. Raises BadTable."""

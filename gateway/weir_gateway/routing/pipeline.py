@@ -3,6 +3,8 @@
 Must not know HTTP, nor who fills the ports.
 """
 
+import copy
+
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import ModelName
@@ -47,6 +49,12 @@ class Routing:
         self._clock = ports.clock
         answers = ports.answers
         self._again = None if answers is None else Again(answers, ports.accounts, keeping)
+
+    def patient(self, score_within: float) -> "Routing":
+        """The same for requests that nobody waits for: one waits `score_within` for its score."""
+        patient = copy.copy(self)
+        patient._decider = self._decider.patient(score_within)  # noqa: SLF001 - its own
+        return patient
 
     def prepare(self, table: RouteTable) -> tuple[ModelName, ...]:
         """Compile `table` before it serves; gives what clients may write in `model`.

@@ -80,6 +80,8 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
         generation=backend.meta.generation,
     )
     set_resilience(message, spec)
+    if spec.batches is not None:
+        message.batches.discount = spec.batches.discount
     if spec.auth is not None:
         message.auth.CopyFrom(_auth(spec.auth, ref.namespace))
     message.endpoints.extend(_endpoints(spec, message, ref.namespace))

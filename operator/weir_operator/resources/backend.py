@@ -13,6 +13,7 @@ from weir_operator.resources.formats import (
     NAMESPACE_OR_ALL,
     QUERY_NAME,
     QUERY_VALUE,
+    SHARE,
     USD,
     text,
 )
@@ -125,6 +126,15 @@ class Timeouts:
 
 
 @shape
+class Batches:
+    """The provider takes many requests as one batch, answers within hours, and asks less for it."""
+
+    discount: float = defaulted(
+        SHARE, "The share of the price that it takes off for batches.", otherwise="50%"
+    )
+
+
+@shape
 class SecretNameRef:
     """A Secret of type kubernetes.io/tls in the ModelBackend's own namespace."""
 
@@ -223,6 +233,11 @@ class ModelBackendSpec:
     )
     hedge: Hedge | None = optional(
         Object(Hedge), "A second call where the first token is late. Not set: never."
+    )
+    batches: Batches | None = optional(
+        Object(Batches),
+        "The endpoint has its provider's batches (OpenAI's files and batches, Anthropic's message "
+        "batches): what `/v1/batches` sends here goes as one. Not set: request by request.",
     )
     tls: Tls | None = optional(
         Object(Tls),

@@ -54,6 +54,7 @@ class Entry:
     propensity: float = 1.0  # how probable this choice was, as it was made
     explored: bool = False
     candidates: str = ""  # ids of who was left to choose from, weakest first, comma between
+    batch: str = ""  # the id of the batch whose item it was; empty: of none
 
 
 def entries(
@@ -125,6 +126,7 @@ def entry(
         propensity=decision.propensity,
         explored=decision.explored,
         candidates=",".join(backend.id for backend in decision.servable),
+        batch=decision.batch,
     )
 
 

@@ -215,6 +215,7 @@ class Backend(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     HEDGE_FIELD_NUMBER: _builtins.int
     ENDPOINTS_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -282,6 +283,10 @@ class Backend(_message.Message):
     def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoint]:
         """Several endpoints or keys, the one of `endpoint` and `auth` among them; empty: that one alone."""
 
+    @_builtins.property
+    def batches(self) -> Global___Batches:
+        """absent: the provider's batches are not used"""
+
     def __init__(
         self,
         *,
@@ -308,16 +313,37 @@ class Backend(_message.Message):
         queue: Global___Queue | None = ...,
         hedge: Global___Hedge | None = ...,
         endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
+        batches: Global___Batches | None = ...,
         uid: _builtins.str = ...,
         generation: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "hedge", b"hedge", "limits", b"limits", "price", b"price", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "batches", b"batches", "breaker", b"breaker", "ca", b"ca", "client_certificate", b"client_certificate", "client_key", b"client_key", "hedge", b"hedge", "limits", b"limits", "price", b"price", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "breaker", b"breaker", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "endpoints", b"endpoints", "generation", b"generation", "headers", b"headers", "hedge", b"hedge", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts", "uid", b"uid", "wires", b"wires"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auth", b"auth", "batches", b"batches", "breaker", b"breaker", "ca", b"ca", "capabilities", b"capabilities", "client_certificate", b"client_certificate", "client_key", b"client_key", "context_window", b"context_window", "endpoint", b"endpoint", "endpoints", b"endpoints", "generation", b"generation", "headers", b"headers", "hedge", b"hedge", "id", b"id", "limits", b"limits", "model", b"model", "name", b"name", "price", b"price", "profile", b"profile", "protocol", b"protocol", "query", b"query", "queue", b"queue", "retries", b"retries", "timeouts", b"timeouts", "uid", b"uid", "wires", b"wires"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Backend: _TypeAlias = Backend  # noqa: Y015
+
+@_typing.final
+class Batches(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    discount: _builtins.float
+    """(0,1): the share of the price that the provider takes off; 0: the default"""
+    def __init__(
+        self,
+        *,
+        discount: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Batches: _TypeAlias = Batches  # noqa: Y015
 
 @_typing.final
 class Retries(_message.Message):

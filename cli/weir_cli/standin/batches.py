@@ -1,0 +1,143 @@
+"""The stand-in's batches: taken in, answered item by item over the ordered time, kept in memory.
+
+Knows both providers' batches apart from their wires: an item is an id, a path and a body.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from weir_cli.standin.books import Books
+from weir_cli.standin.reading import Object, Refused
+from weir_cli.standin.whole import made
+
+_MOST_KEPT = 200  # files, and batches; the oldest go first
+_TURN = 32  # items that are answered before others get a turn
+
+T = TypeVar("T")
+
+
+class Ended(StrEnum):
+    """How an item ended."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One request of a batch."""
+
+    id: str
+    path: str
+    body: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An item's answer, or why there is none."""
+
+    item: str
+    ended: Ended
+    whole: Object = field(default_factory=Object)
+    refused: Refused | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One batch."""
+
+    id: str
+    items: list[BatchItem]
+    about: Object  # what its wire wants to know of it later
+    created: float  # seconds since 1970
+    results: list[Result] = field(default_factory=list[Result])
+    cancelled: bool = False
+    over: bool = False
+
+    def count(self, ended: Ended) -> int:
+        """How many items have ended so."""
+        return sum(result.ended is ended for result in self.results)
+
+
+class Batches:
+    """All of them, and the files they came from."""
+
+    def __init__(
+        self, books: Books, refusal: Callable[[str, int], Refused | None], takes: float
+    ) -> None:
+        """A batch `takes` so many seconds; `refusal` of a model's nth item is an ordered fault."""
+        self.files: dict[str, bytes] = {}
+        self.all: dict[str, Batch] = {}
+        self._books = books
+        self._refusal = refusal
+        self._takes = takes
+        self._made = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def new_id(self, kind: str) -> str:
+        """An id: the same ones in the same order after each start."""
+        self._made += 1
+        return f"{kind}{self._made:024x}"
+
+    def keep(self, data: bytes) -> str:
+        """Keep a file; gives its id."""
+        return _keep(self.files, self.new_id("file-"), data)
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch in and begin with it."""
+        self._books.batches += 1
+        _keep(self.all, batch.id, batch)
+        task = asyncio.get_running_loop().create_task(self._run(batch), name=f"stand-in {batch.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def newest(self, kind: str) -> list[Batch]:
+        """Those whose ids begin with `kind`, newest first."""
+        return [batch for batch in reversed(self.all.values()) if batch.id.startswith(kind)]
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, batch: Batch) -> None:
+        between = self._takes / max(len(batch.items), 1) * _TURN
+        for number, item in enumerate(batch.items, 1):
+            if batch.cancelled:
+                break
+            batch.results.append(self._result(item))
+            if number % _TURN == 0 or number == len(batch.items):
+                await asyncio.sleep(between)
+        batch.over = True
+
+    def _result(self, item: BatchItem) -> Result:
+        try:
+            answer = made(item.path, item.body)
+        except Refused as refused:
+            return Result(item.id, Ended.REFUSED, refused=refused)
+        line = self._books.line(answer.model)
+        line.batch_requests += 1
+        fault = self._refusal(answer.model, line.batch_requests)
+        if fault is not None:
+            line.batch_failed += 1
+            return Result(item.id, Ended.REFUSED, refused=fault)
+        line.batch_prompt_tokens += answer.read
+        line.batch_completion_tokens += answer.written
+        return Result(item.id, Ended.ANSWERED, answer.whole)
+
+
+def jsonl(lines: Iterable[Object]) -> bytes:
+    """Objects, one a line."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def _keep(kept: dict[str, T], name: str, value: T) -> str:
+    while len(kept) >= _MOST_KEPT:
+        del kept[next(iter(kept))]
+    kept[name] = value
+    return name

@@ -1,0 +1,229 @@
+"""Anthropic's message batches, as a provider has them. Fills `provider.Provider`.
+
+They carry nothing of ours but the items' ids, which only results show: a batch that may have been
+submitted is known again once it has ended.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import IO, Final, TypeVar
+
+import msgspec
+
+from weir_gateway.adapters.exchange import Asked
+from weir_gateway.adapters.upstream_errors import broken
+from weir_gateway.batches.provider import (
+    ASK_WITHIN,
+    LIST_PAGE,
+    LIST_PAGES,
+    SEND_WITHIN,
+    SKEW,
+    SMALL,
+    Calls,
+    Look,
+    NotYet,
+    Parcel,
+    Told,
+)
+from weir_gateway.domain.table import Backend
+from weir_gateway.domain.wire import Wire
+
+PATH: Final = "/messages/batches"
+WIRE: Final = Wire.ANTHROPIC_MESSAGES
+ENDED: Final = "ended"
+SUCCEEDED: Final = "succeeded"
+ERRORED: Final = "errored"
+OK: Final = 200
+FIRST_LINE: Final = 64 << 20  # bytes of results that are read to know a batch again
+STATUSES: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+OTHER_STATUS: Final = 500
+
+T = TypeVar("T")
+
+
+class _Counts(msgspec.Struct):
+    processing: int = 0
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+
+    @property
+    def all(self) -> int:
+        """Every request is in one of them."""
+        return self.processing + self.succeeded + self.errored + self.canceled + self.expired
+
+
+class _Batch(msgspec.Struct):
+    id: str
+    processing_status: str
+    created_at: datetime
+    request_counts: _Counts
+
+
+class _List(msgspec.Struct):
+    data: list[_Batch]
+    has_more: bool = False
+
+
+class _Inner(msgspec.Struct):
+    type: str = ""
+
+
+class _Error(msgspec.Struct):
+    error: _Inner
+
+
+class _Result(msgspec.Struct):
+    type: str
+    message: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Line(msgspec.Struct):
+    custom_id: str
+    result: _Result
+
+
+_LINE: Final = msgspec.json.Decoder(_Line)
+_ERROR: Final = msgspec.json.Decoder(_Error)
+
+
+class AnthropicBatches:
+    """See `provider.Provider`."""
+
+    most_items = 100_000
+    most_bytes = 250_000_000  # 256 MB is what Anthropic takes
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def begin(self, file: IO[bytes]) -> None:
+        """All requests are one body."""
+        file.write(b'{"requests":[')
+
+    def add(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
+        """One request; all are for messages."""
+        del wire
+        if file.tell() > len(b'{"requests":['):
+            file.write(b",")
+        file.write(b'{"custom_id":"' + item.encode() + b'","params":' + body + b"}")
+
+    def end(self, file: IO[bytes]) -> None:
+        """The end of the body."""
+        file.write(b"]}")
+
+    async def submit(self, parcel: Parcel) -> str:
+        """In one call, read from the file as it is sent."""
+        opened = await asyncio.to_thread(parcel.file.open, "rb")
+        try:
+            asked = Asked(
+                method="POST",
+                path=PATH,
+                within=SEND_WITHIN,
+                data=opened,
+                headers={"idempotency-key": f"weir-{parcel.tag}"},
+            )
+            return (await self._ask(parcel.backend, asked, _Batch)).id
+        finally:
+            await asyncio.to_thread(opened.close)
+
+    async def find(self, parcel: Parcel, others: frozenset[str]) -> str | NotYet | None:
+        """By its size and time, and for certain by its results' ids."""
+        waiting = False
+        async with contextlib.aclosing(self._since(parcel)) as found:
+            async for batch in found:
+                if batch.request_counts.all != parcel.items or batch.id in others:
+                    continue
+                if batch.processing_status != ENDED:
+                    waiting = True
+                elif await self._is(parcel, batch):
+                    return batch.id
+        return NotYet.NOT_YET if waiting else None
+
+    async def look(self, backend: Backend, upstream: str) -> Look:
+        """All results lie in one file."""
+        asked = Asked(method="GET", path=f"{PATH}/{upstream}", within=ASK_WITHIN)
+        batch = await self._ask(backend, asked, _Batch)
+        over = batch.processing_status == ENDED
+        return Look(over, (f"{PATH}/{upstream}/results",) if over else ())
+
+    async def cancel(self, backend: Backend, upstream: str) -> None:
+        """What it has answered by then is kept."""
+        asked = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=ASK_WITHIN)
+        await self._ask(backend, asked, _Batch)
+
+    async def results(self, backend: Backend, source: str) -> AsyncGenerator[bytes]:
+        """As they come, in no order."""
+        asked = Asked(method="GET", path=source, within=ASK_WITHIN)
+        answer = await self._calls.other(backend, WIRE, asked)
+        async with contextlib.aclosing(answer.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def read(self, line: bytes) -> Told | None:
+        """An answer, an error, or neither where it was cancelled or has expired."""
+        try:
+            said = _LINE.decode(line)
+            result = said.result
+            if result.type == SUCCEEDED:
+                return Told(said.custom_id, OK, bytes(result.message))
+            if result.type != ERRORED:
+                return Told(said.custom_id, 0, b"")
+            kind = _ERROR.decode(result.error).error.type
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return Told(said.custom_id, STATUSES.get(kind, OTHER_STATUS), bytes(result.error))
+
+    async def tidy(self, backend: Backend, upstream: str) -> None:
+        """The batch with all that it has."""
+        asked = Asked(method="DELETE", path=f"{PATH}/{upstream}", within=ASK_WITHIN)
+        answer = await self._calls.other(backend, WIRE, asked)
+        answer.close()
+
+    async def _since(self, parcel: Parcel) -> AsyncGenerator[_Batch]:
+        """The provider's batches, newest first, back to when the parcel was first submitted."""
+        after: str | None = None
+        for _ in range(LIST_PAGES):
+            query = (("limit", str(LIST_PAGE)), *((("after_id", after),) if after else ()))
+            asked = Asked(method="GET", path=PATH, within=ASK_WITHIN, query=query)
+            page = await self._ask(parcel.backend, asked, _List)
+            for batch in page.data:
+                if batch.created_at.timestamp() < parcel.sent - SKEW:
+                    return
+                yield batch
+            if not page.has_more or not page.data:
+                return
+            after = page.data[-1].id
+
+    async def _is(self, parcel: Parcel, batch: _Batch) -> bool:
+        """Whether the first of the results is one of the parcel's."""
+        begun = b""
+        source = f"{PATH}/{batch.id}/results"
+        async with contextlib.aclosing(self.results(parcel.backend, source)) as pieces:
+            async for piece in pieces:
+                begun += piece
+                if b"\n" in begun or len(begun) > FIRST_LINE:
+                    break
+        told = self.read(begun.partition(b"\n")[0])
+        return told is not None and told.item.startswith(f"{parcel.tag}-")
+
+    async def _ask(self, backend: Backend, asked: Asked, kind: type[T]) -> T:
+        answer = await self._calls.other(backend, WIRE, asked)
+        body = await answer.whole(SMALL)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise broken(backend, f"answered what can't be read: {error}") from error

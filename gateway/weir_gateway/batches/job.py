@@ -1,0 +1,210 @@
+"""One batch from wherever it stands to its end: checked, decided and sent, its results put down.
+
+Each step goes by what the journal says and may be cut short anywhere. Must not know how a call is
+made.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from typing import IO
+
+from weir_gateway.batches import (
+    deciding,
+    finishing,
+    items,
+    journal,
+    kept_decision,
+    one_by_one,
+    outcome_lines,
+    packing,
+    rows,
+)
+from weir_gateway.batches.bench import PAGE_BYTES, PAGE_ITEMS, Job, KeyGone, together
+from weir_gateway.batches.deciding import Chosen
+from weir_gateway.batches.journal import State
+from weir_gateway.batches.lines import Checker, Item, LineReader
+from weir_gateway.batches.packing import Providers
+from weir_gateway.batches.parts import PartRun
+from weir_gateway.batches.shelf import PIECE
+from weir_gateway.domain.batch import BatchStatus, LineError
+from weir_gateway.domain.table import RouteTable
+
+_LOG = logging.getLogger(__name__)
+
+
+async def run(job: Job, providers: Providers) -> None:
+    """Until the batch is over, or the gateway drains. Raises StoreUnavailable."""
+    watch = asyncio.create_task(job.watch(), name="weir-batch-watch")
+    try:
+        if job.batch.status is BatchStatus.VALIDATING and not await _checked(job):
+            return
+        again = await job.bench.database.do(lambda db: journal.resume(db, job.id))
+        if again:
+            _LOG.warning(
+                "items were on their way when a gateway ended; they are sent again",
+                extra={"batch": job.id, "items": again},
+            )
+        try:
+            await _work(job, providers)
+        except KeyGone:
+            await job.bench.database.do(lambda db: rows.stop(db, job.id, BatchStatus.CANCELLED))
+            job.ending = BatchStatus.CANCELLED
+            job.halt.set()
+            await _parts(job, providers)
+        if not job.draining:
+            await finishing.finish(job)
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
+
+
+async def _checked(job: Job) -> bool:
+    """Read the file and keep its items; False where it is not valid, which is kept too."""
+    database = job.bench.database
+    await database.do(lambda db: journal.begin(db, job.id))
+    longest = job.bench.pace.longest_line
+    checker = Checker(job.batch.endpoint, longest)
+    try:
+        opened = await asyncio.to_thread(job.input.open, "rb")
+        try:
+            await _read_all(job, opened, LineReader(longest), checker)
+        finally:
+            await asyncio.to_thread(opened.close)
+    except OSError as error:
+        checker.errors.append(LineError("file_unreadable", f"the file can't be read: {error}"))
+    now = int(job.bench.now())
+    if checker.errors:
+
+        def failed(db: sqlite3.Connection) -> None:
+            journal.begin(db, job.id)
+            rows.tell_errors(db, job.id, checker.errors, now)
+
+        await database.do(failed)
+        return False
+
+    def begun(db: sqlite3.Connection) -> None:
+        journal.total(db, job.id)
+        if rows.stopping(db, job.id) is None:
+            rows.stands(db, job.id, BatchStatus.IN_PROGRESS, now)
+
+    await database.do(begun)
+    return True
+
+
+async def _read_all(job: Job, opened: IO[bytes], reader: LineReader, checker: Checker) -> None:
+    """Slice by slice, so that neither the loop nor the journal is held up for long."""
+
+    def one_slice() -> tuple[bool, list[Item]]:
+        data = opened.read(PIECE)
+        lines = reader.feed(data) if data else reader.end()
+        found = [item for line in lines if (item := checker.check(line)) is not None]
+        return bool(data), found
+
+    more = True
+    while more and not checker.hopeless:
+        more, found = await asyncio.to_thread(one_slice)
+        if found:
+            await job.bench.database.do(_adding(job, found))
+    checker.whole()
+
+
+def _adding(job: Job, found: Sequence[Item]) -> rows.Work:
+    return lambda db: journal.add(db, job.id, found)
+
+
+async def _work(job: Job, providers: Providers) -> None:
+    """Decide, send, and take in results, until no item is new: some may come back for another try.
+
+    Raises KeyGone and StoreUnavailable.
+    """
+    while True:
+        await _send_new(job, providers)
+        await _parts(job, providers)
+        if job.halt.is_set():
+            return
+        left = await job.bench.database.do(
+            lambda db: journal.some(db, job.id, State.NEW, after=0, most=1, size=0)
+        )
+        if not left:
+            return
+
+
+async def _send_new(job: Job, providers: Providers) -> None:
+    """Every new item: decided, and sent at once where it goes alone."""
+    after = 0
+    queue: asyncio.Queue[tuple[Chosen, RouteTable] | None] = asyncio.Queue(PAGE_ITEMS)
+    workers = job.bench.pace.at_once
+    async with together() as group:
+        for number in range(workers):
+            group.create_task(_worker(job, queue), name=f"weir-batch-call-{number}")
+        while not job.halt.is_set():
+            table = await job.table()
+            page = await job.bench.database.do(_next_page(job, after))
+            if table is None or not page:
+                break
+            after = page[-1].line
+            for chosen in await _decided(job, providers, page, table):
+                await queue.put((chosen, table))
+        for _ in range(workers):
+            await queue.put(None)
+
+
+def _next_page(job: Job, after: int) -> rows.Query[list[journal.Kept]]:
+    return lambda db: journal.some(
+        db, job.id, State.NEW, after=after, most=PAGE_ITEMS, size=PAGE_BYTES
+    )
+
+
+async def _worker(job: Job, queue: "asyncio.Queue[tuple[Chosen, RouteTable] | None]") -> None:
+    while (taken := await queue.get()) is not None:
+        chosen, table = taken
+        await one_by_one.send(job, chosen, table)
+
+
+async def _decided(
+    job: Job, providers: Providers, page: Sequence[journal.Kept], table: RouteTable
+) -> list[Chosen]:
+    """A page's items that go alone; what waits for a batch and what is wrong is kept here."""
+    asking = job.asking()
+    asked = await asyncio.to_thread(items.read, asking, page)
+    chosen, wrong = await deciding.decide(job, asked, table)
+    alone = [one for one in chosen if not _goes_in_batch(job, one, providers)]
+    single = {one.item.line for one in alone}
+    waiting = [
+        (one.item.line, one.decision.chosen.id, kept_decision.text_of(one.decision))
+        for one in chosen
+        if one.item.line not in single
+    ]
+    results = [
+        outcome_lines.refused(one.item, job.id, "", one.error, job.client.errors) for one in wrong
+    ]
+
+    def kept(db: sqlite3.Connection) -> None:
+        journal.decided(db, job.id, waiting)
+        journal.ended(db, job.id, results)
+
+    await job.bench.database.do(kept)
+    return alone
+
+
+def _goes_in_batch(job: Job, one: Chosen, providers: Providers) -> bool:
+    decision = one.decision
+    if one.item.alone or decision.cache.answer is not None:  # that one costs nothing
+        return False
+    return packing.route(job, decision.chosen, providers) is not None
+
+
+async def _parts(job: Job, providers: Providers) -> None:
+    """Pack what waits, and see every part through."""
+    table = await job.table()
+    if table is not None:
+        for backend in await job.bench.database.do(lambda db: journal.waiting(db, job.id)):
+            await packing.pack(job, table, providers, backend)
+    parts = await job.bench.database.do(lambda db: journal.parts(db, job.id))
+    async with together() as group:
+        for part in parts:
+            group.create_task(
+                PartRun(job, part, providers).run(), name=f"weir-batch-part-{part.number}"
+            )

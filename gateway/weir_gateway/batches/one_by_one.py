@@ -1,0 +1,112 @@
+"""Items that go to no provider's batch: sent one by one, few at once, as any request is.
+
+A call is noted before it is made and its result after. Where the gateway dies in between, the item
+is sent again: at most as many as may be under way at once can be paid twice. Must not know batches
+of providers.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from weir_gateway.batches import journal, outcome_lines
+from weir_gateway.batches.bench import Job
+from weir_gateway.batches.deciding import Chosen
+from weir_gateway.batches.journal import Result
+from weir_gateway.domain.errors import BadRequest, UpstreamError
+from weir_gateway.domain.spent import Spent
+from weir_gateway.domain.table import RouteTable
+from weir_gateway.routing.pipeline import Dispatched, Ending
+
+PATIENT_WITH: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
+TRIES: Final = 5  # of one item, each with the retries and fallbacks of its backend and policy
+FIRST_WAIT: Final = 0.5  # seconds, doubled each time
+LONGEST_WAIT: Final = 30.0  # seconds
+GONE: Final = 499  # in accounts: nobody waits for the answer any more
+
+
+@dataclass(slots=True)
+class _Way:
+    """One item on its way."""
+
+    chosen: Chosen
+    table: RouteTable
+    began: float
+    tab: list[Spent] = field(default_factory=list[Spent])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    dispatched: Dispatched
+
+
+async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
+    """Send one item and keep its result; nothing where the batch is to stop before.
+
+    Raises StoreUnavailable.
+    """
+    async with job.bench.calls:
+        if job.halt.is_set():
+            return
+        line = chosen.item.line
+        await job.bench.database.soon(lambda db: journal.running(db, job.id, line))
+        result = await _sent(job, _Way(chosen, table, job.bench.clock()))
+        await job.bench.database.soon(lambda db: journal.ended(db, job.id, [result]))
+
+
+async def _sent(job: Job, way: _Way) -> Result:
+    item, decision = way.chosen.item, way.chosen.decision
+    try:
+        answer = await _patiently(job, way)
+    except (UpstreamError, BadRequest) as error:
+        _account(job, way, None, error.status, error.code)
+        return outcome_lines.refused(item, job.id, decision.id, error, job.client.errors)
+    except asyncio.CancelledError:
+        _account(job, way, None, GONE, "aborted")
+        raise
+    _account(job, way, answer.dispatched, answer.status, "")
+    return outcome_lines.answered(item, job.id, decision.id, answer.status, answer.body)
+
+
+async def _patiently(job: Job, way: _Way) -> _Answer:
+    """Try again what time may mend. Raises UpstreamError and BadRequest where it does not."""
+    wait = FIRST_WAIT
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await _once(job, way)
+        except UpstreamError as error:
+            hopeless = error.status not in PATIENT_WITH or not error.transient
+            if hopeless or attempt == TRIES or job.halt.is_set():
+                raise
+        await job.pause(wait)
+        wait = min(wait * 2, LONGEST_WAIT)
+    raise AssertionError("the last try returns or raises")
+
+
+async def _once(job: Job, way: _Way) -> _Answer:
+    chosen = way.chosen
+    dispatched = await job.bench.routing.dispatch(
+        chosen.request, chosen.decision, way.table, way.tab
+    )
+    whole = False
+    try:
+        body = b"".join([chunk async for chunk in dispatched.reply.chunks()])
+        whole = True
+    finally:
+        await dispatched.reply.close(abort=not whole)
+    return _Answer(dispatched.reply.status, body, dispatched)
+
+
+def _account(job: Job, way: _Way, dispatched: Dispatched | None, status: int, error: str) -> None:
+    decision = way.chosen.decision if dispatched is None else dispatched.decision
+    ending = Ending(
+        status=status,
+        usage=dispatched.reply.usage if dispatched is not None else None,
+        overhead=0.0,
+        duration=job.bench.clock() - way.began,
+        error=error,
+        spent=tuple(way.tab),
+    )
+    job.bench.routing.account(way.chosen.request, decision, ending)

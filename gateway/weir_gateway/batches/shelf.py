@@ -1,0 +1,180 @@
+"""The files themselves, in a folder beside the database: written and read in pieces, off the loop.
+
+A file is complete before its row is there; what has no row is swept away. Must not know batches.
+"""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import IO, Final
+
+from weir_gateway.batches import rows
+from weir_gateway.batches.database import Database
+from weir_gateway.domain.batch import FileId, Page, Purpose, StoredFile
+from weir_gateway.domain.errors import InUse, NoSuchObject, StoreUnavailable, TooLarge
+
+PIECE: Final = 1 << 20  # bytes that are read or written at once
+UNFINISHED: Final = ".part"
+SWEPT_AFTER: Final = 86_400.0  # seconds since something without a row was last written to
+LONGEST_NAME: Final = 255  # characters of a client's file name that are kept
+
+
+class Shelf:
+    """The folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        ids: Callable[[], str],
+        *,
+        largest: int,
+        most: int,
+    ) -> None:
+        """`ids` gives 32 hex digits; at most `largest` bytes a file and `most` in all."""
+        self._folder = folder
+        self._database = database
+        self._ids = ids
+        self._largest = largest
+        self._most = most
+
+    def path(self, file_id: str) -> Path:
+        """Where the content of a file that is known lies."""
+        return self._folder / file_id
+
+    async def keep(
+        self, key: str, name: str, purpose: Purpose, pieces: AsyncIterator[bytes]
+    ) -> StoredFile:
+        """Keep a client's file as it comes.
+
+        Raises TooLarge, and StoreUnavailable where the folder is full or can't be written.
+        """
+        if await self._database.do(rows.bytes_kept) >= self._most:
+            raise StoreUnavailable(
+                f"the gateway keeps {self._most} bytes of files, and they are used up: delete some"
+            )
+        file_id = self.new_id()
+        path = self._folder / f"{file_id}{UNFINISHED}"
+        try:
+            size = await self._written(path, pieces)
+            file = self.described(file_id, key, name[:LONGEST_NAME], size, purpose)
+            await asyncio.to_thread(path.replace, self.path(file_id))
+            await self._database.do(lambda database: rows.add_file(database, file))
+        except OSError as error:
+            raise _unusable(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+        return file
+
+    def new_id(self) -> FileId:
+        """An id nobody had before."""
+        return FileId(f"file-{self._ids()}")
+
+    def described(
+        self, file_id: FileId, key: str, name: str, size: int, purpose: Purpose
+    ) -> StoredFile:
+        """A file that is made now."""
+        return StoredFile(file_id, key, name, size, int(time.time()), purpose)
+
+    async def one(self, key: str, file_id: str) -> StoredFile:
+        """The key's file of this id. Raises NoSuchObject."""
+        file = await self._database.do(lambda database: rows.file(database, key, file_id))
+        if file is None:
+            raise NoSuchObject(f"no file {file_id[:100]!r}: GET /v1/files lists yours", param="id")
+        return file
+
+    async def some(self, key: str, page: Page, purpose: str | None) -> list[StoredFile]:
+        """The key's files, newest first, and one more where there are more."""
+        return await self._database.do(lambda database: rows.files(database, key, page, purpose))
+
+    async def delete(self, key: str, file_id: str) -> None:
+        """Delete a file. Raises NoSuchObject, and InUse where a batch under way reads it."""
+        await self.one(key, file_id)
+
+        def forgotten(database: sqlite3.Connection) -> str | None:
+            user = rows.needed_by(database, file_id)
+            if user is None:
+                rows.forget_file(database, file_id)
+            return user
+
+        user = await self._database.do(forgotten)
+        if user is not None:
+            raise InUse(f"{user} reads this file: cancel it first, or wait for its end", param="id")
+        await self.remove([file_id])
+
+    async def remove(self, file_ids: Iterable[str]) -> None:
+        """Delete contents whose rows are gone. What can't be deleted is swept later."""
+        for file_id in file_ids:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self.path(file_id).unlink, missing_ok=True)
+
+    async def content(self, file: StoredFile) -> AsyncGenerator[bytes]:
+        """Its content, piece by piece. Raises StoreUnavailable."""
+        try:
+            opened = await asyncio.to_thread(self.path(file.id).open, "rb")
+            try:
+                while piece := await asyncio.to_thread(opened.read, PIECE):
+                    yield piece
+            finally:
+                await asyncio.to_thread(opened.close)
+        except OSError as error:
+            raise _unusable(error) from error
+
+    async def sweep(self) -> None:
+        """Delete old contents that have no row: uploads and results that were cut short."""
+        known = await self._database.do(rows.file_ids)
+        await asyncio.to_thread(self._sweep, known)
+
+    async def _written(self, path: Path, pieces: AsyncIterator[bytes]) -> int:
+        opened = await asyncio.to_thread(_opened, path)
+        size, waiting, held = 0, list[bytes](), 0
+        try:
+            async for piece in pieces:
+                size += len(piece)
+                if size > self._largest:
+                    raise TooLarge(
+                        f"the file is over {self._largest} bytes, the most this gateway takes",
+                        param="file",
+                    )
+                waiting.append(piece)
+                held += len(piece)
+                if held >= PIECE:
+                    await asyncio.to_thread(opened.write, b"".join(waiting))
+                    waiting, held = [], 0
+            await asyncio.to_thread(settle, opened, b"".join(waiting))
+        finally:
+            await asyncio.to_thread(opened.close)
+        return size
+
+    def _sweep(self, known: frozenset[str]) -> None:
+        before = time.time() - SWEPT_AFTER
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.is_file() and entry.stat().st_mtime < before and entry.name not in known:
+                    Path(entry.path).unlink(missing_ok=True)
+
+
+def settle(opened: IO[bytes], last: bytes) -> None:
+    """Write what is left and have it on disk. Blocking."""
+    opened.write(last)
+    opened.flush()
+    os.fsync(opened.fileno())
+
+
+def _opened(path: Path) -> IO[bytes]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def opened_for_writing(path: Path) -> IO[bytes]:
+    """A new file that only its owner may read. Blocking. Raises OSError."""
+    return _opened(path)
+
+
+def _unusable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the folder of files can't be used: {error.strerror}: try again later")

@@ -1,0 +1,96 @@
+"""Files and batches over real sockets, with the official client and the stand-in as provider."""
+
+from pathlib import Path
+
+import openai
+import pytest
+
+from support.batching import (
+    anthropic_backend,
+    batch_gateway,
+    direct,
+    item,
+    ledger_rows,
+    lines_of,
+    openai_backend,
+    over,
+    standing_in,
+    submitted,
+)
+
+
+async def test_items_go_one_by_one_where_a_backend_has_no_batches(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            asked = [item(f"my-{n}", text=f"question {n}") for n in range(100)]
+            batch = await submitted(client, asked, metadata={"job": "nightly"})
+            assert batch.status == "validating"
+            done = await over(client, batch.id)
+            assert done.status == "completed"
+            assert done.errors is None
+            assert done.metadata == {"job": "nightly"}
+            assert done.request_counts is not None
+            assert done.request_counts.model_dump() == {"total": 100, "completed": 100, "failed": 0}
+            assert done.error_file_id is None
+            told = await lines_of(client, done.output_file_id)
+            assert [line["custom_id"] for line in told] == [f"my-{n}" for n in range(100)]
+            assert {line["response"]["status_code"] for line in told} == {200}
+            assert all("weak-model" in str(line["response"]["body"]) for line in told)
+        rows = ledger_rows(tmp_path)
+        books = provider.lines()["weak-model"]
+        assert len(rows) == books["requests"] == 100
+        assert books["batch_requests"] == 0
+        assert {row["batch"] for row in rows} == {batch.id}
+        assert sum(row["input_tokens"] for row in rows) == books["prompt_tokens"]
+
+
+async def test_one_batch_upstream_for_each_chosen_model_at_half_the_price(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(
+            openai_backend("weak", provider.url, batches=True),
+            anthropic_backend("strong", provider.url, micro_usd=7_000_000),
+        )
+        async with batch_gateway(tmp_path, made) as (_, client):
+            models = ["weak", "strong"]
+            asked = [item(f"q{n}", models[n % 2], f"question {n}") for n in range(60)]
+            done = await over(client, (await submitted(client, asked)).id)
+            assert done.status == "completed"
+            told = await lines_of(client, done.output_file_id)
+            assert [line["custom_id"] for line in told] == [f"q{n}" for n in range(60)]
+            # Anthropic's answers come back as the client's own wire has them.
+            assert {line["response"]["body"]["object"] for line in told} == {"chat.completion"}
+        books = provider.lines()
+        assert provider.server.books.batches == 2
+        assert {name: line["batch_requests"] for name, line in books.items()} == {
+            "weak-model": 30,
+            "strong-model": 30,
+        }
+        assert {line["requests"] for line in books.values()} == {0}
+        paid = 0
+        for name, price in (("weak-model", 1_000_000), ("strong-model", 7_000_000)):
+            line = books[name]
+            paid += (line["batch_prompt_tokens"] + line["batch_completion_tokens"]) * price // 2
+        rows = ledger_rows(tmp_path)
+        assert len(rows) == 60
+        assert sum(row["paid_pico_usd"] for row in rows) == paid
+
+
+async def test_files_and_batches_are_their_owners_alone(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            ids = [(await submitted(client, [item("a")])).id for _ in range(5)]
+            listed = [batch.id async for batch in client.batches.list(limit=2)]
+            assert listed == ids[::-1]
+            for batch_id in ids:
+                await over(client, batch_id)
+            outputs = [f async for f in client.files.list(purpose="batch_output", limit=2)]
+            assert len(outputs) == 5
+            file = outputs[0]
+            assert (await client.files.retrieve(file.id)).bytes == file.bytes
+            assert (await client.files.delete(file.id)).deleted
+            with pytest.raises(openai.NotFoundError):
+                await client.files.content(file.id)
+            with pytest.raises(openai.NotFoundError, match="no batch"):
+                await client.batches.retrieve("batch_other")

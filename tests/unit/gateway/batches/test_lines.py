@@ -1,0 +1,139 @@
+"""A batch's file line by line: every mistake by its code, and no file that is too much."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_gateway.batches.lines import (
+    LONGEST_ID,
+    MOST_ERRORS,
+    Checker,
+    Item,
+    Line,
+    LineReader,
+    body_of,
+)
+from weir_gateway.domain.batch import MOST_ITEMS
+
+CHAT = "/v1/chat/completions"
+LONGEST = 1000
+
+
+def line(**changes: object) -> bytes:
+    said = {"custom_id": "a", "method": "POST", "url": CHAT, "body": {"model": "auto"}, **changes}
+    return json.dumps({name: value for name, value in said.items() if value is not None}).encode()
+
+
+def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], Checker]:
+    reader, checker = LineReader(longest), Checker(CHAT, longest)
+    found = [checker.check(one) for one in (*reader.feed(data), *reader.end())]
+    checker.whole()
+    return [item for item in found if item is not None], checker
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "at", "param"),
+    [
+        (b"", "empty_file", None, "file"),
+        (b"\n  \r\n\n", "empty_file", None, "file"),
+        (b"{", "invalid_json_line", 1, None),
+        (b"\n\xff\xfe", "invalid_json_line", 2, None),
+        (b"[1]", "invalid_type", 1, None),
+        (b"[" * 900, "invalid_type", 1, None),
+        (line(custom_id=None), "missing_required_parameter", 1, "custom_id"),
+        (line(method=None), "missing_required_parameter", 1, "method"),
+        (line(url=None), "missing_required_parameter", 1, "url"),
+        (line(body=None), "missing_required_parameter", 1, "body"),
+        (line(custom_id=7), "invalid_type", 1, None),
+        (line(body=[1]), "invalid_type", 1, "body"),
+        (line(method="GET"), "invalid_method", 1, "method"),
+        (line(url="/v1/embeddings"), "mismatched_endpoint", 1, "url"),
+        (line(custom_id=""), "invalid_custom_id", 1, "custom_id"),
+        (line(custom_id="x" * (LONGEST_ID + 1)), "invalid_custom_id", 1, "custom_id"),
+        (line() + b"\n" + line(), "duplicate_custom_id", 2, "custom_id"),
+        (line(body={"text": "x" * LONGEST}), "line_too_long", 1, None),
+    ],
+)
+def test_each_mistake_has_its_code(
+    data: bytes, code: str, at: int | None, param: str | None
+) -> None:
+    _, checker = checked(data)
+    (error,) = checker.errors
+    assert (error.code, error.line, error.param) == (code, at, param)
+    assert error.message
+
+
+def test_a_file_of_one_mistake_a_line_is_not_read_to_its_end() -> None:
+    reader, checker = LineReader(LONGEST), Checker(CHAT, LONGEST)
+    for one in reader.feed(b"nonsense\n" * (MOST_ERRORS + 50)):
+        checker.check(one)
+        if checker.hopeless:
+            break
+    assert len(checker.errors) == MOST_ERRORS
+    assert checker.items == MOST_ERRORS
+
+
+def test_one_request_too_many_fails_the_file() -> None:
+    checker = Checker(CHAT, LONGEST)
+    for number in range(MOST_ITEMS + 1):
+        text = b'{"custom_id":"%d","method":"POST","url":"%s","body":{}}' % (number, CHAT.encode())
+        checker.check(Line(number + 1, 0, text))
+    (error,) = checker.errors
+    assert (error.code, error.line) == ("too_many_requests", MOST_ITEMS + 1)
+    assert checker.hopeless
+
+
+def test_a_body_is_given_back_byte_for_byte() -> None:
+    body = b'{"model" : "auto",  "x":1.50, "\\u0061":"\\u00e4"}'
+    data = b'{"custom_id":"a","method":"POST","url":"' + CHAT.encode() + b'","body":' + body + b"}"
+    assert body_of(data) == body
+
+
+def _cut(data: bytes, at: list[int]) -> Iterator[bytes]:
+    places = sorted({min(place, len(data)) for place in at})
+    for start, end in zip([0, *places], [*places, len(data)], strict=True):
+        yield data[start:end]
+
+
+@given(
+    st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"")), max_size=12),
+    st.booleans(),
+    st.lists(st.integers(0, 400), max_size=8),
+    st.integers(1, 30),
+)
+def test_lines_are_the_same_however_the_file_comes(
+    texts: list[bytes],
+    last_newline: bool,  # noqa: FBT001 - hypothesis gives it
+    at: list[int],
+    longest: int,
+) -> None:
+    data = b"\n".join(texts) + (b"\n" if last_newline and texts else b"")
+    reader = LineReader(longest)
+    found = [one for piece in _cut(data, at) for one in reader.feed(piece)]
+    found += reader.end()
+    wanted = data.split(b"\n")
+    if wanted[-1] == b"":
+        wanted.pop()
+    assert [one.number for one in found] == list(range(1, len(wanted) + 1))
+    for one, text in zip(found, wanted, strict=True):
+        assert data[one.start : one.start + len(text)] == text
+        assert one.text == (text if len(text) <= longest else None)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_too_strange(data: bytes) -> None:
+    items, checker = checked(data)
+    assert items == [] or checker.errors == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_no_json_is_too_strange(value: object) -> None:
+    _, checker = checked(json.dumps(value).encode(), longest=1 << 20)
+    assert checker.errors
