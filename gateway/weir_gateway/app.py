@@ -39,6 +39,7 @@ from weir_gateway.adapters.table_file import TableFile
 from weir_gateway.adapters.table_stream import Counts, StreamOptions, TableStream
 from weir_gateway.adapters.tables import Tables
 from weir_gateway.adapters.upstream import HttpUpstreams
+from weir_gateway.adapters.words import WireWords
 from weir_gateway.batches.building import KeptBatches
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
@@ -217,9 +218,11 @@ class Gateway:
                 spend=stores.spend,
                 answers=stores.answers,
                 purse=SpendPurse(stores.spend, self.registry, time.time),
+                words=WireWords(),
             ),
             score_within=self._settings.score_within,
             keeping=Keeping(self._settings.cache_answer, self._settings.cache_wait),
+            hold=self._settings.cascade_hold,
         )
 
     async def _keys(self, tasks: Background) -> KeyRing | None:

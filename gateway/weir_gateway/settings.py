@@ -162,6 +162,13 @@ class Settings:
         unit="size",
         why="The largest answer that is not streamed",
     )
+    cascade_hold: Bytes = setting(
+        "WEIR_CASCADE_HOLD",
+        default="4MiB",
+        unit="size",
+        why="How much of a cascade's weak answer is held until it is accepted; one that is larger, "
+        "some 15,000 tokens as a stream, is given as it stands rather than paid for twice",
+    )
     head_within: Duration = setting(
         "WEIR_HEAD_WITHIN",
         default="10s",

@@ -92,7 +92,11 @@ def test_a_policy_is_programmed_and_its_status_tells(site: Site) -> None:
     with site.operator() as running, ExitStack() as stack:
         gateways = [follow(stack, running, name) for name in ("a", "b", "c")]
         site.apply(
-            *PAIR, policy(), policy("bad", objective={"threshold": "1"}, cascade={"accept": "0.7"})
+            *PAIR,
+            policy(),
+            policy(
+                "bad", objective={"threshold": "1"}, limits={"perKey": {"requestsPerMinute": 1}}
+            ),
         )
         site.wait("Programmed", "True", "Programmed")
         assert site.status()["programmed"] == "3/3"

@@ -145,7 +145,7 @@ class Chaos:
             use = chance.choice(names_of(spec))
             spec["rules"] = [{"name": "r", "when": "request.turnz > 1", "use": use}]
         elif bad < 0.2:
-            spec["cascade"] = {"accept": "0.7"}
+            spec["limits"] = {"perKey": {"requestsPerMinute": 1}}
         elif bad < 0.3:
             spec["candidates"] = [{"backend": "weak"}, {"backend": "never-there"}]
         return policy(chance.choice(POLICIES), **spec)

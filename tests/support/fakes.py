@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BackendId, BundleVersion, DecisionId, RouterName
@@ -147,6 +148,9 @@ class FakeAccounts:
     seconds: list[float] = field(default_factory=list[float])
     fallbacks: list[RouteDecision] = field(default_factory=list[RouteDecision])
     joiners: list[RouteDecision] = field(default_factory=list[RouteDecision])
+    cascades: list[tuple[RouteDecision, CascadeResult]] = field(
+        default_factory=list[tuple[RouteDecision, CascadeResult]]
+    )
     outcomes: list[tuple[RouteDecision, Outcome]] = field(
         default_factory=list[tuple[RouteDecision, Outcome]]
     )
@@ -163,6 +167,10 @@ class FakeAccounts:
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
         del request
         self.fallbacks.append(decision)
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        del request
+        self.cascades.append((decision, result))
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         del request

@@ -8,6 +8,7 @@ import json
 
 from weir_cli.standin.ask import Answer, Ask, Call, Finish, Tool
 from weir_cli.standin.instances import instance
+from weir_cli.standin.judge import JUDGE, verdict
 from weir_cli.standin.reading import Json
 
 _CHARS_PER_TOKEN = 4  # what English text comes to with today's tokenisers
@@ -28,12 +29,21 @@ def tokens(text: str) -> int:
 def answer(ask: Ask, choice: int = 0) -> Answer:
     """The answer to `ask`; `choice` counts from 0 and each choice has its own words."""
     digest = _digest(ask, choice)
+    if JUDGE in ask.model:
+        return judged(ask, digest)
     if ask.tool is not None:
         return _call(ask.tool, digest)
     if ask.schema is not None or ask.json_mode:
         made = instance(ask.schema or {}, digest)
         return _cut(ask, json.dumps(made, ensure_ascii=False), digest)
     return _cut(ask, f"[{ask.model}, a stand-in] {_words(digest)}.", digest)
+
+
+def judged(ask: Ask, digest: bytes) -> Answer:
+    """What a judge answers: its likeliest word, and how likely each was."""
+    odds = verdict(ask.prompt)
+    said, _ = max(odds, key=lambda one: one[1])
+    return Answer(_id(digest), said, Finish.STOP, 1, odds=odds)
 
 
 def pieces(text: str) -> list[str]:

@@ -42,6 +42,7 @@ class Ask:
     stream: bool = False
     stream_usage: bool = False
     thinks: bool = False  # the answer begins with a thought
+    logprobs: bool = False  # how likely each token was is told, where there is anything to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,4 @@ class Answer:
     tokens: int
     call: Call | None = None
     stopped_by: str = ""
+    odds: tuple[tuple[str, float], ...] = ()  # a judge's words and their probabilities

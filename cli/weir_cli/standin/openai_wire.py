@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -56,6 +57,7 @@ def ask(body: Object) -> Ask:
         max_tokens=whole(body, "max_completion_tokens", whole(body, "max_tokens")),
         stream=flag(body, "stream"),
         stream_usage=flag(mapping(body, "stream_options"), "include_usage"),
+        logprobs=flag(body, "logprobs"),
     )
 
 
@@ -73,7 +75,7 @@ def completion(asked: Ask, answers: Sequence[Answer]) -> Object:
         {
             "index": at,
             "message": _message(answer),
-            "logprobs": None,
+            "logprobs": _logprobs(answer) if asked.logprobs else None,
             "finish_reason": _FINISH[answer.finish],
         }
         for at, answer in enumerate(answers)
@@ -174,6 +176,19 @@ def _chosen(body: Object, tools: Sequence[Tool], question: str, last_role: str) 
     if named is not None:
         return named
     return tools[0] if choice == "required" or "tool" in question.casefold() else None
+
+
+def _logprobs(answer: Answer) -> Json:
+    """Of a judge's one token; of other answers nothing is known."""
+    if not answer.odds:
+        return None
+    told: list[Json] = [
+        {"token": word, "logprob": math.log(odds), "bytes": [*word.encode()]}
+        for word, odds in sorted(answer.odds, key=lambda one: -one[1])
+        if odds > 0
+    ]
+    first = told[0]
+    return {"content": [{**first, "top_logprobs": told}] if isinstance(first, dict) else []}
 
 
 def _message(answer: Answer) -> Object:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.score_cache import cache_requests
 from weir_gateway.domain.cache import CacheState
-from weir_gateway.domain.decision import RouteDecision, Verdict
+from weir_gateway.domain.cascade import CascadeResult
+from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
@@ -32,6 +33,10 @@ TOKEN_BOUNDS = tuple(4**n for n in range(14))
 OPERATION_BOUNDS = tuple(0.01 * 2**n for n in range(14))
 
 CHAT = "chat"  # the operation of every call beside an answer
+_BY_CONFIDENCE = {  # accepted or not before anything was sent
+    Reason.CASCADE_ACCEPTED: CascadeResult.ACCEPTED,
+    Reason.CASCADE_ESCALATED: CascadeResult.ESCALATED,
+}
 OPERATION = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
 
 
@@ -79,6 +84,11 @@ class MeteredAccounts:
             "weir.shadow.decisions",
             "What policies in mode Shadow would have decided.",
             ("policy", "model", "reason"),
+        )
+        self._cascades = registry.counter(
+            "weir.cascade.answers",
+            "Weak answers of cascades, by how they came out.",
+            ("policy", "result"),
         )
         self._deciding = registry.histogram(
             "weir.decision.duration", "Seconds spent deciding.", bounds=DECISION_BOUNDS
@@ -132,6 +142,8 @@ class MeteredAccounts:
         if decision.intended is not None:
             intended = decision.intended
             self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
+        if decision.reason in _BY_CONFIDENCE:
+            self._cascades.labels(decision.policy, _BY_CONFIDENCE[decision.reason].value).add()
         if decision.rules_tried:
             self._count_failed_rules(decision)
         if decision.cache.state is not CacheState.OFF:
@@ -148,6 +160,13 @@ class MeteredAccounts:
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
         self._cached.labels(decision.policy, "exact", "joined").add()
         self._log.joined(request, decision)
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Count how a weak answer came out; another model's turn is one more decision."""
+        self._cascades.labels(decision.policy, result.value).add()
+        if result is CascadeResult.ESCALATED:
+            self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._log.cascaded(request, decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""

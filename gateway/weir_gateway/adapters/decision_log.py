@@ -44,6 +44,11 @@ class DecisionLog:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("joined", extra=self._fields(request, decision))
 
+    def cascaded(self, request: Request, decision: RouteDecision) -> None:
+        """A weak answer was accepted or not, at DEBUG."""
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("cascaded", extra=self._fields(request, decision))
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """How a request ended, with its decision."""
         level = logging.INFO if self._sampled(decision.id) else logging.DEBUG

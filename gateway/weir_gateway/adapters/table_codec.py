@@ -7,6 +7,7 @@ from google.protobuf import json_format
 
 from weir_gateway.adapters import resilience_codec
 from weir_gateway.adapters.cache.codec import cache_rules
+from weir_gateway.adapters.cascade_codec import cascade
 from weir_gateway.adapters.credentials import Secret
 from weir_gateway.domain import table as domain
 from weir_gateway.domain.errors import BadTable
@@ -196,6 +197,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         uid=message.uid,
         cache=cache_rules(message),
         exploration=_exploration(message),
+        cascade=cascade(message),
     )
 
 

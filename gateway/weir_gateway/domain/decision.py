@@ -94,6 +94,7 @@ class RouteDecision:
     propensity: float = 1.0  # (0,1]: how probable this choice was; below 1 while exploring
     explored: bool = False  # drawn against the threshold, to learn how the other one does
     batch: str = ""  # the batch whose item it is for; empty: a client waits for the answer
+    held: bool = False  # its answer is looked at before the client gets it (a cascade)
 
     @property
     def strong(self) -> bool:

@@ -13,6 +13,7 @@ class Beside(StrEnum):
     HEDGE = "hedge"  # the slower of two calls for one answer
     WEAK_ANSWER = "weak_answer"  # a cascade's answer that was not accepted
     SAMPLE = "sample"  # one more answer, to see whether they agree
+    LEFT = "left"  # the next model's answer, which its client did not wait for
     JUDGE = "judge"  # a model that rates a prompt or an answer
 
 

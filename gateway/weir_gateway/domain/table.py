@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from weir_gateway.domain.cache import CacheRules
+from weir_gateway.domain.cascade import Cascade, Judge
 from weir_gateway.domain.ids import (
     BackendId,
     ModelName,
@@ -242,6 +243,8 @@ class Policy:
     uid: str = ""  # another one of the same name has another; empty from files
     cache: CacheRules | None = None  # None: no answer is given twice
     exploration: Exploration | None = None  # None: every choice is certain
+    cascade: Cascade | None = None  # None: the chosen one answers, and nobody looks
+    judge: Judge | None = None  # scores prompts, where the router is `judge`
 
 
 @dataclass(frozen=True, slots=True)

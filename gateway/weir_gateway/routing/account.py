@@ -6,7 +6,7 @@ from typing import Final
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import PicoUsd, Usage, cost
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import PaidBeside, Spent
+from weir_gateway.domain.spent import Beside, PaidBeside, Spent
 from weir_gateway.routing.ports import Outcome
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
@@ -34,7 +34,7 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
     """
     paid = saved = PicoUsd(0)
     again = decision.cache.answer
-    used = ending.usage or estimated(request, ending.pieces) or _left(request, ending)
+    used = ending.usage or estimated(request, ending.pieces) or _left(request, decision, ending)
     if again is not None:  # nothing was paid, and all of what it once took is saved
         used, saved = None, cost(decision.baseline.price, again.usage)
     if used is not None:
@@ -65,11 +65,16 @@ def estimated(request: Request, pieces: int) -> Usage | None:
     return Usage(input=request.prompt_tokens * 3 // 4, output=pieces)
 
 
-def _left(request: Request, ending: Ending) -> Usage | None:
+def _left(request: Request, decision: RouteDecision, ending: Ending) -> Usage | None:
     """What a client left before its answer was whole: the prompt was on its way, or read.
 
-    Nobody knows how much of the answer was written.
+    Nobody knows how much of the answer was written. What is known of it already, a weak answer
+    that was held, stands beside it.
     """
+    if any(
+        s.what is Beside.WEAK_ANSWER and s.backend.id == decision.chosen.id for s in ending.spent
+    ):
+        return None
     if ending.error != CLIENT_GONE or not request.wire.answers:
         return None
     return Usage(input=request.prompt_tokens * 3 // 4, output=0)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
 from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule
@@ -39,6 +40,8 @@ class CompiledPolicy:
     takes: frozenset[Wire]  # the clients' wires that every candidate can serve
     narrowest: int  # the smallest context window among the candidates; 0: none is known
     answerers: str  # a hash of all that decides who answers, where answers are kept
+    judge: Backend | None = None  # of its cascade's answers
+    rater: Backend | None = None  # of prompts, where its router is `judge`
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> Compil
         takes=policy.candidates[0].takes.intersection(*(b.takes for b in policy.candidates[1:])),
         narrowest=min(windows, default=0),
         answerers=_answerers(policy) if policy.cache is not None else "",
+        judge=_judge(policy.cascade.judge if policy.cascade else None, policy, table),
+        rater=_judge(policy.judge, policy, table),
     )
 
 
@@ -113,8 +118,12 @@ def _answerers(policy: Policy) -> str:
         (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
         for b in policy.candidates
     ]
-    told = (policy.id, policy.uid, candidates, policy.router, policy.objective)
+    told = (policy.id, policy.uid, candidates, policy.router, policy.objective, policy.cascade)
     return sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _judge(judge: Judge | None, policy: Policy, table: RouteTable) -> Backend | None:
+    return None if judge is None else _backend(judge.backend, policy, table)
 
 
 def _rule(rule: Rule, policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledRule:

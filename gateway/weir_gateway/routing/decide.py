@@ -26,6 +26,7 @@ from weir_gateway.routing.compiled import (
     compile_table,
 )
 from weir_gateway.routing.filter import fit, no_state, not_served
+from weir_gateway.routing.lead import lead
 from weir_gateway.routing.match import match
 from weir_gateway.routing.permit import permit
 from weir_gateway.routing.ports import Answers, Conditions, Ids, Scorer, Sessions, TraceContext
@@ -138,7 +139,9 @@ class Decider:
         else:
             servable, excluded = fit(compiled, request)
             choice = await self._choose(request, matched, servable, trace, looked, caching)
-        return self._decision(matched, table.version, choice, tried=tried, excluded=excluded)
+        return self._decision(
+            matched, table.version, choice, request, tried=tried, excluded=excluded
+        )
 
     async def _choose(
         self,
@@ -228,6 +231,7 @@ class Decider:
         matched: Matched,
         version: TableVersion,
         choice: Choice,
+        request: Request,
         *,
         tried: tuple[RuleTried, ...] = (),
         excluded: tuple[Excluded, ...] = (),
@@ -249,6 +253,8 @@ class Decider:
             servable=_able(policy, excluded),
             cache=choice.looked,
         )
+        if policy.cascade is not None:
+            decision = lead(request, decision, policy.cascade)
         return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
 
 
@@ -353,4 +359,6 @@ def _able(policy: Policy, excluded: tuple[Excluded, ...]) -> tuple[Backend, ...]
 def _shadow(decision: RouteDecision, matched: Matched) -> RouteDecision:
     """Send to the last candidate that can serve, and keep what would have been done."""
     able = _able(matched.policy.policy, decision.excluded)
-    return replace(decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision)
+    return replace(
+        decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision, held=False
+    )

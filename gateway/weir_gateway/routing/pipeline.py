@@ -15,14 +15,17 @@ from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, compiled, dispatch, explore
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.again import Again, Keeping
+from weir_gateway.routing.cascade import Cascades
 from weir_gateway.routing.compiled import CompiledPolicy
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.judging import Judges
 from weir_gateway.routing.ports import Outcome, Ports, Span
 from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.sticky import session_key
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
+HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
 
 BOUNDS = Keeping()
 
@@ -32,8 +35,13 @@ __all__ = ["Dispatched", "Ending", "Keeping", "Routing"]
 class Routing:
     """Decides, sends and accounts, by whatever table a request came in under."""
 
-    def __init__(self, ports: Ports, *, score_within: float, keeping: Keeping = BOUNDS) -> None:
-        """`score_within` is how many seconds a request waits for its score."""
+    def __init__(
+        self, ports: Ports, *, score_within: float, keeping: Keeping = BOUNDS, hold: int = HOLD
+    ) -> None:
+        """`score_within` is how many seconds a request waits for its score.
+
+        At most `hold` bytes of a weak answer are held until it is accepted.
+        """
         self._decider = Decider(
             scorer=ports.scorer,
             conditions=ports.conditions,
@@ -49,6 +57,12 @@ class Routing:
         self._clock = ports.clock
         answers = ports.answers
         self._again = None if answers is None else Again(answers, ports.accounts, keeping)
+        self._cascades: Cascades | None = None
+        if ports.words is not None:
+            judges = Judges(ports.upstreams, ports.words)
+            self._cascades = Cascades(
+                ports.upstreams, ports.accounts, ports.words, judges, hold=hold
+            )
 
     def patient(self, score_within: float) -> "Routing":
         """The same for requests that nobody waits for: one waits `score_within` for its score."""
@@ -139,9 +153,16 @@ class Routing:
         policy: CompiledPolicy | None,
         tab: list[Spent] | None,
     ) -> Dispatched:
-        sent = await dispatch.dispatch(request, decision, policy, self._upstreams, self._accounts)
+        tab = tab if tab is not None else []
+        cascade = policy.policy.cascade if policy is not None else None
+        if decision.held and policy is not None and cascade is not None and self._cascades:
+            sent = await self._cascades.dispatch(request, decision, policy, cascade, tab)
+        else:
+            sent = await dispatch.dispatch(
+                request, decision, policy, self._upstreams, self._accounts
+            )
         wasted = sent.reply.wasted
-        if tab is not None and wasted is not None:
+        if wasted is not None:
             tab.append(Spent(sent.decision.chosen, wasted, Beside.HEDGE, counted=False))
         read = request.wire.answers and sent.reply.status < REFUSED_FROM
         if policy is not None and policy.policy.sticky and read:

@@ -4,15 +4,17 @@ A new strategy, provider or store is one file that fills one of these and one li
 built. Must not know who fills them.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cascade import CascadeResult, Check
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.domain.request import Facts, Request
+from weir_gateway.domain.said import Question, Said
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, Exploration, Retention
@@ -274,6 +276,44 @@ class Accounts(Protocol):
         """Count one request's end, an aborted one too."""
         ...
 
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Count how a weak answer came out, and that `decision` follows from it."""
+        ...
+
+
+class Words(Protocol):
+    """What is said in requests and answers, on any wire, and what a judge is told and says."""
+
+    async def said(self, request: Request, chunks: Sequence[bytes], *, stream: bool) -> Said | None:
+        """The words of an answer to `request`; None where it can't be read."""
+        ...
+
+    async def wrong(self, check: Check, request: Request, said: Said) -> str:
+        """What keeps an answer from being what `check` asks for; empty where nothing does."""
+        ...
+
+    def same(self, one: Said, other: Said) -> bool:
+        """Whether two answers say the same, but for case, punctuation and spaces."""
+        ...
+
+    async def good(self, request: Request, said: Said) -> Question:
+        """Asks whether an answer is good."""
+        ...
+
+    async def hard(self, request: Request) -> Question:
+        """Asks how hard a request is."""
+        ...
+
+    def put(
+        self, question: Question, backend: Backend, request: Request, *, logprobs: bool
+    ) -> Request:
+        """The question as a request to `backend`, on `request`'s behalf."""
+        ...
+
+    def heard(self, question: Question, asked: Request, body: bytes) -> float | None:
+        """What the judge says, in [0,1]: how good, or how hard. None where it says neither."""
+        ...
+
 
 class Purse(Protocol):
     """What policies may spend on exploration, by period. Never blocks, never raises."""
@@ -301,3 +341,4 @@ class Ports:
     purse: Purse | None = None
     answers: Answers | None = None  # without it no answer is given twice
     spend: Spend | None = None  # without it nothing is known of what was spent
+    words: Words | None = None  # without it no answer is looked at, and no model judges

@@ -9,13 +9,15 @@ from weir_operator.plan.findings import Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
 from weir_operator.resources.auth import Auth, SecretKeyRef
-from weir_operator.resources.backend import client_refs
+from weir_operator.resources.backend import Wire, client_refs
+from weir_operator.resources.cascades import Judge
 from weir_operator.resources.mistakes import Path, nearest
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Candidate
 from weir_operator.resources.shapes import unserved
 
 SPEC: Path = ("spec",)
+JUDGED_ON = frozenset({Wire.CHAT, Wire.MESSAGES})  # the wires that judges are asked on
 
 
 class Form(Enum):
@@ -71,11 +73,12 @@ def check_policy(
         *_router_problems(policy, routers),
         *_rule_problems(policy),
         *_candidate_problems(policy, backends, broken),
+        *_judge_problems(policy, backends),
     )
 
 
-def candidate_key(policy: RoutePolicy, candidate: Candidate) -> tuple[str, str]:
-    """Namespace and name of the backend that a candidate means."""
+def candidate_key(policy: RoutePolicy, candidate: Candidate | Judge) -> tuple[str, str]:
+    """Namespace and name of the backend that a candidate or a judge means."""
     return candidate.namespace or policy.meta.ref.namespace, candidate.backend
 
 
@@ -153,14 +156,34 @@ def _rule_problems(policy: RoutePolicy) -> Iterator[Problem]:
             yield Problem(Reason.INVALID_RULE, at, message, fault.hint)
 
 
+def _backend_refs(policy: RoutePolicy) -> Iterator[tuple[Candidate | Judge, Path]]:
+    spec = policy.spec
+    for index, candidate in enumerate(spec.candidates):
+        yield candidate, (*SPEC, "candidates", index, "backend")
+    if spec.cascade is not None and spec.cascade.judge is not None:
+        yield spec.cascade.judge, (*SPEC, "cascade", "judge", "backend")
+
+
+def _judge_problems(
+    policy: RoutePolicy, backends: Mapping[tuple[str, str], CheckedBackend]
+) -> Iterator[Problem]:
+    for ref, at in _backend_refs(policy):
+        checked = backends.get(candidate_key(policy, ref))
+        if checked is None or not isinstance(ref, Judge):
+            continue
+        spec = checked.backend.spec
+        if spec.wires and not JUDGED_ON & set(spec.wires):
+            message = f"ModelBackend {checked.backend.meta.ref.id} speaks neither chat nor messages"
+            yield Problem(Reason.NOT_SUPPORTED, at, message, "name one that does")
+
+
 def _candidate_problems(
     policy: RoutePolicy,
     backends: Mapping[tuple[str, str], CheckedBackend],
     broken: frozenset[tuple[str, str]],
 ) -> Iterator[Problem]:
-    for index, candidate in enumerate(policy.spec.candidates):
-        at = (*SPEC, "candidates", index, "backend")
-        key = candidate_key(policy, candidate)
+    for ref, at in _backend_refs(policy):
+        key = candidate_key(policy, ref)
         checked = backends.get(key)
         if key in broken:
             message = f"ModelBackend {'/'.join(key)} is not usable: {Reason.INVALID_SPEC}"

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from weir_operator.plan.caches import cache_message
+from weir_operator.plan.cascades import cascade_message
 from weir_operator.plan.check import candidate_key
 from weir_operator.plan.resilience import OWN_WEIGHT, fallback_on, set_resilience
 from weir_operator.resources.auth import Auth, SecretKeyRef
@@ -121,6 +122,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
         uid=policy.meta.uid,
         exploration=_exploration(spec.exploration),
+        cascade=cascade_message(spec.cascade, policy.meta.ref.namespace),
     )
 
 

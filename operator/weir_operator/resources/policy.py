@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from weir_operator.resources.backend import COUNT
 from weir_operator.resources.caches import Cache
+from weir_operator.resources.cascades import Cascade
 from weir_operator.resources.formats import (
     DURATION,
     HEADER,
@@ -173,21 +174,6 @@ class Objective:
 
 
 @shape
-class Judge:
-    """Who judges a weak answer."""
-
-    backend: str = required(NAME, "The ModelBackend that judges.")
-
-
-@shape
-class Cascade:
-    """The weakest answers first, and a judge may escalate."""
-
-    accept: float = required(PROBABILITY, "A weak answer judged at least this good is kept.")
-    judge: Judge | None = optional(Object(Judge), "Who judges; not set: the router.")
-
-
-@shape
 class Session:
     """What holds for a conversation."""
 
@@ -333,6 +319,11 @@ class RoutePolicySpec:
             "exploration",
         ),
         Check(
+            "!has(self.cascade) || size(self.candidates) >= 2",
+            "needs a candidate to escalate to: write two or more, weakest first",
+            "cascade",
+        ),
+        Check(
             "!has(self.rules) || self.rules.all(r, self.candidates.exists(c, c.backend == r.use))",
             "use must name one of the candidates in every rule",
             "rules",
@@ -370,7 +361,9 @@ class RoutePolicySpec:
         "one candidate.",
     )
     cascade: Cascade | None = optional(
-        Object(Cascade), "The weakest answers first, and a judge may escalate.", served=False
+        Object(Cascade),
+        "The weakest candidate that can serve answers first, whatever the objective says, and the "
+        "next one where its answer is not accepted.",
     )
     cache: Cache | None = optional(Object(Cache), "Answers that are given again.")
     session: Session | None = optional(Object(Session), "What holds for a conversation.")

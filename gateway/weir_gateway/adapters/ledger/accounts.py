@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from weir_gateway.adapters.ledger.entry import Entry, entries
+from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.ports import Accounts, Outcome
@@ -60,6 +61,10 @@ class LedgerAccounts:
     def joined(self, request: Request, decision: RouteDecision) -> None:
         """Of no interest here, for the same reason."""
         self._inner.joined(request, decision)
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Of no interest here, for the same reason."""
+        self._inner.cascaded(request, decision, result)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Keep its lines, all of them or none."""

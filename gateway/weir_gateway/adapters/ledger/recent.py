@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.feedback import Decided
 from weir_gateway.domain.ids import DecisionId, KeyName
@@ -56,6 +57,11 @@ class RecentDecisions:
     def joined(self, request: Request, decision: RouteDecision) -> None:
         """Another request's model answers."""
         self._inner.joined(request, decision)
+        self._renamed(decision)
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Another model may answer."""
+        self._inner.cascaded(request, decision, result)
         self._renamed(decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:

@@ -62,6 +62,56 @@ CAPABILITY_STATE: Capability.ValueType  # 4
 """keeps answers and conversations, so that a later request may name them"""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
+class _AnswerCheck:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AnswerCheckEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerCheck.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ANSWER_CHECK_UNSPECIFIED: _AnswerCheck.ValueType  # 0
+    """none"""
+    ANSWER_CHECK_JSON: _AnswerCheck.ValueType  # 1
+    ANSWER_CHECK_SCHEMA: _AnswerCheck.ValueType  # 2
+    """the request's own"""
+    ANSWER_CHECK_TOOLS: _AnswerCheck.ValueType  # 3
+
+class AnswerCheck(_AnswerCheck, metaclass=_AnswerCheckEnumTypeWrapper): ...
+
+ANSWER_CHECK_UNSPECIFIED: AnswerCheck.ValueType  # 0
+"""none"""
+ANSWER_CHECK_JSON: AnswerCheck.ValueType  # 1
+ANSWER_CHECK_SCHEMA: AnswerCheck.ValueType  # 2
+"""the request's own"""
+ANSWER_CHECK_TOOLS: AnswerCheck.ValueType  # 3
+Global___AnswerCheck: _TypeAlias = AnswerCheck  # noqa: Y015
+
+class _CascadeStreams:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CascadeStreamsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CascadeStreams.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CASCADE_STREAMS_UNSPECIFIED: _CascadeStreams.ValueType  # 0
+    """read as hold"""
+    CASCADE_STREAMS_HOLD: _CascadeStreams.ValueType  # 1
+    """the weak answer is held until it is accepted"""
+    CASCADE_STREAMS_STRONG: _CascadeStreams.ValueType  # 2
+    """the strong one answers at once"""
+    CASCADE_STREAMS_WEAK: _CascadeStreams.ValueType  # 3
+    """the weak one answers at once, and nobody looks"""
+
+class CascadeStreams(_CascadeStreams, metaclass=_CascadeStreamsEnumTypeWrapper): ...
+
+CASCADE_STREAMS_UNSPECIFIED: CascadeStreams.ValueType  # 0
+"""read as hold"""
+CASCADE_STREAMS_HOLD: CascadeStreams.ValueType  # 1
+"""the weak answer is held until it is accepted"""
+CASCADE_STREAMS_STRONG: CascadeStreams.ValueType  # 2
+"""the strong one answers at once"""
+CASCADE_STREAMS_WEAK: CascadeStreams.ValueType  # 3
+"""the weak one answers at once, and nobody looks"""
+Global___CascadeStreams: _TypeAlias = CascadeStreams  # noqa: Y015
+
 class _CacheScope:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -689,8 +739,10 @@ class Policy(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     STICKY_MS_FIELD_NUMBER: _builtins.int
+    CASCADE_FIELD_NUMBER: _builtins.int
     CACHE_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
+    JUDGE_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
@@ -722,12 +774,20 @@ class Policy(_message.Message):
     @_builtins.property
     def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]: ...
     @_builtins.property
+    def cascade(self) -> Global___Cascade:
+        """absent: the chosen candidate answers, and nobody looks"""
+
+    @_builtins.property
     def cache(self) -> Global___Cache:
         """absent: no answer is given twice"""
 
     @_builtins.property
     def exploration(self) -> Global___Exploration:
         """absent: every choice is certain"""
+
+    @_builtins.property
+    def judge(self) -> Global___Judge:
+        """who scores prompts where the router is `judge`"""
 
     def __init__(
         self,
@@ -744,13 +804,15 @@ class Policy(_message.Message):
         mode: Global___Mode.ValueType = ...,
         probes: _abc.Iterable[Global___Probe] | None = ...,
         sticky_ms: _builtins.int = ...,
+        cascade: Global___Cascade | None = ...,
         cache: Global___Cache | None = ...,
         exploration: Global___Exploration | None = ...,
+        judge: Global___Judge | None = ...,
         uid: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "match", b"match", "objective", b"objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "judge", b"judge", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "judge", b"judge", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -789,6 +851,83 @@ class Exploration(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Exploration: _TypeAlias = Exploration  # noqa: Y015
+
+@_typing.final
+class Cascade(_message.Message):
+    """The weakest candidate answers first; where its answer is not accepted, the next one does. Every
+    way that is set must accept it; where none is, the router's confidence (1 - score) decides.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCEPT_FIELD_NUMBER: _builtins.int
+    JUDGE_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    SKIP_ABOVE_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    ACCEPT_UNJUDGED_FIELD_NUMBER: _builtins.int
+    accept: _builtins.float
+    """[0,1]: the least that the judge says, or the share that agrees"""
+    check: Global___AnswerCheck.ValueType
+    """unspecified: nothing is checked"""
+    samples: _builtins.int
+    """answers of the weak model that are compared; 0 and 1: none"""
+    skip_above: _builtins.float
+    """from this score on the strong one answers at once"""
+    streams: Global___CascadeStreams.ValueType
+    accept_unjudged: _builtins.bool
+    """an answer whose judge fails is given; else it is not"""
+    @_builtins.property
+    def judge(self) -> Global___Judge:
+        """absent: nobody is asked"""
+
+    def __init__(
+        self,
+        *,
+        accept: _builtins.float = ...,
+        judge: Global___Judge | None = ...,
+        check: Global___AnswerCheck.ValueType = ...,
+        samples: _builtins.int = ...,
+        skip_above: _builtins.float | None = ...,
+        streams: Global___CascadeStreams.ValueType = ...,
+        accept_unjudged: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_above", b"_skip_above", "judge", b"judge", "skip_above", b"skip_above"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_above", b"_skip_above", "accept", b"accept", "accept_unjudged", b"accept_unjudged", "check", b"check", "judge", b"judge", "samples", b"samples", "skip_above", b"skip_above", "streams", b"streams"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__skip_above: _TypeAlias = _typing.Literal["skip_above"]  # noqa: Y015
+    _WhichOneofArgType__skip_above: _TypeAlias = _typing.Literal["_skip_above", b"_skip_above"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skip_above) -> _WhichOneofReturnType__skip_above | None: ...
+
+Global___Cascade: _TypeAlias = Cascade  # noqa: Y015
+
+@_typing.final
+class Judge(_message.Message):
+    """A model that rates answers or prompts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKEND_FIELD_NUMBER: _builtins.int
+    TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    backend: _builtins.str
+    """id"""
+    timeout_ms: _builtins.int
+    """for its verdict"""
+    def __init__(
+        self,
+        *,
+        backend: _builtins.str = ...,
+        timeout_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Judge: _TypeAlias = Judge  # noqa: Y015
 
 @_typing.final
 class Cache(_message.Message):

@@ -1,0 +1,38 @@
+"""How the stand-in plays a judge: a model whose name contains `judge` answers with one word.
+
+A digit from 1 to 9 where it is asked for one, else yes or no, and how likely each was. The rule is
+meant to be steered by the words of a prompt: `hard` in it makes for doubt, `easy` for trust; where
+it has neither, a hash decides. Pure. Must not know a wire.
+"""
+
+import hashlib
+import re
+from typing import Final
+
+JUDGE: Final = "judge"
+ASKS_FOR_A_DIGIT: Final = "one digit"
+DOUBT, TRUST = 0.1, 0.9  # how likely `yes` is
+
+_MARKER: Final = re.compile(r"[0-9a-f]{16,}")  # drawn anew for each question: never the same twice
+
+Odds = tuple[tuple[str, float], ...]
+
+
+def verdict(prompt: str) -> Odds:
+    """The words that may be answered, and the probability of each."""
+    words = set(re.findall(r"\w+", prompt.rpartition("user:")[2].casefold()))
+    digest = hashlib.sha256(_MARKER.sub("", prompt).encode("utf-8", "replace")).digest()
+    if {"hard", "easy"} & words:
+        good = DOUBT if "hard" in words else TRUST
+    else:
+        good = (1 + digest[0]) / 257
+    if ASKS_FOR_A_DIGIT in prompt:
+        return _digit(1 - good)
+    return (("yes", good), ("no", 1 - good))
+
+
+def _digit(hard: float) -> Odds:
+    """Two neighbouring digits, so that their mean is just as hard."""
+    exact = 1 + 8 * hard
+    below = min(int(exact), 8)
+    return ((str(below), below + 1 - exact), (str(below + 1), exact - below))

@@ -1,0 +1,164 @@
+"""Calls that a request makes beside its answer: a judge's and a sample's, each put on the tab.
+
+Through the same port as all calls, so that they have the backend's limits, retries and breaker;
+never by way of a policy, so that none leads to another. Must not know what the answers are for.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from weir_gateway.domain.cascade import Judge
+from weir_gateway.domain.errors import BadRequest, UpstreamError
+from weir_gateway.domain.ids import BackendId
+from weir_gateway.domain.money import Usage
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.said import Question
+from weir_gateway.domain.spent import Beside, Spent
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.ports import Sent, Upstreams, Words
+
+EVENT_STREAM: Final = "text/event-stream"
+REFUSED_FROM: Final = 400
+REFUSALS: Final = frozenset({400, 422})  # of a field that a provider doesn't know
+MOST_KEPT: Final = 10_000  # backends that refuse logprobs; a bound for tables that come and go
+MOST_SAID: Final = 1 << 20  # bytes of a judge's answer; a hundred times what one takes
+
+
+class JudgeFailed(Exception):
+    """There is no verdict; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer that no client gets."""
+
+    status: int
+    chunks: Sequence[bytes]
+    stream: bool  # whether it came as events
+
+    @property
+    def refused(self) -> bool:
+        """Whether the provider would have nothing of it."""
+        return self.status >= REFUSED_FROM
+
+
+class Judges:
+    """Asks judges, and remembers which of them tell no probabilities."""
+
+    def __init__(self, upstreams: Upstreams, words: Words) -> None:
+        self._upstreams = upstreams
+        self._words = words
+        self._plain: set[BackendId] = set()
+
+    async def ask(
+        self,
+        judge: Judge,
+        backend: Backend,
+        question: Question,
+        request: Request,
+        tab: list[Spent],
+    ) -> float:
+        """What the judge says, in [0,1], within its own deadline.
+
+        Raises JudgeFailed where it is late, broken or says neither.
+        """
+        try:
+            async with asyncio.timeout(judge.timeout):
+                return await self._ask(backend, question, request, tab)
+        except TimeoutError:
+            raise JudgeFailed(f"no verdict within {judge.timeout:g} s") from None
+        except UpstreamError as error:
+            raise JudgeFailed(error.label) from error
+        except BadRequest as error:
+            raise JudgeFailed(error.code) from error
+
+    async def _ask(
+        self, backend: Backend, question: Question, request: Request, tab: list[Spent]
+    ) -> float:
+        logprobs = backend.id not in self._plain
+        asked = self._words.put(question, backend, request, logprobs=logprobs)
+        heard = await self._fetch(backend, asked, tab)
+        if logprobs and heard.status in REFUSALS:
+            asked = self._words.put(question, backend, request, logprobs=False)
+            heard = await self._fetch(backend, asked, tab)
+            if not heard.refused:
+                self._remember(backend)
+        if heard.refused:
+            raise JudgeFailed(str(heard.status))
+        verdict = self._words.heard(question, asked, b"".join(heard.chunks))
+        if verdict is None:
+            raise JudgeFailed("its answer is no verdict")
+        return verdict
+
+    async def _fetch(self, backend: Backend, asked: Request, tab: list[Spent]) -> Fetched:
+        return await fetch(self._upstreams, backend, asked, Beside.JUDGE, tab, MOST_SAID)
+
+    def _remember(self, backend: Backend) -> None:
+        if len(self._plain) >= MOST_KEPT:
+            self._plain.clear()
+        self._plain.add(backend.id)
+
+
+async def fetch(
+    upstreams: Upstreams,
+    backend: Backend,
+    request: Request,
+    what: Beside,
+    tab: list[Spent],
+    most: int,
+) -> Fetched:
+    """Call `backend` and read the whole answer, of at most `most` bytes.
+
+    What it took is on `tab` however this ends. Raises UpstreamError, and what `send` raises.
+    """
+    try:
+        reply = await upstreams.send(backend, request)
+    except asyncio.CancelledError:  # its prompt was read; nobody knows what of its answer was made
+        tab.append(Spent(backend, prompt_of(request), what, counted=False))
+        raise
+    chunks: list[bytes] = []
+    size, whole = 0, False
+    try:
+        async for chunk in reply.chunks():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                break
+        else:
+            whole = True
+    finally:
+        await reply.close(abort=not whole)
+        put_down(reply, request, backend, what, tab)
+    return Fetched(reply.status, chunks if whole else (), streams(reply))
+
+
+def streams(reply: Sent) -> bool:
+    """Whether an answer comes as events."""
+    return reply.headers.get("content-type", "").startswith(EVENT_STREAM)
+
+
+def put_down(
+    reply: Sent, request: Request, backend: Backend, what: Beside, tab: list[Spent]
+) -> Spent | None:
+    """Put what an answer took on the tab once it is closed, and what was spent beside it.
+
+    Estimated where the provider told nothing; None of an answer that cost nothing.
+    """
+    if reply.wasted is not None:
+        tab.append(Spent(backend, reply.wasted, Beside.HEDGE, counted=False))
+    if reply.status >= REFUSED_FROM:
+        return None
+    usage = reply.usage
+    if usage is None and not reply.pieces and what is Beside.WEAK_ANSWER:
+        return None  # as with an answer that is given: of a whole one nothing lets estimate it
+    counted = usage is not None
+    spent = Spent(backend, usage or prompt_of(request, reply.pieces), what, counted=counted)
+    tab.append(spent)
+    return spent
+
+
+def prompt_of(request: Request, output: int = 0) -> Usage:
+    """About what a call took of which nothing is told; a request's own estimate is from above."""
+    return Usage(input=request.prompt_tokens * 3 // 4, output=output)
