@@ -193,6 +193,8 @@ def _goes_in_batch(job: Job, one: Chosen, providers: Providers) -> bool:
     decision = one.decision
     if one.item.alone or decision.cache.answer is not None:  # that one costs nothing
         return False
+    if decision.held:  # the answer is looked at, and another model may have to be asked
+        return False
     return packing.route(job, decision.chosen, providers) is not None
 
 

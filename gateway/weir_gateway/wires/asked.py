@@ -67,8 +67,9 @@ def _words(value: object) -> str:
     """The words in `value`, however they are nested."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return "\n".join(filter(None, (_words(part) for part in _list(value))))
+    several = _list(value)
+    if several:
+        return "\n".join(filter(None, (_words(part) for part in several)))
     fields = _object(value)
     if fields.get("type") == "tool_use":
         return f"{fields.get('name')}({msgspec.json.encode(fields.get('input')).decode()})"

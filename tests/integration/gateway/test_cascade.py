@@ -317,9 +317,41 @@ async def test_a_client_that_leaves_ends_the_judging(tmp_path: Path) -> None:
         await _idle(gateway)
         assert not strong.received
     rows = await asyncio.to_thread(ledger, tmp_path / "ledger.db")
-    assert _paid(rows) == {(0, "weak", 0), (1, "weak", 10_000_000), (2, "judge", rows[2].paid)}
+    judged = next(row.paid for row in rows if row.model == "judge")
+    assert _paid(rows) == {(0, "weak", 0), (1, "weak", 10_000_000), (2, "judge", judged)}
+    assert judged > 0
     assert {row.error for row in rows if row.part == 0} == {"client_gone"}
-    assert [row.counted for row in rows] == [True, True, False]
+    assert [bool(row.counted) for row in sorted(rows, key=lambda row: row.part)] == [
+        *(False, True, False)
+    ]
+
+
+async def test_a_client_that_does_not_wait_for_the_next_answer_pays_its_prompt(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running_upstream(answering(WEAK)) as weak,
+        running_upstream(never) as strong,
+        running_upstream(answering(verdict(0.1))) as judge,
+        running_gateway(
+            tmp_path, cascading(weak.url, strong.url, judge.url), with_ledger(tmp_path)
+        ) as gateway,
+    ):
+        call = asyncio.create_task(gateway.chat(BODY))
+        await asyncio.wait_for(strong.arrived.wait(), 5)
+        call.cancel()
+        await asyncio.wait({call})
+        await asyncio.wait_for(strong.exchanges[0].gone.wait(), 5)
+        await _idle(gateway)
+    rows = await asyncio.to_thread(ledger, tmp_path / "ledger.db")
+    left = next(row.paid for row in rows if row.model == "strong")
+    assert _paid(rows) == {
+        (0, "weak", 0),
+        (1, "weak", 10_000_000),
+        (2, "judge", 202_000_000),
+        (3, "strong", left),
+    }
+    assert left > 0
 
 
 async def test_a_client_that_leaves_while_the_answer_is_held_ends_it(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""docs/cascade.md shows the prompts that judges really get."""
+
+import re
+from pathlib import Path
+
+from weir_gateway.wires.judging import GOOD
+
+PAGE = Path(__file__).parents[2] / "docs" / "cascade.md"
+
+
+def shown(name: str) -> str:
+    """The prompt as the page has it."""
+    found = re.search(
+        rf"<!-- prompt:{name} -->\n```text\n(.*?)\n```", PAGE.read_text("utf-8"), re.DOTALL
+    )
+    assert found is not None
+    return found[1]
+
+
+def test_the_prompt_for_answers() -> None:
+    assert shown("good") == GOOD
