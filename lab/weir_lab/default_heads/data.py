@@ -68,12 +68,27 @@ def load_outcomes(folder: Path) -> Outcomes:
     )
 
 
-def load_preference_prompts(folder: Path) -> tuple[str, ...]:
-    """The training prompts that people wrote, each once; their labels are not used."""
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What people preferred: prompts, each once, and battles as (prompt, model, model, winner)."""
+
+    prompts: tuple[str, ...]
+    battles: tuple[tuple[int, str, str, str], ...]
+
+
+def load_preferences(folder: Path) -> Preferences:
+    """Those of the train split."""
     table = read_columns(folder / "preferences.parquet")[0]
-    prompts, splits = cast("list[str]", table["prompt"]), table["split"]
-    rows = zip(prompts, splits, strict=True)
-    return tuple(dict.fromkeys(prompt for prompt, split in rows if split == "train"))
+    names = ("prompt", "model_a", "model_b", "winner")
+    columns = [cast("list[str]", table[name]) for name in names]
+    rows = [
+        row
+        for row, split in zip(zip(*columns, strict=True), table["split"], strict=True)
+        if split == "train"
+    ]
+    prompts = tuple(dict.fromkeys(row[0] for row in rows))
+    place = {prompt: index for index, prompt in enumerate(prompts)}
+    return Preferences(prompts, tuple((place[row[0]], *row[1:]) for row in rows))
 
 
 def load_mmlu(folder: Path) -> Pairs:

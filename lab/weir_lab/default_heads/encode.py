@@ -1,4 +1,4 @@
-"""Prompts to the very columns that the default bundle serves: same blocks, same int8 graph.
+"""Prompts to the very columns that a variant's bundle serves: same blocks, same graph.
 
 Kept on disk by what they were computed from, for the encoder is most of the run's time.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_scorer.build.default import ENCODED, HASH, LENGTH, LEXICAL, MAX_CHARS, MAX_TOKENS, Encoder
+from weir_scorer.build.default import Encoder
+from weir_scorer.build.variants import HASH, LENGTH, LEXICAL, MAX_CHARS, MAX_TOKENS, Variant
 from weir_scorer.engine.blocks import text_function
 from weir_scorer.engine.sessions import DeviceChoice, DeviceKind, SessionOptions, open_session
 from weir_scorer.engine.tokens import Tokens, pad
@@ -37,7 +38,7 @@ class Columns:
         return np.concatenate([self.lexical, self.encoded], axis=1)
 
 
-def encode(prompts: Sequence[str], encoder: Encoder, cache: Path) -> Columns:
+def encode(prompts: Sequence[str], encoder: Encoder, cache: Path, variant: Variant) -> Columns:
     """Every block of `prompts`, from `cache` when they were computed before."""
     clean = [normalise(prompt, MAX_CHARS) for prompt in prompts]
     return Columns(
@@ -45,12 +46,14 @@ def encode(prompts: Sequence[str], encoder: Encoder, cache: Path) -> Columns:
             block.name: np.stack([text_function(block)(text) for text in clean])
             for block in (HASH, LENGTH, LEXICAL)
         },
-        encoded=_encoded(clean, encoder, cache),
+        encoded=_encoded(clean, encoder, cache, variant),
     )
 
 
-def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path) -> Floats:
-    graph = encoder.graphs["int8"]
+def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path, variant: Variant) -> Floats:
+    if not variant.layers:
+        return np.zeros((len(texts), 0), np.float32)
+    graph = encoder.graphs[variant.precisions[0]]
     key = hashlib.sha256(graph + encoder.tokenizer)
     for text in texts:
         key.update(text.encode("utf-8", "replace") + b"\0")
@@ -59,11 +62,12 @@ def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path) -> Floats:
         return np.asarray(np.load(kept, allow_pickle=False), dtype=np.float32)
     session = open_session(graph, SessionOptions(DeviceChoice(DeviceKind.CPU)))
     tokens = Tokens(encoder.tokenizer, MAX_TOKENS)
-    rows = [
-        session.run([ENCODED.output], *pad([ids]))[ENCODED.output]
-        for start in range(0, len(texts), _STEP)
-        for ids in tokens.encode(texts[start : start + _STEP])
-    ]
+    outputs = [block.output for block in variant.encoded]
+    rows: list[Floats] = []
+    for start in range(0, len(texts), _STEP):
+        for ids in tokens.encode(texts[start : start + _STEP]):
+            found = session.run(outputs, *pad([ids]))
+            rows.append(np.concatenate([found[output] for output in outputs], axis=1))
     columns = np.concatenate(rows)
     cache.mkdir(parents=True, exist_ok=True)
     np.save(kept, columns)

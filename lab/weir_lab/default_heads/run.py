@@ -10,26 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_lab.default_heads.certify import certify
-from weir_lab.default_heads.data import (
-    Outcomes,
-    load_mmlu,
-    load_outcomes,
-    load_preference_prompts,
-)
+from weir_lab.default_heads.data import Outcomes, load_mmlu, load_outcomes, load_preferences
 from weir_lab.default_heads.encode import Columns, encode
 from weir_lab.default_heads.groups import Labels, label, recovered
 from weir_lab.default_heads.profiles import measure
-from weir_lab.default_heads.train import leave_one_source_out, train_length, train_linear
+from weir_lab.default_heads.qualities import train_qualities
+from weir_lab.default_heads.work import SEED, Work, some_rows
+from weir_lab.routers.knn import Arrays
 from weir_scorer.build.default import Encoder
+from weir_scorer.build.variants import DIM, Variant
 from weir_scorer.bundle.calibration import calibration_json
-from weir_scorer.engine.heads import KINDS
+from weir_scorer.bundle.loading import PROBE
 from weir_scorer.engine.ports import Calibration
 
 Floats = NDArray[np.float32]
 
-SEED = 20240618
 QUANTILES = 1001
 PROMISES = tuple((kept, sure) for kept in (0.90, 0.95, 0.98) for sure in (0.90, 0.95))
+_PROBED = 16  # columns
 _STEPS = 200  # thresholds tried for a certificate, evenly spaced quantiles
 
 
@@ -59,71 +57,61 @@ class Result:
     figures: Figures
 
 
-def run(data: Path, encoder: Encoder, cache: Path, progress: Callable[[str], None]) -> Result:
+def run(
+    data: Path, encoder: Encoder, cache: Path, progress: Callable[[str], None], variant: Variant
+) -> Result:
     """Train, measure and certify. Everything random is seeded."""
     progress("reading outcomes")
-    outcomes, mmlu = load_outcomes(data), load_mmlu(data)
-    people = load_preference_prompts(data)
-    progress(f"encoding {len(outcomes.prompts) + len(mmlu.prompts) + len(people)} prompts")
-    seen, test = encode(outcomes.prompts, encoder, cache), encode(mmlu.prompts, encoder, cache)
-    asked = encode(people, encoder, cache)
+    outcomes, mmlu, people = load_outcomes(data), load_mmlu(data), load_preferences(data)
+    count = len(outcomes.prompts) + len(mmlu.prompts) + len(people.prompts)
+    progress(f"reading {count} prompts")
+    seen, test, asked = (
+        encode(prompts, encoder, cache, variant)
+        for prompts in (outcomes.prompts, mmlu.prompts, people.prompts)
+    )
+    work = Work(variant, outcomes, people, label(outcomes, SEED), seen, asked)
     progress("training")
-    labels = label(outcomes, SEED)
+    heads, report = work.train(outcomes.train)
+    progress("training the qualities")
     measured = measure(outcomes)
-    linear = train_linear(seen.linear, outcomes, labels, measured)
-    reference = _join(_rows(seen, outcomes.train), asked)
-    length = train_length(reference.length)
-    heads = {"length": length, "linear": linear.arrays}
+    qualities, found = train_qualities(seen.linear, work.widths, outcomes, measured, SEED)
     progress("calibrating and certifying")
+    reference = _join(some_rows(seen, outcomes.train), asked)
+    at_reference, at_seen, at_test = (work.scores(heads, c) for c in (reference, seen, test))
+    names = [entry.name for entry in variant.routers]
     calibrations = {
-        name: _calibrate(
-            _score(name, heads, reference), _score(name, heads, seen), outcomes, labels
-        )
-        for name in ("random", "length", "linear")
+        name: _calibrate(at_reference[name], at_seen[name], outcomes, work.labels) for name in names
     }
+    progress("leaving out each source in turn")
     figures = Figures(
-        left_out=_left_out(seen, outcomes, labels, heads),
-        mmlu={
-            name: recovered(_score(name, heads, test), mmlu.weak, mmlu.strong)
-            for name in ("random", "length", "linear")
-        },
-        report=linear.report,
+        left_out=work.left_out(),
+        mmlu={name: recovered(at_test[name], mmlu.weak, mmlu.strong) for name in names},
+        report={**report, **found},
         calibrations=calibrations,
         profiles=measured.names,
         prompts={
             source: int(np.sum(outcomes.source == source))
             for source in sorted(set(outcomes.source.tolist()))
         },
-        dev_prompts=int(np.sum(~outcomes.train[labels.rows])),
+        dev_prompts=int(np.sum(~outcomes.train[work.labels.rows])),
     )
     files = {f"{name}.npz": _npz(arrays) for name, arrays in heads.items()}
+    files["qualities.npz"] = _npz(qualities)
     files["calibration.json"] = calibration_json(calibrations)
     files["profiles.json"] = (json.dumps(measured.names, indent=1) + "\n").encode()
+    probe = encode([PROBE], encoder, cache, variant).encoded[0]
+    files["probes.json"] = _probes(variant, probe)
     return Result(files, figures)
 
 
-def _score(name: str, heads: Mapping[str, Mapping[str, Floats]], columns: Columns) -> Floats:
-    """By the very code that serves."""
-    features = {"random": columns.hash, "length": columns.length, "linear": columns.linear}
-    return KINDS[name](heads.get(name, {})).scores(features[name])
-
-
-def _left_out(
-    seen: Columns, outcomes: Outcomes, labels: Labels, heads: Mapping[str, Mapping[str, Floats]]
-) -> Mapping[str, Mapping[str, float]]:
-    source = outcomes.source[labels.rows]
-    fixed = {
-        name: {
-            part: recovered(
-                _score(name, heads, seen)[labels.rows][source == part],
-                labels.weak[source == part],
-                labels.strong[source == part],
-            )
-            for part in sorted(set(source.tolist()))
-        }
-        for name in ("random", "length")
+def _probes(variant: Variant, columns: Floats) -> bytes:
+    """Of every encoder block, the first columns of PROBE."""
+    starts = range(0, len(columns), DIM)
+    found = {
+        block.name: [round(float(value), 5) for value in columns[start : start + _PROBED]]
+        for block, start in zip(variant.encoded, starts, strict=True)
     }
-    return fixed | {"linear": leave_one_source_out(seen.linear[labels.rows], labels, source)}
+    return (json.dumps(found, indent=1) + "\n").encode()
 
 
 def _calibrate(
@@ -142,12 +130,6 @@ def _calibrate(
     )
 
 
-def _rows(columns: Columns, which: NDArray[np.bool_]) -> Columns:
-    return Columns(
-        columns.hash[which], columns.length[which], columns.lexical[which], columns.encoded[which]
-    )
-
-
 def _join(first: Columns, second: Columns) -> Columns:
     return Columns(
         **{
@@ -157,8 +139,8 @@ def _join(first: Columns, second: Columns) -> Columns:
     )
 
 
-def _npz(arrays: Mapping[str, Floats]) -> bytes:
+def _npz(arrays: Arrays) -> bytes:
     """numpy stamps its archives with a constant date, so equal arrays give equal bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     return buffer.getvalue()

