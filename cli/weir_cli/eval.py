@@ -17,9 +17,16 @@ from weir_cli.output import show
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
 from weir_lab.evaluation.evaluate import Options
+from weir_lab.evaluation.figures import RETENTIONS
 from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
 from weir_scorer.bundle.opened import Bundle
+
+
+_MEANING = (
+    "calls, bill: what keeping that much of the strong model's quality takes, as a share of all "
+    "calls and of all-strong's bill; every figure's interval is in the report"
+)
 
 
 @click.command("eval")
@@ -151,23 +158,39 @@ def _table(report: Report) -> Table:
             f"{report.prompts} prompts of {report.data}: {report.weak_name} {report.weak:.3f}, "
             f"{report.strong_name} {report.strong:.3f}"
         ),
-        caption="\n".join(report.notes) or None,
+        caption="\n".join([_single(report), _MEANING, *report.notes]),
         caption_justify="left",
     )
-    for heading in ("router", "APGR", "CPT(50%)", "calls at 95%", "bill at 95%"):
-        table.add_column(heading, justify="left" if heading == "router" else "right")
+    kinds = ("calls", "bill") if report.priced else ("calls",)
+    kept = "/".join(f"{100 * retention:.0f}" for retention in RETENTIONS)
+    table.add_column("router", no_wrap=True)
+    for heading in ("APGR", "CPT(50%)", *(f"{kind} at {kept}%" for kind in kinds)):
+        table.add_column(heading, justify="right")
     for row in report.rows:
-        figures = row.figures
+        found = row.figures
+        taken = [found.strong_calls, found.spend] if report.priced else [found.strong_calls]
         table.add_row(
             row.name,
-            _cell(figures.apgr),
-            _cell(figures.cpt[0.5]),
-            _cell(figures.strong_calls[0.95]),
-            _cell(figures.spend[0.95]),
+            _cell(found.apgr),
+            _cell(found.cpt[0.5]),
+            *(_values([figure[r].value for r in RETENTIONS]) for figure in taken),
             style="dim" if row.baseline else None,
         )
+    single = report.single
+    alike = [single.calls, single.spend] if report.priced else [single.calls]
+    same = [_values([value] * len(RETENTIONS)) for value in alike]
+    table.add_row("best single model", "-", "-", *same, style="dim")
     return table
+
+
+def _single(report: Report) -> str:
+    single = report.single
+    return f"best single model: {single.name}, mean quality {single.quality}"
 
 
 def _cell(found: Interval) -> str:
     return str(found) if math.isfinite(found.value) else "-"
+
+
+def _values(found: Sequence[float]) -> str:
+    return " ".join(f"{value:.3f}" if math.isfinite(value) else "-" for value in found)

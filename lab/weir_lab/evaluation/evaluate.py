@@ -12,6 +12,7 @@ from weir_lab.evaluation.baselines import length_scores, neighbour_scores, oracl
 from weir_lab.evaluation.figures import measure
 from weir_lab.evaluation.report import Detail, Line, Report, Row
 from weir_lab.evaluation.robustness import Score, flips
+from weir_lab.evaluation.single import best_single
 from weir_lab.evaluation.slices import cut, largest_gaps
 from weir_lab.metrics import Ranked, quantile_curve, random_scores
 from weir_lab.metrics.ranked import Floats
@@ -70,6 +71,7 @@ def evaluate(
         weak=float(pair.weak.mean()),
         strong=float(pair.strong.mean()),
         best=float(np.maximum(pair.weak, pair.strong).mean()),
+        single=best_single(pair, repeats=options.repeats, seed=options.seed),
         priced=bool(np.isfinite(pair.weak_cost + pair.strong_cost).all()),
         operating_share=options.operating_share,
         repeats=options.repeats,

@@ -33,6 +33,7 @@ def render(report: Report) -> str:
         num=_number,
         pct=_percent,
         interval=_interval,
+        nan=math.nan,
         chance=partial(_by_chance, report),
     )
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from weir_lab.evaluation.figures import Figures
 from weir_lab.evaluation.robustness import Flips
+from weir_lab.evaluation.single import Single
 from weir_lab.evaluation.slices import Gap, Slice
 
 FORMAT = 1
@@ -56,6 +57,7 @@ class Report:
     weak: float  # mean quality, all prompts to the weak model
     strong: float
     best: float  # of the oracle
+    single: Single  # the better model for every prompt
     priced: bool
     operating_share: float
     repeats: int

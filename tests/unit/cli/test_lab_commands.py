@@ -53,6 +53,7 @@ def test_eval_prints_a_table_and_writes_both_reports(tmp_path: Path, bundle: Pat
     assert done.exit_code == 0, done.output
     assert "linear" in done.stdout
     assert "knn on these labels" in done.stdout
+    assert "best single model" in " ".join(done.stdout.split())
     written = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert [row["name"] for row in written["rows"] if not row["baseline"]] == ["linear"]
     assert written["bundle"].startswith("tiny@")

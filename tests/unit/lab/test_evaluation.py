@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_a_perfect_router_is_found_perfect() -> None:
     assert keen.brier.value < 0.05
 
 
+def test_the_best_single_model_by_hand() -> None:
+    single = report(pair()).single
+    assert (single.name, single.calls, single.spend) == ("large", 1.0, 1.0)
+    assert single.quality.value == single.quality.low == single.retention.high == 1.0
+
+
+def test_a_weak_model_that_is_better_is_the_best_single_one() -> None:
+    better = pair(9)
+    turned = replace(better, weak=better.strong, strong=better.weak)
+    single = report(turned).single
+    assert (single.name, single.calls) == ("small <1>", 0.0)
+    assert single.spend == pytest.approx(1 / 10)
+    assert single.retention.value == pytest.approx(9 / 6)
+
+
 def test_a_report_is_the_same_twice() -> None:
     assert to_json(report(pair())) == to_json(report(pair()))
 
@@ -81,6 +97,7 @@ def test_the_json_has_no_nan_and_names_everything() -> None:
     assert document["format"] == 1
     assert document["rows"][0]["figures"]["spend"]["0.95"]["value"] is None
     assert document["prompts"] == 600
+    assert document["single"]["name"] == "large"
     assert any("costs are not known" in note for note in document["notes"])
 
 
@@ -111,6 +128,7 @@ def test_the_page_stands_alone_and_escapes(*, priced: bool) -> None:
     text = "".join(page.text)
     assert "small <1>" in text
     assert "tickets & more" in text
+    assert "best single model (large)" in text
     assert ("costs" in text) or not priced
 
 
