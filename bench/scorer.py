@@ -1,7 +1,9 @@
-"""The scorer alone, over gRPC: texts per second and latency at 1 to 512 callers.
+"""The scorer alone, over gRPC: texts per second and latency at 1 to 512 callers, per router.
 
-`python -m bench.scorer [--bundle DIR] [--seconds S] [--cores N]` starts a scorer on N cores, asks
-it from the others, prints a table and writes bench/out/scorer.json. About a minute.
+`python -m bench.scorer [--bundle DIR ...] [--seconds S] [--cores N] [--rounds R] [--callers N ...]`
+starts a scorer per bundle on N cores, asks them in turn from the others, prints a table and writes
+bench/out/scorer.json. Some minutes. Of several rounds each figure is the median, so that bundles
+compare with one another even where the machine has other things to do.
 """
 
 import argparse
@@ -9,10 +11,12 @@ import asyncio
 import json
 import os
 import platform
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import onnxruntime as ort
@@ -26,7 +30,7 @@ from weir_proto.scorer.v1 import scorer_pb2_grpc
 
 OUT = Path(__file__).parent / "out" / "scorer.json"
 CALLERS = (1, 8, 32, 128, 512)
-TOKENS = 32
+SHORT, TYPICAL = 32, 64  # tokens of a prompt
 CHANNELS = 4  # as many gateways; one HTTP/2 connection would queue its streams
 WARM_SECONDS = 0.3
 CALL_SECONDS = 30.0
@@ -41,26 +45,40 @@ class Load:
     title: str
     router: str
     texts: int  # per call
+    tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often."""
+
+    seconds: float
+    rounds: int
+    callers: tuple[int, ...]
+
+
+_COLUMNS = "bundle        callers  texts/s  per core  cores  p50 ms  p99 ms"
 LOADS = (
-    Load("the hop alone (random), 1 text a call", "random", 1),
-    Load("default router, 1 text a call", "default", 1),
-    Load("default router, 16 texts a call (a gateway's tick)", "default", 16),
+    Load("the hop alone (random), 1 text a call", "random", 1, TYPICAL),
+    Load("default router, 1 text a call", "default", 1, TYPICAL),
+    Load("default router, 1 text a call", "default", 1, SHORT),
+    Load("default router, 16 texts a call (a gateway's tick)", "default", 16, SHORT),
     *(
-        Load(f"{name}, 1 text a call", name, 1)
-        for name in ("knn", "cluster", "mf", "sw_ranking", "ensemble")
+        Load(f"{name}, 1 text a call", name, 1, TYPICAL)
+        for name in ("length", "linear", "knn", "cluster", "mf", "sw_ranking", "ensemble")
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one number of callers got."""
+    """What one number of callers got of one bundle; the median of the rounds."""
 
+    bundle: str
     load: str
     router: str
     texts_per_call: int
+    tokens: int
     callers: int
     texts_per_s: float
     texts_per_s_per_core: float  # of a core's time that the scorer used
@@ -68,6 +86,16 @@ class Row:
     p50_ms: float
     p99_ms: float
     errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A scorer that runs, and how to ask it."""
+
+    scorer: Running
+    stubs: "Sequence[scorer_pb2_grpc.ScorerAsyncStub]"
+    description: pb.Description
+    texts: Mapping[int, str]  # by their number of tokens
 
 
 @dataclass(slots=True)
@@ -83,20 +111,24 @@ class Tally:
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description="The scorer alone, over gRPC.")
-    parser.add_argument("--bundle", type=Path, default=Path(".cache/bundle"))
-    parser.add_argument("--seconds", type=float, default=3.0, help="per row")
-    parser.add_argument("--cores", type=int, default=0, help="for the scorer; 1, with a GPU half")
+    parser.add_argument("--bundle", type=Path, nargs="+", default=[Path(".cache/bundle")])
+    parser.add_argument("--seconds", type=float, default=3.0, help="per row and round")
+    parser.add_argument("--cores", type=int, default=0, help="for a scorer; 1, with a GPU half")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--callers", type=int, nargs="+", default=CALLERS)
     options = parser.parse_args()
     mine, theirs = _split(options.cores)
     os.sched_setaffinity(0, mine)
-    with tempfile.TemporaryDirectory() as folder:
-        socket = Path(folder) / "scorer.sock"
-        environment = _environment(socket, options.bundle, len(theirs))
-        scorer = start(["-m", "weir_scorer"], theirs, environment)
-        try:
-            report = uvloop.run(_measure(scorer, f"unix:{socket}", options.bundle, options.seconds))
-        finally:
-            scorer.stop()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        started: dict[Path, tuple[Running, str]] = {}
+        for number, bundle in enumerate(options.bundle):
+            socket = Path(folder) / f"{number}.sock"
+            environment = _environment(socket, bundle, len(theirs))
+            scorer = start(["-m", "weir_scorer"], theirs, environment)
+            running.callback(scorer.stop)
+            started[bundle] = scorer, f"unix:{socket}"
+        plan = Plan(options.seconds, options.rounds, tuple(options.callers))
+        report = uvloop.run(_measure(started, plan))
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(report | {"scorer_cores": len(theirs)}, indent=1), encoding="utf-8")
     print(f"\n{OUT}")
@@ -125,34 +157,54 @@ def _environment(socket: Path, bundle: Path, cores: int) -> dict[str, str]:
     }
 
 
-async def _measure(scorer: Running, target: str, bundle: Path, seconds: float) -> dict[str, object]:
-    channels = [
-        aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
-        for _ in range(CHANNELS)
-    ]
-    stubs = [scorer_pb2_grpc.ScorerStub(channel) for channel in channels]
-    description = await _ready(scorer, stubs[0])
-    text = _text(bundle)
-    _head(description)
+async def _measure(started: Mapping[Path, tuple[Running, str]], plan: Plan) -> dict[str, object]:
+    channels: list[aio.Channel] = []
+    served: list[Served] = []
+    for bundle, (scorer, target) in started.items():
+        opened = [
+            aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+            for _ in range(CHANNELS)
+        ]
+        channels += opened
+        stubs = [scorer_pb2_grpc.ScorerStub(channel) for channel in opened]
+        description = await _ready(scorer, stubs[0])
+        texts = {tokens: _text(bundle, tokens) for tokens in (SHORT, TYPICAL)}
+        served.append(Served(scorer, stubs, description, texts))
+        _head(description)
     rows: list[Row] = []
     for load in LOADS:
-        print(f"\n{load.title}\n callers  texts/s  per core  cores  p50 ms  p99 ms")
-        for callers in CALLERS:
-            row = await _row(scorer, stubs, load, callers, text, seconds)
-            rows.append(row)
-            _show(row)
-    resident = scorer.resident
-    print(f"\nresident {resident:.0f} MB")
+        print(f"\n{load.title}, {load.tokens} tokens\n{_COLUMNS}")
+        for callers in plan.callers:
+            rows += await _in_turn(served, load, callers, plan)
+    for one in served:
+        print(f"\n{one.description.versions.bundle}: resident {one.scorer.resident:.0f} MB")
     for channel in channels:
         await channel.close()
     return {
         "rows": [asdict(row) for row in rows],
-        "tokens": TOKENS,
-        "bundle": description.versions.bundle,
-        "devices": [f"{d.name} {d.provider} {d.precision}" for d in description.devices],
-        "resident_mb": resident,
+        "rounds": plan.rounds,
+        "devices": [_devices(one.description) for one in served],
+        "resident_mb": [one.scorer.resident for one in served],
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
     }
+
+
+async def _in_turn(served: Sequence[Served], load: Load, callers: int, plan: Plan) -> list[Row]:
+    """A row a bundle, the bundles taking turns in every round."""
+    found: list[list[Row]] = [[] for _ in served]
+    for _ in range(plan.rounds):
+        for one, mine in zip(served, found, strict=True):
+            mine.append(await _row(one, load, callers, plan.seconds))
+    rows = [_median(mine) for mine in found]
+    for row in rows:
+        _show(row)
+    return rows
+
+
+def _median(rows: Sequence[Row]) -> Row:
+    names = ("texts_per_s", "texts_per_s_per_core", "cores_used", "p50_ms", "p99_ms")
+    middle = {name: statistics.median(getattr(row, name) for row in rows) for name in names}
+    return replace(rows[0], **middle, errors=sum(row.errors for row in rows))
 
 
 async def _ready(scorer: Running, stub: "scorer_pb2_grpc.ScorerAsyncStub") -> pb.Description:
@@ -166,14 +218,9 @@ async def _ready(scorer: Running, stub: "scorer_pb2_grpc.ScorerAsyncStub") -> pb
             await asyncio.sleep(0.05)
 
 
-async def _row(
-    scorer: Running,
-    stubs: "Sequence[scorer_pb2_grpc.ScorerAsyncStub]",
-    load: Load,
-    callers: int,
-    text: str,
-    seconds: float,
-) -> Row:
+async def _row(served: Served, load: Load, callers: int, seconds: float) -> Row:
+    scorer, stubs = served.scorer, served.stubs
+    text = served.texts[load.tokens]
     request = pb.ScoreRequest(texts=[text] * load.texts, router=load.router)
     await _drive(stubs, request, callers, WARM_SECONDS)
     cpu, began = scorer.cpu, time.perf_counter()
@@ -182,9 +229,11 @@ async def _row(
     times = sorted(tally.times)
     texts = tally.calls * load.texts
     return Row(
+        bundle=served.description.versions.bundle,
         load=load.title,
         router=load.router,
         texts_per_call=load.texts,
+        tokens=load.tokens,
         callers=callers,
         texts_per_s=texts / elapsed,
         texts_per_s_per_core=texts / max(used, 1e-9),
@@ -222,27 +271,31 @@ async def _caller(
         tally.calls += 1
 
 
-def _text(bundle: Path) -> str:
-    """A text of exactly TOKENS tokens of the bundle's tokenizer."""
+def _text(bundle: Path, tokens: int) -> str:
+    """A text of exactly so many tokens of the bundle's tokenizer."""
     tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     words: list[str] = []
-    while len(tokenizer.encode(" ".join(words)).ids) < TOKENS:
+    while len(tokenizer.encode(" ".join(words)).ids) < tokens:
         words.append(_WORDS[len(words) % len(_WORDS)])
     return " ".join(words)
 
 
+def _devices(description: pb.Description) -> str:
+    return ", ".join(f"{d.name} {d.provider} {d.precision}" for d in description.devices)
+
+
 def _head(description: pb.Description) -> None:
-    devices = ", ".join(f"{d.name} {d.provider} {d.precision}" for d in description.devices)
-    print(f"bundle {description.versions.bundle} on {devices}; texts of {TOKENS} tokens")
+    print(f"bundle {description.versions.bundle} on {_devices(description)}")
 
 
 def _show(row: Row) -> None:
     failed = f"  {row.errors} errors" if row.errors else ""
     print(
-        f"{row.callers:8} {row.texts_per_s:8.0f} {row.texts_per_s_per_core:9.0f}"
-        f" {row.cores_used:6.2f} {row.p50_ms:7.2f} {row.p99_ms:7.2f}{failed}",
+        f"{row.bundle.split('@')[0]:12} {row.callers:8} {row.texts_per_s:8.0f}"
+        f" {row.texts_per_s_per_core:9.0f} {row.cores_used:6.2f} {row.p50_ms:7.2f}"
+        f" {row.p99_ms:7.2f}{failed}",
         flush=True,
     )
 

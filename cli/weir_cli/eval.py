@@ -22,7 +22,6 @@ from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
 from weir_scorer.bundle.opened import Bundle
 
-
 _MEANING = (
     "calls, bill: what keeping that much of the strong model's quality takes, as a share of all "
     "calls and of all-strong's bill; every figure's interval is in the report"

@@ -4,6 +4,7 @@
     ├── DataError        a file, a row, a column: what stands there and what should
     ├── TooFew           sound data, but not enough of it to say anything
     ├── NothingToRoute   the outcomes cannot tell two models apart
+    ├── Backwards        a trained router ranks held-out prompts the wrong way round
     └── NoPromise        no threshold can promise what was asked
 
 A command prints the message and ends with 1; it never prints a number beside one of these.
@@ -24,6 +25,10 @@ class TooFew(LabError):
 
 class NothingToRoute(LabError):
     """One model only, or two that are equal everywhere: there is no choice to learn or to judge."""
+
+
+class Backwards(LabError):
+    """A router gives higher scores to prompts that need the strong model less: not to be served."""
 
 
 class NoPromise(LabError):

@@ -15,7 +15,12 @@ def card(figures: Figures, variant: Variant) -> str:
         "\n\n".join(
             [
                 f"# The {variant.name} bundle",
-                _INTRODUCTION.format(reads=_reads(variant), members=", ".join(MEMBERS)),
+                _INTRODUCTION.format(
+                    reads=_reads(variant),
+                    members=" and ".join(MEMBERS),
+                    default=variant.default_router,
+                    trained=", ".join(f"`{name}`" for name in variant.trained),
+                ),
                 "## What it was trained on",
                 _table(("source", "distinct prompts"), list(figures.prompts.items())),
                 _TRAINING.format(alpha=ALPHA, dev=figures.dev_prompts),
@@ -23,7 +28,7 @@ def card(figures: Figures, variant: Variant) -> str:
                 _MEASURE,
                 _quality_table(figures),
                 "## How far to trust the numbers",
-                _TRUST.format(**figures.report),
+                _TRUST.format(below=_below(figures), **figures.report),
                 "## Certified thresholds",
                 _CERTIFICATES.format(dev=figures.dev_prompts),
                 _certificate_table(figures),
@@ -38,10 +43,11 @@ def card(figures: Figures, variant: Variant) -> str:
 
 
 _INTRODUCTION = """\
-A prompt gets a score in [0,1]: how likely a strong model's answer beats a weak one's. Routers:
-`linear` (the default), `knn` (prototypes), `cluster` (kinds of prompts), `mf` and `sw_ranking`
-(RouteLLM's) read {reads}; `length` is the rank of a prompt's length among the reference prompts,
-`random` a hash of the text, `ensemble` the sum of {members}."""
+A prompt gets a score in [0,1]: how likely a strong model's answer beats a weak one's. The default
+router is `{default}`; a policy may name another. {trained} read {reads};
+`length` is the rank of a prompt's length among the reference prompts, `random` a hash of the text,
+`ensemble` the sum of {members}, each with deviation 1. Its members and the default are chosen by
+the mean over sources left out alone. `mf` and `sw_ranking` are RouteLLM's."""
 
 _TRAINING = """\
 Recorded outcomes of public evaluations, each distinct question once, few-shot examples cut off.
@@ -50,10 +56,12 @@ In each source the weakest and the strongest third of the models with a mean of 
 the weak models' failure plus the strong ones' gain, each z-scored within its source (every source
 weighs the same), plus the logarithm of the prompt's length, both with deviation 1: on sources left
 out the sum does better than either. Its number becomes a probability by a logistic curve fitted on
-the {dev} held-out prompts (a tenth, by hash), every source weighing the same there too. Human
-preferences lend their prompts to the reference quantiles and their battles to `sw_ranking`, where
-"the first did not win" counts as a tie. `mf` learns from battles drawn from the outcomes alone. The
-seeds are fixed and the run is repeatable."""
+the {dev} held-out prompts (a tenth, by hash), every source weighing the same there too. The
+other routers' slopes are those that hold within a source. Human preferences lend their prompts to
+the reference quantiles; their battles teach nothing, for on sources left out `mf` and `sw_ranking`
+are better without. Both learn from battles drawn from the outcomes: `mf` without the ties,
+`sw_ranking` with, its ten tiers being those of a source's own models. The seeds are fixed and the
+run is repeatable."""
 
 _MEASURE = """\
 APGR as RouteLLM defines it: .5 is a coin, 1 would recover the whole gap between weak and strong
@@ -62,10 +70,11 @@ test (gpt-4-1106-preview over mixtral-8x7b, contaminated prompts dropped), of wh
 used. One random router's run on MMLU strays by .018."""
 
 _TRUST = """\
-So on kinds of prompts it has not seen, no small router is far above the prompt's length, this one
-included; a few hundred labels of one's own traffic are worth more than any of them. On held-out
-prompts of the known sources its mean APGR is {dev_apgr:.3f}, the score's Brier score
-{dev_brier:.3f} and its expected calibration error {dev_ece:.3f}. Most prompts are exam questions
+So on kinds of prompts it has not seen, no small router is far above the prompt's length, these
+included{below}. A few hundred labels of one's own
+traffic are worth more than any of them. On held-out prompts of the known sources the mean
+APGR of `linear` is {dev_apgr:.3f}, its score's Brier score {dev_brier:.3f}
+and its expected calibration error {dev_ece:.3f}. Most prompts are exam questions
 in English; open-ended chat, other languages and agents' prompts are thinly covered.
 
 Predicted qualities: a level and a slope a model along one difficulty, and an offset per cluster of
@@ -97,6 +106,15 @@ def _reads(variant: Variant) -> str:
         else ""
     )
     return f"36 lexical columns{encoded}"
+
+
+def _below(figures: Figures) -> str:
+    """Which routers are to be taken only when trained on one's own traffic."""
+    means = {name: np.mean(list(row.values())) for name, row in figures.left_out.items()}
+    worse = [f"`{name}`" for name in means if name != "random" and means[name] < means["length"]]
+    if not worse:
+        return ""
+    return f"; below it on sources left out: {', '.join(worse)}, to be taken with that in mind"
 
 
 def _quality_table(figures: Figures) -> str:

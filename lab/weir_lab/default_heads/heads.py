@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from weir_lab.default_heads.data import Outcomes, Preferences
 from weir_lab.default_heads.groups import Labels, balanced
+from weir_lab.errors import Backwards
 from weir_lab.routers.battles import from_outcomes, together
 from weir_lab.routers.cluster import cluster_with_curve, fit_cluster
 from weir_lab.routers.ensemble import ensemble_with_curve
-from weir_lab.routers.fit import logistic_line
+from weir_lab.routers.fit import level, within
 from weir_lab.routers.knn import Arrays, fit_knn, knn_with_curve
 from weir_lab.routers.mf import fit_mf, mf_with_curve
 from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
@@ -21,6 +22,7 @@ from weir_scorer.engine.heads import KINDS, Ensemble, Member
 PER_SOURCE = 8000  # battles drawn from each source's outcomes
 _WINS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "not_model_a": 0.5}
 _EDGE = 1e-6
+_PEOPLE = -1  # the pool of battles that people judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class Kind:
     curve: Callable[[Arrays, float, float], Arrays]
 
 
-# `mf` does not learn from people's preferences: on sources left out it is better without.
+# Neither learns from people's preferences: on sources left out both are better without. For
+# `sw_ranking` those put "the first did not win" beside true ties, and rank prompts backwards.
 KIND: Mapping[str, Kind] = {
     "knn": Kind(fit_knn, knn_with_curve),
     "cluster": Kind(fit_cluster, cluster_with_curve),
     "mf": Kind(lambda task: fit_mf(_without_people(task)), mf_with_curve),
-    "sw_ranking": Kind(fit_sw_ranking, sw_ranking_with_curve),
+    "sw_ranking": Kind(lambda task: fit_sw_ranking(_without_people(task)), sw_ranking_with_curve),
 }
 CURVES = {name: kind.curve for name, kind in KIND.items()} | {"ensemble": ensemble_with_curve}
 
@@ -65,22 +68,27 @@ def task(
     return Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
 
 
-def ensemble_of(
-    arrays: Arrays, members: Mapping[str, Arrays], width: int
-) -> Callable[[Floats, Floats], Floats]:
-    """The ensemble as a function of lengths and columns."""
-    places = [
-        Member(KINDS[name](head), np.array([0]) if name == "length" else np.arange(1, 1 + width))
-        for name, head in members.items()
-    ]
-    head = Ensemble(arrays, places, 1 + width)
-    return lambda length, columns: head.scores(np.concatenate([length, columns], axis=1))
+def ensemble_of(arrays: Arrays, members: Mapping[str, Arrays], width: int) -> Ensemble:
+    """The ensemble over members that all read the same columns."""
+    every = np.arange(width)
+    return Ensemble(
+        arrays, [Member(KINDS[name](head), every) for name, head in members.items()], width
+    )
 
 
-def curve_of(scores: Floats, wins: Doubles, weights: Doubles) -> tuple[float, float]:
-    """Slope and intercept that turn a head's logits into how often the strong model wins."""
+def curve_of(scores: Floats, wins: Doubles, source: NDArray[np.str_]) -> tuple[float, float]:
+    """Slope and intercept that turn a head's logits into how often the strong model wins.
+
+    The slope is what holds within sources, each with a level of its own: across them the level
+    follows which models were recorded, and can even run against the order within each. Raises
+    Backwards where the head ranks prompts the wrong way round.
+    """
     safe = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
-    return logistic_line(np.log(safe / (1 - safe)), wins, weights)
+    logits = np.log(safe / (1 - safe))
+    slope = within(logits, wins, source)
+    if slope <= 0:
+        raise Backwards(f"the router's slope on held-out prompts is {slope:.4f}")
+    return slope, level(slope * logits, wins, balanced(source))
 
 
 def stacked(scores: Sequence[Floats]) -> Doubles:
@@ -96,6 +104,7 @@ def _people(people: Preferences, place: Mapping[str, int], before: int) -> Battl
         np.array([place[row[2]] for row in rows], np.intp),
         np.array([_WINS[row[3]] for row in rows]),
         np.array([row[3] == "not_model_a" for row in rows], np.bool_),
+        np.full(len(rows), _PEOPLE, np.intp),
     )
 
 

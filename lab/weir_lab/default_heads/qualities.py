@@ -20,8 +20,8 @@ def train_qualities(
     """The head file, and Brier score and calibration error on held-out prompts."""
     train, profiles = outcomes.train, measured.scores
     every = np.concatenate([profiles, measured.others], axis=1)
-    fought = np.isfinite(every[train]).any(axis=0)
-    fought[: profiles.shape[1]] = True
+    fought = np.asarray(np.isfinite(every[train]).any(axis=0), dtype=np.bool_)
+    fought = np.concatenate([np.ones(profiles.shape[1], np.bool_), fought[profiles.shape[1] :]])
     weights = balanced(outcomes.source[train])
     arrays, population = fit_qualities(
         columns[train], widths, every[train][:, fought], weights, seed

@@ -40,6 +40,10 @@ class Work:
         """Of the blocks that trained routers read."""
         return tuple(block.dim for block in self.variant.columns)
 
+    @property
+    def _kinds(self) -> list[str]:
+        return [name for name in self.variant.trained if name in KIND]
+
     def train(self, usable: Flags) -> tuple[dict[str, Arrays], Mapping[str, float]]:
         """Heads from the usable prompts, their curves from the others; and `linear`'s figures."""
         linear = train_linear(self.seen.linear, self.outcomes, self.labels)
@@ -48,14 +52,14 @@ class Work:
         heads |= self._fitted(usable)
         held = ~usable[self.labels.rows]
         rows = self.labels.rows[held]
-        wins, weights = self.labels.wins[held], balanced(self.outcomes.source[rows])
+        wins, source = self.labels.wins[held], self.outcomes.source[rows]
         columns = some_rows(self.seen, rows)
-        for name in KIND:
+        for name in self._kinds:
             scores = _in_parts(KINDS[name](heads[name]).scores, columns.linear)
-            heads[name] = CURVES[name](heads[name], *curve_of(scores, wins, weights))
+            heads[name] = CURVES[name](heads[name], *curve_of(scores, wins, source))
         heads["ensemble"] = self._ensemble(heads, usable)
         scores = self.scores(heads, columns)["ensemble"]
-        heads["ensemble"] = CURVES["ensemble"](heads["ensemble"], *curve_of(scores, wins, weights))
+        heads["ensemble"] = CURVES["ensemble"](heads["ensemble"], *curve_of(scores, wins, source))
         return heads, linear.report
 
     def scores(self, heads: Mapping[str, Arrays], columns: Columns) -> Mapping[str, Floats]:
@@ -65,11 +69,11 @@ class Work:
             "random": columns.hash[:, 0],
             "length": KINDS["length"](heads["length"]).scores(lengths),
         }
-        for name in ("linear", *KIND):
+        for name in self.variant.trained:
             found[name] = _in_parts(KINDS[name](heads[name]).scores, every)
         members = {name: heads[name] for name in MEMBERS}
         ensemble = ensemble_of(heads["ensemble"], members, every.shape[1])
-        return found | {"ensemble": ensemble(lengths, every)}
+        return found | {"ensemble": ensemble.scores(every)}
 
     def left_out(self) -> Mapping[str, Mapping[str, float]]:
         """APGR by router and source, of heads that never saw that source."""
@@ -108,16 +112,11 @@ class Work:
     def _fitted(self, usable: Flags) -> dict[str, Arrays]:
         columns = (self.seen.linear, self.asked.linear)
         work = task(columns, self.widths, self.outcomes, self.people, self.labels, usable, SEED)
-        return {name: kind.fit(work) for name, kind in KIND.items()}
+        return {name: KIND[name].fit(work) for name in self._kinds}
 
     def _ensemble(self, heads: Mapping[str, Arrays], usable: Flags) -> Arrays:
         rows = self.labels.rows[usable[self.labels.rows]]
-        parts = [
-            KINDS[name](heads[name]).scores(
-                self.seen.length[rows] if name == "length" else self.seen.linear[rows]
-            )
-            for name in MEMBERS
-        ]
+        parts = [KINDS[name](heads[name]).scores(self.seen.linear[rows]) for name in MEMBERS]
         weights: NDArray[np.float64] = balanced(self.outcomes.source[rows])
         return fit_ensemble(stacked(parts), weights)
 

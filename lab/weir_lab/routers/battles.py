@@ -25,7 +25,8 @@ def from_outcomes(
     rows, first, second = (np.concatenate(part) for part in zip(*drawn, strict=True))
     gap = (scores[rows, first] - scores[rows, second]).astype(np.float64)
     wins = np.where(np.abs(gap) <= _EVEN, 0.5, (gap > 0).astype(np.float64))
-    return Battles(rows, first, second, wins, np.zeros(len(rows), np.bool_))
+    pool = np.repeat(np.unique(groups), a_group).astype(np.intp)
+    return Battles(rows, first, second, wins, np.zeros(len(rows), np.bool_), pool)
 
 
 def together(parts: list[Battles]) -> Battles:

@@ -56,6 +56,36 @@ def logistic_line(x: Doubles, seen: Doubles, weights: Doubles) -> tuple[float, f
     return float(beta[0]), float(beta[1])
 
 
+def within(x: Doubles, seen: Doubles, group: NDArray[np.str_]) -> float:
+    """Slope of the logistic curves through fractions `seen`, each group with its own level.
+
+    Every group weighs the same.
+    """
+    names, place, counts = np.unique(group, return_inverse=True, return_counts=True)
+    weights = 1 / (len(names) * counts[place])
+    design = np.zeros((len(x), 1 + len(names)))
+    design[:, 0], design[np.arange(len(x)), 1 + place] = x, 1
+    beta = np.zeros(design.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        expected = sigmoid(design @ beta)
+        gradient = design.T @ (weights * (seen - expected))
+        curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design
+        beta = beta + np.linalg.solve(curvature + _TINY * np.eye(len(beta)), gradient)
+    return float(beta[0])
+
+
+def level(logits: Doubles, seen: Doubles, weights: Doubles) -> float:
+    """What to add to all `logits` for their probabilities to have the mean of `seen`."""
+    found = 0.0
+    for _ in range(_NEWTON_STEPS):
+        expected = sigmoid(logits + found)
+        surplus = float(weights @ (seen - expected))
+        found += float(
+            np.clip(surplus / max(float(weights @ (expected * (1 - expected))), _TINY), -2, 2)
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Rasch:
     """Abilities and difficulties on one scale: P(right) = sigmoid(ability - difficulty).

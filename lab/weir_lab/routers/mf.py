@@ -2,7 +2,9 @@
 
 A model's logit on a prompt is w2 . (v / |v| * W1 e). Ties are left out. Where the record says only
 that the first model did not win, that is what is learnt: its win was less likely than not by a
-margin, which is learnt too, so that ties don't count as defeats.
+margin, which is learnt too, so that ties don't count as defeats. Beside the prompt's columns stands
+a constant, so that a model can be better than another everywhere: without it that has to be told
+by columns that say something of the prompt, and carries over worse to sources left out.
 """
 
 import numpy as np
@@ -28,26 +30,31 @@ def fit_mf(task: Task) -> Arrays:
     fought = np.unique(sure.prompts)
     standard = Standard.of(task.columns[fought], np.ones(len(fought)))
     unit = standard.scale * np.sqrt(task.columns.shape[1])
-    embedded = ((task.columns - standard.mean) / unit).astype(np.float32)
+    rows = (task.columns - standard.mean) / unit
+    embedded = np.concatenate([rows, np.ones((len(rows), 1))], axis=1).astype(np.float32)
     model = _Model(embedded.shape[1], task.models, np.random.default_rng(task.seed))
     for _ in range(BATTLES // BATCH):
         model.learn(embedded, sure)
     directions = model.directions()
-    strong, weak = tiers_apart(task.battles, task.models)
+    strong, weak = (
+        directions[tier].mean(axis=0) for tier in tiers_apart(task.battles, task.models)
+    )
+    everywhere = float(model.project[-1] @ (model.output * (strong - weak)))
     return {
         "mean": standard.mean.astype(np.float32),
-        "project": (model.project / unit[:, None]).astype(np.float16),
+        "project": (model.project[:-1] / unit[:, None]).astype(np.float16),
         "output": model.output,
-        "strong": directions[strong].mean(axis=0),
-        "weak": directions[weak].mean(axis=0),
+        "strong": strong,
+        "weak": weak,
         "slope": np.array(1, np.float32),
-        "bias": np.array(0, np.float32),
+        "bias": np.array(everywhere, np.float32),
     }
 
 
 def mf_with_curve(arrays: Arrays, slope: float, bias: float) -> Arrays:
     """The head whose logit is slope times its own plus bias."""
-    return {**arrays, "slope": np.array(slope, "f4"), "bias": np.array(bias, "f4")}
+    everywhere = slope * float(arrays["bias"]) + bias
+    return {**arrays, "slope": np.array(slope, "f4"), "bias": np.array(everywhere, "f4")}
 
 
 class _Model:

@@ -1,6 +1,8 @@
 """Trains the `sw_ranking` router (RouteLLM, arXiv 2406.18665): which battles, which tiers.
 
 There is nothing else to train: the ranking itself is fitted anew for every prompt, by the head.
+Tiers are those of a pool's own models. Were they one order over all pools, the tiers that fought
+over a prompt's like would depend on its pool alone, and the ranking would say which pool that is.
 """
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from weir_lab.routers.knn import Arrays
 from weir_lab.routers.ratings import tiers
 from weir_lab.routers.space import fit_space, to_bytes
-from weir_lab.routers.task import Task
+from weir_lab.routers.task import Battles, Integers, Task
 
 TIERS = 10
 BATTLES = 6000  # kept at most: what bounds the head's memory and time, 64 bytes each
@@ -19,18 +21,17 @@ STRONG, WEAK = 8, 1  # tiers of the pair that the score is about
 def fit_sw_ranking(task: Task) -> Arrays:
     """A head whose logit is the strong tier's rating less the weak one's."""
     space = fit_space(task.columns[task.labelled], task.weights[task.labelled], task.widths, RANK)
-    tier = tiers(task.battles, task.models, TIERS)
-    apart = tier[task.battles.first] != tier[task.battles.second]
+    first, second = _tiers(task.battles, task.models)
     random = np.random.default_rng(task.seed)
-    kept = np.sort(random.permutation(np.flatnonzero(apart))[:BATTLES])
+    kept = np.sort(random.permutation(np.flatnonzero(first != second))[:BATTLES])
     battles = task.battles.only(kept)
     rows = space(task.columns[battles.prompts])
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return {
         **space.arrays(),
         **to_bytes("battles", rows.astype(np.float32)),
-        "first": tier[battles.first].astype(np.uint8),
-        "second": tier[battles.second].astype(np.uint8),
+        "first": first[kept].astype(np.uint8),
+        "second": second[kept].astype(np.uint8),
         "wins": battles.wins.astype(np.float16),
         "tiers": np.array(TIERS, np.float32),
         "strong": np.array([STRONG], np.uint8),
@@ -38,6 +39,16 @@ def fit_sw_ranking(task: Task) -> Arrays:
         "slope": np.array(1, np.float32),
         "bias": np.array(0, np.float32),
     }
+
+
+def _tiers(battles: Battles, models: int) -> tuple[Integers, Integers]:
+    """Of every battle's two models, in its own pool."""
+    first, second = np.zeros_like(battles.first), np.zeros_like(battles.second)
+    for pool in np.unique(battles.pool):
+        mine = np.flatnonzero(battles.pool == pool)
+        tier = tiers(battles.only(mine), models, TIERS)
+        first[mine], second[mine] = tier[battles.first[mine]], tier[battles.second[mine]]
+    return first, second
 
 
 def sw_ranking_with_curve(arrays: Arrays, slope: float, bias: float) -> Arrays:

@@ -20,7 +20,8 @@ class Battles:
 
     `prompts` are rows of the columns they were fought over. `wins` is 1 where the first model won,
     0 where the second did and .5 for a tie. `unsure`: the first did not win, and the record does
-    not say whether it lost (its `wins` is .5).
+    not say whether it lost (its `wins` is .5). `pool`: where they fought; a source is one, and
+    models of two pools are not rated against one another.
     """
 
     prompts: Integers
@@ -28,6 +29,7 @@ class Battles:
     second: Integers
     wins: Doubles
     unsure: Flags
+    pool: Integers
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -40,6 +42,7 @@ class Battles:
             self.second[which],
             self.wins[which],
             self.unsure[which],
+            self.pool[which],
         )
 
 

@@ -1,9 +1,9 @@
 """Few-shot adaptation: a bundle's linear router corrected by labels of one's own traffic.
 
 The correction is a Gaussian-kernel regression of the gain (strong less weak) on the router's own
-columns, averaged over kernels by the labels' own evidence; nothing else is tuned. The prior has a
-weight before any label is seen, so that few labels do no harm; where the labels do not even predict
-one another, it stays as it is.
+columns, averaged over kernels by the labels' own evidence; nothing else is tuned. The prior is
+added once more, by a weight that fades with the number of labels, so that an unlucky draw of few
+does little harm; where the labels do not even predict one another, it stays as it is.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,9 @@ from weir_lab.training.platt import platt
 
 LEAST = 50  # labels; fewer say nothing that the prior does not know better
 MOST = 3000  # labels that are fitted; the fit takes the cube of them
+# So many labels weigh as much as the prior, each with deviation 1. The least of those tried with
+# which no draw of 100, 300 or 500 labels lost more than .005 of APGR on the recorded sources.
+WORTH_OF_PRIOR = 200
 _SOME = 1e-9
 
 
@@ -54,6 +57,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
     centre, spread = float(prior.mean()), max(float(prior.std()), _SOME)
     standard = (prior - centre) / spread
     found = fit(rows * metric, standard, gain)
+    found = found.leaning(WORTH_OF_PRIOR / len(gain) * float(found.left_out.std()), standard)
     slope, intercept = platt(found.left_out, (gain > 0).astype(np.float64))
     kept = slope <= 0
     logits = prior if kept else slope * found.left_out + intercept

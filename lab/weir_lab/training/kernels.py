@@ -5,7 +5,7 @@ Pure numpy, and deterministic. Must not know prompts, files or bundles.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class Fit:
     noise: float  # the combinations' geometric mean
     mean: float  # of the labels
     left_out: Floats  # each label predicted from the others, by the same average
+
+    def leaning(self, extra: float, prior: Floats) -> "Fit":
+        """With so much more of the prior, whose values on the labels are given."""
+        return replace(self, slope=self.slope + extra, left_out=self.left_out + extra * prior)
 
     def pull(self, distances: Floats) -> Floats:
         """On rows at such squared distances from the labels, [rows, labels]."""

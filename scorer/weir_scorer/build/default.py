@@ -26,7 +26,6 @@ from weir_scorer.build.minilm import PIN, Source, read_wheel
 from weir_scorer.build.quantise import to_int8
 from weir_scorer.build.variants import (
     DEFAULT,
-    DEFAULT_ROUTER,
     HASH,
     LENGTH,
     LEXICAL,
@@ -85,7 +84,7 @@ def build(
         max_tokens=MAX_TOKENS,
         blocks=(HASH, LENGTH, LEXICAL, *encoded),
         routers=variant.routers,
-        default_router=DEFAULT_ROUTER,
+        default_router=variant.default_router,
         profiles=tuple(json.loads((trained / "profiles.json").read_text("utf-8"))),
         files={
             TOKENIZER: encoder.tokenizer,

@@ -19,9 +19,9 @@ HASH = TextBlock("hash", "uniform", dim=1, seed=RANDOM_SEED)
 LENGTH = TextBlock("length", "length", dim=1)
 LEXICAL = TextBlock("lexical", "lexical", dim=len(lexical.NAMES), version=lexical.VERSION)
 
-DEFAULT_ROUTER = "linear"
-MEMBERS = ("length", "linear", "cluster", "mf")  # of the ensemble
+MEMBERS: tuple[str, ...] = ("linear", "mf")  # of the ensemble; chosen by sources left out
 TRAINED = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
+_NEEDS_ENCODER = {"knn", "cluster"}  # what lies near in the lexical columns alone is not alike
 QUALITIES = "heads/qualities.npz"
 
 
@@ -33,6 +33,7 @@ class Variant:
     bundle: str  # the bundle's name
     layers: tuple[int, ...]  # of the encoder, each a block; none: no encoder at all
     precisions: tuple[str, ...]  # that the encoder is written in; heads are trained on the first
+    default_router: str = "linear"
 
     @property
     def encoded(self) -> tuple[EncoderBlock, ...]:
@@ -49,22 +50,27 @@ class Variant:
         return (LEXICAL, *self.encoded)
 
     @property
+    def trained(self) -> tuple[str, ...]:
+        """The routers that are trained on the columns, by name."""
+        return tuple(name for name in TRAINED if self.layers or name not in _NEEDS_ENCODER)
+
+    @property
     def routers(self) -> tuple[RouterEntry, ...]:
         """Every router of the bundle."""
         read = tuple(block.name for block in self.columns)
         trained = [
-            RouterEntry(name, name, read, f"heads/{name}.npz", (), QUALITIES) for name in TRAINED
+            RouterEntry(name, name, read, f"heads/{name}.npz", (), QUALITIES)
+            for name in self.trained
         ]
-        together = (LENGTH.name, *read)
         return (
             RouterEntry("random", "random", (HASH.name,), None),
             RouterEntry("length", "length", (LENGTH.name,), "heads/length.npz"),
             *trained,
-            RouterEntry("ensemble", "ensemble", together, "heads/ensemble.npz", MEMBERS),
+            RouterEntry("ensemble", "ensemble", read, "heads/ensemble.npz", MEMBERS),
         )
 
 
 DEFAULT = Variant("default", "minilm1", (1,), ("int8", "fp16"))
-FAST = Variant("fast", "lexical", (), ())
+FAST = Variant("fast", "lexical", (), (), "ensemble")
 FULL = Variant("full", "minilm6", (1, 3, 6), ("fp32", "fp16"))
 VARIANTS = {variant.name: variant for variant in (DEFAULT, FAST, FULL)}

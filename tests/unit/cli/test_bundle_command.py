@@ -11,6 +11,8 @@ from weir_cli.bundle import bundle as command
 from weir_scorer import Bundle
 from weir_scorer.build.minilm import PIN
 
+ROUTERS = ("random", "length", "linear", "knn", "cluster", "mf", "sw_ranking", "ensemble")
+
 
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
@@ -72,11 +74,24 @@ def test_the_default_bundle_builds_from_its_wheel_the_same_each_time(tmp_path: P
     assert versions[0] == versions[1]
     with Bundle.open(outs[0], devices=["cpu"]) as opened:
         assert opened.version == versions[0]
-        assert (opened.default_router, opened.routers) == ("linear", ("random", "length", "linear"))
+        assert opened.default_router == "linear"
+        assert opened.routers == ROUTERS
         hard = "Prove that every finite integral domain is a field, step by step."
         scored = opened.score(["hi", hard], want_quality=True)
         assert scored.quality is not None
         assert scored.quality.shape == (2, len(opened.profiles))
+
+
+def test_the_fast_bundle_reads_no_encoder(tmp_path: Path) -> None:
+    out = tmp_path / "fast"
+    done = run("build", "--out", out, "--wheel", wheel(), "--variant", "fast")
+    assert done.exit_code == 0, done.stderr
+    assert not list(out.glob("encoder/*"))
+    with Bundle.open(out, devices=["cpu"]) as opened:
+        assert opened.default_router == "ensemble"
+        assert opened.routers == tuple(r for r in ROUTERS if r not in {"knn", "cluster"})
+        scored = opened.score(["hi", "Prove that every field is an integral domain."])
+        assert len(set(scored.scores.tolist())) == 2
 
 
 @pytest.mark.parametrize("out", [".", "existing"])

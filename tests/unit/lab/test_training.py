@@ -113,6 +113,40 @@ def test_a_prior_that_the_labels_contradict_is_muted_and_not_turned_round() -> N
     assert fit(rows, prior, prior + rng.normal(size=200)).slope > 0.3
 
 
+def test_leaning_adds_the_prior_to_what_is_served_and_to_what_is_left_out() -> None:
+    rng = np.random.default_rng(6)
+    rows, prior = rng.normal(size=(60, 2)), rng.normal(size=60)
+    prior = (prior - prior.mean()) / prior.std()
+    found = fit(rows, prior, rows[:, 0] + rng.normal(size=60))
+    more = found.leaning(0.5, prior)
+    assert more.slope == pytest.approx(found.slope + 0.5)
+    np.testing.assert_allclose(more.left_out - found.left_out, 0.5 * prior)
+    assert np.array_equal(more.duals, found.duals)
+
+
+def test_few_labels_lean_on_the_prior_and_many_hardly() -> None:
+    """Labels that are half noise: the fewer they are, the more a score follows the prior."""
+    alike: list[float] = []
+    for count in (60, 1000):
+        rng = np.random.default_rng(7)
+        rows, prior = rng.normal(size=(count, 3)), rng.normal(size=count)
+        strong = (rows[:, 0] + rng.normal(size=count) > 0).astype(np.float64)
+        labels = replace(pair(count), strong=strong, weak=np.full(count, 0.5))
+        head = {
+            "mean": np.zeros(3, np.float32),
+            "scale": np.ones(3, np.float32),
+            "weights": np.ones(3, np.float32),
+            "bias": np.zeros((), np.float32),
+            "quality_weights": np.zeros((3, 0), np.float32),
+            "quality_bias": np.zeros(0, np.float32),
+        }
+        found = adapt(Columns("linear", rows, prior, (3,), head), labels)
+        logits = np.log(found.scores / (1 - found.scores))
+        alike.append(float(np.corrcoef(logits, prior)[0, 1]))
+    assert alike[0] > 0.8
+    assert alike[1] < 0.5
+
+
 def test_distances_by_hand() -> None:
     found = squared_distances(np.array([[0.0, 0], [3, 4]]), np.array([[0.0, 0], [0, 1]]))
     assert found.tolist() == [[0, 1], [25, 18]]
