@@ -165,13 +165,14 @@ def _picture(lines: Sequence[Line], total: Line, by: str) -> Table:
     table.add_column(by)
     for name in ("requests", "strong", "failed", "input", "cached", "output", "paid", "saved"):
         table.add_column(name, justify="right")
+    places = 4 if total.paid_usd >= 1 else 6  # a first few requests cost parts of a cent
     for line in (*lines, total):
         style = "bold" if line is total else None
-        table.add_row(*_cells(line), style=style)
+        table.add_row(*_cells(line, places), style=style)
     return table
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: Line, places: int) -> tuple[str, ...]:
     share = f"{line.strong / line.requests:.1%}" if line.requests else ""
     return (
         line.group,
@@ -181,6 +182,6 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.input_tokens:,}",
         f"{line.cached_tokens:,}",
         f"{line.output_tokens:,}",
-        f"${line.paid_usd:,.4f}",
-        f"${line.saved_usd:,.4f}",
+        f"${line.paid_usd:,.{places}f}",
+        f"${line.saved_usd:,.{places}f}",
     )

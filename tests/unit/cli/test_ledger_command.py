@@ -78,7 +78,7 @@ def test_by_day_as_a_table(path: Path) -> None:
     shown = run("--ledger", str(path), "--by", "day")
     days = [line.split()[0] for line in shown.splitlines()]
     assert days == ["day", "1970-01-02", "1970-01-03", "total"]
-    assert "$0.0130" in shown.splitlines()[-1]
+    assert "$0.013000" in shown.splitlines()[-1]
 
 
 def test_a_period_that_is_none_is_refused(path: Path) -> None:
