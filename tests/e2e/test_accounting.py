@@ -5,6 +5,7 @@ kept apart as such.
 """
 
 import asyncio
+import json
 import random
 import signal
 import time
@@ -18,6 +19,7 @@ import aiohttp
 import pytest
 
 from support.accounting import MICRO, Price, Row, ledger, metric, paid, summed, tokens, told
+from support.asking import eventually
 from support.gateway_program import GatewayProgram, gateway_program
 from support.operator_stream import Operator, running_operator
 from support.programs import stand_in
@@ -25,6 +27,7 @@ from weir_operator.local import compile_paths
 from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, RouteTable
 
 REQUESTS = 10_000
+ITEMS = 500  # of a batch beside them
 CALLERS = 24
 TIMEOUT = aiohttp.ClientTimeout(total=60)
 PRICES = {
@@ -35,6 +38,7 @@ PRICES = {
     "down": Price(100_000, 200_000),
     "slow": Price(1_000_000, 2_000_000),
     "silent": Price(700_000, 900_000),
+    "bulk": Price(2_000_000, 4_000_000),
 }
 POLICIES = """
 match: {models: [mixed]}
@@ -68,6 +72,9 @@ candidates: [{backend: weak}, {backend: strong}]
 rules: [{name: hard, when: "request.chars % 4 == 0", use: strong}]
 objective: {threshold: "0.5"}
 cache: {exact: {ttl: 10m}}
+---
+match: {models: [bulk]}
+candidates: [{backend: bulk}]
 """
 
 
@@ -81,6 +88,7 @@ def policies(fast: str, slow: str, into: Path) -> Path:
         f"  model: {name}\n"
         f'  price: {{input: "{price.input / 1e6:.2f}", output: "{price.output / 1e6:.2f}"}}\n'
         "  capabilities: [tools, vision, jsonSchema]\n"
+        + ("  batches: {discount: 50%}\n" if name == "bulk" else "")
         for name, price in PRICES.items()
     ]
     routes = [
@@ -137,6 +145,8 @@ async def running(providers: Providers, folder: Path) -> AsyncGenerator[World]:
             "WEIR_OPERATOR": f"127.0.0.1:{port}",
             "WEIR_USAGE_EVERY": "200ms",
             "WEIR_LEDGER": str(folder / "ledger.db"),
+            "WEIR_BATCHES": str(folder / "batches"),
+            "WEIR_BATCH_POLL": "200ms",
             "WEIR_UPSTREAM_ALLOW": "127.0.0.1",
         }
         async with gateway_program(environment, log=folder / "gateway.log") as gateway:
@@ -195,6 +205,40 @@ async def send(world: World, seed: int, count: int) -> None:
             group.create_task(caller(session), name=f"caller {number}")
 
 
+async def batch(world: World) -> dict[str, object]:
+    """A batch of items that go to a provider's batch, and of others that go one by one."""
+    lines = [
+        json.dumps(
+            {
+                "custom_id": f"item {number}",
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": {
+                    "model": "bulk" if number % 2 else "mixed",
+                    "messages": [{"role": "user", "content": f"Item {number}"}],
+                },
+            }
+        )
+        for number in range(ITEMS)
+    ]
+    form = aiohttp.FormData({"purpose": "batch"})
+    form.add_field("file", "\n".join(lines).encode(), filename="items.jsonl")
+    async with aiohttp.ClientSession(world.gateway.url, timeout=TIMEOUT) as session:
+        async with session.post("/v1/files", data=form) as answer:
+            file = (await answer.json())["id"]
+        asked = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        async with session.post("/v1/batches", json={**asked, "input_file_id": file}) as answer:
+            made: dict[str, object] = await answer.json()
+
+        async def over() -> bool:
+            async with session.get(f"/v1/batches/{made['id']}") as answer:
+                made.update(await answer.json())
+            return made["status"] not in {"validating", "in_progress", "finalizing"}
+
+        await eventually(over, within=120, every=0.2)
+    return made
+
+
 async def books(url: str) -> dict[str, dict[str, int]]:
     """A stand-in's own books, by model."""
     async with (
@@ -217,15 +261,18 @@ async def last_report(operator: Operator, requests: int) -> list[PolicyUsage]:
 @pytest.mark.timeout(240)
 async def test_all_books_agree(providers: Providers, tmp_path: Path) -> None:
     async with running(providers, tmp_path) as world:
-        await send(world, seed=1, count=REQUESTS)
-        usage = await last_report(world.operator, REQUESTS)
+        async with asyncio.TaskGroup() as group:
+            batched = group.create_task(batch(world), name="a batch")
+            group.create_task(send(world, seed=1, count=REQUESTS), name="requests")
+        assert batched.result()["status"] == "completed", batched.result()
+        usage = await last_report(world.operator, REQUESTS + ITEMS)
         metrics = await world.gateway.metrics()
         served = {**await books(providers.fast), **await books(providers.slow)}
         assert await world.gateway.stop() == 0
         rows = await asyncio.to_thread(ledger, world.ledger)
     assert sorted(set(world.statuses)) == [0, 200]
     answers = [row for row in rows if row.part == 0]
-    assert len(answers) == REQUESTS
+    assert len(answers) == REQUESTS + ITEMS
     _the_providers_books(rows, served)
     _the_metrics(rows, metrics)
     _the_status(rows, usage)
@@ -239,15 +286,20 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
     assert all(row.paid == 0 and row.saved > 0 for row in again)
     asked = [row for row in rows if row.reason != "cache"]
     ours = tokens(asked)
-    for model in ("weak", "strong", "claude", "flaky"):
+    for model in ("weak", "strong", "claude", "flaky", "bulk"):
         line = served[model]
-        assert ours[model] == (line["prompt_tokens"], line["completion_tokens"]), model
-        assert line["requests"] - line["failed"] == sum(r.model == model for r in asked), model
+        read = line["prompt_tokens"] + line["batch_prompt_tokens"]
+        written = line["completion_tokens"] + line["batch_completion_tokens"]
+        answered = line["requests"] - line["failed"] + line["batch_requests"]
+        assert ours[model] == (read, written), model
+        assert answered == sum(row.model == model for row in asked), model
+    assert served["bulk"]["batch_requests"] == ITEMS // 2
     assert served["flaky"]["failed"] > 0  # there were retries
     assert served["down"]["failed"] == served["down"]["requests"] > 0  # and fallbacks
     counted = [row for row in asked if row.counted]
     by_model = summed(counted, "paid", "model")
-    assert {model: by_model[model] for model in by_model} == paid(asked, PRICES)
+    full = paid(asked, PRICES)
+    assert by_model == {**full, "bulk": full["bulk"] // 2}  # the provider's batches cost half
 
 
 def _the_metrics(rows: list[Row], metrics: str) -> None:
