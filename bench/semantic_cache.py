@@ -21,9 +21,9 @@ from weir_gateway.domain.wording import wording
 from weir_lab.datasets.parquet import ParquetTable
 from weir_scorer import Bundle
 
-THRESHOLDS = (0.0, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
+THRESHOLDS = (0.0, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 SEED = 7
-LONGEST = 2000  # characters of a prompt that takes part here: longer ones are read in part only
+LONGEST = 2000  # characters: of longer prompts a router reads a part only
 WINDOW = 256  # texts scored at a time
 Change = Callable[[str, random.Random], str | None]  # None: it can't be applied to this prompt
 
@@ -212,11 +212,11 @@ class Row:
         )
 
 
-def read_prompts(data: Path, count: int, split: str) -> list[str]:
+def read_prompts(data: Path, count: int, split: str, longest: int) -> list[str]:
     """Different prompts, chosen by chance."""
     rows = ParquetTable(data / "outcome_prompts.parquet").rows("prompt", "split")
     unique = {str(prompt).strip() for prompt, of in rows if of == split and prompt}
-    chosen = sorted(prompt for prompt in unique if len(prompt) <= LONGEST)
+    chosen = sorted(prompt for prompt in unique if len(prompt) <= longest)
     random.Random(SEED).shuffle(chosen)  # noqa: S311 - a sample
     return chosen[:count]
 
@@ -253,9 +253,10 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--prompts", type=int, default=3000)
     parser.add_argument("--split", default="dev", help="train or dev")
+    parser.add_argument("--longest", type=int, default=LONGEST, help="characters of a prompt")
     parser.add_argument("--show", type=int, default=5, help="false hits that are shown")
     options = parser.parse_args()
-    prompts = read_prompts(options.data, options.prompts, options.split)
+    prompts = read_prompts(options.data, options.prompts, options.split, options.longest)
     rows = [Row(kind, same_answer=True) for kind in PARAPHRASES]
     rows += [Row(kind, same_answer=False) for kind in [*NEGATIVES, "nearest other prompt"]]
     by_kind = {row.kind: row for row in rows}

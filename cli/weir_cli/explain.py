@@ -36,6 +36,9 @@ _PATIENCE = 30.0  # seconds; a person waits longer than a request, and the first
 @BUNDLE
 @click.option("--policy", default="", metavar="NAME", help="Ask this policy and no other.")
 @click.option("--model", default="", metavar="NAME", help="What the client writes in `model`.")
+@click.option(
+    "--temperature", type=float, metavar="N", help="What the client asks for; caches go by it."
+)
 @JSON
 @click.argument("prompt")
 def explain(
@@ -44,6 +47,7 @@ def explain(
     *,
     policy: str,
     model: str,
+    temperature: float | None,
     as_json: bool,
     prompt: str,
 ) -> None:
@@ -54,7 +58,7 @@ def explain(
     done = compiled(paths, existing(bundle))
     table = _only(decode(done.table), policy) if policy else decode(done.table)
     asked = model or _first_model(table)
-    request = _request(asked, sys.stdin.read() if prompt == "-" else prompt)
+    request = _request(asked, sys.stdin.read() if prompt == "-" else prompt, temperature)
     try:
         with Bundle.open(bundle, devices=["cpu"]) as opened:
             explanation = asyncio.run(_explain(opened, request, table))
@@ -76,9 +80,11 @@ async def _explain(bundle: Bundle, request: Request, table: RouteTable) -> Expla
     return tell(request.model, explained, scales)
 
 
-def _request(model: str, prompt: str) -> Request:
+def _request(model: str, prompt: str, temperature: float | None) -> Request:
     """The request a client would send, read the way the gateway reads it."""
-    body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    if temperature is not None:
+        body["temperature"] = temperature
     return parse(json.dumps(body).encode(), {})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from weir_cli.bar import Scale
+from weir_cli.explaining.caches import caches
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
@@ -63,6 +64,7 @@ class Explanation:
     intended: str  # Shadow: what would have been chosen
     fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
     fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
+    cache: str = "off"  # what is looked up for this request, or why nothing is
     exploration: str = ""  # whether this decision is near enough to go the other way at times
 
     def to_json(self) -> dict[str, object]:
@@ -94,6 +96,7 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         intended=decision.intended.chosen.name if decision.intended else "",
         fallbacks=tuple(backend.name for backend in explained.fallbacks),
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
+        cache=caches(policy.cache, decision),
         exploration=exploration(policy.exploration, explained),
     )
 

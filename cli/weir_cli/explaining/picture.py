@@ -30,6 +30,8 @@ class Picture:
         yield _line("model", f"{shown.model}  →  policy {shown.policy} ({shown.objective})")
         for rule in shown.rules:
             yield _rule(rule)
+        if shown.cache != "off":
+            yield _line("cache", shown.cache)
         yield from self._score()
         yield ""
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))

@@ -53,7 +53,7 @@ class Again:
         if policy.cache is None or not looked.keeps:
             return await send()
         flight = None
-        if looked.exact and looked.reads:
+        if looked.exact and looked.reads and not decision.explored:
             answer = await self._flights.follow(looked.exact)
             joined = _joined(decision, policy, answer)
             if answer is not None and joined is not None:
@@ -79,7 +79,7 @@ class Again:
 
         def over(body: bytes | None) -> None:
             answer = None if body is None else _answer(request, sent, body)
-            if answer is not None and sent.decision.reason not in MAKESHIFT:
+            if answer is not None and _usual(sent.decision):
                 self._keep(decision, rules, answer)
             self._flights.land(key, flight, answer)
 
@@ -94,6 +94,11 @@ class Again:
             self._answers.keep(looked.meaning, meant, rules.semantic)
 
 
+def _usual(decision: RouteDecision) -> bool:
+    """Whether the policy would have its like answered so again."""
+    return decision.reason not in MAKESHIFT and not decision.explored
+
+
 def _joined(decision: RouteDecision, policy: Policy, answer: Answer | None) -> RouteDecision | None:
     """The decision as it stands with the answer to the same request; None where it can't."""
     if answer is None:
@@ -102,7 +107,14 @@ def _joined(decision: RouteDecision, policy: Policy, answer: Answer | None) -> R
     if backend is None:
         return None
     looked = replace(decision.cache, state=CacheState.HIT, answer=answer)
-    return replace(decision, chosen=backend, reason=Reason.CACHE, detail="joined", cache=looked)
+    return replace(
+        decision,
+        chosen=backend,
+        reason=Reason.CACHE,
+        detail="joined",
+        cache=looked,
+        propensity=1.0,  # the like of it was drawn for, if either was
+    )
 
 
 def _answer(request: Request, sent: Dispatched, body: bytes) -> Answer:

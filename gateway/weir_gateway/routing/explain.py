@@ -6,6 +6,7 @@ predicted quality and cost of every candidate. Sends nothing, counts nothing.
 
 from dataclasses import dataclass
 
+from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.decision import RouteDecision, RuleTried, Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
 from weir_gateway.domain.money import PicoUsd
@@ -49,7 +50,11 @@ class Explainer:
     ) -> None:
         """`score_within` is in seconds; a person waits longer than a request."""
         self._decider = Decider(
-            scorer=_WithQuality(scorer), conditions=conditions, ids=ids, score_within=score_within
+            scorer=_WithQuality(scorer),
+            conditions=conditions,
+            ids=ids,
+            score_within=score_within,
+            answers=_NothingKept(),
         )
 
     async def explain(self, request: Request, table: RouteTable) -> Explanation:
@@ -78,6 +83,17 @@ class Explainer:
             ),
             fallbacks=tuple(fallbacks(decision, compiled)),
         )
+
+
+class _NothingKept:
+    """Answers of which there are none, so that a look-up says only whether it would be made."""
+
+    async def find(self, key: bytes) -> Answer | None:
+        del key
+        return None
+
+    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+        del key, answer, seconds
 
 
 class _WithQuality:

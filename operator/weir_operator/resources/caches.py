@@ -27,10 +27,11 @@ class SemanticCache:
     """Answers to a request that means the same."""
 
     ttl: int = required(DURATION, "How long an answer is kept.")
-    similarity: float = required(
+    similarity: float = defaulted(
         PROBABILITY,
         "The least cosine between the two prompts' embeddings; beside it their wording must be the "
         "same but for case, punctuation, courtesies and the like.",
+        otherwise="0.80",
     )
 
 

@@ -4,7 +4,7 @@ import copy
 import json
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import assume, given
@@ -42,11 +42,11 @@ def meaning(body: object, **of: Any) -> bytes:
 
 def shuffled(value: object, chance: random.Random) -> object:
     if isinstance(value, dict):
-        items: list[tuple[str, object]] = list(value.items())
+        items = list(cast("dict[str, object]", value).items())
         chance.shuffle(items)
         return {name: shuffled(inner, chance) for name, inner in items}
     if isinstance(value, list):
-        return [shuffled(inner, chance) for inner in value]
+        return [shuffled(inner, chance) for inner in cast("list[object]", value)]
     return value
 
 
@@ -70,7 +70,7 @@ def test_who_asks_doesn_t_matter(fields: dict[str, object], name: str, value: ob
 
 
 def test_where_wire_and_form_matter() -> None:
-    body = {"messages": []}
+    body: dict[str, object] = {"messages": []}
     told = {
         exact(body),
         exact(body, where=("policy", "key", "team-b")),

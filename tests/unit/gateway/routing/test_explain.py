@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from support.fakes import FakeIds, FakeScorer
 from support.tables import STRONG, WEAK, policy, request, rule, table
+from weir_cli.explaining.caches import caches
 from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.domain.cache import CacheRules, CacheState
 from weir_gateway.domain.table import Capability
 from weir_gateway.routing.explain import Explainer
 
@@ -49,3 +51,23 @@ async def test_who_is_asked_should_the_choice_fail() -> None:
     assert (seen.decision.chosen, seen.fallbacks) == (STRONG, (WEAK,))
     alone = await explainer(FakeScorer(default=0.7)).explain(request(), table(policy()))
     assert alone.fallbacks == ()
+
+
+async def test_what_a_cache_would_do_is_told_with_nothing_kept() -> None:
+    body = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'
+    rules = CacheRules(exact=60, semantic=60, similarity=0.9, temperature=1)
+    made = table(replace(policy(), cache=rules))
+    scorer = FakeScorer(embeddings={"hello": b"1234"})
+    seen = await explainer(scorer).explain(replace(request(), body=body), made)
+    looked = seen.decision.cache
+    assert (looked.state, bool(looked.exact), bool(looked.meaning)) == (CacheState.MISS, True, True)
+    assert caches(rules, seen.decision) == (
+        "the very same request within 60 s, one of the same wording and similarity 0.9 within "
+        "60 s; per client key"
+    )
+    cold = replace(rules, temperature=0.5)
+    seen = await explainer(scorer).explain(
+        replace(request(), body=body), table(replace(policy(), cache=cold))
+    )
+    assert caches(cold, seen.decision) == "bypass: temperature 1, the policy caches up to 0.5"
+    assert caches(None, seen.decision) == "off"
