@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from openai import AsyncOpenAI
 
 from support.caching import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
@@ -145,6 +146,26 @@ async def test_a_stream_is_given_again_byte_for_byte_and_a_whole_answer_is_anoth
             upstream.behaviour = answering(ANSWER)
             assert await asked(running, chat()) == ("miss", ANSWER)
         assert len(upstream.received) == 2
+
+
+async def test_openai_s_client_reads_a_stream_that_is_given_again(tmp_path: Path) -> None:
+    async with (
+        running_upstream(streaming(STREAM)) as upstream,
+        running_gateway(tmp_path, cached_table(upstream.url)) as running,
+        AsyncOpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        said: list[str] = []
+        for _ in range(2):
+            stream = await client.chat.completions.create(
+                model="auto",
+                messages=[{"role": "user", "content": "What is a weir?"}],
+                temperature=0,
+                stream=True,
+            )
+            parts = [c.choices[0].delta.content or "" async for c in stream if c.choices]
+            said.append("".join(parts))
+        assert said == ["a weir holds water"] * 2
+        assert len(upstream.received) == 1
 
 
 @pytest.mark.parametrize(
