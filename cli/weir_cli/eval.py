@@ -8,16 +8,20 @@ from pathlib import Path
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from rich.table import Table
 
+from weir_cli.eval_feedback import Asked, eval_feedback
 from weir_cli.failure import Failure
 from weir_cli.labwork import Percent, failures, open_bundle, score_with_bar, scores_of, tell
-from weir_cli.options import BUNDLE, JSON, existing
+from weir_cli.options import BUNDLE, JSON, existing, start
 from weir_cli.output import show
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
 from weir_lab.evaluation.evaluate import Options
 from weir_lab.evaluation.figures import RETENTIONS
+from weir_lab.feedback import Options as Estimating
+from weir_lab.feedback.estimate import CLIP
 from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
 from weir_scorer.bundle.opened import Bundle
@@ -31,9 +35,36 @@ _MEANING = (
 @click.command("eval")
 @click.option(
     "--data",
-    required=True,
     type=click.Path(path_type=Path),
     help="Outcomes or paired scores: a parquet, JSONL or CSV file, or a folder of them.",
+)
+@click.option(
+    "--feedback",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="LEDGER",
+    help="Instead of --data: a ledger with clients' feedback, to estimate another policy from.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="With --feedback: policy files whose policy of the same name is estimated.",
+)
+@click.option("--policy", help="With --feedback: whose decisions, where there are several.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="With --feedback: the threshold to estimate.",
+)
+@click.option("--since", metavar="DURATION", help="With --feedback: only what ended in this time.")
+@click.option(
+    "--clip",
+    type=click.FloatRange(1),
+    default=CLIP,
+    show_default=True,
+    help="With --feedback: the largest weight of a rating; the bias is told.",
 )
 @BUNDLE
 @click.option(
@@ -68,9 +99,17 @@ _MEANING = (
 @click.option("--repeats", type=click.IntRange(20), default=1000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @JSON
+@click.pass_context
 def evaluation(  # noqa: PLR0913 - one parameter an option
+    context: click.Context,
     *,
-    data: Path,
+    data: Path | None,
+    feedback: Path | None,
+    paths: tuple[Path, ...],
+    policy: str | None,
+    threshold: float | None,
+    since: str | None,
+    clip: float,
     bundle: Path,
     routers: tuple[str, ...],
     files: tuple[str, ...],
@@ -85,29 +124,66 @@ def evaluation(  # noqa: PLR0913 - one parameter an option
     """Measure routers on recorded outcomes, beside chance, length, neighbours and the oracle.
 
     Prints a table, and writes a JSON file and a page with curves, slices and intervals.
+
+    With --feedback: what a --threshold, the policy of -f, or another --bundle or --router would
+    have been worth to those who rated, from the decisions that were drawn while exploring.
     """
+    if (data is None) == (feedback is None):
+        raise click.UsageError("give either --data or --feedback")
+    if feedback is not None:
+        asked = Asked(
+            ledger=feedback,
+            files=paths,
+            policy=policy,
+            threshold=threshold,
+            bundle=bundle,
+            rescore=bool(routers) or _said(context, "bundle"),
+            router=routers[0] if routers else None,
+            since=start(since),
+            options=Estimating(clip, repeats, seed),
+            out=out,
+        )
+        eval_feedback(asked, as_json=as_json)
+    elif data is not None:
+        options = Options(share, repeats, seed)
+        report = _measure(data, existing(bundle), (routers, files), (weak, strong), options)
+        _write(out, report)
+        show(_table(report), json.loads(to_json(report)), as_json=as_json)
+
+
+eval = evaluation  # noqa: A001 - what the table of commands looks for: the command's own name
+
+
+def _measure(
+    data: Path,
+    bundle: Path,
+    named: tuple[tuple[str, ...], tuple[str, ...]],
+    models: tuple[str | None, str | None],
+    options: Options,
+) -> Report:
+    """`named` are routers of the bundle, and others' files of scores."""
     with failures():
         tell(f"reading {data}")
-        pair = load_pair(data, weak, strong)
-    others = [_from_file(name, pair) for name in files]
-    with open_bundle(existing(bundle)) as opened:
-        names = routers or ((opened.default_router,) if not others else ())
+        pair = load_pair(data, *models)
+    others = [_from_file(name, pair) for name in named[1]]
+    with open_bundle(bundle) as opened:
+        names = named[0] or ((opened.default_router,) if not others else ())
         contenders, vectors = _score(opened, names, pair)
         with failures():
-            report = evaluate(
+            return evaluate(
                 pair,
                 [*contenders, *others],
                 data=data.name,
-                options=Options(share, repeats, seed),
+                options=options,
                 vectors=vectors,
                 bundle=opened.version if names else None,
                 progress=tell,
             )
-    _write(out, report)
-    show(_table(report), json.loads(to_json(report)), as_json=as_json)
 
 
-eval = evaluation  # noqa: A001 - what the table of commands looks for: the command's own name
+def _said(context: click.Context, name: str) -> bool:
+    """Whether an option was given, rather than left to the environment or its default."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _score(

@@ -4,7 +4,6 @@ Reads the file that gateways write, beside them; never changes it.
 """
 
 import sqlite3
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -16,11 +15,10 @@ from rich.table import Table
 
 from weir_cli.failure import Failure
 from weir_cli.ledger_out import COLUMNS, write_out
-from weir_cli.options import JSON, LEDGER
+from weir_cli.options import JSON, LEDGER, start
 from weir_cli.output import show
 from weir_gateway.adapters.ledger.sqlite import OLDER, TABLE, VERSION
 from weir_gateway.domain.money import PICO_PER_USD
-from weir_runtime.quantities import duration
 
 _GROUPS = {
     "model": "model",
@@ -29,7 +27,6 @@ _GROUPS = {
     "reason": "reason",
     "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
 }
-_MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,10 @@ def ledger(ledger: Path, by: str, since: str | None, out: Path | None, *, as_jso
         with _opened(ledger) as (database, _):
             names = ", ".join(_selected(database))
             query = f"SELECT {names} FROM {TABLE} WHERE at >= ? ORDER BY at"  # noqa: S608 - the names are ours
-            count = write_out(database, query, _start(since), out)
+            count = write_out(database, query, start(since), out)
         show(f"{count:,} rows in {out}", {"rows": count, "file": str(out)}, as_json=as_json)
         return
-    lines = read(ledger, by, _start(since))
+    lines = read(ledger, by, start(since))
     total = _sum(lines)
     data = {"by": by, "lines": [asdict(line) for line in lines], "total": asdict(total)}
     show(_picture(lines, total, by), data, as_json=as_json)
@@ -134,15 +131,6 @@ def _line(row: Sequence[object]) -> Line:
         paid_usd=int(str(paid)) / PICO_PER_USD,
         saved_usd=int(str(saved)) / PICO_PER_USD,
     )
-
-
-def _start(since: str | None) -> int:
-    if since is None:
-        return 0
-    try:
-        return int((time.time() - duration(since)) * _MICROS)
-    except ValueError as error:
-        raise click.BadParameter(f"write {error}", param_hint="--since") from error
 
 
 def _sum(lines: Sequence[Line]) -> Line:

@@ -1,13 +1,16 @@
 """Options and checks that several commands share."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from weir_cli.failure import Failure
+from weir_runtime.quantities import duration
 
+MICROS = 1_000_000
 DEFAULT_BUNDLE = Path(".cache/bundle")
 
 FILES = click.option(
@@ -60,3 +63,13 @@ def existing(bundle: Path) -> Path:
     if not (bundle / "bundle.json").is_file():
         raise Failure(f"There is no bundle in {bundle}.", hint=f"weir bundle build --out {bundle}")
     return bundle
+
+
+def start(since: str | None) -> int:
+    """When `since` (`24h`; None: ever) began, in microseconds since 1970. Raises BadParameter."""
+    if since is None:
+        return 0
+    try:
+        return int((time.time() - duration(since)) * MICROS)
+    except ValueError as error:
+        raise click.BadParameter(f"write {error}", param_hint="--since") from error

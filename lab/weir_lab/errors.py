@@ -5,7 +5,8 @@
     ├── TooFew           sound data, but not enough of it to say anything
     ├── NothingToRoute   the outcomes cannot tell two models apart
     ├── Backwards        a trained router ranks held-out prompts the wrong way round
-    └── NoPromise        no threshold can promise what was asked
+    ├── NoPromise        no threshold can promise what was asked
+    └── NoOverlap        the log never did what is asked about, so it can't tell
 
 A command prints the message and ends with 1; it never prints a number beside one of these.
 """
@@ -33,3 +34,7 @@ class Backwards(LabError):
 
 class NoPromise(LabError):
     """No threshold can promise that at that confidence with these labels."""
+
+
+class NoOverlap(LabError):
+    """What is asked about was never done, or too seldom: feedback can't tell how it would be."""

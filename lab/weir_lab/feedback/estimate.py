@@ -1,0 +1,177 @@
+"""One policy's estimated worth, with what it rests on and what must be said beside it.
+
+Where the log can't tell, there is no number: NoOverlap or TooFew instead. Must not know reports.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from weir_lab.errors import NoOverlap, TooFew
+from weir_lab.metrics.bootstrap import Interval, bootstrap
+from weir_lab.metrics.offpolicy import (
+    Logged,
+    Marks,
+    doubly_robust,
+    effective_size,
+    ips,
+    known,
+    predicted_rewards,
+    ratios,
+    snips,
+)
+from weir_lab.metrics.ranked import Floats
+
+LEAST = 50  # rated decisions
+LEAST_TRIED = 10  # among them of those where the policies differ and the target's choice was tried
+FEW_TRIED = 30  # that count alike: below it intervals come out too narrow, and that is said
+MOST_UNTOLD = 0.1  # of the rated decisions; beyond it figures would be of something else
+CLIP = 100.0  # a share of 1 % is not clipped
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How it is estimated."""
+
+    clip: float = CLIP  # the largest ratio, >= 1
+    repeats: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Mean ratings in [0,1] over the rated decisions that the log can tell of."""
+
+    ips: Interval
+    snips: Interval
+    dr: Interval
+    served: Interval  # what was really done
+    gain: Interval  # dr less served, on the same rows
+    rated: int
+    told: int  # of them, those that the log can tell of
+    differing: int  # of those, where the target's choice is not the usual one
+    tried: int  # of those, where it was made all the same
+    effective: float  # rows that all count alike
+    effective_differing: float  # the same, where the choices differ
+    clipped: int
+    clip_bias: float  # what clipping takes from IPS at most
+    untold: float  # the share, by weight, that the log can't tell of
+    bounds: tuple[float, float]  # of the mean over all, whatever the untold ones are worth
+    notes: tuple[str, ...]
+
+
+def estimate(logged: Logged, target: Marks, options: Options) -> Estimate:
+    """What `target` (strong where True) would have been worth.
+
+    Raises TooFew, and NoOverlap where the choices that differ were never tried.
+    """
+    if len(logged) < LEAST:
+        raise TooFew(f"{len(logged)} rated decisions that were scored; it takes at least {LEAST}")
+    keep = known(logged, target)
+    told, aim = logged.only(keep), target[keep]
+    differs = aim != told.usual
+    tried = differs & (aim == told.strong)
+    _check_overlap(logged, target, tried)
+    plain = ratios(told, aim)
+    ratio = np.minimum(plain, options.clip)
+    figures = _figures(told, aim, ratio, options)
+    untold = float(logged.weight[~keep].sum() / logged.weight.sum())
+    if untold > MOST_UNTOLD:
+        low, high = explored_band(logged)
+        raise NoOverlap(
+            f"no estimate can be given: {untold:.0%} of the rated decisions would go to a model "
+            "that was never tried on such prompts. What was explored are scores from "
+            f"{low:.3f} to {high:.3f}"
+        )
+    value = min(max(figures[2].value, 0.0), 1.0)
+    found = Estimate(
+        ips=figures[0],
+        snips=figures[1],
+        dr=figures[2],
+        served=figures[3],
+        gain=figures[4],
+        rated=len(logged),
+        told=len(told),
+        differing=int(differs.sum()),
+        tried=int(tried.sum()),
+        effective=effective_size(ratio, told.weight),
+        effective_differing=effective_size(ratio[tried], told.weight[tried]),
+        clipped=int((plain > options.clip).sum()),
+        clip_bias=float((told.weight * (plain - ratio)).sum() / told.weight.sum()),
+        untold=untold,
+        bounds=((1 - untold) * value, (1 - untold) * value + untold),
+        notes=(),
+    )
+    return _noted(found, options)
+
+
+def explored_band(logged: Logged) -> tuple[float, float]:
+    """The lowest and the highest score of a decision that was drawn; there must be one."""
+    drawn = logged.score[logged.drawn]
+    return float(drawn.min()), float(drawn.max())
+
+
+def _figures(
+    told: Logged, target: Marks, ratio: Floats, options: Options
+) -> tuple[Interval, Interval, Interval, Interval, Interval]:
+    rewards = predicted_rewards(told, options.seed)
+    rows = np.arange(len(told))
+    taken = rewards[rows, told.strong.astype(np.intp)]
+    targeted = rewards[rows, target.astype(np.intp)]
+
+    def statistic(times: Floats) -> tuple[float, ...]:
+        weight = told.weight * times
+        robust = doubly_robust(told.reward, ratio, weight, taken, targeted)
+        served = float((weight * told.reward).sum() / weight.sum())
+        return (
+            ips(told.reward, ratio, weight),
+            snips(told.reward, ratio, weight),
+            robust,
+            served,
+            robust - served,
+        )
+
+    one, two, three, four, five = bootstrap(
+        statistic, len(told), repeats=options.repeats, seed=options.seed
+    )
+    return one, two, three, four, five
+
+
+def _check_overlap(logged: Logged, target: Marks, tried: Marks) -> None:
+    differing = target != logged.usual
+    if not differing.any():
+        return
+    if not logged.drawn.any():
+        raise NoOverlap(
+            "no estimate can be given: the decisions were deterministic. Let the policy explore "
+            "(spec.exploration), gather feedback, and come back"
+        )
+    if tried.sum() < LEAST_TRIED:
+        raise NoOverlap(
+            f"no estimate can be given: of {int(differing.sum())} rated decisions that the policy "
+            f"would make otherwise, its choice was tried on {int(tried.sum())}, and it takes at "
+            f"least {LEAST_TRIED}. Ask for a threshold within the explored band, or explore more"
+        )
+
+
+def _noted(found: Estimate, options: Options) -> Estimate:
+    notes: list[str] = []
+    if not found.differing:
+        notes.append("the policy would have made every one of these decisions as usual")
+    elif found.effective_differing < FEW_TRIED:
+        notes.append(
+            f"where it differs it rests on {found.tried} answers, worth "
+            f"{found.effective_differing:.0f} that count alike: the intervals are too narrow"
+        )
+    if found.untold:
+        notes.append(
+            f"{found.untold:.1%} of the rated decisions would go to a model that was never tried "
+            "on such prompts: the figures leave them out; with them the mean lies between "
+            f"{found.bounds[0]:.3f} and {found.bounds[1]:.3f}"
+        )
+    if found.clipped:
+        notes.append(
+            f"{found.clipped} ratios were clipped at {options.clip:g}, which takes at most "
+            f"{found.clip_bias:.3f} from IPS, and biases SNIPS and DR too"
+        )
+    return replace(found, notes=tuple(notes))

@@ -1,0 +1,62 @@
+"""An estimate from feedback as one frozen value, and as JSON. NaN becomes null."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from weir_lab.feedback.estimate import Estimate
+from weir_lab.metrics.bootstrap import Interval
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """What one threshold would have been worth, and its share of strong calls."""
+
+    threshold: float
+    strong_share: float
+    value: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackReport:
+    """Everything that is told."""
+
+    ledger: str
+    policy: str  # whose decisions they are
+    asked: str  # the policy, threshold or bundle that is estimated
+    weak: str
+    strong: str
+    decisions: int  # scored, rated or not
+    left_out: Mapping[str, int]  # others, by why they take no part
+    estimate: Estimate
+    strong_share: float  # of all scored decisions, under what is asked about
+    strong_share_served: float
+    cost: Interval  # USD a decision under what is asked about; NaN where it can't be told
+    cost_served: Interval
+    rated_by_model: Mapping[str, tuple[int, int]]  # rated, decided
+    sweep: tuple[SweepPoint, ...]
+    clip: float
+    repeats: int
+    seed: int
+    notes: tuple[str, ...]
+
+
+def to_json(report: FeedbackReport) -> str:
+    """The same report always gives the same text."""
+    document = {"format": FORMAT, **cast("dict[str, object]", _plain(asdict(report)))}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {str(key): _plain(item) for key, item in items}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("tuple[object, ...]", value)]
+    return value

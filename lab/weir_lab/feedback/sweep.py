@@ -1,0 +1,36 @@
+"""The same estimate at thresholds across the explored band: where a better one may lie."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from weir_lab.errors import LabError
+from weir_lab.feedback.estimate import Options, estimate
+from weir_lab.feedback.report import SweepPoint
+from weir_lab.metrics.offpolicy import Logged
+from weir_lab.metrics.ranked import Floats
+
+POINTS = 21
+REPEATS = 200  # a picture needs no more
+MOST_UNTOLD = 0.02  # of the rated decisions; beyond it a point says too little
+
+
+def sweep(logged: Logged, score: Floats, every: Floats, options: Options) -> tuple[SweepPoint, ...]:
+    """Estimates by rising threshold; none where the log can't tell.
+
+    `score` is what the thresholds are compared with on the rated rows, `every` on all decisions.
+    """
+    drawn = score[logged.drawn]
+    if not len(drawn):
+        return ()
+    quick = replace(options, repeats=min(options.repeats, REPEATS))
+    points: list[SweepPoint] = []
+    for threshold in np.linspace(float(drawn.min()), float(drawn.max()), POINTS):
+        try:
+            found = estimate(logged, score >= threshold, quick)
+        except LabError:
+            continue
+        if found.untold <= MOST_UNTOLD:
+            share = float((every >= threshold).mean())
+            points.append(SweepPoint(float(threshold), share, found.dr))
+    return tuple(points)

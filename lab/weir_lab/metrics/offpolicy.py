@@ -1,0 +1,127 @@
+"""What another choice between two models would have been worth, from choices that were drawn.
+
+Importance weighting (IPS), its self-normalised form (SNIPS) and the doubly robust estimator (DR).
+Pure arithmetic over arrays of one length; the bootstrap is nothing but other weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_lab.metrics.ranked import Floats
+
+Marks = NDArray[np.bool_]
+
+RIDGE = 1.0  # on the standardised slopes: as one more observation each that knows nothing
+FOLDS = 5
+_ALMOST_ONE = 1 - 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What was done and how good it was; all of one length."""
+
+    strong: Marks  # whether the strong model answered
+    explored: Marks  # whether that was drawn against the usual choice
+    propensity: Floats  # (0,1]: how probable the choice was that was made
+    reward: Floats  # how good the answer was, [0,1]
+    score: Floats  # the router's, which the model of rewards reads
+    weight: Floats  # > 0: how much it counts
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+    @property
+    def usual(self) -> Marks:
+        """Whether the strong model was the usual choice."""
+        return self.strong ^ self.explored
+
+    @property
+    def drawn(self) -> Marks:
+        """Whether either model could have answered."""
+        return self.propensity < _ALMOST_ONE
+
+    def only(self, keep: Marks) -> "Logged":
+        """The rows that are marked."""
+        return Logged(
+            self.strong[keep],
+            self.explored[keep],
+            self.propensity[keep],
+            self.reward[keep],
+            self.score[keep],
+            self.weight[keep],
+        )
+
+
+def ratios(logged: Logged, target: Marks) -> Floats:
+    """How much more probable the choice that was made is under `target` (strong where True)."""
+    return np.where(target == logged.strong, 1 / logged.propensity, 0.0)
+
+
+def known(logged: Logged, target: Marks) -> Marks:
+    """Where the log can tell: `target` does the usual, or either model could have answered."""
+    found: Marks = np.logical_or(target == logged.usual, logged.drawn)
+    return found
+
+
+def ips(reward: Floats, ratio: Floats, weight: Floats) -> float:
+    """Unbiased where no ratio was clipped; may leave [0,1] where few rows carry much."""
+    return float((weight * ratio * reward).sum() / weight.sum())
+
+
+def snips(reward: Floats, ratio: Floats, weight: Floats) -> float:
+    """Between the smallest and the largest reward; biased by less than its spread. NaN: no row."""
+    total = (weight * ratio).sum()
+    return float((weight * ratio * reward).sum() / total) if total > 0 else np.nan
+
+
+def doubly_robust(
+    reward: Floats, ratio: Floats, weight: Floats, taken: Floats, targeted: Floats
+) -> float:
+    """The model's word, corrected by what it got wrong where it can be seen.
+
+    `taken` and `targeted` are predicted rewards of the choice that was made and of the target's.
+    """
+    return float((weight * (targeted + ratio * (reward - taken))).sum() / weight.sum())
+
+
+def effective_size(ratio: Floats, weight: Floats) -> float:
+    """As how many rows that all count alike; 0 of none."""
+    counts = weight * ratio
+    squares = (counts**2).sum()
+    return float(counts.sum() ** 2 / squares) if squares > 0 else 0.0
+
+
+def predicted_rewards(logged: Logged, seed: int, folds: int = FOLDS) -> Floats:
+    """Rewards of the weak and the strong model per row (n x 2), each from other folds' rows.
+
+    A ridge regression on the score, its square and the model, clipped to [0,1].
+    """
+    fold = np.random.default_rng(seed).permutation(len(logged)) % folds
+    found = np.empty((len(logged), 2))
+    for part in range(folds):
+        inside, outside = fold == part, fold != part
+        fitted = _fit(logged.only(outside)) if outside.any() else np.zeros(_WIDTH)
+        for arm in (0, 1):
+            rows = _features(logged.score[inside], np.full(int(inside.sum()), float(arm)))
+            found[inside, arm] = rows @ fitted
+    return np.clip(found, 0.0, 1.0)
+
+
+_WIDTH = 5
+
+
+def _features(score: Floats, strong: Floats) -> Floats:
+    return np.column_stack([np.ones(len(score)), strong, score, strong * score, score**2])
+
+
+def _fit(logged: Logged) -> Floats:
+    rows = _features(logged.score, logged.strong.astype(np.float64))
+    weight = logged.weight / logged.weight.mean()
+    penalty = np.full(_WIDTH, RIDGE)
+    penalty[0] = 0.0  # the mean is free
+    gram = (rows * weight[:, None]).T @ rows + np.diag(penalty)
+    gram[0, 0] = max(gram[0, 0], RIDGE)
+    solved: Floats = np.linalg.solve(gram, (rows * weight[:, None]).T @ logged.reward)
+    return solved

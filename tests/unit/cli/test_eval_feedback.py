@@ -1,0 +1,122 @@
+"""`weir eval --feedback`: from a ledger's file to an estimate, or to why there is none."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from support.rated import World
+from support.rated_ledger import write_ledger, write_others
+from weir_cli.eval import evaluation
+from weir_cli.rated import read_rated
+from weir_gateway.domain.decision import Reason
+
+
+def run(folder: Path, *words: str) -> Result:
+    """The command on `ledger.db`; repeats are few, so that tests are quick."""
+    more = ["--repeats", "100", "--out", str(folder / "out"), *words]
+    return CliRunner().invoke(evaluation, ["--feedback", str(folder / "ledger.db"), *more])
+
+
+def told(result: Result) -> dict[str, Any]:
+    """What `--json` printed."""
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_a_threshold_is_estimated_near_its_truth(tmp_path: Path) -> None:
+    world = World()
+    write_ledger(tmp_path / "ledger.db", world, 4000)
+    write_others(tmp_path / "ledger.db", 7, Reason.RULE)
+    report = told(run(tmp_path, "--threshold", "0.53", "--json"))
+    estimate = report["estimate"]
+    for name in ("ips", "snips", "dr"):
+        assert estimate[name]["low"] < world.truth(0.53) < estimate[name]["high"]
+    assert (report["decisions"], estimate["rated"]) == (4000, 4000)
+    assert report["left_out"] == {"by rule:r": 7}
+    assert report["rated_by_model"]["weak"][0] == report["rated_by_model"]["weak"][1]
+    assert 0.45 < report["strong_share"] < 0.49
+    # A weak answer costs $0.0001, a strong one $0.001.
+    spent = 0.001 * report["strong_share"] + 0.0001 * (1 - report["strong_share"])
+    assert report["cost"]["low"] < spent < report["cost"]["high"]
+    assert json.loads((tmp_path / "out.json").read_text()) == report
+    assert "<svg" in (tmp_path / "out.html").read_text()
+
+
+def test_people_get_a_table_with_what_must_be_said(tmp_path: Path) -> None:
+    write_ledger(tmp_path / "ledger.db", World(), 1500)
+    result = run(tmp_path, "--threshold", "0.47")
+    assert result.exit_code == 0
+    for word in ("IPS", "SNIPS", "DR", "as served", "never tried"):
+        assert word in result.output
+
+
+def test_preferences_count_as_likes_of_the_model(tmp_path: Path) -> None:
+    logged = write_ledger(tmp_path / "ledger.db", World(), 300, preferring=True)
+    rated = read_rated(tmp_path / "ledger.db", None, 0)
+    assert sorted(rated.rating) == sorted(logged.reward)
+    assert rated.rating[rated.chose_strong].mean() == logged.reward[logged.strong].mean()
+
+
+def test_deterministic_decisions_give_no_number(tmp_path: Path) -> None:
+    world = World(share=0.0, band=0.0)
+    write_ledger(tmp_path / "ledger.db", world, 500)
+    result = run(tmp_path, "--threshold", "0.5")
+    assert result.exit_code == 1
+    assert "no estimate can be given: the decisions were deterministic" in result.output
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_several_policies_must_be_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    write_ledger(path, World(), 1500)
+    write_ledger(path, World(threshold=0.3), 400, seed=1, policy="shop/code")
+    result = run(tmp_path, "--threshold", "0.53")
+    assert result.exit_code == 1
+    assert "--policy, one of: shop/chat, shop/code" in result.output
+    assert told(run(tmp_path, "--threshold", "0.3", "--policy", "code", "--json"))["policy"] == (
+        "shop/code"
+    )
+    assert run(tmp_path, "--threshold", "0.53", "--policy", "none").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "say what to estimate"),
+        (("--threshold", "1.5"), 2, "1.5"),
+        (("--threshold", "0.5", "--data", "x"), 2, "either --data or --feedback"),
+        (("--threshold", "0.5", "--since", "soon"), 2, "--since"),
+        (("--threshold", "0.5", "--since", "1s"), 1, "no decisions in that time"),
+        (("--bundle", "/nonexistent"), 1, "no bundle"),
+    ],
+)
+def test_bad_usage_says_what_to_write(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    path = tmp_path / "ledger.db"
+    write_ledger(path, World(), 60)
+    if "1s" in words:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE ledger SET at = 0")
+    result = run(tmp_path, *words)
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database" * 100)
+    result = run(tmp_path, "--threshold", "0.5")
+    assert result.exit_code == 1
+    assert "can't be read as a ledger" in result.output
+    path.unlink()
+    write_ledger(path, World(), 60)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE feedback")
+    result = run(tmp_path, "--threshold", "0.5")
+    assert (result.exit_code, "brings an older file up to date" in result.output) == (1, True)
