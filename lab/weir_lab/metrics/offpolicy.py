@@ -121,7 +121,9 @@ def _fit(logged: Logged) -> Floats:
     weight = logged.weight / logged.weight.mean()
     penalty = np.full(_WIDTH, RIDGE)
     penalty[0] = 0.0  # the mean is free
-    gram = (rows * weight[:, None]).T @ rows + np.diag(penalty)
-    gram[0, 0] = max(gram[0, 0], RIDGE)
-    solved: Floats = np.linalg.solve(gram, (rows * weight[:, None]).T @ logged.reward)
+    weighted: Floats = rows * weight[:, None]
+    gram: Floats = weighted.T @ rows + np.diag(penalty)
+    gram[0, 0] = max(float(gram[0, 0]), RIDGE)
+    sums: Floats = weighted.T @ logged.reward
+    solved: Floats = np.linalg.solve(gram, sums)
     return solved

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from support.bundles import tiny_bundle
 from support.rated import World
 from support.rated_ledger import write_ledger, write_others
 from weir_cli.eval import evaluation
 from weir_cli.rated import read_rated
 from weir_gateway.domain.decision import Reason
+from weir_scorer.bundle.opened import Bundle
 
 
-def run(folder: Path, *words: str) -> Result:
+def run(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Result:
     """The command on `ledger.db`; repeats are few, so that tests are quick."""
     more = ["--repeats", "100", "--out", str(folder / "out"), *words]
-    return CliRunner().invoke(evaluation, ["--feedback", str(folder / "ledger.db"), *more])
+    return CliRunner().invoke(evaluation, ["--feedback", str(folder / "ledger.db"), *more], env=env)
 
 
 def told(result: Result) -> dict[str, Any]:
@@ -61,6 +64,73 @@ def test_preferences_count_as_likes_of_the_model(tmp_path: Path) -> None:
     rated = read_rated(tmp_path / "ledger.db", None, 0)
     assert sorted(rated.rating) == sorted(logged.reward)
     assert rated.rating[rated.chose_strong].mean() == logged.reward[logged.strong].mean()
+
+
+EVERYWHERE = World(band=1.0, share=0.2)  # both models are tried on every prompt
+RESOURCES = """
+apiVersion: weir.dev/v1alpha1
+kind: ModelBackend
+metadata: {name: %s}
+spec:
+  protocol: openai
+  endpoint: http://127.0.0.1:9/v1
+  model: m
+  price: {input: "1", output: "1"}
+---
+"""
+POLICY = """
+apiVersion: weir.dev/v1alpha1
+kind: RoutePolicy
+metadata: {name: chat}
+spec:
+  match: {models: [auto]}
+  candidates: [{backend: weak}, {backend: strong}]
+  router: {name: %s}
+  objective: {%s}
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+def policy_file(folder: Path, router: str, objective: str) -> list[str]:
+    path = folder / "policy.yaml"
+    backends = "".join(RESOURCES % name for name in ("weak", "strong"))
+    path.write_text(backends + POLICY % (router, objective))
+    return ["-f", str(path)]
+
+
+def test_a_policy_s_threshold_is_that_of_its_file(tmp_path: Path, bundle: Path) -> None:
+    write_ledger(tmp_path / "ledger.db", World(), 3000)
+    words = policy_file(tmp_path, "linear", 'threshold: "0.53"')
+    anew = run(tmp_path, *words, "--bundle", str(bundle))  # another one than scored them
+    assert (anew.exit_code, "keeps no prompts" in anew.output) == (1, True)
+    by_file = told(run(tmp_path, *words, "--json", env={"WEIR_BUNDLE": str(bundle)}))
+    assert by_file["estimate"] == told(run(tmp_path, "--threshold", "0.53", "--json"))["estimate"]
+
+
+def test_another_bundle_scores_the_kept_prompts_anew(tmp_path: Path, bundle: Path) -> None:
+    write_ledger(tmp_path / "ledger.db", EVERYWHERE, 1500, content=True)
+    words = ["--bundle", str(bundle), "--router", "length", "--threshold", "0.5", "--json"]
+    report = told(run(tmp_path, *words))
+    with Bundle.open(bundle, devices=["cpu"]) as opened:
+        texts = [f"prompt {row}" for row in range(1500)]
+        share = float((opened.score(texts, "length").scores >= 0.5).mean())
+    assert report["strong_share"] == pytest.approx(share)
+    assert report["estimate"]["untold"] == 0
+    by_share = policy_file(tmp_path, "length", "strongShare: 30%")
+    report = told(run(tmp_path, *by_share, "--bundle", str(bundle), "--json"))
+    assert report["asked"].startswith("length of tiny@")
+
+
+def test_without_prompts_nothing_is_scored_anew(tmp_path: Path, bundle: Path) -> None:
+    write_ledger(tmp_path / "ledger.db", EVERYWHERE, 100)
+    result = run(tmp_path, "--bundle", str(bundle), "--router", "length")
+    assert (result.exit_code, "keeps no prompts" in result.output) == (1, True)
+    unknown = run(tmp_path, "--bundle", str(bundle), "--router", "none")
+    assert (unknown.exit_code, "none" in unknown.output) == (1, True)
 
 
 def test_deterministic_decisions_give_no_number(tmp_path: Path) -> None:
