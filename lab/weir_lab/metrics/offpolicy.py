@@ -122,8 +122,6 @@ def _fit(logged: Logged) -> Floats:
     penalty = np.full(_WIDTH, RIDGE)
     penalty[0] = 0.0  # the mean is free
     weighted: Floats = rows * weight[:, None]
-    gram: Floats = weighted.T @ rows + np.diag(penalty)
+    gram = weighted.T @ rows + np.diag(penalty)
     gram[0, 0] = max(float(gram[0, 0]), RIDGE)
-    sums: Floats = weighted.T @ logged.reward
-    solved: Floats = np.linalg.solve(gram, sums)
-    return solved
+    return np.linalg.solve(gram, weighted.T @ logged.reward).astype(np.float64)
