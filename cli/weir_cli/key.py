@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -32,6 +33,33 @@ FILE = click.option(
     show_envvar=True,
     help="The keys file; made by the first `create`.",
 )
+
+
+_COUNTS: Final = ("--requests-per-minute", "--tokens-per-minute")
+_MONEY: Final = ("--usd-per-minute", "--usd-per-day", "--strong-usd-per-day")
+
+
+def _limits(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each limit that a key may have."""
+    for option in reversed(_MONEY):
+        command = click.option(option, metavar="USD", help=f"{_said(option)}, such as 2.50.")(
+            command
+        )
+    for option in reversed(_COUNTS):
+        number = click.IntRange(1, 4_000_000_000)
+        command = click.option(option, type=number, help=f"{_said(option)}.")(command)
+    return command
+
+
+def _said(option: str) -> str:
+    words = option.removeprefix("--").replace("usd", "USD").replace("-per-", " a ")
+    return f"At most so many {words.replace('-', ' ')}"
+
+
+def to_camel(name: str) -> str:
+    """`usd_per_day` as the file has it, usdPerDay."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 @click.group()
@@ -63,6 +91,7 @@ def key() -> None:
     show_default=True,
     help="How much its feedback counts, relative to other keys'.",
 )
+@_limits
 def create(  # noqa: PLR0913 - one parameter an option
     path: Path,
     name: str,
@@ -73,6 +102,7 @@ def create(  # noqa: PLR0913 - one parameter an option
     client_threshold: bool,
     feedback: bool,
     feedback_weight: float,
+    **limits: int | str | None,
 ) -> None:
     """Make a key and print it: it is shown this once and kept nowhere."""
     entries = _read(path) if path.exists() else []
@@ -88,6 +118,9 @@ def create(  # noqa: PLR0913 - one parameter an option
         "feedback": feedback,
         "feedbackWeight": feedback_weight,
     }
+    set_ = {to_camel(name): limit for name, limit in limits.items() if limit is not None}
+    if set_:
+        entry["limits"] = set_
     if expires is not None:
         entry["expires"] = _end(expires)
     _write(path, [*entries, entry])
@@ -101,7 +134,7 @@ def list_(path: Path, *, as_json: bool) -> None:
     """List the keys by name, with what they may do."""
     entries = _read(path)
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "policies", "direct", "threshold", "feedback", "expires"):
+    for column in ("name", "policies", "direct", "threshold", "feedback", "limits", "expires"):
         table.add_column(column)
     for entry in entries:
         table.add_row(
@@ -110,6 +143,8 @@ def list_(path: Path, *, as_json: bool) -> None:
             _yes(entry.get("direct", True)),
             _yes(entry.get("clientThreshold", True)),
             f"{entry.get('feedbackWeight', 1):g}" if entry.get("feedback", True) else "no",
+            ", ".join(f"{name} {limit}" for name, limit in entry.get("limits", {}).items())
+            or "none",
             entry.get("expires") or "never",
         )
     show(table, {"keys": entries}, as_json=as_json)

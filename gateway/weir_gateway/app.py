@@ -28,6 +28,7 @@ from weir_gateway.adapters.ledger.feedback import SqliteFeedback
 from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.adapters.limits.upstreams import LimitedUpstreams
 from weir_gateway.adapters.purse import SpendPurse
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
@@ -209,7 +210,7 @@ class Gateway:
         return Routing(
             Ports(
                 scorer=cache,
-                upstreams=self._watched,
+                upstreams=LimitedUpstreams(self._watched, stores.limits),
                 accounts=accounts,
                 conditions=CelConditions(),
                 clock=time.perf_counter,
@@ -217,6 +218,7 @@ class Gateway:
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
                 spend=stores.spend,
                 answers=stores.answers,
+                limits=stores.limits,
                 purse=SpendPurse(stores.spend, self.registry, time.time),
                 words=WireWords(),
             ),

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.shared import SharedAnswers
+from weir_gateway.adapters.limits.memory import MemoryLimits
+from weir_gateway.adapters.limits.redis import RedisLimits
+from weir_gateway.adapters.limits.shared import CountedLimits, SharedLimits
 from weir_gateway.adapters.redis.place import place
 from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
+from weir_gateway.routing.ports import Limits
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
@@ -27,6 +31,8 @@ class Stores:
     redis: Redis | None  # for whoever keeps more there
     spend: Sums
     answers: MemoryAnswers | SharedAnswers
+    limits: Limits
+    counting: RedisLimits | None
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
@@ -35,6 +41,8 @@ class Stores:
             tasks.start(self.redis.run(), "weir-redis")
         if isinstance(self.answers, SharedAnswers):
             tasks.start(self.answers.run(), "weir-shared-answers")
+        if self.counting is not None:
+            tasks.start(self.counting.run(), "weir-limits")
 
 
 async def open_stores(
@@ -45,14 +53,23 @@ async def open_stores(
 ) -> Stores:
     """Open them until `stack` is left; `look_ups` is weir.cache.requests.
 
-    Raises PlaceError and OSError where one can't be named."""
+    Raises PlaceError and OSError where one can't be named.
+    """
     redis = None if settings.redis is None else await _redis(settings.redis, settings, registry)
     if redis is not None:
         stack.push_async_callback(redis.close)
         await redis.start()
     spend = Sums(_sum_store(settings, redis), time.time)
     stack.push_async_callback(spend.end)
-    return Stores(redis, spend, _answers(settings, registry, look_ups, redis))
+    answers = _answers(settings, registry, look_ups, redis)
+    if redis is None:
+        alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
+        return Stores(redis, spend, answers, CountedLimits(alone, registry), None)
+    counting = RedisLimits(redis)
+    stack.push_async_callback(counting.end)
+    meanwhile = MemoryLimits(Sums(None, time.time), time.monotonic, time.time, local=True)
+    limits = SharedLimits(counting, meanwhile, registry)
+    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting)
 
 
 def _answers(

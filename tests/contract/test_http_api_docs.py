@@ -46,6 +46,5 @@ def test_the_reasons_of_this_version_are_documented() -> None:
     named = {reason.split(":")[0] for reason in re.findall(r"`([a-z_]+(?::<[^`]*>)?)`", row)}
     later = {
         Reason.STICKY,
-        Reason.BUDGET,
     }
     assert named == {reason.value for reason in Reason if reason not in later}

@@ -21,7 +21,7 @@ MAX_KEPT = 4096  # backends in one half
 OURS = frozenset({401, 403, 404})
 NOT_ITS_FAULT = frozenset(
     {
-        *(UpstreamFailure.BUSY, UpstreamFailure.OPEN),
+        *(UpstreamFailure.BUSY, UpstreamFailure.LIMIT, UpstreamFailure.OPEN),
         *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER),
     }
 )

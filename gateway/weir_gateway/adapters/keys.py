@@ -9,19 +9,34 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.limits import Allowance
+from weir_gateway.domain.money import PicoUsd
 
 _LOG = logging.getLogger(__name__)
 
 LONGEST: Final = 512  # characters of a key that are looked at; ours have 46
 HEAVIEST: Final = 100.0  # feedback's weight
 MOST_KEYS: Final = 100_000  # in one file
+PICO_DIGITS: Final = 12
+
+Whole = Annotated[int, msgspec.Meta(ge=1, le=4_000_000_000)]
+Usd = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?\Z")]
+
+
+class _Limits(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    requests_per_minute: Whole = 0
+    tokens_per_minute: Whole = 0
+    usd_per_minute: Usd = ""
+    usd_per_day: Usd = ""
+    strong_usd_per_day: Usd = ""
 
 
 class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -33,6 +48,7 @@ class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     expires: datetime | None = None
     feedback: bool = True
     feedback_weight: float = 1.0
+    limits: _Limits = msgspec.field(default_factory=_Limits)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -144,4 +160,23 @@ def _key(entry: _Key, at: str) -> ClientKey:
         expires=None if entry.expires is None else entry.expires.timestamp(),
         feedback=entry.feedback,
         feedback_weight=entry.feedback_weight,
+        limits=_allowance(entry.limits, f"{at}.limits"),
     )
+
+
+def _allowance(limits: _Limits, at: str) -> Allowance:
+    return Allowance(
+        requests_per_minute=limits.requests_per_minute,
+        tokens_per_minute=limits.tokens_per_minute,
+        usd_per_minute=_pico(limits.usd_per_minute, f"{at}.usdPerMinute"),
+        usd_per_day=_pico(limits.usd_per_day, f"{at}.usdPerDay"),
+        strong_usd_per_day=_pico(limits.strong_usd_per_day, f"{at}.strongUsdPerDay"),
+    )
+
+
+def _pico(amount: str, at: str) -> PicoUsd:
+    """No money at all would read as no limit, so it is refused."""
+    pico = int(Decimal(amount or "0").scaleb(PICO_DIGITS))
+    if amount and not pico:
+        raise KeysError(f"{at} must be above 0; leave it out where there is no limit")
+    return PicoUsd(pico)

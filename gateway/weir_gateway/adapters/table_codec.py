@@ -9,6 +9,7 @@ from weir_gateway.adapters import resilience_codec
 from weir_gateway.adapters.cache.codec import cache_rules
 from weir_gateway.adapters.cascade_codec import cascade
 from weir_gateway.adapters.credentials import Secret
+from weir_gateway.adapters.limits.codec import backend_limits, policy_limits, when_gone
 from weir_gateway.domain import table as domain
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import (
@@ -109,6 +110,7 @@ def _backend(message: pb.Backend) -> domain.Backend:
         timeouts=_timeouts(message.timeouts),
         profile=ProfileName(message.profile),
         in_flight=message.limits.in_flight,
+        limits=backend_limits(message.limits),
         ca=_ref(message.ca) if message.HasField("ca") else None,
         client_certificate=_ref(message.client_certificate) if mutual else None,
         client_key=_ref(message.client_key) if mutual else None,
@@ -198,6 +200,8 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         cache=cache_rules(message),
         exploration=_exploration(message),
         cascade=cascade(message),
+        limits=policy_limits(message),
+        when_limits_gone=when_gone(message.failure_mode),
     )
 
 

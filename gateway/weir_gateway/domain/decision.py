@@ -13,6 +13,7 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
+from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend
 
@@ -90,6 +91,7 @@ class RouteDecision:
     rules_tried: tuple[RuleTried, ...] = ()
     intended: "RouteDecision | None" = None  # Shadow: what would have been done
     cache: Looked = NOT_LOOKED
+    admission: Admission = UNLIMITED
     servable: tuple[Backend, ...] = ()  # who was left to choose from, weakest first
     propensity: float = 1.0  # (0,1]: how probable this choice was; below 1 while exploring
     explored: bool = False  # drawn against the threshold, to learn how the other one does

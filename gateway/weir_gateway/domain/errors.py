@@ -9,6 +9,9 @@
     │   └── CannotCarry             the chosen model's wire has no place for a field
     ├── KeyRefused             401  no client key, or none that is known
     ├── NotPermitted           403  the client key doesn't reach so far
+    ├── LimitReached           429  of requests or tokens a minute; waiting helps
+    │   └── BudgetExceeded          of money; mostly only tomorrow helps
+    ├── LimitsUnknown          503  who counts can't be asked, and the policy is closed then
     ├── NoPolicy               404  nothing matches `model`
     ├── FeedbackRefused             feedback that is not taken
     │   ├── NoSuchDecision     404  unknown here, or another key's
@@ -27,6 +30,8 @@
 Libraries' own errors are mapped onto these once, where they enter (adapters/).
 """
 
+import math
+from collections.abc import Mapping
 from enum import StrEnum
 
 from weir_gateway.domain.ids import PolicyId
@@ -109,6 +114,37 @@ class NotPermitted(WeirError):
     status = 403
     code = "key_not_permitted"
     type = "permission_error"
+
+
+class LimitReached(WeirError):
+    """A limit refuses the request; the message says which."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+    def __init__(
+        self, message: str, *, wait: float | None = None, left: Mapping[str, int] | None = None
+    ) -> None:
+        """`wait` is in seconds; None: waiting does not help. `left` is what headers tell."""
+        super().__init__(message)
+        self.wait = wait
+        self.retry_after = None if wait is None else str(max(math.ceil(wait), 1))
+        self.left = left or {}
+
+
+class BudgetExceeded(LimitReached):
+    """The money is spent."""
+
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+
+
+class LimitsUnknown(WeirError):
+    """The limits' store is gone, and their policy lets nobody pass then."""
+
+    status = 503
+    code = "limits_unavailable"
 
 
 class NoPolicy(WeirError):
@@ -210,6 +246,7 @@ class UpstreamFailure(StrEnum):
     BROKEN = "broken"  # closed, malformed or not HTTP
     CREDENTIAL = "credential"  # the key it is called with is not there
     BUSY = "busy"  # the backend's own in-flight limit is reached
+    LIMIT = "limit"  # the backend's own limit a minute is reached
     OPEN = "open"  # it failed too often and is left alone for a while
     STATUS = "status"  # answered 408, 409, 429 or 5xx
     CONTEXT_LENGTH = "context_length"  # answered that the prompt is too long for the model
@@ -218,6 +255,7 @@ class UpstreamFailure(StrEnum):
 
 _KINDS = {
     UpstreamFailure.BUSY: FallbackOn.RATE_LIMIT,
+    UpstreamFailure.LIMIT: FallbackOn.RATE_LIMIT,
     UpstreamFailure.CONTEXT_LENGTH: FallbackOn.CONTEXT_LENGTH,
     UpstreamFailure.CONTENT_FILTER: FallbackOn.CONTENT_FILTER,
 }
@@ -254,6 +292,8 @@ class UpstreamError(WeirError):
             self.status, self.code = 504, "upstream_timeout"
         elif failure is UpstreamFailure.BUSY:
             self.status, self.code = 503, "upstream_busy"
+        elif failure is UpstreamFailure.LIMIT:
+            self.status, self.code = _TOO_MANY, "upstream_rate_limit"
         elif failure is UpstreamFailure.OPEN:
             self.status, self.code = 503, "upstream_unavailable"
 

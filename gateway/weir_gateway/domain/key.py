@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from weir_gateway.domain.ids import KeyName, PolicyId
+from weir_gateway.domain.limits import NO_LIMIT, Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class ClientKey:
     direct: bool = True  # may call backends by their own names
     client_threshold: bool = True  # may choose a router and threshold by `model`
     expires: float | None = None  # seconds since 1970; None: never
+    limits: Allowance = NO_LIMIT  # over all policies
     feedback: bool = True  # may give feedback on its answers
     feedback_weight: float = 1.0  # how much that counts, relative to other keys'
 

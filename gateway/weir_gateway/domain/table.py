@@ -18,6 +18,7 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
+from weir_gateway.domain.limits import NO_LIMIT, Allowance, PolicyLimits, WhenGone
 from weir_gateway.domain.money import PicoUsd, Price
 from weir_gateway.domain.resilience import (
     BREAKER,
@@ -140,6 +141,7 @@ class Backend:
     queue: Queue = QUEUE
     hedge: Hedge | None = None  # None: no request is called twice
     batches: Batches | None = None  # None: its provider's batches are not used
+    limits: Allowance = NO_LIMIT  # what it is asked at most, over all gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,8 @@ class Policy:
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
     uid: str = ""  # another one of the same name has another; empty from files
+    limits: PolicyLimits | None = None  # None: nothing is limited
+    when_limits_gone: WhenGone = WhenGone.OPEN
     cache: CacheRules | None = None  # None: no answer is given twice
     exploration: Exploration | None = None  # None: every choice is certain
     cascade: Cascade | None = None  # None: the chosen one answers, and nobody looks

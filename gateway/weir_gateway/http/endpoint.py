@@ -25,7 +25,7 @@ from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
 from weir_gateway.http.count_tokens import estimate, estimates
 from weir_gateway.http.door import header_of, key_of
-from weir_gateway.http.errors import error_response
+from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import WholeEvents
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
@@ -214,6 +214,8 @@ class Endpoint:
         said["x-weir-reason"] = decision.label
         said["x-weir-cache"] = decision.cache.state.value
         said["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
+        if decision.admission.parts:
+            said |= limit_headers(decision.admission.left())
         if decision.scored is not None and decision.policy in self._exposing(way.table):
             said["x-weir-score"] = f"{decision.scored.score:.4f}"
 

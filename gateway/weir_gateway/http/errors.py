@@ -5,11 +5,12 @@ from typing import Final
 
 from aiohttp import web
 
-from weir_gateway.domain.errors import WeirError
+from weir_gateway.domain.errors import LimitReached, WeirError
 from weir_gateway.wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
+WORTH_WAITING: Final = 90.0  # seconds; longer than any minute's limit takes to give way
 ANTHROPIC_PATH: Final = "/v1/messages"
 ANTHROPIC_HEADER: Final = "anthropic-version"  # their clients send it with every call
 
@@ -25,6 +26,8 @@ def error_response(
 ) -> web.Response:
     """The whole response, with Retry-After where waiting helps."""
     sent = dict(headers or {})
+    if isinstance(error, LimitReached):
+        sent |= _limited(error)
     if error.retry_after is not None:
         sent["Retry-After"] = error.retry_after
     elif error.status == web.HTTPServiceUnavailable.status_code:
@@ -32,3 +35,16 @@ def error_response(
     return web.Response(
         status=error.status, body=shape.write(error), content_type=JSON, headers=sent
     )
+
+
+def _limited(error: LimitReached) -> dict[str, str]:
+    """OpenAI's and Anthropic's clients come again by themselves: not where that would be late."""
+    told = limit_headers(error.left)
+    if error.wait is None or error.wait > WORTH_WAITING:
+        told["x-should-retry"] = "false"
+    return told
+
+
+def limit_headers(left: Mapping[str, int]) -> dict[str, str]:
+    """What is left of a minute, as OpenAI's headers tell it."""
+    return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}

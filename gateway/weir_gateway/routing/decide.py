@@ -98,9 +98,26 @@ class Decider:
         Raises NoPolicy, NotPermitted, BadRequest where the client can mend it, and NothingCanServe
         where there is no score and the policy rejects for want of one.
         """
+        matched = self.matched(request, table)
+        return await self.decide_as(matched, request, table, trace, cached=cached)
+
+    def matched(self, request: Request, table: RouteTable) -> Matched:
+        """The policy that serves `request`. Raises NoPolicy, NotPermitted and BadRequest."""
         matched = match(self.compiled(table), request)
         if request.key is not None:
             permit(matched, request.key)
+        return matched
+
+    async def decide_as(
+        self,
+        matched: Matched,
+        request: Request,
+        table: RouteTable,
+        trace: TraceContext | None = None,
+        *,
+        cached: bool = True,
+    ) -> RouteDecision:
+        """As `decide`, for what was matched already."""
         return await self._decide(matched, request, table, trace, self._caching if cached else None)
 
     async def decide_in(

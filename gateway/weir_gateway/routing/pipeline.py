@@ -8,6 +8,7 @@ import copy
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Beside, Spent
@@ -20,7 +21,9 @@ from weir_gateway.routing.compiled import CompiledPolicy
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.judging import Judges
-from weir_gateway.routing.ports import Outcome, Ports, Span
+from weir_gateway.routing.lean import lean
+from weir_gateway.routing.limit import Limiter
+from weir_gateway.routing.ports import Outcome, Ports, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.sticky import session_key
 
@@ -55,6 +58,7 @@ class Routing:
         self._upstreams = ports.upstreams
         self._accounts = ports.accounts
         self._clock = ports.clock
+        self._limiter = Limiter(ports.limits)
         answers = ports.answers
         self._again = None if answers is None else Again(answers, ports.accounts, keeping)
         self._cascades: Cascades | None = None
@@ -96,13 +100,13 @@ class Routing:
 
         One that nothing will be sent by is not `counted`.
 
-        Raises NoPolicy, BadRequest and NothingCanServe; never for a missing scorer alone.
+        Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached and
+        LimitsUnknown; never for a missing scorer alone.
         """
         started = self._clock()
         trace = span.context if span is not None else None
-        decision = await self._decider.decide(request, table, trace, cached=counted)
+        decision = await self._decided(request, table, trace, counted=counted)
         if counted:
-            decision = self._explored(request, decision, table)
             self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
             _describe(span, decision)
@@ -122,6 +126,21 @@ class Routing:
         if self._sessions is None or not policy.sticky:
             return False
         return self._sessions.warm(session_key(policy.id, request)) is not None
+
+    async def _decided(
+        self, request: Request, table: RouteTable, trace: TraceContext | None, *, counted: bool
+    ) -> RouteDecision:
+        matched = self._decider.matched(request, table)
+        admission = await self._limiter.admit(matched, request) if counted else UNLIMITED
+        try:
+            decision = await self._decider.decide_as(matched, request, table, trace, cached=counted)
+            if counted:
+                decision = self._explored(request, decision, table)
+            leaned = lean(decision, admission, matched.policy)
+        except BaseException:
+            self._limiter.give_back(admission)
+            raise
+        return self._limiter.chosen(leaned, request)
 
     async def dispatch(
         self,
@@ -181,6 +200,7 @@ class Routing:
         Only priced where it asked for no answer: sums and shares are of answers.
         """
         outcome = account.outcome(request, decision, ending)
+        self._limiter.settle(decision, outcome)
         if request.wire.answers:
             self._accounts.finished(request, decision, outcome)
         return outcome

@@ -12,6 +12,7 @@ from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.cascade import CascadeResult, Check
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName
+from weir_gateway.domain.limits import Ask, Held, Taken
 from weir_gateway.domain.money import PicoUsd, Usage
 from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.said import Question, Said
@@ -169,6 +170,22 @@ class Spend(Protocol):
 
         Of a sum that was never asked for, only what was added here.
         """
+        ...
+
+
+class Limits(Protocol):
+    """What clients and backends may still use."""
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+        """Set aside what one request takes of all its limits, or nothing where one refuses it.
+
+        `closed` limits raise LimitsUnknown while the store that counts for all gateways is gone;
+        others are then counted here alone.
+        """
+        ...
+
+    def settle(self, held: Held, amount: int) -> None:
+        """Count `amount` in place of what was set aside. Never blocks, never raises."""
         ...
 
 
@@ -342,3 +359,4 @@ class Ports:
     answers: Answers | None = None  # without it no answer is given twice
     spend: Spend | None = None  # without it nothing is known of what was spent
     words: Words | None = None  # without it no answer is looked at, and no model judges
+    limits: Limits | None = None  # without it nothing is limited

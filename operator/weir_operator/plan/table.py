@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from weir_operator.plan.caches import cache_message
 from weir_operator.plan.cascades import cascade_message
 from weir_operator.plan.check import candidate_key
+from weir_operator.plan.limits import FAILURES as LIMITS_FAILURES
+from weir_operator.plan.limits import limits_message
 from weir_operator.plan.resilience import OWN_WEIGHT, fallback_on, set_resilience
 from weir_operator.resources.auth import Auth, SecretKeyRef
 from weir_operator.resources.backend import (
@@ -73,7 +75,11 @@ def backend_message(backend: ModelBackend) -> wire.Backend:
             total_ms=timeouts.total,
         ),
         profile=spec.profile or spec.model,
-        limits=wire.Limits(in_flight=spec.limits.in_flight or 0),
+        limits=wire.Limits(
+            in_flight=spec.limits.in_flight or 0,
+            requests_per_minute=spec.limits.requests_per_minute or 0,
+            tokens_per_minute=spec.limits.tokens_per_minute or 0,
+        ),
         wires=sorted(spec.wires),
         query=[wire.Setting(name=q.name, value=q.value) for q in spec.query],
         headers=[wire.Setting(name=h.name, value=h.value) for h in spec.headers],
@@ -114,10 +120,12 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
             scorer=FAILURES[spec.failure_mode.scorer],
             upstream=[ids[name] for name in spec.failure_mode.upstream],
             fallback_on=fallback_on(spec.failure_mode),
+            limits=LIMITS_FAILURES[spec.failure_mode.limits],
         ),
         expose=_expose(policy),
         mode=MODES[spec.mode],
         sticky_ms=spec.session.sticky if spec.session is not None else 0,
+        limits=limits_message(spec.limits),
         cache=cache_message(spec.cache),
         probes=[wire.Probe(prompt=p.prompt, expect=ids[p.expect]) for p in spec.probes],
         uid=policy.meta.uid,

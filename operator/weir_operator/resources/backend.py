@@ -107,8 +107,14 @@ class Limits:
     """What the gateway sends to this backend at most."""
 
     in_flight: int | None = optional(COUNT, "Requests at once, per gateway.")
-    requests_per_minute: int | None = optional(COUNT, "Requests a minute.", served=False)
-    tokens_per_minute: int | None = optional(COUNT, "Tokens a minute.", served=False)
+    requests_per_minute: int | None = optional(
+        COUNT,
+        "Requests in any sixty seconds, over all gateways; more count as a failure of kind "
+        "rateLimit, so that another candidate may answer.",
+    )
+    tokens_per_minute: int | None = optional(
+        COUNT, "Prompt and answer tokens in any sixty seconds, likewise."
+    )
 
 
 @shape

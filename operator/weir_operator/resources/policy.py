@@ -3,7 +3,6 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.backend import COUNT
 from weir_operator.resources.caches import Cache
 from weir_operator.resources.cascades import Cascade
 from weir_operator.resources.formats import (
@@ -19,6 +18,7 @@ from weir_operator.resources.formats import (
     text,
 )
 from weir_operator.resources.kinds import Choice, Flag
+from weir_operator.resources.limits import LimitsFailure, PolicyLimits
 from weir_operator.resources.resilience import FallbackOn
 from weir_operator.resources.shapes import (
     ITSELF,
@@ -209,22 +209,13 @@ class FailureMode:
         "answering (down), and a field that its wire has no place for (cannotCarry).",
         otherwise=["rateLimit", "contextLength", "down", "cannotCarry"],
     )
-
-
-@shape
-class PerKey:
-    """What one API key may use."""
-
-    requests_per_minute: int | None = optional(COUNT, "Requests a minute.")
-    usd_per_day: int | None = optional(USD, "USD a day.")
-    strong_usd_per_day: int | None = optional(USD, "USD a day on the strong model.")
-
-
-@shape
-class PolicyLimits:
-    """What clients may use."""
-
-    per_key: PerKey = required(Object(PerKey), "Per API key.")
+    limits: LimitsFailure = defaulted(
+        Choice(LimitsFailure),
+        "While the Redis that counts limits for all gateways is gone: each gateway counts alone, "
+        "at the full limit (open), or requests that come under a limit are refused with 503 "
+        "(closed).",
+        otherwise="open",
+    )
 
 
 @shape
@@ -370,9 +361,7 @@ class RoutePolicySpec:
     failure_mode: FailureMode = defaulted(
         Object(FailureMode), "What happens when something fails.", otherwise={}
     )
-    limits: PolicyLimits | None = optional(
-        Object(PolicyLimits), "What clients may use.", served=False
-    )
+    limits: PolicyLimits | None = optional(Object(PolicyLimits), "What clients may use.")
     exploration: Exploration | None = optional(
         Object(Exploration),
         "Near the threshold some requests go the other way, so that feedback tells how that is.",

@@ -80,6 +80,32 @@ def test_caches_are_carried() -> None:
     assert not plain.cache.HasField("semantic")
 
 
+def test_limits_are_carried() -> None:
+    allowance = {"requestsPerMinute": 600, "tokensPerMinute": 90_000, "usdPerMinute": "0.5"}
+    total = {"usdPerDay": "50", "strongUsdPerDay": "20.25"}
+    limits = {"perKey": allowance, "total": total}
+    closed = {"limits": "closed"}
+    (compiled,) = plan(*PAIR, policy(limits=limits, failureMode=closed)).table.policies
+    assert compiled.limits == wire.PolicyLimits(
+        per_key=wire.Allowance(
+            requests_per_minute=600, tokens_per_minute=90_000, micro_usd_per_minute=500_000
+        ),
+        total=wire.Allowance(micro_usd_per_day=50_000_000, strong_micro_usd_per_day=20_250_000),
+    )
+    assert compiled.failure_mode.limits == wire.LIMITS_FAILURE_CLOSED
+    (plain,) = plan(*PAIR, policy()).table.policies
+    assert not plain.HasField("limits")
+    limited = backend(limits={"requestsPerMinute": 5, "tokensPerMinute": 6})
+    assert plan(limited).table.backends[0].limits == wire.Limits(
+        requests_per_minute=5, tokens_per_minute=6
+    )
+
+
+def test_a_limit_of_no_money_is_a_mistake() -> None:
+    with pytest.raises(AssertionError, match="usdPerDay must be above 0"):
+        policy(limits={"perKey": {"usdPerDay": "0.00"}})
+
+
 def test_prices_of_cached_tokens_default_to_the_input_price() -> None:
     (made,) = plan(backend(price={"input": "2.50", "cacheWrite": "3"})).table.backends
     assert (made.price.cached_input, made.price.cache_write) == (2_500_000, 3_000_000)
@@ -102,8 +128,8 @@ def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
             ("chat", "NotSupported", "spec.objective.budget"),
         ),
         (
-            (backend(limits={"requestsPerMinute": 5}),),
-            ("strong", "NotSupported", "spec.limits.requestsPerMinute"),
+            (*PAIR, policy(cascade={"accept": "0.7"})),
+            ("chat", "NotSupported", "spec.cascade"),
         ),
         ((backend(auth={"env": "KEY"}),), ("strong", "EnvNotPermitted", "spec.auth.env")),
         (

@@ -13,6 +13,7 @@ from weir_gateway.adapters.spend.sums import Change, SumsLost
 
 PREFIX: Final = "{weir}:sum:"  # of a cluster, all on one node: a script sees no other
 TELLERS: Final = "{weir}:told:"
+EVERY: Final = 0.2  # seconds
 REMEMBERED: Final = 3600  # seconds that a gateway's last number is known
 
 # KEYS: the teller's last number, then the sums. ARGV: number, its expiry, then of each sum what it
@@ -42,7 +43,10 @@ return totals
 class RedisSums:
     """A SumStore."""
 
-    every: Final = 0.2
+    @property
+    def every(self) -> float:
+        """Seconds between two tellings."""
+        return EVERY
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

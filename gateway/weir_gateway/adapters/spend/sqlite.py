@@ -13,6 +13,7 @@ from typing import Final
 
 from weir_gateway.adapters.spend.sums import Change, SumsLost
 
+EVERY: Final = 0.5  # seconds
 BUSY: Final = 2.0  # seconds to wait for another gateway that writes
 _CREATE: Final = (
     "CREATE TABLE IF NOT EXISTS sums "
@@ -27,7 +28,10 @@ _ADD: Final = (
 class SqliteSums:
     """A SumStore."""
 
-    every: Final = 0.5
+    @property
+    def every(self) -> float:
+        """Seconds between two tellings."""
+        return EVERY
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         """`now` is seconds since 1970."""

@@ -158,6 +158,29 @@ FALLBACK_ON_DOWN: FallbackOn.ValueType  # 4
 FALLBACK_ON_CANNOT_CARRY: FallbackOn.ValueType  # 5
 Global___FallbackOn: _TypeAlias = FallbackOn  # noqa: Y015
 
+class _LimitsFailure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LimitsFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitsFailure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LIMITS_FAILURE_UNSPECIFIED: _LimitsFailure.ValueType  # 0
+    """read as open"""
+    LIMITS_FAILURE_OPEN: _LimitsFailure.ValueType  # 1
+    """each gateway counts alone"""
+    LIMITS_FAILURE_CLOSED: _LimitsFailure.ValueType  # 2
+    """nobody passes"""
+
+class LimitsFailure(_LimitsFailure, metaclass=_LimitsFailureEnumTypeWrapper): ...
+
+LIMITS_FAILURE_UNSPECIFIED: LimitsFailure.ValueType  # 0
+"""read as open"""
+LIMITS_FAILURE_OPEN: LimitsFailure.ValueType  # 1
+"""each gateway counts alone"""
+LIMITS_FAILURE_CLOSED: LimitsFailure.ValueType  # 2
+"""nobody passes"""
+Global___LimitsFailure: _TypeAlias = LimitsFailure  # noqa: Y015
+
 class _ScorerFailure:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -740,6 +763,7 @@ class Policy(_message.Message):
     PROBES_FIELD_NUMBER: _builtins.int
     STICKY_MS_FIELD_NUMBER: _builtins.int
     CASCADE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     CACHE_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
     JUDGE_FIELD_NUMBER: _builtins.int
@@ -778,6 +802,10 @@ class Policy(_message.Message):
         """absent: the chosen candidate answers, and nobody looks"""
 
     @_builtins.property
+    def limits(self) -> Global___PolicyLimits:
+        """absent: nothing is limited"""
+
+    @_builtins.property
     def cache(self) -> Global___Cache:
         """absent: no answer is given twice"""
 
@@ -805,14 +833,15 @@ class Policy(_message.Message):
         probes: _abc.Iterable[Global___Probe] | None = ...,
         sticky_ms: _builtins.int = ...,
         cascade: Global___Cascade | None = ...,
+        limits: Global___PolicyLimits | None = ...,
         cache: Global___Cache | None = ...,
         exploration: Global___Exploration | None = ...,
         judge: Global___Judge | None = ...,
         uid: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "judge", b"judge", "match", b"match", "objective", b"objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "judge", b"judge", "limits", b"limits", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "judge", b"judge", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "judge", b"judge", "limits", b"limits", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1009,6 +1038,66 @@ class SemanticCache(_message.Message):
 Global___SemanticCache: _TypeAlias = SemanticCache  # noqa: Y015
 
 @_typing.final
+class PolicyLimits(_message.Message):
+    """What a policy's clients may use: each client key, and all of them together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PER_KEY_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def per_key(self) -> Global___Allowance: ...
+    @_builtins.property
+    def total(self) -> Global___Allowance: ...
+    def __init__(
+        self,
+        *,
+        per_key: Global___Allowance | None = ...,
+        total: Global___Allowance | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["per_key", b"per_key", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["per_key", b"per_key", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyLimits: _TypeAlias = PolicyLimits  # noqa: Y015
+
+@_typing.final
+class Allowance(_message.Message):
+    """0: unbounded. A minute is any sixty seconds, a day one of the calendar (UTC)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    MICRO_USD_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    MICRO_USD_PER_DAY_FIELD_NUMBER: _builtins.int
+    STRONG_MICRO_USD_PER_DAY_FIELD_NUMBER: _builtins.int
+    requests_per_minute: _builtins.int
+    tokens_per_minute: _builtins.int
+    micro_usd_per_minute: _builtins.int
+    micro_usd_per_day: _builtins.int
+    strong_micro_usd_per_day: _builtins.int
+    """on the last candidate: past it the weakest answers"""
+    def __init__(
+        self,
+        *,
+        requests_per_minute: _builtins.int = ...,
+        tokens_per_minute: _builtins.int = ...,
+        micro_usd_per_minute: _builtins.int = ...,
+        micro_usd_per_day: _builtins.int = ...,
+        strong_micro_usd_per_day: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["micro_usd_per_day", b"micro_usd_per_day", "micro_usd_per_minute", b"micro_usd_per_minute", "requests_per_minute", b"requests_per_minute", "strong_micro_usd_per_day", b"strong_micro_usd_per_day", "tokens_per_minute", b"tokens_per_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Allowance: _TypeAlias = Allowance  # noqa: Y015
+
+@_typing.final
 class Probe(_message.Message):
     """A decision that must hold before a table with this policy is programmed."""
 
@@ -1171,7 +1260,10 @@ class FailureMode(_message.Message):
     SCORER_FIELD_NUMBER: _builtins.int
     UPSTREAM_FIELD_NUMBER: _builtins.int
     FALLBACK_ON_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     scorer: Global___ScorerFailure.ValueType
+    limits: Global___LimitsFailure.ValueType
+    """while the store that counts for all gateways is gone"""
     @_builtins.property
     def upstream(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """backend ids, in the order they are tried"""
@@ -1186,10 +1278,11 @@ class FailureMode(_message.Message):
         scorer: Global___ScorerFailure.ValueType = ...,
         upstream: _abc.Iterable[_builtins.str] | None = ...,
         fallback_on: _abc.Iterable[Global___FallbackOn.ValueType] | None = ...,
+        limits: Global___LimitsFailure.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_on", b"fallback_on", "scorer", b"scorer", "upstream", b"upstream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_on", b"fallback_on", "limits", b"limits", "scorer", b"scorer", "upstream", b"upstream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

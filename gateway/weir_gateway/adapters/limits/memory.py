@@ -1,0 +1,125 @@
+"""Limits of one gateway: exact, since nothing else runs while a limit is asked.
+
+Minutes are forgotten with the process; days are sums, which may be kept in a file.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from weir_gateway.adapters.spend.sums import Sums
+from weir_gateway.domain.limits import (
+    DAY_SECONDS,
+    PICO_PER_NANO,
+    Ask,
+    Fits,
+    Held,
+    SlidingMinute,
+    Taken,
+    Window,
+)
+from weir_gateway.domain.money import PicoUsd
+
+MOST_MINUTES: Final = 50_000  # minutes that are kept; the longest unused leave first
+
+
+class MemoryLimits:
+    """Fills routing's Limits without ever waiting."""
+
+    def __init__(
+        self, sums: Sums, clock: Callable[[], float], now: Callable[[], float], *, local: bool
+    ) -> None:
+        """`clock` is monotonic seconds, `now` those since 1970; `local` marks what is set aside."""
+        self._sums = sums
+        self._clock = clock
+        self._now = now
+        self._local = local
+        self._minutes: OrderedDict[str, SlidingMinute] = OrderedDict()
+        self._today = 0
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool = False) -> Taken:
+        """Set aside what is asked, all or nothing; `closed` means nothing: it is always there."""
+        del closed
+        return self.take_now(asks)
+
+    def take_now(self, asks: Sequence[Ask]) -> Taken:
+        """The same, without a loop."""
+        clock, today = self._clock(), self._day()
+        before = [self._used(ask, clock, today) for ask in asks]
+        fits = Fits()
+        for ask, gone in zip(asks, before, strict=True):
+            fits.ask(ask, gone)
+        if fits.refused >= 0:
+            over = asks[fits.refused]
+            wait = self._wait(over, before[fits.refused], clock, today)
+            return Taken(
+                dear=False, short=fits.short, refused=fits.refused, wait=wait, used=tuple(before)
+            )
+        dear = fits.short < 0
+        held = tuple(self._hold(ask, ask.most if dear else ask.least, today) for ask in asks)
+        used = tuple(b + one.amount for b, one in zip(before, held, strict=True))
+        return Taken(dear, fits.short, held=held, used=used)
+
+    def settle(self, held: Held, amount: int) -> None:
+        """Count `amount` in place of what was set aside."""
+        change = amount - held.amount
+        if not change:
+            return
+        if held.window is Window.DAY:
+            self._add(held.counter, held.slot, change)
+        elif (minute := self._minutes.get(held.counter)) is not None:
+            minute.pass_to(self._clock())
+            minute.correct(held.slot, change)
+
+    def learn(self, held: Held, used: int) -> None:
+        """Take over what others have used of a day, for when they can't be asked any more."""
+        if held.window is not Window.DAY:
+            return
+        known = self._sums.spent(_name(held.counter, held.slot), _until(held.slot))
+        if used * PICO_PER_NANO > known:
+            self._add(held.counter, held.slot, used - known // PICO_PER_NANO)
+
+    def _used(self, ask: Ask, clock: float, today: int) -> int:
+        if ask.window is Window.DAY:
+            return self._sums.spent(_name(ask.counter, today), _until(today)) // PICO_PER_NANO
+        minute = self._minute(ask.counter)
+        minute.pass_to(clock)
+        return minute.total
+
+    def _hold(self, ask: Ask, amount: int, today: int) -> Held:
+        if ask.window is Window.DAY:
+            self._add(ask.counter, today, amount)
+            return Held(ask.counter, ask.window, today, amount, self._local)
+        minute = self._minutes[ask.counter]
+        minute.add(amount)
+        return Held(ask.counter, ask.window, minute.last, amount, self._local)
+
+    def _add(self, counter: str, day: int, amount: int) -> None:
+        self._sums.add(_name(counter, day), PicoUsd(amount * PICO_PER_NANO), _until(day))
+
+    def _wait(self, ask: Ask, used: int, clock: float, today: int) -> float:
+        if ask.window is Window.DAY:
+            return (today + 1) * DAY_SECONDS - self._now()
+        return self._minutes[ask.counter].wait(used + ask.least - ask.limit, clock)
+
+    def _minute(self, counter: str) -> SlidingMinute:
+        minute = self._minutes.get(counter)
+        if minute is None:
+            if len(self._minutes) >= MOST_MINUTES:
+                self._minutes.popitem(last=False)
+            minute = self._minutes[counter] = SlidingMinute()
+        self._minutes.move_to_end(counter)
+        return minute
+
+    def _day(self) -> int:
+        """A clock that goes backwards begins no day anew."""
+        self._today = max(self._today, int(self._now()) // DAY_SECONDS)
+        return self._today
+
+
+def _name(counter: str, day: int) -> str:
+    return f"{counter}@{day}"
+
+
+def _until(day: int) -> float:
+    return float((day + 2) * DAY_SECONDS)  # a day's last answers end in the next

@@ -1,0 +1,96 @@
+"""Limits that several gateways share: set aside in one round trip, settled in batches afterwards.
+
+What was set aside counts until it is settled, so that the limit holds exactly whatever the
+gateways do at once. Must not know what to do when Redis is gone.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from weir_gateway.adapters.limits.scripts import SETTLE, TAKE
+from weir_gateway.adapters.redis.errors import StoreGone
+from weir_gateway.adapters.redis.shared import Redis, Word
+from weir_gateway.domain.limits import Ask, Held, Taken, Window
+
+PREFIX: Final = "{weir}:limit:"  # of a cluster, all on one node: a script sees no other
+SETTLERS: Final = "{weir}:settled:"
+REMEMBERED: Final = 3600  # seconds that a gateway's last number is known
+EVERY: Final = 0.1  # seconds between two settlements
+CHANGES: Final = 1000  # settled at once
+MOST: Final = 50_000  # corrections that wait; of more, new ones are lost
+LAST_SETTLE: Final = 2.0  # seconds
+
+_Slot = tuple[str, Window, int]
+
+
+class RedisLimits:
+    """Asks Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._settler = SETTLERS + secrets.token_hex(8)
+        self._number = 0
+        self._waiting: dict[_Slot, int] = {}
+        self._sending: tuple[tuple[_Slot, int], ...] = ()
+
+    async def take(self, asks: Sequence[Ask]) -> Taken:
+        """Set aside what is asked, all or nothing. Raises StoreGone."""
+        keys: list[Word] = [PREFIX + ask.counter for ask in asks]
+        arguments: list[Word] = []
+        for ask in asks:
+            arguments += (ask.window.value, ask.limit, ask.least, ask.most)
+        answer = await self._redis.script(TAKE, keys, arguments)
+        refused, short, wait = int(answer[0]) - 1, int(answer[1]) - 1, float(answer[2])
+        used = tuple(int(word) for word in answer[3::2])
+        if refused >= 0:
+            return Taken(dear=False, short=short, refused=refused, wait=wait, used=used)
+        dear = short < 0
+        held = tuple(
+            Held(ask.counter, ask.window, int(slot), ask.most if dear else ask.least)
+            for ask, slot in zip(asks, answer[4::2], strict=True)
+        )
+        return Taken(dear, short, held=held, used=used)
+
+    def settle(self, held: Held, change: int) -> None:
+        """Note that `change` comes to what was set aside."""
+        slot = (held.counter, held.window, held.slot)
+        if slot in self._waiting or len(self._waiting) < MOST:
+            self._waiting[slot] = self._waiting.get(slot, 0) + change
+
+    async def run(self) -> None:
+        """Settle until cancelled; the program's background task."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.settle_now()
+
+    async def end(self) -> None:
+        """Settle what is left, for as long as an end may take."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SETTLE):
+                await self.settle_now()
+
+    async def settle_now(self) -> None:
+        """Settle all that waits; while Redis is gone it goes on waiting."""
+        try:
+            while batch := self._sending or self._batch():
+                await self._settle(batch)
+                self._sending = ()
+        except StoreGone:  # it is counted there; the same batch goes again under its number
+            return
+
+    def _batch(self) -> tuple[tuple[_Slot, int], ...]:
+        slots = list(self._waiting)[:CHANGES]
+        batch = tuple((slot, self._waiting.pop(slot)) for slot in slots)
+        self._sending = tuple((slot, change) for slot, change in batch if change)
+        self._number += bool(self._sending)
+        return self._sending
+
+    async def _settle(self, batch: tuple[tuple[_Slot, int], ...]) -> None:
+        keys: list[Word] = [self._settler, *(PREFIX + counter for (counter, _, _), _ in batch)]
+        arguments: list[Word] = [self._number, REMEMBERED]
+        for (_, window, slot), change in batch:
+            arguments += (window.value, slot, change)
+        await self._redis.script(SETTLE, keys, arguments)

@@ -1,0 +1,85 @@
+"""Limits as routing asks them: counted in Redis, and here while that is gone.
+
+`open` limits then hold for this gateway alone, at their full height, from what it last knew of the
+others; `closed` ones let nobody pass. Must not know policies.
+"""
+
+from collections.abc import Sequence
+
+from weir_gateway.adapters.limits.memory import MemoryLimits
+from weir_gateway.adapters.limits.redis import RedisLimits
+from weir_gateway.adapters.redis.errors import StoreGone
+from weir_gateway.domain.errors import LimitsUnknown
+from weir_gateway.domain.limits import Ask, Held, Taken, Window
+from weir_gateway.routing.ports import Limits
+from weir_runtime.metrics import Registry
+
+
+class SharedLimits:
+    """Fills routing's Limits."""
+
+    def __init__(self, redis: RedisLimits, memory: MemoryLimits, registry: Registry) -> None:
+        """`memory` is for the time without Redis."""
+        self._redis = redis
+        self._memory = memory
+        self._local = registry.counter(
+            "weir.limits.local",
+            "Requests whose limits were counted by this gateway alone, or that were refused for "
+            "it, since Redis was gone.",
+            ("result",),
+        )
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+        """Set aside what is asked, all or nothing. Raises LimitsUnknown where `closed`."""
+        try:
+            taken = await self._redis.take(asks)
+        except StoreGone as gone:
+            if closed:
+                self._local.labels("refused").add()
+                raise LimitsUnknown(
+                    "the store that counts this policy's limits can't be asked now, and the policy "
+                    "says failureMode.limits: closed"
+                ) from gone
+            self._local.labels("counted").add()
+            alone = self._memory.take_now(asks)
+            for held in alone.held:
+                self._tell_later(held, held.amount)
+            return alone
+        for held, used in zip(taken.held, taken.used, strict=False):
+            self._memory.learn(held, used)
+        return taken
+
+    def settle(self, held: Held, amount: int) -> None:
+        """Count `amount` in place of what was set aside."""
+        if not held.local:
+            self._redis.settle(held, amount - held.amount)
+            return
+        self._memory.settle(held, amount)
+        self._tell_later(held, amount - held.amount)
+
+    def _tell_later(self, held: Held, change: int) -> None:
+        """What was used of a day without Redis is everybody's once that is back."""
+        if held.window is Window.DAY:
+            self._redis.settle(held, change)
+
+
+class CountedLimits:
+    """Counts what is refused, of any Limits."""
+
+    def __init__(self, inner: Limits, registry: Registry) -> None:
+        self._inner = inner
+        self._refused = registry.counter(
+            "weir.limits.refused", "Requests that a limit refused.", ("policy", "limit")
+        )
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+        """As the one behind it."""
+        taken = await self._inner.take(asks, closed=closed)
+        if taken.refused >= 0:
+            ask = asks[taken.refused]
+            self._refused.labels(ask.policy or "", ask.name).add()
+        return taken
+
+    def settle(self, held: Held, amount: int) -> None:
+        """As the one behind it."""
+        self._inner.settle(held, amount)

@@ -1,0 +1,78 @@
+"""Backends' own limits a minute: who is at its limit is not called, and another one may be.
+
+Counted per request and over all gateways; a call that is made again for the same request is not
+counted again. Must not know how calls are made.
+"""
+
+import math
+from collections.abc import Iterator
+
+from weir_gateway.adapters.resilience.watched import WatchedReply
+from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
+from weir_gateway.domain.limits import Ask, Held, Measure, Window
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.limit import expected_tokens
+from weir_gateway.routing.ports import Limits, Reply, Sent, Upstreams
+
+
+class LimitedUpstreams:
+    """Fills routing's Upstreams over another one."""
+
+    def __init__(self, inner: Upstreams, limits: Limits) -> None:
+        self._inner = inner
+        self._limits = limits
+
+    async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
+        """As the one behind it. Raises UpstreamError at once where the backend is at its limit."""
+        if not backend.limits:
+            return await self._inner.send(backend, request, last_resort=last_resort)
+        asks = tuple(_asks(backend, request))
+        taken = await self._limits.take(asks, closed=False)
+        if taken.refused >= 0:
+            raise _refused(backend, asks[taken.refused], taken.wait)
+        try:
+            sent = await self._inner.send(backend, request, last_resort=last_resort)
+        except BaseException:
+            self._settle(taken.held, 0)
+            raise
+        reply = WatchedReply(sent, _nothing, lambda: self._used(taken.held, sent))
+        reply.wasted = sent.wasted
+        return reply
+
+    def _used(self, held: tuple[Held, ...], reply: Reply) -> None:
+        """Where nobody told, the estimate stays."""
+        usage = reply.usage
+        if usage is not None:
+            self._settle(held, usage.input + usage.output)
+
+    def _settle(self, held: tuple[Held, ...], tokens: int) -> None:
+        for one in held:
+            if one.counter.endswith(f"/{Measure.TOKENS}"):
+                self._limits.settle(one, tokens)
+
+
+def _asks(backend: Backend, request: Request) -> Iterator[Ask]:
+    tokens = expected_tokens(request)
+    limits = (
+        (Measure.REQUESTS, backend.limits.requests_per_minute, 1, "requestsPerMinute"),
+        (Measure.TOKENS, backend.limits.tokens_per_minute, tokens, "tokensPerMinute"),
+    )
+    for measure, limit, amount, name in limits:
+        if limit:
+            takes = min(amount, limit)
+            counter = f"backend/{backend.id}/{measure}"
+            yield Ask(counter, Window.MINUTE, limit, takes, takes, f"{backend.id}.{name}")
+
+
+def _refused(backend: Backend, ask: Ask, wait: float) -> UpstreamError:
+    return UpstreamError(
+        f"backend {backend.id} is at its limit of {ask.limit} a minute ({ask.name})",
+        failure=UpstreamFailure.LIMIT,
+        retry_after=str(max(math.ceil(wait), 1)),
+        transient=False,
+    )
+
+
+def _nothing() -> None:
+    """That it broke is told by whoever called."""

@@ -1,0 +1,214 @@
+"""What clients and backends may use: limits as values, and the arithmetic of a sliding minute.
+
+A limit is asked with what a request takes at least and at most: where only the least fits, the
+dear way is closed and the request goes the cheap one. Must not know stores or clocks.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import NOTHING, PicoUsd
+
+MINUTE_SECONDS = 60
+DAY_SECONDS = 86_400
+PICO_PER_NANO = 1000  # limits count money in nano-USD: whole numbers that a double still holds
+
+
+class Window(StrEnum):
+    """The time a limit is for."""
+
+    MINUTE = "minute"  # any sixty seconds
+    DAY = "day"  # of the calendar, UTC
+
+
+class WhenGone(StrEnum):
+    """What a limit does when the store that counts for all gateways can't be asked."""
+
+    OPEN = "open"  # this gateway counts alone
+    CLOSED = "closed"  # nobody passes
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What somebody may use; 0: as much as they like. Money in pico-USD."""
+
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    usd_per_minute: PicoUsd = NOTHING
+    usd_per_day: PicoUsd = NOTHING
+    strong_usd_per_day: PicoUsd = NOTHING  # past it the weak model answers
+
+    def __bool__(self) -> bool:
+        """Whether anything is limited at all."""
+        return bool(
+            self.requests_per_minute
+            or self.tokens_per_minute
+            or self.usd_per_minute
+            or self.usd_per_day
+            or self.strong_usd_per_day
+        )
+
+
+NO_LIMIT = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLimits:
+    """What a policy's clients may use: each, and all together."""
+
+    per_key: Allowance = NO_LIMIT
+    total: Allowance = NO_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One limit that a request comes under; amounts are requests, tokens or nano-USD."""
+
+    counter: str  # whose, and of what
+    window: Window
+    limit: int
+    least: int
+    most: int
+    name: str  # as users write it: `perKey.usdPerDay`
+    policy: PolicyId | None = None  # for the metric
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was set aside from one limit, until it is known what was used."""
+
+    counter: str
+    window: Window
+    slot: int  # the second or the day that it was set aside in
+    amount: int
+    local: bool = False  # counted by this gateway alone, while the store was gone
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How limits came out for one request, each as it was asked."""
+
+    dear: bool = True  # the most fits everywhere; False: the least was set aside
+    short: int = -1  # the first limit that the most does not fit in
+    refused: int = -1  # the first limit that not even the least fits in: nothing was set aside
+    wait: float = 0.0  # seconds until it would
+    held: tuple[Held, ...] = ()
+    used: tuple[int, ...] = ()  # of each limit, this request's part included
+
+
+class Measure(StrEnum):
+    """What a limit counts."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    USD = "usd"
+    STRONG_USD = "strong_usd"  # of answers of the policy's last candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One limit's part of a request that was let in."""
+
+    measure: Measure
+    limit: int
+    used: int  # this request's part included
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a request was let in with."""
+
+    parts: tuple[Part, ...] = ()
+    short: str = ""  # the limit that closed the dear way; empty: it is open
+    leaning: float = 0.0  # [0,1]: how far the threshold is raised towards 1
+
+    @property
+    def dear(self) -> bool:
+        """Whether the strong model may answer."""
+        return not self.short
+
+    def left(self) -> dict[str, int]:
+        """What is left of a minute's requests and tokens, as headers tell it; the tightest."""
+        told: dict[str, int] = {}
+        for part in self.parts:
+            if part.measure in {Measure.REQUESTS, Measure.TOKENS}:
+                left, name = max(part.limit - part.used, 0), f"remaining-{part.measure}"
+                if left <= told.get(name, left):
+                    told |= {name: left, f"limit-{part.measure}": part.limit}
+        return told
+
+
+UNLIMITED = Admission()
+
+
+class SlidingMinute:
+    """Amounts of the last sixty seconds, by whole seconds: rather a second too long than too short.
+
+    Told a time that lies before one it was told already, it takes the later one.
+    """
+
+    __slots__ = ("_last", "_slots", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._last = 0
+        self._slots: deque[list[int]] = deque()  # [second, amount], oldest first
+
+    @property
+    def last(self) -> int:
+        """The latest second it was told."""
+        return self._last
+
+    def pass_to(self, now: float) -> int:
+        """Forget what is over; gives the second that counts as now."""
+        self._last = max(self._last, int(now))
+        while self._slots and self._slots[0][0] < self._last - MINUTE_SECONDS:
+            self.total -= self._slots.popleft()[1]
+        return self._last
+
+    def add(self, amount: int) -> None:
+        """Count `amount` in the second that was passed to."""
+        if not self._slots or self._slots[-1][0] != self._last:
+            self._slots.append([self._last, 0])
+        self._slots[-1][1] += amount
+        self.total += amount
+
+    def correct(self, second: int, amount: int) -> None:
+        """Change what was counted in `second`: less there, if it is not over; more, from now on."""
+        if amount >= 0:
+            self.add(amount)
+            return
+        for slot in self._slots:
+            if slot[0] == second:
+                given = min(-amount, slot[1])
+                slot[1] -= given
+                self.total -= given
+                return
+
+    def wait(self, over: int, now: float) -> float:
+        """Seconds from `now` until `over` of it has been forgotten; a minute where that is all."""
+        for second, amount in self._slots:
+            over -= amount
+            if over <= 0:
+                return max(second + MINUTE_SECONDS + 1 - now, 0.0)
+        return float(MINUTE_SECONDS)
+
+
+@dataclass(slots=True)
+class Fits:
+    """Works out, limit by limit, which way is open."""
+
+    refused: int = -1
+    short: int = -1
+    _asked: int = field(default=0)
+
+    def ask(self, ask: Ask, used: int) -> None:
+        """The next limit, of which `used` is gone."""
+        if self.refused < 0 and ask.least and used + ask.least > ask.limit:
+            self.refused = self._asked
+        if self.short < 0 and ask.most and used + ask.most > ask.limit:
+            self.short = self._asked
+        self._asked += 1

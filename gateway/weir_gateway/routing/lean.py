@@ -1,0 +1,79 @@
+"""Step 5b: a decision as its allowance has it. Past it the weak model answers, near it more often.
+
+Pure; must not know how allowances are counted.
+"""
+
+from dataclasses import replace
+
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.errors import BudgetExceeded
+from weir_gateway.domain.limits import UNLIMITED, Admission
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.compiled import CompiledPolicy
+
+_FREE = frozenset({Reason.CACHE, Reason.SHADOW, Reason.DIRECT})  # nothing to lean, or obeyed
+
+
+def lean(decision: RouteDecision, admission: Admission, compiled: CompiledPolicy) -> RouteDecision:
+    """`decision` with `admission`, and the weakest candidate's where that says so.
+
+    Raises BudgetExceeded where only the dear way is open to this request, and the allowance has
+    closed it.
+    """
+    if admission is UNLIMITED:
+        return decision
+    decision = replace(decision, admission=admission)
+    weakest = _weakest(decision, compiled)
+    if decision.reason in _FREE:
+        return decision
+    if admission.dear:
+        return _raised(decision, weakest)
+    candidates = compiled.policy.candidates
+    if decision.chosen.id == candidates[0].id:
+        return decision
+    if weakest.id == candidates[-1].id:
+        raise _closed(admission, "no weaker one can serve this request")
+    if _confined(decision, compiled):
+        raise _closed(admission, "a rule sends this request there and nowhere else")
+    if weakest.id == decision.chosen.id:
+        return decision
+    return _weaker(decision, weakest, f"{admission.short} is spent")
+
+
+def _raised(decision: RouteDecision, weakest: Backend) -> RouteDecision:
+    """The threshold, on its way to 1 as the allowance runs out."""
+    threshold, scored = decision.threshold, decision.scored
+    if not decision.admission.leaning or threshold is None or scored is None:
+        return decision
+    moved = threshold + (1.0 - threshold) * decision.admission.leaning
+    decision = replace(decision, threshold=moved)
+    if not decision.strong or scored.score >= moved or weakest.id == decision.chosen.id:
+        return decision
+    return _weaker(decision, weakest, "strongUsdPerDay is almost spent")
+
+
+def _weaker(decision: RouteDecision, weakest: Backend, why: str) -> RouteDecision:
+    return replace(
+        decision,
+        chosen=weakest,
+        reason=Reason.BUDGET,
+        detail=why,
+        propensity=1.0,
+        explored=False,
+    )
+
+
+def _weakest(decision: RouteDecision, compiled: CompiledPolicy) -> Backend:
+    lacking = {excluded.backend for excluded in decision.excluded}
+    able = [b for b in compiled.policy.candidates if b.id not in lacking]
+    return able[0] if able else decision.chosen
+
+
+def _confined(decision: RouteDecision, compiled: CompiledPolicy) -> bool:
+    return decision.reason is Reason.RULE and any(
+        rule.no_fallback for rule in compiled.rules if rule.name == decision.detail
+    )
+
+
+def _closed(admission: Admission, why: str) -> BudgetExceeded:
+    return BudgetExceeded(f"{admission.short} is spent for the strong model, and {why}")

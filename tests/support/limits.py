@@ -1,0 +1,24 @@
+"""What a limit's store is asked in tests."""
+
+from collections.abc import Callable
+
+from weir_gateway.adapters.limits.memory import MemoryLimits
+from weir_gateway.adapters.spend.sums import Sums
+from weir_gateway.domain.limits import Ask, Window
+
+
+def ask(
+    limit: int,
+    least: int = 1,
+    most: int | None = None,
+    *,
+    window: Window = Window.MINUTE,
+    counter: str = "c",
+) -> Ask:
+    """One limit, asked for `least` to `most`."""
+    return Ask(counter, window, limit, least, least if most is None else most, "perKey.something")
+
+
+def memory(now: Callable[[], float], *, local: bool = False) -> MemoryLimits:
+    """Limits in memory whose clocks are both `now`."""
+    return MemoryLimits(Sums(None, now), now, now, local=local)
