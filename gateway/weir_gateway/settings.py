@@ -339,7 +339,7 @@ class Settings:
     )
     redis_within: Duration = setting(
         "WEIR_REDIS_WITHIN",
-        default="100ms",
+        default="250ms",
         unit="duration",
         why="How long a request waits for it; three calls in a row that took longer, and requests "
         "do without until it answers again",

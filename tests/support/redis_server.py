@@ -13,8 +13,10 @@ import socket
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis as Client
 
 from support.waiting import eventually
 from weir_gateway.adapters.redis.place import place
@@ -66,6 +68,11 @@ class RedisServer:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+
+    async def ask(self, *words: str) -> Any:
+        """One command on a connection of its own: what the server says to somebody else."""
+        async with Client(port=self.port, protocol=2) as client:
+            return await client.execute_command(*words)  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - the library leaves it open
 
     @contextlib.contextmanager
     def frozen(self) -> Generator[None]:

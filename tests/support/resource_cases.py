@@ -399,6 +399,13 @@ CASES = (
         "min must not be above max",
     ),
     _policy(
+        "no-money",
+        "spec.limits",
+        {"perKey": {"usdPerDay": "0.00"}},
+        "spec.limits.perKey",
+        "usdPerDay must be above 0",
+    ),
+    _policy(
         "expose-text",
         "spec.expose",
         {"score": "yes"},

@@ -33,6 +33,25 @@ def test_made_listed_revoked(tmp_path: Path) -> None:
     assert [k.name for k in parse(path.read_bytes()).values()] == ["team-b"]
 
 
+def test_a_key_gets_limits(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    counts = ("--requests-per-minute", "60", "--tokens-per-minute", "9000")
+    money = ("--usd-per-minute", "0.5", "--usd-per-day", "50", "--strong-usd-per-day", "20")
+    assert run(path, "create", "--name", "a", *counts, *money).exit_code == 0
+    (entry,) = json.loads(path.read_text())["keys"]
+    assert entry["limits"] == {
+        "requestsPerMinute": 60,
+        "tokensPerMinute": 9000,
+        "usdPerMinute": "0.5",
+        "usdPerDay": "50",
+        "strongUsdPerDay": "20",
+    }
+    (made,) = parse(path.read_bytes()).values()
+    assert made.limits.requests_per_minute == 60
+    wrong = run(path, "create", "--name", "b", "--usd-per-day", "lots")
+    assert wrong.exit_code != 0
+
+
 def test_mistakes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     assert "can't be read" in run(path, "list").output

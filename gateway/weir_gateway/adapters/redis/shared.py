@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 LEAST_VERSION: Final = (6, 0)  # scripts that read the server's clock and then write
 CONNECTIONS: Final = 16
-WITHIN: Final = 0.1  # seconds
+WITHIN: Final = 0.25  # seconds; a loop that is busy with a burst is late itself
 TIMEOUTS: Final = 3  # in a row: one may be a hiccup of our own
 FIRST_PAUSE: Final = 0.1  # seconds until an absent server is looked for
 LONGEST_PAUSE: Final = 2.0

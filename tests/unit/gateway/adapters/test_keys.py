@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from weir_gateway.adapters.keys import LONGEST, KeyRing, KeysError, parse
 from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.limits import Allowance
+from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 
 KEY = "wk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 NOW = 1_800_000_000.0
@@ -54,6 +56,37 @@ async def test_a_bad_file_leaves_the_good_keys(tmp_path: Path) -> None:
     with pytest.raises(KeysError, match="not valid"):
         await keys.read()
     assert keys.find(KEY, NOW) is not None
+
+
+def test_a_keys_limits() -> None:
+    limits = {"requestsPerMinute": 600, "usdPerDay": "50", "strongUsdPerDay": "0.25"}
+    (key,) = parse(file(entry(limits=limits))).values()
+    assert key.limits == Allowance(
+        requests_per_minute=600,
+        usd_per_day=PicoUsd(50 * PICO_PER_USD),
+        strong_usd_per_day=PicoUsd(PICO_PER_USD // 4),
+    )
+    (free,) = parse(file(entry())).values()
+    assert not free.limits
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"usdPerDay": "0.00"},
+        {"usdPerDay": 5},
+        {"usdPerDay": "1e3"},
+        {"usdPerDay": "-1"},
+        {"usdPerDay": "1\n"},
+        {"usdPerDay": "٣"},
+        {"requestsPerMinute": 0},
+        {"requestsPerMinute": -1},
+        {"requestsPerHour": 1},
+    ],
+)
+def test_limits_that_cant_be_meant_are_refused(limits: dict[str, object]) -> None:
+    with pytest.raises(KeysError):
+        parse(file(entry(limits=limits)))
 
 
 def test_what_a_key_may_use() -> None:
