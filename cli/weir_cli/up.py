@@ -1,6 +1,7 @@
 """`weir up`: scorer and gateway in one command, with no cluster."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -58,6 +59,7 @@ def up(
     environment = {
         "WEIR_LEDGER": str(ledger.absolute()),
         "WEIR_BATCHES": str(batches.absolute()),
+        "WEIR_SPEND": os.environ.get("WEIR_SPEND") or str(ledger.absolute().with_name("spend.db")),
     }
     options = Options(paths, existing(bundle).resolve(), listen, admin, workers, environment)
     hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)

@@ -222,6 +222,7 @@ async def test_each_key_has_its_own_and_its_own_limits(tmp_path: Path) -> None:
     keys.write_text(json.dumps({"keys": entries}))
     said = ("WEIR_KEYS", str(keys))
     async with serving(tmp_path, answering(ANSWER), said, requests_per_minute=2) as running:
+        text = ""
         told: dict[str, list[int]] = {"a": [], "b": []}
         for name, found in told.items():
             for _ in range(3):
