@@ -28,6 +28,7 @@ def lean(decision: RouteDecision, admission: Admission, compiled: CompiledPolicy
         return decision
     if admission.dear:
         return _raised(decision, weakest)
+    decision = replace(decision, held=False)  # an answer that can't escalate is given as it is
     candidates = compiled.policy.candidates
     if decision.chosen.id == candidates[0].id:
         return decision

@@ -129,6 +129,8 @@ class Limiter:
         """Set aside what the chosen model takes, now that it is known."""
         if self._limits is None or not decision.admission.parts:
             return decision
+        if decision.held:  # it may escalate: the most stays set aside
+            return decision
         cached = decision.reason is Reason.CACHE
         spent = 0 if cached else _nano(_estimate(decision.chosen, request))
         amounts = {Measure.USD: spent, Measure.STRONG_USD: spent if _is_strong(decision) else 0}
