@@ -39,6 +39,7 @@ PRICES = {
     "slow": Price(1_000_000, 2_000_000),
     "silent": Price(700_000, 900_000),
     "bulk": Price(2_000_000, 4_000_000),
+    "judge": Price(50_000, 100_000),
 }
 POLICIES = """
 match: {models: [mixed]}
@@ -72,6 +73,11 @@ candidates: [{backend: weak}, {backend: strong}]
 rules: [{name: hard, when: "request.chars % 4 == 0", use: strong}]
 objective: {threshold: "0.5"}
 cache: {exact: {ttl: 10m}}
+---
+match: {models: [cascade]}
+candidates: [{backend: weak}, {backend: strong}]
+objective: {threshold: "0.5"}
+cascade: {accept: "0.5", judge: {backend: judge}}
 ---
 match: {models: [bulk]}
 candidates: [{backend: bulk}]
@@ -154,9 +160,10 @@ async def running(providers: Providers, folder: Path) -> AsyncGenerator[World]:
 
 
 def mix(seed: int, count: int) -> Iterator[tuple[str, dict[str, object]]]:
-    """Paths and bodies: seven kinds of traffic, whole and streamed, some cut off by clients."""
+    """Paths and bodies: eight kinds of traffic, whole and streamed, some cut off by clients."""
     chance = random.Random(seed)
-    shares = {"mixed": 8, "translated": 4, "flaky": 3, "cached": 3, "down": 1, "silent": 1}
+    shares = {"mixed": 8, "translated": 4, "flaky": 3, "cached": 3, "cascade": 3}
+    shares |= {"down": 1, "silent": 1}
     models = [model for model, share in shares.items() for _ in range(share)]
     for number in range(count):
         model = "slow" if number % 100 == 0 else chance.choice(models)
@@ -249,6 +256,12 @@ async def books(url: str) -> dict[str, dict[str, int]]:
         return models
 
 
+async def noticed(url: str) -> bool:
+    """Whether a stand-in has seen that each of its callers has left."""
+    line = (await books(url))["slow"]
+    return line["aborted"] == line["requests"]
+
+
 async def last_report(operator: Operator, requests: int) -> list[PolicyUsage]:
     """What was reported once so many requests had ended."""
     async with asyncio.timeout(30):
@@ -267,6 +280,7 @@ async def test_all_books_agree(providers: Providers, tmp_path: Path) -> None:
         assert batched.result()["status"] == "completed", batched.result()
         usage = await last_report(world.operator, REQUESTS + ITEMS)
         metrics = await world.gateway.metrics()
+        await eventually(lambda: noticed(providers.slow), within=20)
         served = {**await books(providers.fast), **await books(providers.slow)}
         assert await world.gateway.stop() == 0
         rows = await asyncio.to_thread(ledger, world.ledger)
@@ -286,7 +300,7 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
     assert all(row.paid == 0 and row.saved > 0 for row in again)
     asked = [row for row in rows if row.reason != "cache"]
     ours = tokens(asked)
-    for model in ("weak", "strong", "claude", "flaky", "bulk"):
+    for model in ("weak", "strong", "claude", "flaky", "bulk", "judge"):
         line = served[model]
         read = line["prompt_tokens"] + line["batch_prompt_tokens"]
         written = line["completion_tokens"] + line["batch_completion_tokens"]
@@ -294,6 +308,8 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
         assert ours[model] == (read, written), model
         assert answered == sum(row.model == model for row in asked), model
     assert served["bulk"]["batch_requests"] == ITEMS // 2
+    results = Counter(row.reason for row in rows if row.policy.endswith("cascade") and not row.part)
+    assert min(results["cascade_accepted"], results["cascade_escalated"]) > 100, results
     assert served["flaky"]["failed"] > 0  # there were retries
     assert served["down"]["failed"] == served["down"]["requests"] > 0  # and fallbacks
     counted = [row for row in asked if row.counted]
