@@ -223,7 +223,7 @@ class Gateway:
                 words=WireWords(),
             ),
             score_within=self._settings.score_within,
-            keeping=Keeping(self._settings.cache_answer, self._settings.cache_wait),
+            keeping=_keeping(self._settings),
             hold=self._settings.cascade_hold,
         )
 
@@ -348,6 +348,12 @@ class Gateway:
             "Calls to providers under way.",
             lambda: self.calls_under_way,
         )
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        largest=settings.cache_answer, under_way=settings.cache_bytes, wait=settings.cache_wait
+    )
 
 
 async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:

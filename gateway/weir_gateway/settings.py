@@ -50,7 +50,8 @@ class Settings:
         "WEIR_SCORE_CACHE",
         default="20000",
         unit="entries",
-        why="Scores kept by text hash, least recently used out first; about 0.4 kB each",
+        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB where a "
+        "semantic cache wants their embeddings",
     )
     score_calls: int = setting(
         "WEIR_SCORE_CALLS",
@@ -69,7 +70,8 @@ class Settings:
         "WEIR_CACHE_BYTES",
         default="64MiB",
         unit="size",
-        why="Memory for answers that policies with a cache keep, the least recently used out first",
+        why="Memory for answers that are given again, the least recently used out first; as much "
+        "again for copies of answers on their way",
     )
     cache_answer: Bytes = setting(
         "WEIR_CACHE_ANSWER",

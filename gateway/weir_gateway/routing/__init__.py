@@ -1,4 +1,4 @@
-"""One request's way: match → rules → filter → score → pick → dispatch → account, a file a step.
+"""One request's way: match → rules → cache → filter → score → pick → dispatch → account.
 
-Pure steps over the ports in ports.py. Must not know aiohttp, grpc or protobuf.
+A file a step, pure, over the ports in ports.py. Must not know aiohttp, grpc or protobuf.
 """

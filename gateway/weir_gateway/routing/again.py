@@ -15,7 +15,7 @@ from weir_gateway.routing.account import estimated
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.flight import Flight, Flights
 from weir_gateway.routing.ports import Accounts, Answers
-from weir_gateway.routing.replay import FREE, Recorded, Replayed, kept_headers
+from weir_gateway.routing.replay import FREE, Recorded, Replayed, Room, kept_headers
 
 # Not what the policy would have wanted, had all been well.
 MAKESHIFT: Final = frozenset({Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})
@@ -28,6 +28,7 @@ class Keeping:
     """Bounds of what is kept and of who waits for it."""
 
     largest: int = 512 * 1024  # bytes of an answer
+    under_way: int = 64 * 1024 * 1024  # bytes of all answers that are being copied
     wait: float = 30.0  # seconds for the same request that is under way
 
 
@@ -38,6 +39,7 @@ class Again:
         self._answers = answers
         self._accounts = accounts
         self._largest = keeping.largest
+        self._room = Room(keeping.under_way)
         self._flights = Flights(wait=keeping.wait)
 
     async def dispatch(
@@ -83,7 +85,7 @@ class Again:
                 self._keep(decision, rules, answer)
             self._flights.land(key, flight, answer)
 
-        return replace(sent, reply=Recorded(sent.reply, self._largest, over))
+        return replace(sent, reply=Recorded(sent.reply, self._largest, self._room, over))
 
     def _keep(self, decision: RouteDecision, rules: CacheRules, answer: Answer) -> None:
         looked = decision.cache

@@ -1,4 +1,4 @@
-"""The whole decision: match → rules → filter → score → pick, with nothing sent and nothing counted.
+"""The whole decision: match → rules → cache → filter → score → pick; nothing is sent or counted.
 
 What the gateway does for each request and what `weir explain` shows is this one path. Must not
 know upstreams or how decisions are counted.

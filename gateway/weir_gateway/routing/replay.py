@@ -40,13 +40,30 @@ class Replayed:
         """Nothing is held."""
 
 
+class Room:
+    """Bytes that copies of answers under way may take, all of them together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 class Recorded:
     """An answer that is copied as it passes."""
 
-    def __init__(self, reply: Sent, most: int, over: Callable[[bytes | None], None]) -> None:
-        """`over` gets a whole, good answer of at most `most` bytes, else None; exactly once."""
+    def __init__(
+        self, reply: Sent, most: int, room: Room, over: Callable[[bytes | None], None]
+    ) -> None:
+        """`over` gets a whole, good answer of at most `most` bytes, else None; exactly once.
+
+        So it does where there is no `room` for its copy.
+        """
         self._reply = reply
-        self._most = most
+        self._most = most if reply.status == OK else -1
+        self._room = room
+        self._copied: list[bytes] = []
+        self._size = 0
         self._over: Callable[[bytes | None], None] | None = over
 
     @property
@@ -76,17 +93,12 @@ class Recorded:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
-        copied: list[bytes] = []
-        room = self._most if self._reply.status == OK else -1
         async for chunk in self._reply.chunks():
-            if room >= 0:
-                room -= len(chunk)
-                copied.append(chunk)
-            if room < 0 and copied:
-                copied.clear()
+            if self._over is not None:
+                self._copy(chunk)
             yield chunk
-        body = b"".join(copied)
-        good = room >= 0 and whole(body, self.headers.get("content-type", ""))
+        body = b"".join(self._copied)
+        good = self._over is not None and whole(body, self.headers.get("content-type", ""))
         self._tell(body if good else None)
 
     async def close(self, *, abort: bool) -> None:
@@ -96,7 +108,19 @@ class Recorded:
         finally:
             self._tell(None)
 
+    def _copy(self, chunk: bytes) -> None:
+        size = len(chunk)
+        if self._size + size > self._most or size > self._room.left:
+            self._tell(None)
+            return
+        self._copied.append(chunk)
+        self._size += size
+        self._room.left -= size
+
     def _tell(self, body: bytes | None) -> None:
+        self._room.left += self._size
+        self._size = 0
+        self._copied.clear()
         over, self._over = self._over, None
         if over is not None:
             over(body)

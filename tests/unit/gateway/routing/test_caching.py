@@ -21,7 +21,7 @@ from weir_gateway.routing.caching import Caching
 from weir_gateway.routing.compiled import Matched, compile_table
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Ports
-from weir_gateway.routing.replay import whole
+from weir_gateway.routing.replay import Recorded, Room, whole
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'
 EXACT = CacheRules(exact=60, temperature=1)
@@ -197,6 +197,22 @@ async def test_an_answer_that_was_not_read_to_its_end_is_not_kept() -> None:
         break
     await dispatched.reply.close(abort=True)
     assert await world.states(made()) == ["miss"]
+
+
+async def test_copies_under_way_have_a_bound_together_and_give_their_room_back() -> None:
+    room = Room(8)
+    told: list[bytes | None] = []
+    first = Recorded(GOOD, 100, room, told.append)
+    second = Recorded(GOOD, 100, room, told.append)
+    reading = first.chunks()
+    assert await anext(reading) == b'{"a":'
+    assert room.left == 3
+    assert b"".join([chunk async for chunk in second.chunks()]) == b'{"a":1}'
+    assert (told, room.left) == ([None], 3)
+    assert [chunk async for chunk in reading] == [b"1}"]
+    await first.close(abort=False)
+    await second.close(abort=False)
+    assert (told, room.left) == ([None, b'{"a":1}'], 8)
 
 
 class Foreign:
