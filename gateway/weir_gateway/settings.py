@@ -50,8 +50,8 @@ class Settings:
         "WEIR_SCORE_CACHE",
         default="20000",
         unit="entries",
-        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB where a "
-        "semantic cache wants their embeddings",
+        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB "
+        "where a semantic cache wants their embeddings",
     )
     score_calls: int = setting(
         "WEIR_SCORE_CALLS",
