@@ -6,7 +6,7 @@ Reads the file that gateways write, beside them; never changes it.
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,9 +15,10 @@ from rich.table import Table
 
 from weir_cli.failure import Failure
 from weir_cli.ledger_out import COLUMNS, write_out
+from weir_cli.ledger_rated import WAYS
 from weir_cli.options import JSON, LEDGER, start
 from weir_cli.output import show
-from weir_gateway.adapters.ledger.sqlite import OLDER, TABLE, VERSION
+from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER, TABLE, VERSION
 from weir_gateway.domain.money import PICO_PER_USD
 
 _GROUPS = {
@@ -43,6 +44,8 @@ class Line:
     uncounted: int  # answers whose provider told no tokens: what they cost is estimated
     paid_usd: float
     saved_usd: float
+    rated: int = 0  # answers that clients scored
+    rating: float | None = None  # their mean score, by the keys' weights; None: nobody did
 
 
 @click.command()
@@ -60,9 +63,38 @@ class Line:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the rows themselves to a .parquet, .csv or .jsonl file instead.",
 )
+@click.option(
+    "--rated",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the prompts that clients scored to a .jsonl of outcomes, for the lab.",
+)
+@click.option(
+    "--preferred",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the prompts of which clients preferred a model to a .jsonl of preferences.",
+)
 @JSON
-def ledger(ledger: Path, by: str, since: str | None, out: Path | None, *, as_json: bool) -> None:
+def ledger(
+    *,
+    ledger: Path,
+    by: str,
+    since: str | None,
+    out: Path | None,
+    rated: Path | None,
+    preferred: Path | None,
+    as_json: bool,
+) -> None:
     """Show what was spent and saved: requests, tokens and dollars."""
+    files = {"rated": rated, "preferred": preferred}
+    if any(files.values()):
+        with _opened(ledger) as (database, _):
+            made = [WAYS[way](database, start(since), path) for way, path in files.items() if path]
+        told = {
+            str(path): count for path, count in zip(filter(None, files.values()), made, strict=True)
+        }
+        lines_ = ", ".join(f"{count:,} lines in {path}" for path, count in told.items())
+        show(lines_, {"files": told}, as_json=as_json)
+        return
     if out is not None:
         with _opened(ledger) as (database, _):
             names = ", ".join(_selected(database))
@@ -84,7 +116,12 @@ def read(path: Path, by: str, since: int) -> list[Line]:
     with _opened(path) as (database, version):
         answers = "1" if version in OLDER else "part = 0"  # older ones keep nothing else
         sums = _SUMS.format(group=_GROUPS[by], table=TABLE, answers=answers)
-        return [_line(row) for row in database.execute(sums, (since,))]
+        lines = [_line(row) for row in database.execute(sums, (since,))]
+        if not database.execute(_THERE, (FEEDBACK,)).fetchone():  # an older gateway's file
+            return lines
+        scores = _SCORES.format(group=_GROUPS[by].replace("at /", f"{TABLE}.at /"))
+        found = {str(group): told for group, *told in database.execute(scores, (since,))}
+        return [_with_ratings(line, found.get(line.group)) for line in lines]
 
 
 @contextmanager
@@ -117,6 +154,21 @@ FROM {table} WHERE at >= ? GROUP BY 1 ORDER BY 1
 """
 
 
+_THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+_SCORES = (
+    "SELECT {group}, count(*), sum(weight * rating) / sum(weight) "  # noqa: S608 - the names are ours
+    f"FROM {TABLE} JOIN {FEEDBACK} USING (decision, key) "
+    f"WHERE part = 0 AND {TABLE}.at >= ? AND rating IS NOT NULL GROUP BY 1"
+)
+
+
+def _with_ratings(line: Line, told: Sequence[object] | None) -> Line:
+    if told is None:
+        return line
+    count, mean = told
+    return replace(line, rated=int(str(count)), rating=float(str(mean)))
+
+
 def _line(row: Sequence[object]) -> Line:
     group, requests, strong, failed, read_, cached, output, uncounted, paid, saved = row
     return Line(
@@ -145,6 +197,7 @@ def _sum(lines: Sequence[Line]) -> Line:
         uncounted=sum(line.uncounted for line in lines),
         paid_usd=sum(line.paid_usd for line in lines),
         saved_usd=sum(line.saved_usd for line in lines),
+        rated=sum(line.rated for line in lines),
     )
 
 
@@ -153,10 +206,15 @@ def _picture(lines: Sequence[Line], total: Line, by: str) -> Table:
     table.add_column(by)
     for name in ("requests", "strong", "failed", "input", "cached", "output", "paid", "saved"):
         table.add_column(name, justify="right")
+    rated = total.rated > 0
+    if rated:
+        table.add_column("rated", justify="right")
+        table.add_column("mean", justify="right")
     places = 4 if total.paid_usd >= 1 else 6  # a first few requests cost parts of a cent
     for line in (*lines, total):
         style = "bold" if line is total else None
-        table.add_row(*_cells(line, places), style=style)
+        scores = (f"{line.rated:,}", "" if line.rating is None else f"{line.rating:.3f}")
+        table.add_row(*_cells(line, places), *(scores if rated else ()), style=style)
     return table
 
 

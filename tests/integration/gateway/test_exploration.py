@@ -1,14 +1,19 @@
 """Exploration over a real Redis and real requests: one budget, and propensities on file."""
 
+import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+from click.testing import CliRunner
 
 from support.fakes import FakeClock
 from support.gateway import backend, running_gateway, running_scorer, table
 from support.redis_server import connected, redis_server
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
+from weir_cli.eval import evaluation
 from weir_gateway.adapters.purse import SpendPurse
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Sums
@@ -64,3 +69,43 @@ async def test_the_ledger_says_how_probable_each_choice_was(tmp_path: Path) -> N
     }
     assert {row[4] for row in rows} == {"shop/weak,shop/strong"}
     assert sum(row[2] for row in rows) == models.count("strong")
+
+
+async def test_what_clients_say_tells_what_another_threshold_is_worth(tmp_path: Path) -> None:
+    """From chats over a gateway that explores, by way of feedback, to an estimate."""
+    path = tmp_path / "ledger.db"
+    async with (
+        running_scorer(tmp_path, ScriptedScorer(score=_score)) as scorer,
+        running_upstream(answering(completion())) as upstream,
+    ):
+        made = table(backend("weak", upstream.url), backend("strong", upstream.url))
+        exploration = pb.Exploration(band=0.5, share=0.3, budget_micro_usd=10**9, period_s=86_400)
+        made.policies[0].exploration.CopyFrom(exploration)
+        variables = [("WEIR_LEDGER", str(path)), ("WEIR_SCORER", scorer.target)]
+        async with running_gateway(tmp_path, made, variables) as running:
+            for number in range(300):
+                content = f"prompt {number}"
+                body = {"model": "auto", "messages": [{"role": "user", "content": content}]}
+                async with await running.chat(json.dumps(body).encode()) as response:
+                    said = {
+                        "decision": response.headers["x-weir-decision"],
+                        "thumbs": "up" if response.headers["x-weir-model"] == "strong" else "down",
+                    }
+                url = f"{running.url}/v1/feedback"
+                async with running.session.post(url, json=said) as response:
+                    assert response.status == 200
+    words = ["--feedback", str(path), "--threshold", "0.25", "--json"]
+    out = ["--out", str(tmp_path / "out"), "--repeats", "200"]
+    result = await asyncio.to_thread(CliRunner().invoke, evaluation, [*words, *out])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    truth = sum(_score(f"prompt {number}") >= 0.25 for number in range(300)) / 300
+    assert told["strong_share"] == truth  # and strong answers alone are liked
+    for name in ("ips", "snips", "dr"):
+        assert told["estimate"][name]["low"] <= truth <= told["estimate"][name]["high"]
+    assert told["estimate"]["served"]["high"] < truth
+
+
+def _score(text: str) -> float:
+    """Even in [0,1], the same for the same prompt."""
+    return (int(text.split()[1]) * 37 % 300) / 300
