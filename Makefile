@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer bench-faults bench-cluster proto docs lock clean
+.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer bench-faults bench-cluster bench-pacing proto docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 
 bench-faults: $(VENV)/.dev ## What clients feel when half of a provider's calls fail
 	$(BIN)/python -m bench.faults
+
+bench-pacing: $(VENV)/.dev $(BUNDLE)/bundle.json ## A budget's spending beside its plan, on recorded prompts (WEIR_DATA_DIR)
+	PYTHONPATH=tests $(BIN)/python -m bench.pacing $${WEIR_DATA_DIR:-../shared/data} $(BUNDLE) docs/budget.svg
 
 bench-cluster: $(VENV)/.dev ## Operator and five gateways on a real API server: a change's way, 1,000 policies
 	PYTHONPATH=tests $(BIN)/python -m bench.cluster

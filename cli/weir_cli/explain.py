@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from weir_cli.explaining.explanation import Explanation, tell
 from weir_cli.explaining.in_process import InProcessScorer
 from weir_cli.explaining.picture import Picture
 from weir_cli.failure import Failure
-from weir_cli.options import BUNDLE, FILES, JSON, existing
+from weir_cli.options import BUNDLE, FILES, JSON, SPEND, existing
 from weir_cli.output import show
+from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.sqlite import SqliteTreasury
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.table_codec import decode
 from weir_gateway.domain.errors import WeirError
@@ -24,7 +27,9 @@ from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.openai_chat import parse
+from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.explain import Explainer
+from weir_gateway.routing.ports import Treasury
 from weir_scorer import Bundle
 
 _ANY_MODEL = "auto"
@@ -39,15 +44,17 @@ _PATIENCE = 30.0  # seconds; a person waits longer than a request, and the first
 @click.option(
     "--temperature", type=float, metavar="N", help="What the client asks for; caches go by it."
 )
+@SPEND
 @JSON
 @click.argument("prompt")
-def explain(
+def explain(  # noqa: PLR0913 - one parameter an option
     paths: tuple[Path, ...],
     bundle: Path,
     *,
     policy: str,
     model: str,
     temperature: float | None,
+    spend: Path,
     as_json: bool,
     prompt: str,
 ) -> None:
@@ -61,18 +68,26 @@ def explain(
     request = _request(asked, sys.stdin.read() if prompt == "-" else prompt, temperature)
     try:
         with Bundle.open(bundle, devices=["cpu"]) as opened:
-            explanation = asyncio.run(_explain(opened, request, table))
+            explanation = asyncio.run(_explain(opened, request, table, _treasury(spend)))
     except WeirError as refused:
         raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
     show(Picture(explanation), explanation.to_json(), as_json=as_json)
 
 
-async def _explain(bundle: Bundle, request: Request, table: RouteTable) -> Explanation:
+def _treasury(spend: Path) -> Treasury:
+    """What was spent, read and never written; nothing where no gateway has kept anything."""
+    return SqliteTreasury(spend, read_only=True) if spend.is_file() else MemoryTreasury()
+
+
+async def _explain(
+    bundle: Bundle, request: Request, table: RouteTable, treasury: Treasury
+) -> Explanation:
     explainer = Explainer(
         scorer=InProcessScorer(bundle),
         conditions=CelConditions(),
         ids=lambda: DecisionId(secrets.token_hex(16)),
         score_within=_PATIENCE,
+        budgets=Budgets(treasury, time.monotonic, time.time, secrets.token_hex(16)),
     )
     explained = await explainer.explain(request, table)
     routers = bundle.description().routers

@@ -49,6 +49,15 @@ BATCHES = click.option(
     show_envvar=True,
     help="The folder of /v1/files and /v1/batches.",
 )
+SPEND = click.option(
+    "--spend",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=lambda: state_folder(os.environ) / "spend.db",
+    show_default="$XDG_STATE_HOME/weir/spend.db",
+    envvar="WEIR_SPEND",
+    show_envvar=True,
+    help="The SQLite file that keeps what budgets have spent.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a picture.")
 
 

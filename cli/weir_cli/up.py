@@ -1,7 +1,6 @@
 """`weir up`: scorer and gateway in one command, with no cluster."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ from weir_cli.addresses import HostPort
 from weir_cli.compiling import compiled, credentials_json
 from weir_cli.local import running
 from weir_cli.local.running import Hooks, Options, Policies
-from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, existing
+from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, SPEND, existing
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
 
@@ -41,14 +40,17 @@ from weir_runtime.quantities import Address
 )
 @LEDGER
 @BATCHES
-def up(
+@SPEND
+def up(  # noqa: PLR0913 - one parameter an option
     paths: tuple[Path, ...],
     bundle: Path,
+    *,
     listen: Address,
     admin: Address,
     workers: int,
     ledger: Path,
     batches: Path,
+    spend: Path,
 ) -> None:
     """Run scorer and gateway here, from policy files.
 
@@ -59,7 +61,7 @@ def up(
     environment = {
         "WEIR_LEDGER": str(ledger.absolute()),
         "WEIR_BATCHES": str(batches.absolute()),
-        "WEIR_SPEND": os.environ.get("WEIR_SPEND") or str(ledger.absolute().with_name("spend.db")),
+        "WEIR_SPEND": str(spend.absolute()),
     }
     options = Options(paths, existing(bundle).resolve(), listen, admin, workers, environment)
     hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)

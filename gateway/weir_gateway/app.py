@@ -16,6 +16,7 @@ from aiohttp import web
 from weir_gateway.adapters.accounts import MeteredAccounts
 from weir_gateway.adapters.addresses import Guard
 from weir_gateway.adapters.backend_health import WatchedUpstreams
+from weir_gateway.adapters.budget.keeper import BudgetKeeper
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.coalescer import Limits
 from weir_gateway.adapters.credentials import Credentials
@@ -54,6 +55,7 @@ from weir_gateway.http.kept import kept_paths
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.kept_batches import open_kept_batches
+from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.pipeline import Keeping, Routing
 from weir_gateway.routing.ports import Accounts, Ports
 from weir_gateway.settings import Settings
@@ -119,9 +121,13 @@ class Gateway:
             stores = await open_stores(self._settings, self.registry, self._look_ups, stack)
             accounts, writers = self._ledger(stack)
             accounts, desk = self._feedback(accounts)
-            routing = self._routing(scorer, accounts, stores)
+            budgets = Budgets(stores.treasury, time.monotonic, time.time, _new_id())
+            keeper = BudgetKeeper(budgets, self.registry)
+            stack.push_async_callback(keeper.end)
+            routing = self._routing(scorer, accounts, stores, budgets)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
+            tables.listen(keeper.in_force)
             tasks = await stack.enter_async_context(background())
             await self._follow_tables(tables, tasks)
             keys = await self._keys(tasks)
@@ -136,6 +142,7 @@ class Gateway:
                 export_forever(SERVICE, self.registry, self._variables), "weir-metrics-export"
             )
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
+            tasks.start(keeper.run(), "weir-budgets")
             for writer in writers:
                 tasks.start(writer.run(), "weir-ledger")
             stores.start(tasks)
@@ -201,7 +208,9 @@ class Gateway:
             self.registry,
         )
 
-    def _routing(self, scorer: ScorerClient, accounts: Accounts, stores: Stores) -> Routing:
+    def _routing(
+        self, scorer: ScorerClient, accounts: Accounts, stores: Stores, budgets: Budgets
+    ) -> Routing:
         cache = ScoreCache(
             scorer,
             entries=self._settings.score_cache,
@@ -225,6 +234,7 @@ class Gateway:
             score_within=self._settings.score_within,
             keeping=_keeping(self._settings),
             hold=self._settings.cascade_hold,
+            budgets=budgets,
         )
 
     async def _keys(self, tasks: Background) -> KeyRing | None:

@@ -8,6 +8,9 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.redis import RedisTreasury
+from weir_gateway.adapters.budget.sqlite import SqliteTreasury
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.shared import SharedAnswers
 from weir_gateway.adapters.limits.memory import MemoryLimits
@@ -18,7 +21,7 @@ from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
-from weir_gateway.routing.ports import Limits
+from weir_gateway.routing.ports import Limits, Treasury
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
@@ -33,6 +36,7 @@ class Stores:
     answers: MemoryAnswers | SharedAnswers
     limits: Limits
     counting: RedisLimits | None
+    treasury: Treasury  # of policies' budgets
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
@@ -62,14 +66,15 @@ async def open_stores(
     spend = Sums(_sum_store(settings, redis), time.time)
     stack.push_async_callback(spend.end)
     answers = _answers(settings, registry, look_ups, redis)
+    treasury = _treasury(settings, redis)
     if redis is None:
         alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
-        return Stores(redis, spend, answers, CountedLimits(alone, registry), None)
+        return Stores(redis, spend, answers, CountedLimits(alone, registry), None, treasury)
     counting = RedisLimits(redis)
     stack.push_async_callback(counting.end)
     meanwhile = MemoryLimits(Sums(None, time.time), time.monotonic, time.time, local=True)
     limits = SharedLimits(counting, meanwhile, registry)
-    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting)
+    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting, treasury)
 
 
 def _answers(
@@ -91,6 +96,12 @@ async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:
     return Redis(
         where, registry, within=settings.redis_within, connections=settings.redis_connections
     )
+
+
+def _treasury(settings: Settings, redis: Redis | None) -> Treasury:
+    if redis is not None:
+        return RedisTreasury(redis)
+    return MemoryTreasury() if settings.spend is None else SqliteTreasury(settings.spend)
 
 
 def _sum_store(settings: Settings, redis: Redis | None) -> SumStore | None:

@@ -54,10 +54,11 @@ class Program:
 
 
 def _own_ledger(log: Path) -> dict[str, str]:
-    """A test's requests don't belong in the ledger of whoever runs it."""
+    """A test's requests don't belong in the ledger of whoever runs it, nor in what was spent."""
     return {
         "WEIR_LEDGER": str(log.with_name("ledger.db")),
         "WEIR_BATCHES": str(log.with_name("batches")),
+        "WEIR_SPEND": str(log.with_name("spend.db")),
     }
 
 

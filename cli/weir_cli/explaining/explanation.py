@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from weir_cli.bar import Scale
 from weir_cli.explaining.caches import caches
+from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
@@ -42,6 +43,16 @@ class Candidate:
     chosen: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Budgeted:
+    """Where a budget stands in its period; amounts in USD."""
+
+    period: str  # 2026-11-24 is a day
+    spent: float
+    planned: float  # by now
+    limit: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """One decision and all that led to it."""
@@ -66,6 +77,7 @@ class Explanation:
     fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
     cache: str = "off"  # what is looked up for this request, or why nothing is
     exploration: str = ""  # whether this decision is near enough to go the other way at times
+    budget: Budgeted | None = None  # where the policy's budget stands
 
     def to_json(self) -> dict[str, object]:
         """The explanation as `--json` prints it."""
@@ -97,6 +109,7 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         fallbacks=tuple(backend.name for backend in explained.fallbacks),
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
         cache=caches(policy.cache, decision),
+        budget=_budgeted(explained.budget),
         exploration=exploration(policy.exploration, explained),
     )
 
@@ -124,8 +137,16 @@ def objective(value: Objective | None) -> str:
             return f"strongShare {100 * share:g}%"
         case Retention(retention, confidence):
             return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+        case Budget(amount, per):
+            return f"budget ${usd(amount):g} a {per}"
         case None:
             return "one candidate"
+
+
+def _budgeted(state: BudgetState | None) -> Budgeted | None:
+    if state is None:
+        return None
+    return Budgeted(state.span, usd(state.spent), usd(state.planned), usd(state.limit))
 
 
 def _placed(scale: Scale, score: float | None) -> float | None:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from weir_cli.bar import bar, mark_at
-from weir_cli.explaining.explanation import Candidate, Explanation, Rule
+from weir_cli.explaining.explanation import Budgeted, Candidate, Explanation, Rule
 
 _UNSCORED = {
     "rule": "not asked: a rule decided",
@@ -32,6 +32,8 @@ class Picture:
             yield _rule(rule)
         if shown.cache != "off":
             yield _line("cache", shown.cache)
+        if shown.budget is not None:
+            yield _line("budget", _budget(shown.budget))
         yield from self._score()
         yield ""
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
@@ -59,6 +61,11 @@ class Picture:
         if threshold is not None:
             mark = " " * (_BAR_AT + mark_at(threshold, _WIDTH)) + "╹"
             yield Text(f"{mark} threshold {shown.threshold:.3f}", "red")
+
+
+def _budget(state: Budgeted) -> str:
+    of = f"${state.spent:.4f} of ${state.limit:,.2f} spent in {state.period}"
+    return f"{of}; planned by now: ${state.planned:.4f}"
 
 
 def _label(word: str) -> Text:

@@ -11,6 +11,7 @@ from weir_gateway.adapters.cascade_codec import cascade
 from weir_gateway.adapters.credentials import Secret
 from weir_gateway.adapters.limits.codec import backend_limits, policy_limits, when_gone
 from weir_gateway.domain import table as domain
+from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import (
     BackendId,
@@ -47,6 +48,11 @@ _SCORER_FAILURES = {
     pb.SCORER_FAILURE_WEAK: domain.ScorerFailure.WEAK,
     pb.SCORER_FAILURE_STRONG: domain.ScorerFailure.STRONG,
     pb.SCORER_FAILURE_REJECT: domain.ScorerFailure.REJECT,
+}
+_PERIODS = {
+    pb.PERIOD_HOUR: Period.HOUR,
+    pb.PERIOD_DAY: Period.DAY,
+    pb.PERIOD_MONTH: Period.MONTH,
 }
 _MODES = {
     pb.MODE_UNSPECIFIED: domain.Mode.ENFORCE,
@@ -233,6 +239,20 @@ def _candidate(
     return backend
 
 
+def _budget(policy: pb.Policy) -> Budget:
+    message = policy.objective.budget
+    if message.per not in _PERIODS or message.micro_usd <= 0:
+        raise BadTable(f"policy {policy.id} has no valid budget", policy=PolicyId(policy.id))
+    reject = message.when_spent == pb.WHEN_SPENT_REJECT
+    even = message.plan == pb.SPENDING_PLAN_EVEN
+    return Budget(
+        PicoUsd(message.micro_usd * PICO_PER_MICRO),
+        _PERIODS[message.per],
+        WhenSpent.REJECT if reject else WhenSpent.WEAKEST,
+        Plan.EVEN if even else Plan.TRAFFIC,
+    )
+
+
 def _objective(policy: pb.Policy) -> domain.Objective | None:
     message = policy.objective
     match message.WhichOneof("kind"):
@@ -242,6 +262,8 @@ def _objective(policy: pb.Policy) -> domain.Objective | None:
             return domain.StrongShare(message.strong_share)
         case "quality":
             return domain.Retention(message.quality.retention, message.quality.confidence)
+        case "budget":
+            return _budget(policy)
         case _ if len(policy.candidates) == 1:
             return None
         case _:

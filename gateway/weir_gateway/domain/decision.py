@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from weir_gateway.domain.budget import Room
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.ids import (
     BackendId,
@@ -97,6 +98,7 @@ class RouteDecision:
     explored: bool = False  # drawn against the threshold, to learn how the other one does
     batch: str = ""  # the batch whose item it is for; empty: a client waits for the answer
     held: bool = False  # its answer is looked at before the client gets it (a cascade)
+    room: Room | None = None  # in its policy's budget, where that has one
 
     @property
     def strong(self) -> bool:

@@ -13,6 +13,7 @@
     │   └── BudgetExceeded          of money; mostly only tomorrow helps
     ├── LimitsUnknown          503  who counts can't be asked, and the policy is closed then
     ├── NoPolicy               404  nothing matches `model`
+    ├── BudgetSpent            429  of the policy, until its next period
     ├── FeedbackRefused             feedback that is not taken
     │   ├── NoSuchDecision     404  unknown here, or another key's
     │   ├── DecisionTooOld     410
@@ -153,6 +154,19 @@ class NoPolicy(WeirError):
     status = 404
     code = "model_not_found"
     type = "invalid_request_error"
+
+
+class BudgetSpent(WeirError):
+    """The policy's budget has no room for this request, and the policy rejects it for that."""
+
+    status = 429
+    code = "budget_spent"
+    type = "insufficient_quota"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """`retry_after` is in seconds: until the next period begins."""
+        super().__init__(message)
+        self.retry_after = str(retry_after)
 
 
 class FeedbackRefused(WeirError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.cascade import Cascade, Judge
 from weir_gateway.domain.ids import (
@@ -184,7 +185,7 @@ class Retention:
     confidence: float
 
 
-Objective = Threshold | StrongShare | Retention
+Objective = Threshold | StrongShare | Retention | Budget
 
 
 @dataclass(frozen=True, slots=True)

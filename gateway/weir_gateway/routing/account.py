@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import PicoUsd, Usage, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import Beside, PaidBeside, Spent
+from weir_gateway.routing.pick import estimate
 from weir_gateway.routing.ports import Outcome
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
@@ -52,6 +53,23 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
         error=ending.error,
         beside=beside,
     )
+
+
+def against_budget(
+    request: Request, decision: RouteDecision, outcome: Outcome
+) -> tuple[PicoUsd, PicoUsd]:
+    """What counts against the policy's budget, and what was estimated where both can be compared.
+
+    In mode Shadow what the intended candidate would have cost.
+    """
+    if decision.intended is not None:
+        intended = decision.intended.chosen.price
+        used = outcome.usage
+        return (PicoUsd(0) if used is None else cost(intended, used)), PicoUsd(0)
+    other_price = decision.batch or decision.reason is Reason.CACHE
+    if outcome.usage is None or outcome.error or outcome.beside or other_price:
+        return outcome.paid, PicoUsd(0)
+    return outcome.paid, estimate([decision.chosen], request)[decision.chosen.id]
 
 
 def estimated(request: Request, pieces: int) -> Usage | None:

@@ -5,18 +5,19 @@ know upstreams or how decisions are counted.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavailable
-from weir_gateway.domain.ids import BackendId, PolicyId, TableVersion
-from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.ids import PolicyId, TableVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
-from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention, RouteTable
-from weir_gateway.routing import pick, rules, score, sticky
+from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
+from weir_gateway.routing import pick, rules, score
+from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.caching import Caching
 from weir_gateway.routing.compiled import (
     Compiled,
@@ -28,24 +29,13 @@ from weir_gateway.routing.compiled import (
 from weir_gateway.routing.filter import fit, no_state, not_served
 from weir_gateway.routing.lead import lead
 from weir_gateway.routing.match import match
+from weir_gateway.routing.paced import Pacing
 from weir_gateway.routing.permit import permit
 from weir_gateway.routing.ports import Answers, Conditions, Ids, Scorer, Sessions, TraceContext
 from weir_gateway.routing.sticky import session_key
+from weir_gateway.routing.weigh import Choice, by_budget, weigh
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A candidate and why, before it is a decision with an id."""
-
-    backend: Backend
-    reason: Reason
-    detail: str = ""
-    scored: Scored | None = None
-    threshold: float | None = None
-    estimates: Mapping[BackendId, PicoUsd] | None = None
-    looked: Looked = NOT_LOOKED
 
 
 class Decider:
@@ -60,10 +50,15 @@ class Decider:
         score_within: float,
         sessions: Sessions | None = None,
         answers: Answers | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
-        """`score_within` is how many seconds a request waits for its score."""
+        """`score_within` is how many seconds a request waits for its score.
+
+        Without `budgets` a policy that has one is decided as at the very first request.
+        """
         self._caching = None if answers is None else Caching(answers)
         self._sessions = sessions
+        self._budgets = budgets
         self._scorer = scorer
         self._conditions = conditions
         self._ids = ids
@@ -123,9 +118,14 @@ class Decider:
     async def decide_in(
         self, policy: PolicyId, request: Request, table: RouteTable
     ) -> RouteDecision:
-        """As `decide`, for a policy that is known. Raises KeyError where the table lacks it."""
+        """As `decide`, for a policy that is known, whatever was spent of its budget.
+
+        Raises KeyError where the table lacks it.
+        """
         matched = Matched(self.compiled(table).by_id[policy])
-        return await self._decide(matched, request, table, None, None)
+        unpaced = copy.copy(self)
+        unpaced._budgets = None  # noqa: SLF001 - its own
+        return await unpaced._decide(matched, request, table, None, None)  # noqa: SLF001 - its own
 
     async def _decide(
         self,
@@ -233,9 +233,19 @@ class Decider:
                 scorer, request, matched, within=within, trace=trace, embedding=embedding
             )
             warm = self._warm(matched, request)
-            return _weigh(request, matched, servable, scored, scorer, warm)
+            pacing = self._pacing(matched)
+            if pacing is not None:
+                return by_budget(request, matched.policy.policy, servable, scored, pacing, warm)
+            return weigh(request, matched, servable, scored, scorer, warm)
         except ScorerUnavailable as error:
             return _without_score(matched, servable, error)
+
+    def _pacing(self, matched: Matched) -> Pacing | None:
+        """What a budget's line is found by; None where something else decides."""
+        budget = matched.policy.policy.objective
+        if self._budgets is None or not isinstance(budget, Budget) or matched.threshold is not None:
+            return None
+        return Pacing(self._budgets, budget, self._scorer)
 
     def _warm(self, matched: Matched, request: Request) -> Warm | None:
         policy = matched.policy.policy
@@ -294,61 +304,6 @@ def _unfit_to_follow(
     except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
         return ()
     return tuple(one for one in excluded if one.backend != ordered.id)
-
-
-def _weigh(
-    request: Request,
-    matched: Matched,
-    servable: Sequence[Backend],
-    scored: Scored,
-    scorer: Scorer,
-    warm: Warm | None,
-) -> Choice:
-    policy = matched.policy.policy
-    objective = policy.objective
-    if matched.threshold is None and isinstance(objective, Retention) and score.by_quality(policy):
-        best = _by_quality(request, policy, servable, scored, objective.retention, warm)
-        if best is not None:
-            return best
-    threshold = score.threshold(scorer, scored, matched)
-    reason = Reason.SCORED if matched.threshold is None else Reason.CLIENT_THRESHOLD
-    chosen = pick.by_threshold(servable, scored.score, threshold)
-    plain = Choice(chosen, reason, scored=scored, threshold=threshold)
-    if warm is None:
-        return plain
-    moved = sticky.threshold(threshold, servable, request, warm)
-    now = pick.by_threshold(servable, scored.score, moved)
-    return _told(plain, replace(plain, backend=now, threshold=moved), warm)
-
-
-def _by_quality(
-    request: Request,
-    policy: Policy,
-    servable: Sequence[Backend],
-    scored: Scored,
-    retention: float,
-    warm: Warm | None,
-) -> Choice | None:
-    costs = pick.estimate(policy.candidates, request)
-    best = pick.by_quality(servable, scored.quality, retention, costs)
-    if best is None:
-        return None
-    plain = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
-    if warm is None:
-        return plain
-    now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-    again = pick.by_quality(servable, scored.quality, retention, now) or best
-    return _told(plain, replace(plain, backend=again, estimates=now), warm)
-
-
-def _told(plain: Choice, now: Choice, warm: Warm) -> Choice:
-    """`now`, saying whether the conversation stays for its warm cache or leaves it all the same."""
-    if now.backend.id != plain.backend.id and now.backend.id == warm.backend:
-        detail = f"{plain.backend.id} gains too little for a cold prompt cache"
-        return replace(now, reason=Reason.STICKY, detail=detail)
-    if now.backend.id != warm.backend:
-        return replace(now, detail=f"worth leaving {warm.backend} and its warm prompt cache")
-    return now
 
 
 def _without_score(

@@ -6,6 +6,7 @@ predicted quality and cost of every candidate. Sends nothing, counts nothing.
 
 from dataclasses import dataclass
 
+from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.decision import RouteDecision, RuleTried, Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
@@ -13,6 +14,7 @@ from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Retention, RouteTable
 from weir_gateway.routing import pick
+from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
@@ -40,25 +42,40 @@ class Explanation:
     rules_not_asked: tuple[str, ...]  # since an earlier one held, or the client named its model
     candidates: tuple[CandidateSeen, ...]  # weakest first
     fallbacks: tuple[Backend, ...]  # who is asked, in order, should the chosen one fail
+    budget: BudgetState | None = None  # where the policy's budget stands; None where it has none
 
 
 class Explainer:
     """Explains decisions by whatever table it is given."""
 
     def __init__(
-        self, *, scorer: Scorer, conditions: Conditions, ids: Ids, score_within: float
+        self,
+        *,
+        scorer: Scorer,
+        conditions: Conditions,
+        ids: Ids,
+        score_within: float,
+        budgets: Budgets | None = None,
     ) -> None:
-        """`score_within` is in seconds; a person waits longer than a request."""
+        """`score_within` is in seconds; a person waits longer than a request.
+
+        `budgets` know what was spent; they are read and nothing is taken from them.
+        """
+        self._budgets = budgets
         self._decider = Decider(
             scorer=_WithQuality(scorer),
             conditions=conditions,
             ids=ids,
             score_within=score_within,
             answers=_NothingKept(),
+            budgets=budgets,
         )
 
     async def explain(self, request: Request, table: RouteTable) -> Explanation:
         """Decide `request` and say why. Raises what deciding raises, and BadTable."""
+        if self._budgets is not None:
+            for policy in table.policies:
+                await self._budgets.load(policy)
         decision = await self._decider.decide(request, table)
         compiled = self._decider.compiled(table).by_id[decision.policy]
         policy = compiled.policy
@@ -82,6 +99,7 @@ class Explainer:
                 for backend in policy.candidates
             ),
             fallbacks=tuple(fallbacks(decision, compiled)),
+            budget=self._budgets.states().get(policy.id) if self._budgets is not None else None,
         )
 
 

@@ -13,9 +13,10 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
-from weir_gateway.routing import account, compiled, dispatch, explore
+from weir_gateway.routing import account, compiled, dispatch, explore, pick
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.again import Again, Keeping
+from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cascade import Cascades
 from weir_gateway.routing.compiled import CompiledPolicy
 from weir_gateway.routing.decide import Decider
@@ -39,11 +40,18 @@ class Routing:
     """Decides, sends and accounts, by whatever table a request came in under."""
 
     def __init__(
-        self, ports: Ports, *, score_within: float, keeping: Keeping = BOUNDS, hold: int = HOLD
+        self,
+        ports: Ports,
+        *,
+        score_within: float,
+        keeping: Keeping = BOUNDS,
+        hold: int = HOLD,
+        budgets: Budgets | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score.
 
-        At most `hold` bytes of a weak answer are held until it is accepted.
+        At most `hold` bytes of a weak answer are held until it is accepted. Without `budgets`
+        those of policies are not kept: each request is decided as the first one.
         """
         self._decider = Decider(
             scorer=ports.scorer,
@@ -52,7 +60,9 @@ class Routing:
             score_within=score_within,
             sessions=ports.sessions,
             answers=ports.answers,
+            budgets=budgets,
         )
+        self._budgets = budgets
         self._sessions = ports.sessions
         self._purse = ports.purse
         self._upstreams = ports.upstreams
@@ -100,8 +110,8 @@ class Routing:
 
         One that nothing will be sent by is not `counted`.
 
-        Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached and
-        LimitsUnknown; never for a missing scorer alone.
+        Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached,
+        LimitsUnknown and BudgetSpent; never for a missing scorer alone.
         """
         started = self._clock()
         trace = span.context if span is not None else None
@@ -136,11 +146,22 @@ class Routing:
             decision = await self._decider.decide_as(matched, request, table, trace, cached=counted)
             if counted:
                 decision = self._explored(request, decision, table)
-            leaned = lean(decision, admission, matched.policy)
+            decision = lean(decision, admission, matched.policy)
+            if counted:
+                decision = await self._with_room(request, decision, matched.policy.policy)
         except BaseException:
             self._limiter.give_back(admission)
             raise
-        return self._limiter.chosen(leaned, request)
+        return self._limiter.chosen(decision, request)
+
+    async def _with_room(
+        self, request: Request, decision: RouteDecision, policy: Policy
+    ) -> RouteDecision:
+        """The decision with room in its policy's budget, or another one where there is none."""
+        if self._budgets is None:
+            return decision
+        estimates = pick.estimate(policy.candidates, request)
+        return await self._budgets.hold(policy, decision, estimates)
 
     async def dispatch(
         self,
@@ -201,6 +222,8 @@ class Routing:
         """
         outcome = account.outcome(request, decision, ending)
         self._limiter.settle(decision, outcome)
+        if self._budgets is not None and decision.room is not None:
+            self._budgets.settle(decision, *account.against_budget(request, decision, outcome))
         if request.wire.answers:
             self._accounts.finished(request, decision, outcome)
         return outcome

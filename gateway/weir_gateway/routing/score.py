@@ -4,11 +4,13 @@ Must not know what the scorer is. No score in time is the policy's failureMode, 
 caller; only a router the client itself named and the bundle lacks is the client's mistake.
 """
 
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import BadRequest, NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
+from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_gateway.routing.compiled import Matched
 from weir_gateway.routing.ports import Scorer, TraceContext
 
@@ -52,7 +54,8 @@ async def score(
 
 def by_quality(policy: Policy) -> bool:
     """Whether the candidates are told apart by predicted quality rather than by one threshold."""
-    return isinstance(policy.objective, Retention) and len(policy.candidates) > TWO
+    by_price = isinstance(policy.objective, (Retention, Budget))
+    return by_price and len(policy.candidates) > TWO
 
 
 def threshold(scorer: Scorer, scored: Scored, matched: Matched) -> float:
@@ -76,5 +79,7 @@ def _resolved(scorer: Scorer, scored: Scored, objective: Objective | None) -> fl
             return scorer.threshold_for_share(scored, share)
         case Retention():
             return scorer.threshold_for_retention(scored, objective)
+        case Budget():  # as at its very first request: nothing is known of what was spent
+            return scorer.threshold_for_share(scored, FIRST_SHARE)
         case None:
             return None  # of one candidate, which nobody scores

@@ -17,16 +17,15 @@ from weir_operator.resources.backend import (
     Protocol,
     client_refs,
 )
-from weir_operator.resources.objects import ModelBackend, RoutePolicy
-from weir_operator.resources.policy import (
-    Exploration,
-    Mode,
+from weir_operator.resources.objective import (
+    Budget,
     Objective,
     Period,
-    Rule,
-    RuleFallback,
-    ScorerFailure,
+    SpendingPlan,
+    WhenSpent,
 )
+from weir_operator.resources.objects import ModelBackend, RoutePolicy
+from weir_operator.resources.policy import Exploration, Mode, Rule, RuleFallback, ScorerFailure
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PROTOCOLS = {
@@ -45,6 +44,19 @@ FAILURES = {
     ScorerFailure.REJECT: wire.SCORER_FAILURE_REJECT,
 }
 SECONDS = {Period.HOUR: 3_600, Period.DAY: 86_400, Period.MONTH: 30 * 86_400}
+PERIODS = {
+    Period.HOUR: wire.PERIOD_HOUR,
+    Period.DAY: wire.PERIOD_DAY,
+    Period.MONTH: wire.PERIOD_MONTH,
+}
+WHEN_SPENT = {
+    WhenSpent.WEAKEST: wire.WHEN_SPENT_WEAKEST,
+    WhenSpent.REJECT: wire.WHEN_SPENT_REJECT,
+}
+PLANS = {
+    SpendingPlan.TRAFFIC: wire.SPENDING_PLAN_TRAFFIC,
+    SpendingPlan.EVEN: wire.SPENDING_PLAN_EVEN,
+}
 MODES = {Mode.ENFORCE: wire.MODE_ENFORCE, Mode.SHADOW: wire.MODE_SHADOW}
 
 
@@ -198,7 +210,18 @@ def _objective(objective: Objective | None) -> wire.Objective | None:
         kept = objective.quality
         quality = wire.Retention(retention=kept.retention, confidence=kept.confidence)
         return wire.Objective(quality=quality)
-    return wire.Objective()  # a budget: never accepted
+    if objective.budget is not None:
+        return wire.Objective(budget=_budget(objective.budget))
+    return wire.Objective()  # exactly one is there: the shape sees to it
+
+
+def _budget(budget: Budget) -> wire.Budget:
+    return wire.Budget(
+        micro_usd=budget.usd,
+        per=PERIODS[budget.per],
+        when_spent=WHEN_SPENT[budget.when_spent],
+        plan=PLANS[budget.plan],
+    )
 
 
 def _expose(policy: RoutePolicy) -> wire.Expose:

@@ -19,6 +19,7 @@ from weir_operator.resources.formats import (
 )
 from weir_operator.resources.kinds import Choice, Flag
 from weir_operator.resources.limits import LimitsFailure, PolicyLimits
+from weir_operator.resources.objective import Objective, Period
 from weir_operator.resources.resilience import FallbackOn
 from weir_operator.resources.shapes import (
     ITSELF,
@@ -52,14 +53,6 @@ class Mode(StrEnum):
 
     ENFORCE = "Enforce"
     SHADOW = "Shadow"
-
-
-class Period(StrEnum):
-    """What a budget is for."""
-
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
 
 
 @shape
@@ -124,52 +117,6 @@ class Router:
         "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
         "the bundle's own choice.",
         otherwise="default",
-    )
-
-
-@shape
-class Quality:
-    """Keep a share of the strongest candidate's quality."""
-
-    retention: float = required(SHARE, "The share of its quality to keep.")
-    confidence: float = defaulted(
-        SHARE, "How sure the calibration must be of that.", otherwise="95%"
-    )
-
-
-@shape
-class Budget:
-    """Spend at most this."""
-
-    usd: int = required(USD, "The amount.")
-    per: Period = required(Choice(Period), "The period it is for.")
-
-
-@shape
-class Objective:
-    """How it is decided whether a prompt needs the strong model; exactly one way."""
-
-    CHECKS: ClassVar = (
-        Check(
-            "[has(self.threshold), has(self.strongShare), has(self.quality), has(self.budget)]"
-            ".exists_one(x, x)",
-            "write exactly one of threshold, strongShare, quality and budget",
-        ),
-    )
-
-    threshold: float | None = optional(
-        PROBABILITY, "The strong model answers where the score is at least this."
-    )
-    strong_share: float | None = optional(
-        SHARE,
-        "The strong model answers this share of prompts like the bundle's reference prompts; the "
-        "threshold follows from the router's calibration.",
-    )
-    quality: Quality | None = optional(
-        Object(Quality), "As few strong answers as keep this much of the quality."
-    )
-    budget: Budget | None = optional(
-        Object(Budget), "As many strong answers as this pays for.", served=False
     )
 
 

@@ -119,10 +119,6 @@ def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
         ((backend("weak"), policy()), ("chat", "UnknownBackend", "spec.candidates[1].backend")),
         ((*PAIR, policy(router={"name": "bert"})), ("chat", "NotSupported", "spec.router.name")),
         (
-            (*PAIR, policy(objective={"budget": {"usd": "5", "per": "day"}})),
-            ("chat", "NotSupported", "spec.objective.budget"),
-        ),
-        (
             (*PAIR, policy(cascade={"accept": "0.7"})),
             ("chat", "NotSupported", "spec.cascade"),
         ),

@@ -135,6 +135,71 @@ CACHE_SCOPE_POLICY: CacheScope.ValueType  # 2
 """whoever may use the policy shares them"""
 Global___CacheScope: _TypeAlias = CacheScope  # noqa: Y015
 
+class _Period:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Period.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PERIOD_UNSPECIFIED: _Period.ValueType  # 0
+    """not valid"""
+    PERIOD_HOUR: _Period.ValueType  # 1
+    PERIOD_DAY: _Period.ValueType  # 2
+    PERIOD_MONTH: _Period.ValueType  # 3
+
+class Period(_Period, metaclass=_PeriodEnumTypeWrapper): ...
+
+PERIOD_UNSPECIFIED: Period.ValueType  # 0
+"""not valid"""
+PERIOD_HOUR: Period.ValueType  # 1
+PERIOD_DAY: Period.ValueType  # 2
+PERIOD_MONTH: Period.ValueType  # 3
+Global___Period: _TypeAlias = Period  # noqa: Y015
+
+class _WhenSpent:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WhenSpentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WhenSpent.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WHEN_SPENT_UNSPECIFIED: _WhenSpent.ValueType  # 0
+    """read as weakest"""
+    WHEN_SPENT_WEAKEST: _WhenSpent.ValueType  # 1
+    """the first candidate answers all the same"""
+    WHEN_SPENT_REJECT: _WhenSpent.ValueType  # 2
+    """429 until the next period"""
+
+class WhenSpent(_WhenSpent, metaclass=_WhenSpentEnumTypeWrapper): ...
+
+WHEN_SPENT_UNSPECIFIED: WhenSpent.ValueType  # 0
+"""read as weakest"""
+WHEN_SPENT_WEAKEST: WhenSpent.ValueType  # 1
+"""the first candidate answers all the same"""
+WHEN_SPENT_REJECT: WhenSpent.ValueType  # 2
+"""429 until the next period"""
+Global___WhenSpent: _TypeAlias = WhenSpent  # noqa: Y015
+
+class _SpendingPlan:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SpendingPlanEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SpendingPlan.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SPENDING_PLAN_UNSPECIFIED: _SpendingPlan.ValueType  # 0
+    """read as traffic"""
+    SPENDING_PLAN_TRAFFIC: _SpendingPlan.ValueType  # 1
+    """as the hours of the days before went"""
+    SPENDING_PLAN_EVEN: _SpendingPlan.ValueType  # 2
+
+class SpendingPlan(_SpendingPlan, metaclass=_SpendingPlanEnumTypeWrapper): ...
+
+SPENDING_PLAN_UNSPECIFIED: SpendingPlan.ValueType  # 0
+"""read as traffic"""
+SPENDING_PLAN_TRAFFIC: SpendingPlan.ValueType  # 1
+"""as the hours of the days before went"""
+SPENDING_PLAN_EVEN: SpendingPlan.ValueType  # 2
+Global___SpendingPlan: _TypeAlias = SpendingPlan  # noqa: Y015
+
 class _FallbackOn:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1208,28 +1273,62 @@ class Objective(_message.Message):
     THRESHOLD_FIELD_NUMBER: _builtins.int
     STRONG_SHARE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
     threshold: _builtins.float
     """strong iff score >= threshold"""
     strong_share: _builtins.float
     """(0,1); the gateway asks the scorer's calibration for the threshold"""
     @_builtins.property
     def quality(self) -> Global___Retention: ...
+    @_builtins.property
+    def budget(self) -> Global___Budget: ...
     def __init__(
         self,
         *,
         threshold: _builtins.float = ...,
         strong_share: _builtins.float = ...,
         quality: Global___Retention | None = ...,
+        budget: Global___Budget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "quality", b"quality", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "kind", b"kind", "quality", b"quality", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "quality", b"quality", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "kind", b"kind", "quality", b"quality", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["threshold", "strong_share", "quality"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["threshold", "strong_share", "quality", "budget"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Objective: _TypeAlias = Objective  # noqa: Y015
+
+@_typing.final
+class Budget(_message.Message):
+    """What all of the policy's requests may cost in a calendar period (UTC)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MICRO_USD_FIELD_NUMBER: _builtins.int
+    PER_FIELD_NUMBER: _builtins.int
+    WHEN_SPENT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    micro_usd: _builtins.int
+    per: Global___Period.ValueType
+    when_spent: Global___WhenSpent.ValueType
+    plan: Global___SpendingPlan.ValueType
+    def __init__(
+        self,
+        *,
+        micro_usd: _builtins.int = ...,
+        per: Global___Period.ValueType = ...,
+        when_spent: Global___WhenSpent.ValueType = ...,
+        plan: Global___SpendingPlan.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["micro_usd", b"micro_usd", "per", b"per", "plan", b"plan", "when_spent", b"when_spent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Budget: _TypeAlias = Budget  # noqa: Y015
 
 @_typing.final
 class Retention(_message.Message):

@@ -1,0 +1,54 @@
+"""Budgets kept in this process alone: gone when it ends."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from weir_gateway.adapters.budget.granting import standing
+from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
+from weir_gateway.routing.ports import Claim, Standing
+
+Told = tuple[int, int, int]  # granted, spent, requests
+
+KEPT = (REMEMBERED + 2) * HOURS  # hours of traffic
+
+
+class MemoryTreasury:
+    """The store; several gateways of one process may share it."""
+
+    def __init__(self) -> None:
+        self._told: defaultdict[tuple[str, str], dict[str, Told]] = defaultdict(dict)
+        self._traffic: defaultdict[str, dict[int, int]] = defaultdict(dict)
+
+    async def exchange(self, claim: Claim) -> Standing:
+        """Keep and grant."""
+        told = self._told[claim.policy, claim.span]
+        others = [one for instance, one in told.items() if instance != claim.instance]
+        now = standing(claim, _sums(others))
+        told[claim.instance] = (now.granted, claim.spent, claim.requests)
+        self._forget(claim)
+        return now
+
+    async def count(self, policy: str, hour: int, requests: int) -> None:
+        """Count, and forget what no plan looks back on."""
+        hours = self._traffic[policy]
+        hours[hour] = hours.get(hour, 0) + requests
+        for old in [one for one in hours if one < hour - KEPT]:
+            del hours[old]
+
+    async def traffic(self, policy: str) -> Mapping[int, int]:
+        """By hours since 1970."""
+        return dict(self._traffic[policy])
+
+    def _forget(self, claim: Claim) -> None:
+        """Periods of the same kind but the newest two: one that is over may still be told of."""
+        same = sorted(
+            span
+            for policy, span in self._told
+            if policy == claim.policy and len(span) == len(claim.span)
+        )
+        for span in same[:-2]:
+            del self._told[claim.policy, span]
+
+
+def _sums(told: list[Told]) -> Told:
+    return sum(t[0] for t in told), sum(t[1] for t in told), sum(t[2] for t in told)

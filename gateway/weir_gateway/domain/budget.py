@@ -1,0 +1,62 @@
+"""A budget: what a policy may spend in a calendar period. Must not know how spending follows it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weir_gateway.domain.money import PicoUsd
+
+
+class Period(StrEnum):
+    """A calendar period in UTC."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+class WhenSpent(StrEnum):
+    """What becomes of requests for which the budget has no room left."""
+
+    WEAKEST = "weakest"  # the weakest candidate answers, whatever that adds
+    REJECT = "reject"  # refused until the period's end, once not even the weakest one fits
+
+
+class Plan(StrEnum):
+    """How the budget is meant to be spent over its period."""
+
+    TRAFFIC = "traffic"  # in proportion to the requests of the hours before; evenly until known
+    EVEN = "even"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """As many strong answers as `amount` pays for in each `per`, over all that the policy spends.
+
+    In all of it: the weak answers count as well.
+    """
+
+    amount: PicoUsd
+    per: Period
+    when_spent: WhenSpent = WhenSpent.WEAKEST
+    plan: Plan = Plan.TRAFFIC
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Room that a request on its way has taken in a period of its policy's budget."""
+
+    span: str  # which period
+    amount: PicoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """Where a policy stands in its period; amounts in pico-USD."""
+
+    span: str  # which period: 2026-11-24 is a day
+    until: float  # seconds since 1970, when the next one begins
+    limit: PicoUsd
+    spent: PicoUsd  # what requests on their way are expected to cost among it
+    planned: PicoUsd  # by now
+    line: float | None  # the threshold, or λ in quality per USD; None before the first request
+    alone: bool = False  # the shared store can't be reached: this gateway's own bound holds

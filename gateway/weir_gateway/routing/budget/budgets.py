@@ -1,0 +1,237 @@
+"""Every policy's budget: where its line lies, room for each request, what was spent.
+
+Joins the accounts with the store that gateways share. A request waits for that store only where its
+gateway's own part has run out. Must not know HTTP, SQL or Redis.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from weir_gateway.domain.budget import Budget, BudgetState, Plan, Room, WhenSpent
+from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
+from weir_gateway.domain.errors import BudgetSpent
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import NOTHING, PicoUsd, usd
+from weir_gateway.domain.table import Backend, Mode, Policy
+from weir_gateway.routing.budget.account import Account, Estimates, QuantileOf
+from weir_gateway.routing.budget.pacing import Seen
+from weir_gateway.routing.budget.plan import by_traffic
+from weir_gateway.routing.budget.purse import Purse
+from weir_gateway.routing.ports import Clock, Treasury, TreasuryGone
+
+LACKS: Final = "budget"  # what a candidate lacks that must not step in any more
+
+
+class Budgets:
+    """The budgets of whatever policies have one."""
+
+    def __init__(
+        self, treasury: Treasury, clock: Clock, now: Callable[[], float], instance: str
+    ) -> None:
+        """`now` is seconds since 1970; `instance` tells this process from all others."""
+        self._treasury = treasury
+        self._clock = clock
+        self._now = now
+        self._instance = instance
+        self._accounts: dict[PolicyId, Account] = {}
+
+    def account(self, policy: Policy, budget: Budget) -> Account:
+        """The policy's account in the period of now."""
+        account = self._accounts.get(policy.id)
+        if account is None or account.budget.per is not budget.per:
+            account = self._accounts[policy.id] = Account(budget, self._now())
+        account.turn(budget, self._now())
+        return account
+
+    def line(self, account: Account, seen: Seen, quantile: QuantileOf) -> float:
+        """The threshold, or λ in quality per USD, that a request like `seen` is decided by."""
+        return account.line(seen, quantile, at=self._clock(), now=self._now())
+
+    async def hold(
+        self, policy: Policy, decision: RouteDecision, estimates: Estimates
+    ) -> RouteDecision:
+        """Take room for a decided request; `estimates` are what it would cost on each candidate.
+
+        Where its candidate does not fit, the weakest that can serve answers, for the reason
+        `budget`. Where not even that fits only the policy's first candidate is still paid, unless
+        the policy rejects: else raises BudgetSpent.
+        """
+        budget = policy.objective
+        if not isinstance(budget, Budget) or decision.reason is Reason.CACHE:
+            return decision
+        account = self.account(policy, budget)
+        decided = decision.intended or decision
+        account.saw(policy, decided, estimates, at=self._clock(), now=self._now())
+        if policy.mode is Mode.SHADOW:  # what would have been spent is kept, nothing is refused
+            shadowed = await self._fit(account, policy, decided, estimates)
+            shadowed = shadowed or _forced(account, policy, decided, estimates)
+            if decision.intended is None:
+                return replace(decision, room=shadowed.room)
+            return replace(decision, intended=shadowed, room=shadowed.room)
+        held = await self._fit(account, policy, decision, estimates)
+        if held is not None:
+            return held
+        last = decision.chosen if _bound(policy, decision) else _weakest(policy, decision)
+        if account.budget.when_spent is WhenSpent.REJECT or last.id != policy.candidates[0].id:
+            raise self._spent(account, policy)
+        return _forced(account, policy, decision, estimates)
+
+    def settle(self, decision: RouteDecision, paid: PicoUsd, thought: PicoUsd = NOTHING) -> None:
+        """A request that had room has ended and cost `paid` in all.
+
+        `thought` is what was estimated, where it can be compared with that.
+        """
+        account = self._accounts.get(decision.policy)
+        if decision.room is None or account is None:
+            return
+        account.settle(decision.room, paid)
+        if thought:
+            account.pacer.learn(decision.chosen.id, usd(thought), usd(paid))
+
+    async def exchange(self, *, last: bool = False) -> None:
+        """Tell the store what was spent and learn what others have; a few times a second.
+
+        The `last` time also gives up what was granted and not spent.
+        """
+        for policy, account in tuple(self._accounts.items()):
+            account.turn(account.budget, self._now())
+            if account.quiet and not last and not account.due(self._clock()):
+                continue
+            for purse in (account.purse, *account.leaving):
+                await self._tell(policy, account, purse, last=last)
+            account.leaving = [one for one in account.leaving if not one.done]
+            if not account.alone:
+                await self._learn(policy, account)
+
+    async def load(self, policy: Policy) -> None:
+        """Learn where the policy's period stands, before any request of it has come."""
+        if isinstance(policy.objective, Budget):
+            account = self.account(policy, policy.objective)
+            await self._tell(policy.id, account, account.purse)
+            await self._learn(policy.id, account)
+
+    def states(self) -> dict[PolicyId, BudgetState]:
+        """Where each policy stands whose budget was used."""
+        return {policy: account.state(self._now()) for policy, account in self._accounts.items()}
+
+    def keep_only(self, policies: set[PolicyId]) -> None:
+        """Forget those of other policies, once nothing of theirs is on its way."""
+        for policy in self._accounts.keys() - policies:
+            account = self._accounts[policy]
+            if account.purse.done and not account.leaving:
+                del self._accounts[policy]
+
+    async def _fit(
+        self, account: Account, policy: Policy, decision: RouteDecision, estimates: Estimates
+    ) -> RouteDecision | None:
+        """The decision with room taken, by the weakest where only that fits; None: nobody does."""
+        room = await self._take(account, policy, account.amount(decision, estimates))
+        if room is not None:
+            return replace(decision, room=room)
+        weakest = _weakest(policy, decision)
+        if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.held):
+            return None
+        room = await self._take(account, policy, account.corrected(weakest, estimates))
+        return None if room is None else _moved(account, policy, decision, weakest, room)
+
+    async def _take(self, account: Account, policy: Policy, amount: PicoUsd) -> Room | None:
+        if not account.purse.fits(amount):
+            at = self._clock()
+            if not account.may_ask(at):
+                return None
+            await self._tell(policy.id, account, account.purse, amount)
+            if not account.purse.fits(amount):
+                account.found_empty(at)
+                return None
+        return account.hold(amount)
+
+    async def _tell(
+        self,
+        policy: PolicyId,
+        account: Account,
+        purse: Purse,
+        estimate: int = 0,
+        *,
+        last: bool = False,
+    ) -> None:
+        claim = purse.claim(policy, self._instance, estimate, last=last)
+        try:
+            standing = await self._treasury.exchange(claim)
+        except TreasuryGone:
+            account.alone = True
+            purse.alone()
+            return
+        account.alone = False
+        others = purse.told(claim, standing)
+        if others and purse is account.purse:
+            account.pacer.rate.add(self._clock(), others)
+
+    async def _learn(self, policy: PolicyId, account: Account) -> None:
+        """The plan, where a period is new, and what is counted for later plans."""
+        period = account.purse.span
+        try:
+            if account.budget.plan is Plan.TRAFFIC and account.planned_for != period.key:
+                requests = await self._treasury.traffic(policy)
+                account.plan = by_traffic(account.budget.per, period, requests)
+                account.planned_for = period.key
+            for hour in sorted(account.counted):
+                count = account.counted[hour]
+                await self._treasury.count(policy, hour, count)
+                account.counted[hour] -= count
+                if not account.counted[hour]:
+                    del account.counted[hour]
+        except TreasuryGone:
+            account.alone = True
+
+    def _spent(self, account: Account, policy: Policy) -> BudgetSpent:
+        wait = account.purse.span.end - self._now()
+        return BudgetSpent(
+            f"the budget of policy {policy.id} for this {account.budget.per} is spent: wait until "
+            "the next one begins, or raise spec.objective.budget",
+            retry_after=max(int(wait) + 1, 1),
+        )
+
+
+def _moved(
+    account: Account, policy: Policy, decision: RouteDecision, to: Backend, room: Room
+) -> RouteDecision:
+    """The same request by `to`; those that no longer fit must not step in for it either."""
+    lacking = {one.backend for one in decision.excluded}
+    dearer = (
+        Excluded(b.id, LACKS) for b in policy.candidates if b.id not in lacking and b.id != to.id
+    )
+    return replace(
+        decision,
+        chosen=to,
+        reason=Reason.BUDGET,
+        detail=f"this {account.budget.per}'s budget is spent",
+        excluded=(*decision.excluded, *dearer),
+        held=False,
+        explored=False,
+        propensity=1.0,
+        room=room,
+    )
+
+
+def _forced(
+    account: Account, policy: Policy, decision: RouteDecision, estimates: Estimates
+) -> RouteDecision:
+    """By the weakest, whatever that adds to what was spent."""
+    weakest = _weakest(policy, decision)
+    room = account.hold(account.corrected(weakest, estimates))
+    return _moved(account, policy, decision, weakest, room)
+
+
+def _weakest(policy: Policy, decision: RouteDecision) -> Backend:
+    """The weakest candidate that can serve."""
+    lacking = {one.backend for one in decision.excluded}
+    return next((b for b in policy.candidates if b.id not in lacking), decision.chosen)
+
+
+def _bound(policy: Policy, decision: RouteDecision) -> bool:
+    """Whether nobody but the chosen one may answer."""
+    return decision.reason is Reason.DIRECT or (
+        decision.reason is Reason.RULE
+        and any(rule.no_fallback for rule in policy.rules if rule.name == decision.detail)
+    )

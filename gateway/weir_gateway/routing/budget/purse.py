@@ -1,0 +1,123 @@
+"""What one gateway may still spend of one period's budget, and what it has told the others.
+
+Gateways don't ask for each request: each has a part of the budget granted, spends from that and
+asks for more as it runs low. The parts together never exceed the limit, so neither do the gateways.
+Whole pico-USD. Must not know policies, clocks or stores.
+"""
+
+from typing import Final
+
+from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.routing.budget.calendar import Span
+from weir_gateway.routing.ports import Claim, Standing
+
+AHEAD: Final = 8  # requests of the dearest kind that are granted beyond what is spent
+PORTION: Final = 200  # or this part of the limit, if that is more
+STRANGER: Final = 10  # part of the limit that a gateway allows itself that never reached the store
+
+
+class Purse:
+    """One gateway's part of one policy's budget in one period."""
+
+    def __init__(self, span: Span, limit: PicoUsd) -> None:
+        self.span = span
+        self.limit = limit  # of all gateways together
+        self.requests = 0
+        self._granted = 0
+        self._settled = 0
+        self._held = 0
+        self._dearest = 0  # the largest estimate so far
+        self._others = 0  # what other gateways have spent
+        self._others_requests = 0
+        self._free = 0  # what nobody has been granted, when last asked
+        self._allowed = 0  # beyond what was granted, while the store can't be reached
+        self._asked = False  # whether the store has ever answered
+        self._told: tuple[int, int] = (0, 0)  # settled and requests, when last told
+
+    @property
+    def room(self) -> int:
+        """What is left to spend without asking; negative where answers cost more than thought."""
+        return self._granted + self._allowed - self._settled - self._held
+
+    @property
+    def spent(self) -> PicoUsd:
+        """By all gateways, as far as is known; this one's requests on their way among it."""
+        return PicoUsd(self._others + self._settled + self._held)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is on its way and everything was told."""
+        return not self._held and self._told == (self._settled, self.requests)
+
+    @property
+    def part(self) -> float:
+        """This gateway's part (0,1] of the policy's requests in the period."""
+        every = self.requests + self._others_requests
+        return self.requests / every if every else 1.0
+
+    def fits(self, estimate: int) -> bool:
+        """Whether a request of this estimate may be sent without asking."""
+        return estimate <= self.room
+
+    def hold(self, estimate: int) -> None:
+        """Take room for a request that is sent now."""
+        self._held += estimate
+        self._dearest = max(self._dearest, estimate)
+
+    def settle(self, held: int, paid: int) -> None:
+        """A request has ended that had `held` and cost `paid`."""
+        self._held -= held
+        self._settled += paid
+
+    def claim(self, policy: str, instance: str, estimate: int = 0, *, last: bool = False) -> Claim:
+        """What to tell the store; asks for room for `estimate` and what is likely to follow.
+
+        Room that is not needed is given up with it, at once; all of it in the `last` claim.
+        """
+        used = self._settled + self._held
+        ahead = max(AHEAD * max(self._dearest, estimate), self.limit // PORTION)
+        wanted = used + ahead
+        if last:
+            wanted = used
+        elif (
+            used + estimate <= self._granted <= wanted + ahead and self._granted >= used + ahead / 2
+        ):
+            wanted = self._granted
+        self._granted = min(self._granted, wanted)
+        return Claim(
+            policy=policy,
+            span=self.span.key,
+            until=self.span.end,
+            instance=instance,
+            limit=self.limit,
+            used=PicoUsd(used),
+            least=PicoUsd(used + estimate),
+            wanted=PicoUsd(wanted),
+            spent=PicoUsd(self._settled),
+            requests=self.requests,
+        )
+
+    def told(self, claim: Claim, standing: Standing) -> int:
+        """The store's answer to `claim`; gives how many requests others had since the last one."""
+        before = self._others_requests
+        self._asked = True
+        self._allowed = 0
+        self._granted = standing.granted
+        self._others = standing.spent - claim.spent
+        self._others_requests = standing.requests - claim.requests
+        self._free = standing.free
+        self._told = (claim.spent, claim.requests)
+        return max(self._others_requests - before, 0)
+
+    def alone(self) -> None:
+        """The store can't be reached: go on within a bound of one's own, set once per outage.
+
+        Of what nobody had been granted a gateway takes the part that it had of the requests, so
+        that all of them together stay about within the limit.
+        """
+        if self._allowed:
+            return
+        if self._asked:
+            self._allowed = int(max(self._free, 0) * self.part)
+        else:
+            self._allowed = max(self.limit // STRANGER, NOTHING)

@@ -1,0 +1,71 @@
+"""A budget: from YAML to the gateway's domain, with one set of defaults."""
+
+import pytest
+
+from support.resources import Wire, backend, policy
+from weir_gateway.adapters import table_codec
+from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.money import PicoUsd
+from weir_operator.plan.check import Form
+from weir_operator.plan.compile import compile_table
+from weir_operator.resources.mistakes import dotted
+from weir_operator.resources.objects import gather
+from weir_operator.resources.parse import parse
+from weir_proto.routing.v1 import routetable_pb2 as pb
+
+
+def _table(budget: Wire, *names: str) -> pb.RouteTable:
+    documents = [
+        *map(backend, names),
+        policy(candidates=[{"backend": name} for name in names], objective={"budget": budget}),
+    ]
+    found = [parse(document) for document in documents]
+    assert [mistake for one in found for mistake in one.mistakes] == []
+    plan = compile_table(gather([one.resource for one in found if one.resource]), Form.CLUSTER)
+    assert plan.problems == ()
+    return plan.table
+
+
+def _budget(budget: Wire, *names: str) -> object:
+    return table_codec.decode(_table(budget, *(names or ("weak", "strong")))).policies[0].objective
+
+
+def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None:
+    assert _budget({"usd": "500", "per": "day"}) == Budget(PicoUsd(500 * 10**12), Period.DAY)
+
+
+@pytest.mark.parametrize("per", list(Period))
+def test_everything_that_is_said_arrives(per: Period) -> None:
+    said = {"usd": "0.000001", "per": per.value, "whenSpent": "reject", "plan": "even"}
+    assert _budget(said) == Budget(PicoUsd(10**6), per, WhenSpent.REJECT, Plan.EVEN)
+
+
+def test_a_budget_holds_for_one_candidate_and_for_many() -> None:
+    expected = Budget(PicoUsd(5 * 10**12), Period.HOUR)
+    for names in (("weak",), ("weak", "middle", "strong", "strongest")):
+        assert _budget({"usd": "5", "per": "hour"}, *names) == expected
+
+
+@pytest.mark.parametrize(
+    ("budget", "at"),
+    [
+        ({"usd": "0", "per": "day"}, "spec.objective.budget.usd"),
+        ({"usd": "0.000000", "per": "day"}, "spec.objective.budget.usd"),
+        ({"usd": "-5", "per": "day"}, "spec.objective.budget.usd"),
+        ({"usd": "5"}, "spec.objective.budget.per"),
+        ({"usd": "5", "per": "week"}, "spec.objective.budget.per"),
+        ({"usd": "5", "per": "day", "whenSpent": "stop"}, "spec.objective.budget.whenSpent"),
+    ],
+)
+def test_a_budget_that_means_nothing_is_refused(budget: Wire, at: str) -> None:
+    found = parse(policy(objective={"budget": budget}))
+    assert [dotted(mistake.path) for mistake in found.mistakes] == [at]
+
+
+def test_a_table_of_another_operator_without_a_valid_budget_is_refused() -> None:
+    for wrong in (pb.Budget(micro_usd=5), pb.Budget(per=pb.PERIOD_DAY)):
+        table = _table({"usd": "5", "per": "day"}, "weak", "strong")
+        table.policies[0].objective.budget.CopyFrom(wrong)
+        with pytest.raises(BadTable, match="no valid budget"):
+            table_codec.decode(table)
