@@ -118,10 +118,6 @@ def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
     [
         ((backend("weak"), policy()), ("chat", "UnknownBackend", "spec.candidates[1].backend")),
         ((*PAIR, policy(router={"name": "bert"})), ("chat", "NotSupported", "spec.router.name")),
-        (
-            (*PAIR, policy(cascade={"accept": "0.7"})),
-            ("chat", "NotSupported", "spec.cascade"),
-        ),
         ((backend(auth={"env": "KEY"}),), ("strong", "EnvNotPermitted", "spec.auth.env")),
         (
             (backend(endpoint="http://169.254.169.254/v1"),),
