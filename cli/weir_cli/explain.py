@@ -28,8 +28,8 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.openai_chat import parse
 from weir_gateway.routing.budget.budgets import Budgets
+from weir_gateway.routing.budget.ports import Treasury
 from weir_gateway.routing.explain import Explainer
-from weir_gateway.routing.ports import Treasury
 from weir_scorer import Bundle
 
 _ANY_MODEL = "auto"

@@ -201,61 +201,6 @@ class Sessions(Protocol):
         ...
 
 
-class TreasuryGone(Exception):
-    """The store of budgets can't be reached, or is of no use; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What one gateway has spent of a period's budget since it began, and what it asks for.
-
-    Sums, not differences: a claim may be made twice, and counts once.
-    """
-
-    policy: str
-    span: str  # the period: 2026-11-24 is a day
-    until: float  # seconds since 1970: the period's end
-    instance: str  # of the gateway's process
-    limit: PicoUsd  # of all gateways together
-    used: PicoUsd  # spent, and held by requests on their way
-    least: PicoUsd  # to be granted in all, for the request that waits for it
-    wanted: PicoUsd  # to be granted in all, where there is so much
-    spent: PicoUsd
-    requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a period's budget stands after a claim."""
-
-    granted: PicoUsd  # to the gateway that asked, in all
-    free: PicoUsd  # of the limit, granted to nobody; negative where more was used
-    spent: PicoUsd  # by all
-    requests: int  # of all
-
-
-class Treasury(Protocol):
-    """Where gateways share what was spent of a budget and what each may still spend.
-
-    Calls raise TreasuryGone, within a deadline, where it can't be reached.
-    """
-
-    async def exchange(self, claim: Claim) -> Standing:
-        """Keep what `claim` tells and grant what it asks for, as far as the limit reaches.
-
-        All that is granted never exceeds the limit, but for what was used already.
-        """
-        ...
-
-    async def count(self, policy: str, hour: int, requests: int) -> None:
-        """`requests` more were served in `hour` (hours since 1970)."""
-        ...
-
-    async def traffic(self, policy: str) -> Mapping[int, int]:
-        """Requests of the last weeks by hours since 1970."""
-        ...
-
-
 class Reply(Protocol):
     """An upstream's answer, its first chunk already there: a fallback is no longer possible."""
 

@@ -16,7 +16,7 @@ from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.adapters.budget.redis import RedisTreasury
 from weir_gateway.adapters.budget.sqlite import SqliteTreasury
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.routing.ports import Claim, Treasury, TreasuryGone
+from weir_gateway.routing.budget.ports import Claim, Treasury, TreasuryGone
 
 UNTIL = 4_000_000_000.0
 CLAIM = Claim(

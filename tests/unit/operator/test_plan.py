@@ -244,7 +244,7 @@ def test_header_names_and_order_make_no_difference_to_a_conflict() -> None:
 
 
 def test_a_policy_with_problems_stands_in_nobodys_way() -> None:
-    made = plan(*PAIR, policy("a", limits={"perKey": {"requestsPerMinute": 1}}), policy("b"))
+    made = plan(*PAIR, policy("a", router={"name": "bert"}), policy("b"))
     assert [p.id for p in made.table.policies] == ["shop/b"]
 
 
@@ -272,13 +272,13 @@ def test_a_backend_that_is_not_shared_is_refused(allowed: list[str]) -> None:
 
 
 def test_findings_become_conditions() -> None:
-    made = plan(backend("weak"), policy(limits={"perKey": {"requestsPerMinute": 1}}))
+    made = plan(backend("weak"), policy(router={"name": "bert"}))
     finding = next(f for f in made.findings if f.ref.name == "chat")
     accepted = finding.verdict(Condition.ACCEPTED)
     resolved = finding.verdict(Condition.RESOLVED_REFS)
     assert (accepted.holds, accepted.reason) == (False, Reason.NOT_SUPPORTED)
     assert (resolved.holds, resolved.reason) == (False, Reason.UNKNOWN_BACKEND)
-    assert "spec.limits" in accepted.message
+    assert "spec.router.name" in accepted.message
     good = next(f for f in made.findings if f.ref.name == "weak")
     assert good.verdict(Condition.ACCEPTED).reason is Reason.ACCEPTED
     assert good.verdict(Condition.RESOLVED_REFS).holds

@@ -3,7 +3,7 @@
 from typing import Final
 
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.routing.ports import Claim, Standing
+from weir_gateway.routing.budget.ports import Claim, Standing
 
 PART: Final = 4  # of what is left, at most one such part beyond what a request waits for
 

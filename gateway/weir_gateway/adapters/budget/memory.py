@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from weir_gateway.adapters.budget.granting import standing
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.ports import Claim, Standing
+from weir_gateway.routing.budget.ports import Claim, Standing
 
 Told = tuple[int, int, int]  # granted, spent, requests
 

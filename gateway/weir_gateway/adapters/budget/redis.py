@@ -13,7 +13,7 @@ from weir_gateway.adapters.redis.shared import Redis, Script, Word
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.ports import Claim, Standing, TreasuryGone
+from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 
 PREFIX: Final = "{weir}:budget"
 KEPT: Final = 2 * DAY  # seconds that a period is kept beyond its end

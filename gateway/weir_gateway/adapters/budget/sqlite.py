@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from weir_gateway.adapters.budget.granting import standing
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.ports import Claim, Standing, TreasuryGone
+from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 
 BUSY: Final = 1.0  # seconds to wait for another gateway that writes
 WITHIN: Final = 2.0  # seconds a call may take in all

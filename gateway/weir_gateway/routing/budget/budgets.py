@@ -17,8 +17,9 @@ from weir_gateway.domain.table import Backend, Mode, Policy
 from weir_gateway.routing.budget.account import Account, Estimates, QuantileOf
 from weir_gateway.routing.budget.pacing import Seen
 from weir_gateway.routing.budget.plan import by_traffic
+from weir_gateway.routing.budget.ports import Treasury, TreasuryGone
 from weir_gateway.routing.budget.purse import Purse
-from weir_gateway.routing.ports import Clock, Treasury, TreasuryGone
+from weir_gateway.routing.ports import Clock
 
 LACKS: Final = "budget"  # what a candidate lacks that must not step in any more
 

@@ -22,8 +22,9 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import NOBODY
+from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 from weir_gateway.routing.pipeline import Ending, Routing
-from weir_gateway.routing.ports import Claim, Ports, Standing, TreasuryGone
+from weir_gateway.routing.ports import Ports
 
 USD = 10**12
 # A request of 10 tokens in and 400 out: .00041 USD by the weak one, .0041 by the strong one.

@@ -11,8 +11,8 @@ from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import span
+from weir_gateway.routing.budget.ports import Claim, Standing
 from weir_gateway.routing.budget.purse import Purse
-from weir_gateway.routing.ports import Claim, Standing
 
 SPAN = span(Period.DAY, 1_800_000_000.0)
 LIMIT = PicoUsd(10_000)
