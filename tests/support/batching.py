@@ -138,3 +138,10 @@ def ledger_rows(folder: Path) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(path)) as database:
         database.row_factory = sqlite3.Row
         return [dict(row) for row in database.execute("SELECT * FROM ledger")]
+
+
+def kept_status(folder: Path, batch_id: str) -> str:
+    """A batch's status as it is on disk."""
+    with closing(sqlite3.connect(folder / "batches" / "batches.db")) as database:
+        row = database.execute("SELECT status FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return str(row[0])

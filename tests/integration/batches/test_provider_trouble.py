@@ -1,0 +1,183 @@
+"""What a provider does wrong with a batch, and what its client sees of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.batching import (
+    anthropic_backend,
+    batch_gateway,
+    direct,
+    item,
+    ledger_rows,
+    lines_of,
+    openai_backend,
+    over,
+    standing_in,
+    submitted,
+)
+from support.waiting import eventually
+from weir_cli.standin.faults import Delay, Fault, Kind
+from weir_cli.standin.server import Orders
+
+MAKERS = {
+    "openai": lambda url: openai_backend("weak", url, batches=True),
+    "anthropic": lambda url: anthropic_backend("weak", url),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_what_a_provider_refuses_is_in_the_error_file(tmp_path: Path, kind: str) -> None:
+    orders = Orders(faults=(Fault(kind=Kind.STATUS, status=400, rate=0.25),))
+    async with standing_in(orders) as provider:
+        made = direct(MAKERS[kind](provider.url))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            done = await over(client, (await submitted(client, _asked(40))).id)
+            assert done.status == "completed"
+            assert done.request_counts is not None
+            assert done.request_counts.model_dump() == {"total": 40, "completed": 30, "failed": 10}
+            bad = await lines_of(client, done.error_file_id)
+            good = await lines_of(client, done.output_file_id)
+        assert len(bad) == 10
+        assert {line["response"]["status_code"] for line in bad} == {400}
+        assert all("as ordered" in line["response"]["body"]["error"]["message"] for line in bad)
+        assert {line["custom_id"] for line in (*good, *bad)} == {f"q{n}" for n in range(40)}
+        assert len(ledger_rows(tmp_path)) == 40
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_what_passes_is_sent_once_more_alone_and_may_fall_back(
+    tmp_path: Path, kind: str
+) -> None:
+    orders = Orders(faults=(Fault(kind=Kind.STATUS, status=429, rate=0.2, model="weak-model"),))
+    async with standing_in(orders) as provider:
+        made = direct(
+            MAKERS[kind](provider.url), openai_backend("spare", provider.url, batches=False)
+        )
+        async with batch_gateway(tmp_path, made) as (_, client):
+            done = await over(client, (await submitted(client, _asked(40))).id)
+            assert done.request_counts is not None
+            assert done.request_counts.model_dump() == {"total": 40, "completed": 40, "failed": 0}
+        rows = ledger_rows(tmp_path)
+        assert len(rows) == 40
+        books = provider.lines()
+        weak = books["weak-model"]
+        assert (weak["batch_requests"], weak["batch_failed"]) == (40, 8)
+        answered = weak["requests"] - weak["failed"] + books.get("spare-model", _NONE)["requests"]
+        assert answered == 8
+        price = 1_000_000
+        half = (weak["batch_prompt_tokens"] + weak["batch_completion_tokens"]) * price // 2
+        full = sum(line["prompt_tokens"] + line["completion_tokens"] for line in books.values())
+        assert sum(row["paid_pico_usd"] for row in rows) == half + full * price
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_batch_whose_answer_is_lost_is_found_and_not_sent_again(
+    tmp_path: Path, kind: str
+) -> None:
+    orders = Orders(faults=(Fault(kind=Kind.LOST),))
+    async with standing_in(orders) as provider:
+        made = direct(MAKERS[kind](provider.url))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            done = await over(client, (await submitted(client, _asked(20))).id)
+            assert done.request_counts is not None
+            assert done.request_counts.completed == 20
+        assert provider.server.books.batches == 1
+        assert provider.lines()["weak-model"]["batch_requests"] == 20
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_batch_of_another_client_is_not_taken_for_ours(tmp_path: Path, kind: str) -> None:
+    orders = Orders(faults=(Fault(kind=Kind.LOST, rate=0.5),))  # every second one
+    async with standing_in(orders) as provider:
+        made = direct(MAKERS[kind](provider.url))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            first = await submitted(client, _asked(20))
+            await over(client, first.id)
+            done = await over(client, (await submitted(client, _asked(20, "other"))).id)
+            told = await lines_of(client, done.output_file_id)
+            assert [line["custom_id"] for line in told] == [f"other{n}" for n in range(20)]
+        assert provider.server.books.batches == 2
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_cancelled_batch_is_cancelled_upstream_and_gives_what_there_is(
+    tmp_path: Path, kind: str
+) -> None:
+    async with standing_in(Orders(delay=Delay(batch=10.0))) as provider:
+        made = direct(MAKERS[kind](provider.url))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            batch = await submitted(client, _asked(320))
+
+            async def begun() -> bool:
+                return provider.server.books.line("weak-model").batch_requests > 0
+
+            await eventually(begun)
+            assert (await client.batches.cancel(batch.id)).status == "cancelling"
+            done = await over(client, batch.id)
+            assert done.status == "cancelled"
+            await _complete(client, done, "batch_cancelled", 320)
+        assert provider.lines()["weak-model"]["batch_requests"] < 320
+
+
+async def test_a_window_that_ends_gives_what_there_is(tmp_path: Path) -> None:
+    async with standing_in(Orders(delay=Delay(batch=30.0))) as provider:
+        made = direct(openai_backend("weak", provider.url, batches=True))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            batch = await submitted(client, _asked(320), completion_window="2s")
+            done = await over(client, batch.id)
+            assert done.status == "expired"
+            assert done.expired_at is not None
+            await _complete(client, done, "batch_expired", 320)
+
+
+async def test_items_that_go_alone_are_cancelled_between_calls(tmp_path: Path) -> None:
+    async with standing_in(Orders(delay=Delay(first=0.2))) as provider:
+        made = direct(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, made, ("WEIR_BATCH_CALLS", "2")) as (_, client):
+            batch = await submitted(client, _asked(200))
+
+            async def begun() -> bool:
+                counts = (await client.batches.retrieve(batch.id)).request_counts
+                return counts is not None and counts.completed > 0
+
+            await eventually(begun)
+            await client.batches.cancel(batch.id)
+            done = await over(client, batch.id)
+            assert done.status == "cancelled"
+            await _complete(client, done, "batch_cancelled", 200)
+            assert done.request_counts is not None
+            books = provider.lines()["weak-model"]
+            assert books["requests"] == done.request_counts.completed
+            assert books["aborted"] == 0
+
+
+async def test_a_model_that_the_provider_does_not_know_is_said_item_by_item(
+    tmp_path: Path,
+) -> None:
+    orders = Orders(models=("other",))  # the provider knows none of our models
+    async with standing_in(orders) as provider:
+        made = direct(openai_backend("weak", provider.url, batches=True))
+        async with batch_gateway(tmp_path, made) as (_, client):
+            done = await over(client, (await submitted(client, _asked(3))).id)
+            bad = await lines_of(client, done.error_file_id)
+            assert [line["response"]["status_code"] for line in bad] == [404] * 3
+
+
+async def _complete(client: Any, done: Any, code: str, total: int) -> None:
+    """Every item once, those that were not executed with `code`."""
+    good = await lines_of(client, done.output_file_id)
+    bad = await lines_of(client, done.error_file_id)
+    told = [line["custom_id"] for line in (*good, *bad)]
+    assert sorted(told) == sorted(f"q{n}" for n in range(total))
+    assert {line["error"]["code"] for line in bad} == {code}
+    assert good
+    assert done.request_counts.completed == len(good)
+
+
+def _asked(count: int, name: str = "q") -> list[Any]:
+    return [item(f"{name}{n}", text=f"{name} {n}", max_tokens=64) for n in range(count)]
+
+
+_NONE = {"requests": 0}
