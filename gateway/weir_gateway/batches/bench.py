@@ -26,7 +26,7 @@ from weir_gateway.wires.providers import PROVIDERS
 
 LOOK_EVERY: Final = 0.5  # seconds between looks at whether a batch is to stop
 PAGE_ITEMS: Final = 64  # that are decided at once: the texts of one call to the scorer
-PAGE_BYTES: Final = 8 << 20  # of a page's items; one alone may be larger
+PAGE_BYTES: Final = 1 << 20  # of a page's items; one alone may be larger
 NO_TABLE_WAIT: Final = 1.0  # seconds
 
 CLIENTS: Final[Mapping[str, ClientWire]] = {client.path: client for client in ANSWERING}

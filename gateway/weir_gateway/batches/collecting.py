@@ -30,7 +30,7 @@ from weir_gateway.wires.pair import Unreadable
 from weir_gateway.wires.providers import PROVIDERS
 
 PAGE: Final = 256  # results that are taken in at once
-PAGE_BYTES: Final = 8 << 20  # of them together
+PAGE_BYTES: Final = 1 << 20  # of them together
 OK_BELOW: Final = 400
 AGAIN: Final = frozenset({0, 408, 409, 429})  # and 5xx: sent again, alone
 SERVER_ERROR: Final = 500

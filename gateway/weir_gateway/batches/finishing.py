@@ -10,13 +10,15 @@ from typing import Final
 
 from weir_gateway.batches import journal, outcome_lines, rows
 from weir_gateway.batches.bench import Job
+from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import State
 from weir_gateway.batches.shelf import UNFINISHED, opened_for_writing, settle
 from weir_gateway.domain.batch import BatchStatus, Purpose, StoredFile
 from weir_gateway.domain.errors import StoreUnavailable
 
 PAGE: Final = 512  # items that are marked at once
-PIECE: Final = 4 << 20  # bytes of results that are written at once
+FORGOTTEN: Final = 2_000  # items that are deleted at once, so that others get a turn
+PIECE: Final = 1 << 20  # bytes of results that are written at once
 _WHY: Final = {
     BatchStatus.EXPIRED: (
         "batch_expired",
@@ -47,9 +49,15 @@ async def finish(job: Job) -> None:
                 rows.add_file(db, file)
         rows.give_files(db, job.id, output.id if output else None, errors.id if errors else None)
         rows.stands(db, job.id, end, now)
-        journal.forget_results(db, job.id)
 
     await database.do(over)
+    await forget(job.bench.database, job.id)
+
+
+async def forget(database: Database, batch: str) -> None:
+    """Delete what was noted of a batch that is over, a little at a time."""
+    while await database.do(lambda db: journal.forget_results(db, batch, FORGOTTEN)):
+        pass
 
 
 async def _mark_unfinished(job: Job, ending: BatchStatus) -> None:

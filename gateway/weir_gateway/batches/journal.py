@@ -301,10 +301,14 @@ def results(
     return last, found
 
 
-def forget_results(database: sqlite3.Connection, batch: str) -> None:
-    """They are in the files now."""
-    database.execute("DELETE FROM items WHERE batch = ?", (batch,))
+def forget_results(database: sqlite3.Connection, batch: str, most: int) -> bool:
+    """They are in the files now; gives whether there may be more than the `most` that went."""
     database.execute("DELETE FROM parts WHERE batch = ?", (batch,))
+    gone = database.execute(
+        "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE batch = ? LIMIT ?)",
+        (batch, most),
+    ).rowcount
+    return gone == most
 
 
 def _results(

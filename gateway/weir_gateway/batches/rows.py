@@ -192,6 +192,16 @@ def old(database: sqlite3.Connection, before: int, most: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
+def leftovers(database: sqlite3.Connection) -> list[str]:
+    """Batches that are over and whose items are noted still: their end was cut short."""
+    found = database.execute(
+        f"SELECT id FROM batches WHERE status NOT IN ({_MARKS}) AND id IN "  # noqa: S608 - the marks are ours
+        "(SELECT DISTINCT batch FROM items)",
+        ACTIVE,
+    )
+    return [str(row["id"]) for row in found]
+
+
 def forget_batches(database: sqlite3.Connection, before: int) -> None:
     """Delete those that were over and made before `before`, with all that was noted of them."""
     database.execute(

@@ -13,7 +13,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.batches import job, rows
+from weir_gateway.batches import finishing, job, rows
 from weir_gateway.batches.bench import Bench, Job
 from weir_gateway.batches.packing import Providers
 from weir_gateway.domain.batch import Batch
@@ -150,6 +150,8 @@ class Runner:
         database, shelf = self._bench.database, self._bench.shelf
         while gone := await database.do(lambda db: _forget_files(db, before)):
             await shelf.remove(gone)
+        for batch in await database.do(rows.leftovers):
+            await finishing.forget(database, batch)
         await database.do(lambda db: rows.forget_batches(db, before))
         await shelf.sweep()
 
