@@ -16,6 +16,7 @@ EVERYTHING = (
     "scorer.autoscaling.enabled=true",
     "gateway.autoscaling.enabled=true",
     "gateway.autoscaling.inFlight=50",
+    "gateway.batches.existingClaim=batches",
     "operator.replicas=2",
     "operator.watchNamespaces={shop,support}",
     "telemetry.endpoint=http://collector.observability:4317",

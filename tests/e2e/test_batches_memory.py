@@ -1,0 +1,66 @@
+"""A batch's file may be large and a gateway's memory may not grow with it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from support.asking import eventually
+from support.batching import OVER, Provider, direct, item, jsonl, openai_backend, standing_in
+from support.gateway import write
+from support.gateway_program import GatewayProgram, gateway_program
+from support.programs import resident_mb
+
+TEXT = "water " * 650  # about 4 kB
+FEW, MANY = 1_000, 8_000
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with standing_in() as one:
+        yield one
+
+
+async def test_a_file_eight_times_as_large_takes_hardly_more(
+    tmp_path: Path, provider: Provider
+) -> None:
+    file = tmp_path / "routetable.json"
+    write(file, direct(openai_backend("weak", provider.url, batches=True)))
+    environment = {
+        "WEIR_ROUTETABLE_FILE": str(file),
+        "WEIR_BATCHES": str(tmp_path / "batches"),
+        "WEIR_BATCH_POLL": "100ms",
+    }
+    async with gateway_program(environment, log=tmp_path / "gateway.log") as running:
+        base = f"{running.url}/v1"
+        async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as client:
+            small = await _peak(running, client, FEW)
+            large = await _peak(running, client, MANY)
+    more = len(jsonl(list(_items(MANY)))) - len(jsonl(list(_items(FEW))))
+    assert large - small < more / 1e6 / 2
+
+
+async def _peak(running: GatewayProgram, client: openai.AsyncOpenAI, count: int) -> float:
+    """The most megabytes that were resident while a batch of `count` items was worked through."""
+    data = jsonl(list(_items(count)))
+    file = await client.files.create(file=("in.jsonl", data), purpose="batch")
+    batch = await client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    seen = [0.0]
+
+    async def done() -> bool:
+        seen.append(resident_mb(running.process.pid))  # a look at /proc blocks for no time at all
+        return (await client.batches.retrieve(batch.id)).status in OVER
+
+    await eventually(done, within=120.0)
+    counts = (await client.batches.retrieve(batch.id)).request_counts
+    assert counts is not None
+    assert counts.completed == count
+    return max(seen)
+
+
+def _items(count: int) -> Iterator[object]:
+    for number in range(count):
+        yield item(f"q{number}", text=f"{number} {TEXT}")
