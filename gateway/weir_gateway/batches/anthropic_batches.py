@@ -4,7 +4,6 @@ They carry nothing of ours but the items' ids, which only results show: a batch 
 submitted is known again once it has ended.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -14,6 +13,7 @@ import msgspec
 
 from weir_gateway.adapters.exchange import Asked
 from weir_gateway.adapters.upstream_errors import broken
+from weir_gateway.batches.opened import reading
 from weir_gateway.batches.provider import (
     ASK_WITHIN,
     LIST_PAGE,
@@ -127,8 +127,7 @@ class AnthropicBatches:
 
     async def submit(self, parcel: Parcel) -> str:
         """In one call, read from the file as it is sent."""
-        opened = await asyncio.to_thread(parcel.file.open, "rb")
-        try:
+        async with reading(parcel.file) as opened:
             asked = Asked(
                 method="POST",
                 path=PATH,
@@ -137,8 +136,6 @@ class AnthropicBatches:
                 headers={"idempotency-key": f"weir-{parcel.tag}"},
             )
             return (await self._ask(parcel.backend, asked, _Batch)).id
-        finally:
-            await asyncio.to_thread(opened.close)
 
     async def find(self, parcel: Parcel, others: frozenset[str]) -> str | NotYet | None:
         """By its size and time, and for certain by its results' ids."""

@@ -137,6 +137,15 @@ class Collecting:
         self._job.bench.routing.account(one.request, decision, ending)
 
 
+def let_go(job: Job, unsent: Sequence[Kept]) -> None:
+    """Give back what limits had set aside for items that no answer comes of."""
+    table = job.table_now()
+    for item in unsent:
+        decision = kept_decision.read(item.decision, table) if item.decision and table else None
+        if decision is not None:
+            job.bench.routing.let_go(decision)
+
+
 def _again(status: int) -> bool:
     return status in AGAIN or status >= SERVER_ERROR
 

@@ -17,11 +17,11 @@ from weir_gateway.domain.errors import BadRequest, WeirError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Passthrough, RouteTable
 
-PATIENT_WITH: Final = frozenset({429, 503})
 TRIES: Final = 6  # for what a 503 says; limits are waited for until the window ends
 FIRST_WAIT: Final = 0.5  # seconds, doubled each time
 LONGEST_WAIT: Final = 30.0  # seconds
 LIMITED: Final = 429
+UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | No
             decision = await job.bench.routing.decide(request, table)
         except WeirError as error:
             tries += error.status != LIMITED
-            if error.status not in PATIENT_WITH or tries >= TRIES:
+            if not _passes(error) or tries >= TRIES:
                 return Wrong(item, error)
             await job.pause(wait)
             if job.halt.is_set():
@@ -68,8 +68,16 @@ async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | No
             wait = min(wait * 2, LONGEST_WAIT)
         else:
             if isinstance(decision.chosen.auth, Passthrough):
+                job.bench.routing.let_go(decision)
                 return Wrong(item, _keyless(decision))
             return Chosen(item, request, replace(decision, batch=job.id))
+
+
+def _passes(error: WeirError) -> bool:
+    """Whether time mends it. A limit that says no time never lets the item pass."""
+    if error.status == LIMITED:
+        return error.retry_after is not None
+    return error.status == UNAVAILABLE
 
 
 def _keyless(decision: RouteDecision) -> BadRequest:

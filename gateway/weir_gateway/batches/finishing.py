@@ -10,9 +10,11 @@ from typing import Final
 
 from weir_gateway.batches import journal, outcome_lines, rows
 from weir_gateway.batches.bench import Job
+from weir_gateway.batches.collecting import let_go
 from weir_gateway.batches.database import Database
-from weir_gateway.batches.journal import State
-from weir_gateway.batches.shelf import UNFINISHED, opened_for_writing, settle
+from weir_gateway.batches.journal import Kept, State
+from weir_gateway.batches.opened import settle, writing
+from weir_gateway.batches.shelf import UNFINISHED
 from weir_gateway.domain.batch import BatchStatus, Purpose, StoredFile
 from weir_gateway.domain.errors import StoreUnavailable
 
@@ -63,14 +65,14 @@ async def forget(database: Database, batch: str) -> None:
 async def _mark_unfinished(job: Job, ending: BatchStatus) -> None:
     code, message = _WHY[ending]
 
-    def some(db: sqlite3.Connection) -> bool:
+    def some(db: sqlite3.Connection) -> list[Kept]:
         left = journal.unfinished(db, job.id, PAGE)
         results = [outcome_lines.never_sent(item, job.id, code, message) for item in left]
         journal.never_sent(db, job.id, results)
-        return bool(left)
+        return left
 
-    while await job.bench.database.do(some):
-        pass
+    while left := await job.bench.database.do(some):
+        let_go(job, left)
 
 
 async def _written(job: Job, state: State, what: str) -> StoredFile | None:
@@ -83,16 +85,13 @@ async def _written(job: Job, state: State, what: str) -> StoredFile | None:
     path = shelf.path(f"{file_id}{UNFINISHED}")
     size = 0
     try:
-        opened = await asyncio.to_thread(opened_for_writing, path)
-        try:
+        async with writing(path) as opened:
             while lines:
                 data = b"".join(line + b"\n" for line in lines)
                 size += len(data)
                 await asyncio.to_thread(opened.write, data)
                 last, lines = await _next(job, state, last)
             await asyncio.to_thread(settle, opened, b"")
-        finally:
-            await asyncio.to_thread(opened.close)
         await asyncio.to_thread(path.replace, shelf.path(file_id))
     except OSError as error:
         words = f"a batch's results can't be written: {error.strerror}"

@@ -25,6 +25,7 @@ from weir_gateway.batches.bench import PAGE_BYTES, PAGE_ITEMS, Job, KeyGone, tog
 from weir_gateway.batches.deciding import Chosen
 from weir_gateway.batches.journal import State
 from weir_gateway.batches.lines import Checker, Item, LineReader
+from weir_gateway.batches.opened import reading
 from weir_gateway.batches.packing import Providers
 from weir_gateway.batches.parts import PartRun
 from weir_gateway.batches.shelf import PIECE
@@ -67,11 +68,8 @@ async def _checked(job: Job) -> bool:
     longest = job.bench.pace.longest_line
     checker = Checker(job.batch.endpoint, longest)
     try:
-        opened = await asyncio.to_thread(job.input.open, "rb")
-        try:
+        async with reading(job.input) as opened:
             await _read_all(job, opened, LineReader(longest), checker)
-        finally:
-            await asyncio.to_thread(opened.close)
     except OSError as error:
         checker.errors.append(LineError("file_unreadable", f"the file can't be read: {error}"))
     now = int(job.bench.now())
@@ -191,10 +189,8 @@ async def _decided(
 
 def _goes_in_batch(job: Job, one: Chosen, providers: Providers) -> bool:
     decision = one.decision
-    if one.item.alone or decision.cache.answer is not None:  # that one costs nothing
-        return False
-    if decision.held:  # the answer is looked at, and another model may have to be asked
-        return False
+    if one.item.alone or decision.held or decision.cache.answer is not None:
+        return False  # a cascade looks at the answer first; one that is kept costs nothing
     return packing.route(job, decision.chosen, providers) is not None
 
 

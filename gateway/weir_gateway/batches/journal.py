@@ -154,8 +154,8 @@ def ended(database: sqlite3.Connection, batch: str, results: Sequence[Result]) -
 def alone(database: sqlite3.Connection, batch: str, lines: Sequence[int]) -> None:
     """Items that are new again, to be sent one by one."""
     database.executemany(
-        "UPDATE items SET state = ?, alone = 1, part = NULL WHERE batch = ? AND line = ? "
-        "AND state < ?",
+        "UPDATE items SET state = ?, alone = 1, part = NULL, decision = NULL WHERE batch = ? "
+        "AND line = ? AND state < ?",
         ((State.NEW, batch, line, State.DONE) for line in lines),
     )
 
@@ -249,16 +249,16 @@ def known_upstream(database: sqlite3.Connection) -> set[str]:
     return {str(row["upstream"]) for row in rows}
 
 
-def part_over(database: sqlite3.Connection, part: Part) -> list[int]:
-    """Nothing more comes of it; gives the lines of its items that got no result."""
+def part_over(database: sqlite3.Connection, part: Part) -> list[Kept]:
+    """Nothing more comes of it; gives its items that got no result."""
     database.execute(
         "UPDATE parts SET over = 1 WHERE batch = ? AND part = ?", (part.batch, part.number)
     )
     rows = database.execute(
-        "SELECT line FROM items WHERE batch = ? AND part = ? AND state = ?",
+        "SELECT * FROM items WHERE batch = ? AND part = ? AND state = ?",
         (part.batch, part.number, State.SENT),
     )
-    return [int(row["line"]) for row in rows]
+    return [_kept(row) for row in rows]
 
 
 def left_of(database: sqlite3.Connection, part: Part, most: int) -> list[int]:

@@ -16,6 +16,7 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
+from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import discounted
 from weir_gateway.domain.table import Backend, RouteTable
 
@@ -32,6 +33,7 @@ class _Kept(msgspec.Struct, omit_defaults=True):
     bundle: str = ""
     router: str = ""
     threshold: float | None = None
+    admission: Admission = UNLIMITED
     propensity: float = 1.0
     explored: bool = False
     batch: str = ""
@@ -72,6 +74,7 @@ def _kept(decision: RouteDecision) -> _Kept:
         bundle=scored.bundle if scored else "",
         router=scored.router if scored else "",
         threshold=decision.threshold,
+        admission=decision.admission,
         propensity=decision.propensity,
         explored=decision.explored,
         batch=decision.batch,
@@ -97,6 +100,7 @@ def _decision(kept: _Kept, table: RouteTable) -> RouteDecision | None:
         detail=kept.detail,
         scored=scored,
         threshold=kept.threshold,
+        admission=kept.admission,
         propensity=kept.propensity,
         explored=kept.explored,
         batch=kept.batch,

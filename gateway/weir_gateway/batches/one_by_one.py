@@ -16,6 +16,7 @@ from weir_gateway.batches.journal import Result
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
+from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending
 
 PATIENT_WITH: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
@@ -49,6 +50,7 @@ async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
     """
     async with job.bench.calls:
         if job.halt.is_set():
+            job.bench.routing.let_go(chosen.decision)
             return
         line = chosen.item.line
         await job.bench.database.soon(lambda db: journal.running(db, job.id, line))
@@ -64,7 +66,7 @@ async def _sent(job: Job, way: _Way) -> Result:
         _account(job, way, None, error.status, error.code)
         return outcome_lines.refused(item, job.id, decision.id, error, job.client.errors)
     except asyncio.CancelledError:
-        _account(job, way, None, GONE, "aborted")
+        _account(job, way, None, GONE, CLIENT_GONE)  # what it had read is paid
         raise
     _account(job, way, answer.dispatched, answer.status, "")
     return outcome_lines.answered(item, job.id, decision.id, answer.status, answer.body)

@@ -1,6 +1,5 @@
 """OpenAI's files and batches, as a provider has them. Fills `provider.Provider`."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator
@@ -11,6 +10,7 @@ import msgspec
 
 from weir_gateway.adapters.exchange import Asked
 from weir_gateway.adapters.upstream_errors import broken
+from weir_gateway.batches.opened import reading
 from weir_gateway.batches.provider import (
     ASK_WITHIN,
     LIST_PAGE,
@@ -101,8 +101,7 @@ class OpenAIBatches:
 
     async def submit(self, parcel: Parcel) -> str:
         """The file first, then the batch."""
-        opened = await asyncio.to_thread(parcel.file.open, "rb")
-        try:
+        async with reading(parcel.file) as opened:
             form = aiohttp.FormData({"purpose": "batch"})
             name = f"weir-{parcel.tag}.jsonl"
             form.add_field("file", opened, filename=name, content_type="application/jsonl")
@@ -111,8 +110,6 @@ class OpenAIBatches:
                 Asked(method="POST", path="/files", within=SEND_WITHIN, data=form, json=False),
                 _File,
             )
-        finally:
-            await asyncio.to_thread(opened.close)
         said = {
             "input_file_id": taken.id,
             "endpoint": _path(parcel.wire),

@@ -17,8 +17,8 @@ from weir_gateway.batches import items, journal
 from weir_gateway.batches.bench import PAGE_BYTES, Job
 from weir_gateway.batches.items import Asked, Asking
 from weir_gateway.batches.journal import Kept, Part
+from weir_gateway.batches.opened import settle, writing
 from weir_gateway.batches.provider import Provider
-from weir_gateway.batches.shelf import opened_for_writing, settle
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, RouteTable
@@ -116,8 +116,7 @@ async def _written(job: Job, to: Route, tag: str, path: Path) -> tuple[list[int]
     asking, provider = job.asking(), to.provider
     lines: list[int] = []
     refused: list[int] = []
-    file = await asyncio.to_thread(opened_for_writing, path)
-    try:
+    async with writing(path) as file:
         await asyncio.to_thread(provider.begin, file)
         after, full = 0, False
         while not full and (waiting := await _waiting(job, to.backend.id, after)):
@@ -130,8 +129,6 @@ async def _written(job: Job, to: Route, tag: str, path: Path) -> tuple[list[int]
             after = waiting[-1].line
         await asyncio.to_thread(provider.end, file)
         await asyncio.to_thread(settle, file, b"")
-    finally:
-        await asyncio.to_thread(file.close)
     return lines, refused
 
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from weir_gateway.batches import journal
 from weir_gateway.batches.bench import Job
-from weir_gateway.batches.collecting import Collecting
-from weir_gateway.batches.journal import Part
+from weir_gateway.batches.collecting import Collecting, let_go
+from weir_gateway.batches.journal import Kept, Part
 from weir_gateway.batches.packing import Providers, Route, file_of, route
 from weir_gateway.batches.provider import Look, NotYet, Parcel
 from weir_gateway.domain.errors import UpstreamError
@@ -130,10 +130,12 @@ class PartRun:
         """Nothing more comes of it: what has no result goes alone, or nowhere where it stops."""
         job, part = self._job, self._part
 
-        def ended(db: sqlite3.Connection) -> None:
-            journal.alone(db, job.id, journal.part_over(db, part))
+        def ended(db: sqlite3.Connection) -> list[Kept]:
+            left = journal.part_over(db, part)
+            journal.alone(db, job.id, [item.line for item in left])
+            return left
 
-        await job.bench.database.do(ended)
+        let_go(job, await job.bench.database.do(ended))
         with contextlib.suppress(OSError):
             await asyncio.to_thread(file_of(job, part.number).unlink, missing_ok=True)
 

@@ -10,10 +10,11 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from weir_gateway.batches import rows
 from weir_gateway.batches.database import Database
+from weir_gateway.batches.opened import reading, settle, writing
 from weir_gateway.domain.batch import FileId, Page, Purpose, StoredFile
 from weir_gateway.domain.errors import InUse, NoSuchObject, StoreUnavailable, TooLarge
 
@@ -116,12 +117,9 @@ class Shelf:
     async def content(self, file: StoredFile) -> AsyncGenerator[bytes]:
         """Its content, piece by piece. Raises StoreUnavailable."""
         try:
-            opened = await asyncio.to_thread(self.path(file.id).open, "rb")
-            try:
+            async with reading(self.path(file.id)) as opened:
                 while piece := await asyncio.to_thread(opened.read, PIECE):
                     yield piece
-            finally:
-                await asyncio.to_thread(opened.close)
         except OSError as error:
             raise _unusable(error) from error
 
@@ -131,9 +129,8 @@ class Shelf:
         await asyncio.to_thread(self._sweep, known)
 
     async def _written(self, path: Path, pieces: AsyncIterator[bytes]) -> int:
-        opened = await asyncio.to_thread(_opened, path)
         size, waiting, held = 0, list[bytes](), 0
-        try:
+        async with writing(path) as opened:
             async for piece in pieces:
                 size += len(piece)
                 if size > self._largest:
@@ -147,8 +144,6 @@ class Shelf:
                     await asyncio.to_thread(opened.write, b"".join(waiting))
                     waiting, held = [], 0
             await asyncio.to_thread(settle, opened, b"".join(waiting))
-        finally:
-            await asyncio.to_thread(opened.close)
         return size
 
     def _sweep(self, known: frozenset[str]) -> None:
@@ -157,23 +152,6 @@ class Shelf:
             for entry in entries:
                 if entry.is_file() and entry.stat().st_mtime < before and entry.name not in known:
                     Path(entry.path).unlink(missing_ok=True)
-
-
-def settle(opened: IO[bytes], last: bytes) -> None:
-    """Write what is left and have it on disk. Blocking."""
-    opened.write(last)
-    opened.flush()
-    os.fsync(opened.fileno())
-
-
-def _opened(path: Path) -> IO[bytes]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    return os.fdopen(descriptor, "wb")
-
-
-def opened_for_writing(path: Path) -> IO[bytes]:
-    """A new file that only its owner may read. Blocking. Raises OSError."""
-    return _opened(path)
 
 
 def _unusable(error: OSError) -> StoreUnavailable:

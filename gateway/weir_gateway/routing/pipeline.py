@@ -215,6 +215,10 @@ class Routing:
             warm = Warm(decision.chosen.id, request.prompt_tokens)
             self._sessions.keep(session, warm, policy.sticky)
 
+    def let_go(self, decision: RouteDecision) -> None:
+        """Give back what was set aside for a decision that nothing will be sent by after all."""
+        self._limiter.give_back(decision.admission)
+
     def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
         """Price and count how a request ended; once for each decision that was dispatched.
 
