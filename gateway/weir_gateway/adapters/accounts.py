@@ -181,7 +181,7 @@ class MeteredAccounts:
             self._operations.labels(
                 *_operation(decision.chosen, request.wire.operation), outcome.error
             ).record(outcome.duration)
-        else:
+        elif decision.cache.answer is None:  # else no model was asked
             cells.duration.record(outcome.duration)
         self._log.finished(request, decision, outcome)
 

@@ -2,10 +2,10 @@
 
 An embedding tells what prompts are about and hardly feels a `not`, a number or two names that have
 changed places. So wordings are compared word by word, in order, and what is taken for the same is
-named here: case, spacing within a line, punctuation at words' edges, courtesies around the prompt,
-the article `the` and contractions of `not` and `is`. Everything else (negations, numbers, units,
-names, prepositions, the order of words) makes another wording. Being equal is being the same, so
-prompts fall into classes and a class can be a key. Pure; must not know requests.
+named here: a word's first capital, spacing within a line, punctuation at words' edges, courtesies
+around the prompt, the article `the` and contractions of `not` and `is`. Everything else (negations,
+numbers, units, names, prepositions, the order of words) makes another wording. Being equal is being
+the same, so prompts fall into classes and a class can be a key. Pure; must not know requests.
 """
 
 import re
@@ -42,8 +42,14 @@ _CLOSING: Final = re.compile(
     r"(?: very much| so much| a lot| in advance)?\s*[.!]*\s*\Z",
     re.IGNORECASE,
 )
+_SHORT_WORDS: Final = frozenset(
+    {
+        *("a", "i", "am", "an", "as", "at", "be", "by", "do", "go", "he", "if", "in", "is"),
+        *("it", "me", "my", "no", "of", "on", "or", "so", "to", "up", "we"),
+    }
+)
 _LONGEST_CLOSING: Final = 64  # characters; it is looked for no further from the end
-_SHORTEST: Final = 2  # letters of a word whose `!` says nothing, and of an acronym
+_SHORTEST: Final = 2  # letters of a word whose `!` says nothing, and whose capital may be a unit's
 
 
 def wording(text: str) -> Wording:
@@ -69,9 +75,9 @@ def _counting(word: str, *, shouted: bool) -> tuple[str, ...]:
     bare = _bare(word)
     if not bare:
         return () if all(letter in _EDGES for letter in word) else (word,)
-    if _is_acronym(bare) and not shouted:
-        return (bare,)  # `US` is not `us`
-    low = bare.casefold()
+    if not shouted and _case_counts(bare):
+        return (bare,)
+    low = bare.lower()  # not folded: `Maßen` is not `Massen`
     if low == "the":
         return ()
     return tuple(_expanded(low).split(" "))
@@ -85,8 +91,19 @@ def _bare(word: str) -> str:
     return bare
 
 
-def _is_acronym(word: str) -> bool:
-    return len(word) >= _SHORTEST and word.isalpha() and word.isupper()
+def _case_counts(word: str) -> bool:
+    """Whether its capitals say more than that a name, a title or a sentence begins.
+
+    They do in `US`, `mW`, `Mg`, `X` and in what is not written in letters alone.
+    """
+    if word.islower():
+        return False
+    parts = re.split("[-']", word)
+    if not all(part.isalpha() for part in parts):
+        return True
+    if len(word) <= _SHORTEST:
+        return word.lower() not in _SHORT_WORDS
+    return not all(part.islower() or part.istitle() for part in parts)
 
 
 def _expanded(word: str) -> str:

@@ -20,6 +20,7 @@ from support.upstream import (
     completion,
     event,
     running_upstream,
+    stalling,
     streaming,
 )
 from support.waiting import eventually
@@ -334,6 +335,24 @@ async def test_a_leader_that_goes_away_is_followed_by_one_of_those_who_wait(
             answers = await asyncio.gather(*others)
         assert len(upstream.received) == 2
     assert sorted(state for state, _ in answers) == ["hit"] * 19 + ["miss"]
+
+
+async def test_a_stream_whose_client_leaves_half_way_is_begun_again_for_those_who_wait(
+    tmp_path: Path,
+) -> None:
+    async with running_upstream(stalling(STREAM[:1])) as upstream:
+        async with running_gateway(tmp_path, cached_table(upstream.url)) as running:
+            leader = await running.chat(chat(stream=True))
+            assert await leader.content.readany() == STREAM[0]
+            body = chat(stream=True)
+            others = [asyncio.create_task(asked(running, body), name=f"{n}") for n in range(5)]
+            await _in_flight(running, 6)
+            upstream.behaviour = streaming(STREAM)
+            leader.close()
+            answers = await asyncio.gather(*others)
+        assert len(upstream.received) == 2
+    assert {answer for _, answer in answers} == {b"".join(STREAM)}
+    assert sorted(state for state, _ in answers) == ["hit"] * 4 + ["miss"]
 
 
 async def test_who_waits_too_long_is_sent_itself(tmp_path: Path) -> None:

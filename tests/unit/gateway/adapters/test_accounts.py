@@ -8,6 +8,7 @@ import pytest
 from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.accounts import MeteredAccounts, PolicyTotals
 from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.domain.cache import Answer, CacheState, Looked
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
 from weir_gateway.domain.ids import (
     BundleVersion,
@@ -76,6 +77,28 @@ def test_money_and_tokens_are_summed() -> None:
             requests=2, strong=0, paid=PicoUsd(4 * 10**12), saved=PicoUsd(6 * 10**12)
         )
     }
+
+
+def test_an_answer_given_again_is_saved_and_no_model_was_asked() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    answer = Answer(WEAK.id, (), b"{}", Usage(60, 40))
+    looked = Looked(CacheState.HIT, exact=b"k", meaning=b"m", answer=answer)
+    again = replace(DECISION, reason=Reason.CACHE, cache=looked)
+    accounts.decided(request(), again, 0.0002)
+    free = replace(OUTCOME, usage=Usage(0, 0), paid=NOTHING)
+    accounts.finished(request(), again, free)
+    accounts.joined(request(), again)
+    total = accounts.totals()[DECISION.policy]
+    assert (total.requests, total.paid, total.saved) == (1, NOTHING, OUTCOME.saved)
+    for metric in ("token_usage", "operation_duration_seconds"):
+        counts = lines(registry, f"gen_ai_client_{metric}_count")
+        assert all(line.endswith(" 0.0") for line in counts)
+    start = 'weir_cache_requests_total{cache="'
+    assert sorted(lines(registry, start)) == [
+        f'{start}exact",policy="shop/chat",result="hit"}} 1.0',
+        f'{start}exact",policy="shop/chat",result="joined"}} 1.0',
+    ]
 
 
 def test_an_error_has_its_own_duration_and_no_money() -> None:
