@@ -97,6 +97,11 @@ class Served:
     description: pb.Description
     texts: Mapping[int, str]  # by their number of tokens
 
+    @property
+    def routers(self) -> frozenset[str]:
+        """By which it can be asked."""
+        return frozenset(router.name for router in self.description.routers) | {"default"}
+
 
 @dataclass(slots=True)
 class Tally:
@@ -190,7 +195,8 @@ async def _measure(started: Mapping[Path, tuple[Running, str]], plan: Plan) -> d
 
 
 async def _in_turn(served: Sequence[Served], load: Load, callers: int, plan: Plan) -> list[Row]:
-    """A row a bundle, the bundles taking turns in every round."""
+    """A row a bundle that has the router, the bundles taking turns in every round."""
+    served = [one for one in served if load.router in one.routers]
     found: list[list[Row]] = [[] for _ in served]
     for _ in range(plan.rounds):
         for one, mine in zip(served, found, strict=True):
