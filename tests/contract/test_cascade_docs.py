@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from weir_gateway.wires.judging import GOOD
+from weir_gateway.wires.judging import GOOD, HARD
 
 PAGE = Path(__file__).parents[2] / "docs" / "cascade.md"
 
@@ -19,3 +19,7 @@ def shown(name: str) -> str:
 
 def test_the_prompt_for_answers() -> None:
     assert shown("good") == GOOD
+
+
+def test_the_prompt_for_prompts() -> None:
+    assert shown("hard") == HARD

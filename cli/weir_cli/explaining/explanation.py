@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from weir_cli.bar import Scale
 from weir_cli.explaining.caches import caches
+from weir_cli.explaining.cascades import cascade, named
 from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
@@ -76,6 +77,8 @@ class Explanation:
     fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
     fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
     cache: str = "off"  # what is looked up for this request, or why nothing is
+    cascade: str = ""  # who looks at the answer, and who answers where it is not accepted
+    judge: str = ""  # the model that rates prompts, where one does; nobody asks it here
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: Budgeted | None = None  # where the policy's budget stands
 
@@ -110,6 +113,8 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
         cache=caches(policy.cache, decision),
         budget=_budgeted(explained.budget),
+        cascade=cascade(policy.cascade, decision),
+        judge=named(policy.judge.backend) if policy.judge is not None else "",
         exploration=exploration(policy.exploration, explained),
     )
 

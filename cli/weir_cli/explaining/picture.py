@@ -39,6 +39,8 @@ class Picture:
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
         yield ""
         yield _choice(shown)
+        if shown.cascade:
+            yield _line("cascade", shown.cascade)
         if shown.exploration:
             yield _line("explores", shown.exploration)
         if shown.fallbacks:
@@ -49,6 +51,10 @@ class Picture:
         shown = self._shown
         if shown.score is None:
             word = shown.reason.partition(":")[0]
+            if shown.judge and word == "scorer_unavailable":
+                said = f"not asked: {shown.judge} rates prompts, and nothing is sent here"
+                yield _line("score", said)
+                return
             yield _line("score", _UNSCORED.get(word, "none"))
             return
         place, threshold = shown.harder_than or 0.0, shown.threshold_harder_than

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from weir_gateway.adapters import resilience_codec
 from weir_gateway.adapters.cache.codec import cache_rules
-from weir_gateway.adapters.cascade_codec import cascade
+from weir_gateway.adapters.cascade_codec import cascade, judge
 from weir_gateway.adapters.credentials import Secret
 from weir_gateway.adapters.limits.codec import backend_limits, policy_limits, when_gone
 from weir_gateway.domain import table as domain
@@ -208,6 +208,7 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
         cascade=cascade(message),
         limits=policy_limits(message),
         when_limits_gone=when_gone(message.failure_mode),
+        judge=judge(message.judge) if message.HasField("judge") else None,
     )
 
 

@@ -52,11 +52,9 @@ class WireWords:
             return await asyncio.to_thread(_good, request, said, self._fence())
         return _good(request, said, self._fence())
 
-    async def hard(self, request: Request) -> Question:
-        """Asks how hard a request is."""
-        if len(request.body) > ON_LOOP:
-            return await asyncio.to_thread(_hard, request, self._fence())
-        return _hard(request, self._fence())
+    def hard(self, text: str) -> Question:
+        """Asks how hard it is to answer what a user wrote."""
+        return judging.hard(text, self._fence())
 
     def put(
         self, question: Question, backend: Backend, request: Request, *, logprobs: bool
@@ -97,10 +95,6 @@ def _wrong(check: Check, request: Request, answer: Said) -> str:
 
 def _good(request: Request, answer: Said, fence: str) -> Question:
     return judging.good(asked(request.wire, request.body), answer, fence)
-
-
-def _hard(request: Request, fence: str) -> Question:
-    return judging.hard(asked(request.wire, request.body), fence)
 
 
 def _facts(question: Question) -> Facts:

@@ -131,17 +131,22 @@ class Endpoint:
         parent: TraceContext,
         *,
         counted: bool = True,
+        tab: list[Spent] | None = None,
     ) -> RouteDecision:
-        """Decide within its own span; who would answer also counts the prompt's tokens."""
+        """Decide within its own span; who would answer also counts the prompt's tokens.
+
+        What deciding costs goes on the `tab`; without one it costs nothing.
+        """
         counted = counted and request.wire.answers
         if request.wire is Wire.ANTHROPIC_COUNT_TOKENS:
             request = replace(request, wire=Wire.ANTHROPIC_MESSAGES)
         with self._tracing.start("weir.decide", parent=parent) as span:
-            return await self._routing.decide(request, table, span, counted=counted)
+            paid = tab if counted else None
+            return await self._routing.decide(request, table, span, counted=counted, tab=paid)
 
     async def _answer(self, way: _Way) -> web.StreamResponse:
         request = await self.request(way.http)
-        decision = await self.decide(request, way.table, way.span.context)
+        decision = await self.decide(request, way.table, way.span.context, tab=way.tab)
         way.overhead = self._clock() - way.arrived
         self._tell(way, decision)
         if estimates(request, decision.chosen.wires):

@@ -118,7 +118,15 @@ def _answerers(policy: Policy) -> str:
         (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
         for b in policy.candidates
     ]
-    told = (policy.id, policy.uid, candidates, policy.router, policy.objective, policy.cascade)
+    told = (
+        policy.id,
+        policy.uid,
+        candidates,
+        policy.router,
+        policy.objective,
+        policy.cascade,
+        policy.judge,
+    )
     return sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 

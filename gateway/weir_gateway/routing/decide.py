@@ -10,11 +10,13 @@ from dataclasses import replace
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
+from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.ids import PolicyId, TableVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
+from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
 from weir_gateway.routing import pick, rules, score
 from weir_gateway.routing.budget.budgets import Budgets
@@ -27,6 +29,7 @@ from weir_gateway.routing.compiled import (
     compile_table,
 )
 from weir_gateway.routing.filter import fit, no_state, not_served
+from weir_gateway.routing.judge_router import JudgeRouter
 from weir_gateway.routing.lead import lead
 from weir_gateway.routing.match import match
 from weir_gateway.routing.paced import Pacing
@@ -41,7 +44,7 @@ TABLES_KEPT = 2  # the one in force, and the one that requests on their way may 
 class Decider:
     """Decides by whatever table it is given; keeps the last two compiled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a port or a bound, by name
         self,
         *,
         scorer: Scorer,
@@ -51,11 +54,14 @@ class Decider:
         sessions: Sessions | None = None,
         answers: Answers | None = None,
         budgets: Budgets | None = None,
+        judge_router: JudgeRouter | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score.
 
-        Without `budgets` a policy that has one is decided as at the very first request.
+        Without `budgets` a policy that has one is decided as at the very first request; without a
+        `judge_router` no model is asked how hard a prompt is.
         """
+        self._judge_router = judge_router or JudgeRouter(scorer)
         self._caching = None if answers is None else Caching(answers)
         self._sessions = sessions
         self._budgets = budgets
@@ -87,14 +93,17 @@ class Decider:
         trace: TraceContext | None = None,
         *,
         cached: bool = True,
+        tab: list[Spent] | None = None,
     ) -> RouteDecision:
         """Which candidate answers `request`, and why; or, where it may be `cached`, which did.
+
+        What a judge of prompts takes goes on the `tab`; without one it is not asked.
 
         Raises NoPolicy, NotPermitted, BadRequest where the client can mend it, and NothingCanServe
         where there is no score and the policy rejects for want of one.
         """
         matched = self.matched(request, table)
-        return await self.decide_as(matched, request, table, trace, cached=cached)
+        return await self.decide_as(matched, request, table, trace, cached=cached, tab=tab)
 
     def matched(self, request: Request, table: RouteTable) -> Matched:
         """The policy that serves `request`. Raises NoPolicy, NotPermitted and BadRequest."""
@@ -111,9 +120,12 @@ class Decider:
         trace: TraceContext | None = None,
         *,
         cached: bool = True,
+        tab: list[Spent] | None = None,
     ) -> RouteDecision:
         """As `decide`, for what was matched already."""
-        return await self._decide(matched, request, table, trace, self._caching if cached else None)
+        caching = self._caching if cached else None
+        decider = self._scoring_by(matched, request, tab)
+        return await decider._decide(matched, request, table, trace, caching)  # noqa: SLF001 - its own
 
     async def decide_in(
         self, policy: PolicyId, request: Request, table: RouteTable
@@ -123,9 +135,17 @@ class Decider:
         Raises KeyError where the table lacks it.
         """
         matched = Matched(self.compiled(table).by_id[policy])
-        unpaced = copy.copy(self)
+        unpaced = copy.copy(self._scoring_by(matched, request, None))
         unpaced._budgets = None  # noqa: SLF001 - its own
         return await unpaced._decide(matched, request, table, None, None)  # noqa: SLF001 - its own
+
+    def _scoring_by(self, matched: Matched, request: Request, tab: list[Spent] | None) -> "Decider":
+        """One that has the request scored by whoever its policy and its client name."""
+        if matched.policy.rater is None or matched.router not in {None, JUDGE_ROUTER}:
+            return self
+        judged = copy.copy(self)
+        judged._scorer = self._judge_router.of(matched.policy, request, tab)  # noqa: SLF001 - its own
+        return judged
 
     async def _decide(
         self,

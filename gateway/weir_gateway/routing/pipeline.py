@@ -3,10 +3,12 @@
 Must not know HTTP, nor who fills the ports.
 """
 
+import asyncio
 import copy
 
 from weir_gateway.domain.cache import CacheState
-from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.request import Request
@@ -21,14 +23,18 @@ from weir_gateway.routing.cascade import Cascades
 from weir_gateway.routing.compiled import CompiledPolicy
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.judge_router import JudgeRouter
 from weir_gateway.routing.judging import Judges
 from weir_gateway.routing.lean import lean
 from weir_gateway.routing.limit import Limiter
+from weir_gateway.routing.match import match
 from weir_gateway.routing.ports import Outcome, Ports, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.sticky import session_key
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
+ABORTED = "aborted"  # before anybody was sent the prompt to answer it
+GONE = 499  # in accounts only: the client went away
 HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
 
 BOUNDS = Keeping()
@@ -53,7 +59,16 @@ class Routing:
         At most `hold` bytes of a weak answer are held until it is accepted. Without `budgets`
         those of policies are not kept: each request is decided as the first one.
         """
+        judges: Judges | None = None
+        self._cascades: Cascades | None = None
+        if ports.words is not None:
+            judges = Judges(ports.upstreams, ports.words)
+            self._cascades = Cascades(
+                ports.upstreams, ports.accounts, ports.words, judges, hold=hold
+            )
+        self._ids = ports.ids
         self._decider = Decider(
+            judge_router=JudgeRouter(ports.scorer, judges, ports.words),
             scorer=ports.scorer,
             conditions=ports.conditions,
             ids=ports.ids,
@@ -71,12 +86,6 @@ class Routing:
         self._limiter = Limiter(ports.limits)
         answers = ports.answers
         self._again = None if answers is None else Again(answers, ports.accounts, keeping)
-        self._cascades: Cascades | None = None
-        if ports.words is not None:
-            judges = Judges(ports.upstreams, ports.words)
-            self._cascades = Cascades(
-                ports.upstreams, ports.accounts, ports.words, judges, hold=hold
-            )
 
     def patient(self, score_within: float) -> "Routing":
         """The same for requests that nobody waits for: one waits `score_within` for its score."""
@@ -105,22 +114,49 @@ class Routing:
         span: Span | None = None,
         *,
         counted: bool = True,
+        tab: list[Spent] | None = None,
     ) -> RouteDecision:
         """Which candidate answers; `span` is the request's `weir.decide`.
 
-        One that nothing will be sent by is not `counted`.
+        One that nothing will be sent by is not `counted`. What a judge of prompts takes goes on
+        the `tab`, and is counted here where there is no decision after all; without one it is not
+        asked.
 
         Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached,
         LimitsUnknown and BudgetSpent; never for a missing scorer alone.
         """
         started = self._clock()
         trace = span.context if span is not None else None
-        decision = await self._decided(request, table, trace, counted=counted)
+        try:
+            decision = await self._decided(request, table, trace, tab, counted=counted)
+        except (WeirError, asyncio.CancelledError) as error:
+            if tab:
+                self._undecided(request, table, tab, error)
+            raise
         if counted:
             self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
             _describe(span, decision)
         return decision
+
+    def _undecided(
+        self, request: Request, table: RouteTable, tab: list[Spent], error: BaseException
+    ) -> None:
+        """Count what a judge has cost a request that nobody will answer."""
+        policy = match(self._decider.compiled(table), request).policy.policy
+        decision = RouteDecision(
+            id=self._ids(),
+            policy=policy.id,
+            chosen=policy.candidates[-1],
+            baseline=policy.candidates[-1],
+            reason=Reason.SCORER_UNAVAILABLE,
+            table=table.version,
+        )
+        status, code = GONE, ABORTED
+        if isinstance(error, WeirError):
+            status, code = error.status, error.code
+        ending = Ending(status, None, overhead=0.0, duration=0.0, error=code, spent=tuple(tab))
+        self.account(request, decision, ending)
 
     def _explored(
         self, request: Request, decision: RouteDecision, table: RouteTable
@@ -138,12 +174,20 @@ class Routing:
         return self._sessions.warm(session_key(policy.id, request)) is not None
 
     async def _decided(
-        self, request: Request, table: RouteTable, trace: TraceContext | None, *, counted: bool
+        self,
+        request: Request,
+        table: RouteTable,
+        trace: TraceContext | None,
+        tab: list[Spent] | None,
+        *,
+        counted: bool,
     ) -> RouteDecision:
         matched = self._decider.matched(request, table)
         admission = await self._limiter.admit(matched, request) if counted else UNLIMITED
         try:
-            decision = await self._decider.decide_as(matched, request, table, trace, cached=counted)
+            decision = await self._decider.decide_as(
+                matched, request, table, trace, cached=counted, tab=tab
+            )
             if counted:
                 decision = self._explored(request, decision, table)
             decision = lean(decision, admission, matched.policy)

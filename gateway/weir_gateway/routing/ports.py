@@ -317,8 +317,8 @@ class Words(Protocol):
         """Asks whether an answer is good."""
         ...
 
-    async def hard(self, request: Request) -> Question:
-        """Asks how hard a request is."""
+    def hard(self, text: str) -> Question:
+        """Asks how hard it is to answer what a user wrote."""
         ...
 
     def put(

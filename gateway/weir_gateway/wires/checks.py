@@ -18,7 +18,9 @@ from weir_gateway.wires.asked import Asked
 MOST_SCHEMA: Final = 256 * 1024  # bytes; a larger one is not worked through on a request's way
 
 _DECODER: Final = msgspec.json.Decoder()
-_NEITHER: Final = re.compile(r"[\W_]+")
+_NEITHER: Final = re.compile(
+    r"(?:_|-(?!\d)|[^\w%-])+"
+)  # a minus and a per cent sign mean something
 
 
 def wrong(check: Check, request: Asked, said: Said) -> str:

@@ -46,7 +46,7 @@ class _Block(msgspec.Struct):
     type: str = ""
     text: str | None = None
     name: str | None = None
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Delta(msgspec.Struct):
@@ -157,7 +157,7 @@ def _messages(body: bytes) -> Said | None:
 def _of_blocks(blocks: Sequence[_Block]) -> Said:
     texts = [block.text or "" for block in blocks if block.type in {"text", "output_text"}]
     calls = [
-        ToolCall(block.name or "", bytes(block.input or b"").decode("utf-8", "replace"))
+        ToolCall(block.name or "", bytes(block.input).decode("utf-8", "replace"))
         for block in blocks
         if block.type == "tool_use"
     ]

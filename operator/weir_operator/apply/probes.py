@@ -37,7 +37,11 @@ class ScorerProbing:
 
     async def failures(self, table: RouteTable) -> Mapping[str, str]:
         """What is wrong, by policy: the first probe of each that does not hold."""
-        asking = [policy for policy in table.policies if policy.probes or policy.router]
+        asking = [
+            policy
+            for policy in table.policies
+            if not policy.HasField("judge") and (policy.probes or policy.router)
+        ]
         if not asking:
             return {}
         try:

@@ -17,6 +17,7 @@ from weir_operator.resources.policy import Candidate
 from weir_operator.resources.shapes import unserved
 
 SPEC: Path = ("spec",)
+JUDGE_ROUTER = "judge"  # a model, and none of the scorer's routers
 JUDGED_ON = frozenset({Wire.CHAT, Wire.MESSAGES})  # the wires that judges are asked on
 
 
@@ -142,10 +143,12 @@ def _with_hint(problem: Problem, form: Form) -> Problem:
 
 def _router_problems(policy: RoutePolicy, routers: frozenset[str]) -> Iterator[Problem]:
     name = policy.spec.router.name
-    if name != "default" and name not in routers:
+    if name not in {"default", JUDGE_ROUTER} and name not in routers:
         at = (*SPEC, "router", "name")
         message = f"the scorer has no router {name}"
-        yield Problem(Reason.NOT_SUPPORTED, at, message, nearest(name, {*routers, "default"}))
+        yield Problem(
+            Reason.NOT_SUPPORTED, at, message, nearest(name, {*routers, "default", JUDGE_ROUTER})
+        )
 
 
 def _rule_problems(policy: RoutePolicy) -> Iterator[Problem]:
@@ -162,6 +165,8 @@ def _backend_refs(policy: RoutePolicy) -> Iterator[tuple[Candidate | Judge, Path
         yield candidate, (*SPEC, "candidates", index, "backend")
     if spec.cascade is not None and spec.cascade.judge is not None:
         yield spec.cascade.judge, (*SPEC, "cascade", "judge", "backend")
+    if spec.router.judge is not None:
+        yield spec.router.judge, (*SPEC, "router", "judge", "backend")
 
 
 def _judge_problems(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from weir_operator.plan.caches import cache_message
-from weir_operator.plan.cascades import cascade_message
+from weir_operator.plan.cascades import cascade_message, judge_message
 from weir_operator.plan.check import candidate_key
 from weir_operator.plan.limits import FAILURES as LIMITS_FAILURES
 from weir_operator.plan.limits import limits_message
@@ -143,6 +143,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         uid=policy.meta.uid,
         exploration=_exploration(spec.exploration),
         cascade=cascade_message(spec.cascade, policy.meta.ref.namespace),
+        judge=judge_message(spec.router.judge, policy.meta.ref.namespace),
     )
 
 

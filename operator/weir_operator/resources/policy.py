@@ -21,6 +21,7 @@ from weir_operator.resources.kinds import Choice, Flag
 from weir_operator.resources.limits import LimitsFailure, PolicyLimits
 from weir_operator.resources.objective import Objective, Period
 from weir_operator.resources.resilience import FallbackOn
+from weir_operator.resources.routers import Router
 from weir_operator.resources.shapes import (
     ITSELF,
     Check,
@@ -105,18 +106,6 @@ class Rule:
         "so that such requests never go anywhere else. In mode Shadow the last candidate answers "
         "all the same.",
         otherwise="policy",
-    )
-
-
-@shape
-class Router:
-    """How a prompt is scored."""
-
-    name: str = defaulted(
-        WORD,
-        "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
-        "the bundle's own choice.",
-        otherwise="default",
     )
 
 
@@ -255,6 +244,19 @@ class RoutePolicySpec:
             "!has(self.exploration) || !has(self.cascade)",
             "can't be combined with cascade, where the weak answer is tried first in any case",
             "exploration",
+        ),
+        Check(
+            "!has(self.router) || !has(self.router.judge) || !has(self.objective) || "
+            "!has(self.objective.quality)",
+            "quality needs a router with a calibration: a judge has none; write a threshold or a "
+            "strongShare",
+            "objective",
+        ),
+        Check(
+            "!has(self.probes) || size(self.probes) == 0 || (!has(self.cascade) && "
+            "(!has(self.router) || !has(self.router.judge)))",
+            "can't be decided where a model rates prompts or answers: nothing is sent for a probe",
+            "probes",
         ),
         Check(
             "!has(self.cascade) || size(self.candidates) >= 2",

@@ -55,6 +55,40 @@ def test_stop_sequence_is_left_out() -> None:
     assert (cut.finish, cut.stopped_by) == (Finish.STOP_SEQUENCE, "stand")
 
 
+@pytest.mark.parametrize(("word", "good"), [("hard", 0.1), ("easy", 0.9)])
+def test_a_judge_is_steered_by_words(word: str, good: float) -> None:
+    judged = answer(ask(f"system: yes or no\nuser: a {word} question", model="my-judge"))
+    assert dict(judged.odds)["yes"] == pytest.approx(good)
+    assert (judged.text, judged.tokens) == ("yes" if good > 0.5 else "no", 1)
+    digit = answer(ask(f"system: one digit\nuser: a {word} question", model="my-judge"))
+    mean = sum((int(said) - 1) / 8 * odds for said, odds in digit.odds)
+    assert mean == pytest.approx(1 - good)
+
+
+@given(st.text(), st.from_regex(r"[0-9a-f]{16}", fullmatch=True))
+def test_a_judges_verdict_does_not_hang_on_the_marker(text: str, marker: str) -> None:
+    one, other = (
+        answer(ask(f"user: {fence}\n{text}\n{fence}", model="judge")).odds
+        for fence in ("0123456789abcdef", marker)
+    )
+    assert one == other
+    assert sum(odds for _, odds in one) == pytest.approx(1)
+
+
+def test_a_judges_probabilities_are_told_where_they_are_asked_for() -> None:
+    asked = ask("user: easy", model="judge", logprobs=True)
+    (choice,) = _choices(openai_wire.completion(asked, [answer(asked)]))
+    assert '"top_logprobs": [{"token": "yes", "logprob": -0.1' in json.dumps(choice)
+    plain = ask("user: easy", model="judge")
+    (choice,) = _choices(openai_wire.completion(plain, [answer(plain)]))
+    assert choice["logprobs"] is None
+
+
+def _choices(whole: Object) -> list[Object]:
+    found = whole["choices"]
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 def test_tool_call_fills_the_schema() -> None:
     parameters: Object = {
         "type": "object",
