@@ -77,7 +77,12 @@ cache: {exact: {ttl: 10m}}
 match: {models: [cascade]}
 candidates: [{backend: weak}, {backend: strong}]
 objective: {threshold: "0.5"}
-cascade: {accept: "0.5", judge: {backend: judge}}
+cascade: {accept: "0.5", judge: {backend: judge, timeout: 1m}, check: tools, samples: 2}
+---
+match: {models: [rated]}
+candidates: [{backend: weak}, {backend: strong}]
+router: {name: judge, judge: {backend: judge, timeout: 1m}}
+objective: {threshold: "0.5"}
 ---
 match: {models: [bulk]}
 candidates: [{backend: bulk}]
@@ -160,10 +165,10 @@ async def running(providers: Providers, folder: Path) -> AsyncGenerator[World]:
 
 
 def mix(seed: int, count: int) -> Iterator[tuple[str, dict[str, object]]]:
-    """Paths and bodies: eight kinds of traffic, whole and streamed, some cut off by clients."""
+    """Paths and bodies: nine kinds of traffic, whole and streamed, some cut off by clients."""
     chance = random.Random(seed)
     shares = {"mixed": 8, "translated": 4, "flaky": 3, "cached": 3, "cascade": 3}
-    shares |= {"down": 1, "silent": 1}
+    shares |= {"down": 1, "silent": 1, "rated": 2}
     models = [model for model, share in shares.items() for _ in range(share)]
     for number in range(count):
         model = "slow" if number % 100 == 0 else chance.choice(models)
@@ -288,6 +293,7 @@ async def test_all_books_agree(providers: Providers, tmp_path: Path) -> None:
     answers = [row for row in rows if row.part == 0]
     assert len(answers) == REQUESTS + ITEMS
     _the_providers_books(rows, served)
+    _the_cascades(rows)
     _the_metrics(rows, metrics)
     _the_status(rows, usage)
     _what_is_estimated(rows, served)
@@ -316,6 +322,19 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
     by_model = summed(counted, "paid", "model")
     full = paid(asked, PRICES)
     assert by_model == {**full, "bulk": full["bulk"] // 2}  # the provider's batches cost half
+
+
+def _the_cascades(rows: list[Row]) -> None:
+    """Some answers were accepted and some not; what each took beside its answer is there."""
+    beside = Counter((row.reason, row.model) for row in rows if row.part)
+    answers = Counter(row.reason for row in rows if not row.part)
+    accepted, escalated = answers["cascade_accepted"], answers["cascade_escalated"]
+    assert min(accepted, escalated) > REQUESTS // 100
+    judge, weak = "judge", "weak"
+    assert beside["cascade_accepted", judge] == beside["cascade_accepted", weak] == accepted
+    assert beside["cascade_escalated", judge] == escalated
+    assert beside["cascade_escalated", weak] == 2 * escalated  # its answer and a sample
+    assert beside["scored", judge] > REQUESTS // 100
 
 
 def _the_metrics(rows: list[Row], metrics: str) -> None:
