@@ -314,8 +314,6 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
         assert ours[model] == (read, written), model
         assert answered == sum(row.model == model for row in asked), model
     assert served["bulk"]["batch_requests"] == ITEMS // 2
-    results = Counter(row.reason for row in rows if row.policy.endswith("cascade") and not row.part)
-    assert min(results["cascade_accepted"], results["cascade_escalated"]) > 100, results
     assert served["flaky"]["failed"] > 0  # there were retries
     assert served["down"]["failed"] == served["down"]["requests"] > 0  # and fallbacks
     counted = [row for row in asked if row.counted]
