@@ -12,7 +12,7 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
-from weir_gateway.domain.errors import BadRequest, NothingCanServe, ScorerUnavailable
+from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.ids import PolicyId, TableVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
@@ -23,12 +23,11 @@ from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.caching import Caching
 from weir_gateway.routing.compiled import (
     Compiled,
-    CompiledPolicy,
     CompiledRule,
     Matched,
     compile_table,
 )
-from weir_gateway.routing.filter import fit, no_state, not_served
+from weir_gateway.routing.filter import fit, no_state, not_served, unfit_to_follow
 from weir_gateway.routing.judge_router import JudgeRouter
 from weir_gateway.routing.lead import lead
 from weir_gateway.routing.match import match
@@ -172,7 +171,7 @@ class Decider:
             choice = again
         elif rule is not None:
             choice = Choice(rule.use, Reason.RULE, rule.name, looked=looked)
-            excluded = _unfit_to_follow(compiled, request, rule.use)
+            excluded = unfit_to_follow(compiled, request, rule.use)
         else:
             servable, excluded = fit(compiled, request)
             choice = await self._choose(request, matched, servable, trace, looked, caching)
@@ -313,17 +312,6 @@ def _again(looked: Looked, matched: Matched, scored: Scored | None = None) -> Ch
     backend = next(b for b in matched.policy.policy.candidates if b.id == answer.backend)
     alike = "" if looked.similarity is None else f"similarity {looked.similarity:.3f}"
     return Choice(backend, Reason.CACHE, alike, scored, looked=looked)
-
-
-def _unfit_to_follow(
-    compiled: CompiledPolicy, request: Request, ordered: Backend
-) -> tuple[Excluded, ...]:
-    """Who can't serve, should the backend that a rule ordered fail; it itself is obeyed."""
-    try:
-        _, excluded = fit(compiled, request)
-    except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
-        return ()
-    return tuple(one for one in excluded if one.backend != ordered.id)
 
 
 def _without_score(

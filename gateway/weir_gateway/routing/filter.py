@@ -52,6 +52,17 @@ def _wide_enough(backend: Backend, tokens: int) -> bool:
     return not backend.context_window or tokens <= backend.context_window
 
 
+def unfit_to_follow(
+    compiled: CompiledPolicy, request: Request, ordered: Backend
+) -> tuple[Excluded, ...]:
+    """Who can't serve, should the backend that a rule ordered fail; it itself is obeyed."""
+    try:
+        _, excluded = fit(compiled, request)
+    except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
+        return ()
+    return tuple(one for one in excluded if one.backend != ordered.id)
+
+
 def not_served(request: Request, who: str) -> BadRequest:
     """Nobody who may be asked speaks the request's wire, or one it can be translated to."""
     return BadRequest(
