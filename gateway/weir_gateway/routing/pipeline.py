@@ -188,9 +188,9 @@ class Routing:
             decision = await self._decider.decide_as(
                 matched, request, table, trace, cached=counted, tab=tab
             )
-            if counted:
-                decision = self._explored(request, decision, table)
             decision = lean(decision, admission, matched.policy)
+            if counted and admission.dear and not admission.leaning:
+                decision = self._explored(request, decision, table)
             if counted:
                 decision = await self._with_room(request, decision, matched.policy.policy)
         except BaseException:

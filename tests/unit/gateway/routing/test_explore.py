@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,13 +16,15 @@ from weir_gateway.adapters.purse import SpendPurse
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.ids import DecisionId, PolicyId
+from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
+from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.limits import Allowance, Ask, Held, Taken
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.table import Exploration, Mode, Policy
 from weir_gateway.routing import pick
 from weir_gateway.routing.explore import drawn
 from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.ports import Limits, Ports
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 
@@ -46,6 +49,7 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     registry: Registry = field(default_factory=Registry)
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         self.routing = Routing(
@@ -57,6 +61,7 @@ class World:
                 clock=self.clock,
                 ids=Ids(),
                 sessions=MemorySessions(self.clock, entries=10),
+                limits=self.limits,
                 purse=SpendPurse(Sums(None, self.clock), self.registry, self.clock),
             ),
             score_within=1,
@@ -137,6 +142,36 @@ async def test_a_conversation_under_way_is_not_explored() -> None:
     assert {(d.propensity, d.explored) for d in later} == {(1.0, False)}
     world.clock.advance(601)
     assert (await world.routing.decide(asked, made)).propensity < 1
+
+
+class NearlySpent:
+    """Limits of which so much is used."""
+
+    def __init__(self, used: float) -> None:
+        self._used = used
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+        del closed
+        used = tuple(int(ask.limit * self._used) for ask in asks)
+        return Taken(held=tuple(Held(ask.counter, ask.window, 0, 0) for ask in asks), used=used)
+
+    def settle(self, held: Held, amount: int) -> None:
+        del held, amount
+
+
+@pytest.mark.parametrize(("used", "explores"), [(0.5, True), (0.9, False)])
+async def test_a_key_that_runs_out_of_strong_dollars_explores_no_more(
+    used: float,
+    *,
+    explores: bool,
+) -> None:
+    world = World(0.57, limits=NearlySpent(used))
+    allowance = Allowance(strong_usd_per_day=PicoUsd(PICO_PER_USD))
+    asked = replace(request(), key=ClientKey(KeyName("a"), limits=allowance))
+    made = table(EXPLORING)
+    decisions = [await world.routing.decide(asked, made) for _ in range(100)]
+    assert any(d.explored for d in decisions) is explores
+    assert {d.propensity < 1 for d in decisions} == {explores}
 
 
 async def test_a_decision_that_sends_nothing_spends_nothing() -> None:
