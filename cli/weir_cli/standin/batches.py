@@ -106,13 +106,13 @@ class Batches:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, batch: Batch) -> None:
-        between = self._takes / max(len(batch.items), 1) * _TURN
+        each = self._takes / max(len(batch.items), 1)
         for number, item in enumerate(batch.items, 1):
             if batch.cancelled:
                 break
             batch.results.append(self._result(item))
             if number % _TURN == 0 or number == len(batch.items):
-                await asyncio.sleep(between)
+                await asyncio.sleep(each * ((number - 1) % _TURN + 1))
         batch.over = True
 
     def _result(self, item: BatchItem) -> Result:

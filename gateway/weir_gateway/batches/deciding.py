@@ -1,12 +1,13 @@
 """Deciding a page of items at once, so that their texts go to the scorer in few calls.
 
-An item's refusal is its own; what only needs patience (a client's limits, a scorer or table that is
-away) is waited for. Must not know what becomes of a decision.
+An item's refusal is its own. What only needs time (a client's limits, a scorer that is away) is
+told apart: nothing waits here, for what is decided already has something set aside and must go on.
+Must not know what becomes of a decision.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from weir_gateway.batches.bench import Job
@@ -17,11 +18,10 @@ from weir_gateway.domain.errors import BadRequest, WeirError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Passthrough, RouteTable
 
-TRIES: Final = 6  # for what a 503 says; limits are waited for until the window ends
-FIRST_WAIT: Final = 0.5  # seconds, doubled each time
-LONGEST_WAIT: Final = 30.0  # seconds
 LIMITED: Final = 429
 UNAVAILABLE: Final = 503
+SHORTEST_WAIT: Final = 0.5  # seconds
+LONGEST_WAIT: Final = 10.0  # seconds; limits give way little by little
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +41,60 @@ class Wrong:
     error: WeirError
 
 
-async def decide(
-    job: Job, asked: Sequence[Asked], table: RouteTable
-) -> tuple[list[Chosen], list[Wrong]]:
-    """All of them at once; those that a stop came upon are in neither list."""
-    verdicts = await asyncio.gather(*(_one(job, one, table) for one in asked))
-    chosen = [verdict for verdict in verdicts if isinstance(verdict, Chosen)]
-    return chosen, [verdict for verdict in verdicts if isinstance(verdict, Wrong)]
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An item that can't be sent now."""
+
+    item: Kept
+    error: WeirError
+
+    @property
+    def limited(self) -> bool:
+        """Whether it waits for a limit, which gives way; else for something that is away."""
+        return self.error.status == LIMITED
+
+    @property
+    def wait(self) -> float:
+        """Seconds until it is worth another try."""
+        said = float(self.error.retry_after or SHORTEST_WAIT)
+        return min(max(said, SHORTEST_WAIT), LONGEST_WAIT)
 
 
-async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | None:
+@dataclass(slots=True)
+class Decided:
+    """A page."""
+
+    chosen: list[Chosen] = field(default_factory=list[Chosen])
+    wrong: list[Wrong] = field(default_factory=list[Wrong])
+    later: list[Later] = field(default_factory=list[Later])
+
+
+async def decide(job: Job, asked: Sequence[Asked], table: RouteTable) -> Decided:
+    """All of them at once."""
+    page = Decided()
+    for verdict in await asyncio.gather(*(_one(job, one, table) for one in asked)):
+        match verdict:
+            case Chosen():
+                page.chosen.append(verdict)
+            case Wrong():
+                page.wrong.append(verdict)
+            case Later():
+                page.later.append(verdict)
+    return page
+
+
+async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | Later:
     item, request = asked.item, asked.request
     if isinstance(request, BadRequest):
         return Wrong(item, request)
-    wait, tries = FIRST_WAIT, 0
-    while True:
-        try:
-            decision = await job.bench.routing.decide(request, table)
-        except WeirError as error:
-            tries += error.status != LIMITED
-            if not _passes(error) or tries >= TRIES:
-                return Wrong(item, error)
-            await job.pause(wait)
-            if job.halt.is_set():
-                return None
-            wait = min(wait * 2, LONGEST_WAIT)
-        else:
-            if isinstance(decision.chosen.auth, Passthrough):
-                job.bench.routing.let_go(decision)
-                return Wrong(item, _keyless(decision))
-            return Chosen(item, request, replace(decision, batch=job.id))
+    try:
+        decision = await job.bench.routing.decide(request, table)
+    except WeirError as error:
+        return Later(item, error) if _passes(error) else Wrong(item, error)
+    if isinstance(decision.chosen.auth, Passthrough):
+        job.bench.routing.let_go(decision)
+        return Wrong(item, _keyless(decision))
+    return Chosen(item, request, replace(decision, batch=job.id))
 
 
 def _passes(error: WeirError) -> bool:

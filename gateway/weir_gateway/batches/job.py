@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Final
 
 from weir_gateway.batches import (
     deciding,
@@ -22,7 +22,7 @@ from weir_gateway.batches import (
     rows,
 )
 from weir_gateway.batches.bench import PAGE_BYTES, PAGE_ITEMS, Job, KeyGone, together
-from weir_gateway.batches.deciding import Chosen
+from weir_gateway.batches.deciding import Chosen, Decided, Later, Wrong
 from weir_gateway.batches.journal import State
 from weir_gateway.batches.lines import Checker, Item, LineReader
 from weir_gateway.batches.opened import reading
@@ -33,6 +33,10 @@ from weir_gateway.domain.batch import BatchStatus, LineError
 from weir_gateway.domain.table import RouteTable
 
 _LOG = logging.getLogger(__name__)
+
+MOST_TRIES: Final = 20  # to decide an item while something is away: ten seconds at least
+
+Queue = asyncio.Queue[tuple[Chosen, RouteTable] | None]
 
 
 async def run(job: Job, providers: Providers) -> None:
@@ -130,9 +134,13 @@ async def _work(job: Job, providers: Providers) -> None:
 
 
 async def _send_new(job: Job, providers: Providers) -> None:
-    """Every new item: decided, and sent at once where it goes alone."""
+    """Every new item: decided, and sent at once where it goes alone.
+
+    Where an item has to wait, for a limit or for the scorer, those after it wait with it.
+    """
     after = 0
-    queue: asyncio.Queue[tuple[Chosen, RouteTable] | None] = asyncio.Queue(PAGE_ITEMS)
+    tries: dict[int, int] = {}
+    queue: Queue = asyncio.Queue(PAGE_ITEMS)
     workers = job.bench.pace.at_once
     async with together() as group:
         for number in range(workers):
@@ -142,9 +150,14 @@ async def _send_new(job: Job, providers: Providers) -> None:
             page = await job.bench.database.do(_next_page(job, after))
             if table is None or not page:
                 break
-            after = page[-1].line
-            for chosen in await _decided(job, providers, page, table):
+            alone, later = await _decided(job, providers, page, table, tries)
+            for chosen in alone:
                 await queue.put((chosen, table))
+            after = page[-1].line
+            if later:
+                await queue.join()  # so that whoever is new still has not been taken
+                await job.pause(max(one.wait for one in later))
+                after = later[0].item.line - 1
         for _ in range(workers):
             await queue.put(None)
 
@@ -155,28 +168,35 @@ def _next_page(job: Job, after: int) -> rows.Query[list[journal.Kept]]:
     )
 
 
-async def _worker(job: Job, queue: "asyncio.Queue[tuple[Chosen, RouteTable] | None]") -> None:
+async def _worker(job: Job, queue: Queue) -> None:
     while (taken := await queue.get()) is not None:
         chosen, table = taken
         await one_by_one.send(job, chosen, table)
+        queue.task_done()
 
 
 async def _decided(
-    job: Job, providers: Providers, page: Sequence[journal.Kept], table: RouteTable
-) -> list[Chosen]:
-    """A page's items that go alone; what waits for a batch and what is wrong is kept here."""
+    job: Job,
+    providers: Providers,
+    page: Sequence[journal.Kept],
+    table: RouteTable,
+    tries: dict[int, int],
+) -> tuple[list[Chosen], list[Later]]:
+    """A page's items that go alone, and those that have to wait; all others are kept here."""
     asking = job.asking()
     asked = await asyncio.to_thread(items.read, asking, page)
-    chosen, wrong = await deciding.decide(job, asked, table)
-    alone = [one for one in chosen if not _goes_in_batch(job, one, providers)]
+    decided = await deciding.decide(job, asked, table)
+    later = _still_hopeful(decided, tries)
+    alone = [one for one in decided.chosen if not _goes_in_batch(job, one, providers)]
     single = {one.item.line for one in alone}
     waiting = [
         (one.item.line, one.decision.chosen.id, kept_decision.text_of(one.decision))
-        for one in chosen
+        for one in decided.chosen
         if one.item.line not in single
     ]
     results = [
-        outcome_lines.refused(one.item, job.id, "", one.error, job.client.errors) for one in wrong
+        outcome_lines.refused(one.item, job.id, "", one.error, job.client.errors)
+        for one in decided.wrong
     ]
 
     def kept(db: sqlite3.Connection) -> None:
@@ -184,7 +204,20 @@ async def _decided(
         journal.ended(db, job.id, results)
 
     await job.bench.database.do(kept)
-    return alone
+    return alone, later
+
+
+def _still_hopeful(decided: Decided, tries: dict[int, int]) -> list[Later]:
+    """Those of a page that are tried again; the others are wrong now."""
+    later: list[Later] = []
+    for one in decided.later:
+        tries[one.item.line] = tries.get(one.item.line, 0) + 1
+        if one.limited or tries[one.item.line] < MOST_TRIES:
+            later.append(one)
+        else:
+            decided.wrong.append(Wrong(one.item, one.error))
+            del tries[one.item.line]
+    return later
 
 
 def _goes_in_batch(job: Job, one: Chosen, providers: Providers) -> bool:

@@ -1,0 +1,144 @@
+"""How batches are run: scored together, by one gateway of several, within limits."""
+
+import asyncio
+from pathlib import Path
+
+import openai
+import pytest
+
+from support.batching import (
+    CHAT,
+    batch_gateway,
+    direct,
+    item,
+    jsonl,
+    ledger_rows,
+    lines_of,
+    openai_backend,
+    over,
+    standing_in,
+    submitted,
+)
+from support.gateway import running_gateway, running_scorer
+from support.scorer_server import ScriptedScorer
+from weir_cli.standin.faults import Delay
+from weir_cli.standin.server import Orders
+from weir_gateway.domain.errors import StoreUnavailable
+
+COUNT = 256
+
+
+async def test_items_are_scored_in_few_calls_and_each_goes_its_own_way(tmp_path: Path) -> None:
+    scorer = ScriptedScorer(score=lambda text: 0.9 if text.startswith("hard") else 0.1)
+    async with standing_in() as provider, running_scorer(tmp_path, scorer) as server:
+        made = direct(
+            openai_backend("weak", provider.url, batches=True),
+            openai_backend("strong", provider.url, batches=True, micro_usd=10_000_000),
+        )
+        async with batch_gateway(tmp_path, made, ("WEIR_SCORER", server.target)) as (_, client):
+            words = ["easy", "hard"]
+            asked = [item(f"q{n}", text=f"{words[n % 2]} {n}") for n in range(COUNT)]
+            done = await over(client, (await submitted(client, asked)).id)
+            told = await lines_of(client, done.output_file_id)
+            models = [line["response"]["body"]["model"] for line in told]
+        assert models == ["weak-model", "strong-model"] * (COUNT // 2)
+        assert sum(len(call.texts) for call in scorer.calls) == COUNT
+        assert len(scorer.calls) <= COUNT // 32  # 64 at once, whatever the loop's ticks make of it
+        assert {round(row["score"], 3) for row in ledger_rows(tmp_path)} == {0.1, 0.9}
+        assert provider.server.books.batches == 2
+
+
+async def test_another_gateway_takes_over_where_one_ends(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    folder = ("WEIR_BATCHES", str(tmp_path / "batches"))
+    async with standing_in(Orders(delay=Delay(batch=1.0))) as provider:
+        made = direct(openai_backend("weak", provider.url, batches=True))
+        async with batch_gateway(tmp_path / "a", made, folder) as (_, first):
+            await over(first, (await submitted(first, [item("x")])).id)  # it has the lock
+            async with batch_gateway(tmp_path / "b", made, folder) as (_, second):
+                batch = await submitted(second, [item(f"q{n}") for n in range(100)])
+                done = await over(second, batch.id)
+                assert done.status == "completed"
+            later = await submitted(first, [item(f"q{n}") for n in range(100)])
+        async with batch_gateway(tmp_path / "b", made, folder) as (_, second):
+            done = await over(second, later.id)
+            assert done.request_counts is not None
+            assert done.request_counts.completed == 100
+        assert provider.server.books.batches == 3
+        assert provider.lines()["weak-model"]["batch_requests"] == 201
+
+
+async def test_the_client_that_waits_for_each_answer_works_too(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, made) as (running, client):
+            batch_id = await asyncio.to_thread(_without_await, running.url)
+            done = await over(client, batch_id)
+            assert done.output_file_id is not None
+            assert await asyncio.to_thread(_content, running.url, done.output_file_id)
+
+
+async def test_a_limit_is_waited_for(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(openai_backend("weak", provider.url, batches=False))
+        made.policies[0].limits.total.tokens_per_minute = 100
+        async with batch_gateway(tmp_path, made) as (_, client):
+            asked = [item("fits"), item("never", text="word " * 1000)]
+            batch = await submitted(client, [*asked, item("later"), item("last")])
+            told = await over(client, (await _cancelled_after(client, batch.id, 2)).id)
+            good = await lines_of(client, told.output_file_id)
+            bad = await lines_of(client, told.error_file_id)
+        assert len(good) == 1
+        errors = {
+            line["custom_id"]: line["error"] or line["response"]["status_code"] for line in bad
+        }
+        assert errors.pop("never") == 429  # its prompt alone is more than a minute allows
+        assert {error["code"] for error in errors.values()} == {"batch_cancelled"}
+
+
+async def test_a_folder_that_can_t_be_used_is_said_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "batches"
+    folder.mkdir()
+    (folder / "batches.db").write_bytes(b"this is no database " * 100)
+    made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=False))
+    with pytest.raises(StoreUnavailable):
+        async with running_gateway(tmp_path, made, [("WEIR_BATCHES", str(folder))]):
+            raise AssertionError("it serves")
+
+
+async def test_files_that_are_full_refuse_more(tmp_path: Path) -> None:
+    made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=False))
+    async with batch_gateway(tmp_path, made, ("WEIR_BATCH_BYTES", "1KiB")) as (_, client):
+        file = await client.files.create(file=("a.jsonl", b"x" * 2000), purpose="batch")
+        with pytest.raises(openai.APIStatusError) as refused:
+            await client.files.create(file=("b.jsonl", b"x"), purpose="batch")
+        assert refused.value.status_code == 503
+        await client.files.delete(file.id)
+        await client.files.create(file=("b.jsonl", b"x"), purpose="batch")
+
+
+async def _cancelled_after(
+    client: openai.AsyncOpenAI, batch_id: str, ended: int
+) -> openai.types.Batch:
+    async with asyncio.timeout(20):
+        while True:
+            batch = await client.batches.retrieve(batch_id)
+            counts = batch.request_counts
+            if counts is not None and counts.completed + counts.failed >= ended:
+                return await client.batches.cancel(batch_id)
+
+
+def _without_await(url: str) -> str:
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        data = jsonl([item("a"), item("b")])
+        file = client.files.create(file=("in.jsonl", data), purpose="batch")
+        assert client.files.content(file.id).read() == data
+        batch = client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+        assert [found.id for found in client.batches.list()] == [batch.id]
+        return batch.id
+
+
+def _content(url: str, file_id: str) -> bytes:
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        return client.files.content(file_id).read()
