@@ -160,9 +160,9 @@ async def test_a_flood_is_told_when_to_come_again(tmp_path: Path) -> None:
             await decided(running)  # requests are served as ever
 
 
-@pytest.mark.parametrize("kind", ["corrupt", "folder", "locked"])
+@pytest.mark.parametrize("kind", ["corrupt", "folder", "locked", "read-only"])
 async def test_a_broken_file_refuses_feedback_and_no_request(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "ledger.db"
+    path = Path("/proc/weir/ledger.db") if kind == "read-only" else tmp_path / "ledger.db"
     if kind == "corrupt":
         path.write_bytes(b"no database at all" * 1000)
     elif kind == "folder":

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -186,6 +188,33 @@ def test_the_ledger_keeps_how_probable_the_choice_was(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         found = database.execute("SELECT propensity, explored, candidates FROM ledger").fetchone()
     assert found == (0.98, 0, "shop/weak,shop/strong")
+
+
+FILLING = """
+import resource, sys
+from pathlib import Path
+from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback
+from weir_gateway.adapters.ledger.sqlite import LedgerError
+from weir_gateway.domain.feedback import Feedback
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))  # of any file: a full disk
+store = SqliteFeedback(Path(sys.argv[1]), within=3600, content=True)
+said = Given(Feedback("d" * 32, 1.0, comment="x" * 4000), "mine", 1.0, 1_800_000_000.0, None)
+try:
+    store.keep([said])
+except LedgerError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    path = ledger(tmp_path, DECISION)
+    store(path).keep([said(0.25)])
+    command = [sys.executable, "-c", FILLING, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "can't be written" in done.stdout, done.stderr
+    assert [row["rating"] for row in rows(path)] == [0.25]
+    assert isinstance(store(path).keep([said(0.75)])[0], Taken)  # there is room again
 
 
 async def test_a_decision_is_known_before_its_row_is_written() -> None:
