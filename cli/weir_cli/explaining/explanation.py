@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from weir_cli.bar import Scale
 from weir_cli.explaining.caches import caches
 from weir_cli.explaining.cascades import cascade, named
+from weir_cli.explaining.limits import limits
 from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
@@ -79,6 +80,7 @@ class Explanation:
     cache: str = "off"  # what is looked up for this request, or why nothing is
     cascade: str = ""  # who looks at the answer, and who answers where it is not accepted
     judge: str = ""  # the model that rates prompts, where one does; nobody asks it here
+    limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: Budgeted | None = None  # where the policy's budget stands
 
@@ -115,6 +117,7 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         budget=_budgeted(explained.budget),
         cascade=cascade(policy.cascade, decision),
         judge=named(policy.judge.backend) if policy.judge is not None else "",
+        limits=limits(policy, explained.request),
         exploration=exploration(policy.exploration, explained),
     )
 

@@ -41,6 +41,8 @@ class Picture:
         yield _choice(shown)
         if shown.cascade:
             yield _line("cascade", shown.cascade)
+        if shown.limits:
+            yield _line("limits", shown.limits)
         if shown.exploration:
             yield _line("explores", shown.exploration)
         if shown.fallbacks:

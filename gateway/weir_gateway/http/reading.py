@@ -18,6 +18,8 @@ from weir_gateway.http.model_span import model_span
 
 CHARS_PER_TOKEN: Final = 3  # below what tokenizers reach on prose, so the estimate errs upwards
 TOKENS_PER_IMAGE: Final = 1000
+LONGEST_ANSWER: Final = 2**31 - 1  # tokens; no model has so many
+CAPS: Final = {Wire.OPENAI_RESPONSES: "max_output_tokens"}  # what a wire calls the answer's cap
 FACT_TEXT_CHARS: Final = 4000  # of the last user turn, for rules
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
@@ -104,7 +106,13 @@ def made(
     *,
     stream: bool = False,
 ) -> Request:
-    """The Request. Raises BadRequest where the body gives `model` twice."""
+    """The Request. Raises BadRequest where the body gives `model` twice, or an absurd cap."""
+    if not 0 <= reading.max_tokens <= LONGEST_ANSWER:
+        raise BadRequest(
+            f"the most tokens that an answer may have are {reading.max_tokens}: write 1 to "
+            f"{LONGEST_ANSWER}",
+            param=CAPS.get(wire, "max_tokens"),
+        )
     turns = reading.user_turns
     text = "\n".join(turns)
     temperature = reading.temperature

@@ -1,8 +1,14 @@
 """What routing reads of a chat request."""
 
 import json
+from collections.abc import Callable
 
+import pytest
+
+from weir_gateway.domain.errors import BadRequest
+from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability
+from weir_gateway.http import anthropic_messages, openai_completions, openai_responses
 from weir_gateway.http.openai_chat import parse
 from weir_gateway.http.reading import TOKENS_PER_IMAGE
 
@@ -55,6 +61,27 @@ def test_what_a_request_needs() -> None:
     assert request.max_tokens == 20
     facts = request.facts
     assert (facts.tools, facts.json_schema, facts.temperature, facts.user) == (1, True, 0, "u1")
+
+
+@pytest.mark.parametrize("cap", [-1, -(2**70), 2**31, 2**70])
+@pytest.mark.parametrize(
+    ("read", "field"),
+    [
+        (parse, "max_tokens"),
+        (parse, "max_completion_tokens"),
+        (openai_responses.parse, "max_output_tokens"),
+        (openai_completions.parse, "max_tokens"),
+        (anthropic_messages.parse, "max_tokens"),
+    ],
+)
+def test_a_negative_or_absurd_cap_is_refused(
+    read: Callable[[bytes, dict[str, str]], Request], field: str, cap: int
+) -> None:
+    said = [{"role": "user", "content": "hi"}]
+    body = {"model": "auto", "messages": said, "input": "hi", "prompt": "hi", field: cap}
+    with pytest.raises(BadRequest) as refused:
+        read(json.dumps(body).encode(), {})
+    assert refused.value.param in {field, "max_tokens"}
 
 
 def test_fields_that_are_null_count_as_unset() -> None:
