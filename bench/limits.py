@@ -35,7 +35,8 @@ from weir_runtime.metrics import Registry
 
 OUT = Path(__file__).parent / "out" / "limits.json"
 MUCH = PicoUsd(9_000 * PICO_PER_USD)
-ALL = Allowance(4_000_000_000, 4_000_000_000, MUCH, MUCH, MUCH)  # five limits a request
+# The three of docs/policies.md's example; of each, so much that nothing is refused.
+ALL = Allowance(requests_per_minute=4_000_000_000, usd_per_day=MUCH, strong_usd_per_day=MUCH)
 ROUNDS = 15
 REQUESTS = 300  # a round and subject
 AT_ONCE = 16

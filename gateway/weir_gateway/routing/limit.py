@@ -134,7 +134,11 @@ class Limiter:
         cached = decision.reason is Reason.CACHE
         spent = 0 if cached else _nano(_estimate(decision.chosen, request))
         amounts = {Measure.USD: spent, Measure.STRONG_USD: spent if _is_strong(decision) else 0}
-        return self._corrected(decision, amounts)
+        admission = decision.admission
+        if not _settle(self._limits, admission.parts, amounts):
+            return decision
+        parts = tuple(_as_held(part, amounts) for part in admission.parts)
+        return replace(decision, admission=replace(admission, parts=parts))
 
     def settle(self, decision: RouteDecision, outcome: Outcome) -> None:
         """Count what was really used."""
@@ -147,7 +151,7 @@ class Limiter:
         tokens = _tokens(decision, outcome)
         if tokens is not None:
             amounts[Measure.TOKENS] = tokens
-        self._corrected(decision, amounts)
+        _settle(self._limits, decision.admission.parts, amounts)
 
     def give_back(self, admission: Admission) -> None:
         """What was set aside for a request that came to nothing; that it came stays counted."""
@@ -156,15 +160,16 @@ class Limiter:
                 if part.measure is not Measure.REQUESTS:
                     self._limits.settle(part.held, 0)
 
-    def _corrected(self, decision: RouteDecision, amounts: dict[Measure, int]) -> RouteDecision:
-        assert self._limits is not None  # noqa: S101 - parts are there only where limits are
-        parts: list[Part] = []
-        for part in decision.admission.parts:
-            amount = amounts.get(part.measure, part.held.amount)
-            if amount != part.held.amount:
-                self._limits.settle(part.held, amount)
-            parts.append(replace(part, held=replace(part.held, amount=amount)))
-        return replace(decision, admission=replace(decision.admission, parts=tuple(parts)))
+
+def _settle(limits: Limits, parts: Sequence[Part], amounts: dict[Measure, int]) -> bool:
+    """Whether anything differs from what was set aside."""
+    changed = False
+    for part in parts:
+        amount = amounts.get(part.measure, part.held.amount)
+        if amount != part.held.amount:
+            limits.settle(part.held, amount)
+            changed = True
+    return changed
 
 
 def _limits_of(policy: Policy, key: ClientKey | None) -> Iterator[_Limit]:
@@ -253,6 +258,13 @@ def _shown(limit: _Limit) -> str:
     if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
         return f"{limit.limit} {limit.measure}"
     return f"${limit.limit * PICO_PER_NANO / PICO_PER_USD:g}"
+
+
+def _as_held(part: Part, amounts: dict[Measure, int]) -> Part:
+    amount = amounts.get(part.measure, part.held.amount)
+    if amount == part.held.amount:
+        return part
+    return replace(part, held=replace(part.held, amount=amount))
 
 
 def _is_strong(decision: RouteDecision) -> bool:

@@ -7,11 +7,12 @@ gateways do at once. Must not know what to do when Redis is gone.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from weir_gateway.adapters.limits.scripts import SETTLE, TAKE
-from weir_gateway.adapters.redis.errors import StoreGone
+from weir_gateway.adapters.redis.errors import StoreGone, Trouble
 from weir_gateway.adapters.redis.shared import Redis, Word
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
 
@@ -22,6 +23,7 @@ EVERY: Final = 0.1  # seconds between two settlements
 CHANGES: Final = 1000  # settled at once
 MOST: Final = 50_000  # corrections that wait; of more, new ones are lost
 LAST_SETTLE: Final = 2.0  # seconds
+MILLIS: Final = 1000
 
 _Slot = tuple[str, Window, int]
 
@@ -29,8 +31,11 @@ _Slot = tuple[str, Window, int]
 class RedisLimits:
     """Asks Redis."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is monotonic seconds."""
         self._redis = redis
+        self._clock = clock
+        self._ahead: float | None = None  # the server's clock of ours, in milliseconds
         self._settler = SETTLERS + secrets.token_hex(8)
         self._number = 0
         self._waiting: dict[_Slot, int] = {}
@@ -39,20 +44,29 @@ class RedisLimits:
     async def take(self, asks: Sequence[Ask]) -> Taken:
         """Set aside what is asked, all or nothing. Raises StoreGone."""
         keys: list[Word] = [PREFIX + ask.counter for ask in asks]
-        arguments: list[Word] = []
+        arguments: list[Word] = [self._too_late()]
         for ask in asks:
             arguments += (ask.window.value, ask.limit, ask.least, ask.most)
         answer = await self._redis.script(TAKE, keys, arguments)
+        self._ahead = int(answer[3]) - self._clock() * MILLIS
+        if answer[0] < 0:
+            raise StoreGone(Trouble.TIMEOUT, "it came to this too late")
         refused, short, wait = int(answer[0]) - 1, int(answer[1]) - 1, float(answer[2])
-        used = tuple(int(word) for word in answer[3::2])
+        used = tuple(int(word) for word in answer[4::2])
         if refused >= 0:
             return Taken(dear=False, short=short, refused=refused, wait=wait, used=used)
         dear = short < 0
         held = tuple(
             Held(ask.counter, ask.window, int(slot), ask.most if dear else ask.least)
-            for ask, slot in zip(asks, answer[4::2], strict=True)
+            for ask, slot in zip(asks, answer[5::2], strict=True)
         )
         return Taken(dear, short, held=held, used=used)
+
+    def _too_late(self) -> int:
+        """When, by the server's clock, it is given up on: what it does later counts for nobody."""
+        if self._ahead is None:
+            return 0
+        return int((self._clock() + self._redis.within) * MILLIS + self._ahead) + 1
 
     def settle(self, held: Held, change: int) -> None:
         """Note that `change` comes to what was set aside."""

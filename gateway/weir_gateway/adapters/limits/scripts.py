@@ -44,35 +44,40 @@ local function day(key)
   local today = math.floor(now / 86400)
   local found = redis.call('HMGET', key, 'day', 'sum')
   local last = tonumber(found[1] or 0)
-  if last < today then return 0, today end
-  return tonumber(found[2]), last
+  if last < today then return 0, today, true end
+  return tonumber(found[2]), last, false
 end
 
 local function add_minute(key, slot, amount)
-  redis.call('HSETNX', key, 'oldest', slot)
-  redis.call('HINCRBY', key, slot, amount)
+  if redis.call('HINCRBY', key, slot, amount) == tonumber(amount) then  -- a second begins
+    redis.call('HSETNX', key, 'oldest', slot)
+    redis.call('HSET', key, 'last', slot)
+    redis.call('EXPIRE', key, math.max(slot - now, 0) + 122)
+  end
   redis.call('HINCRBY', key, 'sum', amount)
-  redis.call('HSET', key, 'last', slot)
-  redis.call('EXPIRE', key, math.max(slot - now, 0) + 122)
 end
 
-local function add_day(key, slot, sum, amount)
+local function add_day(key, slot, sum, amount, begins)
   redis.call('HSET', key, 'day', slot, 'sum', whole(sum + tonumber(amount)))
-  redis.call('EXPIREAT', key, (slot + 2) * 86400)
+  if begins then redis.call('EXPIREAT', key, (slot + 2) * 86400) end
 end
 """
 
-# KEYS: a key per limit. ARGV per limit: its window, the limit, the least, the most. Gives which is
-# refused and which is short (0: none), milliseconds to wait, then of each limit used and slot.
+# KEYS: a key per limit. ARGV: the time, in milliseconds, after which nobody waits and nothing
+# is done (0: unknown); then per limit its window, the limit, the least, the most. Gives which is
+# refused (-1: too late) and which is short (0: none), seconds to wait, the server's time in
+# milliseconds, then of each limit used and slot.
 TAKE: Final = Script(
     _SHARED
     + """
+local millis = now * 1000 + math.floor(tonumber(clock[2]) / 1000)
+if ARGV[1] ~= '0' and millis > tonumber(ARGV[1]) then return {-1, 0, 0, whole(millis)} end
 local refused, short = 0, 0
-local used, slots = {}, {}
+local used, slots, begin = {}, {}, {}
 for i = 1, #KEYS do
-  local at = 4 * (i - 1)
+  local at = 4 * (i - 1) + 1
   if ARGV[at + 1] == 'day' then
-    used[i], slots[i] = day(KEYS[i])
+    used[i], slots[i], begin[i] = day(KEYS[i])
   else
     used[i], slots[i] = minute(KEYS[i])
   end
@@ -82,7 +87,7 @@ for i = 1, #KEYS do
 end
 
 local function wait(i)
-  local at = 4 * (i - 1)
+  local at = 4 * (i - 1) + 1
   if ARGV[at + 1] == 'day' then return (slots[i] + 1) * 86400 - now end
   local over = used[i] + tonumber(ARGV[at + 3]) - tonumber(ARGV[at + 2])
   local seconds = {}
@@ -95,15 +100,15 @@ local function wait(i)
   return 60
 end
 
-local answer = {refused, short, 0}
+local answer = {refused, short, 0, whole(millis)}
 if refused > 0 then answer[3] = wait(refused) end
 for i = 1, #KEYS do
-  local at = 4 * (i - 1)
+  local at = 4 * (i - 1) + 1
   if refused == 0 then
     local amount = ARGV[at + (short == 0 and 4 or 3)]
     if amount ~= '0' then
       if ARGV[at + 1] == 'day' then
-        add_day(KEYS[i], slots[i], used[i], amount)
+        add_day(KEYS[i], slots[i], used[i], amount, begin[i])
       else
         add_minute(KEYS[i], slots[i], amount)
       end
@@ -128,8 +133,8 @@ for i = 2, #KEYS do
   local at = 3 * (i - 2) + 2
   local slot, change = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   if ARGV[at + 1] == 'day' then
-    local sum, today = day(KEYS[i])
-    if slot == today then add_day(KEYS[i], today, math.max(sum, -change), change) end
+    local sum, today, begins = day(KEYS[i])
+    if slot == today then add_day(KEYS[i], today, math.max(sum, -change), change, begins) end
   else
     local sum, last = minute(KEYS[i])
     if change > 0 then

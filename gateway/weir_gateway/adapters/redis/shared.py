@@ -6,8 +6,10 @@ count twice. Must not know what is kept there.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
+from collections.abc import Generator
 from typing import Any, Final
 
 from redis import exceptions
@@ -88,6 +90,11 @@ class Redis:
         )
 
     @property
+    def within(self) -> float:
+        """A call's deadline in seconds."""
+        return self._within
+
+    @property
     def here(self) -> bool:
         """Whether it is asked at all just now."""
         return self._here
@@ -130,7 +137,7 @@ class Redis:
             self._errors.labels(Trouble.AWAY).add()
             raise StoreGone(Trouble.AWAY, self._why)
         try:
-            with mapped(within):
+            with _cancellable(), mapped(within):
                 async with asyncio.timeout(within):
                     answer = await self._client.execute_command(*words)  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType] - the library leaves it open
         except StoreGone as gone:
@@ -161,7 +168,7 @@ class Redis:
 
     async def _find(self) -> None:
         try:
-            with mapped(PATIENCE):
+            with _cancellable(), mapped(PATIENCE):
                 async with asyncio.timeout(PATIENCE):
                     await self._pool.disconnect(inuse_connections=False)
                     await self._check_version()
@@ -184,6 +191,17 @@ class Redis:
         if _numbers(version) < self._least:
             least = ".".join(map(str, self._least))
             raise StoreGone(Trouble.VERSION, f"it is version {version}, at least {least} is needed")
+
+
+@contextlib.contextmanager
+def _cancellable() -> Generator[None]:
+    """The library may lose a cancellation that comes as one of its own timeouts ends."""
+    try:
+        yield
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 def _numbers(version: str) -> tuple[int, ...]:
