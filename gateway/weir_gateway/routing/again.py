@@ -18,7 +18,7 @@ from weir_gateway.routing.ports import Accounts, Answers
 from weir_gateway.routing.replay import FREE, Recorded, Replayed, Room, kept_headers
 
 # Not what the policy would have wanted, had all been well.
-MAKESHIFT: Final = frozenset({Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})
+MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})
 
 Send = Callable[[], Awaitable[Dispatched]]
 

@@ -168,6 +168,17 @@ async def test_makeshift_answers_are_not_kept() -> None:
     assert await fallen.states(made(), made()) == ["miss", "miss"]
 
 
+@pytest.mark.parametrize("of", [{"reason": Reason.BUDGET}, {"explored": True, "propensity": 0.1}])
+async def test_what_money_or_chance_decided_is_not_kept(of: dict[str, object]) -> None:
+    world = World()
+    at = table(world.policy)
+    decision = replace(await world.routing.decide(made(), at), **of)  # type: ignore[arg-type] # any field of it
+    dispatched = await world.routing.dispatch(made(), decision, at)
+    assert [chunk async for chunk in dispatched.reply.chunks()]
+    await dispatched.reply.close(abort=False)
+    assert await world.states(made()) == ["miss"]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
