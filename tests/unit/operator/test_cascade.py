@@ -1,5 +1,7 @@
 """Cascades and judges as the planner takes and refuses them."""
 
+from typing import cast
+
 import pytest
 
 from support.resources import Wire, backend, policy
@@ -24,6 +26,12 @@ def plan(*documents: Wire) -> Plan:
 def told(made: Plan) -> list[tuple[str, str]]:
     """Every problem: why, where."""
     return [(str(p.reason), dotted(p.path)) for _, p in made.problems]
+
+
+def saying(spec: Wire) -> Wire:
+    """A good policy but for what `spec` says."""
+    document = policy()
+    return {**document, "spec": {**cast("Wire", document["spec"]), **spec}}
 
 
 def test_a_cascade_is_compiled_in_full() -> None:
@@ -70,37 +78,37 @@ def test_a_judge_of_prompts_is_compiled() -> None:
     assert (compiled.router, compiled.judge.backend) == ("judge", "shop/weak")
 
 
-ACCEPT = {"accept": "0.7"}
-JUDGED = {"name": "judge", "judge": {"backend": "weak"}}
+ACCEPT: Wire = {"accept": "0.7"}
+JUDGED: Wire = {"name": "judge", "judge": {"backend": "weak"}}
 PROBE = [{"prompt": "hi", "expect": "weak"}]
 
 
-@pytest.mark.parametrize(
-    ("spec", "where"),
-    [
-        ({"cascade": {}}, "spec.cascade.accept"),
-        ({"cascade": {"accept": "1.1"}}, "spec.cascade.accept"),
-        ({"cascade": {"accept": 0.7}}, "spec.cascade.accept"),
-        ({"cascade": ACCEPT | {"samples": 0}}, "spec.cascade.samples"),
-        ({"cascade": ACCEPT | {"samples": 6}}, "spec.cascade.samples"),
-        ({"cascade": ACCEPT | {"check": "xml"}}, "spec.cascade.check"),
-        ({"cascade": ACCEPT | {"streams": "all"}}, "spec.cascade.streams"),
-        ({"cascade": ACCEPT | {"judge": {}}}, "spec.cascade.judge.backend"),
-        (
-            {"cascade": ACCEPT | {"judge": {"backend": "weak", "timeout": "0s"}}},
-            "spec.cascade.judge.timeout",
-        ),
-        ({"cascade": ACCEPT, "candidates": [{"backend": "weak"}]}, "spec.cascade"),
-        ({"cascade": ACCEPT, "probes": PROBE}, "spec.probes"),
-        ({"router": {"name": "judge"}}, "spec.router.judge"),
-        ({"router": {"name": "linear", "judge": {"backend": "weak"}}}, "spec.router.judge"),
-        ({"router": {"judge": {"backend": "weak"}}}, "spec.router.judge"),
-        ({"router": JUDGED, "probes": PROBE}, "spec.probes"),
-        ({"router": JUDGED, "objective": {"quality": {"retention": "95%"}}}, "spec.objective"),
-    ],
-)
+BAD: list[tuple[Wire, str]] = [
+    ({"cascade": {}}, "spec.cascade.accept"),
+    ({"cascade": {"accept": "1.1"}}, "spec.cascade.accept"),
+    ({"cascade": {"accept": 0.7}}, "spec.cascade.accept"),
+    ({"cascade": ACCEPT | {"samples": 0}}, "spec.cascade.samples"),
+    ({"cascade": ACCEPT | {"samples": 6}}, "spec.cascade.samples"),
+    ({"cascade": ACCEPT | {"check": "xml"}}, "spec.cascade.check"),
+    ({"cascade": ACCEPT | {"streams": "all"}}, "spec.cascade.streams"),
+    ({"cascade": ACCEPT | {"judge": {}}}, "spec.cascade.judge.backend"),
+    (
+        {"cascade": ACCEPT | {"judge": {"backend": "weak", "timeout": "0s"}}},
+        "spec.cascade.judge.timeout",
+    ),
+    ({"cascade": ACCEPT, "candidates": [{"backend": "weak"}]}, "spec.cascade"),
+    ({"cascade": ACCEPT, "probes": PROBE}, "spec.probes"),
+    ({"router": {"name": "judge"}}, "spec.router.judge"),
+    ({"router": {"name": "linear", "judge": {"backend": "weak"}}}, "spec.router.judge"),
+    ({"router": {"judge": {"backend": "weak"}}}, "spec.router.judge"),
+    ({"router": JUDGED, "probes": PROBE}, "spec.probes"),
+    ({"router": JUDGED, "objective": {"quality": {"retention": "95%"}}}, "spec.objective"),
+]
+
+
+@pytest.mark.parametrize(("spec", "where"), BAD)
 def test_what_makes_no_sense_is_refused_where_it_stands(spec: Wire, where: str) -> None:
-    made = plan(*PAIR, policy(**spec))
+    made = plan(*PAIR, saying(spec))
     assert told(made) == [("InvalidSpec", where)]
     assert not made.table.policies
 
@@ -127,7 +135,7 @@ def test_a_judge_must_be_one(judge: str, problem: str, where: str) -> None:
         backend("theirs", "models", allowedNamespaces=["shop"]),
         backend("vectors", wires=["embeddings"]),
         backend("broken", endpoint="nonsense"),
-        policy(**spec),
+        saying(spec),
     )
     ours = [one for one in told(made) if "judge" in one[1]]
     assert ours == [(problem, f"spec.{where}.judge.backend")]
