@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from support.gateway import HEADERS, Running, running_gateway
 from support.judged import cascading
+from support.otlp import collecting
 from weir_cli.standin.server import Orders, StandIn
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
@@ -123,6 +125,29 @@ async def test_calls_of_tools_are_checked(tmp_path: Path, *, stream: bool) -> No
             assert response.headers["x-weir-reason"] == "cascade_accepted"
             assert b"weather" in await response.read()
         assert list(model.books.models) == ["weak-model"]
+
+
+async def test_every_call_has_a_span_in_the_requests_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace_id, client_span = secrets.token_bytes(16), secrets.token_bytes(8)
+    async with collecting() as collector, stand_in() as (_, url):
+        # The exporter itself reads the environment.
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+        variables = [("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_METRICS_EXPORTER", "none")]
+        async with running_gateway(tmp_path, table(url, "openai"), variables) as gateway:
+            body = b'{"model":"auto","messages":[{"role":"user","content":"hard"}]}'
+            parent = f"00-{trace_id.hex()}-{client_span.hex()}-01"
+            async with await gateway.chat(body, traceparent=parent) as response:
+                assert response.headers["x-weir-reason"] == "cascade_escalated"
+            names = {f"chat {model}-model" for model in ("weak", "judge", "strong")}
+            server = "POST /v1/chat/completions"
+            spans = await collector.wait_for(trace_id, {*names, server}, within=20)
+    by_name = {seen.name: seen for seen in spans}
+    parents = {by_name[name].span.parent_span_id for name in names}
+    assert parents == {by_name[server].span.span_id}
+    assert by_name["chat judge-model"].attributes["gen_ai.usage.output_tokens"] == "1"
 
 
 async def test_many_at_once_are_all_judged_and_all_counted(tmp_path: Path) -> None:
