@@ -26,6 +26,7 @@ _GROUPS = {
     "policy": "policy",
     "key": "key",
     "reason": "reason",
+    "variant": "variant",
     "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
 }
 

@@ -19,6 +19,7 @@ from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, RouteTable
+from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
@@ -95,6 +96,20 @@ class MeteredAccounts:
         ).labels()
         self._rule_errors = registry.counter(
             "weir.rule.errors", "Rules that could not be evaluated.", ("policy", "rule")
+        )
+        self._variants = registry.counter(
+            "weir.variant.decisions",
+            "Answers of policies with variants.",
+            ("policy", "variant", "model"),
+        )
+        self._variant_paid = registry.counter(
+            "weir.variant.cost.usd", "Paid by variant.", ("policy", "variant"), unit="{USD}"
+        )
+        self._variant_saved = registry.gauge(
+            "weir.variant.saved.usd",
+            "Saved by variant, as weir.saved.usd.",
+            ("policy", "variant"),
+            unit="{USD}",
         )
         self._paid = registry.counter(
             "weir.cost.usd", "Paid, as the prices say.", ("policy", "model"), unit="{USD}"
@@ -175,6 +190,8 @@ class MeteredAccounts:
         if cells is None:
             cells = self._cells[key] = self._bind(decision, request.wire.operation)
         _add(cells, decision, outcome)
+        if decision.variant is not None:
+            self._add_variant(decision, decision.variant, outcome)
         for one in outcome.beside:
             self._add_beside(decision.policy, one)
         if outcome.error:
@@ -184,6 +201,13 @@ class MeteredAccounts:
         elif decision.cache.answer is None:  # else no model was asked
             cells.duration.record(outcome.duration)
         self._log.finished(request, decision, outcome)
+
+    def _add_variant(self, decision: RouteDecision, variant: Assigned, outcome: Outcome) -> None:
+        policy = decision.policy
+        model = (decision.intended or decision).chosen.name
+        self._variants.labels(policy, variant.name, model).add()
+        self._variant_paid.labels(policy, variant.name).add(usd(outcome.paid))
+        self._variant_saved.labels(policy, variant.name).add(usd(outcome.saved))
 
     def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
         """What was paid beside an answer is the model's that was paid, as its tokens are."""

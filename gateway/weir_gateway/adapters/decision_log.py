@@ -71,6 +71,8 @@ class DecisionLog:
         }
         if request.key is not None:
             fields["key"] = request.key.name
+        if decision.variant is not None:
+            fields["variant"] = decision.variant.name
         if decision.scored is not None:
             fields |= {
                 "score": decision.scored.score,

@@ -187,7 +187,8 @@ def _policy(message: pb.Policy, backends: dict[BackendId, domain.Backend]) -> do
             for rule in message.rules
         ),
         router=RouterName(message.router),
-        objective=_objective(message),
+        objective=_objective(message.objective, message),
+        variants=tuple(_variant(one, message) for one in message.variants),
         on_scorer_failure=_SCORER_FAILURES[message.failure_mode.scorer],
         upstream_order=tuple(map(BackendId, message.failure_mode.upstream)),
         expose=domain.Expose(
@@ -240,8 +241,7 @@ def _candidate(
     return backend
 
 
-def _budget(policy: pb.Policy) -> Budget:
-    message = policy.objective.budget
+def _budget(message: pb.Budget, policy: pb.Policy) -> Budget:
     if message.per not in _PERIODS or message.micro_usd <= 0:
         raise BadTable(f"policy {policy.id} has no valid budget", policy=PolicyId(policy.id))
     reject = message.when_spent == pb.WHEN_SPENT_REJECT
@@ -254,8 +254,23 @@ def _budget(policy: pb.Policy) -> Budget:
     )
 
 
-def _objective(policy: pb.Policy) -> domain.Objective | None:
-    message = policy.objective
+def _variant(message: pb.Variant, policy: pb.Policy) -> domain.Variant:
+    if not message.weight:
+        raise BadTable(f"policy {policy.id} has a variant without weight", policy=_id(policy))
+    own = message.HasField("objective")
+    return domain.Variant(
+        name=message.name,
+        weight=message.weight,
+        router=RouterName(message.router) if message.HasField("router") else None,
+        objective=_objective(message.objective, policy) if own else None,
+    )
+
+
+def _id(policy: pb.Policy) -> PolicyId:
+    return PolicyId(policy.id)
+
+
+def _objective(message: pb.Objective, policy: pb.Policy) -> domain.Objective | None:
     match message.WhichOneof("kind"):
         case "threshold":
             return domain.Threshold(message.threshold)
@@ -264,7 +279,7 @@ def _objective(policy: pb.Policy) -> domain.Objective | None:
         case "quality":
             return domain.Retention(message.quality.retention, message.quality.confidence)
         case "budget":
-            return _budget(policy)
+            return _budget(message.budget, policy)
         case _ if len(policy.candidates) == 1:
             return None
         case _:

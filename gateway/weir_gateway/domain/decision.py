@@ -17,6 +17,7 @@ from weir_gateway.domain.ids import (
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend
+from weir_gateway.domain.variant import Assigned
 
 
 class Reason(StrEnum):
@@ -98,6 +99,7 @@ class RouteDecision:
     explored: bool = False  # drawn against the threshold, to learn how the other one does
     batch: str = ""  # the batch whose item it is for; empty: a client waits for the answer
     held: bool = False  # its answer is looked at before the client gets it (a cascade)
+    variant: Assigned | None = None  # of the policy's variants; None where it has none
     room: Room | None = None  # in its policy's budget, where that has one
 
     @property

@@ -199,6 +199,16 @@ class Exploration:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """The policy with another router or objective, for a share of its conversations."""
+
+    name: str
+    weight: int  # of the sum of all variants' weights
+    router: RouterName | None = None  # None: the policy's
+    objective: Objective | None = None  # None: the policy's
+
+
+@dataclass(frozen=True, slots=True)
 class ClientThreshold:
     """Bounds within which a client may set the threshold itself."""
 
@@ -244,6 +254,7 @@ class Policy:
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend
     uid: str = ""  # another one of the same name has another; empty from files
+    variants: tuple[Variant, ...] = ()  # none: every request is decided alike
     limits: PolicyLimits | None = None  # None: nothing is limited
     when_limits_gone: WhenGone = WhenGone.OPEN
     cache: CacheRules | None = None  # None: no answer is given twice

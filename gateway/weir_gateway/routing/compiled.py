@@ -6,13 +6,14 @@ serves anybody.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
-from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule
+from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule, Variant
+from weir_gateway.domain.variant import Assigned
 from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.ports import Condition, Conditions
 
@@ -42,6 +43,15 @@ class CompiledPolicy:
     answerers: str  # a hash of all that decides who answers, where answers are kept
     judge: Backend | None = None  # of its cascade's answers
     rater: Backend | None = None  # of prompts, where its router is `judge`
+    variants: tuple["CompiledVariant", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVariant:
+    """A variant, and the policy as it has it."""
+
+    variant: Variant
+    policy: CompiledPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Matched:
     direct: Backend | None = None  # the client named the backend itself
     router: RouterName | None = None  # the client named a router and ...
     threshold: float | None = None  # ... the threshold
+    assigned: Assigned | None = None  # the variant that `policy` is as, where it has variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,26 @@ def callable_models(compiled: Compiled) -> tuple[ModelName, ...]:
 
 
 def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:
+    plain = _plain(policy, table, conditions)
+    if not policy.variants:
+        return plain
+    variants = (
+        CompiledVariant(one, _plain(_as(policy, one), table, conditions)) for one in policy.variants
+    )
+    return replace(plain, variants=tuple(variants))
+
+
+def _as(policy: Policy, variant: Variant) -> Policy:
+    """The policy as `variant` has it."""
+    changed = policy
+    if variant.router is not None:
+        changed = replace(changed, router=variant.router, judge=None)
+    if variant.objective is not None:
+        changed = replace(changed, objective=variant.objective)
+    return changed
+
+
+def _plain(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:
     if not policy.candidates:
         raise BadTable(f"policy {policy.id} has no candidates: name at least one", policy=policy.id)
     windows = [b.context_window for b in policy.candidates if b.context_window]

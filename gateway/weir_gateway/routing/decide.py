@@ -19,6 +19,7 @@ from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
 from weir_gateway.routing import pick, rules, score
+from weir_gateway.routing.assign import assign
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.caching import Caching
 from weir_gateway.routing.compiled import (
@@ -109,7 +110,7 @@ class Decider:
         matched = match(self.compiled(table), request)
         if request.key is not None:
             permit(matched, request.key)
-        return matched
+        return assign(matched, request)
 
     async def decide_as(
         self,
@@ -298,6 +299,7 @@ class Decider:
             rules_tried=tried,
             servable=_able(policy, excluded),
             cache=choice.looked,
+            variant=matched.assigned,
         )
         if policy.cascade is not None:
             decision = lead(request, decision, policy.cascade)

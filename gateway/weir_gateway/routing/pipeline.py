@@ -289,5 +289,7 @@ def _describe(span: Span, decision: RouteDecision) -> None:
         span.set("weir.bundle", decision.scored.bundle)
     if decision.threshold is not None:
         span.set("weir.threshold", decision.threshold)
+    if decision.variant is not None:
+        span.set("weir.variant", decision.variant.name)
     if decision.propensity < 1:
         span.set("weir.propensity", decision.propensity)

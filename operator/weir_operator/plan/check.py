@@ -142,13 +142,15 @@ def _with_hint(problem: Problem, form: Form) -> Problem:
 
 
 def _router_problems(policy: RoutePolicy, routers: frozenset[str]) -> Iterator[Problem]:
-    name = policy.spec.router.name
-    if name not in {"default", JUDGE_ROUTER} and name not in routers:
-        at = (*SPEC, "router", "name")
-        message = f"the scorer has no router {name}"
-        yield Problem(
-            Reason.NOT_SUPPORTED, at, message, nearest(name, {*routers, "default", JUDGE_ROUTER})
-        )
+    named: list[tuple[str, Path]] = [(policy.spec.router.name, (*SPEC, "router", "name"))]
+    for index, variant in enumerate(policy.spec.variants):
+        if variant.router is not None:
+            named.append((variant.router.name, (*SPEC, "variants", index, "router", "name")))
+    for name, at in named:
+        if name not in {"default", JUDGE_ROUTER, *routers}:
+            message = f"the scorer has no router {name}"
+            hint = nearest(name, {*routers, "default", JUDGE_ROUTER})
+            yield Problem(Reason.NOT_SUPPORTED, at, message, hint)
 
 
 def _rule_problems(policy: RoutePolicy) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from weir_operator.resources.objective import (
 )
 from weir_operator.resources.objects import ModelBackend, RoutePolicy
 from weir_operator.resources.policy import Exploration, Mode, Rule, RuleFallback, ScorerFailure
+from weir_operator.resources.variant import Variant
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PROTOCOLS = {
@@ -136,6 +137,7 @@ def policy_message(policy: RoutePolicy) -> wire.Policy:
         ),
         expose=_expose(policy),
         mode=MODES[spec.mode],
+        variants=[_variant(one) for one in spec.variants],
         sticky_ms=spec.session.sticky if spec.session is not None else 0,
         limits=limits_message(spec.limits),
         cache=cache_message(spec.cache),
@@ -156,6 +158,15 @@ def _exploration(exploration: Exploration | None) -> wire.Exploration | None:
         budget_micro_usd=exploration.budget.usd,
         period_s=SECONDS[exploration.budget.per],
     )
+
+
+def _variant(variant: Variant) -> wire.Variant:
+    message = wire.Variant(
+        name=variant.name, weight=variant.weight, objective=_objective(variant.objective)
+    )
+    if variant.router is not None:
+        message.router = "" if variant.router.name == "default" else variant.router.name
+    return message
 
 
 def _rule(rule: Rule, use: str) -> wire.Rule:

@@ -32,6 +32,7 @@ from weir_operator.resources.shapes import (
     required,
     shape,
 )
+from weir_operator.resources.variant import Variant
 
 
 class ScorerFailure(StrEnum):
@@ -241,6 +242,12 @@ class RoutePolicySpec:
             "candidates",
         ),
         Check(
+            "!has(self.variants) || size(self.variants) == 0 || (has(self.objective) && "
+            "!has(self.objective.budget))",
+            "need an objective that is no budget: variants would spend one another's",
+            "variants",
+        ),
+        Check(
             "!has(self.exploration) || !has(self.cascade)",
             "can't be combined with cascade, where the weak answer is tried first in any case",
             "exploration",
@@ -314,6 +321,12 @@ class RoutePolicySpec:
     exploration: Exploration | None = optional(
         Object(Exploration),
         "Near the threshold some requests go the other way, so that feedback tells how that is.",
+    )
+    variants: tuple[Variant, ...] = defaulted(
+        List(Object(Variant), at_most=8, unique="name"),
+        "Routers or objectives that compete, each for a share of the conversations; one that "
+        "names neither is the policy as it is. See docs/experiments.md.",
+        otherwise=[],
     )
     expose: Expose = defaulted(
         Object(Expose), "What clients may see and do beside chatting.", otherwise={}

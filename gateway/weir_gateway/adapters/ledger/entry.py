@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.money import Usage
+from weir_gateway.domain.money import Usage, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.routing.ports import Outcome
@@ -55,6 +55,11 @@ class Entry:
     explored: bool = False
     candidates: str = ""  # ids of who was left to choose from, weakest first, comma between
     batch: str = ""  # the id of the batch whose item it was; empty: of none
+    variant: str = ""  # of the policy's variants; empty where it has none
+    variant_share: float | None = None  # of conversations that had it then
+    unit: str = ""  # the conversation as a hash, where the policy has variants
+    intended_model: str = ""  # mode Shadow: what would have answered
+    intended_pico_usd: int = 0  # and cost, for the tokens that were used
 
 
 def entries(
@@ -84,6 +89,7 @@ def _beside(own: Entry, part: int, one: PaidBeside) -> Entry:
         output_tokens=usage.output if one.spent.counted else 0,
         paid_pico_usd=one.paid,
         saved_pico_usd=-one.paid,
+        intended_pico_usd=0,
         text=None,
     )
 
@@ -94,6 +100,7 @@ def entry(
     """The line for one request's answer."""
     scored = decision.scored
     usage = outcome.usage or _NO_USAGE
+    variant, intended = decision.variant, decision.intended
     return Entry(
         decision=decision.id,
         at=int(at * 1e6),
@@ -127,6 +134,11 @@ def entry(
         explored=decision.explored,
         candidates=",".join(backend.id for backend in decision.servable),
         batch=decision.batch,
+        variant=variant.name if variant else "",
+        variant_share=variant.share if variant else None,
+        unit=variant.unit if variant else "",
+        intended_model=intended.chosen.name if intended else "",
+        intended_pico_usd=cost(intended.chosen.price, usage) if intended else 0,
     )
 
 

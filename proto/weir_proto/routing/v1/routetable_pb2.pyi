@@ -832,6 +832,7 @@ class Policy(_message.Message):
     CACHE_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
     JUDGE_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"namespace/name" """
@@ -882,6 +883,8 @@ class Policy(_message.Message):
     def judge(self) -> Global___Judge:
         """who scores prompts where the router is `judge`"""
 
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variant]: ...
     def __init__(
         self,
         *,
@@ -902,11 +905,12 @@ class Policy(_message.Message):
         cache: Global___Cache | None = ...,
         exploration: Global___Exploration | None = ...,
         judge: Global___Judge | None = ...,
+        variants: _abc.Iterable[Global___Variant] | None = ...,
         uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "judge", b"judge", "limits", b"limits", "match", b"match", "objective", b"objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "judge", b"judge", "limits", b"limits", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "candidates", b"candidates", "cascade", b"cascade", "exploration", b"exploration", "expose", b"expose", "failure_mode", b"failure_mode", "generation", b"generation", "id", b"id", "judge", b"judge", "limits", b"limits", "match", b"match", "mode", b"mode", "objective", b"objective", "probes", b"probes", "router", b"router", "rules", b"rules", "sticky_ms", b"sticky_ms", "uid", b"uid", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1161,6 +1165,43 @@ class Allowance(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Allowance: _TypeAlias = Allowance  # noqa: Y015
+
+@_typing.final
+class Variant(_message.Message):
+    """The policy with another router or objective, for a share of its conversations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    ROUTER_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    weight: _builtins.int
+    """of the sum of all variants' weights; above 0"""
+    router: _builtins.str
+    """absent: the policy's; empty: the bundle's default"""
+    @_builtins.property
+    def objective(self) -> Global___Objective:
+        """absent: the policy's"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.int = ...,
+        router: _builtins.str | None = ...,
+        objective: Global___Objective | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_router", b"_router", "objective", b"objective", "router", b"router"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_router", b"_router", "name", b"name", "objective", b"objective", "router", b"router", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__router: _TypeAlias = _typing.Literal["router"]  # noqa: Y015
+    _WhichOneofArgType__router: _TypeAlias = _typing.Literal["_router", b"_router"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__router) -> _WhichOneofReturnType__router | None: ...
+
+Global___Variant: _TypeAlias = Variant  # noqa: Y015
 
 @_typing.final
 class Probe(_message.Message):
