@@ -26,6 +26,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("explain", "weir_cli.explain", "Show how a prompt would be routed; send nothing.", "all"),
     Entry("key", "weir_cli.key", "Make, list and revoke client keys.", "all"),
     Entry("ledger", "weir_cli.ledger", "Show what was spent and saved.", "all"),
+    Entry("experiment", "weir_cli.experiment", "Compare variants, or what a shadow saves.", "all"),
     Entry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     Entry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
     Entry("train", "weir_cli.train", "Adapt a router to labels of your traffic.", "all,lab"),

@@ -88,7 +88,7 @@ def ledger(
     """Show what was spent and saved: requests, tokens and dollars."""
     files = {"rated": rated, "preferred": preferred}
     if any(files.values()):
-        with _opened(ledger) as (database, _):
+        with opened(ledger) as (database, _):
             made = [WAYS[way](database, start(since), path) for way, path in files.items() if path]
         told = {
             str(path): count for path, count in zip(filter(None, files.values()), made, strict=True)
@@ -97,7 +97,7 @@ def ledger(
         show(lines_, {"files": told}, as_json=as_json)
         return
     if out is not None:
-        with _opened(ledger) as (database, _):
+        with opened(ledger) as (database, _):
             names = ", ".join(_selected(database))
             query = f"SELECT {names} FROM {TABLE} WHERE at >= ? ORDER BY at"  # noqa: S608 - the names are ours
             count = write_out(database, query, start(since), out)
@@ -114,7 +114,7 @@ def read(path: Path, by: str, since: int) -> list[Line]:
 
     Raises Failure where the file is not there or no ledger.
     """
-    with _opened(path) as (database, version):
+    with opened(path) as (database, version):
         answers = "1" if version in OLDER else "part = 0"  # older ones keep nothing else
         sums = _SUMS.format(group=_GROUPS[by], table=TABLE, answers=answers)
         lines = [_line(row) for row in database.execute(sums, (since,))]
@@ -126,7 +126,7 @@ def read(path: Path, by: str, since: int) -> list[Line]:
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
+def opened(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
     """The file, to be read, and its format. Raises Failure, also for what is done with it."""
     if not path.is_file():
         raise Failure(f"There is no ledger at {path}.", hint="`weir up` writes one; see --ledger")

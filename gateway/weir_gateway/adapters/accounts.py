@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.score_cache import cache_requests
+from weir_gateway.adapters.variant_counts import VariantCounts
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
@@ -19,7 +20,6 @@ from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, RouteTable
-from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
@@ -97,20 +97,7 @@ class MeteredAccounts:
         self._rule_errors = registry.counter(
             "weir.rule.errors", "Rules that could not be evaluated.", ("policy", "rule")
         )
-        self._variants = registry.counter(
-            "weir.variant.decisions",
-            "Answers of policies with variants.",
-            ("policy", "variant", "model"),
-        )
-        self._variant_paid = registry.counter(
-            "weir.variant.cost.usd", "Paid by variant.", ("policy", "variant"), unit="{USD}"
-        )
-        self._variant_saved = registry.gauge(
-            "weir.variant.saved.usd",
-            "Saved by variant, as weir.saved.usd.",
-            ("policy", "variant"),
-            unit="{USD}",
-        )
+        self._variants = VariantCounts(registry)
         self._paid = registry.counter(
             "weir.cost.usd", "Paid, as the prices say.", ("policy", "model"), unit="{USD}"
         )
@@ -191,7 +178,7 @@ class MeteredAccounts:
             cells = self._cells[key] = self._bind(decision, request.wire.operation)
         _add(cells, decision, outcome)
         if decision.variant is not None:
-            self._add_variant(decision, decision.variant, outcome)
+            self._variants.add(decision, decision.variant, outcome)
         for one in outcome.beside:
             self._add_beside(decision.policy, one)
         if outcome.error:
@@ -201,13 +188,6 @@ class MeteredAccounts:
         elif decision.cache.answer is None:  # else no model was asked
             cells.duration.record(outcome.duration)
         self._log.finished(request, decision, outcome)
-
-    def _add_variant(self, decision: RouteDecision, variant: Assigned, outcome: Outcome) -> None:
-        policy = decision.policy
-        model = (decision.intended or decision).chosen.name
-        self._variants.labels(policy, variant.name, model).add()
-        self._variant_paid.labels(policy, variant.name).add(usd(outcome.paid))
-        self._variant_saved.labels(policy, variant.name).add(usd(outcome.saved))
 
     def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
         """What was paid beside an answer is the model's that was paid, as its tokens are."""
