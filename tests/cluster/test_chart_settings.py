@@ -35,6 +35,7 @@ PLACES = {
     *("WEIR_ROUTETABLE_FILE", "WEIR_ROUTETABLE_KEEP"),
     *("WEIR_OPERATOR", "WEIR_OPERATOR_CA", "WEIR_OPERATOR_TOKEN", "WEIR_OPERATOR_TLS"),
     *("WEIR_OPERATOR_HOST", "WEIR_BATCHES"),
+    *("WEIR_REDIS", "WEIR_REDIS_PASSWORD_FILE", "WEIR_REDIS_CA"),
 }
 
 
@@ -86,12 +87,13 @@ def test_the_image_holds_the_bundle_where_the_scorer_looks(helm: Client) -> None
     assert f"COPY --from=bundle {place} {place}\n" in (ROOT / "Dockerfile.scorer").read_text()
 
 
-def test_what_is_read_is_mounted(helm: Client) -> None:
-    containers = {each["name"]: each for each in render(helm).containers()}
+@pytest.mark.parametrize("form", ["plain", "everything"])
+def test_what_is_read_is_mounted(helm: Client, form: str) -> None:
+    containers = {each["name"]: each for each in render(helm, *FORMS[form]).containers()}
     for name in ("gateway", "operator"):
         mounted = {Path(each["mountPath"]) for each in containers[name]["volumeMounts"]}
         for variable, value in environment(containers[name]).items():
-            if variable in PLACES - {"WEIR_OPERATOR", "WEIR_OPERATOR_HOST"}:
+            if variable in PLACES - {"WEIR_OPERATOR", "WEIR_OPERATOR_HOST", "WEIR_REDIS"}:
                 assert {Path(value), Path(value).parent} & mounted, variable
 
 
