@@ -51,6 +51,22 @@ def _listed(names: list[str]) -> list[Wire]:
 
 
 CASES = (
+    _policy(
+        "exploration-band",
+        "spec.exploration",
+        {"band": "0.0", "share": "2%", "budget": {"usd": "5", "per": "day"}},
+        "spec.exploration.band",
+        "must be above 0",
+    ),
+    Case(
+        "exploration-cascade",
+        policy(
+            exploration={"band": "1", "share": "2%", "budget": {"usd": "5", "per": "day"}},
+            cascade={"accept": "0.7"},
+        ),
+        "spec.exploration",
+        "can't be combined with cascade, where the weak answer is tried first in any case",
+    ),
     # ModelBackend
     _backend(
         "wires",
@@ -453,7 +469,9 @@ CASES = (
     ),
 )
 
+EXPLORATION: Wire = {"band": "0.05", "share": "2%", "budget": {"usd": "5", "per": "day"}}
 GOOD: dict[str, Wire] = {
+    "exploration": policy(exploration=EXPLORATION),
     "policy": policy(),
     "backend": backend(),
     "share": policy(objective={"strongShare": "0.5%"}),
