@@ -204,6 +204,23 @@ async def test_days_go_on_from_what_all_had_used_and_are_told_when_redis_is_back
         assert (await limits.take([ask(100, 0, window=Window.DAY)], closed=False)).used == (65,)
 
 
+async def test_a_server_that_lost_its_memory_is_told_the_day_again() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        now = float((await redis.call("TIME"))[0])
+        counting = RedisLimits(redis)
+        limits = SharedLimits(counting, memory(lambda: now, local=True), Registry())
+        day = [ask(100, 30, window=Window.DAY)]
+        assert (await limits.take(day, closed=False)).used == (30,)
+        await server.kill()
+        alone = await _gone(limits, day)
+        limits.settle(alone.held[0], 5)
+        await server.start()
+        await eventually(lambda: _here(redis))
+        await counting.settle_now()
+        assert (await limits.take([ask(100, 0, window=Window.DAY)], closed=False)).used == (35,)
+        assert int(await redis.call("TTL", "{weir}:limit:c")) > 0
+
+
 async def _gone(limits: SharedLimits, asks: Sequence[Ask]) -> Taken:
     return await limits.take(asks, closed=False)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from weir_gateway.adapters.limits.scripts import SETTLE, TAKE
+from weir_gateway.adapters.limits.scripts import RESTORE, SETTLE, TAKE
 from weir_gateway.adapters.redis.errors import StoreGone, Trouble
 from weir_gateway.adapters.redis.shared import Redis, Word
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
@@ -36,6 +36,8 @@ class RedisLimits:
         self._redis = redis
         self._clock = clock
         self._ahead: float | None = None  # the server's clock of ours, in milliseconds
+        self._days: dict[str, tuple[int, int]] = {}  # what a day held when it was last heard of
+        self._restore: dict[str, tuple[int, int]] = {}  # what to tell it again
         self._settler = SETTLERS + secrets.token_hex(8)
         self._number = 0
         self._waiting: dict[_Slot, int] = {}
@@ -60,7 +62,20 @@ class RedisLimits:
             Held(ask.counter, ask.window, int(slot), ask.most if dear else ask.least)
             for ask, slot in zip(asks, answer[5::2], strict=True)
         )
+        for one, now in zip(held, used, strict=True):
+            if one.window is Window.DAY:
+                self._know(one, now)
         return Taken(dear, short, held=held, used=used)
+
+    def restore(self) -> None:
+        """The server is gone: once it is back, tell it what days held, in case it has forgotten."""
+        if not self._restore:
+            self._restore = dict(self._days)
+
+    def _know(self, held: Held, used: int) -> None:
+        if held.counter not in self._days and len(self._days) >= MOST:
+            self._days.pop(next(iter(self._days)))
+        self._days[held.counter] = (held.slot, used)
 
     def _too_late(self) -> int:
         """When, by the server's clock, it is given up on: what it does later counts for nobody."""
@@ -89,11 +104,20 @@ class RedisLimits:
     async def settle_now(self) -> None:
         """Settle all that waits; while Redis is gone it goes on waiting."""
         try:
+            while self._restore:
+                await self._restored(list(self._restore.items())[:CHANGES])
             while batch := self._sending or self._batch():
                 await self._settle(batch)
                 self._sending = ()
         except StoreGone:  # it is counted there; the same batch goes again under its number
             return
+
+    async def _restored(self, days: Sequence[tuple[str, tuple[int, int]]]) -> None:
+        keys: list[Word] = [PREFIX + counter for counter, _ in days]
+        arguments: list[Word] = [word for _, told in days for word in told]
+        await self._redis.script(RESTORE, keys, arguments)
+        for counter, _ in days:
+            del self._restore[counter]
 
     def _batch(self) -> tuple[tuple[_Slot, int], ...]:
         slots = list(self._waiting)[:CHANGES]

@@ -152,3 +152,16 @@ end
 return 1
 """
 )
+
+# KEYS: a key per day. ARGV of each: the day, and what it held at least. For a server that lost it.
+RESTORE: Final = Script(
+    _SHARED
+    + """
+for i = 1, #KEYS do
+  local slot, least = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local sum, today, begins = day(KEYS[i])
+  if slot == today and sum < least then add_day(KEYS[i], today, 0, least, begins) end
+end
+return #KEYS
+"""
+)

@@ -34,6 +34,7 @@ class SharedLimits:
         try:
             taken = await self._redis.take(asks)
         except StoreGone as gone:
+            self._redis.restore()
             if closed:
                 self._local.labels("refused").add()
                 raise LimitsUnknown(
