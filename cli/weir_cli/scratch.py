@@ -4,7 +4,7 @@ What has been read of the prompts lies in OUT.partial until the bundle is whole.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from weir_lab.datasets import Outcomes, find_leaks, load_battles, load_outcomes
 from weir_lab.datasets.battles import Battles
 from weir_lab.datasets.load import holds_battles, holds_outcomes
 from weir_lab.datasets.prompts import load_prompts
-from weir_lab.training.found import Story, read_for_scratch, write_scratch
+from weir_lab.training.found import Story, read_for_scratch, widths_of, write_scratch
+from weir_lab.training.near import Near, train_near
 from weir_lab.training.needs import Needs, from_battles, from_outcomes, together
 from weir_lab.training.scratch import Trained, train_scratch
 from weir_scorer.build.assemble import refuse_to_overwrite
@@ -38,6 +39,7 @@ class Asked:
     strong: str | None
     held_out: Path | None
     seed: int
+    also: tuple[str, ...]
 
 
 def train_from_scratch(asked: Asked, *, as_json: bool) -> None:
@@ -56,10 +58,18 @@ def train_from_scratch(asked: Asked, *, as_json: bool) -> None:
     with failures():
         tell(f"fitting {len(needs)} labels")
         trained = train_scratch(raw, prompts, needs, outcomes, asked.seed)
+        near = {
+            kind: train_near(
+                kind, raw, widths_of(asked.encoder, asked.router), prompts, needs, asked.seed
+            )
+            for kind in dict.fromkeys(asked.also)
+        }
         story = Story(asked.data.name, asked.seed, needs.said, needs.notes, leaks)
-        version = write_scratch(asked.encoder, asked.out, asked.router, prompts, trained, story)
+        version = write_scratch(
+            asked.encoder, asked.out, asked.router, prompts, trained, near, story
+        )
     shutil.rmtree(kept, ignore_errors=True)
-    _report(asked, trained, story, version, as_json=as_json)
+    _report(asked, trained, near, story, version, as_json=as_json)
 
 
 def _read(asked: Asked, prompts: Sequence[str], kept: Path) -> NDArray[np.float32]:
@@ -101,17 +111,27 @@ def _needs(asked: Asked, outcomes: Outcomes | None, battles: Battles | None) -> 
     return together(parts)
 
 
-def _report(asked: Asked, trained: Trained, story: Story, version: str, *, as_json: bool) -> None:
+def _report(
+    asked: Asked,
+    trained: Trained,
+    near: Mapping[str, Near],
+    story: Story,
+    version: str,
+    *,
+    as_json: bool,
+) -> None:
     left = {"arrays", "scores"}
     facts = {key: value for key, value in asdict(trained).items() if key not in left}
     notes = [*story.notes, story.held_apart]
     if as_json:
-        print_json({"bundle": version, **facts, "notes": notes})
+        beside = {kind: found.apgr for kind, found in near.items()}
+        print_json({"bundle": version, **facts, "also": beside, "notes": notes})
         return
     click.echo(f"{version} in {asked.out}")
     click.echo(
         f"{trained.train} labels trained; APGR on {trained.held_out} held out: linear "
         f"{trained.apgr:.3f}, prompt length {trained.length_apgr:.3f}, chance .5"
+        + "".join(f", {kind} {found.apgr:.3f}" for kind, found in near.items())
     )
     for note in notes:
         click.echo(f"note: {note}", err=True)

@@ -43,6 +43,12 @@ _FEW = 300  # labels
 @click.option(
     "--name", default="adapted", show_default=True, help="With --from: the new router's name."
 )
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Choice(["knn", "cluster"]),
+    help="Without --from: another router beside the linear one; may be given more than once.",
+)
 @click.option("--weak", help="The weak model.  [default: the cheapest]")
 @click.option("--strong", help="The strong model.  [default: the best]")
 @click.option(
@@ -60,6 +66,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     out: Path,
     router: str,
     name: str,
+    also: tuple[str, ...],
     weak: str | None,
     strong: str | None,
     held_out: Path | None,
@@ -75,9 +82,11 @@ def train(  # noqa: PLR0913 - one parameter an option
     """
     if start is None:
         return train_from_scratch(
-            Asked(existing(encoder), data, out, router, weak, strong, held_out, seed),
+            Asked(existing(encoder), data, out, router, weak, strong, held_out, seed, also),
             as_json=as_json,
         )
+    if also:
+        raise click.UsageError("--also goes without --from: an adapted bundle keeps its routers")
     if not name.replace("-", "_").replace("_", "a").isalnum() or name in {"default", router}:
         raise click.BadParameter(
             f"{name!r}: letters, digits, - and _, and another name than the router's",

@@ -3,7 +3,7 @@
 Must not know the command line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from weir_lab.training.columns import read_raw
 from weir_lab.training.kept import read_kept
+from weir_lab.training.near import Near
 from weir_lab.training.scratch import Trained
 from weir_lab.training.write import as_archive, parts_of, quantiles_of
 from weir_scorer.build.assemble import write_bundle
@@ -57,8 +58,20 @@ def read_for_scratch(
         return read_kept(kept, f"{bundle.version} {name}", prompts, read, advance)
 
 
+def widths_of(base: Path, router: str) -> tuple[int, ...]:
+    """Of the blocks that the base's router reads."""
+    manifest = Folder.open(base).manifest
+    return tuple(manifest.blocks[block].dim for block in manifest.routers[router].blocks)
+
+
 def write_scratch(
-    base: Path, out: Path, router: str, prompts: Sequence[str], trained: Trained, story: Story
+    base: Path,
+    out: Path,
+    router: str,
+    prompts: Sequence[str],
+    trained: Trained,
+    near: Mapping[str, Near],
+    story: Story,
 ) -> str:
     """Write the bundle; returns its version. Its default is the better one on held-out prompts.
 
@@ -75,18 +88,23 @@ def write_scratch(
         if entry.kind == kind
     ]
     entries = list({entry.name: entry for entry in entries}.values())
-    entries.append(RouterEntry("linear", "linear", blocks, "heads/linear.npz"))
+    entries += [RouterEntry(kind, kind, blocks, f"heads/{kind}.npz") for kind in ("linear", *near)]
     knots, calibrations = _spread(folder, prompts, trained)
+    calibrations |= {
+        kind: Calibration(quantiles_of(found.scores), len(prompts), found.retention)
+        for kind, found in near.items()
+    }
     used = {block for entry in entries for block in entry.blocks}
     files = {manifest.tokenizer: folder.read(manifest.tokenizer)}
     for name in used:
         block = manifest.blocks[name]
         if isinstance(block, EncoderBlock):
             files |= {path: folder.read(path) for path in block.files.values()}
+    files |= {f"heads/{kind}.npz": as_archive(found.arrays) for kind, found in near.items()}
     files |= {
         "heads/linear.npz": as_archive(trained.arrays),
         manifest.calibration: calibration_json({e.name: calibrations[e.name] for e in entries}),
-        manifest.card: _card(folder, trained, story).encode(),
+        manifest.card: _card(folder, trained, near, story).encode(),
     }
     if any(entry.name == "length" for entry in entries):
         files["heads/length.npz"] = as_archive({"knots": knots})
@@ -118,7 +136,8 @@ def _spread(
     }
 
 
-def _card(folder: Folder, trained: Trained, story: Story) -> str:
+def _card(folder: Folder, trained: Trained, near: Mapping[str, Near], story: Story) -> str:
+    beside = "".join(f"| `{kind}` | {found.apgr:.3f} |\n" for kind, found in near.items())
     notes = "".join(f"- {line}\n" for line in (*story.said, *story.notes, story.held_apart))
     verdict = (
         "`linear` is the default."
@@ -132,7 +151,7 @@ def _card(folder: Folder, trained: Trained, story: Story) -> str:
         f"labels train, {trained.held_out} judge. The ridge's strength ({trained.alpha:g}) is by "
         "leave-one-out on the former; the probability's curve, the retention thresholds and the "
         "figures are by the latter.\n\n## Figures on the held-out labels\n\n"
-        f"| | APGR |\n|---|---|\n| `linear` | {trained.apgr:.3f} |\n"
+        f"| | APGR |\n|---|---|\n| `linear` | {trained.apgr:.3f} |\n{beside}"
         f"| prompt length | {trained.length_apgr:.3f} |\n| chance | .500 |\n\n"
         f"Score as P(strong better): Brier {trained.brier:.3f}, expected calibration error "
         f"{trained.ece:.3f}. {verdict}\n\n## Limits\n\n"

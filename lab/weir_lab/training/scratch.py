@@ -102,7 +102,7 @@ def train_scratch(
         brier=brier(seen, happened[test]),
         ece=expected_calibration_error(seen, happened[test]),
         scores=scores,
-        retention=tuple(_promise(seen, weak, strong, *promise) for promise in PROMISES),
+        retention=tuple(promise(seen, weak, strong, *asked) for asked in PROMISES),
     )
 
 
@@ -157,7 +157,7 @@ def _qualities(
     }
 
 
-def _promise(
+def promise(
     scores: Floats, weak: Floats, strong: Floats, kept: float, sure: float
 ) -> RetentionThreshold:
     """What the held-out labels certify; threshold 0, all strong, where they certify nothing."""

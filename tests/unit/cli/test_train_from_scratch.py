@@ -77,6 +77,24 @@ def test_a_folder_of_outcomes_and_preferences_becomes_a_bundle(
         assert "300 battles of 2 models" in opened.card
 
 
+def test_routers_by_nearness_stand_beside_the_linear_one(tmp_path: Path, bundle: Path) -> None:
+    data = jsonl(tmp_path / "d.jsonl", outcomes(600))
+    done = run(data, bundle, tmp_path / "out", "--also", "knn", "--also", "cluster", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    with Bundle.open(tmp_path / "out", devices=["cpu"]) as opened:
+        assert opened.routers == ("random", "length", "linear", "knn", "cluster")
+        asked = [prompt(k) for k in range(2000, 2060)]
+        for kind in ("knn", "cluster"):
+            assert found["also"][kind] > 0.7
+            scores = opened.score(asked, kind).scores
+            hard = [k % 3 == 0 for k in range(2000, 2060)]
+            assert scores[hard].mean() > scores[[not one for one in hard]].mean()
+    refused = run(data, bundle, tmp_path / "x", "--also", "knn", "--from", str(bundle))
+    assert refused.exit_code == 2
+    assert "--also goes without --from" in refused.stderr
+
+
 def test_preferences_alone_will_do(tmp_path: Path, bundle: Path) -> None:
     done = run(jsonl(tmp_path / "battles.jsonl", arena(300)), bundle, tmp_path / "mine")
     assert done.exit_code == 0, done.output

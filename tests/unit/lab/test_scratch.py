@@ -14,8 +14,9 @@ from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute, TooFew
 from weir_lab.metrics.ranked import Floats
 from weir_lab.routers.ratings import ratings
-from weir_lab.training.found import Story, read_for_scratch, write_scratch
+from weir_lab.training.found import Story, read_for_scratch, widths_of, write_scratch
 from weir_lab.training.kept import CHUNK, read_kept
+from weir_lab.training.near import train_near
 from weir_lab.training.needs import from_battles, from_outcomes, together
 from weir_lab.training.scratch import ALPHAS, best_ridge, is_held_out, train_scratch
 from weir_scorer.bundle.opened import Bundle
@@ -146,11 +147,19 @@ def test_what_is_served_is_what_was_trained(tmp_path: Path, bundle: Path) -> Non
     assert trained.train + trained.held_out == 1500
     assert trained.ece < 0.1
     assert trained.profiles == ("large", "small")
-    version = write_scratch(bundle, tmp_path / "new", "linear", known.prompts, trained, STORY)
+    near = {
+        kind: train_near(kind, raw, widths_of(bundle, "linear"), known.prompts, needs)
+        for kind in ("knn", "cluster")
+    }
+    version = write_scratch(bundle, tmp_path / "new", "linear", known.prompts, trained, near, STORY)
     assert version.startswith("trained@")
     with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
         assert opened.default_router == "linear"
-        assert opened.routers == ("random", "length", "linear")
+        assert opened.routers == ("random", "length", "linear", "knn", "cluster")
+        for kind, found in near.items():
+            assert found.apgr > 0.5  # a tiny encoder of random weights knows little of nearness
+            scored = opened.score(known.prompts, kind).scores
+            assert scored == pytest.approx(found.scores, abs=1e-4)
         served = opened.score(known.prompts, want_quality=True)
         assert served.scores == pytest.approx(trained.scores, abs=1e-4)
         lengths = opened.score(["hi", "what is the sum of two theorems " * 9], "length").scores
@@ -170,7 +179,9 @@ def test_the_same_data_give_the_same_bytes_in_any_order(tmp_path: Path, bundle: 
         raw = read_for_scratch(bundle, "linear", known.prompts, tmp_path / name, lambda _: None)
         trained = train_scratch(raw, known.prompts, needs, known)
         versions.append(
-            write_scratch(bundle, tmp_path / f"{name}-b", "linear", known.prompts, trained, STORY)
+            write_scratch(
+                bundle, tmp_path / f"{name}-b", "linear", known.prompts, trained, {}, STORY
+            )
         )
     assert versions[0] == versions[1]
     sides = [is_held_out(prompt, 0) for prompt in known.prompts]
