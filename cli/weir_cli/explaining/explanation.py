@@ -11,6 +11,7 @@ from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
+from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.explain import CandidateSeen
 from weir_gateway.routing.explain import Explanation as Explained
 from weir_gateway.routing.explore import other_way
@@ -83,6 +84,7 @@ class Explanation:
     limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: Budgeted | None = None  # where the policy's budget stands
+    variant: str = ""  # which of the policy's variants decided, and how many have it
 
     def to_json(self) -> dict[str, object]:
         """The explanation as `--json` prints it."""
@@ -115,6 +117,7 @@ def tell(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Expla
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
         cache=caches(policy.cache, decision),
         budget=_budgeted(explained.budget),
+        variant=_variant(decision.variant),
         cascade=cascade(policy.cascade, decision),
         judge=named(policy.judge.backend) if policy.judge is not None else "",
         limits=limits(policy, explained.request),
@@ -149,6 +152,12 @@ def objective(value: Objective | None) -> str:
             return f"budget ${usd(amount):g} a {per}"
         case None:
             return "one candidate"
+
+
+def _variant(assigned: Assigned | None) -> str:
+    if assigned is None:
+        return ""
+    return f"{assigned.name}, as {100 * assigned.share:g}% of conversations"
 
 
 def _budgeted(state: BudgetState | None) -> Budgeted | None:

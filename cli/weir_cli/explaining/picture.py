@@ -32,6 +32,8 @@ class Picture:
             yield _rule(rule)
         if shown.cache != "off":
             yield _line("cache", shown.cache)
+        if shown.variant:
+            yield _line("variant", shown.variant)
         if shown.budget is not None:
             yield _line("budget", _budget(shown.budget))
         yield from self._score()
