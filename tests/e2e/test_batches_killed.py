@@ -66,9 +66,12 @@ def program(folder: Path, table: pb.RouteTable) -> AbstractAsyncContextManager[G
 
 
 async def killed_and_started_again(
-    folder: Path, table: pb.RouteTable, moments: list[Callable[[], Awaitable[bool]]]
+    folder: Path,
+    table: pb.RouteTable,
+    moments: list[Callable[[], Awaitable[bool]]],
+    number: signal.Signals = signal.SIGKILL,
 ) -> list[str]:
-    """The custom ids of all results, after a kill at each of `moments`."""
+    """The custom ids of all results, after a signal at each of `moments`."""
     batch_id = ""
     for moment in moments:
         async with program(folder, table) as running, _client(running) as client:
@@ -76,8 +79,8 @@ async def killed_and_started_again(
                 asked = [item(f"q{n}", _model(table, n), f"question {n}") for n in range(COUNT)]
                 batch_id = (await submitted(client, asked)).id
             await eventually(moment)
-            running.signal(signal.SIGKILL)
-            assert await running.ended() == -signal.SIGKILL
+            running.signal(number)
+            assert await running.ended() == (-number if number is signal.SIGKILL else 0)
     async with program(folder, table) as running, _client(running) as client:
         done = await over(client, batch_id)
         assert done.status == "completed"
@@ -102,6 +105,23 @@ async def test_items_that_go_alone(tmp_path: Path, provider: Provider) -> None:
     assert COUNT <= line.requests <= COUNT + CALLS * len(kills)
     rows = ledger_rows(tmp_path)
     assert len({row["decision"] for row in rows}) == len(rows) <= COUNT
+
+
+async def test_a_gateway_that_ends_in_order_pays_nothing_twice(
+    tmp_path: Path, provider: Provider
+) -> None:
+    table = direct(openai_backend("weak", provider.url, batches=False))
+    line = provider.server.books.line("weak-model")
+
+    async def under_way() -> bool:
+        return line.requests >= 100
+
+    told = await killed_and_started_again(tmp_path, table, [under_way], signal.SIGTERM)
+    assert told == [f"q{n}" for n in range(COUNT)]
+    assert (line.requests, line.aborted) == (COUNT, 0)
+    rows = ledger_rows(tmp_path)
+    assert len({row["decision"] for row in rows}) == len(rows) == COUNT
+    assert sum(row["input_tokens"] for row in rows) == line.prompt_tokens
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "both"])

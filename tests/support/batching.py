@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import openai
 from aiohttp import web
@@ -18,7 +18,7 @@ from weir_cli.standin.server import Orders, StandIn
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 OVER = {"completed", "failed", "cancelled", "expired"}
-CHAT = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
 HALF = pb.Batches(discount=0.5)
 Line = Mapping[str, Any]
 

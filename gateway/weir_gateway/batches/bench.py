@@ -15,7 +15,7 @@ from weir_gateway.batches import items, rows
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.shelf import Shelf
 from weir_gateway.domain.batch import Batch, BatchStatus
-from weir_gateway.domain.errors import NothingCanServe
+from weir_gateway.domain.errors import NothingCanServe, StoreUnavailable
 from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.domain.wire import Wire
@@ -152,13 +152,16 @@ class Job:
 
     async def watch(self) -> None:
         """Notice that it is to stop: what its client says, and the end of its window."""
-        database = self.bench.database
         while True:
-            if self.bench.now() >= self.batch.expires:
-                await database.do(lambda db: rows.stop(db, self.id, BatchStatus.EXPIRED))
-            ending = await database.do(lambda db: rows.stopping(db, self.id))
-            if ending is not None:
-                self.ending = ending
+            with contextlib.suppress(StoreUnavailable):  # whoever can't do without it says so
+                self.ending = await self._told_to_end()
+            if self.ending is not None:
                 self.halt.set()
                 return
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _told_to_end(self) -> BatchStatus | None:
+        database = self.bench.database
+        if self.bench.now() >= self.batch.expires:
+            await database.do(lambda db: rows.stop(db, self.id, BatchStatus.EXPIRED))
+        return await database.do(lambda db: rows.stopping(db, self.id))

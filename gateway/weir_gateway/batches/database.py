@@ -41,7 +41,7 @@ CREATE INDEX IF NOT EXISTS batches_status ON batches (status);
 CREATE TABLE IF NOT EXISTS items (
   batch TEXT NOT NULL, line INTEGER NOT NULL, custom_id TEXT NOT NULL, start INTEGER NOT NULL,
   size INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, alone INTEGER NOT NULL DEFAULT 0,
-  tries INTEGER NOT NULL DEFAULT 0, backend TEXT, decision TEXT, part INTEGER, result BLOB,
+  backend TEXT, decision TEXT, part INTEGER, result BLOB,
   PRIMARY KEY (batch, line)
 );
 CREATE INDEX IF NOT EXISTS items_state ON items (batch, state, line);

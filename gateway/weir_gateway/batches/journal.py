@@ -34,7 +34,6 @@ class Kept:
     start: int
     size: int
     alone: bool  # it goes in no provider's batch (any more)
-    tries: int
     decision: str = ""
 
 
@@ -85,7 +84,7 @@ def total(database: sqlite3.Connection, batch: str) -> None:
 def resume(database: sqlite3.Connection, batch: str) -> int:
     """After a start: what was on its way alone is new again; gives how many that are."""
     return database.execute(
-        "UPDATE items SET state = ?, tries = tries + 1 WHERE batch = ? AND state = ?",
+        "UPDATE items SET state = ? WHERE batch = ? AND state = ?",
         (State.NEW, batch, State.RUNNING),
     ).rowcount
 
@@ -329,6 +328,5 @@ def _kept(row: sqlite3.Row) -> Kept:
         start=row["start"],
         size=row["size"],
         alone=bool(row["alone"]),
-        tries=row["tries"],
         decision=row["decision"] or "",
     )

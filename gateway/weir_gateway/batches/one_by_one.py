@@ -23,7 +23,13 @@ PATIENT_WITH: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
 TRIES: Final = 5  # of one item, each with the retries and fallbacks of its backend and policy
 FIRST_WAIT: Final = 0.5  # seconds, doubled each time
 LONGEST_WAIT: Final = 30.0  # seconds
+UNAVAILABLE: Final = 503
+DRAINED: Final = "drained"  # in accounts: tried in vain before the gateway ended
 GONE: Final = 499  # in accounts: nobody waits for the answer any more
+
+
+class _Drained(Exception):
+    """The gateway ends: the item is the next one's."""
 
 
 @dataclass(slots=True)
@@ -55,13 +61,18 @@ async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
         line = chosen.item.line
         await job.bench.database.soon(lambda db: journal.running(db, job.id, line))
         result = await _sent(job, _Way(chosen, table, job.bench.clock()))
-        await job.bench.database.soon(lambda db: journal.ended(db, job.id, [result]))
+        if result is not None:
+            await job.bench.database.soon(lambda db: journal.ended(db, job.id, [result]))
 
 
-async def _sent(job: Job, way: _Way) -> Result:
+async def _sent(job: Job, way: _Way) -> Result | None:
+    """The item's result; None where the gateway drains while it waits for another try."""
     item, decision = way.chosen.item, way.chosen.decision
     try:
         answer = await _patiently(job, way)
+    except _Drained:
+        _account(job, way, None, UNAVAILABLE, DRAINED)
+        return None
     except (UpstreamError, BadRequest) as error:
         _account(job, way, None, error.status, error.code)
         return outcome_lines.refused(item, job.id, decision.id, error, job.client.errors)
@@ -80,9 +91,11 @@ async def _patiently(job: Job, way: _Way) -> _Answer:
             return await _once(job, way)
         except UpstreamError as error:
             hopeless = error.status not in PATIENT_WITH or not error.transient
-            if hopeless or attempt == TRIES or job.halt.is_set():
+            if hopeless or attempt == TRIES or job.ending is not None:
                 raise
         await job.pause(wait)
+        if job.draining:
+            raise _Drained
         wait = min(wait * 2, LONGEST_WAIT)
     raise AssertionError("the last try returns or raises")
 

@@ -161,7 +161,7 @@ async def test_what_is_wrong_with_one_item_is_its_own(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path, made) as (_, client):
-            asked = [
+            asked: list[Any] = [
                 item("fine"),
                 item("streams", stream=True),
                 item("unknown", "nobody"),

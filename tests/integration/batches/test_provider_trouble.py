@@ -1,5 +1,6 @@
 """What a provider does wrong with a batch, and what its client sees of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from support.batching import (
 from support.waiting import eventually
 from weir_cli.standin.faults import Delay, Fault, Kind
 from weir_cli.standin.server import Orders
+from weir_proto.routing.v1 import routetable_pb2 as pb
 
-MAKERS = {
+MAKERS: dict[str, Callable[[str], pb.Backend]] = {
     "openai": lambda url: openai_backend("weak", url, batches=True),
     "anthropic": lambda url: anthropic_backend("weak", url),
 }
