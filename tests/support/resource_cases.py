@@ -18,6 +18,7 @@ DURATION = "must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h"
 USD = 'must be a quoted amount of USD with at most 6 decimals, like "2.50"'
 TWO = "threshold, strongShare and quality need exactly two candidates, weakest first"
 ONE_OBJECTIVE = "write exactly one of threshold, strongShare, quality and budget"
+ONE_JUDGE = "name a judge's backend with the router judge, and with no other"
 ONE_AUTH = "write exactly one of secretRef, env and passthrough"
 NAME = "must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini"
 
@@ -467,11 +468,44 @@ CASES = (
         "must be at most 2048 characters long",
         "may not be more than 2048",
     ),
+    # Cascades and judges
+    _policy(
+        "cascade-alone",
+        "spec",
+        {"match": {"models": ["a"]}, "candidates": _listed(["weak"]), "cascade": {"accept": "1"}},
+        "spec.cascade",
+        "needs a candidate to escalate to: write two or more, weakest first",
+    ),
+    _policy("accept", "spec.cascade", {"accept": "70%"}, "spec.cascade.accept", DECIMAL),
+    _policy(
+        "samples",
+        "spec.cascade",
+        {"accept": "1", "samples": 6},
+        "spec.cascade.samples",
+        "must be from 1 to 5",
+        "should be less than or equal to 5",
+    ),
+    _policy("judge-unnamed", "spec.router", {"name": "judge"}, "spec.router.judge", ONE_JUDGE),
+    _policy(
+        "judge-unasked", "spec.router", {"judge": {"backend": "a"}}, "spec.router.judge", ONE_JUDGE
+    ),
 )
 
 EXPLORATION: Wire = {"band": "0.05", "share": "2%", "budget": {"usd": "5", "per": "day"}}
 GOOD: dict[str, Wire] = {
     "exploration": policy(exploration=EXPLORATION),
+    "cascade": policy(
+        cascade={
+            "accept": "0.7",
+            "judge": {"backend": "judge", "namespace": "models", "timeout": "1s"},
+            "check": "tools",
+            "samples": 5,
+            "skipAbove": "1",
+            "streams": "weak",
+            "onJudgeFailure": "accept",
+        }
+    ),
+    "judge-router": policy(router={"name": "judge", "judge": {"backend": "judge"}}),
     "policy": policy(),
     "backend": backend(),
     "share": policy(objective={"strongShare": "0.5%"}),

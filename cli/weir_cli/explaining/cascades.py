@@ -1,7 +1,9 @@
 """What a policy's cascade would do with an answer, in words. Must not know how it is drawn."""
 
 from weir_gateway.domain.cascade import Cascade
-from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.decision import Reason, RouteDecision
+
+_OURS = {Reason.SCORED, Reason.CASCADE_ACCEPTED, Reason.CASCADE_ESCALATED}
 
 
 def cascade(value: Cascade | None, decision: RouteDecision) -> str:
@@ -9,7 +11,8 @@ def cascade(value: Cascade | None, decision: RouteDecision) -> str:
     if value is None:
         return ""
     if not decision.held:
-        return f"nobody looks at this answer: {decision.detail or decision.label}"
+        told = decision.detail if decision.reason in _OURS else ""
+        return f"nobody looks at this answer: {told or decision.label}"
     asked = f"{value.accept:g}"
     ways = [
         f"check {value.check}" if value.check is not None else "",
