@@ -41,7 +41,7 @@ class Candidate:
 
 def candidates(policies: Policies, policy: str | None) -> tuple[Candidate, ...]:
     """Those of a policy, weakest first; of the only one where none is named. Raises Failure."""
-    table = _table(policies)
+    table = table_of(policies)
     known: list[Mapping[str, Any]] = table.get("policies", [])
     named = [p for p in known if policy is None or policy in {p["id"], p["id"].split("/")[-1]}]
     if len(named) != 1:
@@ -56,7 +56,7 @@ def candidates(policies: Policies, policy: str | None) -> tuple[Candidate, ...]:
 
 def client_model(policies: Policies, policy: str | None) -> str:
     """A model name that the policy matches."""
-    for each in _table(policies).get("policies", []):
+    for each in table_of(policies).get("policies", []):
         if policy is None or policy in {each["id"], each["id"].split("/")[-1]}:
             models: list[str] = each.get("match", {}).get("models", [])
             if models:
@@ -64,8 +64,15 @@ def client_model(policies: Policies, policy: str | None) -> str:
     return "auto"
 
 
-def rehearse(paths: tuple[Path, ...], bundle: Path, then: Callable[[str], Awaitable[T]]) -> T:
+def rehearse(
+    paths: tuple[Path, ...],
+    bundle: Path,
+    then: Callable[[str], Awaitable[T]],
+    script: Path | None = None,
+) -> T:
     """Start everything, give what `then` makes of the gateway's URL, stop everything.
+
+    `script` is what the stand-in is to answer, as far as it says.
 
     Raises Failure.
     """
@@ -80,7 +87,7 @@ def rehearse(paths: tuple[Path, ...], bundle: Path, then: Callable[[str], Awaita
             stop.set()
 
         hooks = Hooks(lambda: pointed(compile_policies(paths, bundle), url(at)), ready, say)
-        async with _standing_in(at):
+        async with _standing_in(at, script):
             return await running.run(options, hooks, stop)
 
     run(main)
@@ -90,8 +97,10 @@ def rehearse(paths: tuple[Path, ...], bundle: Path, then: Callable[[str], Awaita
 
 
 @asynccontextmanager
-async def _standing_in(at: Address) -> AsyncGenerator[None]:
-    arguments = ("stand-in", "--listen", str(at))
+async def _standing_in(at: Address, script: Path | None) -> AsyncGenerator[None]:
+    arguments: tuple[str, ...] = ("stand-in", "--listen", str(at))
+    if script is not None:
+        arguments += ("--script", str(script))
     child = Child(Program("stand-in", "weir_cli", arguments=arguments, quiet=True), say)
     keeping = asyncio.create_task(child.keep(), name="keep the stand-in")
     try:
@@ -107,12 +116,13 @@ async def _standing_in(at: Address) -> AsyncGenerator[None]:
 
 def pointed(policies: Policies, at: str) -> Policies:
     """The same policies with every backend served by the stand-in at a URL."""
-    table = _table(policies)
+    table = table_of(policies)
     for backend in table.get("backends", []):
         wire = backend.get("protocol", _OPENAI)
         backend["endpoint"] = f"{at}/v1" if wire == _OPENAI else at
     return replace(policies, table=json.dumps(table).encode())
 
 
-def _table(policies: Policies) -> dict[str, Any]:
+def table_of(policies: Policies) -> dict[str, Any]:
+    """The compiled table, as its JSON says."""
     return cast("dict[str, Any]", json.loads(policies.table))

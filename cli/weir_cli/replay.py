@@ -3,26 +3,31 @@
 import asyncio
 import json
 import math
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from weir_cli.failure import Failure
+from weir_cli.judging import Cascading, cascading, paid_beside, write_script
 from weir_cli.labwork import bar, failures, tell
 from weir_cli.options import BUNDLE, JSON, existing
 from weir_cli.output import show
-from weir_cli.rehearsing import Candidate, candidates, client_model, rehearse
+from weir_cli.rehearsing import Candidate, candidates, client_model, rehearse, table_of
 from weir_cli.up import compile_policies
 from weir_lab.datasets import Outcomes, load_outcomes
 from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
 from weir_lab.replay import Choice, Ledger, settle
 from weir_lab.replay import replay as ask
+
+SCRIPTED_TOKENS = 8  # what a script's answers take
 
 
 @click.command()
@@ -53,6 +58,19 @@ from weir_lab.replay import replay as ask
 @click.option("--source", help="Only the prompts that were recorded from this source.")
 @BUNDLE
 @click.option("--limit", type=click.IntRange(1), help="So many prompts, drawn by the seed.")
+@click.option(
+    "--judged",
+    type=click.FloatRange(0.5, 1.0, max_open=True),
+    metavar="SKILL",
+    help="With -f: how often the judge of its cascade prefers a right answer to a wrong one.",
+)
+@click.option(
+    "--repeated",
+    type=click.FloatRange(0.0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="Share of requests that ask again what was asked, for policies that keep answers.",
+)
 @click.option("--concurrency", type=click.IntRange(1, 1024), default=32, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the ledger as JSON.")
@@ -68,6 +86,8 @@ def replay(  # noqa: PLR0913 - one parameter an option
     source: str | None,
     bundle: Path,
     limit: int | None,
+    judged: float | None,
+    repeated: float,
     concurrency: int,
     seed: int,
     out: Path | None,
@@ -80,16 +100,22 @@ def replay(  # noqa: PLR0913 - one parameter an option
     """
     if bool(paths) == bool(gateway):
         raise click.UsageError("give either -f or --gateway")
+    if judged is not None and gateway:
+        raise click.UsageError("--judged is for -f: a running gateway's judge judges for itself")
+    cascade: Cascading | None = None
     known: tuple[Candidate, ...] = ()
     model = "auto"
     if paths:
         policies = compile_policies(paths, existing(bundle))
         known, model = candidates(policies, policy), client_model(policies, policy)
+        cascade = cascading(table_of(policies), policy)
+        if cascade is not None and judged is None:
+            raise click.UsageError("the policy has a cascade: say how good its judge is, --judged")
     with failures():
         tell(f"reading {data}")
         outcomes = _of_source(load_outcomes(data), source)
     pairs = _mapping(mapped) if mapped else _by_name(known, outcomes)
-    record = _answered(outcomes, pairs, limit, seed)
+    record = _repeated(_answered(outcomes, pairs, limit, seed), repeated, seed)
 
     async def send(url: str) -> tuple[Choice, ...]:
         with bar() as progress:
@@ -100,12 +126,21 @@ def replay(  # noqa: PLR0913 - one parameter an option
                 model=model,
                 concurrency=concurrency,
                 key=key,
+                max_tokens=SCRIPTED_TOKENS if cascade is not None else 1,
                 advance=lambda more: progress.update(task, advance=more),
             )
 
-    choices = asyncio.run(send(gateway.rstrip("/"))) if gateway else rehearse(paths, bundle, send)
+    if gateway:
+        choices = asyncio.run(send(gateway.rstrip("/")))
+    else:
+        with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:
+            script = None
+            if cascade is not None and judged is not None:
+                script = Path(folder) / "answers.jsonl"
+                write_script(script, cascade, record.prompts, record.quality[:, 0], judged, seed)
+            choices = rehearse(paths, bundle, send, script)
     with failures():
-        ledger = _settle(record, choices, seed)
+        ledger = _settle(record, choices, seed, cascade)
     document = _plain(asdict(ledger))
     if out is not None:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -179,7 +214,25 @@ def _answered(
     )
 
 
-def _settle(record: _Record, choices: Sequence[Choice], seed: int) -> Ledger:
+def _repeated(record: _Record, share: float, seed: int) -> _Record:
+    """The record with so large a share of requests that ask again, in an order by chance."""
+    if not share:
+        return record
+    count = len(record.prompts)
+    rng = np.random.default_rng(seed)
+    again = rng.integers(0, count, round(count * share / (1 - share)))
+    rows: NDArray[np.intp] = rng.permutation(np.concatenate([np.arange(count), again]))
+    return replace(
+        record,
+        prompts=tuple(record.prompts[row] for row in rows),
+        quality=record.quality[rows],
+        cost=record.cost[rows],
+    )
+
+
+def _settle(
+    record: _Record, choices: Sequence[Choice], seed: int, cascade: Cascading | None
+) -> Ledger:
     place = {backend: column for column, backend in enumerate(record.backends)}
     strangers = {c.backend for c in choices if c.backend} - place.keys()
     if strangers:
@@ -187,12 +240,14 @@ def _settle(record: _Record, choices: Sequence[Choice], seed: int) -> Ledger:
             f"The gateway chose {', '.join(sorted(strangers))}, which is no known candidate.",
             hint="name every candidate with --map BACKEND=MODEL",
         )
+    chosen = [place.get(choice.backend, -1) for choice in choices]
     return settle(
-        chosen=np.array([place.get(choice.backend, -1) for choice in choices], dtype=np.intp),
+        chosen=np.array(chosen, dtype=np.intp),
         reasons=[choice.reason or f"status {choice.status}" for choice in choices],
         candidates=record.backends,
         quality=record.quality,
         cost=record.cost,
+        beside=paid_beside(choices, record.prompts, record.cost, chosen, cascade),
         seed=seed,
     )
 

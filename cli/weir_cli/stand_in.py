@@ -1,11 +1,15 @@
 """`weir stand-in`: deterministic answers in place of models, for demos and tests."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import click
 
 from weir_cli.addresses import HostPort, bound, url
 from weir_cli.addresses import listen as listening_socket
 from weir_cli.serving import serve
 from weir_cli.standin.faults import BadOrder, Delay, Fault, delay, fault
+from weir_cli.standin.script import BadScript, Script, read
 from weir_cli.standin.server import Orders, StandIn
 from weir_runtime.quantities import Address
 
@@ -34,13 +38,21 @@ from weir_runtime.quantities import Address
     metavar="ORDER",
     help="status=500,rate=0.1,model=A or kind=close|break|hang|html|lost,rate=…; may be repeated.",
 )
-def stand_in(listen: Address, models: str, delays: str, faults: tuple[str, ...]) -> None:
+@click.option(
+    "--script",
+    "script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Answers written down beforehand: {"model", "prompt", "answer"} a line.',
+)
+def stand_in(
+    listen: Address, models: str, delays: str, faults: tuple[str, ...], script: Path | None
+) -> None:
     """Serve an OpenAI- and Anthropic-shaped API that is no model at all.
 
     Every answer is a function of the prompt's hash, says which model was asked for and that it is a
     stand-in. GET /stand-in/books tells what was asked and how many tokens were counted, by model.
     """
-    orders = _orders(models, delays, faults)
+    orders = replace(_orders(models, delays, faults), script=_script(script))
     listening = listening_socket(listen)
     at = url(bound(listening))
 
@@ -54,6 +66,13 @@ def stand_in(listen: Address, models: str, delays: str, faults: tuple[str, ...])
 def _orders(models: str, delays: str, faults: tuple[str, ...]) -> Orders:
     names = tuple(name.strip() for name in models.split(",") if name.strip())
     return Orders(names, _delay(delays), tuple(_fault(order) for order in faults))
+
+
+def _script(path: Path | None) -> Script:
+    try:
+        return read(path) if path is not None else {}
+    except BadScript as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--script") from wrong
 
 
 def _delay(order: str) -> Delay:

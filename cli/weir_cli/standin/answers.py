@@ -39,6 +39,11 @@ def answer(ask: Ask, choice: int = 0) -> Answer:
     return _cut(ask, f"[{ask.model}, a stand-in] {_words(digest)}.", digest)
 
 
+def scripted(ask: Ask, text: str) -> Answer:
+    """An answer whose text was written down beforehand."""
+    return _cut(ask, text, _digest(ask, 0))
+
+
 def judged(ask: Ask, digest: bytes) -> Answer:
     """What a judge answers: its likeliest word, and how likely each was."""
     odds = verdict(ask.prompt)

@@ -2,7 +2,8 @@
 
 A digit from 1 to 9 where it is asked for one, else yes or no, and how likely each was. The rule is
 meant to be steered by the words of a prompt: `hard` in it makes for doubt, `easy` for trust; where
-it has neither, a hash decides. Pure. Must not know a wire.
+it has neither, a hash decides. An answer of a script that says `rightanswer` or `wronganswer` is
+taken at its word. Pure. Must not know a wire.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Final
 
 JUDGE: Final = "judge"
 ASKS_FOR_A_DIGIT: Final = "one digit"
+RIGHT, WRONG = "rightanswer", "wronganswer"
 DOUBT, TRUST = 0.1, 0.9  # how likely `yes` is
 
 _MARKER: Final = re.compile(r"[0-9a-f]{16,}")  # drawn anew for each question: never the same twice
@@ -22,7 +24,9 @@ def verdict(prompt: str) -> Odds:
     """The words that may be answered, and the probability of each."""
     words = set(re.findall(r"\w+", prompt.rpartition("user:")[2].casefold()))
     digest = hashlib.sha256(_MARKER.sub("", prompt).encode("utf-8", "replace")).digest()
-    if {"hard", "easy"} & words:
+    if {RIGHT, WRONG} & words:
+        good = DOUBT if WRONG in words else TRUST
+    elif {"hard", "easy"} & words:
         good = DOUBT if "hard" in words else TRUST
     else:
         good = (1 + digest[0]) / 257

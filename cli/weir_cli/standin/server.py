@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from weir_cli.standin import anthropic_wire, openai_wire, responses_wire
-from weir_cli.standin.answers import answer
-from weir_cli.standin.ask import Ask
+from weir_cli.standin.answers import answer, scripted
+from weir_cli.standin.ask import Answer, Ask
 from weir_cli.standin.batch_server import BatchServer
 from weir_cli.standin.batches import Batches
 from weir_cli.standin.books import Books
 from weir_cli.standin.faults import Delay, Fault, Kind, due
 from weir_cli.standin.reading import Object, Refused, parse
+from weir_cli.standin.script import Script
 
 _LARGEST_BODY = 32 * 2**20
 _LONGEST_HANG = 3600.0
@@ -31,6 +32,7 @@ class Orders:
     models: tuple[str, ...] = ()  # empty: answers under any name
     delay: Delay = field(default_factory=Delay)
     faults: tuple[Fault, ...] = ()
+    script: Script = field(default_factory=dict[tuple[str, str], str])
 
 
 @dataclass(slots=True)
@@ -71,14 +73,14 @@ class StandIn:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = openai_wire.ask(parse(await request.read()))
-        answers = [answer(asked, at) for at in range(asked.choices)]
+        answers = [self._answer(asked, at) for at in range(asked.choices)]
         written = sum(each.tokens for each in answers)
         whole = openai_wire.completion(asked, answers)
         return await self._reply(request, asked, written, whole, openai_wire.events(asked, answers))
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         asked = responses_wire.ask(parse(await request.read()))
-        made = answer(asked)
+        made = self._answer(asked)
         whole = responses_wire.response(asked, made)
         return await self._reply(
             request, asked, made.tokens, whole, responses_wire.events(asked, made)
@@ -86,7 +88,7 @@ class StandIn:
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         asked = responses_wire.legacy_ask(parse(await request.read()))
-        answers = [answer(asked, at) for at in range(asked.choices)]
+        answers = [self._answer(asked, at) for at in range(asked.choices)]
         written = sum(each.tokens for each in answers)
         whole = responses_wire.completion(asked, answers)
         return await self._reply(
@@ -95,7 +97,7 @@ class StandIn:
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         asked = anthropic_wire.ask(parse(await request.read()))
-        made = answer(asked)
+        made = self._answer(asked)
         whole = anthropic_wire.message(asked, made)
         return await self._reply(
             request, asked, made.tokens, whole, anthropic_wire.events(asked, made)
@@ -155,6 +157,10 @@ class StandIn:
     async def _clear_books(self, _: web.Request) -> web.StreamResponse:
         self.books.clear()
         return web.Response(status=204)
+
+    def _answer(self, asked: Ask, at: int = 0) -> Answer:
+        text = self.orders.script.get((asked.model, asked.question))
+        return answer(asked, at) if text is None else scripted(asked, text)
 
     def _known(self, model: str) -> None:
         if self.orders.models and model not in self.orders.models:

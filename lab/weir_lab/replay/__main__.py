@@ -15,7 +15,7 @@ import numpy as np
 
 from weir_lab.datasets import Outcomes, load_outcomes
 from weir_lab.metrics.ranked import Floats
-from weir_lab.replay.savings import Found, Traffic, cached, cascaded, routed
+from weir_lab.replay.savings import Found, Traffic, cached, cascaded, judgement_usd, routed
 from weir_lab.scoring import score_prompts
 from weir_scorer.bundle.opened import Bundle
 
@@ -30,9 +30,6 @@ SKILLS: Final = (0.5, 0.7, 0.8, 0.9)  # area under the judge's ROC curve
 HITS: Final = (0.1, 0.3)  # share of requests that a cache answers
 # A judge reads prompt, answer and its own instructions and writes a token: priced as a small model.
 JUDGE_USD_PER_TOKEN: Final = 0.15e-6
-JUDGE_INSTRUCTIONS: Final = 200  # tokens
-CHARS_PER_TOKEN: Final = 4
-ANSWER_TOKENS: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def _lines(
 ) -> Iterator[str]:
     weak, strong = (outcomes.models.index(name) for name in pair)
     rows = np.flatnonzero(np.isfinite(outcomes.cost[:, [weak, strong]]).all(axis=1))
-    length = np.array([len(outcomes.prompts[row]) for row in rows]) / CHARS_PER_TOKEN
+    chars = np.array([len(outcomes.prompts[row]) for row in rows], dtype=np.float64)
     lot = np.random.default_rng(0).random(len(rows))
     traffic = Traffic(
         weak=outcomes.quality[rows, weak],
@@ -87,7 +84,7 @@ def _lines(
         weak_usd=outcomes.cost[rows, weak],
         strong_usd=outcomes.cost[rows, strong],
         score=scores[rows],
-        judge_usd=(length + ANSWER_TOKENS + JUDGE_INSTRUCTIONS) * JUDGE_USD_PER_TOKEN,
+        judge_usd=judgement_usd(chars, JUDGE_USD_PER_TOKEN),
     )
     retention, splits = asked.retention, asked.splits
     by_lot = Traffic(**{**_columns(traffic), "score": lot})

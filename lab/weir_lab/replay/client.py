@@ -29,6 +29,7 @@ async def replay(
     model: str = "auto",
     concurrency: int = 32,
     key: str | None = None,
+    max_tokens: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Choice, ...]:
     """Send every prompt once, so many at a time; choices come in the order of the prompts."""
@@ -44,7 +45,7 @@ async def replay(
 
         async def work(left: Iterator[int]) -> None:
             for place in left:
-                choices[place] = await _send(session, url, prompts[place], model)
+                choices[place] = await _send(session, url, prompts[place], model, max_tokens)
                 advance(1)
 
         for number in range(min(concurrency, len(prompts))):
@@ -52,11 +53,13 @@ async def replay(
     return tuple(choice for choice in choices if choice is not None)
 
 
-async def _send(session: aiohttp.ClientSession, url: str, prompt: str, model: str) -> Choice:
+async def _send(
+    session: aiohttp.ClientSession, url: str, prompt: str, model: str, max_tokens: int
+) -> Choice:
     body = {
         "model": model,
         "messages": [{"role": "user", "content": prompt}],
-        "max_tokens": 1,
+        "max_tokens": max_tokens,
     }
     choice = Choice("", "unreachable", 0)
     for _ in range(_TRIES):

@@ -53,10 +53,13 @@ def settle(
     candidates: Sequence[str],
     quality: Floats,
     cost: Floats,
-    repeats: int = 1000,
+    beside: Floats | None = None,
     seed: int = 0,
 ) -> Ledger:
     """`quality` and `cost` are [prompts, candidates], weakest first; `chosen` is -1 where unserved.
+
+    `beside` is what the policy paid for each prompt beside the chosen one's answer, in USD: a weak
+    answer that was not accepted, a judge; less than 0 where the answer was a kept one.
 
     Unserved prompts are counted and left out. Raises NothingServed.
     """
@@ -65,9 +68,11 @@ def settle(
         raise NothingServed("the gateway served none of the prompts; look at its log")
     ways = _ways(chosen[served], quality[served], cost[served], candidates)
     last = len(candidates) - 1
+    none = np.zeros(int(served.sum()))
+    policys = none if beside is None else beside[served]
     lines = tuple(
-        _line(name, weights, quality[served], cost[served], last, repeats, seed)
-        for name, weights in ways
+        _line((name, weights, more), quality[served], cost[served], last, seed)
+        for (name, weights), more in zip(ways, [policys, *[none] * (len(ways) - 1)], strict=True)
     )
     counts = dict.fromkeys(reasons, 0)
     for reason in reasons:
@@ -95,17 +100,13 @@ def _ways(
 
 
 def _line(
-    name: str,
-    weights: Floats,
-    quality: Floats,
-    cost: Floats,
-    last: int,
-    repeats: int,
-    seed: int,
+    way: tuple[str, Floats, Floats], quality: Floats, cost: Floats, last: int, seed: int
 ) -> Line:
+    """`way` is its name, how likely it gives a prompt to each candidate, and what else it pays."""
+    name, weights, beside = way
     got = (weights * quality).sum(axis=1)
     # A candidate that a way never calls may have no recorded cost.
-    paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1)
+    paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1) + beside
     dearest, best = cost[:, last], quality[:, last]
 
     def figures(drawn: Floats) -> tuple[float, float, float, float]:
@@ -119,6 +120,6 @@ def _line(
             1 - spent / most if most else np.nan,
         )
 
-    found = bootstrap(figures, len(got), repeats=repeats, seed=seed)
+    found = bootstrap(figures, len(got), seed=seed)
     mean, kept, usd, saved = found
     return Line(name, mean, kept, usd, saved, last_share=float(weights[:, last].mean()))

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from weir_lab.metrics.ranked import Floats
 
+CHARS_PER_TOKEN = 4
+ANSWER_TOKENS = 150
+INSTRUCTIONS = 200  # tokens that tell a judge what to do
 STEPS = 41  # values tried of each threshold, at even quantiles
 _Rows = NDArray[np.intp]
 
@@ -49,16 +52,25 @@ class Found:
     kept_often: float
 
 
-def judged(traffic: Traffic, auc: float, seed: int) -> Floats:
-    """A judge's opinion of each weak answer, higher the better it likes it.
+def judged(quality: Floats, auc: float, seed: int) -> Floats:
+    """A judge's opinion of each answer, higher the better it likes it; 0 is neither.
 
-    Normal around d times the answer's quality: of two answers, a good and a bad one, it prefers the
-    good one with probability `auc`, which is Phi(d / sqrt(2)).
+    Normal around d times the answer's quality less a half: of two answers, a good and a bad one, it
+    prefers the good one with probability `auc`, which is Phi(d / sqrt(2)).
     """
     distance = NormalDist().inv_cdf(auc) * np.sqrt(2.0)
-    noise = np.random.default_rng(seed).normal(size=len(traffic))
-    opinion: Floats = distance * traffic.weak + noise
+    noise = np.random.default_rng(seed).normal(size=len(quality))
+    opinion: Floats = distance * (quality - 0.5) + noise
     return opinion
+
+
+def judgement_usd(chars: Floats, usd_per_token: float) -> Floats:
+    """What a judge costs that reads prompts of so many characters, answers and its instructions.
+
+    It writes one token, which is left out.
+    """
+    cost: Floats = (chars / CHARS_PER_TOKEN + ANSWER_TOKENS + INSTRUCTIONS) * usd_per_token
+    return cost
 
 
 def routed(traffic: Traffic, retention: float, splits: int) -> Found:
@@ -86,7 +98,7 @@ def _over_splits(traffic: Traffic, retention: float, splits: int, auc: float | N
     for seed in range(splits):
         order = np.random.default_rng(seed).permutation(len(traffic))
         half = len(traffic) // 2
-        opinion = None if auc is None else judged(traffic, auc, seed)
+        opinion = None if auc is None else judged(traffic.weak, auc, seed)
         plan = _plan(traffic, opinion, order[:half], retention)
         quality, cost = _settled(traffic, opinion, order[half:], plan)
         costs.append(cost)

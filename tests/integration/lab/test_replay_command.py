@@ -14,8 +14,8 @@ from support.parquet import write_parquet
 PROMPTS = 300
 
 
-def policies(folder: Path) -> Path:
-    """Long prompts go to `large` by the length router."""
+def policies(folder: Path, **more: object) -> Path:
+    """Long prompts go to `large` by the length router; `more` of the policy's spec."""
     backends = [
         {
             "apiVersion": "weir.dev/v1alpha1",
@@ -28,7 +28,7 @@ def policies(folder: Path) -> Path:
                 "price": {"input": "1", "output": "1"},
             },
         }
-        for name in ("small", "large")
+        for name in ("small", "large", "judge")
     ]
     policy = {
         "apiVersion": "weir.dev/v1alpha1",
@@ -40,6 +40,7 @@ def policies(folder: Path) -> Path:
             "router": {"name": "length"},
             "objective": {"threshold": "0.62"},
             "failureMode": {"scorer": "reject"},
+            **more,
         },
     }
     path = folder / "policies.yaml"
@@ -106,3 +107,38 @@ def test_what_is_not_on_record_is_said(tmp_path: Path) -> None:
     assert "Nothing is recorded from source 'nowhere'." in other.stderr
     both = weir(*arguments, *bundle, "--gateway", "http://127.0.0.1:9")
     assert both.returncode == 2
+
+
+def test_a_cascade_pays_for_what_it_did_not_accept_and_for_its_judge(tmp_path: Path) -> None:
+    cascade = {"accept": "0.5", "judge": {"backend": "judge"}}
+    files = policies(tmp_path, cascade=cascade, failureMode={"scorer": "weak"})
+    arguments = ("replay", "-f", str(files), "--data", str(outcomes(tmp_path)))
+    bundle = ("--bundle", str(tiny_bundle(tmp_path)), "--json")
+    done = weir(*arguments, *bundle, "--judged", "0.9999999")
+    assert done.returncode == 0, done.stderr
+    ledger = json.loads(done.stdout)
+    ours = next(line for line in ledger["lines"] if line["name"] == "this policy")
+    half = PROMPTS // 2
+    assert ledger["reasons"] == {"cascade_accepted": half, "cascade_escalated": half}
+    assert ours["quality"]["value"] == 1.0
+    judging = ours["usd"]["value"] / 1000 - (0.001 + 0.5 * 0.01)
+    assert 350e-6 < judging < 550e-6  # 350 tokens and the prompt, at a dollar per million
+    unsaid = weir(*arguments, *bundle)
+    assert unsaid.returncode == 2
+    assert "--judged" in unsaid.stderr
+
+
+def test_what_is_asked_again_is_answered_by_a_cache_for_nothing(tmp_path: Path) -> None:
+    kept = {"exact": {"ttl": "10m"}, "temperature": "any"}
+    files = policies(tmp_path, cache=kept, failureMode={"scorer": "weak"})
+    done = weir(
+        *("replay", "-f", str(files), "--data", str(outcomes(tmp_path)), "--repeated", "0.5"),
+        *("--bundle", str(tiny_bundle(tmp_path)), "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    ledger = json.loads(done.stdout)
+    ours = next(line for line in ledger["lines"] if line["name"] == "this policy")
+    assert ledger["prompts"] == 2 * PROMPTS
+    # Answers for want of a score are not kept, and a busy machine may have some.
+    assert ledger["reasons"]["cache"] > PROMPTS * 0.5
+    assert ours["saved"]["value"] > 0.6

@@ -22,7 +22,6 @@ def test_choices_are_settled_by_hand() -> None:
         candidates=["small", "large"],
         quality=QUALITY,
         cost=COST,
-        repeats=50,
     )
     lines = {line.name: line for line in ledger.lines}
     assert list(lines) == [
@@ -55,7 +54,6 @@ def test_what_was_not_served_is_counted_and_left_out() -> None:
         candidates=["small", "large"],
         quality=QUALITY,
         cost=COST * np.array([1.0, np.nan]),
-        repeats=20,
     )
     assert (ledger.prompts, ledger.unserved) == (2, 2)
     lines = {line.name: line for line in ledger.lines}

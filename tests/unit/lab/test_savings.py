@@ -46,10 +46,10 @@ def test_a_judge_that_knows_nothing_saves_nothing() -> None:
 
 
 def test_a_judge_is_as_good_as_it_is_said_to_be() -> None:
-    large = replace(EVEN, weak=np.tile(RIGHT, 50))
+    quality = np.tile(RIGHT, 50)
     for auc in (0.5, 0.7, 0.9):
-        opinion = judged(large, auc, seed=3)
-        good, bad = opinion[large.weak == 1], opinion[large.weak == 0]
+        opinion = judged(quality, auc, seed=3)
+        good, bad = opinion[quality == 1], opinion[quality == 0]
         assert (good[:, None] > bad[None, :]).mean() == pytest.approx(auc, abs=0.01)
 
 
