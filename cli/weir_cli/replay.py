@@ -224,7 +224,7 @@ def _repeated(record: _Record, share: float, seed: int) -> _Record:
     rows: NDArray[np.intp] = rng.permutation(np.concatenate([np.arange(count), again]))
     return replace(
         record,
-        prompts=tuple(record.prompts[row] for row in rows),
+        prompts=tuple(record.prompts[row] for row in rows.tolist()),
         quality=record.quality[rows],
         cost=record.cost[rows],
     )

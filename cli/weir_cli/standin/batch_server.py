@@ -122,7 +122,7 @@ class BatchServer:
         batch = self._batch_of(request)
         if not batch.over:
             raise Refused("The batch has not ended.")
-        lines = [_anthropic_line(result) for result in batch.results]
+        lines: list[Object] = [_anthropic_line(result) for result in batch.results]
         lines += [
             {"custom_id": item.id, "result": {"type": "canceled"}}
             for item in batch.items[len(batch.results) :]
