@@ -4,7 +4,8 @@ import asyncio
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -102,15 +103,8 @@ def replay(  # noqa: PLR0913 - one parameter an option
         raise click.UsageError("give either -f or --gateway")
     if judged is not None and gateway:
         raise click.UsageError("--judged is for -f: a running gateway's judge judges for itself")
-    cascade: Cascading | None = None
-    known: tuple[Candidate, ...] = ()
-    model = "auto"
-    if paths:
-        policies = compile_policies(paths, existing(bundle))
-        known, model = candidates(policies, policy), client_model(policies, policy)
-        cascade = cascading(table_of(policies), policy)
-        if cascade is not None and judged is None:
-            raise click.UsageError("the policy has a cascade: say how good its judge is, --judged")
+    started = _started(paths, existing(bundle), policy, judged) if paths else _Started()
+    known, model, cascade = started.known, started.model, started.cascade
     with failures():
         tell(f"reading {data}")
         outcomes = _of_source(load_outcomes(data), source)
@@ -133,11 +127,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
     if gateway:
         choices = asyncio.run(send(gateway.rstrip("/")))
     else:
-        with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:
-            script = None
-            if cascade is not None and judged is not None:
-                script = Path(folder) / "answers.jsonl"
-                write_script(script, cascade, record.prompts, record.quality[:, 0], judged, seed)
+        with _scripted(cascade, record, judged, seed) as script:
             choices = rehearse(paths, bundle, send, script)
     with failures():
         ledger = _settle(record, choices, seed, cascade)
@@ -145,6 +135,39 @@ def replay(  # noqa: PLR0913 - one parameter an option
     if out is not None:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     show(_table(ledger, record), document, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What is known of a policy that is started here; of a running gateway nothing is."""
+
+    known: tuple[Candidate, ...] = ()
+    model: str = "auto"
+    cascade: Cascading | None = None
+
+
+def _started(
+    paths: tuple[Path, ...], bundle: Path, policy: str | None, judged: float | None
+) -> _Started:
+    policies = compile_policies(paths, bundle)
+    cascade = cascading(table_of(policies), policy)
+    if cascade is not None and judged is None:
+        raise click.UsageError("the policy has a cascade: say how good its judge is, --judged")
+    return _Started(candidates(policies, policy), client_model(policies, policy), cascade)
+
+
+@contextmanager
+def _scripted(
+    cascade: Cascading | None, record: "_Record", judged: float | None, seed: int
+) -> Generator[Path | None]:
+    """A script of answers that a judge of this skill is asked about; None where none is asked."""
+    if cascade is None or judged is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:
+        script = Path(folder) / "answers.jsonl"
+        write_script(script, cascade, record.prompts, record.quality[:, 0], judged, seed)
+        yield script
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +245,10 @@ def _repeated(record: _Record, share: float, seed: int) -> _Record:
     rng = np.random.default_rng(seed)
     again = rng.integers(0, count, round(count * share / (1 - share)))
     rows: NDArray[np.intp] = rng.permutation(np.concatenate([np.arange(count), again]))
+    order: list[int] = rows.tolist()
     return replace(
         record,
-        prompts=tuple(record.prompts[row] for row in rows.tolist()),
+        prompts=tuple(record.prompts[row] for row in order),
         quality=record.quality[rows],
         cost=record.cost[rows],
     )

@@ -123,10 +123,11 @@ class BatchServer:
         if not batch.over:
             raise Refused("The batch has not ended.")
         lines: list[Object] = [_anthropic_line(result) for result in batch.results]
-        lines += [
+        lost: list[Object] = [
             {"custom_id": item.id, "result": {"type": "canceled"}}
             for item in batch.items[len(batch.results) :]
         ]
+        lines.extend(lost)
         return web.Response(body=jsonl(lines), content_type="application/x-jsonl")
 
     def _taken(self, request: web.Request, told: Object) -> web.StreamResponse:
