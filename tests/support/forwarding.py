@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator
 
 
 @contextlib.asynccontextmanager
-async def forwarding(*ports: int) -> AsyncGenerator[int]:
-    """Forward from a port, which is given, to the first of these loopback ports that answers."""
+async def forwarding(*ports: int, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+    """Forward from a port, which is given, to the first of these loopback ports that answers.
+
+    With `tls` it is spoken to encrypted, and speaks plainly to them.
+    """
     pumps: set[asyncio.Task[None]] = set()
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,7 +27,7 @@ async def forwarding(*ports: int) -> AsyncGenerator[int]:
             pumps.add(task)
             task.add_done_callback(pumps.discard)
 
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:

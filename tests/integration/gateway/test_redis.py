@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority, authority, server_context
+from support.forwarding import forwarding
 from support.redis_server import connected, redis_server
 from support.waiting import eventually
 from weir_gateway.adapters.redis.errors import StoreGone, Trouble
-from weir_gateway.adapters.redis.place import place
+from weir_gateway.adapters.redis.place import Place, place
 from weir_gateway.adapters.redis.shared import Redis, Script
 from weir_runtime.metrics import Registry
 
@@ -111,6 +113,27 @@ async def test_the_password_file_lets_in_and_a_wrong_one_is_named_and_not_told(
         assert await redis.call("GET", "a") is None
         await redis.close()
     assert "hush" not in caplog.text
+
+
+async def _trusting(url: str, signer: Authority) -> Place:
+    return await asyncio.to_thread(place, url, ca=signer.pair.certificate)
+
+
+async def test_tls_trusts_who_signed_the_certificate_and_nobody_else(tmp_path: Path) -> None:
+    trusted, other = await authority(tmp_path), await authority(tmp_path, "other")
+    tls = server_context(await trusted.sign("redis"))
+    async with redis_server() as server, forwarding(server.port, tls=tls) as port:
+        url = f"rediss://127.0.0.1:{port}/0"
+        redis = Redis(await _trusting(url, trusted), Registry(), within=5.0)
+        await redis.start()
+        await redis.call("SET", "a", "1")
+        assert await redis.call("GET", "a") == b"1"
+        await redis.close()
+        stranger = Redis(await _trusting(url, other), Registry())
+        await stranger.start()
+        with pytest.raises(StoreGone, match="CERTIFICATE_VERIFY_FAILED"):
+            await stranger.call("GET", "a")
+        await stranger.close()
 
 
 async def test_a_burst_shares_few_connections() -> None:
