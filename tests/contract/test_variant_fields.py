@@ -17,7 +17,7 @@ BUDGET = {"budget": {"usd": "5", "per": "day"}}
 
 
 def _plan(**fields: object) -> Plan:
-    documents = (backend("weak"), backend("strong"), policy(**fields))
+    documents = (backend("weak"), backend("strong"), policy("chat", "shop", **fields))
     found = [parse(document) for document in documents]
     assert [mistake for one in found for mistake in one.mistakes] == []
     return compile_table(gather([one.resource for one in found if one.resource]), Form.CLUSTER)
