@@ -37,7 +37,7 @@ def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None
 
 @pytest.mark.parametrize("per", list(Period))
 def test_everything_that_is_said_arrives(per: Period) -> None:
-    said = {"usd": "0.000001", "per": per.value, "whenSpent": "reject", "plan": "even"}
+    said: Wire = {"usd": "0.000001", "per": per.value, "whenSpent": "reject", "plan": "even"}
     assert _budget(said) == Budget(PicoUsd(10**6), per, WhenSpent.REJECT, Plan.EVEN)
 
 

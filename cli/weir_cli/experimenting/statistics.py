@@ -121,9 +121,9 @@ def split(counts: Mapping[str, int], shares: Mapping[str, float]) -> Split:
 
 def chi_squared(statistic: float, freedom: int) -> float:
     """The chance of at least `statistic` under a chi-squared distribution; exact."""
-    if freedom < 1 or statistic <= 0.0:
-        return 1.0
     half, odd = statistic / 2, freedom % 2
+    if freedom < 1 or half <= 0.0:  # the half of the smallest number is 0
+        return 1.0
     order = 0.5 if odd else 1.0
     tail = math.erfc(math.sqrt(half)) if odd else math.exp(-half)
     while order < freedom / 2:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -63,6 +63,7 @@ def test_students_quantile_is_scipys(freedom: float) -> None:
 
 
 @given(st.floats(0, 200), st.integers(1, 12))
+@example(5e-324, 3)
 def test_chi_squared_is_scipys(statistic: float, freedom: int) -> None:
     expected = float(stats.chi2.sf(statistic, freedom))
     assert chi_squared(statistic, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-300)
