@@ -32,7 +32,8 @@ def _budget(budget: Wire, *names: str) -> object:
 
 
 def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None:
-    assert _budget({"usd": "500", "per": "day"}) == Budget(PicoUsd(500 * 10**12), Period.DAY)
+    said: Wire = {"usd": "500", "per": "day"}
+    assert _budget(said) == Budget(PicoUsd(500 * 10**12), Period.DAY)
 
 
 @pytest.mark.parametrize("per", list(Period))

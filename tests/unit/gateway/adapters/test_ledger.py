@@ -149,8 +149,12 @@ def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
 def test_two_gateways_take_an_older_file_over_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     older(path, 3)
+
+    def write(number: int) -> None:
+        SqliteLedger(path).write([line(number)])
+
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: SqliteLedger(path).write([line(n)]), range(10, 18)))
+        list(threads.map(write, range(10, 18)))
     assert len(rows(path)) == 11
 
 
