@@ -46,7 +46,7 @@ def test_the_time_changes_with_the_status_and_with_nothing_else() -> None:
 
 
 def test_ready_has_the_reason_of_what_keeps_it_from_it() -> None:
-    _, finding = planned(limits={"perKey": {"requestsPerMinute": 1}})
+    _, finding = planned(router={"name": "bert"})
     status = status_of(finding, WAITING, Tally(), {}, "2026-01-01T00:00:00Z")
     assert conditions_in(status)["Ready"]["reason"] == "NotSupported"
 
