@@ -10,6 +10,7 @@ from typing import Final
 
 KEYS: Final = 10_000  # whose buckets are kept; the longest unused out first
 MINUTE: Final = 60.0
+ROUNDING: Final = 1e-9  # of a token: who has waited as long as was said must pass
 
 
 class FloodGate:
@@ -28,7 +29,7 @@ class FloodGate:
         now = self._clock()
         tokens, then = self._buckets.pop(key, (self._most, now))
         tokens = min(self._most, tokens + (now - then) * self._rate)
-        passes = tokens >= 1
+        passes = tokens >= 1 - ROUNDING
         self._buckets[key] = (tokens - 1 if passes else tokens, now)
         if len(self._buckets) > self._keys:
             self._buckets.popitem(last=False)
