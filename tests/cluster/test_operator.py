@@ -94,9 +94,7 @@ def test_a_policy_is_programmed_and_its_status_tells(site: Site) -> None:
         site.apply(
             *PAIR,
             policy(),
-            policy(
-                "bad", objective={"threshold": "1"}, limits={"perKey": {"requestsPerMinute": 1}}
-            ),
+            policy("bad", objective={"threshold": "1"}, router={"name": "bert"}),
         )
         site.wait("Programmed", "True", "Programmed")
         assert site.status()["programmed"] == "3/3"
