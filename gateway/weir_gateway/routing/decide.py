@@ -190,14 +190,16 @@ class Decider:
         caching: Caching | None,
     ) -> Choice:
         if len(servable) == 1:
-            choice = Choice(servable[0], Reason.FILTERED)
+            choice = Choice(servable[0], Reason.FILTERED, looked=looked)
             if caching is None or not looked.meaning:
-                return replace(choice, looked=looked)
+                return choice
             scored = await self._embedded(request, matched, trace)
         else:
             wanted = bool(looked.meaning)
             choice = await self._by_score(request, matched, servable, trace, embedding=wanted)
             scored = choice.scored
+        if looked is NOT_LOOKED:  # it says so already
+            return choice
         if caching is None or not looked.meaning:
             return replace(choice, looked=looked)
         if scored is None:  # no score, no embedding

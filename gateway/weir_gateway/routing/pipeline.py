@@ -6,6 +6,7 @@ Must not know HTTP, nor who fills the ports.
 import asyncio
 import copy
 
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import WeirError
@@ -158,15 +159,12 @@ class Routing:
         ending = Ending(status, None, overhead=0.0, duration=0.0, error=code, spent=tuple(tab))
         self.account(request, decision, ending)
 
-    def _explored(
-        self, request: Request, decision: RouteDecision, table: RouteTable
-    ) -> RouteDecision:
-        policy = self._decider.compiled(table).by_id.get(decision.policy)
-        if self._purse is None or policy is None or policy.policy.exploration is None:
+    def _explored(self, request: Request, decision: RouteDecision, policy: Policy) -> RouteDecision:
+        if self._purse is None or policy.exploration is None:
             return decision
-        if self._warm(request, policy.policy):
+        if self._warm(request, policy):
             return decision  # leaving it would cost a cold prompt cache besides
-        return explore.explore(request, decision, policy.policy, self._purse)
+        return explore.explore(request, decision, policy, self._purse)
 
     def _warm(self, request: Request, policy: Policy) -> bool:
         if self._sessions is None or not policy.sticky:
@@ -183,6 +181,7 @@ class Routing:
         counted: bool,
     ) -> RouteDecision:
         matched = self._decider.matched(request, table)
+        policy = matched.policy.policy
         admission = await self._limiter.admit(matched, request) if counted else UNLIMITED
         try:
             decision = await self._decider.decide_as(
@@ -190,22 +189,14 @@ class Routing:
             )
             decision = lean(decision, admission, matched.policy)
             if counted and admission.dear and not admission.leaning:
-                decision = self._explored(request, decision, table)
-            if counted:
-                decision = await self._with_room(request, decision, matched.policy.policy)
+                decision = self._explored(request, decision, policy)
+            if counted and self._budgets is not None and isinstance(policy.objective, Budget):
+                estimates = pick.estimate(policy.candidates, request)
+                decision = await self._budgets.hold(policy, decision, estimates)
         except BaseException:
             self._limiter.give_back(admission)
             raise
         return self._limiter.chosen(decision, request)
-
-    async def _with_room(
-        self, request: Request, decision: RouteDecision, policy: Policy
-    ) -> RouteDecision:
-        """The decision with room in its policy's budget, or another one where there is none."""
-        if self._budgets is None:
-            return decision
-        estimates = pick.estimate(policy.candidates, request)
-        return await self._budgets.hold(policy, decision, estimates)
 
     async def dispatch(
         self,
