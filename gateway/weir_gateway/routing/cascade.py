@@ -6,14 +6,13 @@ spent. Must not know wires.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from weir_gateway.domain.cascade import Cascade, CascadeResult
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.said import Said
 from weir_gateway.domain.spent import Beside, Spent
@@ -29,6 +28,7 @@ from weir_gateway.routing.judging import (
     put_down,
     streams,
 )
+from weir_gateway.routing.passing import Passing
 from weir_gateway.routing.ports import Accounts, Sent, Upstreams, Words
 
 NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
@@ -42,39 +42,14 @@ class _Verdict:
     why: str
 
 
-class Held:
+class Held(Passing):
     """A reply whose bytes are kept as they came, and given later, piece by piece."""
 
     def __init__(self, reply: Sent) -> None:
-        self._reply = reply
+        super().__init__(reply, reply.wasted)
         self._chunks = reply.chunks()
         self._kept: list[bytes] = []
         self.whole = False
-
-    @property
-    def status(self) -> int:
-        """The provider's HTTP status."""
-        return self._reply.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The provider's headers that may be passed on."""
-        return self._reply.headers
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens as the provider counted them."""
-        return self._reply.usage
-
-    @property
-    def pieces(self) -> int:
-        """Events of a stream that have come so far."""
-        return self._reply.pieces
-
-    @property
-    def wasted(self) -> Usage | None:
-        """Of a call beside this one that was cancelled."""
-        return self._reply.wasted
 
     @property
     def kept(self) -> list[bytes]:
@@ -100,10 +75,6 @@ class Held:
         if not self.whole:
             async for chunk in self._chunks:
                 yield chunk
-
-    async def close(self, *, abort: bool) -> None:
-        """As of any reply; once all is there nothing is held."""
-        await self._reply.close(abort=abort)
 
 
 class Cascades:

@@ -8,6 +8,7 @@ from typing import Final
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.money import Usage
 from weir_gateway.routing.cache_key import as_object
+from weir_gateway.routing.passing import Passing
 from weir_gateway.routing.ports import Sent
 
 OK: Final = 200
@@ -49,7 +50,7 @@ class Room:
         self.left = left
 
 
-class Recorded:
+class Recorded(Passing):
     """An answer that is copied as it passes."""
 
     def __init__(
@@ -59,37 +60,12 @@ class Recorded:
 
         So it does where there is no `room` for its copy.
         """
-        self._reply = reply
+        super().__init__(reply, reply.wasted)
         self._most = most if reply.status == OK else -1
         self._room = room
         self._copied: list[bytes] = []
         self._size = 0
         self._over: Callable[[bytes | None], None] | None = over
-
-    @property
-    def status(self) -> int:
-        """The provider's."""
-        return self._reply.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The provider's."""
-        return self._reply.headers
-
-    @property
-    def usage(self) -> Usage | None:
-        """As the provider counted it."""
-        return self._reply.usage
-
-    @property
-    def wasted(self) -> Usage | None:
-        """Of a second call that was cancelled."""
-        return self._reply.wasted
-
-    @property
-    def pieces(self) -> int:
-        """Events that have passed."""
-        return self._reply.pieces
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
@@ -104,7 +80,7 @@ class Recorded:
     async def close(self, *, abort: bool) -> None:
         """Give the connection back. An answer that was not read to its end is none."""
         try:
-            await self._reply.close(abort=abort)
+            await super().close(abort=abort)
         finally:
             self._tell(None)
 
