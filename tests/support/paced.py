@@ -16,7 +16,7 @@ from support.tables import request
 from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.errors import BudgetSpent
+from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PICO_PER_USD, Usage
 from weir_gateway.domain.request import Request
@@ -199,7 +199,7 @@ class Gateways:
             self.scorer.default, self.scorer.quality = prompt.score, prompt.predicted
             try:
                 decision = await self.routings[gateway].decide(asked, self.table)
-            except BudgetSpent:
+            except BudgetExceeded:
                 ran.refused += 1
                 continue
             used = prompt.used[self._place[decision.chosen.id]]

@@ -13,7 +13,6 @@
     │   └── BudgetExceeded          of money; mostly only tomorrow helps
     ├── LimitsUnknown          503  who counts can't be asked, and the policy is closed then
     ├── NoPolicy               404  nothing matches `model`
-    ├── BudgetSpent            429  of the policy, until its next period
     ├── FeedbackRefused             feedback that is not taken
     │   ├── NoSuchDecision     404  unknown here, or another key's
     │   ├── DecisionTooOld     410
@@ -47,12 +46,23 @@ class WeirError(Exception):
     type = "api_error"
     retry_after: str | None = None  # as Retry-After writes it; None where waiting doesn't help
 
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        wait: float | None = None,
+    ) -> None:
+        """`wait` is the seconds after which it may be tried again; None: waiting doesn't help."""
         super().__init__(message)
         self.message = message
         self.param = param
+        self.wait = wait
         if code is not None:
             self.code = code
+        if wait is not None:
+            self.retry_after = str(max(math.ceil(wait), 1))
 
 
 class BadRequest(WeirError):
@@ -127,15 +137,13 @@ class LimitReached(WeirError):
     def __init__(
         self, message: str, *, wait: float | None = None, left: Mapping[str, int] | None = None
     ) -> None:
-        """`wait` is in seconds; None: waiting does not help. `left` is what headers tell."""
-        super().__init__(message)
-        self.wait = wait
-        self.retry_after = None if wait is None else str(max(math.ceil(wait), 1))
+        """`left` is what headers tell."""
+        super().__init__(message, wait=wait)
         self.left = left or {}
 
 
 class BudgetExceeded(LimitReached):
-    """The money is spent."""
+    """The money is spent: a key's, or the budget of a policy that rejects for that."""
 
     code = "budget_exceeded"
     type = "insufficient_quota"
@@ -154,19 +162,6 @@ class NoPolicy(WeirError):
     status = 404
     code = "model_not_found"
     type = "invalid_request_error"
-
-
-class BudgetSpent(WeirError):
-    """The policy's budget has no room for this request, and the policy rejects it for that."""
-
-    status = 429
-    code = "budget_spent"
-    type = "insufficient_quota"
-
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        """`retry_after` is in seconds: until the next period begins."""
-        super().__init__(message)
-        self.retry_after = str(retry_after)
 
 
 class FeedbackRefused(WeirError):
@@ -195,11 +190,6 @@ class TooMuchFeedback(FeedbackRefused):
     status = 429
     code = "too_much_feedback"
     type = "rate_limit_error"
-
-    def __init__(self, message: str, *, seconds: int) -> None:
-        """It may be tried again after `seconds`."""
-        super().__init__(message)
-        self.retry_after = str(seconds)
 
 
 class FeedbackNotKept(FeedbackRefused):

@@ -124,7 +124,7 @@ class Routing:
         asked.
 
         Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached,
-        LimitsUnknown and BudgetSpent; never for a missing scorer alone.
+        BudgetExceeded and LimitsUnknown; never for a missing scorer alone.
         """
         started = self._clock()
         trace = span.context if span is not None else None

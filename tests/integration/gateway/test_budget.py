@@ -69,7 +69,10 @@ async def test_past_the_budget_a_policy_may_refuse_until_the_period_ends(tmp_pat
             assert 0 < int(wait) <= 31 * 86_400
             async with await running.chat(BODY) as response:
                 error = (await response.json())["error"]
-            assert error["code"] == "budget_spent"
+                told = response.headers
+            assert error["code"] == "budget_exceeded"
+            waits = int(told["Retry-After"])
+            assert told.get("x-should-retry") == ("false" if waits > 90 else None)
             assert "shop/chat" in error["message"]
 
 

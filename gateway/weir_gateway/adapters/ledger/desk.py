@@ -112,7 +112,7 @@ class FeedbackDesk:
         if seconds:
             raise TooMuchFeedback(
                 f"more feedback than a key may give in a minute: try again in {seconds} s",
-                seconds=seconds,
+                wait=seconds,
             )
         known = self._recent.find(feedback.decision)
         if known is not None and known.key != name:

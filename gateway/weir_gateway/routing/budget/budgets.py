@@ -10,7 +10,7 @@ from typing import Final
 
 from weir_gateway.domain.budget import Budget, BudgetState, Plan, Room, WhenSpent
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
-from weir_gateway.domain.errors import BudgetSpent
+from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.table import Backend, Mode, Policy
@@ -56,7 +56,7 @@ class Budgets:
 
         Where its candidate does not fit, the weakest that can serve answers, for the reason
         `budget`. Where not even that fits only the policy's first candidate is still paid, unless
-        the policy rejects: else raises BudgetSpent.
+        the policy rejects: else raises BudgetExceeded.
         """
         budget = policy.objective
         if not isinstance(budget, Budget) or decision.reason is Reason.CACHE:
@@ -185,12 +185,11 @@ class Budgets:
         except TreasuryGone:
             account.alone = True
 
-    def _spent(self, account: Account, policy: Policy) -> BudgetSpent:
-        wait = account.purse.span.end - self._now()
-        return BudgetSpent(
+    def _spent(self, account: Account, policy: Policy) -> BudgetExceeded:
+        return BudgetExceeded(
             f"the budget of policy {policy.id} for this {account.budget.per} is spent: wait until "
             "the next one begins, or raise spec.objective.budget",
-            retry_after=max(int(wait) + 1, 1),
+            wait=int(account.purse.span.end - self._now()) + 1,
         )
 
 

@@ -12,7 +12,7 @@ from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.domain.budget import Budget, BudgetState, Period, WhenSpent
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
-    BudgetSpent,
+    BudgetExceeded,
     ScorerUnavailable,
     UpstreamError,
     UpstreamFailure,
@@ -176,9 +176,9 @@ async def test_past_the_budget_a_policy_may_refuse() -> None:
     world = World(budgeted(5, WhenSpent.REJECT))
     world.clock.now = MIDNIGHT + 3600
     await spend(world, 1.0)
-    with pytest.raises(BudgetSpent) as caught:
+    with pytest.raises(BudgetExceeded) as caught:
         await world.decide()
-    assert (caught.value.status, caught.value.code) == (429, "budget_spent")
+    assert (caught.value.status, caught.value.code) == (429, "budget_exceeded")
     assert caught.value.retry_after == str(23 * 3600 + 1)
     assert world.accounts.decisions == []
 
@@ -188,7 +188,7 @@ async def test_the_last_cents_go_to_the_weakest_before_anybody_is_refused() -> N
     await spend(world, 1 - 2.5 * BY_WEAK / USD)
     decisions = [await world.decide() for _ in range(2)]
     assert [(d.chosen, d.label) for d in decisions] == [(WEAK, "budget")] * 2
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         await world.decide()
 
 
@@ -203,14 +203,14 @@ async def test_a_rule_is_held_to_the_budget_too() -> None:
     assert (decisions[-1].chosen, decisions[-1].label) == (WEAK, "budget")
     confined = World(budgeted(5, rules=(replace(rules[0], no_fallback=True),)))
     await spend(confined, 1.0)
-    with pytest.raises(BudgetSpent):  # nobody else may have it, and the budget is spent
+    with pytest.raises(BudgetExceeded):  # nobody else may have it, and the budget is spent
         await confined.decide()
 
 
 async def test_a_model_named_directly_is_not_exchanged_for_another() -> None:
     world = World(budgeted(5, expose=Expose(direct=True)))
     await spend(world, 1.0)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         await world.decide(request(model="strong"))
     assert (await world.decide(request(model="weak"))).chosen == WEAK
 
@@ -222,7 +222,7 @@ async def test_what_only_the_strong_one_can_serve_is_refused_past_the_budget() -
     assert (await world.decide(asked)).reason is Reason.FILTERED
     spent = World(budgeted(5, candidates=(WEAK, able)))
     await spend(spent, 1.0)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         await spent.decide(asked)
 
 
@@ -285,10 +285,10 @@ async def test_a_restart_goes_on_from_what_was_spent() -> None:
 async def test_the_periods_turn_begins_anew_and_a_clock_that_goes_back_refunds_nothing() -> None:
     world = World(budgeted(5, WhenSpent.REJECT))
     await spend(world, 1.0)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         await world.decide()
     world.clock.now = MIDNIGHT + 86_399.0
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetExceeded):
         await world.decide()
     world.clock.now = MIDNIGHT + 86_401.0
     decision = await world.decide()
@@ -322,7 +322,7 @@ async def test_with_the_store_away_a_gateway_spends_within_its_own_bound() -> No
     while not refused:
         try:
             world.end(await world.decide())
-        except BudgetSpent:
+        except BudgetExceeded:
             refused = True
         else:
             served += 1
