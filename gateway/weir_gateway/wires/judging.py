@@ -21,6 +21,7 @@ MOST_ANSWERED: Final = 12_000  # of an answer
 TOKENS: Final = 1  # one says it all, where its probability is told
 TOKENS_OF_TEXT: Final = 8  # room for `**Yes**.` where it is not
 ALTERNATIVES: Final = 10  # the most likely tokens that are told, of ten digits at most
+LEAST_KNOWN: Final = 0.5  # probability of tokens that mean something; of less, the text decides
 LEAST, MOST = 1, 9  # a digit is one token to every model; 10 is not
 
 GOOD: Final = """\
@@ -160,7 +161,10 @@ def _alternatives(answer: bytes) -> Sequence[_Alternative]:
 
 
 def _expected(found: Iterable[_Alternative], weights: Mapping[str, float]) -> float | None:
-    """The weights' mean by probability, of the tokens that mean something."""
+    """The weights' mean by probability, of the tokens that mean something.
+
+    None where those are too improbable: of an answer that begins otherwise they tell nothing.
+    """
     total = mean = 0.0
     for one in found:
         weight = weights.get(one.token.strip().casefold())
@@ -168,7 +172,7 @@ def _expected(found: Iterable[_Alternative], weights: Mapping[str, float]) -> fl
             probability = math.exp(one.logprob)
             total += probability
             mean += probability * weight
-    return mean / total if total else None
+    return mean / total if total >= LEAST_KNOWN else None
 
 
 def _conversation(request: Asked) -> str:

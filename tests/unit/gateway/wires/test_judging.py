@@ -32,6 +32,8 @@ def chat(text: str | None, *top: tuple[str, float]) -> bytes:
         (chat(" no", (" no", 0.9), (" yes", 0.1)), 0.1),
         (chat("yes", ("yes", 1.0)), 1.0),
         (chat("yes", ("The", 0.5), ("It", 0.5)), 1.0),  # no token that means anything
+        (chat("The", ("The", 0.97), ("Yes", 0.02)), None),  # on its way to something else
+        (chat("Yes", ("Yes", 0.4), ("Well", 0.3), ("No", 0.2)), 2 / 3),
         (chat("**Yes**."), 1.0),
         (chat("No, since yes would be wrong"), 0.0),
         (chat("Maybe. Yes."), None),
