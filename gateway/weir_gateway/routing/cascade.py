@@ -248,6 +248,7 @@ class Cascades:
             if sent.reply.status < REFUSED_FROM:
                 return sent
             await sent.reply.close(abort=True)
+            put_down(sent.reply, request, sent.decision.chosen, Beside.LEFT, tab)
             label = str(sent.reply.status)
         _take_off(held, spent, tab)
         now = replace(decision, reason=Reason.FALLBACK, detail=label, held=False)

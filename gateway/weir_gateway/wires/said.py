@@ -79,6 +79,13 @@ class _ResponsesEvent(msgspec.Struct):
     response: _Output | None = None
 
 
+class _Told(msgspec.Struct):
+    type: Any = None
+    error: Any = None
+
+
+_TOLD: Final = msgspec.json.Decoder(_Told)
+_FAILURES: Final = ("error", "response.failed")
 _CHOICES: Final = msgspec.json.Decoder(_Choices)
 _BLOCKS: Final = msgspec.json.Decoder(_Blocks)
 _OUTPUT: Final = msgspec.json.Decoder(_Output)
@@ -93,7 +100,7 @@ def whole(wire: Wire, body: bytes) -> Said | None:
 
 
 def streamed(wire: Wire, chunks: Iterable[bytes]) -> Said | None:
-    """The same of a stream that is all there."""
+    """The same of a stream that is all there; None of one that tells of a failure half-way."""
     read = _STREAMED.get(wire)
     if read is None:
         return None
@@ -102,7 +109,16 @@ def streamed(wire: Wire, chunks: Iterable[bytes]) -> Said | None:
         events = [event for chunk in chunks for event in reader.feed(chunk)]
     except EventTooLarge:
         return None
-    return read([*events, *reader.rest()])
+    events += reader.rest()
+    return None if any(_fails(event) for event in events) else read(events)
+
+
+def _fails(event: Event) -> bool:
+    """Whether it says that the answer was given up: what came before is only its beginning."""
+    if b"error" not in event.data and b"failed" not in event.data:
+        return False
+    told = _decoded(_TOLD, event.data)
+    return told is not None and (told.error is not None or told.type in _FAILURES)
 
 
 def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T | None:

@@ -62,6 +62,22 @@ def test_calls_of_tools_are_read_too() -> None:
             assert not said.text
 
 
+FAILURES: Mapping[Wire, bytes] = {
+    Wire.OPENAI_CHAT: b'data: {"error":{"message":"overloaded","code":502}}',
+    Wire.OPENAI_COMPLETIONS: b'data: {"error":"overloaded"}',
+    Wire.ANTHROPIC_MESSAGES: b'event: error\ndata: {"type":"error","error":{"message":"no"}}',
+    Wire.OPENAI_RESPONSES: b'event: response.failed\ndata: {"type":"response.failed"}',
+}
+
+
+@pytest.mark.parametrize("wire", FAILURES)
+def test_a_stream_that_tells_of_a_failure_says_nothing(wire: Wire) -> None:
+    _, events = made(ask("an error failed"))[wire]  # the words alone are no failure
+    assert streamed(wire, [events]) is not None
+    first, gap, rest = events.partition(b"\n\n")
+    assert streamed(wire, [first + gap, FAILURES[wire] + gap, rest]) is None
+
+
 @given(st.binary(), st.sampled_from(Wire))
 def test_garbage_says_nothing_or_something_but_never_breaks(data: bytes, wire: Wire) -> None:
     for said in (whole(wire, data), streamed(wire, [b"data: " + data + b"\n\n"])):
