@@ -47,6 +47,7 @@ class Request:
     prompt_tokens: int  # an estimate from above (chars / 3), for the context filter and costs
     max_tokens: int  # the answer's cap the client set; 0: none
     key: ClientKey | None = None  # the client's; None where the gateway asks for none
+    several: bool = False  # more than one answer to the same prompt is asked for
     stores: bool = False  # its answer is to be kept by the provider, for later requests to name
     opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
 

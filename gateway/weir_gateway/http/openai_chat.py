@@ -11,7 +11,7 @@ import msgspec
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.wire import Wire
-from weir_gateway.http.reading import Reading, decode, made, parts
+from weir_gateway.http.reading import ONE, Reading, decode, made, parts
 
 KINDS: Final = {
     "text": "text",
@@ -42,6 +42,7 @@ class _Chat(msgspec.Struct):
     max_completion_tokens: int | None = None
     temperature: float | None = None
     user: str | None = None
+    n: Any = None
     store: Any = None
 
 
@@ -68,5 +69,6 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.max_tokens = chat.max_completion_tokens or chat.max_tokens or 0
     reading.temperature = chat.temperature
     reading.user = chat.user or ""
+    reading.several = chat.n not in ONE
     reading.stores = bool(chat.store)
     return made(Wire.OPENAI_CHAT, body, headers, chat.model, reading, stream=bool(chat.stream))

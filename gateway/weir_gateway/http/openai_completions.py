@@ -1,12 +1,13 @@
 """OpenAI's completions as a domain Request. The prompt is the user's own, whole."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.wire import Wire
-from weir_gateway.http.reading import Reading, decode, made
+from weir_gateway.http.reading import ONE, Reading, decode, made
 
 USUAL_CAP = 16  # tokens an answer has where the client sets no cap; the API's own default
 
@@ -18,6 +19,7 @@ class _Completions(msgspec.Struct):
     max_tokens: int | None = None
     temperature: float | None = None
     user: str | None = None
+    n: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Completions)
@@ -38,5 +40,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.max_tokens = USUAL_CAP if asked.max_tokens is None else asked.max_tokens
     reading.temperature = asked.temperature
     reading.user = asked.user or ""
+    prompts = sum(not isinstance(one, int) for one in given)  # one may come as its tokens
+    reading.several = asked.n not in ONE or prompts > 1
     stream = bool(asked.stream)
     return made(Wire.OPENAI_COMPLETIONS, body, headers, asked.model, reading, stream=stream)

@@ -19,6 +19,7 @@ from weir_gateway.http.model_span import model_span
 CHARS_PER_TOKEN: Final = 3  # below what tokenizers reach on prose, so the estimate errs upwards
 TOKENS_PER_IMAGE: Final = 1000
 LONGEST_ANSWER: Final = 2**31 - 1  # tokens; no model has so many
+ONE: Final = (None, 1)  # what `n` says where one answer is asked for
 CAPS: Final = {Wire.OPENAI_RESPONSES: "max_output_tokens"}  # what a wire calls the answer's cap
 FACT_TEXT_CHARS: Final = 4000  # of the last user turn, for rules
 SECRET_HEADERS: Final = frozenset(
@@ -41,6 +42,7 @@ class Reading:
         "json_schema",
         "max_tokens",
         "messages",
+        "several",
         "state",
         "stores",
         "system",
@@ -61,6 +63,7 @@ class Reading:
         self.tools = 0
         self.json_schema = False
         self.state = False  # whether it names what a provider keeps
+        self.several = False  # whether more than one answer is asked for
         self.stores = False  # whether a provider is asked to keep the answer
         self.max_tokens = 0
         self.temperature: float | None = None
@@ -142,6 +145,7 @@ def made(
         needs=_needs(reading),
         prompt_tokens=reading.prompt_tokens,
         max_tokens=reading.max_tokens,
+        several=reading.several,
         stores=reading.stores,
         opening=(*reading.system[:1], *turns[:1]),
     )

@@ -40,7 +40,8 @@ def lead(request: Request, decision: RouteDecision, cascade: Cascade) -> RouteDe
 
 
 def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> bool:
-    if request.wire not in SEEN or Capability.STATE in request.needs:
+    several = request.several and cascade.looks  # a look at one says nothing of the others
+    if several or request.wire not in SEEN or Capability.STATE in request.needs:
         return False
     if len(decision.servable) < 2 or decision.explored:  # noqa: PLR2004 - one to escalate to
         return False

@@ -94,3 +94,23 @@ def test_fields_that_are_null_count_as_unset() -> None:
     assert not request.stream
     assert not request.needs
     assert request.facts.temperature == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "several"),
+    [({}, False), ({"n": None}, False), ({"n": 1}, False), ({"n": 2}, True), ({"n": "2"}, True)],
+)
+def test_whether_several_answers_are_asked_for(fields: dict[str, object], *, several: bool) -> None:
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], **fields}
+    assert parse(json.dumps(body).encode(), {}).several is several
+    completion = {"model": "auto", "prompt": "hello", **fields}
+    assert openai_completions.parse(json.dumps(completion).encode(), {}).several is several
+
+
+@pytest.mark.parametrize(
+    ("prompt", "several"),
+    [(["one"], False), (["one", "two"], True), ([1, 2], False), ([[1, 2], [3]], True)],
+)
+def test_several_prompts_want_several_answers(prompt: object, *, several: bool) -> None:
+    body = json.dumps({"model": "auto", "prompt": prompt}).encode()
+    assert openai_completions.parse(body, {}).several is several

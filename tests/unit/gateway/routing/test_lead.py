@@ -145,3 +145,11 @@ async def test_state_that_a_provider_keeps_is_not_judged() -> None:
     asked = replace(request(needs=[Capability.STATE], facts=FACTS), wire=Wire.OPENAI_RESPONSES)
     decision = await decided(CHECKED, asked=asked, made=policy(candidates=keeping))
     assert (decision.chosen.id, decision.held) == (STRONG.id, False)
+
+
+async def test_of_several_answers_none_is_looked_at() -> None:
+    asked = replace(request(), several=True)
+    decision = await decided(CHECKED, asked=asked)
+    assert (decision.chosen, decision.held) == (STRONG, False)  # as the objective says
+    decision = await decided(SURE, asked=asked, score=0.1)  # looks at the prompt alone
+    assert (decision.chosen, decision.reason) == (WEAK, Reason.CASCADE_ACCEPTED)
