@@ -24,6 +24,7 @@ class Ending:
     error: str = ""  # the code, where it did not end well
     spent: tuple[Spent, ...] = ()  # beside the answer
     pieces: int = 0  # events of a stream that passed; 0 of a whole answer
+    sent: bool = True  # to a provider; False: it left before
 
 
 def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
@@ -93,6 +94,6 @@ def _left(request: Request, decision: RouteDecision, ending: Ending) -> Usage | 
         s.what is Beside.WEAK_ANSWER and s.backend.id == decision.chosen.id for s in ending.spent
     ):
         return None
-    if ending.error != CLIENT_GONE or not request.wire.answers:
+    if ending.error != CLIENT_GONE or not ending.sent or not request.wire.answers:
         return None
     return Usage(input=request.prompt_tokens * 3 // 4, output=0)

@@ -9,6 +9,7 @@ from typing import Final
 
 from weir_gateway.domain.cache import Answer, CacheRules, CacheState
 from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.account import estimated
@@ -41,6 +42,7 @@ class Again:
         self._largest = keeping.largest
         self._room = Room(keeping.under_way)
         self._flights = Flights(wait=keeping.wait)
+        self._waiting: set[DecisionId] = set()  # who leaves while it waits stays, until accounted
 
     async def dispatch(
         self, request: Request, decision: RouteDecision, policy: Policy, send: Send
@@ -56,13 +58,28 @@ class Again:
             return await send()
         flight = None
         if looked.exact and looked.reads and not decision.explored:
-            answer = await self._flights.follow(looked.exact)
+            answer = await self._follow(decision)
             joined = _joined(decision, policy, answer)
             if answer is not None and joined is not None:
                 self._accounts.joined(request, joined)
                 return Dispatched(Replayed(answer), joined)
             flight = self._flights.lead(looked.exact)
         return await self._send(request, decision, policy.cache, send, flight)
+
+    async def _follow(self, decision: RouteDecision) -> Answer | None:
+        self._waiting.add(decision.id)
+        answer = await self._flights.follow(decision.cache.exact)
+        self._waiting.discard(decision.id)
+        return answer
+
+    def left_waiting(self, decision: RouteDecision) -> bool:
+        """Whether it left while it waited for another one, so that nothing was sent for it.
+
+        Told once.
+        """
+        left = decision.id in self._waiting
+        self._waiting.discard(decision.id)
+        return left
 
     async def _send(
         self,

@@ -5,6 +5,7 @@ Must not know HTTP, nor who fills the ports.
 
 import asyncio
 import copy
+from dataclasses import replace
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheState
@@ -259,6 +260,8 @@ class Routing:
 
         Only priced where it asked for no answer: sums and shares are of answers.
         """
+        if ending.error and self._again is not None and self._again.left_waiting(decision):
+            ending = replace(ending, sent=False)
         outcome = account.outcome(request, decision, ending)
         self._limiter.settle(decision, outcome)
         if self._budgets is not None and decision.room is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openai import AsyncOpenAI
 
+from support.accounting import metric
 from support.caching import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
@@ -335,6 +336,30 @@ async def test_a_leader_that_goes_away_is_followed_by_one_of_those_who_wait(
             answers = await asyncio.gather(*others)
         assert len(upstream.received) == 2
     assert sorted(state for state, _ in answers) == ["hit"] * 19 + ["miss"]
+
+
+async def test_who_leaves_while_it_waits_for_another_pays_nothing(tmp_path: Path) -> None:
+    gate, ledger = _Gate(), tmp_path / "ledger.db"
+    async with running_upstream(gate) as upstream:
+        made = cached_table(upstream.url)
+        async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(ledger))]) as running:
+            leader = asyncio.create_task(asked(running, chat()), name="leader")
+            await upstream.arrived.wait()
+            follower = asyncio.create_task(asked(running, chat()), name="follower")
+
+            async def decided() -> bool:
+                counted = metric(await running.metrics(), "weir_decisions", "policy")
+                return counted == {"shop/chat": 2.0}
+
+            await eventually(decided)  # and then it waits
+            follower.cancel()
+            await _in_flight(running, 1)
+            gate.opened.set()
+            assert (await leader)[0] == "miss"
+        assert len(upstream.received) == 1
+    (total,) = read(ledger, "policy", 0)
+    assert total.requests == 2
+    assert total.paid_usd == pytest.approx((PROMPT_TOKENS + OUTPUT_TOKENS) * 1e-6)
 
 
 async def test_a_stream_whose_client_leaves_half_way_is_begun_again_for_those_who_wait(
