@@ -14,7 +14,7 @@ from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.errors import BadRequest, UpstreamError, WeirError
+from weir_gateway.domain.errors import UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
@@ -154,11 +154,8 @@ class Endpoint:
             return estimate(request, way.said)
         try:
             dispatched = await self._routing.dispatch(request, decision, way.table, way.tab)
-        except (UpstreamError, BadRequest) as error:
-            self._account(way, request, decision, _Ended(error.status, error.code))
-            raise
-        except asyncio.CancelledError:
-            self._account(way, request, decision, _GONE)
+        except BaseException as error:  # a defect too: what was set aside must not stay so
+            self._account(way, request, decision, _ended_by(error))
             raise
         if dispatched.decision is not decision:  # another model stepped in
             self._tell(way, dispatched.decision)
@@ -262,6 +259,14 @@ class _Ended:
 
 
 _GONE = _Ended(CLIENT_GONE_STATUS, CLIENT_GONE)
+
+
+def _ended_by(error: BaseException) -> _Ended:
+    if isinstance(error, asyncio.CancelledError):
+        return _GONE
+    if isinstance(error, WeirError):
+        return _Ended(error.status, error.code)
+    return _Ended(WeirError.status, WeirError.code)
 
 
 class _Events(web.StreamResponse):

@@ -4,8 +4,10 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -30,6 +32,8 @@ from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.server import Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Ports
+
+Address = tuple[str, int]
 
 BODY = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 
@@ -143,13 +147,14 @@ class DefectiveReply(FakeReply):
         raise RuntimeError("a defect")
 
 
-async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
-    reply = DefectiveReply(headers={"content-type": "text/event-stream"})
+@asynccontextmanager
+async def serving(answer: FakeReply | Exception) -> AsyncIterator[tuple[Address, FakeAccounts]]:
+    """A chat endpoint whose weak model gives, or raises, `answer`."""
     accounts = FakeAccounts()
     routing = Routing(
         Ports(
             scorer=FakeScorer(),
-            upstreams=FakeUpstreams({tables.WEAK.id: reply}),
+            upstreams=FakeUpstreams({tables.WEAK.id: answer}),
             accounts=accounts,
             conditions=CelConditions(),
             clock=FakeClock(),
@@ -165,19 +170,41 @@ async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
     runner = web.ServerRunner(PatientServer(paths, head_within=5, keep_alive=5))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    reader, writer = await asyncio.open_connection(*runner.addresses[0])
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    writer.write(head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
-    seen = b""
-    async with asyncio.timeout(20):
-        try:
-            while chunk := await reader.read(65536):
-                seen += chunk
-        except ConnectionError:
-            pass
-    writer.close()
-    await runner.cleanup()
+    try:
+        host, port, *_ = runner.addresses[0]
+        yield (host, port), accounts
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
+    reply = DefectiveReply(headers={"content-type": "text/event-stream"})
+    async with serving(reply) as (address, accounts):
+        reader, writer = await asyncio.open_connection(*address)
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        seen = b""
+        async with asyncio.timeout(20):
+            try:
+                while chunk := await reader.read(65536):
+                    seen += chunk
+            except ConnectionError:
+                pass
+        writer.close()
     assert seen.count(b"HTTP/1.1") <= 1
     assert not seen.endswith(b"0\r\n\r\n")
     assert reply.closed == [True]
     assert accounts.outcomes[0][1].error
+
+
+async def test_a_defect_before_the_first_byte_is_accounted_too() -> None:
+    async with serving(RuntimeError("a defect")) as ((host, port), accounts):
+        headers = {"content-type": "application/json"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"http://{host}:{port}/", data=BODY, headers=headers) as response,
+        ):
+            assert response.status == 500
+            assert (await response.json())["error"]["code"] == "internal_error"
+    ((_, outcome),) = accounts.outcomes
+    assert (outcome.status, outcome.error, outcome.paid) == (500, "internal_error", 0)
