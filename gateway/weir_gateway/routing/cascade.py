@@ -30,6 +30,7 @@ from weir_gateway.routing.judging import (
 )
 from weir_gateway.routing.passing import Passing
 from weir_gateway.routing.ports import Accounts, Sent, Upstreams, Words
+from weir_gateway.routing.replay import Room
 
 NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
 
@@ -45,10 +46,13 @@ class _Verdict:
 class Held(Passing):
     """A reply whose bytes are kept as they came, and given later, piece by piece."""
 
-    def __init__(self, reply: Sent) -> None:
+    def __init__(self, reply: Sent, room: Room) -> None:
+        """It takes `room` for what is kept, until it is closed or let go."""
         super().__init__(reply, reply.wasted)
         self._chunks = reply.chunks()
         self._kept: list[bytes] = []
+        self._room = room
+        self.size = 0
         self.whole = False
 
     @property
@@ -57,12 +61,15 @@ class Held(Passing):
         return self._kept
 
     async def fill(self, most: int) -> None:
-        """Keep what comes, until all is there or `most` bytes are. Raises UpstreamError."""
-        size = 0
+        """Keep what comes until all is there, or there is more than `most` bytes or the room.
+
+        Raises UpstreamError.
+        """
         async for chunk in self._chunks:
             self._kept.append(chunk)
-            size += len(chunk)
-            if size > most:
+            self.size += len(chunk)
+            self._room.left -= len(chunk)
+            if self.size > most or self._room.left < 0:
                 return
         self.whole = True
         await self._reply.close(abort=False)
@@ -76,19 +83,41 @@ class Held(Passing):
             async for chunk in self._chunks:
                 yield chunk
 
+    async def close(self, *, abort: bool) -> None:
+        """As of any reply."""
+        self.let_go()
+        await super().close(abort=abort)
+
+    def let_go(self) -> None:
+        """Nobody will be given what was kept, or all of it was given."""
+        self._kept = []
+        self._room.left += self.size
+        self.size = 0
+
 
 class Cascades:
     """Sends what is held, looks at it, and escalates."""
 
     def __init__(
-        self, upstreams: Upstreams, accounts: Accounts, words: Words, judges: Judges, *, hold: int
+        self,
+        upstreams: Upstreams,
+        accounts: Accounts,
+        words: Words,
+        judges: Judges,
+        *,
+        hold: int,
+        room: Room,
     ) -> None:
-        """`hold` is how many bytes of an answer are kept before it is given as it stands."""
+        """`hold` is how many bytes of an answer are kept before it is given as it stands.
+
+        So it is where there is no `room` left, which all that are held at once share.
+        """
         self._upstreams = upstreams
         self._accounts = accounts
         self._words = words
         self._judges = judges
         self._hold = hold
+        self._room = room
 
     async def dispatch(
         self,
@@ -106,13 +135,33 @@ class Cascades:
         sent = await dispatch(request, decision, policy, self._upstreams, self._accounts)
         if sent.decision is not decision or sent.reply.status >= REFUSED_FROM:
             return sent
-        held = Held(sent.reply)
+        held = Held(sent.reply, self._room)
+        given: Dispatched | None = None
+        try:
+            given = await self._outcome(held, request, decision, policy, cascade, tab)
+        finally:
+            if given is None or given.reply is not held:
+                held.let_go()
+        return given
+
+    async def _outcome(
+        self,
+        held: Held,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy,
+        cascade: Cascade,
+        tab: list[Spent],
+    ) -> Dispatched:
         spent, broken = await self._keep(held, request, decision.chosen, tab)
         if broken is not None:
             up = _up(decision, f"its answer broke off: {broken.label}")
             self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
             return await self._next(request, up, policy, tab)
-        verdict = _Verdict(CascadeResult.UNJUDGED, f"its answer has over {self._hold} bytes")
+        why = "there is no room to hold its answer"
+        if held.size > self._hold:
+            why = f"its answer has over {self._hold} bytes"
+        verdict = _Verdict(CascadeResult.UNJUDGED, why)
         if held.whole:
             verdict = await self._look(held, request, decision, policy, cascade, tab)
         if verdict.result is not CascadeResult.ESCALATED:

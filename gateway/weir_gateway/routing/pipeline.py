@@ -32,12 +32,14 @@ from weir_gateway.routing.limit import Limiter
 from weir_gateway.routing.match import match
 from weir_gateway.routing.ports import Outcome, Ports, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
+from weir_gateway.routing.replay import Room
 from weir_gateway.routing.sticky import session_key
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it
 GONE = 499  # in accounts only: the client went away
 HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
+HELD = 256 << 20  # bytes of all of them at once
 
 BOUNDS = Keeping()
 
@@ -54,19 +56,20 @@ class Routing:
         score_within: float,
         keeping: Keeping = BOUNDS,
         hold: int = HOLD,
+        held: int = HELD,
         budgets: Budgets | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score.
 
-        At most `hold` bytes of a weak answer are held until it is accepted. Without `budgets`
-        those of policies are not kept: each request is decided as the first one.
+        At most `hold` bytes of a weak answer are held until it is accepted, `held` of all at once.
+        Without `budgets` those of policies are not kept: each request is decided as the first one.
         """
         judges: Judges | None = None
         self._cascades: Cascades | None = None
         if ports.words is not None:
             judges = Judges(ports.upstreams, ports.words)
             self._cascades = Cascades(
-                ports.upstreams, ports.accounts, ports.words, judges, hold=hold
+                ports.upstreams, ports.accounts, ports.words, judges, hold=hold, room=Room(held)
             )
         self._ids = ports.ids
         self._decider = Decider(

@@ -42,7 +42,7 @@ class Replayed:
 
 
 class Room:
-    """Bytes that copies of answers under way may take, all of them together."""
+    """Bytes that answers under way may take here, all of them together."""
 
     __slots__ = ("left",)
 

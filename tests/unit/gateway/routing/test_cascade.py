@@ -14,13 +14,14 @@ from weir_gateway.routing.pipeline import Dispatched, Routing
 from weir_gateway.routing.ports import Ports
 
 PROSE = b'{"choices":[{"index":0,"message":{"content":"no JSON at all"}}]}'
+JSON = b'{"choices":[{"index":0,"message":{"content":"{}"}}]}'
 CHECKED = replace(policy(), cascade=Cascade(accept=0.7, check=Check.JSON))
 TOOK = Usage(10, 5)
 
 
-async def sent(weak: FakeReply, strong: FakeReply) -> tuple[Dispatched, list[Spent]]:
-    """One request through a cascade that asks for JSON: what came of it, and the tab."""
-    routing = Routing(
+def cascading(weak: FakeReply, strong: FakeReply, *, held: int = 1000) -> Routing:
+    """A cascade that asks for JSON; `held` bytes of weak answers at once."""
+    return Routing(
         Ports(
             scorer=FakeScorer(default=0.1),
             upstreams=FakeUpstreams({WEAK.id: weak, STRONG.id: strong}),
@@ -31,7 +32,12 @@ async def sent(weak: FakeReply, strong: FakeReply) -> tuple[Dispatched, list[Spe
             words=WireWords(),
         ),
         score_within=1,
+        held=held,
     )
+
+
+async def sent(routing: Routing) -> tuple[Dispatched, list[Spent]]:
+    """What came of one request, and the tab."""
     made, tab = table(CHECKED), list[Spent]()
     decision = await routing.decide(request(), made, tab=tab)
     return await routing.dispatch(request(), decision, made, tab), tab
@@ -39,9 +45,31 @@ async def sent(weak: FakeReply, strong: FakeReply) -> tuple[Dispatched, list[Spe
 
 async def test_a_call_beside_one_that_is_refused_is_on_the_tab_too() -> None:
     weak = FakeReply(body=(PROSE,), usage=TOOK, wasted=Usage(3, 0))
-    dispatched, tab = await sent(weak, FakeReply(status=400, wasted=Usage(7, 0)))
+    dispatched, tab = await sent(cascading(weak, FakeReply(status=400, wasted=Usage(7, 0))))
     assert (dispatched.decision.reason, dispatched.decision.detail) == (Reason.FALLBACK, "400")
     assert sorted((one.backend.name, one.usage.input, one.what) for one in tab) == [
         ("strong", 7, Beside.HEDGE),
         ("weak", 3, Beside.HEDGE),
     ]
+
+
+async def test_what_all_requests_hold_is_bounded() -> None:
+    weak = FakeReply(body=(JSON[:5], JSON[5:]), usage=TOOK)
+    routing = cascading(weak, FakeReply(), held=len(JSON))
+    first, _ = await sent(routing)
+    assert first.decision.detail == "check json"
+    second, _ = await sent(routing)
+    assert second.decision.detail == "there is no room to hold its answer"
+    assert b"".join([chunk async for chunk in second.reply.chunks()]) == JSON
+    await second.reply.close(abort=False)
+    await first.reply.close(abort=False)
+    third, _ = await sent(routing)
+    assert third.decision.detail == "check json"
+
+
+async def test_an_answer_that_is_not_accepted_is_held_no_longer() -> None:
+    routing = cascading(FakeReply(body=(PROSE,), usage=TOOK), FakeReply(), held=len(PROSE))
+    for _ in range(2):
+        dispatched, tab = await sent(routing)
+        assert dispatched.decision.reason is Reason.CASCADE_ESCALATED
+        assert [one.what for one in tab] == [Beside.WEAK_ANSWER]
