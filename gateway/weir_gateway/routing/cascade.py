@@ -136,11 +136,12 @@ class Cascades:
         if sent.decision is not decision or sent.reply.status >= REFUSED_FROM:
             return sent
         held = Held(sent.reply, self._room)
-        given: Dispatched | None = None
+        kept = False
         try:
             given = await self._outcome(held, request, decision, policy, cascade, tab)
+            kept = given.reply is held
         finally:
-            if given is None or given.reply is not held:
+            if not kept:
                 held.let_go()
         return given
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -148,7 +148,7 @@ class DefectiveReply(FakeReply):
 
 
 @asynccontextmanager
-async def serving(answer: FakeReply | Exception) -> AsyncIterator[tuple[Address, FakeAccounts]]:
+async def serving(answer: FakeReply | Exception) -> AsyncGenerator[tuple[Address, FakeAccounts]]:
     """A chat endpoint whose weak model gives, or raises, `answer`."""
     accounts = FakeAccounts()
     routing = Routing(
