@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from weir_gateway.domain.budget import Room
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import (
     BackendId,
@@ -19,6 +20,7 @@ from weir_gateway.domain.ids import (
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import discounted
 from weir_gateway.domain.table import Backend, RouteTable
+from weir_gateway.domain.variant import Assigned
 
 
 class _Kept(msgspec.Struct, omit_defaults=True):
@@ -37,6 +39,9 @@ class _Kept(msgspec.Struct, omit_defaults=True):
     propensity: float = 1.0
     explored: bool = False
     batch: str = ""
+    servable: tuple[str, ...] = ()
+    variant: Assigned | None = None
+    room: Room | None = None
     intended: "_Kept | None" = None
 
 
@@ -78,6 +83,9 @@ def _kept(decision: RouteDecision) -> _Kept:
         propensity=decision.propensity,
         explored=decision.explored,
         batch=decision.batch,
+        servable=tuple(backend.id for backend in decision.servable),
+        variant=decision.variant,
+        room=decision.room,
         intended=_kept(decision.intended) if decision.intended is not None else None,
     )
 
@@ -104,5 +112,13 @@ def _decision(kept: _Kept, table: RouteTable) -> RouteDecision | None:
         propensity=kept.propensity,
         explored=kept.explored,
         batch=kept.batch,
+        servable=_those_of(kept.servable, table),
+        variant=kept.variant,
+        room=kept.room,
         intended=_decision(kept.intended, table) if kept.intended is not None else None,
     )
+
+
+def _those_of(ids: tuple[str, ...], table: RouteTable) -> tuple[Backend, ...]:
+    found = (table.backends.get(BackendId(one)) for one in ids)
+    return tuple(backend for backend in found if backend is not None)

@@ -47,6 +47,7 @@ class Room:
 
     span: str  # which period
     amount: PicoUsd
+    holder: str  # the process that took it; another one has nothing of it to give back
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.limits import UNLIMITED
+from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Beside, Spent
@@ -257,6 +258,8 @@ class Routing:
     def let_go(self, decision: RouteDecision) -> None:
         """Give back what was set aside for a decision that nothing will be sent by after all."""
         self._limiter.give_back(decision.admission)
+        if self._budgets is not None:
+            self._budgets.settle(decision, NOTHING)
 
     def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
         """Price and count how a request ended; once for each decision that was dispatched.

@@ -21,9 +21,11 @@ from support.batching import (
 )
 from support.gateway import running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
+from support.waiting import eventually
 from weir_cli.standin.faults import Delay
 from weir_cli.standin.server import Orders
 from weir_gateway.domain.errors import StoreUnavailable
+from weir_proto.routing.v1 import routetable_pb2 as pb
 
 COUNT = 256
 
@@ -95,6 +97,30 @@ async def test_a_limit_is_waited_for(tmp_path: Path) -> None:
         }
         assert errors.pop("never") == 429  # its prompt alone is more than a minute allows
         assert {error["code"] for error in errors.values()} == {"batch_cancelled"}
+
+
+async def test_a_budget_has_spent_what_the_items_cost_and_holds_no_more(tmp_path: Path) -> None:
+    async with standing_in() as provider:
+        made = direct(
+            openai_backend("weak", provider.url, batches=True),
+            openai_backend("strong", provider.url, batches=True, micro_usd=10_000_000),
+        )
+        budget = pb.Budget(micro_usd=1_000_000, per=pb.PERIOD_MONTH)
+        made.policies[0].objective.CopyFrom(pb.Objective(budget=budget))
+        async with batch_gateway(tmp_path, made) as (running, client):
+            asked = [item(f"q{n}", text=f"question {n}") for n in range(40)]
+            await over(client, (await submitted(client, asked)).id)
+            books = provider.lines()["weak-model"]
+            assert books["batch_requests"] == 40
+            tokens = books["batch_prompt_tokens"] + books["batch_completion_tokens"]
+            paid = tokens / 1e6 / 2  # a dollar per million, less half
+
+            async def settled() -> bool:
+                metrics = (await running.metrics()).splitlines()
+                spent = [line for line in metrics if line.startswith("weir_budget_spent{")]
+                return [float(line.split()[-1]) for line in spent] == [pytest.approx(paid)]
+
+            await eventually(settled)
 
 
 async def test_a_folder_that_can_t_be_used_is_said_at_the_start(tmp_path: Path) -> None:

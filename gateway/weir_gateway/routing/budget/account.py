@@ -36,10 +36,11 @@ Estimates = dict[BackendId, PicoUsd]
 class Account:
     """The account."""
 
-    def __init__(self, budget: Budget, now: float) -> None:
-        """`now` is seconds since 1970."""
+    def __init__(self, budget: Budget, now: float, holder: str) -> None:
+        """`now` is seconds since 1970; `holder` tells this process from all others."""
         period = span(budget.per, now)
         self.budget = budget
+        self._holder = holder
         self.purse = Purse(period, budget.amount)
         self.plan = even(period)
         self.planned_for = ""  # the period whose plan follows the traffic
@@ -146,13 +147,20 @@ class Account:
     def hold(self, amount: PicoUsd) -> Room:
         """Take room for a request."""
         self.purse.hold(amount)
-        return Room(self.purse.span.key, amount)
+        return Room(self.purse.span.key, amount, self._holder)
 
     def settle(self, room: Room, paid: PicoUsd) -> None:
-        """A request has ended; it counts in the period that it began in."""
+        """A request has ended; it counts in the period that it began in.
+
+        In this one where that is too long over, or the room was another process's: an item of a
+        batch may take hours.
+        """
         purses = (self.purse, *self.leaving)
-        purse = next((one for one in purses if one.span.key == room.span), self.purse)
-        purse.settle(room.amount, paid)
+        purse = next((one for one in purses if one.span.key == room.span), None)
+        if purse is None or room.holder != self._holder:
+            (purse or self.purse).settle(0, paid)
+        else:
+            purse.settle(room.amount, paid)
 
     def state(self, now: float) -> BudgetState:
         """Where it stands."""

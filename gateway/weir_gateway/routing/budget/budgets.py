@@ -41,7 +41,7 @@ class Budgets:
         """The policy's account in the period of now."""
         account = self._accounts.get(policy.id)
         if account is None or account.budget.per is not budget.per:
-            account = self._accounts[policy.id] = Account(budget, self._now())
+            account = self._accounts[policy.id] = Account(budget, self._now(), self._instance)
         account.turn(budget, self._now())
         return account
 

@@ -153,6 +153,35 @@ async def test_an_aborted_stream_is_settled_by_what_passed() -> None:
     assert world.state.spent == paid
 
 
+async def test_what_is_let_go_gives_its_room_back() -> None:
+    world = World(budgeted(5))
+    world.routing.let_go(await world.decide())
+    assert world.state.spent == 0
+
+
+async def test_an_answer_after_a_restart_is_spent_and_gives_back_nothing() -> None:
+    before, after = World(budgeted(5), name="before"), World(budgeted(5), name="after")
+    decision = await before.decide()
+    own = await after.decide()
+    paid = after.end(decision)
+    assert after.state.spent == BY_STRONG + paid
+    after.routing.let_go(decision)
+    after.routing.let_go(own)
+    assert after.state.spent == paid
+
+
+async def test_an_answer_periods_later_takes_no_room_from_others() -> None:
+    world = World(budgeted(5))
+    decisions: list[RouteDecision] = []
+    for _ in range(6):  # each has one that is still on its way
+        decisions.append(await world.decide())
+        world.clock.now += 86_400
+    own = await world.decide()
+    paid = world.end(decisions[0])
+    assert own.room is not None
+    assert world.state.spent == own.room.amount + paid
+
+
 async def test_what_is_asked_without_being_sent_holds_nothing() -> None:
     world = World(budgeted(5))
     decision = await world.routing.decide(request(), world.table, counted=False)

@@ -1,0 +1,64 @@
+"""A decision that waits for a provider's batch comes back as it was, but for batches' prices."""
+
+from dataclasses import fields, replace
+
+from support.tables import STRONG, WEAK, policy, table
+from weir_gateway.batches import kept_decision
+from weir_gateway.domain.budget import Room
+from weir_gateway.domain.decision import Reason, RouteDecision, Scored
+from weir_gateway.domain.ids import (
+    BundleVersion,
+    DecisionId,
+    PolicyId,
+    RouterName,
+    TableVersion,
+)
+from weir_gateway.domain.limits import Admission, Held, Measure, Part, Window
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.table import Batches
+from weir_gateway.domain.variant import Assigned
+
+# Of the way to the decision, which is told when it is made: nobody asks for it once it is sent.
+FORGOTTEN = {"estimates", "excluded", "rules_tried", "cache", "held"}
+
+HELD = Held("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
+DECISION = RouteDecision(
+    id=DecisionId("0" * 32),
+    policy=PolicyId("shop/chat"),
+    chosen=WEAK,
+    baseline=STRONG,
+    reason=Reason.SCORED,
+    table=TableVersion("v1"),
+    detail="explored",
+    scored=Scored(0.25, {}, BundleVersion("b@0"), RouterName("r")),
+    threshold=0.5,
+    admission=Admission((Part(Measure.USD, 1000, 400, HELD),), "perKey.usdPerDay", 0.5),
+    servable=(WEAK, STRONG),
+    propensity=0.05,
+    explored=True,
+    batch="batch_1",
+    variant=Assigned("new", 0.5, "cafe"),
+    room=Room("2026-11-24", PicoUsd(7), "gateway"),
+)
+
+
+def test_nothing_is_lost_that_is_asked_for_later() -> None:
+    decision = replace(DECISION, intended=replace(DECISION, chosen=STRONG, reason=Reason.RULE))
+    plain = {f.name for f in fields(RouteDecision) if getattr(decision, f.name) == f.default}
+    assert plain == FORGOTTEN  # every other field is something that could get lost
+    read = kept_decision.read(kept_decision.text_of(decision), table(policy()))
+    assert read == decision
+
+
+def test_it_comes_back_at_the_price_of_batches() -> None:
+    half = replace(WEAK, batches=Batches(discount=0.5))
+    made = table(policy(candidates=(half, STRONG)))
+    read = kept_decision.read(kept_decision.text_of(DECISION), made)
+    assert read is not None
+    assert (read.chosen.price.input, read.chosen.id) == (WEAK.price.input // 2, WEAK.id)
+    assert read.baseline.price == STRONG.price
+
+
+def test_one_whose_backend_has_left_the_table_is_none() -> None:
+    text = kept_decision.text_of(DECISION)
+    assert kept_decision.read(text, table(policy(candidates=(STRONG,)))) is None
