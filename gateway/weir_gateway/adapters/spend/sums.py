@@ -75,8 +75,15 @@ class Sums:
         self._failing = False
 
     def add(self, counter: str, amount: PicoUsd, until: float) -> None:
-        """Add to a sum that nobody asks for after `until` (seconds since 1970)."""
-        self._sum(counter, until).untold += amount
+        """Add to a sum that nobody asks for after `until` (seconds since 1970).
+
+        One that nobody else keeps never falls below nothing: what is given back may have been set
+        aside by a process before this one, and forgotten with it.
+        """
+        kept = self._sum(counter, until)
+        kept.untold += amount
+        if self._store is None:
+            kept.untold = max(kept.untold, 0)
 
     def spent(self, counter: str, until: float) -> PicoUsd:
         """The sum as far as it is known here; what others add comes with a delay."""

@@ -54,6 +54,16 @@ async def test_what_is_added_shows_at_once_and_others_after_the_next_telling() -
     assert (one.spent("day", LATER), other.spent("day", LATER)) == (5, 5)
 
 
+async def test_what_nobody_else_keeps_never_falls_below_nothing() -> None:
+    alone, shared = _sums(None), _sums(Moody({"day": 20}))
+    for sums in (alone, shared):
+        sums.add("day", PicoUsd(-15), LATER)  # set aside by a process before this one
+    await shared.tell()
+    assert (alone.spent("day", LATER), shared.spent("day", LATER)) == (0, 5)
+    alone.add("day", PicoUsd(4), LATER)
+    assert alone.spent("day", LATER) == 4
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 50), st.sampled_from(["well", "away", "breaks"])), max_size=20
