@@ -112,11 +112,11 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = work(connection)
+            connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # a full disk has undone it already
                 connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
         return result
 
     def _open(self) -> sqlite3.Connection:

@@ -30,6 +30,7 @@ from weir_gateway.batches.packing import Providers
 from weir_gateway.batches.parts import PartRun
 from weir_gateway.batches.shelf import PIECE
 from weir_gateway.domain.batch import BatchStatus, LineError
+from weir_gateway.domain.errors import StoreUnavailable
 from weir_gateway.domain.table import RouteTable
 
 _LOG = logging.getLogger(__name__)
@@ -137,29 +138,41 @@ async def _send_new(job: Job, providers: Providers) -> None:
     """Every new item: decided, and sent at once where it goes alone.
 
     Where an item has to wait, for a limit or for the scorer, those after it wait with it.
+    Raises KeyGone and StoreUnavailable.
     """
-    after = 0
-    tries: dict[int, int] = {}
     queue: Queue = asyncio.Queue(PAGE_ITEMS)
     workers = job.bench.pace.at_once
+    stopped: StoreUnavailable | KeyGone | None = None
     async with together() as group:
         for number in range(workers):
             group.create_task(_worker(job, queue), name=f"weir-batch-call-{number}")
-        while not job.halt.is_set():
-            table = await job.table()
-            page = await job.bench.database.do(_next_page(job, after))
-            if table is None or not page:
-                break
-            alone, later = await _decided(job, providers, page, table, tries)
-            for chosen in alone:
-                await queue.put((chosen, table))
-            after = page[-1].line
-            if later:
-                await queue.join()  # so that whoever is new still has not been taken
-                await job.pause(max(one.wait for one in later))
-                after = later[0].item.line - 1
+        try:
+            await _decide_new(job, providers, queue)
+        except (StoreUnavailable, KeyGone) as error:
+            stopped = error
+            job.halt.set()  # calls under way are paid: they end, and no other begins
         for _ in range(workers):
             await queue.put(None)
+    if stopped is not None:
+        raise stopped
+
+
+async def _decide_new(job: Job, providers: Providers, queue: Queue) -> None:
+    after = 0
+    tries: dict[int, int] = {}
+    while not job.halt.is_set():
+        table = await job.table()
+        page = await job.bench.database.do(_next_page(job, after))
+        if table is None or not page:
+            return
+        alone, later = await _decided(job, providers, page, table, tries)
+        for chosen in alone:
+            await queue.put((chosen, table))
+        after = page[-1].line
+        if later:
+            await queue.join()  # so that whoever is new still has not been taken
+            await job.pause(max(one.wait for one in later))
+            after = later[0].item.line - 1
 
 
 def _next_page(job: Job, after: int) -> rows.Query[list[journal.Kept]]:
@@ -203,7 +216,12 @@ async def _decided(
         journal.decided(db, job.id, waiting)
         journal.ended(db, job.id, results)
 
-    await job.bench.database.do(kept)
+    try:
+        await job.bench.database.do(kept)
+    except StoreUnavailable:
+        for one in decided.chosen:
+            job.bench.routing.let_go(one.decision)
+        raise
     return alone, later
 
 

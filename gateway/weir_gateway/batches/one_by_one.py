@@ -1,19 +1,19 @@
 """Items that go to no provider's batch: sent one by one, few at once, as any request is.
 
 A call is noted before it is made and its result after. Where the gateway dies in between, the item
-is sent again: at most as many as may be under way at once can be paid twice. Must not know batches
-of providers.
+is sent again: at most as many as may be under way at once can be paid twice. Where the disk is full
+nothing is called, and what was answered by then waits for it. Must not know batches of providers.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from weir_gateway.batches import journal, outcome_lines
+from weir_gateway.batches import journal, outcome_lines, rows
 from weir_gateway.batches.bench import Job
 from weir_gateway.batches.deciding import Chosen
 from weir_gateway.batches.journal import Result
-from weir_gateway.domain.errors import BadRequest, UpstreamError
+from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import CLIENT_GONE
@@ -23,6 +23,7 @@ PATIENT_WITH: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
 TRIES: Final = 5  # of one item, each with the retries and fallbacks of its backend and policy
 FIRST_WAIT: Final = 0.5  # seconds, doubled each time
 LONGEST_WAIT: Final = 30.0  # seconds
+STORE_WAIT: Final = 1.0  # seconds until what could not be written is tried again
 UNAVAILABLE: Final = 503
 DRAINED: Final = "drained"  # in accounts: tried in vain before the gateway ended
 GONE: Final = 499  # in accounts: nobody waits for the answer any more
@@ -50,19 +51,27 @@ class _Answer:
 
 
 async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
-    """Send one item and keep its result; nothing where the batch is to stop before.
-
-    Raises StoreUnavailable.
-    """
+    """Send one item and keep its result; nothing where the batch is to stop before."""
     async with job.bench.calls:
-        if job.halt.is_set():
+        line = chosen.item.line
+        if not await _noted(job, lambda db: journal.running(db, job.id, line), paid=False):
             job.bench.routing.let_go(chosen.decision)
             return
-        line = chosen.item.line
-        await job.bench.database.soon(lambda db: journal.running(db, job.id, line))
         result = await _sent(job, _Way(chosen, table, job.bench.clock()))
         if result is not None:
-            await job.bench.database.soon(lambda db: journal.ended(db, job.id, [result]))
+            await _noted(job, lambda db: journal.ended(db, job.id, [result]), paid=True)
+
+
+async def _noted(job: Job, work: rows.Work, *, paid: bool) -> bool:
+    """Whether it is on disk, once there is room; what is `paid` is waited for, come what may."""
+    while paid or not job.halt.is_set():
+        try:
+            await job.bench.database.soon(work)
+        except StoreUnavailable:  # the log says why
+            await asyncio.sleep(STORE_WAIT)
+        else:
+            return True
+    return False
 
 
 async def _sent(job: Job, way: _Way) -> Result | None:
