@@ -142,6 +142,11 @@ def ledger_rows(folder: Path) -> list[dict[str, Any]]:
 
 def kept_status(folder: Path, batch_id: str) -> str:
     """A batch's status as it is on disk."""
-    with closing(sqlite3.connect(folder / "batches" / "batches.db")) as database:
-        row = database.execute("SELECT status FROM batches WHERE id = ?", (batch_id,)).fetchone()
-    return str(row[0])
+    ((status,),) = in_journal(folder, "SELECT status FROM batches WHERE id = ?", batch_id)
+    return str(status)
+
+
+def in_journal(folder: Path, statement: str, *values: object) -> list[Any]:
+    """What the gateway's database says to a statement, which may change it."""
+    with closing(sqlite3.connect(folder / "batches" / "batches.db")) as database, database:
+        return database.execute(statement, values).fetchall()

@@ -1,11 +1,15 @@
 """A batch's end: its results written to files in the order of its lines, and its journal forgotten.
 
 Files first, complete and on disk; then everything else in one transaction. Cut short, it is done
-again from the start.
+again from the start, into files of the same names: they don't pile up.
 """
 
 import asyncio
+import contextlib
+import hashlib
 import sqlite3
+from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Final
 
 from weir_gateway.batches import journal, outcome_lines, rows
@@ -13,10 +17,7 @@ from weir_gateway.batches.bench import Job
 from weir_gateway.batches.collecting import let_go
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import Kept, State
-from weir_gateway.batches.opened import settle, writing
-from weir_gateway.batches.shelf import UNFINISHED
-from weir_gateway.domain.batch import BatchStatus, Purpose, StoredFile
-from weir_gateway.domain.errors import StoreUnavailable
+from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
 
 PAGE: Final = 512  # items that are marked at once
 FORGOTTEN: Final = 2_000  # items that are deleted at once, so that others get a turn
@@ -53,11 +54,13 @@ async def finish(job: Job) -> None:
         rows.stands(db, job.id, end, now)
 
     await database.do(over)
-    await forget(job.bench.database, job.id)
+    await forget(database, job.bench.scratch, job.id)
 
 
-async def forget(database: Database, batch: str) -> None:
-    """Delete what was noted of a batch that is over, a little at a time."""
+async def forget(database: Database, scratch: Path, batch: str) -> None:
+    """Delete what was noted of a batch that is over, a little at a time, and what was packed."""
+    with contextlib.suppress(OSError):
+        await asyncio.to_thread(_unpack, scratch, batch)
     while await database.do(lambda db: journal.forget_results(db, batch, FORGOTTEN)):
         pass
 
@@ -77,27 +80,25 @@ async def _mark_unfinished(job: Job, ending: BatchStatus) -> None:
 
 async def _written(job: Job, state: State, what: str) -> StoredFile | None:
     """The results in `state` as a file; None where there are none."""
-    last, lines = await _next(job, state, 0)
-    if not lines:
+    shelf, name = job.bench.shelf, f"{job.id}_{what}.jsonl"
+    file_id = FileId(f"file-{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}")
+    size = await shelf.put(file_id, _pieces(job, state))
+    if not size:
+        await shelf.remove([file_id])
         return None
-    shelf = job.bench.shelf
-    file_id = shelf.new_id()
-    path = shelf.path(f"{file_id}{UNFINISHED}")
-    size = 0
-    try:
-        async with writing(path) as opened:
-            while lines:
-                data = b"".join(line + b"\n" for line in lines)
-                size += len(data)
-                await asyncio.to_thread(opened.write, data)
-                last, lines = await _next(job, state, last)
-            await asyncio.to_thread(settle, opened, b"")
-        await asyncio.to_thread(path.replace, shelf.path(file_id))
-    except OSError as error:
-        words = f"a batch's results can't be written: {error.strerror}"
-        raise StoreUnavailable(words) from error
-    name = f"{job.id}_{what}.jsonl"
     return shelf.described(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
+
+
+async def _pieces(job: Job, state: State) -> AsyncGenerator[bytes]:
+    last, lines = await _next(job, state, 0)
+    while lines:
+        yield b"".join(line + b"\n" for line in lines)
+        last, lines = await _next(job, state, last)
+
+
+def _unpack(scratch: Path, batch: str) -> None:
+    for path in scratch.glob(f"{batch}-*"):
+        path.unlink(missing_ok=True)
 
 
 async def _next(job: Job, state: State, after: int) -> tuple[int, list[bytes]]:

@@ -26,6 +26,7 @@ PERMANENT: Final = range(400, 500)
 BUT: Final = frozenset({401, 403, 408, 409, 429})  # a key may be mended, a limit passes
 LONGEST_WAIT: Final = 60.0  # seconds between tries to reach a provider
 CANCELS: Final = 3  # times that a provider is asked to cancel
+GIVEN_UP: Final = 86_400  # seconds after the window's end that one who can't be reached is asked
 
 
 class PartRun:
@@ -39,7 +40,10 @@ class PartRun:
         self._wait = min(job.bench.pace.poll, LONGEST_WAIT)
 
     async def run(self) -> None:
-        """Until it is over, or the gateway drains. Raises StoreUnavailable and KeyGone."""
+        """Until it is over, the gateway drains, or its provider has been away for too long.
+
+        Raises StoreUnavailable and KeyGone.
+        """
         upstream = self._part.upstream or await self._submitted()
         if upstream is None:
             return
@@ -54,9 +58,15 @@ class PartRun:
                     return
             except UpstreamError as error:
                 self._troubled(error)
-            if self._job.draining:
+            if self._leaves:
                 return
             await self._rest()
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether to leave it as it is: to the next gateway, or for good."""
+        batch = self._job.batch
+        return self._job.draining or self._job.bench.now() >= batch.expires + GIVEN_UP
 
     async def _submitted(self) -> str | None:
         """The provider's id, once it has the part; None where it never will."""
@@ -82,7 +92,7 @@ class PartRun:
                     await self._end()
                     return None
                 self._troubled(error)
-            if job.halt.is_set() and (sent is None or job.draining):
+            if job.halt.is_set() and (sent is None or self._leaves):
                 return None
             await self._rest()
 
@@ -105,8 +115,8 @@ class PartRun:
         return upstream
 
     async def _over(self, upstream: str) -> Look | None:
-        """How it ended; None where the gateway drains before."""
-        while not self._job.draining:
+        """How it ended; None where that is left before."""
+        while not self._leaves:
             to = self._route()
             try:
                 if to is not None:

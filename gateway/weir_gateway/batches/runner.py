@@ -151,7 +151,7 @@ class Runner:
         while gone := await database.do(lambda db: _forget_files(db, before)):
             await shelf.remove(gone)
         for batch in await database.do(rows.leftovers):
-            await finishing.forget(database, batch)
+            await finishing.forget(database, self._bench.scratch, batch)
         await database.do(lambda db: rows.forget_batches(db, before))
         await shelf.sweep()
 

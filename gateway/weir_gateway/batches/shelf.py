@@ -58,23 +58,28 @@ class Shelf:
             raise StoreUnavailable(
                 f"the gateway keeps {self._most} bytes of files, and they are used up: delete some"
             )
-        file_id = self.new_id()
+        file_id = FileId(f"file-{self._ids()}")
+        size = await self.put(file_id, self._bounded(pieces))
+        file = self.described(file_id, key, name[:LONGEST_NAME], size, purpose)
+        await self._database.do(lambda database: rows.add_file(database, file))
+        return file
+
+    async def put(self, file_id: FileId, pieces: AsyncIterator[bytes]) -> int:
+        """Put a file's content in its place once all of it is on disk; gives its size.
+
+        What was there is replaced. Raises StoreUnavailable, and what `pieces` raises; then nothing
+        of it is left.
+        """
         path = self._folder / f"{file_id}{UNFINISHED}"
         try:
-            size = await self._written(path, pieces)
-            file = self.described(file_id, key, name[:LONGEST_NAME], size, purpose)
+            size = await _written(path, pieces)
             await asyncio.to_thread(path.replace, self.path(file_id))
-            await self._database.do(lambda database: rows.add_file(database, file))
         except OSError as error:
             raise _unusable(error) from error
         finally:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
-        return file
-
-    def new_id(self) -> FileId:
-        """An id nobody had before."""
-        return FileId(f"file-{self._ids()}")
+        return size
 
     def described(
         self, file_id: FileId, key: str, name: str, size: int, purpose: Purpose
@@ -128,23 +133,16 @@ class Shelf:
         known = await self._database.do(rows.file_ids)
         await asyncio.to_thread(self._sweep, known)
 
-    async def _written(self, path: Path, pieces: AsyncIterator[bytes]) -> int:
-        size, waiting, held = 0, list[bytes](), 0
-        async with writing(path) as opened:
-            async for piece in pieces:
-                size += len(piece)
-                if size > self._largest:
-                    raise TooLarge(
-                        f"the file is over {self._largest} bytes, the most this gateway takes",
-                        param="file",
-                    )
-                waiting.append(piece)
-                held += len(piece)
-                if held >= PIECE:
-                    await asyncio.to_thread(opened.write, b"".join(waiting))
-                    waiting, held = [], 0
-            await asyncio.to_thread(settle, opened, b"".join(waiting))
-        return size
+    async def _bounded(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+        size = 0
+        async for piece in pieces:
+            size += len(piece)
+            if size > self._largest:
+                raise TooLarge(
+                    f"the file is over {self._largest} bytes, the most this gateway takes",
+                    param="file",
+                )
+            yield piece
 
     def _sweep(self, known: frozenset[str]) -> None:
         before = time.time() - SWEPT_AFTER
@@ -152,6 +150,20 @@ class Shelf:
             for entry in entries:
                 if entry.is_file() and entry.stat().st_mtime < before and entry.name not in known:
                     Path(entry.path).unlink(missing_ok=True)
+
+
+async def _written(path: Path, pieces: AsyncIterator[bytes]) -> int:
+    size, waiting, held = 0, list[bytes](), 0
+    async with writing(path) as opened:
+        async for piece in pieces:
+            size += len(piece)
+            waiting.append(piece)
+            held += len(piece)
+            if held >= PIECE:
+                await asyncio.to_thread(opened.write, b"".join(waiting))
+                waiting, held = [], 0
+        await asyncio.to_thread(settle, opened, b"".join(waiting))
+    return size
 
 
 def _unusable(error: OSError) -> StoreUnavailable:

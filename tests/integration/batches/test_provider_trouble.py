@@ -1,5 +1,6 @@
 """What a provider does wrong with a batch, and what its client sees of it."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from support.batching import (
     anthropic_backend,
     batch_gateway,
     direct,
+    in_journal,
     item,
     ledger_rows,
     lines_of,
@@ -165,6 +167,33 @@ async def test_a_model_that_the_provider_does_not_know_is_said_item_by_item(
             done = await over(client, (await submitted(client, _asked(3))).id)
             bad = await lines_of(client, done.error_file_id)
             assert [line["response"]["status_code"] for line in bad] == [404] * 3
+
+
+async def test_a_provider_that_stays_away_is_given_up_a_day_after_the_window(
+    tmp_path: Path,
+) -> None:
+    made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=True))
+    async with batch_gateway(tmp_path, made) as (_, client):
+        batch = await submitted(client, _asked(3))
+
+        async def tried() -> bool:
+            sent = "SELECT 1 FROM parts WHERE sent IS NOT NULL"
+            return bool(await asyncio.to_thread(in_journal, tmp_path, sent))
+
+        await eventually(tried)
+    back = "UPDATE batches SET expires = expires - ?"
+    await asyncio.to_thread(in_journal, tmp_path, back, 2 * 86_400 + 1)
+    async with batch_gateway(tmp_path, made) as (_, client):
+        done = await over(client, batch.id)
+        assert (done.status, done.output_file_id) == ("expired", None)
+        bad = await lines_of(client, done.error_file_id)
+        assert [line["error"]["code"] for line in bad] == ["batch_expired"] * 3
+        scratch = tmp_path / "batches" / "scratch"
+
+        async def tidy() -> bool:
+            return not await asyncio.to_thread(lambda: list(scratch.iterdir()))
+
+        await eventually(tidy)
 
 
 async def _complete(client: Any, done: Any, code: str, total: int) -> None:

@@ -1,0 +1,45 @@
+"""Files come whole or not at all, and take the place of what was there."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from weir_gateway.batches.database import Database
+from weir_gateway.batches.shelf import Shelf
+from weir_gateway.domain.batch import FileId
+from weir_gateway.domain.errors import TooLarge
+
+ONE = FileId("file-1")
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    database = Database(tmp_path)
+    await database.start()
+    yield Shelf(folder, database, lambda: "0" * 32, largest=100, most=1000)
+    await database.stop()
+
+
+async def pieces(*given: bytes, error: Exception | None = None) -> AsyncIterator[bytes]:
+    for piece in given:
+        yield piece
+    if error is not None:
+        raise error
+
+
+async def test_one_that_is_made_again_takes_its_place(shelf: Shelf) -> None:
+    assert await shelf.put(ONE, pieces(b"first, ", b"and long")) == 15
+    assert await shelf.put(ONE, pieces(b"second")) == 6
+    assert shelf.path(ONE).read_bytes() == b"second"
+    assert list(shelf.path(ONE).parent.iterdir()) == [shelf.path(ONE)]
+
+
+async def test_one_that_is_cut_short_leaves_what_was_there(shelf: Shelf) -> None:
+    await shelf.put(ONE, pieces(b"first"))
+    with pytest.raises(TooLarge):
+        await shelf.put(ONE, pieces(b"sec", error=TooLarge("too much")))
+    assert shelf.path(ONE).read_bytes() == b"first"
+    assert list(shelf.path(ONE).parent.iterdir()) == [shelf.path(ONE)]
