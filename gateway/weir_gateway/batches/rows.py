@@ -124,9 +124,10 @@ def batches(database: sqlite3.Connection, key: str, page: Page) -> list[Batch]:
 
 
 def active(database: sqlite3.Connection, most: int) -> list[Batch]:
-    """The oldest batches that are not over."""
+    """Batches that are not over: the oldest of each key, then the second oldest, and so on."""
     rows = database.execute(
-        f"SELECT * FROM batches WHERE status IN ({_MARKS}) ORDER BY seq LIMIT ?",  # noqa: S608 - the marks are ours
+        "SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq) AS turn FROM batches "  # noqa: S608 - the marks are ours
+        f"WHERE status IN ({_MARKS}) ORDER BY turn, seq LIMIT ?",
         (*ACTIVE, most),
     )
     return [_batch(row) for row in rows]

@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 LOCK: Final = "runner.lock"
 EVERY: Final = 1.0  # seconds between looks for new batches, and for the lock
-AT_ONCE: Final = 64  # batches under way; most of them wait for a provider
+AT_ONCE: Final = 64  # batches under way, and beside them a share of this for a key that has none
 TIDY_EVERY: Final = 3600.0  # seconds
 TIDY_PAGE: Final = 500  # files that are deleted at once
 FIRST_WAIT: Final = 1.0  # seconds before a batch that could not go on is taken up again, doubled
