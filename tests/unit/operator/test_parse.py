@@ -1,11 +1,13 @@
 """Documents to resources: what is read, and every mistake there can be."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.resource_cases import CASES, GOOD, Case
-from support.resources import backend, changed, policy, secret
+from support.resources import Wire, backend, changed, policy, secret
 from weir_operator.resources.mistakes import dotted
 from weir_operator.resources.objects import ModelBackend, RoutePolicy, Secret
 from weir_operator.resources.parse import parse
@@ -24,6 +26,34 @@ def test_good_resources_read_without_a_mistake(name: str) -> None:
     parsed = parse(GOOD[name])
     assert parsed.mistakes == ()
     assert parsed.resource is not None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        policy(rules=None, variants=None, probes=None, failureMode={"upstream": None}),
+        policy(router={"name": "default", "judge": None}),
+        policy(limits={"perKey": {"usdPerDay": None}}, cascade=None, exploration=None),
+        policy(objective={"threshold": "0.5", "budget": None}),
+        backend(auth={"env": "A", "secretRef": None}, headers=None),
+    ],
+)
+def test_null_is_as_if_it_was_not_written(document: Wire) -> None:
+    assert parse(document) == parse(_without_nulls(document))
+    assert parse(document).mistakes == ()
+
+
+def test_a_null_is_no_way_around_a_rule() -> None:
+    for document in (policy(objective=None), policy(cache={"exact": None})):
+        assert parse(document).mistakes == parse(_without_nulls(document)).mistakes != ()
+
+
+def _without_nulls(document: Wire) -> Wire:
+    return {
+        name: _without_nulls(cast("Wire", value)) if isinstance(value, dict) else value
+        for name, value in document.items()
+        if value is not None
+    }
 
 
 def test_every_mistake_is_collected_not_the_first() -> None:
