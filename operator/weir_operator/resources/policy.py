@@ -260,6 +260,14 @@ class RoutePolicySpec:
             "objective",
         ),
         Check(
+            "!has(self.router) || !has(self.router.judge) || !has(self.variants) || "
+            "self.variants.all(v, has(v.router) || !has(v.objective) || "
+            "!has(v.objective.quality))",
+            "quality needs a router with a calibration: a judge has none; name another router in "
+            "the variant, or write a threshold or a strongShare",
+            "variants",
+        ),
+        Check(
             "!has(self.probes) || size(self.probes) == 0 || (!has(self.cascade) && "
             "(!has(self.router) || !has(self.router.judge)))",
             "can't be decided where a model rates prompts or answers: nothing is sent for a probe",
