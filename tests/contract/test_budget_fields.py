@@ -7,6 +7,8 @@ from weir_gateway.adapters import table_codec
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.money import PicoUsd
+from weir_gateway.routing.budget.pacing import FIRST_SHARE
+from weir_operator.apply import probes
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
 from weir_operator.resources.mistakes import dotted
@@ -70,3 +72,7 @@ def test_a_table_of_another_operator_without_a_valid_budget_is_refused() -> None
         table.policies[0].objective.budget.CopyFrom(wrong)
         with pytest.raises(BadTable, match="no valid budget"):
             table_codec.decode(table)
+
+
+def test_the_operator_decides_probes_where_a_gateway_draws_its_first_line() -> None:
+    assert probes.FIRST_SHARE == FIRST_SHARE

@@ -20,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 SECONDS = 10.0  # per call; a busy scorer may be slow, and nobody waits for a probe
 SHOWN = 60  # characters of a prompt that a message repeats
+FIRST_SHARE = 0.2  # of strong answers, where a budget draws the line at its very first request
 EPSILON = 1e-9  # decimal shares survive their way through binary floats
 _DEFAULTS: dict[int, object] = {
     FieldDescriptor.TYPE_INT64: 0,
@@ -37,11 +38,7 @@ class ScorerProbing:
 
     async def failures(self, table: RouteTable) -> Mapping[str, str]:
         """What is wrong, by policy: the first probe of each that does not hold."""
-        asking = [
-            policy
-            for policy in table.policies
-            if not policy.HasField("judge") and (policy.probes or policy.router)
-        ]
+        asking = [policy for policy in table.policies if policy.probes or _named(policy)]
         if not asking:
             return {}
         try:
@@ -54,16 +51,18 @@ class ScorerProbing:
 
     async def _failure(self, policy: Policy, described: scorer.Description) -> str:
         routers = [router.name for router in described.routers]
-        if policy.router and policy.router not in routers:
+        missing = [name for name in _named(policy) if name not in routers]
+        for name in missing:
             _LOG.warning(
-                "a policy's router is not in the scorer's bundle: its gateways decide by onFailure",
+                "a policy's router is not in the scorer's bundle: its gateways decide by failureMode",
                 extra={
                     "policy": policy.id,
-                    "router": policy.router,
+                    "router": name,
                     "bundle": described.versions.bundle,
                     "has": ", ".join(routers),
                 },
             )
+        if policy.router in missing:
             return ""
         limit = threshold(policy, described) if policy.probes else None
         if limit is None:
@@ -82,6 +81,13 @@ class ScorerProbing:
         return ""
 
 
+def _named(policy: Policy) -> list[str]:
+    """The scorer's routers that the policy and its variants name."""
+    own = "" if policy.HasField("judge") else policy.router
+    names = [own, *(variant.router for variant in policy.variants)]
+    return [name for name in dict.fromkeys(names) if name]
+
+
 def threshold(policy: Policy, described: scorer.Description) -> float | None:
     """What the score is held against; None where the scorer's description does not tell."""
     objective = policy.objective
@@ -93,6 +99,8 @@ def threshold(policy: Policy, described: scorer.Description) -> float | None:
         return None
     if objective.WhichOneof("kind") == "strong_share":
         return _quantile(router.calibration.quantiles, 1.0 - objective.strong_share)
+    if objective.WhichOneof("kind") == "budget":
+        return _quantile(router.calibration.quantiles, 1.0 - FIRST_SHARE)
     if router.predicts_quality:
         return None  # then the gateway weighs qualities, and there is no threshold
     wanted = objective.quality

@@ -44,8 +44,11 @@ async def probing(tmp_path: Path) -> AsyncIterator[ScorerProbing]:
     await server.stop(None)
 
 
-@pytest.mark.parametrize("objective", [{"threshold": "0.5"}, {"strongShare": "20%"}])
-async def test_probes_that_hold(probing: ScorerProbing, objective: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "objective",
+    [{"threshold": "0.5"}, {"strongShare": "20%"}, {"budget": {"usd": "5", "per": "day"}}],
+)
+async def test_probes_that_hold(probing: ScorerProbing, objective: dict[str, object]) -> None:
     assert await probing.failures(table(objective=objective, probes=[HARD, EASY])) == {}
 
 
@@ -54,6 +57,20 @@ async def test_a_probe_that_does_not_hold_is_told(probing: ScorerProbing) -> Non
     assert await probing.failures(table(probes=[HARD, wrong])) == {
         "shop/chat": "'hi': expected shop/strong, decided shop/weak (score 0.100, threshold 0.500)"
     }
+
+
+async def test_a_router_that_the_bundle_lacks_is_logged(
+    probing: ScorerProbing, caplog: pytest.LogCaptureFixture
+) -> None:
+    judged = {"name": "judge", "judge": {"backend": "weak"}}
+    variants = [
+        {"name": "a", "weight": 1, "router": {"name": "mf"}},
+        {"name": "b", "weight": 1, "router": {"name": "linear"}},
+    ]
+    tables = [table(router=router, variants=variants) for router in ({"name": "knn"}, judged)]
+    for one in tables:
+        assert await probing.failures(one) == {}
+    assert [vars(record)["router"] for record in caplog.records] == ["knn", "mf", "mf"]
 
 
 async def test_rules_go_first(probing: ScorerProbing) -> None:
