@@ -6,11 +6,11 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.asking import eventually
 from support.batching import OVER, Provider, direct, item, jsonl, openai_backend, standing_in
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
 from support.programs import resident_mb
+from support.waiting import eventually
 
 TEXT = "water " * 650  # about 4 kB
 FEW, MANY = 1_000, 8_000

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiohttp
 
-from support.asking import TIMEOUT, Answered, ask, chat, eventually
+from support.asking import TIMEOUT, Answered, ask, chat
 from support.programs import up
+from support.waiting import eventually
 
 CALLERS = 16
 

@@ -1,7 +1,7 @@
 """Many chat requests over HTTP at once, each answer kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,12 +74,3 @@ async def ask_all(
         for number in range(connections):
             group.create_task(caller(session), name=f"caller {number}")
     return [answer for answer in answers if answer is not None]
-
-
-async def eventually(
-    attempt: Callable[[], Awaitable[bool]], *, within: float, every: float = 0.05
-) -> None:
-    """Try until it is so. Fails after `within` seconds."""
-    async with asyncio.timeout(within):
-        while not await attempt():  # noqa: ASYNC110 - another process has no event to wait for
-            await asyncio.sleep(every)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
-from support.asking import eventually
 from support.cluster.programs import free_ports
 from support.programs import QUIET
+from support.waiting import eventually
 
 START = 30.0  # seconds
 NO_SCORER = "127.0.0.1:1"

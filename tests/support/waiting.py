@@ -7,8 +7,10 @@ DEADLINE = 20.0  # seconds; generous, because it only bounds a failure
 PAUSE = 0.01
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Return once `holds` does; fail after the deadline."""
-    async with asyncio.timeout(DEADLINE):
+async def eventually(
+    holds: Callable[[], Awaitable[bool]], *, within: float = DEADLINE, every: float = PAUSE
+) -> None:
+    """Return once `holds` does; fail after `within` seconds."""
+    async with asyncio.timeout(within):
         while not await holds():  # noqa: ASYNC110 - what is watched has no event to wait for
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(every)
