@@ -54,7 +54,7 @@ class ScorerProbing:
         missing = [name for name in _named(policy) if name not in routers]
         for name in missing:
             _LOG.warning(
-                "a policy's router is not in the scorer's bundle: its gateways decide by failureMode",
+                "a policy's router is not in the scorer's bundle: gateways decide by failureMode",
                 extra={
                     "policy": policy.id,
                     "router": name,
