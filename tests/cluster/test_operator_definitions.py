@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from support.cluster.control_plane import ControlPlane
-from support.resource_cases import CASES, GOOD, Case
+from support.resource_case import Case
+from support.resource_cases import CASES, GOOD
 from support.resources import Wire, backend, policy
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.resource_cases import CASES, GOOD, Case
+from support.resource_case import Case
+from support.resource_cases import CASES, GOOD
 from support.resources import Wire, backend, changed, policy, secret
 from weir_operator.resources.mistakes import dotted
 from weir_operator.resources.objects import ModelBackend, RoutePolicy, Secret
