@@ -16,7 +16,7 @@ from weir_gateway.domain.ids import (
 )
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.domain.table import Backend
+from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.domain.variant import Assigned
 
 
@@ -106,6 +106,17 @@ class RouteDecision:
     def strong(self) -> bool:
         """Whether the request went to the policy's last candidate."""
         return self.chosen.id == self.baseline.id
+
+    def weakest(self, policy: Policy) -> Backend:
+        """The first of the policy's candidates that can serve; the chosen one where none can."""
+        lacking = {one.backend for one in self.excluded}
+        return next((b for b in policy.candidates if b.id not in lacking), self.chosen)
+
+    def confined(self, policy: Policy) -> bool:
+        """Whether a rule of the policy decided that lets nobody else have the request."""
+        return self.reason is Reason.RULE and any(
+            rule.no_fallback for rule in policy.rules if rule.name == self.detail
+        )
 
     @property
     def label(self) -> str:

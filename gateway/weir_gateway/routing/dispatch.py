@@ -97,16 +97,9 @@ def _falling_back(decision: RouteDecision, to: Backend, error: Failure) -> Route
     return replace(decision, chosen=to, reason=Reason.FALLBACK, detail=label)
 
 
-def _confined(decision: RouteDecision, policy: CompiledPolicy) -> bool:
-    """Whether a rule decided that says that nobody else may have the request."""
-    return decision.reason is Reason.RULE and any(
-        rule.no_fallback for rule in policy.rules if rule.name == decision.detail
-    )
-
-
 def fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
     """Who may be asked after the chosen one, in order."""
-    if policy is None or decision.reason is Reason.DIRECT or _confined(decision, policy):
+    if policy is None or decision.reason is Reason.DIRECT or decision.confined(policy.policy):
         return
     tried = {decision.chosen.id, *(excluded.backend for excluded in decision.excluded)}
     for backend in policy.fallbacks:

@@ -8,13 +8,12 @@ from dataclasses import replace
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.limits import UNLIMITED, Admission
-from weir_gateway.domain.table import Backend
-from weir_gateway.routing.compiled import CompiledPolicy
+from weir_gateway.domain.table import Backend, Policy
 
 _FREE = frozenset({Reason.CACHE, Reason.SHADOW, Reason.DIRECT})  # nothing to lean, or obeyed
 
 
-def lean(decision: RouteDecision, admission: Admission, compiled: CompiledPolicy) -> RouteDecision:
+def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> RouteDecision:
     """`decision` with `admission`, and the weakest candidate's where that says so.
 
     Raises BudgetExceeded where only the dear way is open to this request, and the allowance has
@@ -23,18 +22,18 @@ def lean(decision: RouteDecision, admission: Admission, compiled: CompiledPolicy
     if admission is UNLIMITED:
         return decision
     decision = replace(decision, admission=admission)
-    weakest = _weakest(decision, compiled)
+    weakest = decision.weakest(policy)
     if decision.reason in _FREE:
         return decision
     if admission.dear:
         return _raised(decision, weakest)
     decision = replace(decision, held=False)  # an answer that can't escalate is given as it is
-    candidates = compiled.policy.candidates
+    candidates = policy.candidates
     if decision.chosen.id == candidates[0].id:
         return decision
     if weakest.id == candidates[-1].id:
         raise _closed(admission, "no weaker one can serve this request")
-    if _confined(decision, compiled):
+    if decision.confined(policy):
         raise _closed(admission, "a rule sends this request there and nowhere else")
     if weakest.id == decision.chosen.id:
         return decision
@@ -61,18 +60,6 @@ def _weaker(decision: RouteDecision, weakest: Backend, why: str) -> RouteDecisio
         detail=why,
         propensity=1.0,
         explored=False,
-    )
-
-
-def _weakest(decision: RouteDecision, compiled: CompiledPolicy) -> Backend:
-    lacking = {excluded.backend for excluded in decision.excluded}
-    able = [b for b in compiled.policy.candidates if b.id not in lacking]
-    return able[0] if able else decision.chosen
-
-
-def _confined(decision: RouteDecision, compiled: CompiledPolicy) -> bool:
-    return decision.reason is Reason.RULE and any(
-        rule.no_fallback for rule in compiled.rules if rule.name == decision.detail
     )
 
 

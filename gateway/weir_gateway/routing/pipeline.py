@@ -192,7 +192,7 @@ class Routing:
             decision = await self._decider.decide_as(
                 matched, request, table, trace, cached=counted, tab=tab
             )
-            decision = lean(decision, admission, matched.policy)
+            decision = lean(decision, admission, policy)
             if counted and admission.dear and not admission.leaning:
                 decision = self._explored(request, decision, policy)
             if counted and self._budgets is not None and isinstance(policy.objective, Budget):

@@ -73,7 +73,7 @@ class Budgets:
         held = await self._fit(account, policy, decision, estimates)
         if held is not None:
             return held
-        last = decision.chosen if _bound(policy, decision) else _weakest(policy, decision)
+        last = decision.chosen if _bound(policy, decision) else decision.weakest(policy)
         if account.budget.when_spent is WhenSpent.REJECT or last.id != policy.candidates[0].id:
             raise self._spent(account, policy)
         return _forced(account, policy, decision, estimates)
@@ -130,7 +130,7 @@ class Budgets:
         room = await self._take(account, policy, account.amount(decision, estimates))
         if room is not None:
             return replace(decision, room=room)
-        weakest = _weakest(policy, decision)
+        weakest = decision.weakest(policy)
         if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.held):
             return None
         room = await self._take(account, policy, account.corrected(weakest, estimates))
@@ -218,20 +218,11 @@ def _forced(
     account: Account, policy: Policy, decision: RouteDecision, estimates: Estimates
 ) -> RouteDecision:
     """By the weakest, whatever that adds to what was spent."""
-    weakest = _weakest(policy, decision)
+    weakest = decision.weakest(policy)
     room = account.hold(account.corrected(weakest, estimates))
     return _moved(account, policy, decision, weakest, room)
 
 
-def _weakest(policy: Policy, decision: RouteDecision) -> Backend:
-    """The weakest candidate that can serve."""
-    lacking = {one.backend for one in decision.excluded}
-    return next((b for b in policy.candidates if b.id not in lacking), decision.chosen)
-
-
 def _bound(policy: Policy, decision: RouteDecision) -> bool:
     """Whether nobody but the chosen one may answer."""
-    return decision.reason is Reason.DIRECT or (
-        decision.reason is Reason.RULE
-        and any(rule.no_fallback for rule in policy.rules if rule.name == decision.detail)
-    )
+    return decision.reason is Reason.DIRECT or decision.confined(policy)
