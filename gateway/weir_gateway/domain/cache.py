@@ -6,7 +6,7 @@ Must not know where answers are kept or how a request becomes a key.
 from array import array
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
+from math import isfinite, sqrt
 from operator import mul
 from typing import Final
 
@@ -89,4 +89,5 @@ def similarity(one: bytes, other: bytes) -> float:
     if len(a) != len(b):
         return 0.0
     norms = sqrt(sum(map(mul, a, a))) * sqrt(sum(map(mul, b, b)))
-    return sum(map(mul, a, b)) / norms if norms else 0.0
+    cosine = sum(map(mul, a, b)) / norms if norms else 0.0
+    return cosine if isfinite(cosine) else 0.0  # what is no number is like nothing

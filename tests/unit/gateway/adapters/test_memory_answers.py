@@ -1,6 +1,8 @@
 """Answers in memory: bounded in bytes, forgotten in time."""
 
 import asyncio
+from array import array
+from math import nan
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,4 +105,6 @@ def test_anything_else_is_none_and_no_error(value: bytes) -> None:
 def test_embeddings_are_compared_by_their_angle() -> None:
     one, other = b"\x00\x00\x80\x3f\x00\x00\x00\x00", b"\x00\x00\x00\x00\x00\x00\x80\x3f"
     assert (similarity(one, one), similarity(one, other)) == (1.0, 0.0)
+    broken = array("f", [nan, 1.0]).tobytes()
+    assert similarity(broken, broken) == similarity(one, broken) == 0.0
     assert similarity(one, b"") == similarity(b"", b"") == similarity(one, one[:4]) == 0.0
