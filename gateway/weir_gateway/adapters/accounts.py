@@ -139,7 +139,8 @@ class MeteredAccounts:
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
         """Count one decision that took `seconds`."""
-        self._deciding.record(seconds)
+        if not decision.batch:  # for an item of a batch nobody waits: it may take its time
+            self._deciding.record(seconds)
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).value += 1
         if decision.intended is not None:
             intended = decision.intended
@@ -181,13 +182,19 @@ class MeteredAccounts:
             self._variants.add(decision, decision.variant, outcome)
         for one in outcome.beside:
             self._add_beside(decision.policy, one)
+        if not decision.batch:
+            self._add_duration(cells, request, decision, outcome)
+        self._log.finished(request, decision, outcome)
+
+    def _add_duration(
+        self, cells: _Cells, request: Request, decision: RouteDecision, outcome: Outcome
+    ) -> None:
         if outcome.error:
             self._operations.labels(
                 *_operation(decision.chosen, request.wire.operation), outcome.error
             ).record(outcome.duration)
         elif decision.cache.answer is None:  # else no model was asked
             cells.duration.record(outcome.duration)
-        self._log.finished(request, decision, outcome)
 
     def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
         """What was paid beside an answer is the model's that was paid, as its tokens are."""

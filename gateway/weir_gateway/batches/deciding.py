@@ -7,7 +7,7 @@ Must not know what becomes of a decision.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from weir_gateway.batches.bench import Job
@@ -88,13 +88,13 @@ async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | La
     if isinstance(request, BadRequest):
         return Wrong(item, request)
     try:
-        decision = await job.bench.routing.decide(request, table)
+        decision = await job.bench.routing.decide(request, table, batch=job.id)
     except WeirError as error:
         return Later(item, error) if _passes(error) else Wrong(item, error)
     if isinstance(decision.chosen.auth, Passthrough):
         job.bench.routing.let_go(decision)
         return Wrong(item, _keyless(decision))
-    return Chosen(item, request, replace(decision, batch=job.id))
+    return Chosen(item, request, decision)
 
 
 def _passes(error: WeirError) -> bool:

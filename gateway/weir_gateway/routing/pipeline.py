@@ -121,12 +121,13 @@ class Routing:
         *,
         counted: bool = True,
         tab: list[Spent] | None = None,
+        batch: str = "",
     ) -> RouteDecision:
         """Which candidate answers; `span` is the request's `weir.decide`.
 
         One that nothing will be sent by is not `counted`. What a judge of prompts takes goes on
         the `tab`, and is counted here where there is no decision after all; without one it is not
-        asked.
+        asked. `batch` is the id of the batch whose item it is.
 
         Raises NoPolicy, BadRequest, NothingCanServe and, where it is counted, LimitReached,
         BudgetExceeded and LimitsUnknown; never for a missing scorer alone.
@@ -139,6 +140,8 @@ class Routing:
             if tab:
                 self._undecided(request, table, tab, error)
             raise
+        if batch:
+            decision = replace(decision, batch=batch)
         if counted:
             self._accounts.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:

@@ -117,6 +117,22 @@ def test_an_error_has_its_own_duration_and_no_money() -> None:
     assert accounts.totals()[DECISION.policy] == PolicyTotals(requests=1, strong=1)
 
 
+def test_an_item_of_a_batch_is_paid_and_its_hours_are_nobodys_wait() -> None:
+    registry = Registry()
+    accounts = MeteredAccounts(registry, DecisionLog())
+    decision = replace(DECISION, batch="batch_1")
+    accounts.decided(request(), decision, 9.0)
+    accounts.finished(request(), decision, replace(OUTCOME, duration=36_000.0))
+    accounts.finished(request(), decision, replace(OUTCOME, duration=36_000.0, error="broken"))
+    assert accounts.totals()[DECISION.policy].requests == 2
+    assert lines(registry, "weir_decisions_total")[0].endswith(" 1.0")
+    for metric in ("weir_decision_duration", "gen_ai_client_operation_duration"):
+        counts = lines(registry, f"{metric}_seconds_count")
+        assert all(line.endswith(" 0.0") for line in counts)
+    tokens = lines(registry, "gen_ai_client_token_usage_sum")
+    assert [line.rsplit(" ", 1)[1] for line in tokens] == ["120.0", "80.0"]
+
+
 def test_a_second_call_is_paid_though_no_usage_was_told() -> None:
     accounts = MeteredAccounts(Registry(), DecisionLog())
     hedged = replace(OUTCOME, usage=None, paid=PicoUsd(7), saved=PicoUsd(-7))
