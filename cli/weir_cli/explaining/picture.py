@@ -74,7 +74,8 @@ class Picture:
 
 
 def _budget(state: Budgeted) -> str:
-    of = f"${state.spent:.4f} of ${state.limit:,.2f} spent in {state.period}"
+    limit = f"{state.limit:,.2f}" if state.limit >= 1 else f"{state.limit:.4f}"
+    of = f"${state.spent:.4f} of ${limit} spent in {state.period}"
     return f"{of}; planned by now: ${state.planned:.4f}"
 
 

@@ -22,7 +22,7 @@ Odds = tuple[tuple[str, float], ...]
 
 def verdict(prompt: str) -> Odds:
     """The words that may be answered, and the probability of each."""
-    words = set(re.findall(r"\w+", prompt.rpartition("user:")[2].casefold()))
+    words = set(re.findall(r"\w+", _shown(prompt).casefold()))
     digest = hashlib.sha256(_MARKER.sub("", prompt).encode("utf-8", "replace")).digest()
     if {RIGHT, WRONG} & words:
         good = DOUBT if WRONG in words else TRUST
@@ -33,6 +33,16 @@ def verdict(prompt: str) -> Odds:
     if ASKS_FOR_A_DIGIT in prompt:
         return _digit(1 - good)
     return (("yes", good), ("no", 1 - good))
+
+
+def _shown(prompt: str) -> str:
+    """The last turn and what follows it, of what stands between markers where there are any.
+
+    A question's own words stand outside: how *hard* is it?
+    """
+    pieces = _MARKER.split(prompt)
+    inside = " ".join(pieces[1:-1]) if len(pieces) > 1 else prompt
+    return inside.rpartition("user:")[2]
 
 
 def _digit(hard: float) -> Odds:

@@ -13,6 +13,7 @@ from weir_cli.standin.ask import Ask, Finish, Tool
 from weir_cli.standin.faults import BadOrder, Delay, Fault, Kind, delay, due, fault
 from weir_cli.standin.instances import instance
 from weir_cli.standin.reading import Json, Object, Refused, parse
+from weir_gateway.wires.judging import hard
 
 
 def ask(prompt: str = "hello", **changes: object) -> Ask:
@@ -73,6 +74,15 @@ def test_a_judges_verdict_does_not_hang_on_the_marker(text: str, marker: str) ->
     )
     assert one == other
     assert sum(odds for _, odds in one) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("word", "digit"), [("easy", "2"), ("hard", "8")])
+def test_a_judge_goes_by_what_it_is_shown_and_not_by_the_questions_own_words(
+    word: str, digit: str
+) -> None:
+    question = hard(f"a {word} one", "0123456789abcdef")
+    prompt = f"system: {question.rules}\nuser: {question.text}"
+    assert answer(ask(prompt, model="judge")).text == digit
 
 
 def test_a_judges_probabilities_are_told_where_they_are_asked_for() -> None:
