@@ -118,10 +118,9 @@ async def test_every_request_ends_well_or_says_why(
         async with running_gateway(tmp_path, table(*models)) as gateway:
             # One after another, for some faults are over with the next call; then all at once.
             told = [await _outcome(gateway, stream=stream) for _ in range(AT_ONCE)]
-            at_once = (_outcome(gateway, stream=stream) for _ in range(AT_ONCE))
+            spoken = (*[CHAT] * AT_ONCE, *OTHERS)
+            at_once = (_outcome(gateway, stream=stream, spoken=one) for one in spoken)
             told_at_once = await asyncio.gather(*at_once)
-            for other in OTHERS:
-                told_at_once.append(await _outcome(gateway, stream=stream, spoken=other))
             assert gateway.gateway.calls_under_way == 0
 
         async def nothing_is_left() -> bool:
