@@ -145,7 +145,7 @@ class Chaos:
             use = chance.choice(names_of(spec))
             spec["rules"] = [{"name": "r", "when": "request.turnz > 1", "use": use}]
         elif bad < 0.2:
-            spec["limits"] = {"perKey": {"requestsPerMinute": 1}}
+            spec["router"] = {"name": "bert"}
         elif bad < 0.3:
             spec["candidates"] = [{"backend": "weak"}, {"backend": "never-there"}]
         return policy(chance.choice(POLICIES), **spec)
