@@ -20,6 +20,7 @@ from weir_gateway.domain.limits import Ask, Held, Taken, Window
 from weir_runtime.metrics import Registry
 
 NOON = 1_800_014_400.0
+MANY = 100_000  # turns of the loop, more than a round trip takes
 
 
 @dataclass
@@ -220,6 +221,36 @@ async def test_a_server_that_lost_its_memory_is_told_the_day_again() -> None:
         await counting.settle_now()
         assert (await limits.take([ask(100, 0, window=Window.DAY)], closed=False)).used == (35,)
         assert int(await redis.call("TTL", "{weir}:limit:c")) > 0
+
+
+async def test_what_was_given_back_of_a_day_is_not_restored() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        limits = RedisLimits(redis)
+        day = ask(100, 30, window=Window.DAY)
+        held = (await limits.take([day])).held[0]
+        limits.settle(held, 5 - 30)
+        await limits.settle_now()
+        limits.restore()  # a call was late: the server has forgotten nothing
+        await limits.settle_now()
+        assert (await limits.take([ask(100, 0, window=Window.DAY)])).used == (5,)
+
+
+async def test_what_comes_while_the_rest_is_settled_waits_for_the_next_time() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        limits = RedisLimits(redis)
+        held = (await limits.take([ask(100, 50)])).held[0]
+        limits.settle(held, 1)
+        settling = asyncio.create_task(limits.settle_now())
+        await asyncio.sleep(0)  # it has begun
+        settled = 0
+        while not settling.done() and settled < MANY:
+            limits.settle(held, 1)
+            settled += 1
+            await asyncio.sleep(0)
+        assert 0 < settled < MANY
+        assert (await limits.take([ask(100, 0)])).used == (51,)
+        await limits.end()
+        assert (await limits.take([ask(100, 0)])).used == (51 + settled,)
 
 
 async def _gone(limits: SharedLimits, asks: Sequence[Ask]) -> Taken:

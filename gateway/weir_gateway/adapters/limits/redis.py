@@ -6,6 +6,7 @@ gateways do at once. Must not know what to do when Redis is gone.
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -77,6 +78,12 @@ class RedisLimits:
             self._days.pop(next(iter(self._days)))
         self._days[held.counter] = (held.slot, used)
 
+    def _know_less(self, counter: str, slot: int, change: int) -> None:
+        """What is given back is not restored, whether the server has heard of it or not."""
+        day, used = self._days.get(counter, (slot, 0))
+        if change < 0 and used and day == slot:
+            self._days[counter] = (day, max(used + change, 0))
+
     def _too_late(self) -> int:
         """When, by the server's clock, it is given up on: what it does later counts for nobody."""
         if self._ahead is None:
@@ -102,13 +109,18 @@ class RedisLimits:
                 await self.settle_now()
 
     async def settle_now(self) -> None:
-        """Settle all that waits; while Redis is gone it goes on waiting."""
+        """Settle all that waits by now; while Redis is gone it goes on waiting.
+
+        What comes meanwhile waits for the next time: under load there is always more.
+        """
+        rounds = bool(self._sending) + math.ceil(len(self._waiting) / CHANGES)
         try:
             while self._restore:
                 await self._restored(list(self._restore.items())[:CHANGES])
-            while batch := self._sending or self._batch():
-                await self._settle(batch)
-                self._sending = ()
+            for _ in range(rounds):
+                if batch := self._sending or self._batch():
+                    await self._settle(batch)
+                    self._sending = ()
         except StoreGone:  # it is counted there; the same batch goes again under its number
             return
 
@@ -124,6 +136,8 @@ class RedisLimits:
         batch = tuple((slot, self._waiting.pop(slot)) for slot in slots)
         self._sending = tuple((slot, change) for slot, change in batch if change)
         self._number += bool(self._sending)
+        for (counter, _, slot), change in self._sending:
+            self._know_less(counter, slot, change)
         return self._sending
 
     async def _settle(self, batch: tuple[tuple[_Slot, int], ...]) -> None:
