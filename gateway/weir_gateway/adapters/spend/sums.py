@@ -105,19 +105,25 @@ class Sums:
             _LOG.warning("the last sums of what was spent were not told to the store")
 
     async def tell(self) -> None:
-        """Tell the store what is new, and hear of the others."""
+        """Tell the store what is new by now, and hear of the others."""
+        while await self._tell_some():
+            pass
+
+    async def _tell_some(self) -> bool:
+        """As much as is told at once; whether there may be more that was there before."""
         if self._store is None:
-            return
+            return False
+        again = bool(self._sending)
         changes = self._sending or self._changes()
         if not changes:
-            return
+            return False
         try:
             totals = await self._store.tell(self._number, changes)
         except SumsLost as error:
             if not self._failing:
                 _LOG.warning("sums of what was spent are this gateway's alone: %s", error)
             self._failing = True
-            return
+            return False
         if self._failing:
             _LOG.info("sums of what was spent are shared or kept again")
         self._failing = False
@@ -126,6 +132,7 @@ class Sums:
             kept = self._sums.get(change.name)
             if kept is not None:
                 kept.known, kept.told = total, 0
+        return again or len(changes) == CHANGES
 
     def _changes(self) -> tuple[Change, ...]:
         names = [n for n, kept in self._sums.items() if kept.untold or n in self._asked][:CHANGES]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.adapters.spend.sqlite import SqliteSums
-from weir_gateway.adapters.spend.sums import MOST, Change, Sums, SumsLost
+from weir_gateway.adapters.spend.sums import CHANGES, MOST, Change, Sums, SumsLost
 from weir_gateway.domain.money import PicoUsd
 
 NOW = 1_800_000_000.0
@@ -86,6 +86,27 @@ def test_nothing_is_lost_or_told_twice(steps: list[tuple[int, str]]) -> None:
     total = sum(amount for amount, _ in steps)
     assert sums.spent("day", LATER) == total
     assert store.totals.get("day", 0) == total
+
+
+async def test_the_end_tells_what_came_after_a_telling_that_broke_off() -> None:
+    store = Moody({})
+    sums = _sums(store)
+    sums.add("day", PicoUsd(5), LATER)
+    store.mood = "breaks"
+    await sums.tell()
+    sums.add("day", PicoUsd(2), LATER)
+    store.mood = "well"
+    await sums.end()
+    assert store.totals == {"day": 7}
+
+
+async def test_one_telling_tells_more_than_goes_at_once() -> None:
+    store = Moody({})
+    sums = _sums(store)
+    for number in range(2 * CHANGES + 1):
+        sums.add(f"sum-{number}", PicoUsd(1), LATER)
+    await sums.tell()
+    assert sum(store.totals.values()) == 2 * CHANGES + 1
 
 
 async def test_a_file_outlives_the_gateway_and_is_shared_by_several(tmp_path: Path) -> None:
