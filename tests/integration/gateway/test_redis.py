@@ -76,6 +76,35 @@ async def test_a_full_server_is_told_from_an_absent_one() -> None:
         assert redis.here
 
 
+async def test_a_server_that_became_a_replica_is_left_until_it_takes_writes() -> None:
+    async with redis_server() as server, connected(server.url) as redis:
+        await redis.call("SET", "a", "1")
+        for write in (redis.call("SET", "a", "2"), redis.script(ADD, ["a"], [1])):
+            await server.ask("REPLICAOF", "127.0.0.1", "1")
+            with pytest.raises(StoreGone) as caught:
+                await write
+            assert caught.value.trouble is Trouble.REPLICA
+            assert not redis.here
+            await redis.start()  # it answers; it is not the one
+            assert not redis.here
+            await server.ask("REPLICAOF", "NO", "ONE")
+            await eventually(lambda: _here(redis))
+        assert await redis.script(ADD, ["a"], [1]) == 2
+
+
+async def test_a_server_that_lets_look_but_not_count_is_looked_for_less_and_less() -> None:
+    async with redis_server() as server:
+        rights = ("on", ">hush", "~*", "+info", "+client", "+select")
+        await server.ask("ACL", "SETUSER", "narrow", *rights)
+        async with connected(f"redis://narrow:hush@127.0.0.1:{server.port}") as redis:
+            started = time.monotonic()
+            for _ in range(4):
+                await eventually(lambda: _here(redis))
+                with pytest.raises(StoreGone, match="credential"):
+                    await redis.script(ADD, ["n"], [1])
+            assert time.monotonic() - started >= 0.1 + 0.2 + 0.4
+
+
 async def test_a_server_that_is_too_old_is_not_used() -> None:
     async with redis_server() as server:
         redis = Redis(place(server.url), Registry(), least=(99, 0))

@@ -19,10 +19,16 @@ class Trouble(StrEnum):
     CREDENTIAL = "credential"  # it refuses the password, or the user may not do this
     FULL = "full"  # its memory is, and it evicts nothing
     VERSION = "version"  # too old
+    REPLICA = "replica"  # it takes no writes: another one is the primary, or is about to be
     REFUSED = "refused"  # it answered with any other error
 
 
-UNREACHED: Final = frozenset({Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CREDENTIAL})
+# Connections that are of no use any more: new ones may lead to who is.
+UNREACHED: Final = frozenset(
+    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CREDENTIAL, Trouble.REPLICA}
+)
+
+ONLY_READ: Final = "it is a replica, which takes no writes"
 
 
 class StoreGone(Exception):
@@ -49,9 +55,16 @@ def mapped(within: float) -> Generator[None]:
         raise StoreGone(Trouble.FULL, "its memory is full (maxmemory)") from error
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
         raise StoreGone(Trouble.CREDENTIAL, str(error)[:SHOWN]) from error
+    except exceptions.ReadOnlyError as error:
+        raise StoreGone(Trouble.REPLICA, ONLY_READ) from error
     except exceptions.ResponseError as error:
-        text = str(error)
-        full = "OOM " in text  # as a script's own error it has no class of its own
-        raise StoreGone(Trouble.FULL if full else Trouble.REFUSED, text[:SHOWN]) from error
+        raise _refused(str(error)) from error
     except (exceptions.RedisError, OSError) as error:
         raise StoreGone(Trouble.CONNECT, str(error)[:SHOWN]) from error
+
+
+def _refused(text: str) -> StoreGone:
+    """What goes wrong inside a script has no class of its own."""
+    if "READONLY " in text:
+        return StoreGone(Trouble.REPLICA, ONLY_READ)
+    return StoreGone(Trouble.FULL if "OOM " in text else Trouble.REFUSED, text[:SHOWN])

@@ -19,7 +19,7 @@ from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocket
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from weir_gateway.adapters.redis.errors import UNREACHED, StoreGone, Trouble, mapped
+from weir_gateway.adapters.redis.errors import ONLY_READ, UNREACHED, StoreGone, Trouble, mapped
 from weir_gateway.adapters.redis.place import Place
 from weir_runtime.metrics import Registry
 
@@ -105,13 +105,17 @@ class Redis:
 
     async def run(self) -> None:
         """Look for it whenever it is away, until cancelled; the program's background task."""
+        clock = asyncio.get_running_loop().time
+        pause, found = FIRST_PAUSE, clock()
         while True:
             await self._look.wait()
-            pause = FIRST_PAUSE
+            if clock() - found > LONGEST_PAUSE:  # else it is one that answers this and refuses that
+                pause = FIRST_PAUSE
             while not self._here:
                 await asyncio.sleep(pause)
                 await self._find()
                 pause = min(pause * 2, LONGEST_PAUSE)
+            found = clock()
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -171,7 +175,7 @@ class Redis:
             with _cancellable(), mapped(PATIENCE):
                 async with asyncio.timeout(PATIENCE):
                     await self._pool.disconnect(inuse_connections=False)
-                    await self._check_version()
+                    await self._check()
         except StoreGone as gone:
             self._errors.labels(gone.trouble).add()
             self._lost(gone)
@@ -182,15 +186,17 @@ class Redis:
             self._look.clear()
             _LOG.info("redis is in use", extra={"at": str(self._place)})
 
-    async def _check_version(self) -> None:
+    async def _check(self) -> None:
         try:
-            about = await self._client.info("server")  # pyright: ignore[reportUnknownMemberType] - the library leaves its options open
-        except exceptions.NoPermissionError:  # it answers; its version is its own affair
+            about = await self._client.info()  # pyright: ignore[reportUnknownMemberType] - the library leaves its options open
+        except exceptions.NoPermissionError:  # it answers; the rest is its own affair
             return
         version = str(about.get("redis_version", "0"))
         if _numbers(version) < self._least:
             least = ".".join(map(str, self._least))
             raise StoreGone(Trouble.VERSION, f"it is version {version}, at least {least} is needed")
+        if about.get("role") == "slave":
+            raise StoreGone(Trouble.REPLICA, ONLY_READ)
 
 
 @contextlib.contextmanager
