@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from weir_gateway.adapters.sqlite_file import write_ahead
 from weir_gateway.domain.errors import StoreUnavailable
 
 _LOG = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Database:
         self._path.touch(mode=0o600)
         connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection, BUSY)
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in {0, VERSION}:

@@ -8,11 +8,12 @@ may hold other tables.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 from weir_gateway.adapters.budget.granting import standing
+from weir_gateway.adapters.sqlite_file import opened
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
@@ -86,17 +87,11 @@ class SqliteTreasury:
     def _opened(self) -> Generator[sqlite3.Connection]:
         """Within one transaction, kept where the block ends well."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(
-                sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)
-            ) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+            with opened(self.path, busy=BUSY) as database, database:
                 database.execute("BEGIN IMMEDIATE")
-                with database:
-                    database.execute(_SPENT)
-                    database.execute(_HOURS)
-                    yield database
+                database.execute(_SPENT)
+                database.execute(_HOURS)
+                yield database
         except (OSError, sqlite3.Error) as error:
             raise TreasuryGone(f"budgets can't be kept in {self.path}: {error}") from error
 

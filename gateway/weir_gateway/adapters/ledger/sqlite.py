@@ -4,20 +4,19 @@ Blocking: for a thread, never for the event loop. Several gateways of one machin
 """
 
 import sqlite3
-import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Final
 
+from weir_gateway.adapters import sqlite_file
 from weir_gateway.adapters.ledger.entry import Entry
 from weir_gateway.adapters.ledger.rating import Rating
 
 VERSION: Final = 2  # PRAGMA user_version
 OLDER: Final = (1,)  # formats that are taken over as they are next written to
 BUSY: Final = 5.0  # seconds to wait for another gateway that writes to the same file
-RETRY: Final = 0.02  # seconds
 TABLE: Final = "ledger"
 FEEDBACK: Final = "feedback"  # the other table: what clients said of their answers
 _TYPES: Final[Mapping[object, str]] = {
@@ -62,9 +61,7 @@ class SqliteLedger:
 def opened(path: Path) -> Generator[sqlite3.Connection]:
     """The file, made or brought up to this version first. Raises LedgerError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        with closing(sqlite3.connect(path, timeout=BUSY)) as database:
+        with sqlite_file.opened(path, busy=BUSY) as database:
             _prepare(database, path)
             yield database
     except (OSError, sqlite3.Error) as error:
@@ -74,7 +71,6 @@ def opened(path: Path) -> Generator[sqlite3.Connection]:
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     if _version(database) == VERSION and not _lacks(database):
         return
-    _write_ahead(database)
     database.execute("BEGIN IMMEDIATE")  # one gateway at a time; the next one finds it done
     with database:
         version = _version(database)
@@ -91,24 +87,6 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
             database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         database.execute(_INDEX)
         database.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _write_ahead(database: sqlite3.Connection) -> None:
-    """Let readers and a writer work at once; the file remembers it.
-
-    Two that make a file at the same moment may get in each other's way here, where SQLite's own
-    waiting doesn't reach.
-    """
-    until = time.monotonic() + BUSY
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(RETRY)
-        else:
-            return
 
 
 def _version(database: sqlite3.Connection) -> int:

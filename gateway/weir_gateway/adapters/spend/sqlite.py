@@ -7,11 +7,11 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from weir_gateway.adapters.spend.sums import Change, SumsLost
+from weir_gateway.adapters.sqlite_file import opened
 
 EVERY: Final = 0.5  # seconds
 BUSY: Final = 2.0  # seconds to wait for another gateway that writes
@@ -54,9 +54,8 @@ class SqliteSums:
             return self._done[1]
 
     def _add(self, changes: Sequence[Change]) -> list[int]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(mode=0o600)
-        with closing(sqlite3.connect(self._path, timeout=BUSY)) as database, database:
+        with opened(self._path, busy=BUSY) as database, database:
+            database.execute("BEGIN IMMEDIATE")
             database.execute(_CREATE)
             database.execute("DELETE FROM sums WHERE until < ?", (int(self._now()),))
             changed = [(c.name, c.amount, c.until) for c in changes if c.amount]

@@ -1,0 +1,44 @@
+"""SQLite files that gateways of one machine share, opened anew for each use.
+
+Blocking: for a thread, never for the event loop. Must not know what is kept.
+"""
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+RETRY: Final = 0.02  # seconds
+
+
+@contextmanager
+def opened(path: Path, *, busy: float) -> Generator[sqlite3.Connection]:
+    """The file, made where there is none, its owner's alone; closed as the block is left.
+
+    Another one that writes is waited for up to `busy` seconds. Raises OSError and sqlite3.Error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path, timeout=busy)) as database:
+        write_ahead(database, busy)
+        yield database
+
+
+def write_ahead(database: sqlite3.Connection, busy: float) -> None:
+    """Let readers and a writer work at once; the file remembers it. Raises sqlite3.Error.
+
+    Two that make a file at the same moment get in each other's way here, where SQLite's own
+    waiting doesn't reach.
+    """
+    until = time.monotonic() + busy
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(RETRY)
+        else:
+            return
