@@ -9,7 +9,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -23,12 +23,7 @@ from weir_gateway.adapters.credentials import Credentials
 from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.last_good import LastGood
-from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
-from weir_gateway.adapters.ledger.desk import FeedbackDesk, taking_feedback
-from weir_gateway.adapters.ledger.feedback import SqliteFeedback
-from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
-from weir_gateway.adapters.ledger.sqlite import SqliteLedger
-from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.adapters.ledger.desk import FeedbackDesk
 from weir_gateway.adapters.limits.upstreams import LimitedUpstreams
 from weir_gateway.adapters.purse import SpendPurse
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
@@ -55,6 +50,7 @@ from weir_gateway.http.kept import kept_paths
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, Paths, PatientServer
 from weir_gateway.kept_batches import open_kept_batches
+from weir_gateway.ledgers import open_ledgers
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.pipeline import Keeping, Routing
 from weir_gateway.routing.ports import Accounts, Ports
@@ -63,10 +59,9 @@ from weir_gateway.stores import Stores, open_stores
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
 from weir_runtime.metrics_export import export_forever
-from weir_runtime.otlp import log_exporter
 from weir_runtime.quantities import Address
 from weir_runtime.tasks import Background, background
-from weir_runtime.tracing import Tracing, resource
+from weir_runtime.tracing import Tracing
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,22 +114,26 @@ class Gateway:
             await self._calls.start()
             stack.push_async_callback(self._calls.stop)
             stores = await open_stores(self._settings, self.registry, self._look_ups, stack)
-            accounts, writers = self._ledger(stack)
-            accounts, desk = self._feedback(accounts)
+            ledgers = open_ledgers(
+                settings, self._variables, SERVICE, self.registry, self._accounts, stack
+            )
             budgets = Budgets(stores.treasury, time.monotonic, time.time, _new_id())
             keeper = BudgetKeeper(budgets, self.registry)
             stack.push_async_callback(keeper.end)
-            routing = self._routing(scorer, accounts, stores, budgets)
+            routing = self._routing(scorer, ledgers.accounts, stores, budgets)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
             tables.listen(self._accounts.in_force)
             tables.listen(keeper.in_force)
-            tasks = await stack.enter_async_context(background())
-            await self._follow_tables(tables, tasks)
-            keys = await self._keys(tasks)
+            keys = await self._keys()
             door = Door(keys, time.time)
+            # Closed only after the tasks, of which the batches' runner is one, have ended.
             batches = await open_kept_batches(
                 settings, routing, tables.current, keys, self._calls, stack
             )
+            tasks = await stack.enter_async_context(background())
+            await self._follow_tables(tables, tasks)
+            if keys is not None:
+                tasks.start(keys.follow(settings.keys_check), "weir-client-keys")
             admin = Admin(self.health, self.registry)
             self.bound_admin = await admin.start(settings.admin)
             stack.push_async_callback(admin.stop)
@@ -143,14 +142,11 @@ class Gateway:
             )
             tasks.start(self._upstreams.probe_forever(), "weir-upstream-probes")
             tasks.start(keeper.run(), "weir-budgets")
-            for writer in writers:
-                tasks.start(writer.run(), "weir-ledger")
+            ledgers.start(tasks)
             stores.start(tasks)
-            if desk is not None:
-                tasks.start(desk.run(), "weir-feedback")
             if batches is not None:
                 tasks.start(batches.runner.run(), "weir-batches")
-            await self._serve(routing, tables, door, desk, batches, stop)
+            await self._serve(routing, tables, door, ledgers.desk, batches, stop)
         await self._tracing.shutdown()
         return 0
 
@@ -159,54 +155,6 @@ class Gateway:
             target=self._settings.scorer, limits=Limits(in_flight=self._settings.score_calls)
         )
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
-
-    def _ledger(
-        self, stack: contextlib.AsyncExitStack
-    ) -> tuple[Accounts, tuple[LedgerWriter, ...]]:
-        """Accounts that keep what the settings ask to be kept; `stack` writes the rest at the end.
-
-        Each sink has a queue of its own: one that can't be reached holds up no other.
-        """
-        settings = self._settings
-        accounts: Accounts = self._accounts
-        writers: list[LedgerWriter] = []
-        counts = entry_counts(self.registry)
-        for sink, store, batch in self._ledger_stores(stack):
-            accounts = waiting = LedgerAccounts(
-                accounts,
-                counts,
-                time.time,
-                most=settings.ledger_waiting,
-                content=settings.telemetry_content,
-                sink=sink,
-            )
-            keep = settings.ledger_keep
-            writers.append(LedgerWriter(waiting, store, time.time, keep=keep, batch=batch))
-            stack.push_async_callback(writers[-1].end)
-        return accounts, tuple(writers)
-
-    def _ledger_stores(self, stack: contextlib.AsyncExitStack) -> Iterator[tuple[str, Store, int]]:
-        settings = self._settings
-        if settings.ledger is not None:
-            yield "file", SqliteLedger(settings.ledger), BATCH
-        if settings.ledger_otlp:
-            variables = self._variables
-            store = OtlpLedger(log_exporter(variables), resource(SERVICE, variables))
-            stack.callback(store.close)
-            yield "otlp", store, PER_CALL
-
-    def _feedback(self, accounts: Accounts) -> tuple[Accounts, FeedbackDesk | None]:
-        settings = self._settings
-        if settings.ledger is None:
-            return accounts, None
-        return taking_feedback(
-            accounts,
-            SqliteFeedback(
-                settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
-            ),
-            settings.feedback_per_minute,
-            self.registry,
-        )
 
     def _routing(
         self, scorer: ScorerClient, accounts: Accounts, stores: Stores, budgets: Budgets
@@ -237,13 +185,12 @@ class Gateway:
             budgets=budgets,
         )
 
-    async def _keys(self, tasks: Background) -> KeyRing | None:
+    async def _keys(self) -> KeyRing | None:
         """Raises KeysError and OSError: a gateway that should ask for keys never starts without."""
         if self._settings.keys is None:
             return None
         keys = KeyRing(self._settings.keys)
         await keys.read()
-        tasks.start(keys.follow(self._settings.keys_check), "weir-client-keys")
         return keys
 
     async def _follow_tables(self, tables: Tables, tasks: Background) -> None:

@@ -32,7 +32,7 @@ from weir_runtime.tasks import Background
 class Stores:
     """What there is."""
 
-    redis: Redis | None  # for whoever keeps more there
+    redis: Redis | None
     spend: Sums
     answers: MemoryAnswers | SharedAnswers
     limits: Limits

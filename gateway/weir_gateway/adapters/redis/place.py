@@ -12,11 +12,13 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError
 
 PORT: Final = 6379
 PLAIN: Final = "redis"
 TLS: Final = "rediss"
 SOCKET: Final = "unix"
+CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 
 
 class PlaceError(ValueError):
@@ -70,7 +72,10 @@ class _FromFile(CredentialProvider):
         self._path = path
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        password = self._path.read_text(encoding="utf-8").strip()
+        try:
+            password = self._path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise AuthenticationError(f"{self._path} holds no password: it is not UTF-8") from error
         return (password,) if self._user is None else (self._user, password)
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
@@ -91,7 +96,7 @@ def place(url: str, *, password_file: Path | None = None, ca: Path | None = None
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         password_file=password_file,
-        authority=None if ca is None else ca.read_text(encoding="ascii"),
+        authority=None if ca is None else _pem(ca),
     )
     if parts.scheme == SOCKET:
         if not parts.path:
@@ -107,6 +112,17 @@ def place(url: str, *, password_file: Path | None = None, ca: Path | None = None
         database=_database(f"db={number}" if number else ""),
         tls=parts.scheme == TLS,
     )
+
+
+def _pem(path: Path) -> str:
+    """The certificates; names of authorities that a bundle tells beside them may be in any script.
+
+    Raises PlaceError and OSError.
+    """
+    text = path.read_bytes().decode("ascii", "ignore")
+    if CERTIFICATE not in text:
+        raise PlaceError(f"{path} holds no certificate in PEM form")
+    return text
 
 
 def _database(query: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import AuthenticationError
 
 from weir_gateway.adapters.redis.place import PlaceError, place
 
@@ -45,6 +46,29 @@ async def test_a_password_file_is_read_at_each_connection(tmp_path: Path) -> Non
     assert await provider.get_credentials_async() == ("weir", "first")
     file.write_text("second\n")
     assert await provider.get_credentials_async() == ("weir", "second")
+
+
+def test_a_bundle_may_tell_its_authorities_names_in_any_script(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("# F\u0151tan\u00fas\u00edtv\u00e1ny\n-----BEGIN CERTIFICATE-----\n")
+    said = place("rediss://cache", ca=authority).options()["ssl_ca_data"]
+    assert said.isascii()
+    assert "-----BEGIN CERTIFICATE-----" in said
+
+
+def test_a_file_without_a_certificate_is_said(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(b"\x30\x82\xff\x00")
+    with pytest.raises(PlaceError, match=r"ca\.pem holds no certificate"):
+        place("rediss://cache", ca=authority)
+
+
+async def test_a_password_file_that_is_no_text_is_refused_as_a_password_is(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe")
+    provider = place("redis://cache", password_file=file).options()["credential_provider"]
+    with pytest.raises(AuthenticationError, match="not UTF-8"):
+        await provider.get_credentials_async()
 
 
 @pytest.mark.parametrize(
