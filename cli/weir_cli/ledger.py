@@ -138,7 +138,10 @@ def opened(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
                 raise Failure(f"{path} is no ledger of this version of Weir.")
             yield database, version
     except sqlite3.Error as error:
-        raise Failure(f"{path} can't be read as a ledger: {error}") from error
+        raise Failure(
+            f"{path} can't be read as a ledger: {error}",
+            hint="a gateway of this version brings an older file up to date",
+        ) from error
 
 
 def _selected(database: sqlite3.Connection) -> list[str]:

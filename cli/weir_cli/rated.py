@@ -3,19 +3,17 @@
 Reads the file that gateways write, beside them; never changes it. Must not know estimators.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weir_cli.failure import Failure
-from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE, VERSION
+from weir_cli.ledger import opened
+from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_lab.metrics.ranked import Floats
@@ -113,20 +111,8 @@ def read_rated(path: Path, policy: str | None, since: int) -> Rated:
 
 
 def _rows(path: Path, since: int) -> list[_Row]:
-    if not path.is_file():
-        raise Failure(f"There is no ledger at {path}.", hint="`weir up` writes one")
-    try:
-        address = f"file:{quote(str(path.absolute()))}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as database:
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version != VERSION:
-                raise Failure(f"{path} is no ledger of this version of Weir.")
-            return [_Row(*row) for row in database.execute(_QUERY, (since,))]
-    except sqlite3.Error as error:
-        raise Failure(
-            f"{path} can't be read as a ledger with feedback: {error}",
-            hint="a gateway of this version brings an older file up to date",
-        ) from error
+    with opened(path) as (database, _):
+        return [_Row(*row) for row in database.execute(_QUERY, (since,))]
 
 
 _QUERY = (
