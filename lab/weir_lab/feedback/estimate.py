@@ -72,9 +72,6 @@ def estimate(logged: Logged, target: Marks, options: Options) -> Estimate:
     differs = aim != told.usual
     tried = differs & (aim == told.strong)
     _check_overlap(logged, target, tried)
-    plain = ratios(told, aim)
-    ratio = np.minimum(plain, options.clip)
-    figures = _figures(told, aim, ratio, options)
     untold = float(logged.weight[~keep].sum() / logged.weight.sum())
     if untold > MOST_UNTOLD:
         low, high = explored_band(logged)
@@ -83,6 +80,9 @@ def estimate(logged: Logged, target: Marks, options: Options) -> Estimate:
             "that was never tried on such prompts. What was explored are scores from "
             f"{low:.3f} to {high:.3f}"
         )
+    plain = ratios(told, aim)
+    ratio = np.minimum(plain, options.clip)
+    figures = _figures(told, aim, ratio, options)
     value = min(max(figures[2].value, 0.0), 1.0)
     found = Estimate(
         ips=figures[0],
