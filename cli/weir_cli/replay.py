@@ -8,7 +8,6 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import click
 import numpy as np
@@ -23,6 +22,7 @@ from weir_cli.output import show
 from weir_cli.rehearsing import Candidate, candidates, client_model, rehearse, table_of
 from weir_cli.up import compile_policies
 from weir_lab.datasets import Outcomes, load_outcomes
+from weir_lab.evaluation.report import plain
 from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
 from weir_lab.replay import Choice, Ledger, settle
@@ -131,7 +131,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
             choices = rehearse(paths, bundle, send, script)
     with failures():
         ledger = _settle(record, choices, seed, cascade)
-    document = _plain(asdict(ledger))
+    document = plain(asdict(ledger))
     if out is not None:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     show(_table(ledger, record), document, as_json=as_json)
@@ -306,15 +306,3 @@ def _cell(found: Interval, shape: str) -> str:
     if not math.isfinite(found.value):
         return "-"
     return f"{shape.format(found.value)} ±{shape.format((found.high - found.low) / 2)}"
-
-
-def _plain(value: object) -> object:
-    """JSON knows no NaN."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        items = cast("dict[str, object]", value).items()
-        return {key: _plain(item) for key, item in items}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("Sequence[object]", value)]
-    return value

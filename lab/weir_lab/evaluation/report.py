@@ -70,16 +70,17 @@ class Report:
 
 def to_json(report: Report) -> str:
     """The same report always gives the same text."""
-    document = {"format": FORMAT, **cast("dict[str, object]", _plain(asdict(report)))}
+    document = {"format": FORMAT, **cast("dict[str, object]", plain(asdict(report)))}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """The same, as JSON can say it: NaN and infinity become null, tuples lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
-        return {str(key): _plain(item) for key, item in items}
+        return {str(key): plain(item) for key, item in items}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("tuple[object, ...]", value)]
+        return [plain(item) for item in cast("tuple[object, ...]", value)]
     return value

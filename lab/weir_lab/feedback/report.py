@@ -1,11 +1,11 @@
 """An estimate from feedback as one frozen value, and as JSON. NaN becomes null."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
 
+from weir_lab.evaluation.report import plain
 from weir_lab.feedback.estimate import Estimate
 from weir_lab.metrics.bootstrap import Interval
 
@@ -47,16 +47,5 @@ class FeedbackReport:
 
 def to_json(report: FeedbackReport) -> str:
     """The same report always gives the same text."""
-    document = {"format": FORMAT, **cast("dict[str, object]", _plain(asdict(report)))}
+    document = {"format": FORMAT, **cast("dict[str, object]", plain(asdict(report)))}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {str(key): _plain(item) for key, item in items}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("tuple[object, ...]", value)]
-    return value
