@@ -87,7 +87,7 @@ def experiment(
     """Compare a policy's variants, or tell what one in mode Shadow would have saved."""
     with opened(ledger) as (database, _):
         begin = start(since)
-        chosen = policy or _only(policies(database, begin))
+        chosen = _chosen(policies(database, begin), policy)
         found, mixed = arms(database, chosen, begin)
         if not found:
             watched = _shadow(chosen, shadowed(database, chosen, begin))
@@ -148,15 +148,19 @@ def _shadow(policy: str, found: Shadowed) -> Shadow:
     )
 
 
-def _only(found: Sequence[str]) -> str:
-    if len(found) == 1:
-        return found[0]
+def _chosen(found: Sequence[str], policy: str | None) -> str:
+    """The policy that is named, with or without its namespace; of one, that one."""
     if not found:
         raise Failure(
             "The ledger has no request of a policy with variants, nor of one in mode Shadow.",
             hint="see docs/experiments.md",
         )
-    raise Failure("There are several policies to tell of.", hint=f"--policy {' | '.join(found)}")
+    chosen = [name for name in found if policy in {None, name, name.partition("/")[2]}]
+    if len(chosen) != 1:
+        none = f"The ledger has nothing of {policy} with variants or in mode Shadow."
+        several = "There are several policies to tell of."
+        raise Failure(several if chosen else none, hint=f"--policy {' | '.join(found)}")
+    return chosen[0]
 
 
 def _largest(found: dict[str, Arm]) -> str:

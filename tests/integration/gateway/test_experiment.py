@@ -78,6 +78,9 @@ async def test_a_shadow_says_what_it_would_have_saved(tmp_path: Path) -> None:
     assert round(shadow["saved"]["value"], 9) == 0.018
     assert round(shadow["paid"] - shadow["intended"], 6) == round(60 * 0.018, 6)
     assert "saved per request: $0.018" in told(path).output
+    assert told(path, "--policy", "chat").output == told(path).output
+    mistyped = told(path, "--policy", "shop/chta")
+    assert (mistyped.exit_code, "--policy shop/chat" in mistyped.output) == (1, True)
 
 
 def test_a_ledger_without_an_experiment_is_told(tmp_path: Path) -> None:
