@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 import numpy as np
@@ -130,7 +131,10 @@ def evaluation(  # noqa: PLR0913 - one parameter an option
     """
     if (data is None) == (feedback is None):
         raise click.UsageError("give either --data or --feedback")
+    _belong(context, "data" if feedback is None else "feedback")
     if feedback is not None:
+        if len(routers) > 1:
+            raise click.UsageError("with --feedback, name one --router")
         asked = Asked(
             ledger=feedback,
             files=paths,
@@ -179,6 +183,20 @@ def _measure(
                 bundle=opened.version if names else None,
                 progress=tell,
             )
+
+
+_WITH: Final = {
+    "data": ("files", "weak", "strong", "share"),
+    "feedback": ("paths", "policy", "threshold", "since", "clip"),
+}
+
+
+def _belong(context: click.Context, way: str) -> None:
+    """Refuse what would be passed over: an option that goes with the other way alone."""
+    other = "data" if way == "feedback" else "feedback"
+    for option in context.command.params:
+        if option.name in _WITH[other] and _said(context, option.name):
+            raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{way}")
 
 
 def _said(context: click.Context, name: str) -> bool:

@@ -149,11 +149,16 @@ def _policy(asked: Asked, rated: Rated) -> Policy:
     named = [p for p in table.policies if p.id == rated.policy] or [
         p for p in table.policies if p.id.partition("/")[2] == rated.policy.partition("/")[2]
     ]
-    chosen = named or list(table.policies)
-    if len(chosen) != 1:
+    if len(named) != 1:
         known_ = ", ".join(p.id for p in table.policies)
         raise Failure(f"The files have no policy {rated.policy}.", hint=f"There are: {known_}")
-    return chosen[0]
+    ends = [named[0].candidates[end].name for end in (0, -1)]
+    if ends != [rated.weak, rated.strong]:
+        raise Failure(
+            f"{named[0].id} chooses between {' and '.join(ends)}, and what was rated are answers "
+            f"of {rated.weak} and {rated.strong}: nothing can be told of it."
+        )
+    return named[0]
 
 
 def _scored_by(router: str, rated: Rated) -> bool:

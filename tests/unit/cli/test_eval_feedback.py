@@ -102,6 +102,24 @@ def policy_file(folder: Path, router: str, objective: str) -> list[str]:
     return ["-f", str(path)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{name: chat}", "{name: code}", "no policy shop/chat"),
+        ("{backend: weak}, {backend: strong}", "{backend: strong}, {backend: weak}", "rated are"),
+    ],
+)
+def test_a_policy_that_is_another_s_gives_no_number(
+    tmp_path: Path, bundle: Path, old: str, new: str, said: str
+) -> None:
+    write_ledger(tmp_path / "ledger.db", World(), 3000)
+    words = policy_file(tmp_path, "linear", 'threshold: "0.53"')
+    path = tmp_path / "policy.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    result = run(tmp_path, *words, env={"WEIR_BUNDLE": str(bundle)})
+    assert (result.exit_code, said in " ".join(result.output.split())) == (1, True), result.output
+
+
 def test_a_policy_s_threshold_is_that_of_its_file(tmp_path: Path, bundle: Path) -> None:
     write_ledger(tmp_path / "ledger.db", World(), 3000)
     words = policy_file(tmp_path, "linear", 'threshold: "0.53"')
@@ -162,6 +180,9 @@ def test_several_policies_must_be_told_apart(tmp_path: Path) -> None:
         (("--threshold", "1.5"), 2, "1.5"),
         (("--threshold", "0.5", "--data", "x"), 2, "either --data or --feedback"),
         (("--threshold", "0.5", "--since", "soon"), 2, "--since"),
+        (("--threshold", "0.5", "--weak", "x"), 2, "--weak goes with --data"),
+        (("--threshold", "0.5", "--scores", "a=b"), 2, "--scores goes with --data"),
+        (("--router", "length", "--router", "linear"), 2, "name one --router"),
         (("--threshold", "0.5", "--since", "1s"), 1, "no decisions in that time"),
         (("--bundle", "/nonexistent"), 1, "no bundle"),
     ],
@@ -176,6 +197,11 @@ def test_bad_usage_says_what_to_write(
             database.execute("UPDATE ledger SET at = 0")
     result = run(tmp_path, *words)
     assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_what_belongs_to_feedback_is_no_word_about_recorded_data(tmp_path: Path) -> None:
+    result = CliRunner().invoke(evaluation, ["--data", str(tmp_path), "-f", str(tmp_path)])
+    assert (result.exit_code, "--file goes with --feedback" in result.output) == (2, True)
 
 
 def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
