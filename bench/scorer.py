@@ -1,5 +1,7 @@
 """The scorer alone, over gRPC: texts per second and latency at 1 to 512 callers, per router.
 
+Last the default router in this process (`Bundle.score`), without the hop, by one caller.
+
 `python -m bench.scorer [--bundle DIR ...] [--seconds S] [--cores N] [--rounds R] [--callers N ...]`
 starts a scorer per bundle on N cores, asks them in turn from the others, prints a table and writes
 bench/out/scorer.json. Some minutes. Of several rounds each figure is the median, so that bundles
@@ -14,9 +16,10 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import onnxruntime as ort
@@ -27,6 +30,7 @@ from tokenizers import Tokenizer
 from bench.processes import Running, start
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc
+from weir_scorer import Bundle
 
 OUT = Path(__file__).parent / "out" / "scorer.json"
 CALLERS = (1, 8, 32, 128, 512)
@@ -68,6 +72,10 @@ LOADS = (
         for name in ("length", "linear", "knn", "cluster", "mf", "sw_ranking", "ensemble")
     ),
 )
+IN_PROCESS = tuple(
+    Load("in process: default router, 1 text a call", "default", 1, tokens)
+    for tokens in (TYPICAL, SHORT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ class Served:
     stubs: "Sequence[scorer_pb2_grpc.ScorerAsyncStub]"
     description: pb.Description
     texts: Mapping[int, str]  # by their number of tokens
+    bundle: Path
 
     @property
     def routers(self) -> frozenset[str]:
@@ -108,7 +117,6 @@ class Tally:
     """What the callers of one row share."""
 
     ends: float
-    calls: int = 0
     errors: int = 0
     times: list[float] = field(default_factory=list[float])
 
@@ -174,13 +182,15 @@ async def _measure(started: Mapping[Path, tuple[Running, str]], plan: Plan) -> d
         stubs = [scorer_pb2_grpc.ScorerStub(channel) for channel in opened]
         description = await _ready(scorer, stubs[0])
         texts = {tokens: _text(bundle, tokens) for tokens in (SHORT, TYPICAL)}
-        served.append(Served(scorer, stubs, description, texts))
+        served.append(Served(scorer, stubs, description, texts, bundle))
         _head(description)
     rows: list[Row] = []
     for load in LOADS:
         print(f"\n{load.title}, {load.tokens} tokens\n{_COLUMNS}")
         for callers in plan.callers:
-            rows += await _in_turn(served, load, callers, plan)
+            able = [one for one in served if load.router in one.routers]
+            rows += await _in_turn([partial(_row, one, load, callers) for one in able], plan)
+    rows += await _in_process(served, plan)
     for one in served:
         print(f"\n{one.description.versions.bundle}: resident {one.scorer.resident:.0f} MB")
     for channel in channels:
@@ -194,13 +204,45 @@ async def _measure(started: Mapping[Path, tuple[Running, str]], plan: Plan) -> d
     }
 
 
-async def _in_turn(served: Sequence[Served], load: Load, callers: int, plan: Plan) -> list[Row]:
-    """A row a bundle that has the router, the bundles taking turns in every round."""
-    served = [one for one in served if load.router in one.routers]
-    found: list[list[Row]] = [[] for _ in served]
+async def _in_process(served: Sequence[Served], plan: Plan) -> list[Row]:
+    """Scored here, while the scorers have nothing to do."""
+    rows: list[Row] = []
+    with ExitStack() as opened:
+        device = "cuda" if _gpu() else "cpu"
+        bundles = [
+            opened.enter_context(Bundle.open(one.bundle, devices=[device])) for one in served
+        ]
+        for load in IN_PROCESS:
+            print(f"\n{load.title}, {load.tokens} tokens\n{_COLUMNS}")
+            texts = [one.texts[load.tokens] for one in served]
+            asks = [partial(_alone, *each, load) for each in zip(bundles, texts, strict=True)]
+            rows += await _in_turn(asks, plan)
+    return rows
+
+
+async def _alone(bundle: Bundle, text: str, load: Load, seconds: float) -> Row:
+    """Nothing else runs on this loop, so that it may be held up."""
+    _score_until(bundle, text, load, time.perf_counter() + WARM_SECONDS)
+    cpu, began = time.process_time(), time.perf_counter()
+    times = _score_until(bundle, text, load, began + seconds)
+    elapsed, used = time.perf_counter() - began, time.process_time() - cpu
+    return _as_row(bundle.version, load, 1, times, elapsed, used)
+
+
+def _score_until(bundle: Bundle, text: str, load: Load, ends: float) -> list[float]:
+    times: list[float] = []
+    while (began := time.perf_counter()) < ends:
+        bundle.score([text] * load.texts, load.router)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+async def _in_turn(asks: Sequence[Callable[[float], Awaitable[Row]]], plan: Plan) -> list[Row]:
+    """A row a bundle, the bundles taking turns in every round; an ask is told its seconds."""
+    found: list[list[Row]] = [[] for _ in asks]
     for _ in range(plan.rounds):
-        for one, mine in zip(served, found, strict=True):
-            mine.append(await _row(one, load, callers, plan.seconds))
+        for ask, mine in zip(asks, found, strict=True):
+            mine.append(await ask(plan.seconds))
     rows = [_median(mine) for mine in found]
     for row in rows:
         _show(row)
@@ -232,10 +274,19 @@ async def _row(served: Served, load: Load, callers: int, seconds: float) -> Row:
     cpu, began = scorer.cpu, time.perf_counter()
     tally = await _drive(stubs, request, callers, seconds)
     elapsed, used = time.perf_counter() - began, scorer.cpu - cpu
-    times = sorted(tally.times)
-    texts = tally.calls * load.texts
+    version = served.description.versions.bundle
+    row = _as_row(version, load, callers, tally.times, elapsed, used)
+    return replace(row, errors=tally.errors)
+
+
+def _as_row(
+    bundle: str, load: Load, callers: int, times: Sequence[float], elapsed: float, used: float
+) -> Row:
+    """`times` are a call's seconds each; `used` seconds of a core."""
+    ordered = sorted(times)
+    texts = len(times) * load.texts
     return Row(
-        bundle=served.description.versions.bundle,
+        bundle=bundle,
         load=load.title,
         router=load.router,
         texts_per_call=load.texts,
@@ -244,9 +295,9 @@ async def _row(served: Served, load: Load, callers: int, seconds: float) -> Row:
         texts_per_s=texts / elapsed,
         texts_per_s_per_core=texts / max(used, 1e-9),
         cores_used=used / elapsed,
-        p50_ms=1e3 * _at(times, 0.5),
-        p99_ms=1e3 * _at(times, 0.99),
-        errors=tally.errors,
+        p50_ms=1e3 * _at(ordered, 0.5),
+        p99_ms=1e3 * _at(ordered, 0.99),
+        errors=0,
     )
 
 
@@ -274,7 +325,6 @@ async def _caller(
             tally.errors += 1
             continue
         tally.times.append(time.perf_counter() - began)
-        tally.calls += 1
 
 
 def _text(bundle: Path, tokens: int) -> str:
