@@ -21,10 +21,10 @@ from support.fakes import FakeAccounts, FakeIds, FakeScorer, FakeUpstreams
 from support.limits import memory
 from support.redis_server import connected, redis_server
 from support.tables import policy, request, table
-from weir_gateway.adapters.cel import CelConditions
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import SharedLimits
 from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.limits import Allowance, PolicyLimits
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.table import RouteTable

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_gateway.domain.wording import wording
+from weir_gateway.routing.cache.wording import wording
 from weir_lab.datasets.parquet import ParquetTable
 from weir_scorer import Bundle
 

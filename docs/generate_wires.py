@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from weir_gateway.domain.wire import Wire
-from weir_gateway.wires.fields import Field
-from weir_gateway.wires.pairs import PAIRS
-from weir_gateway.wires.providers import PROVIDERS
+from weir_wires.fields import Field
+from weir_wires.providers import PROVIDERS
+from weir_wires.translators import PAIRS
+from weir_wires.wire import Wire
 
 TARGET = Path(__file__).with_name("wires.md")
 
@@ -58,7 +58,7 @@ def _reached(wire: Wire) -> str:
 
 
 def _pair(come: Wire, out: Wire) -> str:
-    module = importlib.import_module(f"weir_gateway.wires.{come.short}_to_{out.short}")
+    module = importlib.import_module(f"weir_wires.{come.short}_to_{out.short}")
     fields: Iterable[Field] = module.FIELDS
     rows = [f"| `{f.name}` | {f.fate} | {f.note} |" for f in fields]
     head = (

@@ -16,7 +16,7 @@ from weir_cli.labwork import failures, open_bundle, score_with_bar, tell
 from weir_cli.options import existing
 from weir_cli.output import show
 from weir_cli.rated import Marks, Rated, read_rated
-from weir_gateway.adapters.table_codec import decode
+from weir_gateway.adapters.route_table.codec import decode
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold

@@ -20,13 +20,13 @@ from weir_cli.options import BUNDLE, FILES, JSON, SPEND, existing
 from weir_cli.output import show
 from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.adapters.budget.sqlite import SqliteTreasury
-from weir_gateway.adapters.cel import CelConditions
-from weir_gateway.adapters.table_codec import decode
+from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.adapters.route_table.codec import decode
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.http.openai_chat import parse
+from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import Treasury
 from weir_gateway.routing.explain import Explainer

@@ -9,8 +9,8 @@ from weir_runtime.lean import leave_out
 leave_out("cel.cli")
 
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
-from weir_gateway.adapters.redis.place import PlaceError  # noqa: E402 - only after that
-from weir_gateway.app import Gateway  # noqa: E402 - only after that
+from weir_gateway.adapters.redis.url import PlaceError  # noqa: E402 - only after that
+from weir_gateway.app.gateway import Gateway  # noqa: E402 - only after that
 from weir_gateway.domain.errors import StoreUnavailable  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
 from weir_runtime import logs  # noqa: E402 - only after that

@@ -3,7 +3,7 @@
 import pytest
 
 from support.resources import Wire, backend, policy
-from weir_gateway.adapters import table_codec
+from weir_gateway.adapters.route_table import codec
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.money import PicoUsd
@@ -30,7 +30,7 @@ def _table(budget: Wire, *names: str) -> pb.RouteTable:
 
 
 def _budget(budget: Wire, *names: str) -> object:
-    return table_codec.decode(_table(budget, *(names or ("weak", "strong")))).policies[0].objective
+    return codec.decode(_table(budget, *(names or ("weak", "strong")))).policies[0].objective
 
 
 def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None:
@@ -71,7 +71,7 @@ def test_a_table_of_another_operator_without_a_valid_budget_is_refused() -> None
         table = _table({"usd": "5", "per": "day"}, "weak", "strong")
         table.policies[0].objective.budget.CopyFrom(wrong)
         with pytest.raises(BadTable, match="no valid budget"):
-            table_codec.decode(table)
+            codec.decode(table)
 
 
 def test_the_operator_decides_probes_where_a_gateway_draws_its_first_line() -> None:

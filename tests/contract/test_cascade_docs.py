@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from weir_gateway.wires.judging import GOOD, HARD
+from weir_wires.judging import GOOD, HARD
 
 PAGE = Path(__file__).parents[2] / "docs" / "cascade.md"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from support.resources import Wire, backend, policy, secret
-from weir_gateway.adapters import table_codec
-from weir_gateway.adapters.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.route_table import codec
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.resilience import (
     BREAKER,
@@ -36,7 +36,7 @@ def _plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
 def _table(*documents: Wire) -> RouteTable:
     plan = _plan(*documents)
     assert plan.problems == ()
-    return table_codec.decode(plan.table)
+    return codec.decode(plan.table)
 
 
 def _backend(**spec: object) -> Backend:
@@ -57,7 +57,7 @@ def test_a_resource_that_says_nothing_has_the_domains_defaults() -> None:
 
 def test_a_table_that_says_nothing_has_them_too() -> None:
     bare = pb.Backend(id="shop/weak", name="weak", protocol=pb.PROTOCOL_OPENAI)
-    (decoded,) = table_codec.decode(pb.RouteTable(backends=[bare])).backends.values()
+    (decoded,) = codec.decode(pb.RouteTable(backends=[bare])).backends.values()
     assert _settled(decoded) == (RETRIES, BREAKER, QUEUE, None)
     assert decoded.endpoints == ()
 
@@ -110,7 +110,7 @@ def test_further_endpoints_and_keys_stand_beside_its_own() -> None:
 
 def test_a_further_endpoints_key_is_waited_for_like_its_own() -> None:
     ref = SecretRef("shop", "keys", "second")
-    decoded = table_codec.decode(
+    decoded = codec.decode(
         pb.RouteTable(
             backends=[
                 pb.Backend(
@@ -160,5 +160,5 @@ def test_a_kind_of_failure_that_a_newer_operator_names_is_passed_over() -> None:
     mode.MergeFromString(b"\x18\x63")  # fallback_on: 99
     bare = pb.Backend(id="shop/weak", protocol=pb.PROTOCOL_OPENAI)
     one = pb.Policy(id="shop/chat", candidates=["shop/weak"], failure_mode=mode)
-    made = table_codec.decode(pb.RouteTable(backends=[bare], policies=[one]))
+    made = codec.decode(pb.RouteTable(backends=[bare], policies=[one]))
     assert made.policies[0].fallback_on == {FallbackOn.DOWN}

@@ -3,7 +3,7 @@
 import pytest
 
 from support.resources import Wire, backend, policy
-from weir_gateway.adapters import table_codec
+from weir_gateway.adapters.route_table import codec
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import StrongShare, Threshold, Variant
@@ -34,7 +34,7 @@ def test_everything_that_is_said_arrives() -> None:
         ]
     )
     assert plan.problems == ()
-    assert table_codec.decode(plan.table).policies[0].variants == (
+    assert codec.decode(plan.table).policies[0].variants == (
         Variant("control", 9),
         Variant("mf", 1, router=RouterName("mf")),
         Variant("usual", 2, router=RouterName("")),
@@ -44,7 +44,7 @@ def test_everything_that_is_said_arrives() -> None:
 
 
 def test_a_policy_without_variants_has_none() -> None:
-    assert table_codec.decode(_plan().table).policies[0].variants == ()
+    assert codec.decode(_plan().table).policies[0].variants == ()
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_a_table_with_a_weightless_variant_is_refused() -> None:
     table = _plan(variants=[{"name": "a", "weight": 1}]).table
     table.policies[0].variants[0].weight = 0
     with pytest.raises(BadTable, match="without weight"):
-        table_codec.decode(table)
+        codec.decode(table)

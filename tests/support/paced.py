@@ -13,7 +13,7 @@ from itertools import count
 
 from support.fakes import FakeAccounts, FakeIds, FakeScorer, FakeUpstreams
 from support.tables import request
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded

@@ -19,8 +19,8 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from support.waiting import eventually
-from weir_gateway.adapters.redis.place import place
 from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.redis.url import place
 from weir_runtime.metrics import Registry
 
 STOP_SECONDS = 10.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from weir_gateway.wires.event import Event
+from weir_wires.event import Event
 
 Json = dict[str, Any]
 _PARTS = {"response.output_text": "text", "response.refusal": "refusal"}

@@ -27,7 +27,7 @@ from weir_gateway.domain.table import (
     Threshold,
     Timeouts,
 )
-from weir_gateway.domain.wire import Wire
+from weir_wires.wire import Wire
 
 
 def backend(

@@ -7,9 +7,9 @@ from typing import Any
 
 from support import tables
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.wire import Wire
-from weir_gateway.wires.event import Event, EventReader
-from weir_gateway.wires.pair import Back, Outgoing, Pair
+from weir_wires.event import Event, EventReader
+from weir_wires.translator import Back, Outgoing, Pair
+from weir_wires.wire import Wire
 
 Json = dict[str, Any]
 

@@ -14,7 +14,7 @@ from weir_gateway.domain.table import Exploration, Objective, Retention, StrongS
 from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.explain import CandidateSeen
 from weir_gateway.routing.explain import Explanation as Explained
-from weir_gateway.routing.explore import other_way
+from weir_gateway.routing.steps.explore import other_way
 
 PERIODS = {3_600.0: "hour", 86_400.0: "day", 30 * 86_400.0: "month"}
 _NO_SCALE = Scale(())

@@ -5,7 +5,7 @@ Must not know what is explained.
 
 import asyncio
 
-from weir_gateway.adapters.calibration import Calibration, Certified
+from weir_gateway.adapters.scorer.calibration import Calibration, Certified
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from weir_gateway.adapters.outbound import carried
-from weir_gateway.adapters.upstream_errors import broken, from_status
-from weir_gateway.batches import items, journal, kept_decision, outcome_lines
-from weir_gateway.batches.bench import Job
+from weir_gateway.adapters.providers.outbound import carried
+from weir_gateway.adapters.providers.upstream_errors import broken, from_status
+from weir_gateway.batches import decision_codec, items, journal, outcome_lines
+from weir_gateway.batches.context import Job
 from weir_gateway.batches.items import Asked, Asking
 from weir_gateway.batches.journal import Kept, Part, Result
 from weir_gateway.batches.lines import Line, LineReader
@@ -26,8 +26,8 @@ from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.pipeline import Ending
-from weir_gateway.wires.pair import Unreadable
-from weir_gateway.wires.providers import PROVIDERS
+from weir_wires.providers import PROVIDERS
+from weir_wires.translator import Unreadable
 
 PAGE: Final = 256  # results that are taken in at once
 PAGE_BYTES: Final = 1 << 20  # of them together
@@ -105,7 +105,7 @@ class Collecting:
         if not kept:
             return
         table = job.bench.tables()
-        decisions = {line: kept_decision.read(item.decision, table) for line, item in kept.items()}
+        decisions = {line: decision_codec.read(item.decision, table) for line, item in kept.items()}
         if None in decisions.values():  # the table has just changed: later, when it has it again
             raise broken(self._to.backend, "has left the route table")
         read = await asyncio.to_thread(
@@ -141,7 +141,7 @@ def let_go(job: Job, unsent: Sequence[Kept]) -> None:
     """Give back what limits had set aside for items that no answer comes of."""
     table = job.table_now()
     for item in unsent:
-        decision = kept_decision.read(item.decision, table) if item.decision and table else None
+        decision = decision_codec.read(item.decision, table) if item.decision and table else None
         if decision is not None:
             job.bench.routing.let_go(decision)
 

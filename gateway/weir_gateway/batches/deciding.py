@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from weir_gateway.batches.bench import Job
+from weir_gateway.batches.context import Job
 from weir_gateway.batches.items import Asked
 from weir_gateway.batches.journal import Kept
 from weir_gateway.domain.decision import RouteDecision

@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.batches import journal, outcome_lines, rows
-from weir_gateway.batches.bench import Job
+from weir_gateway.batches import journal, outcome_lines, repository
 from weir_gateway.batches.collecting import let_go
+from weir_gateway.batches.context import Job
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import Kept, State
 from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
@@ -39,7 +39,7 @@ async def finish(job: Job) -> None:
     database = job.bench.database
     now = int(job.bench.now())
     if job.ending is None:
-        await database.do(lambda db: rows.stands(db, job.id, BatchStatus.FINALIZING, now))
+        await database.do(lambda db: repository.stands(db, job.id, BatchStatus.FINALIZING, now))
     else:
         await _mark_unfinished(job, job.ending)
     end = job.ending or BatchStatus.COMPLETED
@@ -49,9 +49,11 @@ async def finish(job: Job) -> None:
     def over(db: sqlite3.Connection) -> None:
         for file in (output, errors):
             if file is not None:
-                rows.add_file(db, file)
-        rows.give_files(db, job.id, output.id if output else None, errors.id if errors else None)
-        rows.stands(db, job.id, end, now)
+                repository.add_file(db, file)
+        repository.give_files(
+            db, job.id, output.id if output else None, errors.id if errors else None
+        )
+        repository.stands(db, job.id, end, now)
 
     await database.do(over)
     await forget(database, job.bench.scratch, job.id)

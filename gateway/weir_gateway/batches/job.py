@@ -12,23 +12,23 @@ from typing import IO, Final
 
 from weir_gateway.batches import (
     deciding,
+    decision_codec,
     finishing,
     items,
     journal,
-    kept_decision,
     one_by_one,
     outcome_lines,
     packing,
-    rows,
+    repository,
 )
-from weir_gateway.batches.bench import PAGE_BYTES, PAGE_ITEMS, Job, KeyGone, together
+from weir_gateway.batches.async_files import reading
+from weir_gateway.batches.context import PAGE_BYTES, PAGE_ITEMS, Job, KeyGone, together
 from weir_gateway.batches.deciding import Chosen, Decided, Later, Wrong
+from weir_gateway.batches.file_store import PIECE
 from weir_gateway.batches.journal import State
 from weir_gateway.batches.lines import Checker, Item, LineReader
-from weir_gateway.batches.opened import reading
 from weir_gateway.batches.packing import Providers
 from weir_gateway.batches.parts import PartRun
-from weir_gateway.batches.shelf import PIECE
 from weir_gateway.domain.batch import BatchStatus, LineError
 from weir_gateway.domain.errors import StoreUnavailable
 from weir_gateway.domain.table import RouteTable
@@ -55,7 +55,9 @@ async def run(job: Job, providers: Providers) -> None:
         try:
             await _work(job, providers)
         except KeyGone:
-            await job.bench.database.do(lambda db: rows.stop(db, job.id, BatchStatus.CANCELLED))
+            await job.bench.database.do(
+                lambda db: repository.stop(db, job.id, BatchStatus.CANCELLED)
+            )
             job.ending = BatchStatus.CANCELLED
             job.halt.set()
             await _parts(job, providers)
@@ -82,15 +84,15 @@ async def _checked(job: Job) -> bool:
 
         def failed(db: sqlite3.Connection) -> None:
             journal.begin(db, job.id)
-            rows.tell_errors(db, job.id, checker.errors, now)
+            repository.tell_errors(db, job.id, checker.errors, now)
 
         await database.do(failed)
         return False
 
     def begun(db: sqlite3.Connection) -> None:
         journal.total(db, job.id)
-        if rows.stopping(db, job.id) is None:
-            rows.stands(db, job.id, BatchStatus.IN_PROGRESS, now)
+        if repository.stopping(db, job.id) is None:
+            repository.stands(db, job.id, BatchStatus.IN_PROGRESS, now)
 
     await database.do(begun)
     return True
@@ -113,7 +115,7 @@ async def _read_all(job: Job, opened: IO[bytes], reader: LineReader, checker: Ch
     checker.whole()
 
 
-def _adding(job: Job, found: Sequence[Item]) -> rows.Work:
+def _adding(job: Job, found: Sequence[Item]) -> repository.Work:
     return lambda db: journal.add(db, job.id, found)
 
 
@@ -175,7 +177,7 @@ async def _decide_new(job: Job, providers: Providers, queue: Queue) -> None:
             after = later[0].item.line - 1
 
 
-def _next_page(job: Job, after: int) -> rows.Query[list[journal.Kept]]:
+def _next_page(job: Job, after: int) -> repository.Query[list[journal.Kept]]:
     return lambda db: journal.some(
         db, job.id, State.NEW, after=after, most=PAGE_ITEMS, size=PAGE_BYTES
     )
@@ -203,7 +205,7 @@ async def _decided(
     alone = [one for one in decided.chosen if not _goes_in_batch(job, one, providers)]
     single = {one.item.line for one in alone}
     waiting = [
-        (one.item.line, one.decision.chosen.id, kept_decision.text_of(one.decision))
+        (one.item.line, one.decision.chosen.id, decision_codec.text_of(one.decision))
         for one in decided.chosen
         if one.item.line not in single
     ]

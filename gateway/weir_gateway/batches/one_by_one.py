@@ -9,8 +9,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from weir_gateway.batches import journal, outcome_lines, rows
-from weir_gateway.batches.bench import Job
+from weir_gateway.batches import journal, outcome_lines, repository
+from weir_gateway.batches.context import Job
 from weir_gateway.batches.deciding import Chosen
 from weir_gateway.batches.journal import Result
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
@@ -62,7 +62,7 @@ async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
             await _noted(job, lambda db: journal.ended(db, job.id, [result]), paid=True)
 
 
-async def _noted(job: Job, work: rows.Work, *, paid: bool) -> bool:
+async def _noted(job: Job, work: repository.Work, *, paid: bool) -> bool:
     """Whether it is on disk, once there is room; what is `paid` is waited for, come what may."""
     while paid or not job.halt.is_set():
         try:

@@ -8,9 +8,9 @@ from typing import IO, Final, TypeVar
 import aiohttp
 import msgspec
 
-from weir_gateway.adapters.exchange import Asked
-from weir_gateway.adapters.upstream_errors import broken
-from weir_gateway.batches.opened import reading
+from weir_gateway.adapters.providers.api_calls import Asked
+from weir_gateway.adapters.providers.upstream_errors import broken
+from weir_gateway.batches.async_files import reading
 from weir_gateway.batches.provider import (
     ASK_WITHIN,
     LIST_PAGE,
@@ -24,8 +24,8 @@ from weir_gateway.batches.provider import (
     Told,
 )
 from weir_gateway.domain.table import Backend
-from weir_gateway.domain.wire import Wire
-from weir_gateway.wires.providers import PROVIDERS
+from weir_wires.providers import PROVIDERS
+from weir_wires.wire import Wire
 
 TAG: Final = "weir_tag"  # of the metadata
 WINDOW: Final = "24h"  # the only one there is

@@ -5,7 +5,7 @@ from typing import Final
 
 from weir_gateway.batches.journal import Kept, Result
 from weir_gateway.domain.errors import WeirError
-from weir_gateway.wires.error_shapes import ErrorShape
+from weir_wires.error_shapes import ErrorShape
 
 OK_BELOW: Final = 400
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from weir_gateway.adapters.outbound import carried
+from weir_gateway.adapters.providers.outbound import carried
 from weir_gateway.batches import items, journal
-from weir_gateway.batches.bench import PAGE_BYTES, Job
+from weir_gateway.batches.async_files import settle, writing
+from weir_gateway.batches.context import PAGE_BYTES, Job
 from weir_gateway.batches.items import Asked, Asking
 from weir_gateway.batches.journal import Kept, Part
-from weir_gateway.batches.opened import settle, writing
 from weir_gateway.batches.provider import Provider
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, RouteTable
-from weir_gateway.domain.wire import Wire
-from weir_gateway.wires.select import way
+from weir_wires.select import way
+from weir_wires.wire import Wire
 
 PAGE: Final = 256  # items that are read and written at once
 TAG_DIGITS: Final = 16

@@ -12,8 +12,8 @@ import sqlite3
 from typing import Final
 
 from weir_gateway.batches import journal
-from weir_gateway.batches.bench import Job
 from weir_gateway.batches.collecting import Collecting, let_go
+from weir_gateway.batches.context import Job
 from weir_gateway.batches.journal import Kept, Part
 from weir_gateway.batches.packing import Providers, Route, file_of, route
 from weir_gateway.batches.provider import Look, NotYet, Parcel

@@ -9,9 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from weir_gateway.adapters.exchange import Asked, Open
+from weir_gateway.adapters.providers.api_calls import Asked, Open
 from weir_gateway.domain.table import Backend
-from weir_gateway.domain.wire import Wire
+from weir_wires.wire import Wire
 
 ASK_WITHIN: Final = 60.0  # seconds for a small answer
 SEND_WITHIN: Final = 900.0  # seconds for a batch's file to be taken

@@ -13,8 +13,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.batches import finishing, job, rows
-from weir_gateway.batches.bench import Bench, Job
+from weir_gateway.batches import finishing, job, repository
+from weir_gateway.batches.context import Bench, Job
 from weir_gateway.batches.packing import Providers
 from weir_gateway.domain.batch import Batch
 from weir_gateway.domain.errors import StoreUnavailable
@@ -106,7 +106,7 @@ class Runner:
     async def _look(self) -> None:
         """Start what is to be done."""
         await self._tidy()
-        waiting = await self._bench.database.do(lambda db: rows.active(db, AT_ONCE))
+        waiting = await self._bench.database.do(lambda db: repository.active(db, AT_ONCE))
         for batch in waiting:
             until, _ = self._resting.get(batch.id, (0.0, 0.0))
             if batch.id not in self._tasks and self._bench.clock() >= until:
@@ -150,9 +150,9 @@ class Runner:
         database, shelf = self._bench.database, self._bench.shelf
         while gone := await database.do(lambda db: _forget_files(db, before)):
             await shelf.remove(gone)
-        for batch in await database.do(rows.leftovers):
+        for batch in await database.do(repository.leftovers):
             await finishing.forget(database, self._bench.scratch, batch)
-        await database.do(lambda db: rows.forget_batches(db, before))
+        await database.do(lambda db: repository.forget_batches(db, before))
         await shelf.sweep()
 
     async def _end(self) -> None:
@@ -164,7 +164,7 @@ class Runner:
 
 
 def _forget_files(db: sqlite3.Connection, before: int) -> list[str]:
-    gone = rows.old(db, before, TIDY_PAGE)
+    gone = repository.old(db, before, TIDY_PAGE)
     for file_id in gone:
-        rows.forget_file(db, file_id)
+        repository.forget_file(db, file_id)
     return gone

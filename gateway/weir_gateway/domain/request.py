@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.table import Capability
-from weir_gateway.domain.wire import Wire
+from weir_wires.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from weir_gateway.domain.resilience import (
     Queue,
     Retries,
 )
-from weir_gateway.domain.wire import Wire
+from weir_wires.wire import Wire
 
 
 class Protocol(StrEnum):

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from weir_gateway.domain.batch import Batch, BatchStatus, FileId, NewBatch, Page
 from weir_gateway.domain.errors import BadRequest, NotKept
+from weir_gateway.http.auth import header_of
 from weir_gateway.http.body import read_body
-from weir_gateway.http.door import header_of
 from weir_gateway.http.files import NOT_KEPT, listed, owner_of, page_of
-from weir_gateway.http.reading import SECRET_HEADERS, decode
+from weir_gateway.http.parse.reading import SECRET_HEADERS, decode
 from weir_runtime.quantities import duration
 
 BATCHES: Final = "/v1/batches"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from weir_gateway.domain.request import Request
-from weir_gateway.http import (
+from weir_gateway.http.parse import (
     anthropic_messages,
     openai_chat,
     openai_completions,
     openai_embeddings,
     openai_responses,
 )
-from weir_gateway.wires.error_shapes import ANTHROPIC, OPENAI, RESPONSES, ErrorShape
+from weir_wires.error_shapes import ANTHROPIC, OPENAI, RESPONSES, ErrorShape
 
 
 @dataclass(frozen=True, slots=True)

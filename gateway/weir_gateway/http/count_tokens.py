@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.wire import Wire
+from weir_wires.wire import Wire
 
 ESTIMATED: Final = "x-weir-estimated"
 FIELD: Final = "input_tokens"

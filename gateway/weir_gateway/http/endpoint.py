@@ -20,18 +20,18 @@ from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.domain.wire import Wire
+from weir_gateway.http.auth import header_of, key_of
 from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
 from weir_gateway.http.count_tokens import estimate, estimates
-from weir_gateway.http.door import header_of, key_of
 from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import WholeEvents
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
-from weir_gateway.wires.error_shapes import ErrorShape, tells_error
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
+from weir_wires.error_shapes import ErrorShape, tells_error
+from weir_wires.wire import Wire
 
 _LOG = logging.getLogger(__name__)
 

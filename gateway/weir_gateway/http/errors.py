@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import LimitReached, WeirError
-from weir_gateway.wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
+from weir_wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time

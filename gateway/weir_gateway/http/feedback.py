@@ -13,9 +13,9 @@ from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
 from weir_gateway.domain.feedback import COMMENT_KEPT, Feedback, Taken
 from weir_gateway.domain.ids import DecisionId, ModelName
 from weir_gateway.domain.key import ClientKey
+from weir_gateway.http.auth import key_of
 from weir_gateway.http.body import read_body
-from weir_gateway.http.door import key_of
-from weir_gateway.http.reading import decode
+from weir_gateway.http.parse.reading import decode
 from weir_runtime.tracing import TraceContext, Tracing
 
 PATH: Final = "/v1/feedback"

@@ -14,8 +14,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from weir_gateway.domain.batch import Page, Purpose, StoredFile
 from weir_gateway.domain.errors import BadRequest, NotKept, TooLarge, UnsupportedMedia
+from weir_gateway.http.auth import key_of
 from weir_gateway.http.body import welcome
-from weir_gateway.http.door import key_of
 
 FILES: Final = "/v1/files"
 PIECE: Final = 1 << 16  # bytes that are read at once

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import NothingCanServe, WeirError
-from weir_gateway.http.door import Door
+from weir_gateway.http.auth import Door
 from weir_gateway.http.errors import error_response, shape_for
 
 _LOG = logging.getLogger(__name__)

@@ -18,25 +18,20 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
-from weir_gateway.routing import pick, rules, score
-from weir_gateway.routing.assign import assign
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.caching import Caching
-from weir_gateway.routing.compiled import (
-    Compiled,
-    CompiledRule,
-    Matched,
-    compile_table,
-)
-from weir_gateway.routing.filter import fit, no_state, not_served, unfit_to_follow
-from weir_gateway.routing.judge_router import JudgeRouter
-from weir_gateway.routing.lead import lead
-from weir_gateway.routing.match import match
-from weir_gateway.routing.paced import Pacing
-from weir_gateway.routing.permit import permit
+from weir_gateway.routing.cache.lookup import Caching
+from weir_gateway.routing.cascade.judge_router import JudgeRouter
+from weir_gateway.routing.cascade.plan import lead
+from weir_gateway.routing.policy.authorize import permit
+from weir_gateway.routing.policy.compiled import Compiled, CompiledRule, Matched, compile_table
+from weir_gateway.routing.policy.match import match
+from weir_gateway.routing.policy.variants import assign
 from weir_gateway.routing.ports import Answers, Conditions, Ids, Scorer, Sessions, TraceContext
-from weir_gateway.routing.sticky import session_key
-from weir_gateway.routing.weigh import Choice, by_budget, weigh
+from weir_gateway.routing.steps import pick, rules, score
+from weir_gateway.routing.steps.by_budget import Pacing
+from weir_gateway.routing.steps.choose import Choice, by_budget, weigh
+from weir_gateway.routing.steps.filter import fit, no_state, not_served, unfit_to_follow
+from weir_gateway.routing.steps.sticky import session_key
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
 

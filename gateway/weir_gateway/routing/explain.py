@@ -13,11 +13,11 @@ from weir_gateway.domain.ids import BundleVersion, RouterName
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Retention, RouteTable
-from weir_gateway.routing import pick
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
+from weir_gateway.routing.steps import pick
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,23 +18,25 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
-from weir_gateway.routing import account, compiled, dispatch, explore, pick
+from weir_gateway.routing import account, dispatch
 from weir_gateway.routing.account import Ending
-from weir_gateway.routing.again import Again, Keeping
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.cascade import Cascades
-from weir_gateway.routing.compiled import CompiledPolicy
+from weir_gateway.routing.cache.replies import Room
+from weir_gateway.routing.cache.serve import Again, Keeping
+from weir_gateway.routing.cascade.judge_router import JudgeRouter
+from weir_gateway.routing.cascade.run import Cascades
+from weir_gateway.routing.cascade.side_calls import Judges
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
-from weir_gateway.routing.judge_router import JudgeRouter
-from weir_gateway.routing.judging import Judges
-from weir_gateway.routing.lean import lean
-from weir_gateway.routing.limit import Limiter
-from weir_gateway.routing.match import match
+from weir_gateway.routing.policy import compiled
+from weir_gateway.routing.policy.compiled import CompiledPolicy
+from weir_gateway.routing.policy.match import match
 from weir_gateway.routing.ports import Outcome, Ports, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
-from weir_gateway.routing.replay import Room
-from weir_gateway.routing.sticky import session_key
+from weir_gateway.routing.steps import explore, pick
+from weir_gateway.routing.steps.limit import Limiter
+from weir_gateway.routing.steps.spend_cap import lean
+from weir_gateway.routing.steps.sticky import session_key
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it

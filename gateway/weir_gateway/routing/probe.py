@@ -9,8 +9,8 @@ from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import Policy, RouteTable
-from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.decide import Decider
+from weir_wires.wire import Wire
 
 CHARS_PER_TOKEN = 3  # the estimate from above that requests use
 

@@ -14,7 +14,7 @@ from support.redis_server import connected, redis_server
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
 from weir_cli.eval import evaluation
-from weir_gateway.adapters.purse import SpendPurse
+from weir_gateway.adapters.spend.exploration_budget import SpendPurse
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.ids import PolicyId

@@ -22,11 +22,11 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_gateway.adapters.addresses import Guard
-from weir_gateway.adapters.credentials import Credentials
-from weir_gateway.adapters.reply import StreamReply
-from weir_gateway.adapters.upstream import HttpUpstreams
-from weir_gateway.http.openai_chat import parse
+from weir_gateway.adapters.providers.addresses import Guard
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.reply import StreamReply
+from weir_gateway.adapters.providers.upstream import HttpUpstreams
+from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.http.server import PatientServer
 
 # Odd on purpose: white space, key order, spelling of numbers, unknown fields, a nested `model`.

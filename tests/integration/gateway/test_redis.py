@@ -11,8 +11,8 @@ from support.forwarding import forwarding
 from support.redis_server import connected, redis_server
 from support.waiting import eventually
 from weir_gateway.adapters.redis.errors import StoreGone, Trouble
-from weir_gateway.adapters.redis.place import Place, place
 from weir_gateway.adapters.redis.shared import Redis, Script
+from weir_gateway.adapters.redis.url import Place, place
 from weir_runtime.metrics import Registry
 
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")

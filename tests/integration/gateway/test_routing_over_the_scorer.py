@@ -10,10 +10,10 @@ import pytest
 from support.fakes import FakeAccounts, FakeIds, FakeUpstreams
 from support.scorer_server import ScorerServer, ScriptedScorer
 from support.tables import policy, request, table
-from weir_gateway.adapters.cel import CelConditions
-from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
-from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
+from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
+from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
+from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.table import StrongShare
 from weir_gateway.routing.pipeline import Routing

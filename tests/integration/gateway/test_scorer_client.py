@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from support.scorer_server import ScorerServer, ScriptedScorer
-from weir_gateway.adapters.coalescer import Limits
-from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.scorer_client import ScorerClient, ScorerOptions
-from weir_gateway.adapters.scorer_telemetry import ScorerTelemetry
+from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
+from weir_gateway.adapters.scorer.coalescer import Limits
+from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
+from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName

@@ -24,10 +24,10 @@ from support.gateway import backend, running_gateway, table, untraced
 from support.upstream import END, USAGE_EVENT, Exchange, answering, completion, event
 from support.upstream import running_upstream as upstream_with
 from support.waiting import eventually
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.http.auth import Door
 from weir_gateway.http.catalogue import Catalogue
 from weir_gateway.http.client_wires import CHAT
-from weir_gateway.http.door import Door
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.server import Paths, PatientServer
 from weir_gateway.routing.pipeline import Routing

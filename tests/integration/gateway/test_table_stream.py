@@ -6,10 +6,10 @@ from typing import Any
 
 import grpc
 
-from weir_gateway.adapters.accounts import PolicyTotals
-from weir_gateway.adapters.credentials import Credentials
-from weir_gateway.adapters.table_stream import Counts, StreamOptions, TableStream
-from weir_gateway.adapters.tables import Tables
+from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.route_table.stream import Counts, StreamOptions, TableStream
+from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.table import RouteTable
 from weir_proto.routing.v1 import routetable_pb2 as pb

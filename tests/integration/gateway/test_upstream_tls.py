@@ -11,12 +11,12 @@ from support import tables
 from support.certificates import Authority, Pair, authority, server_context
 from support.gateway import untraced
 from support.upstream import Upstream, answering, completion, running_upstream
-from weir_gateway.adapters.addresses import Guard
-from weir_gateway.adapters.credentials import Credentials, Secret
-from weir_gateway.adapters.upstream import HttpUpstreams
+from weir_gateway.adapters.providers.addresses import Guard
+from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.upstream import HttpUpstreams
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, SecretRef
-from weir_gateway.http.openai_chat import parse
+from weir_gateway.http.parse.openai_chat import parse
 from weir_runtime.quantities import networks
 
 REQUEST = parse(b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}', {})

@@ -8,10 +8,10 @@ import pytest
 
 from support.llamacpp.server import MODEL, llama_server
 from support.wires import Json, completion_of, data, message_of, request, request_of, streamed
-from weir_gateway.domain.wire import Wire
-from weir_gateway.wires.chat_to_messages import ChatToMessages
-from weir_gateway.wires.messages_to_chat import MessagesToChat
-from weir_gateway.wires.pair import Outgoing
+from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.messages_to_chat import MessagesToChat
+from weir_wires.translator import Outgoing
+from weir_wires.wire import Wire
 
 CHAT = ChatToMessages(clock=lambda: 1.0)
 MESSAGES = MessagesToChat()

@@ -13,7 +13,7 @@ from weir_cli.standin.ask import Ask, Finish, Tool
 from weir_cli.standin.faults import BadOrder, Delay, Fault, Kind, delay, due, fault
 from weir_cli.standin.instances import instance
 from weir_cli.standin.reading import Json, Object, Refused, parse
-from weir_gateway.wires.judging import hard
+from weir_wires.judging import hard
 
 
 def ask(prompt: str = "hello", **changes: object) -> Ask:

@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from weir_gateway.adapters.ledger.accounts import LedgerAccounts
 from weir_gateway.adapters.ledger.entry import Entry
+from weir_gateway.adapters.ledger.recorder import LedgerAccounts
 from weir_gateway.adapters.ledger.sqlite import LedgerError
 
 _LOG = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ counted again. Must not know how calls are made.
 import math
 from collections.abc import Iterator
 
-from weir_gateway.adapters.resilience.watched import WatchedReply
+from weir_gateway.adapters.resilience.observed_reply import WatchedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.limits import Ask, Held, Measure, Window
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.limit import expected_tokens
 from weir_gateway.routing.ports import Limits, Reply, Sent, Upstreams
+from weir_gateway.routing.steps.limit import expected_tokens
 
 
 class LimitedUpstreams:

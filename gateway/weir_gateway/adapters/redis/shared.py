@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from weir_gateway.adapters.redis.errors import ONLY_READ, UNREACHED, StoreGone, Trouble, mapped
-from weir_gateway.adapters.redis.place import Place
+from weir_gateway.adapters.redis.url import Place
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)

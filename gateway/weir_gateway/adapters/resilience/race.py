@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from weir_gateway.adapters.resilience.watched import WatchedReply
+from weir_gateway.adapters.resilience.observed_reply import WatchedReply
 
 CANCELLED_WITHIN: Final = 0.1  # seconds that the winner waits for the loser to be gone
 

@@ -14,14 +14,14 @@ from functools import partial
 from typing import Any, Final
 
 from weir_gateway.adapters.resilience import retry
+from weir_gateway.adapters.resilience.backend_state import Group
+from weir_gateway.adapters.resilience.concurrency_limit import Full
 from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
-from weir_gateway.adapters.resilience.gate import Full
-from weir_gateway.adapters.resilience.group import Group
+from weir_gateway.adapters.resilience.observed_reply import WatchedReply
 from weir_gateway.adapters.resilience.ports import Caller, Chance
 from weir_gateway.adapters.resilience.prober import Prober
 from weir_gateway.adapters.resilience.race import race
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
-from weir_gateway.adapters.resilience.watched import WatchedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import Usage

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from support.tables import STRONG, WEAK, policy, request, table
-from weir_gateway.adapters.accounts import MeteredAccounts, PolicyTotals
-from weir_gateway.adapters.decision_log import DecisionLog
+from weir_gateway.adapters.metrics.decision_log import DecisionLog
+from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts, PolicyTotals
 from weir_gateway.domain.cache import Answer, CacheState, Looked
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
 from weir_gateway.domain.ids import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weir_gateway.adapters.addresses import AddressRefused, Guard
+from weir_gateway.adapters.providers.addresses import AddressRefused, Guard
 from weir_runtime.quantities import networks
 
 CLUSTER = Guard(loopback=False)

@@ -6,7 +6,7 @@ import pytest
 
 from support.fakes import FakeClock, FakeReply, FakeUpstreams
 from support.tables import WEAK, request
-from weir_gateway.adapters.backend_health import HALF_SECONDS, WatchedUpstreams
+from weir_gateway.adapters.providers.backend_health import HALF_SECONDS, WatchedUpstreams
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 
 BACKEND = replace(WEAK, uid="u", generation=2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.calibration import Calibration, Certified, read
+from weir_gateway.adapters.scorer.calibration import Calibration, Certified, read
 from weir_gateway.domain.table import Retention
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.coalescer import Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName

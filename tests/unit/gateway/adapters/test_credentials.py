@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from support import tables
-from weir_gateway.adapters.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import FromEnvironment, Passthrough, SecretRef
 

@@ -16,12 +16,17 @@ from hypothesis import strategies as st
 
 from support.fakes import FakeAccounts, FakeClock
 from support.tables import STRONG, WEAK, request
-from weir_gateway.adapters.ledger.desk import WAITING, FeedbackDesk, Store, feedback_counts
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback
-from weir_gateway.adapters.ledger.flood import FloodGate
+from weir_gateway.adapters.ledger.feedback_service import (
+    WAITING,
+    FeedbackDesk,
+    Store,
+    feedback_counts,
+)
 from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
+from weir_gateway.adapters.ledger.token_bucket import FloodGate
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
     BadRequest,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from weir_gateway.adapters.idle import IdleLimit
+from weir_gateway.adapters.providers.idle import IdleLimit
 
 
 class FakeReader:

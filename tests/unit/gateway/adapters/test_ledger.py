@@ -12,8 +12,8 @@ import pytest
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
 from weir_cli.ledger import read
-from weir_gateway.adapters.ledger.accounts import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.entry import Entry, entry
+from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
 from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import AuthenticationError
 
-from weir_gateway.adapters.redis.place import PlaceError, place
+from weir_gateway.adapters.redis.url import PlaceError, place
 
 
 @pytest.mark.parametrize(

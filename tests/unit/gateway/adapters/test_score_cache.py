@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fakes import FakeScorer
-from weir_gateway.adapters.score_cache import ScoreCache, cache_requests
+from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from support.fakes import FakeClock
-from weir_gateway.adapters.coalescer import Batch, Key, Waiter
-from weir_gateway.adapters.scorer_telemetry import Call, ScorerTelemetry
+from weir_gateway.adapters.scorer.coalescer import Batch, Key, Waiter
+from weir_gateway.adapters.scorer.telemetry import Call, ScorerTelemetry
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
 from weir_runtime.metrics import Registry

@@ -1,6 +1,6 @@
 """What is told of the route table in force."""
 
-from weir_gateway.adapters.tables import Tables
+from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.table import RouteTable
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_runtime.admin import Health

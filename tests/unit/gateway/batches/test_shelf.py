@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from weir_gateway.batches.database import Database
-from weir_gateway.batches.shelf import Shelf
+from weir_gateway.batches.file_store import Shelf
 from weir_gateway.domain.batch import FileId
 from weir_gateway.domain.errors import TooLarge
 

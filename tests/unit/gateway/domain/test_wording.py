@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.wording import wording
+from weir_gateway.routing.cache.wording import wording
 
 PROMPTS = (
     "What is the capital of France?",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.domain.errors import BadRequest
-from weir_gateway.http.model_span import model_span
+from weir_gateway.http.parse.model_span import model_span
 
 KEYS = st.sampled_from(["model", "models", "x", "a\\b", 'quo"te', "messages", "\u00fc"])
 TEXTS = (

@@ -7,18 +7,18 @@ import pytest
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeScorer, FakeUpstreams
 from support.tables import FACTS, STRONG, WEAK, policy, request, table
-from weir_gateway.adapters.accounts import MeteredAccounts
-from weir_gateway.adapters.cel import CelConditions
-from weir_gateway.adapters.decision_log import DecisionLog
 from weir_gateway.adapters.ledger.entry import entry
+from weir_gateway.adapters.metrics.decision_log import DecisionLog
+from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.money import Usage, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
-from weir_gateway.routing.assign import place
 from weir_gateway.routing.pipeline import Routing
+from weir_gateway.routing.policy.variants import place
 from weir_gateway.routing.ports import Ports
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from support.tables import request
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.wire import Wire
-from weir_gateway.routing.cache_key import PASSED_OVER_OTHERWISE, NoKey, keys
+from weir_gateway.routing.cache.key import PASSED_OVER_OTHERWISE, NoKey, keys
+from weir_wires.wire import Wire
 
 WHERE = ("policy", "key", "team-a")
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text())

@@ -7,7 +7,7 @@ import pytest
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemoryAnswers
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import Answer, CacheRules, CacheScope, CacheState
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
@@ -16,12 +16,12 @@ from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
-from weir_gateway.domain.wire import Wire
-from weir_gateway.routing.caching import Caching
-from weir_gateway.routing.compiled import Matched, compile_table
+from weir_gateway.routing.cache.lookup import Caching
+from weir_gateway.routing.cache.replies import Recorded, Room, whole
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
+from weir_gateway.routing.policy.compiled import Matched, compile_table
 from weir_gateway.routing.ports import Ports
-from weir_gateway.routing.replay import Recorded, Room, whole
+from weir_wires.wire import Wire
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'
 EXACT = CacheRules(exact=60, temperature=1)

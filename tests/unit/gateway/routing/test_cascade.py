@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, table
-from weir_gateway.adapters.cel import CelConditions
-from weir_gateway.adapters.words import WireWords
+from weir_gateway.adapters.providers.answer_inspector import WireWords
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import Usage

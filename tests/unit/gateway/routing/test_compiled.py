@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from support.tables import WEAK, policy, rule, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.table import Policy
-from weir_gateway.routing.compiled import compile_table
+from weir_gateway.routing.policy.compiled import compile_table
 
 
 @pytest.mark.parametrize(

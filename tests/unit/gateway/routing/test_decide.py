@@ -7,7 +7,7 @@ import pytest
 
 from support.fakes import FakeIds, FakeScorer
 from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
-from weir_gateway.adapters.cel import CelCondition, CelConditions
+from weir_gateway.adapters.route_table.cel import CelCondition, CelConditions
 from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
 from weir_gateway.domain.errors import (
     BadRequest,

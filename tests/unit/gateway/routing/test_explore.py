@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from support.fakes import FakeAccounts, FakeClock, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, rule, table
-from weir_gateway.adapters.cel import CelConditions
-from weir_gateway.adapters.purse import SpendPurse
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.sessions import MemorySessions
+from weir_gateway.adapters.spend.exploration_budget import SpendPurse
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
@@ -21,10 +21,10 @@ from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.limits import Allowance, Ask, Held, Taken
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.table import Exploration, Mode, Policy
-from weir_gateway.routing import pick
-from weir_gateway.routing.explore import drawn
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Limits, Ports
+from weir_gateway.routing.steps import pick
+from weir_gateway.routing.steps.explore import drawn
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tables import backend, policy, request, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability
-from weir_gateway.routing.compiled import compile_table
-from weir_gateway.routing.filter import Fit, fit
+from weir_gateway.routing.policy.compiled import compile_table
+from weir_gateway.routing.steps.filter import Fit, fit
 
 TOOLS, VISION = Capability.TOOLS, Capability.VISION
 

@@ -5,7 +5,7 @@ import asyncio
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import Usage
-from weir_gateway.routing.flight import Flights
+from weir_gateway.routing.cache.single_flight import Flights
 
 KEY = b"key"
 ANSWER = Answer(BackendId("shop/weak"), (), b"{}", Usage(1, 1))

@@ -6,7 +6,7 @@ import pytest
 
 from support.fakes import FakeIds, FakeScorer
 from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check, Streams
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import ScorerUnavailable
@@ -19,8 +19,8 @@ from weir_gateway.domain.table import (
     Policy,
     ScorerFailure,
 )
-from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.decide import Decider
+from weir_wires.wire import Wire
 
 CHECKED = Cascade(accept=0.7, check=Check.JSON)
 SURE = Cascade(accept=0.7)  # nothing looks at the answer: the router's confidence

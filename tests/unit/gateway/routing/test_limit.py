@@ -8,7 +8,7 @@ import pytest
 from support.fakes import FakeAccounts, FakeIds, FakeScorer, FakeUpstreams
 from support.limits import memory
 from support.tables import STRONG, WEAK, policy, request, rule, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
     BudgetExceeded,

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tables import STRONG, policy, request, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest, NoPolicy
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Policy
-from weir_gateway.routing.compiled import Matched, callable_models, compile_table
-from weir_gateway.routing.match import match
+from weir_gateway.routing.policy.compiled import Matched, callable_models, compile_table
+from weir_gateway.routing.policy.match import match
 
 BOUNDED = Expose(client_threshold=ClientThreshold(0.2, 0.9))
 DIRECT = Expose(direct=True)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from support.tables import STRONG, WEAK, backend, request
 from weir_gateway.domain.table import Backend, ScorerFailure
-from weir_gateway.routing import pick
+from weir_gateway.routing.steps import pick
 
 UNIT = st.floats(0, 1)
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, UpstreamFailure
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Capability, Expose

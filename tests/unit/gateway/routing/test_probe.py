@@ -6,7 +6,7 @@ import pytest
 
 from support.fakes import FakeIds, FakeScorer
 from support.tables import policy, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Mode, Probe, RouteTable

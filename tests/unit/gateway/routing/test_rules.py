@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from support.tables import FACTS, policy, rule, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RuleTried, Verdict
-from weir_gateway.routing.compiled import CompiledRule, compile_table
-from weir_gateway.routing.rules import first_that_holds
+from weir_gateway.routing.policy.compiled import CompiledRule, compile_table
+from weir_gateway.routing.steps.rules import first_that_holds
 
 
 def compiled(*whens: str) -> tuple[CompiledRule, ...]:

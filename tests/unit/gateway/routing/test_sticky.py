@@ -15,7 +15,7 @@ from support.fakes import (
     FakeUpstreams,
 )
 from support.tables import STRONG, WEAK, policy, request, table
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import PolicyId
@@ -23,10 +23,10 @@ from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy, Threshold
-from weir_gateway.domain.wire import Wire
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Ports
-from weir_gateway.routing.sticky import session_key, threshold
+from weir_gateway.routing.steps.sticky import session_key, threshold
+from weir_wires.wire import Wire
 
 LONG = 20_000  # tokens of a conversation worth caching
 

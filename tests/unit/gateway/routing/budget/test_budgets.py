@@ -8,7 +8,7 @@ from support.fakes import FakeAccounts, FakeIds, FakeReply, FakeScorer, FakeUpst
 from support.paced import MIDNIGHT, Clock
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.budget.memory import MemoryTreasury
-from weir_gateway.adapters.cel import CelConditions
+from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.budget import Budget, BudgetState, Period, WhenSpent
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (

@@ -1,0 +1,175 @@
+"""Takes feedback: checks whose it is, lets a task write it in batches, waits for the answer.
+
+Bounded in how much waits and for how long; a file that can't be written refuses feedback and no
+request. Must not know SQL or HTTP.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from weir_gateway.adapters.ledger.feedback import Given
+from weir_gateway.adapters.ledger.recent import RecentDecisions
+from weir_gateway.adapters.ledger.sqlite import LedgerError
+from weir_gateway.adapters.ledger.token_bucket import FloodGate
+from weir_gateway.adapters.ledger.writer import EVERY
+from weir_gateway.domain.errors import (
+    FeedbackUnavailable,
+    NoSuchDecision,
+    NotPermitted,
+    TooMuchFeedback,
+    WeirError,
+)
+from weir_gateway.domain.feedback import Feedback, Taken
+from weir_gateway.domain.ids import KeyName
+from weir_gateway.domain.key import ClientKey
+from weir_gateway.routing.ports import Accounts
+from weir_runtime.metrics import Counter, Family, Registry
+
+_LOG = logging.getLogger(__name__)
+
+WAITING: Final = 1_000  # that wait to be written; more get a 503
+BATCH: Final = 200  # of one transaction
+WITHIN: Final = 3.0  # seconds until a 503; a write takes milliseconds where nothing is wrong
+AGAIN: Final = 1.5 * EVERY  # seconds after which a neighbour's row has reached the shared file
+LOOKS: Final = 100  # that wait for this at once; more are told at once
+UNKNOWN: Final = ""  # the labels' policy and model where there is none
+
+
+class Store(Protocol):
+    """Where feedback is kept; its call blocks."""
+
+    def keep(self, batch: Sequence[Given]) -> list[Taken | WeirError]:
+        """Keep each, or say why not, in their order. Raises LedgerError; then none is kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    given: Given
+    answer: "asyncio.Future[Taken]"
+
+
+def feedback_counts(registry: Registry) -> Family[Counter]:
+    """The metric."""
+    return registry.counter(
+        "weir.feedback", "Feedback that was given.", ("policy", "model", "result")
+    )
+
+
+class FeedbackDesk:
+    """Where feedback is handed in."""
+
+    def __init__(
+        self,
+        store: Store,
+        recent: RecentDecisions,
+        gate: FloodGate,
+        counts: Family[Counter],
+        now: Callable[[], float],
+        *,
+        within: float = WITHIN,
+    ) -> None:
+        """`now` is seconds since 1970; an answer takes at most `within` seconds."""
+        self._store = store
+        self._recent = recent
+        self._gate = gate
+        self._counts = counts
+        self._now = now
+        self._within = within
+        self._waiting: deque[_Waiting] = deque()
+        self._some = asyncio.Event()
+        self._looking = 0
+
+    async def give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+        """Keep it. Raises FeedbackRefused, NotPermitted and BadRequest."""
+        try:
+            taken = await self._give(feedback, key)
+        except WeirError as refused:
+            self._counts.labels(UNKNOWN, UNKNOWN, refused.code).add()
+            raise
+        result = "replaced" if taken.replaced else "kept"
+        self._counts.labels(taken.decided.policy, taken.decided.model, result).add()
+        return taken
+
+    async def run(self) -> None:
+        """Write what waits, until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                await self._write()
+
+    async def _give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+        if key is not None and not key.feedback:
+            raise NotPermitted(f"the key {key.name} may not give feedback")
+        name = KeyName(key.name if key is not None else "")
+        seconds = self._gate.wait(name)
+        if seconds:
+            raise TooMuchFeedback(
+                f"more feedback than a key may give in a minute: try again in {seconds} s",
+                wait=seconds,
+            )
+        known = self._recent.find(feedback.decision)
+        if known is not None and known.key != name:
+            known = None  # another's: looked for as an unknown one is, which takes as long
+        weight = key.feedback_weight if key is not None else 1.0
+        given = Given(feedback, name, weight, self._now(), known)
+        try:
+            async with asyncio.timeout(self._within):
+                return await self._kept(given)
+        except TimeoutError as error:
+            raise FeedbackUnavailable("feedback can't be kept just now: try again") from error
+
+    async def _kept(self, given: Given) -> Taken:
+        """A decision that is unknown may be of another gateway that is about to write it."""
+        try:
+            return await self._queued(given)
+        except NoSuchDecision:
+            if self._looking >= LOOKS:
+                raise
+        self._looking += 1
+        try:
+            await asyncio.sleep(AGAIN)
+            return await self._queued(given)
+        finally:
+            self._looking -= 1
+
+    async def _queued(self, given: Given) -> Taken:
+        if len(self._waiting) >= WAITING:
+            raise FeedbackUnavailable("too much feedback waits to be kept: try again")
+        waiting = _Waiting(given, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._some.set()
+        return await waiting.answer
+
+    async def _write(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        batch = [one for one in batch if not one.answer.done()]  # whoever waits no longer
+        if not batch:
+            return
+        try:
+            results = await asyncio.to_thread(self._store.keep, [one.given for one in batch])
+        except LedgerError as error:
+            _LOG.error("feedback was not kept: %s", error)
+            results = [FeedbackUnavailable("feedback can't be kept now: try again")] * len(batch)
+        for one, result in zip(batch, results, strict=True):
+            if one.answer.done():
+                continue
+            if isinstance(result, Taken):
+                one.answer.set_result(result)
+            else:
+                one.answer.set_exception(result)
+
+
+def taking_feedback(
+    accounts: Accounts, store: Store, per_minute: int, registry: Registry
+) -> tuple[Accounts, FeedbackDesk]:
+    """Accounts that remember what may be rated before its row is written; and the desk."""
+    recent = RecentDecisions(accounts, time.time)
+    gate = FloodGate(per_minute, time.monotonic)
+    return recent, FeedbackDesk(store, recent, gate, feedback_counts(registry), time.time)

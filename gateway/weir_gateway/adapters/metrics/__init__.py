@@ -1,0 +1,1 @@
+"""Decision metrics and the decision log."""

@@ -1,0 +1,259 @@
+"""Counts decisions and their outcomes: metrics, a line of the log, and what the operator is told.
+
+Fills routing's Accounts. On a request's way, so it only adds numbers to cells that were bound at
+the first request of their kind; prompt text is written nowhere unless content was asked for.
+Must not know HTTP.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weir_gateway.adapters.metrics.decision_log import DecisionLog
+from weir_gateway.adapters.metrics.variant_counts import VariantCounts
+from weir_gateway.adapters.scorer.score_cache import cache_requests
+from weir_gateway.domain.cache import CacheState
+from weir_gateway.domain.cascade import CascadeResult
+from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import NOTHING, PicoUsd, usd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import PaidBeside
+from weir_gateway.domain.table import Backend, RouteTable
+from weir_gateway.routing.ports import Outcome
+from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
+
+log = logging.getLogger(__name__)
+
+DECISION_BOUNDS = (
+    *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005),
+    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+# OpenTelemetry's advice for gen_ai.client.token.usage and gen_ai.client.operation.duration.
+TOKEN_BOUNDS = tuple(4**n for n in range(14))
+OPERATION_BOUNDS = tuple(0.01 * 2**n for n in range(14))
+
+CHAT = "chat"  # the operation of every call beside an answer
+_BY_CONFIDENCE = {  # accepted or not before anything was sent
+    Reason.CASCADE_ACCEPTED: CascadeResult.ACCEPTED,
+    Reason.CASCADE_ESCALATED: CascadeResult.ESCALATED,
+}
+OPERATION = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
+
+
+@dataclass(slots=True)
+class PolicyTotals:
+    """One policy since this gateway started; `strong` counts what went to its last candidate.
+
+    In mode Shadow `strong` counts what would have gone there.
+    """
+
+    requests: int = 0
+    strong: int = 0
+    paid: PicoUsd = NOTHING
+    saved: PicoUsd = NOTHING
+    uid: str = ""  # of the policy; empty where it has none, or is in no table yet
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """One model's cells under one policy."""
+
+    totals: PolicyTotals
+    paid: Counter
+    saved: Gauge
+    duration: Histogram
+    input: Histogram
+    output: Histogram
+
+
+class MeteredAccounts:
+    """Accounts over a registry of metrics."""
+
+    def __init__(
+        self, registry: Registry, decisions: DecisionLog, look_ups: Family[Counter] | None = None
+    ) -> None:
+        """`look_ups` is weir.cache.requests, where another cache has declared it."""
+        self._log = decisions
+        self._cached = look_ups or cache_requests(registry)
+        self._totals: dict[PolicyId, PolicyTotals] = {}
+        self._cells: dict[tuple[str, str, str], _Cells] = {}
+        self._decisions = registry.counter(
+            "weir.decisions", "Decisions; a fallback is one more.", ("policy", "model", "reason")
+        )
+        self._shadowed = registry.counter(
+            "weir.shadow.decisions",
+            "What policies in mode Shadow would have decided.",
+            ("policy", "model", "reason"),
+        )
+        self._cascades = registry.counter(
+            "weir.cascade.answers",
+            "Weak answers of cascades, by how they came out.",
+            ("policy", "result"),
+        )
+        self._deciding = registry.histogram(
+            "weir.decision.duration", "Seconds spent deciding.", bounds=DECISION_BOUNDS
+        ).labels()
+        self._rule_errors = registry.counter(
+            "weir.rule.errors", "Rules that could not be evaluated.", ("policy", "rule")
+        )
+        self._variants = VariantCounts(registry)
+        self._paid = registry.counter(
+            "weir.cost.usd", "Paid, as the prices say.", ("policy", "model"), unit="{USD}"
+        )
+        self._saved = registry.gauge(
+            "weir.saved.usd",
+            "What the same tokens would have cost on the last candidate, less what was paid.",
+            ("policy", "model"),
+            unit="{USD}",
+        )
+        self._operations = registry.histogram(
+            "gen_ai.client.operation.duration",
+            "Seconds from a request's arrival to its last byte.",
+            (*OPERATION, "error.type"),
+            bounds=OPERATION_BOUNDS,
+        )
+        self._tokens = registry.histogram(
+            "gen_ai.client.token.usage",
+            "Tokens, as the provider counted them.",
+            (*OPERATION, "gen_ai.token.type"),
+            unit="{token}",
+            bounds=TOKEN_BOUNDS,
+        )
+
+    def totals(self) -> Mapping[PolicyId, PolicyTotals]:
+        """Per policy, since this gateway started."""
+        return self._totals
+
+    def in_force(self, table: RouteTable) -> None:
+        """Begin anew with each policy that is another one of its name.
+
+        One that leaves the table for a while and comes back goes on from its sums.
+        """
+        for policy in table.policies:
+            totals = self._totals.setdefault(policy.id, PolicyTotals(uid=policy.uid))
+            if totals.uid != policy.uid:
+                self._totals[policy.id] = PolicyTotals(uid=policy.uid)
+                for key in [key for key in self._cells if key[0] == policy.id]:
+                    del self._cells[key]
+
+    def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
+        """Count one decision that took `seconds`."""
+        if not decision.batch:  # for an item of a batch nobody waits: it may take its time
+            self._deciding.record(seconds)
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).value += 1
+        if decision.intended is not None:
+            intended = decision.intended
+            self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
+        if decision.reason in _BY_CONFIDENCE:
+            self._cascades.labels(decision.policy, _BY_CONFIDENCE[decision.reason].value).add()
+        if decision.rules_tried:
+            self._count_failed_rules(decision)
+        if decision.cache.state is not CacheState.OFF:
+            self._count_look_ups(decision)
+        self._log.decided(request, decision, seconds)
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        """Count that `decision` took the place of one whose model failed."""
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._log.fell_back(request, decision)
+
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Count that the answer to the same request, which was under way, is `decision`'s too."""
+        self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._cached.labels(decision.policy, "exact", "joined").add()
+        self._log.joined(request, decision)
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Count how a weak answer came out; another model's turn is one more decision."""
+        self._cascades.labels(decision.policy, result.value).add()
+        if result is CascadeResult.ESCALATED:
+            self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        self._log.cascaded(request, decision)
+
+    def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
+        """Count one request's end, an aborted one too."""
+        key = (decision.policy, decision.chosen.id, request.wire.operation)
+        cells = self._cells.get(key)
+        if cells is None:
+            cells = self._cells[key] = self._bind(decision, request.wire.operation)
+        _add(cells, decision, outcome)
+        if decision.variant is not None:
+            self._variants.add(decision, decision.variant, outcome)
+        for one in outcome.beside:
+            self._add_beside(decision.policy, one)
+        if not decision.batch:
+            self._add_duration(cells, request, decision, outcome)
+        self._log.finished(request, decision, outcome)
+
+    def _add_duration(
+        self, cells: _Cells, request: Request, decision: RouteDecision, outcome: Outcome
+    ) -> None:
+        if outcome.error:
+            self._operations.labels(
+                *_operation(decision.chosen, request.wire.operation), outcome.error
+            ).record(outcome.duration)
+        elif decision.cache.answer is None:  # else no model was asked
+            cells.duration.record(outcome.duration)
+
+    def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
+        """What was paid beside an answer is the model's that was paid, as its tokens are."""
+        spent = one.spent
+        self._paid.labels(policy, spent.backend.name).add(usd(one.paid))
+        self._saved.labels(policy, spent.backend.name).add(-usd(one.paid))
+        if spent.counted:
+            operation = _operation(spent.backend, CHAT)
+            self._tokens.labels(*operation, "input").record(spent.usage.input)
+            self._tokens.labels(*operation, "output").record(spent.usage.output)
+
+    def _bind(self, decision: RouteDecision, name: str) -> _Cells:
+        policy, model = decision.policy, decision.chosen.name
+        operation = _operation(decision.chosen, name)
+        return _Cells(
+            totals=self._totals.setdefault(policy, PolicyTotals()),
+            paid=self._paid.labels(policy, model),
+            saved=self._saved.labels(policy, model),
+            duration=self._operations.labels(*operation, ""),
+            input=self._tokens.labels(*operation, "input"),
+            output=self._tokens.labels(*operation, "output"),
+        )
+
+    def _count_look_ups(self, decision: RouteDecision) -> None:
+        state, policy = decision.cache.state, decision.policy
+        exact = CacheState.MISS if state is CacheState.SEMANTIC else state
+        if decision.cache.exact or state is CacheState.BYPASS:
+            self._cached.labels(policy, "exact", exact.value).add()
+        if decision.cache.meaning and state is not CacheState.HIT:
+            meant = CacheState.HIT if state is CacheState.SEMANTIC else state
+            self._cached.labels(policy, "semantic", meant.value).add()
+
+    def _count_failed_rules(self, decision: RouteDecision) -> None:
+        for tried in decision.rules_tried:
+            if tried.verdict is Verdict.FAILED:
+                errors = self._rule_errors.labels(decision.policy, tried.name)
+                # Said once; it would be said again with every request.
+                log.log(
+                    logging.DEBUG if errors.value else logging.WARNING,
+                    "a rule can't be evaluated and counts as not holding",
+                    extra={"policy": decision.policy, "rule": tried.name, "why": tried.error},
+                )
+                errors.add()
+
+
+def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
+    totals = cells.totals
+    totals.requests += 1
+    totals.strong += (decision.intended or decision).strong
+    totals.paid = PicoUsd(totals.paid + outcome.paid)
+    totals.saved = PicoUsd(totals.saved + outcome.saved)
+    answer = outcome.paid_for_answer
+    cells.paid.value += usd(answer)
+    cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))
+    usage = outcome.usage
+    if usage is not None and decision.cache.answer is None:  # no model was asked for that one
+        cells.input.record(usage.input)
+        cells.output.record(usage.output)
+
+
+def _operation(backend: Backend, name: str) -> tuple[str, str, str]:
+    return (name, backend.protocol.value, backend.model)

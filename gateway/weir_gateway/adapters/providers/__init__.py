@@ -1,0 +1,1 @@
+"""Calls to model providers: connections, credentials, address checks, replies and errors."""

@@ -1,0 +1,119 @@
+"""Routing's Words, filled by the wires; what is large is read off the event loop."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from weir_gateway.domain.cascade import Check
+from weir_gateway.domain.ids import ModelName
+from weir_gateway.domain.request import Facts, Request
+from weir_gateway.domain.said import Question, Said
+from weir_gateway.domain.table import Backend
+from weir_wires import answer_content, checks, judging
+from weir_wires.prompt_content import asked
+from weir_wires.wire import Wire
+
+ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
+CHARS_PER_TOKEN: Final = 3  # as requests are estimated
+PASSED_ON: Final = frozenset({"authorization", "x-api-key", "api-key"})  # where the key is theirs
+MODEL: Final = (b'{"model":', b'"judge"')  # how a body for a judge begins
+
+
+def random_fence() -> str:
+    """A marker that nobody can have written before."""
+    return f"=====[{secrets.token_hex(8)}]====="
+
+
+class WireWords:
+    """Words, whatever their wire."""
+
+    def __init__(self, fence: Callable[[], str] = random_fence) -> None:
+        """`fence` makes a marker that stands in no text there is."""
+        self._fence = fence
+
+    async def said(self, request: Request, chunks: Sequence[bytes], *, stream: bool) -> Said | None:
+        """The words of an answer; None where it can't be read."""
+        if sum(map(len, chunks)) > ON_LOOP:
+            return await asyncio.to_thread(_said, request.wire, chunks, stream)
+        return _said(request.wire, chunks, stream)
+
+    async def wrong(self, check: Check, request: Request, said: Said) -> str:
+        """What keeps an answer from being what `check` asks for; in a thread, as schemas go."""
+        return await asyncio.to_thread(_wrong, check, request, said)
+
+    def same(self, one: Said, other: Said) -> bool:
+        """Whether two answers say the same."""
+        return checks.same(one, other)
+
+    async def good(self, request: Request, said: Said) -> Question:
+        """Asks whether an answer is good."""
+        if len(request.body) > ON_LOOP:
+            return await asyncio.to_thread(_good, request, said, self._fence())
+        return _good(request, said, self._fence())
+
+    def hard(self, text: str) -> Question:
+        """Asks how hard it is to answer what a user wrote."""
+        return judging.hard(text, self._fence())
+
+    def put(
+        self, question: Question, backend: Backend, request: Request, *, logprobs: bool
+    ) -> Request:
+        """The question on a wire that the backend itself speaks."""
+        chat = Wire.OPENAI_CHAT in backend.wires
+        wire = Wire.OPENAI_CHAT if chat else Wire.ANTHROPIC_MESSAGES
+        body = judging.body(question, wire, logprobs=logprobs and chat)
+        start = len(MODEL[0])
+        headers = {name: value for name, value in request.headers.items() if name in PASSED_ON}
+        return Request(
+            wire=wire,
+            body=body,
+            model=ModelName("judge"),
+            model_span=(start, start + len(MODEL[1])),
+            stream=False,
+            headers=headers,
+            scored_text="",
+            facts=_facts(question),
+            needs=frozenset(),
+            prompt_tokens=(len(question.rules) + len(question.text)) // CHARS_PER_TOKEN,
+            max_tokens=judging.TOKENS_OF_TEXT,
+            key=request.key,
+        )
+
+    def heard(self, question: Question, asked: Request, body: bytes) -> float | None:
+        """What the judge says, in [0,1]."""
+        return judging.heard(question.asks, asked.wire, body)
+
+
+def _said(wire: Wire, chunks: Sequence[bytes], stream: bool) -> Said | None:  # noqa: FBT001 - called by a thread, which takes no names
+    return (
+        answer_content.streamed(wire, chunks)
+        if stream
+        else answer_content.whole(wire, b"".join(chunks))
+    )
+
+
+def _wrong(check: Check, request: Request, answer: Said) -> str:
+    return checks.wrong(check, asked(request.wire, request.body), answer)
+
+
+def _good(request: Request, answer: Said, fence: str) -> Question:
+    return judging.good(asked(request.wire, request.body), answer, fence)
+
+
+def _facts(question: Question) -> Facts:
+    return Facts(
+        model="judge",
+        stream=False,
+        turns=1,
+        messages=2,
+        chars=len(question.text),
+        tools=0,
+        images=0,
+        json_schema=False,
+        max_tokens=judging.TOKENS_OF_TEXT,
+        temperature=0.0,
+        user="",
+        headers={},
+        text="",
+    )

@@ -1,0 +1,114 @@
+"""A request as it goes out to one backend: on which wire, in which bytes, under which headers.
+
+Must not know sockets.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from weir_gateway.adapters.providers.prepared import Prepared
+from weir_gateway.domain.errors import CannotCarry
+from weir_gateway.domain.request import Request, with_model
+from weir_gateway.domain.table import Backend, Passthrough
+from weir_wires.error_shapes import ErrorShape
+from weir_wires.provider import ProviderWire
+from weir_wires.providers import PROVIDERS
+from weir_wires.select import Way, way
+from weir_wires.strip_foreign_thinking import own_thinking
+from weir_wires.translator import Back
+from weir_wires.wire import Wire
+
+ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
+DROPPED: Final = "x-weir-dropped"
+DROPPED_SHOWN: Final = 1000  # characters of the names of what was left out
+SENT_ON: Final = ("accept", "idempotency-key", "user-agent")
+_UNFIT: Final = re.compile(r"[^!-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What is sent, and what is needed to read the answer."""
+
+    wire: ProviderWire
+    wanted: ErrorShape  # the client's
+    body: bytes
+    back: Back | None  # None: the provider's bytes are the client's
+    headers: Mapping[str, str]  # of the answer, that say what was done to the request
+
+
+def chosen_way(backend: Backend, request: Request) -> Way:
+    """How `request` reaches `backend`. Raises CannotCarry where it can't."""
+    found = way(request.wire, backend.wires)
+    if found is None:
+        spoken = ", ".join(sorted(wire.short for wire in backend.wires))
+        raise CannotCarry(
+            f"backend {backend.id} speaks {spoken}, which can't carry {request.wire.short}",
+            param="model",
+        )
+    return found
+
+
+async def outbound(prepared: Prepared, chosen: Way, request: Request) -> Outbound:
+    """`request` for the prepared backend. Raises CannotCarry and BadRequest naming the field."""
+    wire, wanted = prepared.wire, PROVIDERS[request.wire].errors
+    if chosen.pair is None:
+        body = with_model(request, prepared.model)
+        if chosen.out is Wire.ANTHROPIC_MESSAGES:
+            body = own_thinking(body)
+        return Outbound(wire, wanted, body, None, {})
+    model = prepared.backend.model
+    if len(request.body) > ON_LOOP:
+        made = await asyncio.to_thread(chosen.pair.request, request, model)
+    else:
+        made = chosen.pair.request(request, model)
+    return Outbound(wire, wanted, made.body, made.back, _told(made.dropped))
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A request as a backend's wire has it, for whoever sends it otherwise than at once."""
+
+    wire: Wire
+    body: bytes
+    back: Back | None  # None: the provider's bytes are the client's
+
+
+def carried(backend: Backend, request: Request) -> Carried:
+    """`request` for `backend`. CPU work: large ones off the loop.
+
+    Raises CannotCarry and BadRequest naming the field.
+    """
+    chosen = chosen_way(backend, request)
+    if chosen.pair is None:
+        body = with_model(request, json.dumps(backend.model).encode())
+        if chosen.out is Wire.ANTHROPIC_MESSAGES:
+            body = own_thinking(body)
+        return Carried(chosen.out, body, None)
+    made = chosen.pair.request(request, backend.model)
+    return Carried(chosen.out, made.body, made.back)
+
+
+def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
+    """The prepared ones and those of the client's that go on; its key only where that is said."""
+    headers = dict(prepared.headers)
+    own = prepared.wire.passes if request.wire is prepared.wire.wire else ()
+    for name in (*SENT_ON, *own):
+        value = request.headers.get(name)
+        if value is not None:
+            headers[name] = value
+    if prepared.backend.headers:
+        headers.update(prepared.backend.headers)
+    if isinstance(prepared.backend.auth, Passthrough):
+        for name in {"authorization", prepared.wire.key[0].lower()} & request.headers.keys():
+            headers[name] = request.headers[name]
+    return headers
+
+
+def _told(dropped: tuple[str, ...]) -> dict[str, str]:
+    if not dropped:
+        return {}
+    return {DROPPED: ", ".join(_UNFIT.sub("?", name) for name in dropped)[:DROPPED_SHOWN]}

@@ -1,0 +1,130 @@
+"""What all calls to one backend have in common: URL, headers with the key, timeouts, TLS.
+
+Worked out once per table and credential, not per request. Must not know requests.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.proxy import Proxy, proxy_for
+from weir_gateway.adapters.providers.tls import context
+from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
+from weir_gateway.domain.ids import BackendId
+from weir_gateway.domain.table import Backend, Protocol, SecretRef
+from weir_wires.provider import ProviderWire
+from weir_wires.providers import PROVIDERS
+from weir_wires.wire import Wire
+
+MODELS: Final = "/models"
+MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A backend, ready to be called."""
+
+    backend: Backend
+    wire: ProviderWire
+    credentials: int  # the store's version it was made with
+    url: URL
+    models: URL  # where the endpoint lists its models: a probe
+    headers: Mapping[str, str]
+    model: bytes  # the provider's id, as JSON
+    timeout: aiohttp.ClientTimeout
+    tls: ssl.SSLContext | bool
+    proxy: Proxy | None
+    secret: Secret | None  # the key in the headers, so that it can be kept out of errors
+
+
+class Preparer:
+    """Makes and keeps them."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._kept: dict[tuple[BackendId, Wire], Prepared] = {}
+
+    def kept(self, backend: Backend, wire: Wire) -> Prepared | None:
+        """The backend as it was prepared; None where it or the credentials have changed since."""
+        kept = self._kept.get((backend.id, wire))
+        if kept is None or kept.backend is not backend:
+            return None
+        return kept if kept.credentials == self._credentials.version else None
+
+    def prepare(self, backend: Backend, wire: Wire) -> Prepared:
+        """Prepare it afresh. May read files: not for the event loop.
+
+        Raises UpstreamError where a credential it needs is not there.
+        """
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        fresh = self._fresh(backend, PROVIDERS[wire])
+        self._kept[(backend.id, wire)] = fresh
+        return fresh
+
+    def _fresh(self, backend: Backend, wire: ProviderWire) -> Prepared:
+        headers = {
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            **wire.headers,
+        }
+        secret = self._credentials.of(backend)
+        if secret is not None:
+            # A key that was written with `echo` ends in a newline, which no header may hold.
+            name, prefix = (backend.key_header, "") if backend.key_header else wire.key
+            headers[name] = prefix + secret.reveal().strip()
+        timeouts = backend.timeouts
+        url = url_of(backend, wire.path)
+        return Prepared(
+            backend=backend,
+            wire=wire,
+            credentials=self._credentials.version,
+            url=url,
+            models=url_of(backend, MODELS),
+            headers={**headers, **dict(backend.headers)},
+            model=json.dumps(backend.model).encode(),
+            timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect),
+            tls=self._tls(backend),
+            proxy=proxy_for(url),
+            secret=secret,
+        )
+
+    def _tls(self, backend: Backend) -> ssl.SSLContext | bool:
+        if backend.ca is None and backend.client_certificate is None:
+            return True
+        authority = self._revealed(backend, backend.ca, "CA")
+        certificate = self._revealed(backend, backend.client_certificate, "client certificate")
+        key = self._revealed(backend, backend.client_key, "client key")
+        try:
+            return context(authority, certificate, key)
+        except (ssl.SSLError, ValueError) as error:
+            raise UpstreamError(
+                f"backend {backend.id} has TLS secrets that can't be used: its CA is no PEM "
+                "bundle, or its client certificate and key don't belong together",
+                failure=UpstreamFailure.CREDENTIAL,
+            ) from error
+
+    def _revealed(self, backend: Backend, ref: SecretRef | None, what: str) -> str | None:
+        if ref is None:
+            return None
+        secret = self._credentials.get(ref)
+        if secret is None:
+            raise UpstreamError(
+                f"backend {backend.id} has no {what}: key {ref.key} of secret "
+                f"{ref.namespace}/{ref.name} is not there",
+                failure=UpstreamFailure.CREDENTIAL,
+            )
+        return secret.reveal()
+
+
+def url_of(backend: Backend, path: str) -> URL:
+    """Where `path` of the API lies: OpenAI's SDK takes a base URL with /v1, Anthropic's without."""
+    version = "" if backend.protocol is Protocol.OPENAI else "/v1"
+    url = URL(backend.endpoint + version + path)
+    return url.with_query(list(backend.query)) if backend.query else url

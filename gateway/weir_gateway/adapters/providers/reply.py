@@ -1,0 +1,107 @@
+"""Upstream answers on their way to the client, behind routing's Reply.
+
+`WholeReply` has everything at hand; `StreamReply` passes chunks as they come and knows at the end
+whether the stream was complete. Must not know who reads them.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import aiohttp
+
+from weir_gateway.adapters.providers.idle import IdleLimit
+from weir_gateway.adapters.providers.upstream_errors import broken, mapped
+from weir_gateway.domain.errors import UpstreamError
+from weir_gateway.domain.money import Usage
+from weir_gateway.domain.table import Backend
+from weir_wires.provider import ProviderWire
+from weir_wires.stream_ends import StreamEnds
+
+Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
+
+
+class WholeReply:
+    """An answer that is all there."""
+
+    pieces = 0
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.usage = usage
+        self._body = body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, in one piece."""
+        yield self._body
+
+    async def close(self, *, abort: bool) -> None:
+        """Nothing is held."""
+
+
+class StreamReply:
+    """A stream whose first chunk has come."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        wire: ProviderWire,
+        response: aiohttp.ClientResponse,
+        headers: Mapping[str, str],
+        first: bytes,
+        release: Release,
+    ) -> None:
+        self.status = response.status
+        self.headers = headers
+        self.usage: Usage | None = None
+        self._backend = backend
+        self._response = response
+        self._first = first
+        self._idle = IdleLimit(response.content, backend.timeouts.idle)
+        self._ends = StreamEnds(wire)
+        self._release: Release | None = release
+
+    @property
+    def pieces(self) -> int:
+        """Events that have passed."""
+        return self._ends.pieces
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The provider's bytes. Raises UpstreamError where the stream stops before its end."""
+        chunk = self._first
+        content = self._response.content
+        read, idle = content.readany, self._idle
+        while chunk:
+            self._ends.feed(chunk)
+            yield chunk
+            idle.waits()
+            try:
+                try:
+                    chunk = await read()
+                    idle.heard()
+                except Exception:  # entered for every chunk, so mapped only where it is needed
+                    with mapped(self._backend, "was silent"):
+                        raise
+            except UpstreamError:
+                if not self._ends.read().last:
+                    raise
+                break  # the answer is complete; only the connection ended badly
+        told = self._ends.read()
+        self.usage = told.usage
+        if not told.complete:
+            raise broken(self._backend, "ended its stream before the answer was complete")
+
+    async def close(self, *, abort: bool) -> None:
+        """Give the connection back, or with `abort` drop it: the provider then stops working."""
+        release, self._release = self._release, None
+        if release is None:
+            return
+        self._idle.stop()
+        if abort:
+            self._response.close()
+        else:
+            self._response.release()
+        if self.usage is None:
+            self.usage = self._ends.read().usage
+        release(self.usage, "aborted" if abort else "")

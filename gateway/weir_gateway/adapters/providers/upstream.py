@@ -1,0 +1,208 @@
+"""Calls to providers, on whatever wire they speak, behind routing's Upstreams.
+
+One connection pool for all backends, bounded by the gateway's and the backends' in-flight limits
+rather than by aiohttp's default of a hundred. Redirects are not followed. Must not know policies
+or what is said on a wire.
+"""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+
+from weir_gateway.adapters.providers.addresses import Guard
+from weir_gateway.adapters.providers.answers import Answer, UpstreamReply, reply
+from weir_gateway.adapters.providers.api_calls import Asked, Open, opened
+from weir_gateway.adapters.providers.calls import Call, Calls
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.outbound import Outbound, chosen_way, headers_for, outbound
+from weir_gateway.adapters.providers.pool import Pool
+from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
+from weir_gateway.adapters.providers.upstream_errors import from_status, mapped, may_be_mended
+from weir_gateway.domain.errors import UpstreamError
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
+from weir_runtime.tracing import Tracing
+from weir_wires.error_shapes import OPENAI
+from weir_wires.providers import PROVIDERS
+from weir_wires.wire import Wire
+
+WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
+KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
+DNS_KEPT: Final = 30  # seconds; a Service's address may move
+GIVEN_BACK: Final = frozenset(
+    {"content-type", "openai-processing-ms", "request-id", "retry-after", "x-request-id"}
+)
+GIVEN_BACK_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
+
+
+class HttpUpstreams:
+    """Sends requests; holds the connection pool."""
+
+    def __init__(
+        self, credentials: Credentials, tracing: Tracing, guard: Guard, *, max_answer: int
+    ) -> None:
+        """`max_answer` bounds a whole (not streamed) answer, in bytes."""
+        self._guard = guard
+        self._preparer = Preparer(credentials)
+        self._max_answer = max_answer
+        self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
+        self.calls = Calls(tracing)
+
+    async def start(self) -> None:
+        """Open the pool; on the loop that will use it."""
+        self._pool = Pool(self._guard, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT)
+        self._session = aiohttp.ClientSession(
+            connector=self._pool,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+        )
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(self, backend: Backend, request: Request) -> UpstreamReply:
+        """Forward `request`; returns once a stream's first chunk, or a whole answer, is there.
+
+        Raises UpstreamError for what another candidate might mend, and CannotCarry, before
+        anything is sent, where the backend's wires have no place for what the request says.
+        """
+        chosen = chosen_way(backend, request)
+        prepared = await self._prepared(backend, chosen.out)
+        out = await outbound(prepared, chosen, request)
+        call = self.calls.begin(backend, request.wire.operation)
+        try:
+            return await self._send(prepared, out, request, call)
+        except BaseException as error:
+            call.end(None, error.code if isinstance(error, UpstreamError) else "aborted")
+            raise
+
+    async def probe(self, backend: Backend, within: float) -> None:
+        """Ask for its models: whether its endpoint answers at all. Raises UpstreamError."""
+        prepared = await self._prepared(backend, next(w for w in PROVIDERS if w in backend.wires))
+        if self._session is None:
+            raise RuntimeError("HttpUpstreams is not started")
+        proxy = prepared.proxy
+        with mapped(backend, "answered no probe"):
+            async with asyncio.timeout(within):
+                async with self._session.get(
+                    prepared.models,
+                    headers=prepared.headers,
+                    ssl=prepared.tls,
+                    proxy=proxy.url if proxy is not None else None,
+                    proxy_headers=proxy.headers if proxy is not None else None,
+                    allow_redirects=False,
+                ) as response:
+                    error = from_status(backend, response.status, b"", None, OPENAI, OPENAI)
+        if may_be_mended(error):
+            raise error
+
+    async def other(self, backend: Backend, wire: Wire, asked: Asked) -> Open:
+        """Make a call that is no request for an answer, such as one about a batch.
+
+        The answer's head has come; `close` it. Raises UpstreamError for everything but a 2xx.
+        """
+        prepared = await self._prepared(backend, wire)
+        if self._session is None:
+            raise RuntimeError("HttpUpstreams is not started")
+        proxy = prepared.proxy
+        with mapped(backend, f"answered no {asked.method} {asked.path}"):
+            async with asyncio.timeout(asked.within):
+                response = await self._session.request(
+                    asked.method,
+                    url_of(backend, asked.path).update_query(list(asked.query)),
+                    data=asked.data,
+                    headers={**prepared.headers, **asked.headers}
+                    if asked.json
+                    else {k: v for k, v in prepared.headers.items() if k != "content-type"},
+                    timeout=aiohttp.ClientTimeout(connect=backend.timeouts.connect),
+                    ssl=prepared.tls,
+                    proxy=proxy.url if proxy is not None else None,
+                    proxy_headers=proxy.headers if proxy is not None else None,
+                    allow_redirects=False,
+                )
+        return await opened(prepared, response)
+
+    async def _prepared(self, backend: Backend, wire: Wire) -> Prepared:
+        kept = self._preparer.kept(backend, wire)
+        if kept is not None:
+            return kept
+        return await asyncio.to_thread(self._preparer.prepare, backend, wire)
+
+    async def _send(
+        self, prepared: Prepared, out: Outbound, request: Request, call: Call
+    ) -> UpstreamReply:
+        backend = prepared.backend
+        timeouts = backend.timeouts
+        # An answer that isn't streamed starts only once its last token is there.
+        within = timeouts.first_token if request.stream else timeouts.total
+        response: aiohttp.ClientResponse | None = None
+        try:
+            with mapped(backend, "sent nothing"):
+                async with asyncio.timeout(within):
+                    response = await self._post(prepared, out, request, call)
+                    first = await response.content.readany()
+            headers = {**_given_back(response.headers), **out.headers}
+            answer = Answer(
+                backend, out, response, headers, first, call, prepared.secret, self._max_answer
+            )
+            return await reply(answer, stream=request.stream)
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+
+    async def _post(
+        self, prepared: Prepared, out: Outbound, request: Request, call: Call
+    ) -> aiohttp.ClientResponse:
+        if self._session is None or self._pool is None:
+            raise RuntimeError("HttpUpstreams is not started")
+        headers = headers_for(prepared, request) | call.span.context.to_headers()
+        self._pool.begin()
+        try:
+            return await self._write(self._session, prepared, out.body, headers)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if self._pool.opened:
+                raise
+        # A kept connection that its provider had just closed: once more.
+        return await self._write(self._session, prepared, out.body, headers)
+
+    async def _write(
+        self,
+        session: aiohttp.ClientSession,
+        prepared: Prepared,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> aiohttp.ClientResponse:
+        proxy = prepared.proxy
+        if proxy is not None and proxy.url.host is not None and self._pool is not None:
+            self._pool.trust_proxy(proxy.url.host, proxy.url.port)
+        return await session.post(
+            prepared.url,
+            data=_payload(body),
+            headers=headers,
+            timeout=prepared.timeout,
+            ssl=prepared.tls,
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=proxy.headers if proxy is not None else None,
+            allow_redirects=False,
+        )
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO:
+    """A large body is written piece by piece, so that it doesn't hold up the loop."""
+    return body if len(body) <= WRITTEN_AT_ONCE else io.BytesIO(body)
+
+
+def _given_back(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        lower: value
+        for name, value in headers.items()
+        if (lower := name.lower()) in GIVEN_BACK or lower.startswith(GIVEN_BACK_PREFIXES)
+    }

@@ -1,0 +1,98 @@
+"""aiohttp's client errors and providers' error answers as the gateway's own, in one place."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import aiohttp
+
+from weir_gateway.adapters.providers.addresses import AddressRefused
+from weir_gateway.adapters.providers.refusals import refusal
+from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
+from weir_gateway.domain.table import Backend
+from weir_wires.error_shapes import ErrorShape
+
+SHOWN = 300  # characters of a provider's text that an error repeats
+SERVER_ERROR = 500
+MENDABLE = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
+
+
+@contextmanager
+def mapped(backend: Backend, doing: str) -> Generator[None]:
+    """Let no aiohttp error out; `doing` completes "backend x <doing>"."""
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise UpstreamError(
+            f"backend {backend.id} can't be reached: it did not connect within "
+            f"{backend.timeouts.connect:g} s",
+            failure=UpstreamFailure.CONNECT,
+        ) from error
+    except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+        raise UpstreamError(
+            f"backend {backend.id} was too slow: it {doing} longer than its timeout",
+            failure=UpstreamFailure.TIMEOUT,
+        ) from error
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, AddressRefused):
+            raise UpstreamError(
+                f"backend {backend.id} is not called: {error.os_error}",
+                failure=UpstreamFailure.ADDRESS,
+            ) from error
+        raise UpstreamError(
+            f"backend {backend.id} can't be reached: {_plain(error)}",
+            failure=UpstreamFailure.CONNECT,
+        ) from error
+    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, ValueError) as error:
+        raise UpstreamError(
+            f"backend {backend.id} broke off while it {doing}: {_plain(error)}",
+            failure=UpstreamFailure.BROKEN,
+        ) from error
+
+
+def broken(backend: Backend, what: str) -> UpstreamError:
+    """The backend answered with something that is no answer."""
+    return UpstreamError(
+        f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN, transient=False
+    )
+
+
+def may_be_mended(error: UpstreamError) -> bool:
+    """Whether another candidate might answer where this one answered with `error`."""
+    status = error.upstream_status or 0
+    prompt = error.failure is not UpstreamFailure.STATUS
+    return prompt or status >= SERVER_ERROR or status in MENDABLE
+
+
+def from_status(
+    backend: Backend,
+    status: int,
+    body: bytes,
+    retry_after: str | None,
+    spoken: ErrorShape,
+    wanted: ErrorShape,
+) -> UpstreamError:
+    """The provider's error, kept as it came where it has the client's shape, else its words.
+
+    `spoken` is the shape of the provider's wire, `wanted` that of the client's.
+    """
+    told = spoken.read(body)
+    words = told.message if told is not None else body.decode("utf-8", "replace")
+    error = UpstreamError(
+        f"backend {backend.id} answered {status}: {words[:SHOWN]}",
+        failure=refusal(status, body),
+        upstream_status=status,
+        body=body if told is not None and spoken.family == wanted.family else None,
+        retry_after=retry_after,
+    )
+    if status < SERVER_ERROR:
+        error.type = "invalid_request_error"
+        error.param = told.param if told is not None else None
+    if error.failure is UpstreamFailure.CONTEXT_LENGTH:
+        error.code = "context_length_exceeded"
+    return error
+
+
+def _plain(error: BaseException) -> str:
+    """One line without the class's noise; never a header, so never a key."""
+    return str(error)[:SHOWN] or type(error).__name__

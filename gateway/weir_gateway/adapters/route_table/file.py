@@ -1,0 +1,102 @@
+"""The route table from a file: read at start, and again whenever the file changes.
+
+A path below a ConfigMap's mount is a link through `..data`, swapped as a whole; looking at what
+the path resolves to a few times a second sees that swap, a rename and a rewrite alike, on every
+file system. Must not know what a table means.
+"""
+
+import asyncio
+import gzip
+import logging
+import zlib
+from pathlib import Path
+
+from weir_gateway.adapters.providers import credentials
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.tables import Tables
+from weir_gateway.domain.errors import BadTable
+
+_LOG = logging.getLogger(__name__)
+
+PACKED = ".gz"  # how a table that is large for a ConfigMap lies there
+MAX_BYTES = 256 * 1024 * 1024  # of a table that is unpacked
+
+Signature = tuple[int, int, int]  # inode, size, time of change in nanoseconds
+
+
+class TableFile:
+    """Follows the file."""
+
+    def __init__(
+        self, path: Path, secrets: Path | None, tables: Tables, store: Credentials
+    ) -> None:
+        """`secrets` is a file of credentials that goes with the table, where there is one."""
+        self._path = path
+        self._packed = path.with_name(path.name + PACKED)
+        self._secrets = secrets
+        self._tables = tables
+        self._store = store
+        self._seen: tuple[Signature | None, Signature | None] = (None, None)
+
+    async def refresh(self) -> None:
+        """Apply the file if it has changed; a bad one is logged and the last good one stays."""
+        signature = await asyncio.to_thread(self._signature)
+        if signature in (self._seen, (None, None)) or signature[0] is None:
+            return
+        self._seen = signature
+        try:
+            await self._apply()
+        except BadTable:
+            _LOG.debug("the file will be read again once it has changed")
+        except (OSError, ValueError) as error:
+            _LOG.error("can't read the route table %s: %s", self._path, _reason(error))
+
+    async def follow(self, every: float) -> None:
+        """Refresh every so many seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await self.refresh()
+
+    async def _apply(self) -> None:
+        source = str(self._path)
+        try:
+            text = await asyncio.to_thread(self._read)
+            message = codec.from_json(text)
+        except BadTable as error:
+            self._tables.refuse(error, source)
+            raise
+        if self._secrets is not None:
+            secrets = await asyncio.to_thread(credentials.read_file, self._secrets)
+            self._store.replace(secrets)
+        await self._tables.apply(message, source)
+
+    def _read(self) -> bytes:
+        """The file, or the packed one that lies in its place. Raises OSError, BadTable."""
+        if self._path.exists():
+            return self._path.read_bytes()
+        try:
+            with gzip.open(self._packed) as file:
+                text = file.read(MAX_BYTES + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BadTable(f"the route table is not valid: {self._packed.name}: {error}") from error
+        if len(text) > MAX_BYTES:
+            raise BadTable(f"the route table is not valid: more than {MAX_BYTES} bytes")
+        return text
+
+    def _signature(self) -> tuple[Signature | None, Signature | None]:
+        secrets = None if self._secrets is None else _signature(self._secrets)
+        return _signature(self._path) or _signature(self._packed), secrets
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong without what was read: it may be a credential."""
+    return error.strerror or "unreadable" if isinstance(error, OSError) else type(error).__name__

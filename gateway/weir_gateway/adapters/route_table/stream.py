@@ -1,0 +1,233 @@
+"""The route table from the operator: a gRPC stream that brings tables and takes reports.
+
+Each table is acknowledged or refused with its reason; usage is reported every so often. When the
+operator is away the gateway serves on with what it has. Must not know what a table means.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
+from weir_gateway.adapters.providers.backend_health import Seen
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.last_good import LastGood
+from weir_gateway.adapters.route_table.tables import Tables
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.ids import BackendId, PolicyId
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
+LONGEST_PAUSE = 2.0  # so soon an operator that is back has its gateways
+GOODBYE_SECONDS = 2.0  # for the last report to be sent and read
+PICO_PER_MICRO = 1_000_000
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 20_000),  # a peer that vanished without a word is noticed
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),  # the operator is a neighbour
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # thousands of policies
+)
+
+Totals = Callable[[], Mapping[PolicyId, PolicyTotals]]
+Lately = Callable[[], Mapping[BackendId, Seen]]
+Call = grpc.aio.StreamStreamCall[pb.Report, pb.RouteTable]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Where the operator is and how it is spoken to; times in seconds."""
+
+    target: str  # host:port
+    gateway: str  # this gateway's name: the pod's
+    ca: Path | None  # PEM; None speaks without TLS
+    token: Path | None  # the service account's token, read afresh at each connection
+    usage_every: float = 10.0
+    started: int = 0  # when the process started, in milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is reported: policies' sums, and how backends' latest requests ended."""
+
+    totals: Totals
+    lately: Lately = dict
+
+
+class TableStream:
+    """Follows the operator."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        tables: Tables,
+        store: Credentials,
+        counts: Counts,
+        registry: Registry,
+        last_good: LastGood | None,
+        delivered: Callable[[], None],
+    ) -> None:
+        """`delivered` is called with each table that came this way and is in force."""
+        self._options = options
+        self._tables = tables
+        self._store = store
+        self._counts = counts
+        self._last_good = last_good
+        self._up = registry.gauge(
+            "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
+        ).labels()
+        self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
+        self._delivered = delivered
+        self._streams = 0  # opened so far
+
+    async def follow(self) -> None:
+        """Keep the stream open until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._session()
+            except grpc.aio.AioRpcError as error:
+                _LOG.warning(
+                    "the operator's stream is down: %s",
+                    error.code().name.lower(),
+                    extra={"operator": self._options.target, "retry_in": pause},
+                )
+            except OSError as error:
+                _LOG.warning("can't open the operator's stream: %s", error)
+            pause = FIRST_PAUSE if self._up.value else min(pause * 2, LONGEST_PAUSE)
+            self._up.set(0)
+            await asyncio.sleep(pause)
+
+    async def _session(self) -> None:
+        async with await self._channel() as channel:
+            metadata = await self._metadata()
+            call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
+            self._streams += 1
+            await self._tell(call, self._report())
+            reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
+            # A task of its own, because gRPC cancels a call whose reader is cancelled.
+            reader = asyncio.create_task(self._read(call), name="weir-read-tables")
+            try:
+                await asyncio.wait({reader})
+            except asyncio.CancelledError:
+                reporter.cancel()
+                await self._say_goodbye(call, reader)
+                raise
+            finally:
+                reporter.cancel()
+                reader.cancel()
+                await asyncio.wait({reporter, reader})
+            reader.result()
+
+    async def _read(self, call: Call) -> None:
+        while isinstance(message := await call.read(), pb.RouteTable):
+            self._up.set(1)
+            await self._tell(call, await self._apply(message))
+
+    async def _say_goodbye(self, call: Call, reader: "asyncio.Task[None]") -> None:
+        """The gateway ends: what it has counted since the last report must not be lost."""
+        report = self._report()
+        report.goodbye = True
+        with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._tell(call, report)
+                await call.done_writing()
+                await asyncio.wait({reader})  # until the operator has read all and hangs up
+
+    async def _tell(self, call: Call, report: pb.Report) -> None:
+        async with self._writing:
+            # A stream that is over, say while its table was probed, is the reader's to tell.
+            with contextlib.suppress(asyncio.InvalidStateError):
+                await call.write(report)
+
+    async def _apply(self, message: pb.RouteTable) -> pb.Report:
+        report = self._report()
+        report.version = message.version
+        try:
+            await self._tables.apply(message, self._options.target)
+        except BadTable as error:
+            report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
+            return report
+        # In the same breath: no request comes between a table and its keys.
+        self._store.replace(codec.credentials(message))
+        self._delivered()
+        await self._keep(message)
+        report.ack.SetInParent()
+        return report
+
+    async def _keep(self, message: pb.RouteTable) -> None:
+        if self._last_good is None:
+            return
+        try:
+            await asyncio.to_thread(self._last_good.keep, message)
+        except OSError as error:
+            _LOG.warning("the last good table can't be kept: %s", error.strerror)
+
+    async def _report_usage(self, call: Call) -> None:
+        # A stream that ends meanwhile is the reader's to tell.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            while True:
+                await asyncio.sleep(self._options.usage_every)
+                await self._tell(call, self._report())
+
+    def _report(self) -> pb.Report:
+        return pb.Report(
+            gateway=self._options.gateway,
+            version=self._tables.version,
+            usage=_usage(self._counts.totals().items()),
+            started=self._options.started,
+            stream=self._streams,
+            health=_health(self._counts.lately().items()),
+        )
+
+    async def _channel(self) -> grpc.aio.Channel:
+        options = self._options
+        if options.ca is None:
+            return grpc.aio.insecure_channel(options.target, options=KEEPALIVE)
+        authority = await asyncio.to_thread(options.ca.read_bytes)
+        tls = grpc.ssl_channel_credentials(authority)
+        return grpc.aio.secure_channel(options.target, tls, options=KEEPALIVE)
+
+    async def _metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._options.token is None:
+            return ()
+        token = await asyncio.to_thread(self._options.token.read_text)
+        return (("authorization", f"Bearer {token.strip()}"),)
+
+
+def _health(lately: Iterable[tuple[BackendId, Seen]]) -> list[pb.BackendHealth]:
+    return [
+        pb.BackendHealth(
+            backend=backend,
+            calls=seen.calls,
+            failures=seen.failures,
+            last_failure=seen.last_failure,
+            uid=seen.uid,
+            generation=seen.generation,
+        )
+        for backend, seen in lately
+    ]
+
+
+def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsage]:
+    return [
+        pb.PolicyUsage(
+            policy=policy,
+            requests=total.requests,
+            strong=total.strong,
+            paid_micro_usd=total.paid // PICO_PER_MICRO,
+            saved_micro_usd=total.saved // PICO_PER_MICRO,
+            uid=total.uid,
+        )
+        for policy, total in totals
+        if total.requests
+    ]

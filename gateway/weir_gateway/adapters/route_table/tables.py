@@ -1,0 +1,112 @@
+"""The route table in force: one snapshot, replaced whole or not at all.
+
+Must not know where tables come from; the sources (table_file.py, table_stream.py) bring them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from weir_gateway.adapters.route_table import codec
+from weir_gateway.domain.errors import BadTable, NothingCanServe, ScorerUnavailable
+from weir_gateway.domain.table import RouteTable
+from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_runtime.admin import Health
+from weir_runtime.metrics import Registry
+
+_LOG = logging.getLogger(__name__)
+
+TOPIC = "routetable"
+NO_TABLE = "no_route_table"
+
+Prepare = Callable[[RouteTable], object]  # compiles a table; raises BadTable
+# Decides a table's probes; raises BadTable, and ScorerUnavailable where one can't be decided.
+Probe = Callable[[RouteTable], Awaitable[None]]
+
+
+class Tables:
+    """Holds it."""
+
+    def __init__(self, prepare: Prepare, probe: Probe, registry: Registry, health: Health) -> None:
+        self._prepare = prepare
+        self._probe = probe
+        self._health = health
+        self._current: RouteTable | None = None
+        self._applied = registry.counter(
+            "weir.routetable.applied",
+            "Route tables that came, by what became of them.",
+            ("result",),
+        )
+        self._version = registry.gauge(
+            "weir.routetable.version",
+            "1 for the version in force, 0 for the one before it.",
+            ("version",),
+        )
+        self._listeners: list[Callable[[RouteTable], None]] = []
+        health.not_ready(TOPIC, "there is no route table yet")
+
+    def listen(self, listener: Callable[[RouteTable], None]) -> None:
+        """Call `listener` with each table that is in force from now on. It must not block."""
+        self._listeners.append(listener)
+
+    def current(self) -> RouteTable:
+        """The table in force. Raises NothingCanServe where there is none yet."""
+        if self._current is None:
+            raise NothingCanServe("the gateway has no route table yet: try again", code=NO_TABLE)
+        return self._current
+
+    @property
+    def version(self) -> str:
+        """The version in force; empty where there is none."""
+        return "" if self._current is None else self._current.version
+
+    async def apply(self, message: pb.RouteTable, source: str) -> None:
+        """Put a table in force.
+
+        Raises BadTable, and keeps the last good one, if it can't run or one of its probes does not
+        hold. Probes that can't be decided for want of a scorer hold nothing up: policies then
+        serve by their failureMode, and that is better than by no table.
+        """
+        if self._current is not None and message.version == self._current.version:
+            return
+        try:
+            table = await self._checked(message)
+        except BadTable as error:
+            self.refuse(error, source, message.version)
+            raise
+        self._tell_version(table.version)
+        self._current = table
+        for listener in self._listeners:
+            listener(table)
+        self._applied.labels("applied").add()
+        self._health.ready(TOPIC)
+        _LOG.info(
+            "a route table is in force",
+            extra={"source": source, "version": table.version, "policies": len(table.policies)},
+        )
+
+    def _tell_version(self, version: str) -> None:
+        # Older ones are forgotten: a gateway that runs for months sees thousands.
+        for former in tuple(self._version.cells):
+            if former != (self.version,):
+                self._version.forget(*former)
+        if self._current is not None:
+            self._version.labels(self.version).set(0)
+        self._version.labels(version).set(1)
+
+    async def _checked(self, message: pb.RouteTable) -> RouteTable:
+        table = codec.decode(message)
+        self._prepare(table)
+        try:
+            await self._probe(table)
+        except ScorerUnavailable as error:
+            _LOG.warning("a table's probes can't be decided now: %s", error.message)
+        return table
+
+    def refuse(self, error: BadTable, source: str, version: str = "") -> None:
+        """Say and count that what came can't be put in force; `version` where it told one."""
+        self._applied.labels("refused").add()
+        _LOG.error(
+            "refused a route table and kept the last good one: %s",
+            error.message,
+            extra={"source": source, "version": version},
+        )

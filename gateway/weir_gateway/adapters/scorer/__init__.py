@@ -1,0 +1,1 @@
+"""The scorer's gRPC client: coalescing, the score cache, calibration and telemetry."""

@@ -1,0 +1,251 @@
+"""The scorer over gRPC, behind routing's Scorer.
+
+Fails fast while the scorer is away and takes up scoring by itself when it is back: the channel
+reconnects in the background and the client asks it to describe itself again, as it does whenever
+an answer comes from another bundle. Must not know policies.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import grpc
+
+from weir_gateway.adapters.scorer.calibration import Calibration, Described, read
+from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.errors import scorer_errors
+from weir_gateway.adapters.scorer.scored_text import fit_for_wire
+from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.table import Retention
+from weir_gateway.routing.ports import TraceContext
+from weir_proto.scorer.v1 import scorer_pb2 as pb
+from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
+
+log = logging.getLogger(__name__)
+
+BUNDLES_KEPT = 4  # descriptions: the one in force, and those a roll-out's replicas still serve
+SHORTEST_CALL = 0.001  # seconds; gRPC takes no deadline in the past
+
+# Round robin spreads over every address the name resolves to, and never goes idle: a lost
+# connection is taken up again with nobody asking. One more try, since a scorer that drains has
+# neighbours that don't; scoring twice does no harm.
+SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{"service": "weir.scorer.v1.Scorer"}],
+                "retryPolicy": {
+                    "maxAttempts": 2,
+                    "initialBackoff": "0.005s",
+                    "maxBackoff": "0.005s",
+                    "backoffMultiplier": 1,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+CHANNEL = (
+    ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.keepalive_time_ms", 10_000),  # a peer that vanished without a word is noticed
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),  # no other channel's backoff is ours
+    ("grpc.enable_http_proxy", 0),  # a scorer is a neighbour
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerOptions:
+    """Times in seconds."""
+
+    target: str  # a gRPC target: unix:///run/weir/scorer.sock, host:port, dns:///name:port
+    limits: Limits = field(default_factory=Limits)
+    describe_within: float = 2.0
+    describe_every: float = 30.0  # a swap is seen at the next answer; this is for the cached ones
+    describe_pause: float = 0.25  # at least so long between two descriptions
+
+
+class ScorerClient:
+    """Score and Describe of one scorer. `start` it on the loop that uses it; `stop` it there."""
+
+    def __init__(self, options: ScorerOptions, telemetry: ScorerTelemetry) -> None:
+        self._options = options
+        self._telemetry = telemetry
+        self._coalescer = Coalescer(self._ask, options.limits)
+        self._described: OrderedDict[BundleVersion, Described] = OrderedDict()
+        self._describing = asyncio.Lock()
+        self._stale = asyncio.Event()
+        self._bundle: BundleVersion | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._stub: rpc.ScorerAsyncStub | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        telemetry.watch_waiting(lambda: self._coalescer.waiting)
+
+    async def start(self) -> None:
+        """Open the channel; connecting and describing go on in the background."""
+        self._channel = grpc.aio.insecure_channel(self._options.target, options=CHANNEL)
+        self._stub = rpc.ScorerStub(self._channel)
+        self._keeper = asyncio.create_task(self._keep_described(), name="weir-scorer-describe")
+
+    async def stop(self) -> None:
+        """Fail who still waits and close the channel."""
+        await self._coalescer.stop()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def bundle(self) -> BundleVersion | None:
+        """As last described."""
+        return self._bundle
+
+    async def score(
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        want_embedding: bool = False,
+        within: float,
+        trace: TraceContext | None = None,
+    ) -> Scored:
+        """One text's score, by a call it shares with whoever else waits."""
+        key = Key(router, want_quality, want_embedding)
+        return await self._coalescer.score(fit_for_wire(text), key, within=within, trace=trace)
+
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
+        """From the calibration of the very bundle and router that scored."""
+        calibration = self._calibration(scored)
+        return None if calibration is None else calibration.threshold_for_share(share)
+
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
+        """From the calibration of the very bundle and router that scored."""
+        calibration = self._calibration(scored)
+        return None if calibration is None else calibration.threshold_for_retention(objective)
+
+    def _calibration(self, scored: Scored) -> Calibration | None:
+        described = self._described.get(scored.bundle)
+        return None if described is None else described.calibration(scored.router)
+
+    async def _ask(self, batch: Batch) -> Sequence[Scored]:
+        loop = asyncio.get_running_loop()
+        with self._telemetry.call(batch) as call, scorer_errors():
+            try:
+                response = await self._live().Score(
+                    pb.ScoreRequest(
+                        texts=batch.texts,
+                        router=batch.key.router,
+                        want_quality=batch.key.want_quality,
+                        want_embedding=batch.key.want_embedding,
+                    ),
+                    timeout=max(batch.deadline - loop.time(), SHORTEST_CALL),
+                    metadata=call.metadata,
+                )
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.UNAVAILABLE:
+                    self._stale.set()  # when it is back it may be another
+                raise
+            return _read(batch, response, await self._profiles(batch, response))
+
+    def _live(self) -> "rpc.ScorerAsyncStub":  # a name the stubs alone know
+        if self._stub is None:
+            raise ScorerUnavailable("the scorer's client has not been started")
+        return self._stub
+
+    async def _profiles(self, batch: Batch, response: pb.ScoreResponse) -> Sequence[str]:
+        """The columns of the answer's quality vectors, asked for where the bundle is a new one."""
+        bundle = BundleVersion(response.versions.bundle)
+        if bundle not in self._described:
+            await self._describe_by(batch.deadline, bundle)
+        elif bundle != self._bundle:
+            self._stale.set()
+        described = self._described.get(bundle)
+        return () if described is None else described.profiles
+
+    async def _describe_by(self, deadline: float, bundle: BundleVersion) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._describe(bundle, self._options.describe_within)
+        except TimeoutError as error:
+            raise ScorerUnavailable("the scorer did not describe its new bundle in time") from error
+
+    async def _describe(self, expected: BundleVersion | None, within: float) -> None:
+        """Ask for the description, unless somebody just learned of the `expected` bundle."""
+        async with self._describing:
+            if expected is not None and expected in self._described:
+                return
+            with scorer_errors():
+                answer = await self._live().Describe(
+                    pb.DescribeRequest(), timeout=within, wait_for_ready=True
+                )
+            described = read(answer)
+            if described.bundle != self._bundle:
+                log.info("the scorer runs a bundle", extra={"bundle": described.bundle})
+            self._described[described.bundle] = described
+            self._described.move_to_end(described.bundle)
+            while len(self._described) > BUNDLES_KEPT:
+                self._described.popitem(last=False)
+            self._bundle = described.bundle
+            self._coalescer.narrow(described.max_texts)
+            self._telemetry.reached()
+
+    async def _keep_described(self) -> None:
+        while True:
+            self._stale.clear()
+            try:
+                await self._describe(None, self._options.describe_within)
+                wait = self._options.describe_every
+            except ScorerUnavailable as error:
+                self._telemetry.lost(error.message)
+                wait = self._options.describe_pause
+            await asyncio.sleep(self._options.describe_pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._stale.wait()
+
+
+def _read(batch: Batch, response: pb.ScoreResponse, profiles: Sequence[str]) -> list[Scored]:
+    if len(response.scores) != len(batch.waiters):
+        raise ScorerUnavailable(
+            f"the scorer answered {len(response.scores)} scores for {len(batch.waiters)} texts"
+        )
+    if not all(0.0 <= score <= 1.0 for score in response.scores):  # NaN is none of these either
+        raise ScorerUnavailable("the scorer answered a score outside [0,1]")
+    bundle = BundleVersion(response.versions.bundle)
+    router = RouterName(response.versions.router)
+    rows = [q.values for q in response.quality] if response.quality else [()] * len(response.scores)
+    if len(rows) != len(response.scores) or any(len(r) not in {0, len(profiles)} for r in rows):
+        raise ScorerUnavailable("the scorer's quality vectors do not fit its description")
+    embeddings = [array("f", one.values).tobytes() for one in response.embeddings]
+    embeddings = embeddings or [b""] * len(rows)
+    if len(embeddings) != len(rows):
+        raise ScorerUnavailable("the scorer's embeddings do not fit its scores")
+    return [
+        Scored(score, dict(zip(profiles, row, strict=False)), bundle, router, embedding=embedding)
+        for score, row, embedding in zip(response.scores, rows, embeddings, strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""Scores kept by the hash of their text: a Scorer in front of a Scorer.
+
+Bounded by entries, least recently used out first; empty again as soon as another bundle is in
+force. Prompts themselves are not kept. Must not know gRPC.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+from hashlib import blake2b
+
+from weir_gateway.adapters.scorer.scored_text import fit_for_wire
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.table import Retention
+from weir_gateway.routing.ports import Scorer, TraceContext
+from weir_runtime.metrics import Counter, Family, Registry
+
+HASH_BYTES = 16  # a collision is as likely as a disk that lies
+
+LABELS = ("policy", "cache", "result")  # of weir.cache.requests
+
+Key = tuple[str, bool, bool, bytes]
+
+
+def cache_requests(registry: Registry) -> Family[Counter]:
+    """Declare weir.cache.requests, which all caches share."""
+    return registry.counter(
+        "weir.cache.requests", "Look-ups, by cache and how they came out.", LABELS
+    )
+
+
+class ScoreCache:
+    """Answers what it has seen, asks for the rest."""
+
+    def __init__(self, scorer: Scorer, *, entries: int, requests: Family[Counter]) -> None:
+        """`requests` is weir.cache.requests{policy, cache, result}; `entries` 0 keeps nothing."""
+        self._scorer = scorer
+        self._limit = entries
+        self._bundle: BundleVersion | None = None
+        self._entries: OrderedDict[Key, Scored] = OrderedDict()
+        self._hit = requests.labels("", "score", "hit")
+        self._miss = requests.labels("", "score", "miss")
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bundle(self) -> BundleVersion | None:
+        """The scorer's."""
+        return self._scorer.bundle
+
+    async def score(
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        want_embedding: bool = False,
+        within: float,
+        trace: TraceContext | None = None,
+    ) -> Scored:
+        """From the cache, else from the scorer."""
+        text = fit_for_wire(text)
+        digest = blake2b(text.encode(), digest_size=HASH_BYTES).digest()
+        key = (router, want_quality, want_embedding, digest)
+        known = self._look_up(key)
+        if known is not None:
+            self._hit.value += 1
+            return known
+        self._miss.value += 1
+        scored = await self._scorer.score(
+            text,
+            router,
+            want_quality=want_quality,
+            want_embedding=want_embedding,
+            within=within,
+            trace=trace,
+        )
+        self._keep(key, scored)
+        return scored
+
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
+        """The scorer's."""
+        return self._scorer.threshold_for_share(scored, share)
+
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
+        """The scorer's."""
+        return self._scorer.threshold_for_retention(scored, objective)
+
+    def _look_up(self, key: Key) -> Scored | None:
+        bundle = self._scorer.bundle
+        if bundle != self._bundle:
+            self._entries.clear()
+            self._bundle = bundle
+        known = self._entries.get(key)
+        if known is not None:
+            self._entries.move_to_end(key)
+        return known
+
+    def _keep(self, key: Key, scored: Scored) -> None:
+        if scored.bundle != self._scorer.bundle:  # a replica that runs another bundle
+            return
+        if scored.bundle != self._bundle:
+            self._entries.clear()
+            self._bundle = scored.bundle
+        self._entries[key] = replace(scored, cached=True)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Builds the gateway from its settings and runs it. The one place that knows every part."""

@@ -1,0 +1,89 @@
+"""Builds the ledger where settings want it kept, and the desk for feedback beside it.
+
+Opened before anything is served; written for the last time after the last request was counted.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from weir_gateway.adapters.ledger.feedback import SqliteFeedback
+from weir_gateway.adapters.ledger.feedback_service import FeedbackDesk, taking_feedback
+from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
+from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
+from weir_gateway.adapters.ledger.sqlite import SqliteLedger
+from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.routing.ports import Accounts
+from weir_gateway.settings import Settings
+from weir_runtime.metrics import Registry
+from weir_runtime.otlp import log_exporter
+from weir_runtime.tasks import Background
+from weir_runtime.tracing import resource
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """What there is."""
+
+    accounts: Accounts  # count on into those that were given
+    desk: FeedbackDesk | None  # None without a file
+    writers: Mapping[str, LedgerWriter]  # by where they write
+
+    def start(self, tasks: Background) -> None:
+        """Start what runs beside the requests."""
+        for sink, writer in self.writers.items():
+            tasks.start(writer.run(), f"weir-ledger-{sink}")
+        if self.desk is not None:
+            tasks.start(self.desk.run(), "weir-feedback")
+
+
+def open_ledgers(
+    settings: Settings,
+    variables: Mapping[str, str],
+    service: str,
+    registry: Registry,
+    accounts: Accounts,
+    stack: contextlib.AsyncExitStack,
+) -> Ledgers:
+    """Open them until `stack` is left, which writes what still waits.
+
+    `variables` are the OTEL_* of `service`. Each sink has a queue of its own: one that can't be
+    reached holds up no other.
+    """
+    writers: dict[str, LedgerWriter] = {}
+    counts = entry_counts(registry)
+    for sink, store, batch in _stores(settings, variables, service, stack):
+        accounts = waiting = LedgerAccounts(
+            accounts,
+            counts,
+            time.time,
+            most=settings.ledger_waiting,
+            content=settings.telemetry_content,
+            sink=sink,
+        )
+        keep = settings.ledger_keep
+        writers[sink] = LedgerWriter(waiting, store, time.time, keep=keep, batch=batch)
+        stack.push_async_callback(writers[sink].end)
+    if settings.ledger is None:
+        return Ledgers(accounts, None, writers)
+    kept = SqliteFeedback(
+        settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
+    )
+    accounts, desk = taking_feedback(accounts, kept, settings.feedback_per_minute, registry)
+    return Ledgers(accounts, desk, writers)
+
+
+def _stores(
+    settings: Settings,
+    variables: Mapping[str, str],
+    service: str,
+    stack: contextlib.AsyncExitStack,
+) -> Iterator[tuple[str, Store, int]]:
+    """Each sink's name, its store and how many entries it takes at once."""
+    if settings.ledger is not None:
+        yield "file", SqliteLedger(settings.ledger), BATCH
+    if settings.ledger_otlp:
+        store = OtlpLedger(log_exporter(variables), resource(service, variables))
+        stack.callback(store.close)
+        yield "otlp", store, PER_CALL

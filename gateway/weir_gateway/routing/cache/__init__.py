@@ -1,0 +1,1 @@
+"""The response cache: keys, lookup, single flight, and replies served from it."""

@@ -1,0 +1,144 @@
+"""Steps 2a and 4a: whether a request may be answered by an answer that is kept, and by which.
+
+The very same request is looked up before anything is scored, one that means the same once its
+embedding is there. Must not know where answers are kept.
+"""
+
+import asyncio
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+
+from weir_gateway.domain.cache import (
+    NOT_LOOKED,
+    Answer,
+    CacheRules,
+    CacheScope,
+    CacheState,
+    Looked,
+    similarity,
+)
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Capability, Mode, Passthrough
+from weir_gateway.routing.cache.key import Keys, NoKey, keys
+from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.ports import Answers
+from weir_wires.wire import Wire
+
+ON_LOOP: Final = 32 * 1024  # bytes; making the key of more takes about a millisecond: off the loop
+LARGEST: Final = 512 * 1024  # bytes of a request that takes part
+_CREDENTIALS: Final = ("authorization", "x-api-key", "api-key")
+
+
+class Caching:
+    """Looks answers up for policies that have a cache."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def look(self, matched: Matched, request: Request, ordered: Backend | None) -> Looked:
+        """What is kept for the very same request; `ordered` is who a rule says must answer it."""
+        policy = matched.policy.policy
+        rules = policy.cache
+        if rules is None:
+            return NOT_LOOKED
+        why = _takes_no_part(matched, request, rules)
+        if why:
+            return Looked(CacheState.BYPASS, why)
+        try:
+            made = await _keys(matched, request, ordered, rules)
+        except NoKey as unfit:
+            return Looked(CacheState.BYPASS, str(unfit))
+        exact = made.exact if rules.exact else b""
+        if {"no-cache", "max-age=0"} & _directives(request):
+            why = "the client asks for a fresh answer"
+            return Looked(CacheState.BYPASS, why, exact, made.meaning, reads=False)
+        answer = await self._find(exact, matched, ordered)
+        state = CacheState.MISS if answer is None else CacheState.HIT
+        return Looked(state, "", exact, made.meaning, answer=answer)
+
+    async def by_meaning(self, looked: Looked, scored: Scored, matched: Matched) -> Looked:
+        """`looked` with what is kept for a request that means the same, and the embedding."""
+        rules = matched.policy.policy.cache
+        if not looked.meaning or rules is None:
+            return looked
+        if not scored.embedding:  # the router computes none: nothing can be compared or kept
+            return replace(looked, meaning=b"")
+        looked = replace(looked, embedding=scored.embedding)
+        answer = await self._find(looked.meaning, matched, None) if looked.reads else None
+        if answer is None:
+            return looked
+        alike = similarity(answer.embedding, scored.embedding)
+        if alike < rules.similarity:
+            return replace(looked, similarity=alike)
+        return replace(looked, state=CacheState.SEMANTIC, answer=answer, similarity=alike)
+
+    async def _find(self, key: bytes, matched: Matched, ordered: Backend | None) -> Answer | None:
+        answer = await self._answers.find(key) if key else None
+        if answer is None or backend_of(answer, matched, ordered) is None:
+            return None
+        return answer
+
+
+def backend_of(answer: Answer, matched: Matched, ordered: Backend | None) -> Backend | None:
+    """Who gave `answer`; None where the policy has that candidate no more."""
+    may = (ordered,) if ordered is not None else matched.policy.policy.candidates
+    return next((backend for backend in may if backend.id == answer.backend), None)
+
+
+async def _keys(
+    matched: Matched, request: Request, ordered: Backend | None, rules: CacheRules
+) -> Keys:
+    where = _where(matched, request, ordered, rules)
+    # A rule needs no score, so that there is no embedding to tell meanings by.
+    by_meaning = rules.semantic > 0 and ordered is None
+    if len(request.body) > ON_LOOP:
+        return await asyncio.to_thread(keys, request, where, by_meaning=by_meaning)
+    return keys(request, where, by_meaning=by_meaning)
+
+
+def _where(
+    matched: Matched, request: Request, ordered: Backend | None, rules: CacheRules
+) -> tuple[str, ...]:
+    """Among which requests a request is compared: those of its policy, scope and answerers."""
+    mine = request.key.name if rules.scope is CacheScope.KEY and request.key else ""
+    chosen = "" if matched.threshold is None else f"{matched.router}@{matched.threshold}"
+    return (
+        matched.policy.answerers,
+        rules.scope.value,
+        mine,
+        ordered.id if ordered is not None else "",
+        chosen,
+        _passed_through(matched, request),
+    )
+
+
+def _passed_through(matched: Matched, request: Request) -> str:
+    """Whose account answers, where that is the client's own: its credentials' hash."""
+    if not any(isinstance(b.auth, Passthrough) for b in matched.policy.policy.candidates):
+        return ""
+    told = [request.headers.get(name, "") for name in _CREDENTIALS]
+    return sha256("\0".join(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _takes_no_part(matched: Matched, request: Request, rules: CacheRules) -> str:
+    """Why neither a kept answer may be given nor this one's kept; empty where both may."""
+    warm, most = request.facts.temperature, rules.temperature
+    samples = request.wire is not Wire.OPENAI_EMBEDDINGS
+    why = (
+        (matched.policy.policy.mode is Mode.SHADOW, "the policy only watches"),
+        ("no-store" in _directives(request), "the client says no-store"),
+        (Capability.STATE in request.needs, "it needs what a provider keeps"),
+        (request.stores, "its answer is stored by the provider"),
+        (len(request.body) > LARGEST, "it is too large"),
+        (samples and warm > most, f"temperature {warm:g}, the policy caches up to {most:g}"),
+    )
+    return next((said for holds, said in why if holds), "")
+
+
+def _directives(request: Request) -> frozenset[str]:
+    said = request.headers.get("cache-control")
+    if not said:
+        return frozenset()
+    return frozenset(word.strip().lower().replace(" ", "") for word in said.split(","))

@@ -1,0 +1,125 @@
+"""Answers on their way into a cache and out of it, behind the port Sent. Must not know keys."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final
+
+from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.money import Usage
+from weir_gateway.routing.cache.key import as_object
+from weir_gateway.routing.ports import Sent
+from weir_gateway.routing.reply_wrapper import Passing
+
+OK: Final = 200
+FREE: Final = Usage(input=0, output=0)
+KEPT_HEADERS: Final = frozenset({"content-type", "x-weir-dropped"})  # others tell of one call
+EVENT_STREAM: Final = "text/event-stream"
+_UNFINISHED: Final = frozenset({"failed", "cancelled", "queued", "in_progress"})
+_FAILED: Final = frozenset({"error", "response.failed"})
+_DATA: Final = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
+_SUSPECT: Final = re.compile(rb"error|failed")
+
+
+class Replayed:
+    """An answer that is given again: it took no tokens."""
+
+    pieces = 0
+    wasted: Usage | None = None
+    status = OK
+    usage: Usage | None = FREE
+
+    def __init__(self, answer: Answer) -> None:
+        self.headers: Mapping[str, str] = dict(answer.headers)
+        self._body = answer.body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """All of it."""
+        yield self._body
+
+    async def close(self, *, abort: bool) -> None:
+        """Nothing is held."""
+
+
+class Room:
+    """Bytes that answers under way may take here, all of them together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class Recorded(Passing):
+    """An answer that is copied as it passes."""
+
+    def __init__(
+        self, reply: Sent, most: int, room: Room, over: Callable[[bytes | None], None]
+    ) -> None:
+        """`over` gets a whole, good answer of at most `most` bytes, else None; exactly once.
+
+        So it does where there is no `room` for its copy.
+        """
+        super().__init__(reply, reply.wasted)
+        self._most = most if reply.status == OK else -1
+        self._room = room
+        self._copied: list[bytes] = []
+        self._size = 0
+        self._over: Callable[[bytes | None], None] | None = over
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
+        async for chunk in self._reply.chunks():
+            if self._over is not None:
+                self._copy(chunk)
+            yield chunk
+        body = b"".join(self._copied)
+        good = self._over is not None and whole(body, self.headers.get("content-type", ""))
+        self._tell(body if good else None)
+
+    async def close(self, *, abort: bool) -> None:
+        """Give the connection back. An answer that was not read to its end is none."""
+        try:
+            await super().close(abort=abort)
+        finally:
+            self._tell(None)
+
+    def _copy(self, chunk: bytes) -> None:
+        size = len(chunk)
+        if self._size + size > self._most or size > self._room.left:
+            self._tell(None)
+            return
+        self._copied.append(chunk)
+        self._size += size
+        self._room.left -= size
+
+    def _tell(self, body: bytes | None) -> None:
+        self._room.left += self._size
+        self._size = 0
+        self._copied.clear()
+        over, self._over = self._over, None
+        if over is not None:
+            over(body)
+
+
+def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Those that are an answer's own."""
+    return tuple((name, value) for name, value in headers.items() if name in KEPT_HEADERS)
+
+
+def whole(body: bytes, kind: str) -> bool:
+    """Whether an answer with status 200 tells of no failure within."""
+    if not kind.startswith(EVENT_STREAM):
+        return _good(body)
+    return all(_good(data) for data in _DATA.findall(body) if _SUSPECT.search(data))
+
+
+def _good(data: bytes) -> bool:
+    try:
+        said = as_object(json.loads(data))
+    except (ValueError, RecursionError):
+        return False
+    if said is None:
+        return True
+    failed = said.get("error") is not None or said.get("type") in _FAILED
+    return not failed and said.get("status") not in _UNFINISHED

@@ -1,0 +1,142 @@
+"""Answers given again instead of a call, and kept on their way to the client for the next time.
+
+Must not know where answers are kept, nor how a request is sent.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weir_gateway.domain.cache import Answer, CacheRules, CacheState
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Policy
+from weir_gateway.routing.account import estimated
+from weir_gateway.routing.cache.replies import FREE, Recorded, Replayed, Room, kept_headers
+from weir_gateway.routing.cache.single_flight import Flight, Flights
+from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.ports import Accounts, Answers
+
+# Not what the policy would have wanted, had all been well.
+MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})
+
+Send = Callable[[], Awaitable[Dispatched]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Bounds of what is kept and of who waits for it."""
+
+    largest: int = 512 * 1024  # bytes of an answer
+    under_way: int = 64 * 1024 * 1024  # bytes of all answers that are being copied
+    wait: float = 30.0  # seconds for the same request that is under way
+
+
+class Again:
+    """Answers from what is kept or under way, else sends and keeps."""
+
+    def __init__(self, answers: Answers, accounts: Accounts, keeping: Keeping) -> None:
+        self._answers = answers
+        self._accounts = accounts
+        self._largest = keeping.largest
+        self._room = Room(keeping.under_way)
+        self._flights = Flights(wait=keeping.wait)
+        self._waiting: set[DecisionId] = set()  # who leaves while it waits stays, until accounted
+
+    async def dispatch(
+        self, request: Request, decision: RouteDecision, policy: Policy, send: Send
+    ) -> Dispatched:
+        """The answer to `request`: a kept one, that of its like, or what `send` brings.
+
+        Raises what `send` raises.
+        """
+        looked = decision.cache
+        if looked.answer is not None:
+            return Dispatched(Replayed(looked.answer), decision)
+        if policy.cache is None or not looked.keeps:
+            return await send()
+        flight = None
+        if looked.exact and looked.reads and not decision.explored:
+            answer = await self._follow(decision)
+            joined = _joined(decision, policy, answer)
+            if answer is not None and joined is not None:
+                self._accounts.joined(request, joined)
+                return Dispatched(Replayed(answer), joined)
+            flight = self._flights.lead(looked.exact)
+        return await self._send(request, decision, policy.cache, send, flight)
+
+    async def _follow(self, decision: RouteDecision) -> Answer | None:
+        self._waiting.add(decision.id)
+        answer = await self._flights.follow(decision.cache.exact)
+        self._waiting.discard(decision.id)
+        return answer
+
+    def left_waiting(self, decision: RouteDecision) -> bool:
+        """Whether it left while it waited for another one, so that nothing was sent for it.
+
+        Told once.
+        """
+        left = decision.id in self._waiting
+        self._waiting.discard(decision.id)
+        return left
+
+    async def _send(
+        self,
+        request: Request,
+        decision: RouteDecision,
+        rules: CacheRules,
+        send: Send,
+        flight: Flight | None,
+    ) -> Dispatched:
+        key = decision.cache.exact
+        try:
+            sent = await send()
+        except BaseException:
+            self._flights.land(key, flight, None)
+            raise
+
+        def over(body: bytes | None) -> None:
+            answer = None if body is None else _answer(request, sent, body)
+            if answer is not None and _usual(sent.decision):
+                self._keep(decision, rules, answer)
+            self._flights.land(key, flight, answer)
+
+        return replace(sent, reply=Recorded(sent.reply, self._largest, self._room, over))
+
+    def _keep(self, decision: RouteDecision, rules: CacheRules, answer: Answer) -> None:
+        looked = decision.cache
+        if looked.exact:
+            self._answers.keep(looked.exact, answer, rules.exact)
+        if looked.meaning and looked.embedding:
+            meant = replace(answer, embedding=looked.embedding)
+            self._answers.keep(looked.meaning, meant, rules.semantic)
+
+
+def _usual(decision: RouteDecision) -> bool:
+    """Whether the policy would have its like answered so again."""
+    return decision.reason not in MAKESHIFT and not decision.explored
+
+
+def _joined(decision: RouteDecision, policy: Policy, answer: Answer | None) -> RouteDecision | None:
+    """The decision as it stands with the answer to the same request; None where it can't."""
+    if answer is None:
+        return None
+    backend = next((b for b in policy.candidates if b.id == answer.backend), None)
+    if backend is None:
+        return None
+    looked = replace(decision.cache, state=CacheState.HIT, answer=answer)
+    return replace(
+        decision,
+        chosen=backend,
+        reason=Reason.CACHE,
+        detail="joined",
+        cache=looked,
+        propensity=1.0,  # the like of it was drawn for, if either was
+    )
+
+
+def _answer(request: Request, sent: Dispatched, body: bytes) -> Answer:
+    reply = sent.reply
+    usage = reply.usage or estimated(request, reply.pieces) or FREE
+    return Answer(sent.decision.chosen.id, kept_headers(reply.headers), body, usage)

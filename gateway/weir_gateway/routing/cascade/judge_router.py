@@ -1,0 +1,193 @@
+"""The router `judge`: a small model rates how hard a prompt is, where a policy says so.
+
+A Scorer in front of the Scorer, for one request at a time: it asks only where somebody pays, and
+remembers what was said of a text and how the scores are spread. Must not know wires.
+"""
+
+from bisect import bisect_left, insort
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from math import inf, nextafter
+from typing import Final
+
+from weir_gateway.domain.cascade import JUDGE_ROUTER
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.spent import Spent
+from weir_gateway.domain.table import Backend, Retention
+from weir_gateway.routing.cascade.side_calls import JudgeFailed, Judges
+from weir_gateway.routing.policy.compiled import CompiledPolicy
+from weir_gateway.routing.ports import Scorer, TraceContext, Words
+
+KEPT: Final = 20_000  # scores, the least used out first; about 0.2 kB each
+SPREAD: Final = 1_000  # of a policy's latest scores, from which a share's threshold is read
+ENOUGH: Final = 100  # of them before it is: a share of fewer is anybody's guess
+POLICIES: Final = 1_000  # whose spread is kept, the oldest out first
+
+
+@dataclass(slots=True)
+class _Spread:
+    """A policy's latest scores, in the order they came and sorted."""
+
+    latest: deque[float] = field(default_factory=deque[float])
+    ordered: list[float] = field(default_factory=list[float])
+
+    def add(self, score: float) -> None:
+        self.latest.append(score)
+        insort(self.ordered, score)
+        if len(self.latest) > SPREAD:
+            del self.ordered[bisect_left(self.ordered, self.latest.popleft())]
+
+    def threshold(self, share: float) -> float:
+        """Where about `share` of them are at or above it; of equal scores all are, or none."""
+        count = len(self.ordered)
+        at = self.ordered[min(int((1 - share) * count), count - 1)]
+        above = nextafter(at, inf)
+        return min((at, above), key=lambda one: abs(self._at_least(one) / count - share))
+
+    def _at_least(self, score: float) -> int:
+        return len(self.ordered) - bisect_left(self.ordered, score)
+
+
+class JudgeRouter:
+    """Makes the Scorer of a request whose policy's router is a model."""
+
+    def __init__(
+        self, scorer: Scorer, judges: Judges | None = None, words: Words | None = None
+    ) -> None:
+        """Without `judges` and `words` nobody is asked: for those who only look."""
+        self.scorer = scorer
+        self.judges = judges
+        self.words = words
+        self._known: OrderedDict[bytes, float] = OrderedDict()
+        self._spreads: OrderedDict[PolicyId, _Spread] = OrderedDict()
+
+    def of(self, policy: CompiledPolicy, request: Request, tab: list[Spent] | None) -> Scorer:
+        """The request's own; without a `tab` it knows only what was rated before."""
+        return _Rated(self, policy, request, tab)
+
+    def find(self, key: bytes) -> float | None:
+        """What was said before."""
+        score = self._known.get(key)
+        if score is not None:
+            self._known.move_to_end(key)
+        return score
+
+    def keep(self, key: bytes, score: float) -> None:
+        """Remember it."""
+        self._known[key] = score
+        if len(self._known) > KEPT:
+            self._known.popitem(last=False)
+
+    def spread(self, policy: PolicyId) -> _Spread:
+        """The policy's latest scores."""
+        spread = self._spreads.setdefault(policy, _Spread())
+        if len(self._spreads) > POLICIES:
+            self._spreads.popitem(last=False)
+        return spread
+
+
+class _Rated:
+    """A Scorer for one request."""
+
+    def __init__(
+        self,
+        router: JudgeRouter,
+        policy: CompiledPolicy,
+        request: Request,
+        tab: list[Spent] | None,
+    ) -> None:
+        self._router = router
+        self._policy = policy
+        self._request = request
+        self._tab = tab
+
+    @property
+    def bundle(self) -> BundleVersion | None:
+        """The judge takes a bundle's place."""
+        rater = self._policy.rater
+        return BundleVersion(rater.id) if rater is not None else None
+
+    async def score(
+        self,
+        text: str,
+        router: RouterName,
+        *,
+        want_quality: bool,
+        want_embedding: bool = False,
+        within: float,
+        trace: TraceContext | None = None,
+    ) -> Scored:
+        """What the judge says, within its own deadline; the embedding is the scorer's.
+
+        Raises ScorerUnavailable where there is no verdict.
+        """
+        del router, want_quality  # a judge rates, and predicts nobody's quality
+        rater = self._policy.rater
+        if rater is None:
+            raise ScorerUnavailable("the policy names no judge")
+        key = _key(rater, text)
+        known = self._router.find(key)
+        score = known if known is not None else await self._ask(rater, text, key)
+        if self._tab is not None:
+            self._router.spread(self._policy.policy.id).add(score)
+        scored = Scored(score, {}, BundleVersion(rater.id), JUDGE_ROUTER, cached=known is not None)
+        if not want_embedding:
+            return scored
+        return replace(scored, embedding=await self._embedding(text, within, trace))
+
+    async def _ask(self, rater: Backend, text: str, key: bytes) -> float:
+        router, judge, tab = self._router, self._policy.policy.judge, self._tab
+        if tab is None or judge is None or router.judges is None or router.words is None:
+            raise ScorerUnavailable(f"judge {rater.name} is not asked where nothing is sent")
+        question = router.words.hard(text)
+        try:
+            score = await router.judges.ask(judge, rater, question, self._request, tab)
+        except JudgeFailed as failed:
+            raise ScorerUnavailable(f"judge {rater.name} failed: {failed}") from failed
+        router.keep(key, score)
+        return score
+
+    async def _embedding(self, text: str, within: float, trace: TraceContext | None) -> bytes:
+        try:
+            scored = await self._router.scorer.score(
+                text,
+                RouterName(""),
+                want_quality=False,
+                want_embedding=True,
+                within=within,
+                trace=trace,
+            )
+        except ScorerUnavailable:
+            return b""
+        return scored.embedding
+
+    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
+        """From the judge's own latest scores of this policy's prompts.
+
+        Raises ScorerUnavailable until there are enough of them.
+        """
+        del scored
+        spread = self._router.spread(self._policy.policy.id)
+        if len(spread.latest) < ENOUGH:
+            raise ScorerUnavailable(
+                f"the judge has rated {len(spread.latest)} prompts, and a share needs {ENOUGH}"
+            )
+        return spread.threshold(share)
+
+    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
+        """There is no calibration of a judge."""
+        del scored, objective
+        return None
+
+
+def _key(rater: Backend, text: str) -> bytes:
+    """Of who judges and what is judged; a backend that is changed is asked anew."""
+    digest = blake2b(digest_size=16)
+    for part in (rater.id, rater.uid, rater.endpoint, rater.model, text):
+        data = part.encode("utf-8", "replace")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.digest()

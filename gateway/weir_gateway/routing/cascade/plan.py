@@ -1,0 +1,77 @@
+"""Step 5b: who answers first where the policy cascades, and whether that answer is looked at.
+
+What a client, a rule or a cache decided stands; so does what there is no choice in. Pure; must not
+know how an answer is looked at.
+"""
+
+from dataclasses import replace
+
+from weir_gateway.domain.cascade import Cascade, Streams
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Capability
+from weir_wires.wire import Wire
+
+SEEN = frozenset(
+    {
+        Wire.OPENAI_CHAT,
+        Wire.OPENAI_RESPONSES,
+        Wire.OPENAI_COMPLETIONS,
+        Wire.ANTHROPIC_MESSAGES,
+    }
+)  # the wires whose answers have words
+
+
+def lead(request: Request, decision: RouteDecision, cascade: Cascade) -> RouteDecision:
+    """`decision` with the weakest candidate that can serve before the others."""
+    if not _takes_part(request, decision, cascade):
+        return decision
+    score = decision.scored.score if decision.scored is not None else None
+    if score is not None and cascade.skip_above is not None and score >= cascade.skip_above:
+        return _straight(decision, decision.servable[-1], cascade, "too hard for the weakest")
+    if request.stream and cascade.looks and cascade.streams is not Streams.HOLD:
+        first = cascade.streams is Streams.WEAK
+        chosen = decision.servable[0] if first else decision.servable[-1]
+        return _straight(decision, chosen, cascade, f"streams: {cascade.streams}")
+    if not cascade.looks:
+        return _by_confidence(decision, cascade, 1.0 - (score or 0.0))
+    first_one = _straight(decision, decision.servable[0], cascade, "answers first")
+    return replace(first_one, held=True)
+
+
+def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> bool:
+    several = request.several and cascade.looks  # a look at one says nothing of the others
+    if several or request.wire not in SEEN or Capability.STATE in request.needs:
+        return False
+    if len(decision.servable) < 2 or decision.explored:  # noqa: PLR2004 - one to escalate to
+        return False
+    weakest = decision.chosen.id == decision.servable[0].id
+    match decision.reason:
+        case Reason.SCORED:
+            return True
+        case Reason.STICKY:  # a warm prompt cache elsewhere is worth more
+            return weakest
+        case Reason.SCORER_UNAVAILABLE:  # the strong one where the policy says so
+            return weakest and cascade.looks
+        case _:
+            return False
+
+
+def _straight(
+    decision: RouteDecision, chosen: Backend, cascade: Cascade, detail: str
+) -> RouteDecision:
+    if decision.reason is Reason.SCORER_UNAVAILABLE:
+        detail = f"{decision.detail}; {detail}"
+    return replace(decision, chosen=chosen, threshold=cascade.skip_above, detail=detail)
+
+
+def _by_confidence(decision: RouteDecision, cascade: Cascade, confidence: float) -> RouteDecision:
+    """Known before anything is sent, so an answer that would not be accepted is not paid for."""
+    good = confidence >= cascade.accept
+    return replace(
+        decision,
+        chosen=decision.servable[0 if good else 1],
+        reason=Reason.CASCADE_ACCEPTED if good else Reason.CASCADE_ESCALATED,
+        threshold=1.0 - cascade.accept,
+        detail=f"the router's confidence is {confidence:.2f}, and {cascade.accept:.2f} is asked",
+    )

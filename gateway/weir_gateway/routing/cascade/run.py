@@ -1,0 +1,331 @@
+"""Step 6a: the weakest candidate's answer, held until it is accepted; else the next one's.
+
+What is cheap to know is asked first, and every way that the policy sets must say yes: a check, the
+agreement of several answers, a judge. What was spent on the way goes on the request's tab as it is
+spent. Must not know wires.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weir_gateway.domain.cascade import Cascade, CascadeResult
+from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
+from weir_gateway.domain.errors import BadRequest, UpstreamError
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.said import Said
+from weir_gateway.domain.spent import Beside, Spent
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.cache.replies import Room
+from weir_gateway.routing.cascade.side_calls import (
+    REFUSED_FROM,
+    JudgeFailed,
+    Judges,
+    fetch,
+    prompt_of,
+    put_down,
+    streams,
+)
+from weir_gateway.routing.dispatch import Dispatched, dispatch
+from weir_gateway.routing.policy.compiled import CompiledPolicy
+from weir_gateway.routing.ports import Accounts, Sent, Upstreams, Words
+from weir_gateway.routing.reply_wrapper import Passing
+
+NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is to become of a weak answer, and why."""
+
+    result: CascadeResult
+    why: str
+
+
+class Held(Passing):
+    """A reply whose bytes are kept as they came, and given later, piece by piece."""
+
+    def __init__(self, reply: Sent, room: Room) -> None:
+        """It takes `room` for what is kept, until it is closed or let go."""
+        super().__init__(reply, reply.wasted)
+        self._chunks = reply.chunks()
+        self._kept: list[bytes] = []
+        self._room = room
+        self.size = 0
+        self.whole = False
+
+    @property
+    def kept(self) -> list[bytes]:
+        """What has come."""
+        return self._kept
+
+    async def fill(self, most: int) -> None:
+        """Keep what comes until all is there, or there is more than `most` bytes or the room.
+
+        Raises UpstreamError.
+        """
+        async for chunk in self._chunks:
+            self._kept.append(chunk)
+            self.size += len(chunk)
+            self._room.left -= len(chunk)
+            if self.size > most or self._room.left < 0:
+                return
+        self.whole = True
+        await self._reply.close(abort=False)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What was kept, then what is still to come. Raises UpstreamError."""
+        kept, self._kept = self._kept, []
+        for chunk in kept:
+            yield chunk
+        if not self.whole:
+            async for chunk in self._chunks:
+                yield chunk
+
+    async def close(self, *, abort: bool) -> None:
+        """As of any reply."""
+        self.let_go()
+        await super().close(abort=abort)
+
+    def let_go(self) -> None:
+        """Nobody will be given what was kept, or all of it was given."""
+        self._kept = []
+        self._room.left += self.size
+        self.size = 0
+
+
+class Cascades:
+    """Sends what is held, looks at it, and escalates."""
+
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        accounts: Accounts,
+        words: Words,
+        judges: Judges,
+        *,
+        hold: int,
+        room: Room,
+    ) -> None:
+        """`hold` is how many bytes of an answer are kept before it is given as it stands.
+
+        So it is where there is no `room` left, which all that are held at once share.
+        """
+        self._upstreams = upstreams
+        self._accounts = accounts
+        self._words = words
+        self._judges = judges
+        self._hold = hold
+        self._room = room
+
+    async def dispatch(
+        self,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy,
+        cascade: Cascade,
+        tab: list[Spent],
+    ) -> Dispatched:
+        """The weak answer where it is accepted, else the next candidate's.
+
+        Raises as a plain dispatch does. Whoever steps in for a weak model that fails, and what a
+        provider refuses, is given as it is.
+        """
+        sent = await dispatch(request, decision, policy, self._upstreams, self._accounts)
+        if sent.decision is not decision or sent.reply.status >= REFUSED_FROM:
+            return sent
+        held = Held(sent.reply, self._room)
+        kept = False
+        try:
+            given = await self._outcome(held, request, decision, policy, cascade, tab)
+            kept = given.reply is held
+        finally:
+            if not kept:
+                held.let_go()
+        return given
+
+    async def _outcome(
+        self,
+        held: Held,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy,
+        cascade: Cascade,
+        tab: list[Spent],
+    ) -> Dispatched:
+        spent, broken = await self._keep(held, request, decision.chosen, tab)
+        if broken is not None:
+            up = _up(decision, f"its answer broke off: {broken.label}")
+            self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
+            return await self._next(request, up, policy, tab)
+        why = "there is no room to hold its answer"
+        if held.size > self._hold:
+            why = f"its answer has over {self._hold} bytes"
+        verdict = _Verdict(CascadeResult.UNJUDGED, why)
+        if held.whole:
+            verdict = await self._look(held, request, decision, policy, cascade, tab)
+        if verdict.result is not CascadeResult.ESCALATED:
+            return self._given(held, request, decision, verdict, spent, tab)
+        return await self._escalate(held, request, decision, policy, verdict, spent, tab)
+
+    async def _keep(
+        self, held: Held, request: Request, backend: Backend, tab: list[Spent]
+    ) -> tuple[Spent | None, UpstreamError | None]:
+        """Hold the answer: what it took, which is on the tab, and how it broke off if it did."""
+        broken: UpstreamError | None = None
+        try:
+            await held.fill(self._hold)
+        except UpstreamError as error:
+            broken = error
+            await held.close(abort=True)
+        except BaseException:
+            await held.close(abort=True)
+            put_down(held, request, backend, Beside.WEAK_ANSWER, tab)
+            raise
+        if broken is None and not held.whole:  # it goes on to the client: not known yet
+            return None, None
+        return put_down(held, request, backend, Beside.WEAK_ANSWER, tab), broken
+
+    async def _look(
+        self,
+        held: Held,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy,
+        cascade: Cascade,
+        tab: list[Spent],
+    ) -> _Verdict:
+        said = await self._words.said(request, held.kept, stream=streams(held))
+        if said is None or said.empty:
+            why = "its answer is empty" if said is not None else "its answer can't be read"
+            return _Verdict(CascadeResult.ESCALATED, why)
+        if cascade.check is not None:
+            wrong = await self._words.wrong(cascade.check, request, said)
+            if wrong:
+                return _Verdict(CascadeResult.ESCALATED, f"check {cascade.check}: {wrong}")
+        verdict = _Verdict(CascadeResult.ACCEPTED, f"check {cascade.check}")
+        if cascade.samples > 1:
+            share = await self._agreement(said, request, decision.chosen, cascade.samples, tab)
+            verdict = _weighed(f"{cascade.samples} samples agree", share, cascade.accept)
+        if verdict.result is CascadeResult.ACCEPTED and cascade.judge and policy.judge:
+            return await self._judged(said, request, policy.judge, cascade, tab)
+        return verdict
+
+    async def _judged(
+        self, said: Said, request: Request, judge: Backend, cascade: Cascade, tab: list[Spent]
+    ) -> _Verdict:
+        if cascade.judge is None:
+            raise TypeError("a cascade without a judge has nobody to ask")
+        question = await self._words.good(request, said)
+        try:
+            sure = await self._judges.ask(cascade.judge, judge, question, request, tab)
+        except JudgeFailed as failed:
+            unjudged = cascade.accept_unjudged
+            result = CascadeResult.UNJUDGED if unjudged else CascadeResult.ESCALATED
+            return _Verdict(result, f"judge {judge.name} failed: {failed}")
+        return _weighed(f"judge {judge.name}", sure, cascade.accept)
+
+    async def _agreement(
+        self, said: Said, request: Request, backend: Backend, samples: int, tab: list[Spent]
+    ) -> float:
+        """The share of all the weak model's answers that say what the first one says."""
+        headers = {k: v for k, v in request.headers.items() if k not in NOT_AGAIN}
+        again = replace(request, headers=headers)
+        async with asyncio.TaskGroup() as group:
+            others = [
+                group.create_task(
+                    self._agrees(said, again, backend, tab), name=f"weir-cascade-sample-{number}"
+                )
+                for number in range(1, samples)
+            ]
+        return (1 + sum(other.result() for other in others)) / samples
+
+    async def _agrees(
+        self, said: Said, request: Request, backend: Backend, tab: list[Spent]
+    ) -> bool:
+        try:
+            got = await fetch(self._upstreams, backend, request, Beside.SAMPLE, tab, self._hold)
+        except (UpstreamError, BadRequest):
+            return False
+        if got.refused:
+            return False
+        other = await self._words.said(request, got.chunks, stream=got.stream)
+        return other is not None and self._words.same(said, other)
+
+    async def _next(
+        self, request: Request, up: RouteDecision, policy: CompiledPolicy, tab: list[Spent]
+    ) -> Dispatched:
+        try:
+            return await dispatch(request, up, policy, self._upstreams, self._accounts)
+        except asyncio.CancelledError:
+            tab.append(Spent(up.chosen, prompt_of(request), Beside.LEFT, counted=False))
+            raise
+
+    def _given(
+        self,
+        held: Held,
+        request: Request,
+        decision: RouteDecision,
+        verdict: _Verdict,
+        spent: Spent | None,
+        tab: list[Spent],
+    ) -> Dispatched:
+        """The weak answer is the answer: what it took is no longer beside it."""
+        _take_off(held, spent, tab)
+        now = replace(decision, reason=Reason.CASCADE_ACCEPTED, detail=verdict.why, held=False)
+        self._accounts.cascaded(request, now, verdict.result)
+        return Dispatched(held, now)
+
+    async def _escalate(
+        self,
+        held: Held,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy,
+        verdict: _Verdict,
+        spent: Spent | None,
+        tab: list[Spent],
+    ) -> Dispatched:
+        """The next one's answer; where it has none either, the weak one that is at hand."""
+        up = _up(decision, verdict.why)
+        self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
+        try:
+            sent = await self._next(request, up, policy, tab)
+        except (UpstreamError, BadRequest) as error:
+            label = error.label if isinstance(error, UpstreamError) else error.code
+        else:
+            if sent.reply.status < REFUSED_FROM:
+                return sent
+            await sent.reply.close(abort=True)
+            put_down(sent.reply, request, sent.decision.chosen, Beside.LEFT, tab)
+            label = str(sent.reply.status)
+        _take_off(held, spent, tab)
+        now = replace(decision, reason=Reason.FALLBACK, detail=label, held=False)
+        self._accounts.fell_back(request, now)
+        return Dispatched(held, now)
+
+
+def _weighed(who: str, share: float, accept: float) -> _Verdict:
+    if share >= accept:
+        return _Verdict(CascadeResult.ACCEPTED, f"{who}: {share:.2f}, of {accept:.2f} asked")
+    return _Verdict(CascadeResult.ESCALATED, f"{who}: only {share:.2f}, of {accept:.2f} asked")
+
+
+def _up(decision: RouteDecision, why: str) -> RouteDecision:
+    """The next candidate's turn; the weakest is not asked a second time."""
+    weak = Excluded(decision.chosen.id, "its answer was not accepted")
+    return replace(
+        decision,
+        chosen=decision.servable[1],
+        reason=Reason.CASCADE_ESCALATED,
+        detail=why,
+        excluded=(*decision.excluded, weak),
+        held=False,
+    )
+
+
+def _take_off(held: Held, spent: Spent | None, tab: list[Spent]) -> None:
+    """Of the tab, what is the answer's own; what was spent beside it is told by the reply."""
+    for one in [one for one in tab if one is spent or one.usage is held.wasted]:
+        tab.remove(one)

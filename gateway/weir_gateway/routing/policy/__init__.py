@@ -1,0 +1,1 @@
+"""Which policy serves a request: the compiled table, matching, authorization and variants."""

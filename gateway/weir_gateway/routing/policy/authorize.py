@@ -1,0 +1,21 @@
+"""Step 1a: whether the client's key reaches as far as the policy that matched.
+
+Must not know what a key is, only what it may do.
+"""
+
+from weir_gateway.domain.errors import NotPermitted
+from weir_gateway.domain.key import ClientKey
+from weir_gateway.routing.policy.compiled import Matched
+
+
+def permit(matched: Matched, key: ClientKey) -> None:
+    """Raise NotPermitted, saying what the key may not, where it doesn't."""
+    policy = matched.policy.policy.id
+    if not key.may_use(policy):
+        raise NotPermitted(f"the key {key.name} may not use policy {policy}", param="model")
+    if matched.direct is not None and not key.direct:
+        raise NotPermitted(
+            f"the key {key.name} may not call models by their own names", param="model"
+        )
+    if matched.threshold is not None and not key.client_threshold:
+        raise NotPermitted(f"the key {key.name} may not choose the threshold", param="model")

@@ -1,0 +1,189 @@
+"""A route table made ready to be asked: names looked up, rules compiled, once per table.
+
+Must not know where tables come from. A table that can't be compiled is refused here, before it
+serves anybody.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from weir_gateway.domain.cascade import Judge
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
+from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule, Variant
+from weir_gateway.domain.variant import Assigned
+from weir_gateway.routing.ports import Condition, Conditions
+from weir_wires.wire import Wire
+
+NAMES_LISTED = 12  # in the message for an unknown `model`
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule, ready to be asked."""
+
+    name: str
+    condition: Condition
+    use: Backend
+    no_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """A policy and what would otherwise be worked out again for each request."""
+
+    policy: Policy
+    rules: tuple[CompiledRule, ...]
+    fallbacks: tuple[Backend, ...]
+    shared: frozenset[Capability]  # what every candidate has
+    takes: frozenset[Wire]  # the clients' wires that every candidate can serve
+    narrowest: int  # the smallest context window among the candidates; 0: none is known
+    answerers: str  # a hash of all that decides who answers, where answers are kept
+    judge: Backend | None = None  # of its cascade's answers
+    rater: Backend | None = None  # of prompts, where its router is `judge`
+    variants: tuple["CompiledVariant", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVariant:
+    """A variant, and the policy as it has it."""
+
+    variant: Variant
+    policy: CompiledPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The policy that serves a request, and what the client's `model` said beyond its name."""
+
+    policy: CompiledPolicy
+    direct: Backend | None = None  # the client named the backend itself
+    router: RouterName | None = None  # the client named a router and ...
+    threshold: float | None = None  # ... the threshold
+    assigned: Assigned | None = None  # the variant that `policy` is as, where it has variants
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A table's policies by what a client may write in `model`, each list in match order."""
+
+    table: RouteTable
+    by_id: dict[PolicyId, CompiledPolicy]
+    by_model: dict[str, tuple[Matched, ...]]
+    by_backend: dict[str, tuple[Matched, ...]]  # where direct calls are exposed
+    client_threshold: tuple[CompiledPolicy, ...]
+    known: str  # the names there are, for an error's text
+
+
+def compile_table(table: RouteTable, conditions: Conditions) -> Compiled:
+    """Make `table` ready to serve. Raises BadTable naming the policy and what is wrong with it."""
+    policies = [_policy(policy, table, conditions) for policy in table.policies]
+    by_model: defaultdict[str, list[Matched]] = defaultdict(list)
+    by_backend: defaultdict[str, list[Matched]] = defaultdict(list)
+    for compiled in policies:
+        for model in compiled.policy.models:
+            by_model[model].append(Matched(compiled))
+        if compiled.policy.expose.direct:
+            for backend in compiled.policy.candidates:
+                by_backend[backend.name].append(Matched(compiled, direct=backend))
+    return Compiled(
+        table=table,
+        by_id={compiled.policy.id: compiled for compiled in policies},
+        by_model={name: tuple(found) for name, found in by_model.items()},
+        by_backend={name: tuple(found) for name, found in by_backend.items()},
+        client_threshold=tuple(p for p in policies if p.policy.expose.client_threshold),
+        known=_listed([*by_model, *by_backend]),
+    )
+
+
+def callable_models(compiled: Compiled) -> tuple[ModelName, ...]:
+    """What a client may write in `model`, in table order: policies' names, then backends'."""
+    return tuple(
+        ModelName(name) for name in dict.fromkeys([*compiled.by_model, *compiled.by_backend])
+    )
+
+
+def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:
+    plain = _plain(policy, table, conditions)
+    if not policy.variants:
+        return plain
+    variants = (
+        CompiledVariant(one, _plain(_as(policy, one), table, conditions)) for one in policy.variants
+    )
+    return replace(plain, variants=tuple(variants))
+
+
+def _as(policy: Policy, variant: Variant) -> Policy:
+    """The policy as `variant` has it."""
+    changed = policy
+    if variant.router is not None:
+        changed = replace(changed, router=variant.router, judge=None)
+    if variant.objective is not None:
+        changed = replace(changed, objective=variant.objective)
+    return changed
+
+
+def _plain(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:
+    if not policy.candidates:
+        raise BadTable(f"policy {policy.id} has no candidates: name at least one", policy=policy.id)
+    windows = [b.context_window for b in policy.candidates if b.context_window]
+    return CompiledPolicy(
+        policy=policy,
+        rules=tuple(_rule(rule, policy, table, conditions) for rule in policy.rules),
+        fallbacks=tuple(_backend(id_, policy, table) for id_ in policy.upstream_order),
+        shared=policy.candidates[0].capabilities.intersection(
+            *(b.capabilities for b in policy.candidates[1:])
+        ),
+        takes=policy.candidates[0].takes.intersection(*(b.takes for b in policy.candidates[1:])),
+        narrowest=min(windows, default=0),
+        answerers=_answerers(policy) if policy.cache is not None else "",
+        judge=_judge(policy.cascade.judge if policy.cascade else None, policy, table),
+        rater=_judge(policy.judge, policy, table),
+    )
+
+
+def _answerers(policy: Policy) -> str:
+    candidates = [
+        (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
+        for b in policy.candidates
+    ]
+    told = (
+        policy.id,
+        policy.uid,
+        candidates,
+        policy.router,
+        policy.objective,
+        policy.cascade,
+        policy.judge,
+    )
+    return sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _judge(judge: Judge | None, policy: Policy, table: RouteTable) -> Backend | None:
+    return None if judge is None else _backend(judge.backend, policy, table)
+
+
+def _rule(rule: Rule, policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledRule:
+    try:
+        condition = conditions.compile(rule.when)
+    except ValueError as error:
+        raise BadTable(
+            f"policy {policy.id}, rule {rule.name}: {error}", policy=policy.id
+        ) from error
+    use = _backend(rule.use, policy, table)
+    return CompiledRule(rule.name, condition, use, rule.no_fallback)
+
+
+def _backend(id_: BackendId, policy: Policy, table: RouteTable) -> Backend:
+    backend = table.backends.get(id_)
+    if backend is None:
+        raise BadTable(f"policy {policy.id} names {id_}, which the table lacks", policy=policy.id)
+    return backend
+
+
+def _listed(names: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    more = ", ..." if len(unique) > NAMES_LISTED else ""
+    return ", ".join(unique[:NAMES_LISTED]) + more

@@ -1,0 +1,54 @@
+"""Step 1b: which of the policy's variants decides: the same one for all of a conversation.
+
+Drawn by a hash of the conversation, so that every gateway draws the same. What a client decided by
+naming a model or a threshold is no variant's. Pure.
+"""
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.variant import Assigned
+from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.steps.sticky import session_key
+
+DIGITS: Final = 16  # of a unit's name in the ledger: enough to tell a billion conversations apart
+_ALL: Final = 2.0**64
+
+
+def assign(matched: Matched, request: Request) -> Matched:
+    """`matched` with the policy as its variant has it; unchanged where there are none."""
+    compiled = matched.policy
+    if not compiled.variants or matched.direct is not None or matched.threshold is not None:
+        return matched
+    unit = unit_of(matched, request)
+    total = sum(one.variant.weight for one in compiled.variants)
+    left = place(compiled.policy.id, unit) * total
+    chosen = compiled.variants[-1]
+    for one in compiled.variants:
+        left -= one.variant.weight
+        if left < 0:
+            chosen = one
+            break
+    variant = chosen.variant
+    assigned = Assigned(variant.name, variant.weight / total, unit[:DIGITS])
+    return replace(matched, policy=chosen.policy, assigned=assigned)
+
+
+def unit_of(matched: Matched, request: Request) -> str:
+    """The conversation; where nothing tells it, who asks; else the request itself. As a hash."""
+    policy = matched.policy.policy.id
+    conversation = session_key(policy, request)
+    if conversation:
+        return conversation
+    who = request.facts.user or (request.key.name if request.key is not None else "")
+    told = who.encode("utf-8", "surrogatepass") if who else request.body
+    return hashlib.blake2b(told, digest_size=16, key=policy.encode()[:64]).hexdigest()
+
+
+def place(policy: str, unit: str) -> float:
+    """Where in [0,1) a conversation lies, within its policy."""
+    told = f"{policy}\n{unit}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(told, digest_size=8, person=b"weir-variant").digest()
+    return int.from_bytes(digest, "big") / _ALL

@@ -1,0 +1,74 @@
+"""Step 5b: which candidate a policy's budget pays for now, its warm prompt cache counted.
+
+Must not know how the line is found, nor what was spent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from weir_gateway.domain.budget import Budget
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.ids import BackendId
+from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.session import Warm
+from weir_gateway.domain.table import Backend, Policy
+from weir_gateway.routing.budget.account import merit_of
+from weir_gateway.routing.budget.budgets import Budgets
+from weir_gateway.routing.budget.pacing import DEAREST, NOBODY, Seen, place
+from weir_gateway.routing.ports import Scorer
+from weir_gateway.routing.steps import pick, sticky
+
+AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """A choice by a budget's line."""
+
+    backend: Backend
+    stays: Backend  # the choice where leaving a warm prompt cache is paid for as well
+    threshold: float | None  # None where more than two compete, by quality less λ times cost
+    moved: float | None  # the threshold with the warm cache counted
+    estimates: Mapping[BackendId, PicoUsd]
+    ahead: bool  # nobody but the cheapest reaches the line
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """What the line of one policy is found by."""
+
+    budgets: Budgets
+    budget: Budget
+    scorer: Scorer
+
+    def choose(
+        self,
+        request: Request,
+        policy: Policy,
+        servable: Sequence[Backend],
+        scored: Scored,
+        warm: Warm | None,
+    ) -> Paced:
+        """The candidate by the line as it is now, and where a warm prompt cache keeps it."""
+        account = self.budgets.account(policy, self.budget)
+        estimates = pick.estimate(policy.candidates, request)
+        merit = merit_of(scored, policy, servable)
+        by_price = len(merit) > 1
+        seen = Seen(account.costs(servable, estimates), merit)
+        line = self.budgets.line(
+            account, seen, lambda share: self.scorer.threshold_for_share(scored, share)
+        )
+        chosen = servable[place(seen, line)]
+        threshold = None if by_price else line
+        ahead = line >= (DEAREST if by_price else NOBODY)
+        if warm is None or ahead:
+            return Paced(chosen, chosen, threshold, threshold, estimates, ahead)
+        if threshold is not None:
+            moved = sticky.threshold(threshold, servable, request, warm)
+            stays = pick.by_threshold(servable, scored.score, moved)
+            return Paced(chosen, stays, threshold, moved, estimates, ahead)
+        now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
+        stays = servable[place(Seen(account.costs(servable, now), merit), line)]
+        return Paced(chosen, stays, None, None, now, ahead)

@@ -1,0 +1,76 @@
+"""Step 5b: near the threshold, go the other way now and then, to learn how that would have been.
+
+Drawn by the decision's id, so that whoever knows the id can draw again. How probable the choice was
+is kept with it: what feedback says of another policy is reckoned from that. Must not know how money
+is counted.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Exploration, Policy
+from weir_gateway.routing.ports import Purse
+from weir_gateway.routing.steps import pick
+
+DETAIL: Final = "explored"
+_ALL: Final = 2.0**64
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The other way a decision could go, and what that costs beyond the usual one."""
+
+    other: Backend
+    extra: PicoUsd  # an estimate; 0 where the other one is the cheaper
+
+
+def other_way(request: Request, decision: RouteDecision, exploration: Exploration) -> Way | None:
+    """None where the decision is no near thing: by a rule, out of the band, without a choice."""
+    able, scored, threshold = decision.servable, decision.scored, decision.threshold
+    if decision.reason is not Reason.SCORED or len(able) < 2:  # noqa: PLR2004 - a choice is of two
+        return None
+    if scored is None or threshold is None or abs(scored.score - threshold) > exploration.band:
+        return None
+    ends = {able[0].id: able[-1], able[-1].id: able[0]}
+    other = ends.get(decision.chosen.id)
+    if other is None:
+        return None
+    costs = pick.estimate((decision.chosen, other), request)
+    return Way(other, PicoUsd(max(costs[other.id] - costs[decision.chosen.id], NOTHING)))
+
+
+def drawn(decision: DecisionId, share: float) -> bool:
+    """Whether this decision is one of the `share` that explore; the same for the same id."""
+    digest = hashlib.blake2b(decision.encode(), digest_size=8, person=b"weir-explore").digest()
+    return int.from_bytes(digest, "big") / _ALL < share
+
+
+def explore(
+    request: Request, decision: RouteDecision, policy: Policy, purse: Purse
+) -> RouteDecision:
+    """The decision, or the other way where it is drawn and paid for; with its probability.
+
+    Where the budget is used up nothing is drawn, and every choice is certain.
+    """
+    exploration = policy.exploration
+    way = other_way(request, decision, exploration) if exploration is not None else None
+    if exploration is None or way is None:
+        return decision
+    if way.extra and not purse.holds(policy.id, exploration, way.extra):
+        return decision
+    if not drawn(decision.id, exploration.share):
+        return replace(decision, propensity=1 - exploration.share)
+    if way.extra:
+        purse.take(policy.id, exploration, way.extra)
+    return replace(
+        decision,
+        chosen=way.other,
+        detail=DETAIL,
+        propensity=exploration.share,
+        explored=True,
+    )

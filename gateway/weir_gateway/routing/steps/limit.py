@@ -1,0 +1,293 @@
+"""Step 1b, and the last: what a request's limits allow, set aside before and settled after.
+
+All of a request's limits are asked at once, before it is decided: with what the cheapest way takes
+at least, and what the dearest takes at most. Must not know who counts.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.errors import BudgetExceeded, LimitReached
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.limits import (
+    PICO_PER_NANO,
+    UNLIMITED,
+    Admission,
+    Allowance,
+    Ask,
+    Measure,
+    Part,
+    Taken,
+    WhenGone,
+    Window,
+)
+from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, Usage, cost
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend, Mode, Policy
+from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.ports import Limits, Outcome
+from weir_gateway.routing.steps.pick import EXPECTED_OUTPUT
+from weir_wires.wire import Wire
+
+MOST_EXPECTED = 4096  # tokens of an answer that are set aside, whatever cap its client sets
+LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises
+TOO_FEW_CHARS = 3 / 4  # prompt tokens are estimated at three characters each; prose has about four
+_NAMES = {  # as users write them
+    (Measure.REQUESTS, Window.MINUTE): "requestsPerMinute",
+    (Measure.TOKENS, Window.MINUTE): "tokensPerMinute",
+    (Measure.USD, Window.MINUTE): "usdPerMinute",
+    (Measure.USD, Window.DAY): "usdPerDay",
+    (Measure.STRONG_USD, Window.DAY): "strongUsdPerDay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What a request takes at least and at most, of each measure."""
+
+    tokens: int
+    cheap: int  # nano-USD
+    dear: int
+    strong_least: int
+    strong_most: int
+
+    def of(self, measure: Measure) -> tuple[int, int]:
+        match measure:
+            case Measure.REQUESTS:
+                return 1, 1
+            case Measure.TOKENS:
+                return self.tokens, self.tokens
+            case Measure.USD:
+                return self.cheap, self.dear
+            case Measure.STRONG_USD:
+                return self.strong_least, self.strong_most
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One limit that a request comes under."""
+
+    counter: str
+    name: str
+    measure: Measure
+    window: Window
+    limit: int
+    policy: PolicyId
+
+    def asked(self, least: int, most: int) -> Ask:
+        """A request that alone takes more than the limit is let in where nothing else was."""
+        limit = self.limit
+        return Ask(
+            counter=self.counter,
+            window=self.window,
+            limit=limit,
+            least=min(least, limit),
+            most=min(most, limit),
+            name=self.name,
+            policy=self.policy,
+        )
+
+    def must_fit(self, request: Request) -> None:
+        """Raises LimitReached where the prompt alone never would."""
+        prompt = int(request.prompt_tokens * TOO_FEW_CHARS)
+        if self.measure is Measure.TOKENS and prompt > self.limit:
+            raise LimitReached(
+                f"the prompt alone has about {prompt} tokens, more than {self.name} allows: "
+                f"{self.limit}; send less of it",
+            )
+
+
+class Limiter:
+    """Asks limits and settles them."""
+
+    def __init__(self, limits: Limits | None) -> None:
+        self._limits = limits
+
+    async def admit(self, matched: Matched, request: Request) -> Admission:
+        """Set aside what `request` takes.
+
+        Raises LimitReached and BudgetExceeded, saying which limit refuses it, and LimitsUnknown.
+        """
+        policy, key = matched.policy.policy, request.key
+        if self._limits is None or (policy.limits is None and not (key and key.limits)):
+            return UNLIMITED
+        limits = list(_limits_of(policy, key))
+        taking = _taking(matched, request)
+        asks = [one.asked(*taking.of(one.measure)) for one in limits]
+        for one in limits:
+            one.must_fit(request)
+        closed = policy.when_limits_gone is WhenGone.CLOSED
+        taken = await self._limits.take(asks, closed=closed)
+        if taken.refused >= 0:
+            raise _refusal(limits[taken.refused], taken)
+        return _admitted(limits, taken)
+
+    def chosen(self, decision: RouteDecision, request: Request) -> RouteDecision:
+        """Set aside what the chosen model takes, now that it is known."""
+        if self._limits is None or not decision.admission.parts:
+            return decision
+        if decision.held:  # it may escalate: the most stays set aside
+            return decision
+        cached = decision.reason is Reason.CACHE
+        spent = 0 if cached else _nano(_estimate(decision.chosen, request))
+        amounts = {Measure.USD: spent, Measure.STRONG_USD: spent if _is_strong(decision) else 0}
+        admission = decision.admission
+        if not _settle(self._limits, admission.parts, amounts):
+            return decision
+        parts = tuple(_as_held(part, amounts) for part in admission.parts)
+        return replace(decision, admission=replace(admission, parts=parts))
+
+    def settle(self, decision: RouteDecision, outcome: Outcome) -> None:
+        """Count what was really used."""
+        if self._limits is None or not decision.admission.parts:
+            return
+        amounts = {
+            Measure.USD: _nano(outcome.paid),
+            Measure.STRONG_USD: _nano(_paid_strong(decision, outcome)),
+        }
+        tokens = _tokens(decision, outcome)
+        if tokens is not None:
+            amounts[Measure.TOKENS] = tokens
+        _settle(self._limits, decision.admission.parts, amounts)
+
+    def give_back(self, admission: Admission) -> None:
+        """What was set aside for a request that came to nothing; that it came stays counted."""
+        if self._limits is not None:
+            for part in admission.parts:
+                if part.measure is not Measure.REQUESTS:
+                    self._limits.settle(part.held, 0)
+
+
+def _settle(limits: Limits, parts: Sequence[Part], amounts: dict[Measure, int]) -> bool:
+    """Whether anything differs from what was set aside."""
+    changed = False
+    for part in parts:
+        amount = amounts.get(part.measure, part.held.amount)
+        if amount != part.held.amount:
+            limits.settle(part.held, amount)
+            changed = True
+    return changed
+
+
+def _limits_of(policy: Policy, key: ClientKey | None) -> Iterator[_Limit]:
+    """Every limit that a client of `policy` comes under; without keys all clients are one."""
+    name = "" if key is None else key.name
+    if key is not None:
+        yield from _of(key.limits, f"key/{name}", "the key's", policy.id)
+    if policy.limits is not None:
+        mine = f"policy/{policy.id}/key/{name}"
+        yield from _of(policy.limits.per_key, mine, "perKey", policy.id)
+        yield from _of(policy.limits.total, f"policy/{policy.id}/total", "total", policy.id)
+
+
+def _of(allowance: Allowance, whose: str, of: str, policy: PolicyId) -> Iterator[_Limit]:
+    if not allowance:
+        return
+    limits = (
+        (Measure.REQUESTS, Window.MINUTE, allowance.requests_per_minute),
+        (Measure.TOKENS, Window.MINUTE, allowance.tokens_per_minute),
+        (Measure.USD, Window.MINUTE, allowance.usd_per_minute // PICO_PER_NANO),
+        (Measure.USD, Window.DAY, allowance.usd_per_day // PICO_PER_NANO),
+        (Measure.STRONG_USD, Window.DAY, allowance.strong_usd_per_day // PICO_PER_NANO),
+    )
+    for measure, window, limit in limits:
+        if limit:
+            said = _NAMES[measure, window]
+            name = f"{of} {said}" if " " in of or "'" in of else f"{of}.{said}"
+            yield _Limit(f"{whose}/{measure}/{window}", name, measure, window, limit, policy)
+
+
+def _taking(matched: Matched, request: Request) -> _Taking:
+    """A direct call and Shadow have one way to go; of one candidate none is strong."""
+    policy, direct = matched.policy.policy, matched.direct
+    costs = [_nano(_estimate(backend, request)) for backend in policy.candidates]
+    tokens = expected_tokens(request)
+    last = policy.candidates[-1]
+    competed = len(policy.candidates) > 1
+    if direct is not None:
+        spent = _nano(_estimate(direct, request))
+        strong = spent if competed and direct.id == last.id else 0
+        return _Taking(tokens, spent, spent, strong, strong)
+    if policy.mode is Mode.SHADOW:
+        return _Taking(tokens, costs[-1], costs[-1], 0, 0)
+    return _Taking(tokens, costs[0], max(costs), 0, costs[-1] if competed else 0)
+
+
+def _estimate(backend: Backend, request: Request) -> PicoUsd:
+    """From above: all of the prompt, and the cap that its client set."""
+    return cost(backend.price, Usage(input=request.prompt_tokens, output=_expected(request)))
+
+
+def expected_tokens(request: Request) -> int:
+    """What a request's prompt and answer are taken to have, until it is known."""
+    return request.prompt_tokens + _expected(request)
+
+
+def _expected(request: Request) -> int:
+    if request.wire is Wire.OPENAI_EMBEDDINGS:
+        return 0
+    return min(request.max_tokens or EXPECTED_OUTPUT, MOST_EXPECTED)
+
+
+def _admitted(limits: Sequence[_Limit], taken: Taken) -> Admission:
+    parts = tuple(
+        Part(one.measure, one.limit, used, held)
+        for one, used, held in zip(limits, taken.used, taken.held, strict=True)
+    )
+    spent = [p.used / p.limit for p in parts if p.measure is Measure.STRONG_USD]
+    leaning = (max(spent, default=0.0) - LEANS_FROM) / (1 - LEANS_FROM)
+    short = limits[taken.short].name if not taken.dear else ""
+    return Admission(parts, short, min(max(leaning, 0.0), 1.0))
+
+
+def _refusal(limit: _Limit, taken: Taken) -> LimitReached:
+    per = f"{_shown(limit)} a {limit.window}"
+    seconds = max(math.ceil(taken.wait), 1)
+    left = {f"limit-{limit.measure}": limit.limit, f"remaining-{limit.measure}": 0}
+    if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
+        message = f"the limit {limit.name} is reached ({per}): try again in {seconds} s"
+        return LimitReached(message, wait=seconds, left=left)
+    message = f"{limit.name} is spent ({per}): there is more in {seconds} s"
+    return BudgetExceeded(message, wait=seconds)
+
+
+def _shown(limit: _Limit) -> str:
+    if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
+        return f"{limit.limit} {limit.measure}"
+    return f"${limit.limit * PICO_PER_NANO / PICO_PER_USD:g}"
+
+
+def _as_held(part: Part, amounts: dict[Measure, int]) -> Part:
+    amount = amounts.get(part.measure, part.held.amount)
+    if amount == part.held.amount:
+        return part
+    return replace(part, held=replace(part.held, amount=amount))
+
+
+def _is_strong(decision: RouteDecision) -> bool:
+    """A direct call's baseline is itself: whether it is strong is known from what was asked."""
+    if decision.reason is Reason.DIRECT:
+        return any(
+            p.measure is Measure.STRONG_USD and p.held.amount for p in decision.admission.parts
+        )
+    return decision.strong
+
+
+def _paid_strong(decision: RouteDecision, outcome: Outcome) -> int:
+    beside = sum(one.paid for one in outcome.beside if one.spent.backend.id == decision.baseline.id)
+    return beside + (outcome.paid_for_answer if _is_strong(decision) else 0)
+
+
+def _tokens(decision: RouteDecision, outcome: Outcome) -> int | None:
+    """What the answer's tokens were; None where nobody told: then the estimate stays."""
+    if decision.reason is Reason.CACHE or (outcome.error and not outcome.paid):
+        return 0
+    usage = outcome.usage
+    return None if usage is None else usage.input + usage.output
+
+
+def _nano(amount: int) -> int:
+    return -(-amount // PICO_PER_NANO)  # a part of one counts as one

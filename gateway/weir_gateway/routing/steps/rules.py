@@ -1,0 +1,35 @@
+"""Step 2: the policy's rules; the first that holds decides, and nothing is scored.
+
+A rule is the operator's order: it is obeyed even where the backend it names lacks something the
+request needs, since its author knows more than the filter's estimate. Only where that backend
+fails do others follow, as the policy's failureMode.upstream says. A rule that can't be evaluated
+counts as not holding and is reported, never an error to the client. Must not know the language
+rules are written in.
+"""
+
+from collections.abc import Sequence
+
+from weir_gateway.domain.decision import RuleTried, Verdict
+from weir_gateway.domain.request import Facts
+from weir_gateway.routing.policy.compiled import CompiledRule
+from weir_gateway.routing.ports import RuleFailed
+
+
+def first_that_holds(
+    rules: Sequence[CompiledRule], facts: Facts
+) -> tuple[CompiledRule | None, tuple[RuleTried, ...]]:
+    """The first rule that holds, if any, and every rule asked on the way to it."""
+    tried: list[RuleTried] = []
+    for rule in rules:
+        try:
+            verdict, error = _ask(rule, facts), ""
+        except RuleFailed as failed:
+            verdict, error = Verdict.FAILED, str(failed)
+        tried.append(RuleTried(rule.name, verdict, error))
+        if verdict is Verdict.HOLDS:
+            return rule, tuple(tried)
+    return None, tuple(tried)
+
+
+def _ask(rule: CompiledRule, facts: Facts) -> Verdict:
+    return Verdict.HOLDS if rule.condition.holds(facts) else Verdict.HOLDS_NOT

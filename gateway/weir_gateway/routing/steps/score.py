@@ -1,0 +1,85 @@
+"""Step 4: ask how hard the prompt is, and where the policy draws the line.
+
+Must not know what the scorer is. No score in time is the policy's failureMode, decided by the
+caller; only a router the client itself named and the bundle lacks is the client's mistake.
+"""
+
+from weir_gateway.domain.budget import Budget
+from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.errors import BadRequest, NoSuchRouter, ScorerUnavailable
+from weir_gateway.domain.ids import BundleVersion
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
+from weir_gateway.routing.budget.pacing import FIRST_SHARE
+from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.ports import Scorer, TraceContext
+
+TWO = 2  # candidates that one threshold can tell apart
+
+
+async def score(
+    scorer: Scorer,
+    request: Request,
+    matched: Matched,
+    *,
+    within: float,
+    trace: TraceContext | None = None,
+    embedding: bool = False,
+) -> Scored:
+    """Score the user's own turns in at most `within` seconds, with their `embedding` if wanted.
+
+    A request without any (tool results alone, an empty turn) asks nothing: its score is 0 by
+    definition and the scorer is not called.
+
+    Raises ScorerUnavailable, and BadRequest where the client named a router there is not.
+    """
+    policy = matched.policy.policy
+    router = matched.router if matched.router is not None else policy.router
+    if not request.scored_text:
+        return Scored(0.0, {}, scorer.bundle or BundleVersion(""), router)
+    try:
+        return await scorer.score(
+            request.scored_text,
+            router,
+            want_quality=matched.threshold is None and by_quality(policy),
+            want_embedding=embedding,
+            within=within,
+            trace=trace,
+        )
+    except NoSuchRouter as error:
+        if matched.router is None:
+            raise
+        raise BadRequest(error.message, param="model", code=error.code) from error
+
+
+def by_quality(policy: Policy) -> bool:
+    """Whether the candidates are told apart by predicted quality rather than by one threshold."""
+    by_price = isinstance(policy.objective, (Retention, Budget))
+    return by_price and len(policy.candidates) > TWO
+
+
+def threshold(scorer: Scorer, scored: Scored, matched: Matched) -> float:
+    """The score from which on the strong candidate is chosen.
+
+    Raises ScorerUnavailable where it hangs on a calibration that the scorer has not given.
+    """
+    if matched.threshold is not None:
+        return matched.threshold
+    resolved = _resolved(scorer, scored, matched.policy.policy.objective)
+    if resolved is None:
+        raise ScorerUnavailable(f"the scorer gave no calibration of router {scored.router!r}")
+    return resolved
+
+
+def _resolved(scorer: Scorer, scored: Scored, objective: Objective | None) -> float | None:
+    match objective:
+        case Threshold(value):
+            return value
+        case StrongShare(share):
+            return scorer.threshold_for_share(scored, share)
+        case Retention():
+            return scorer.threshold_for_retention(scored, objective)
+        case Budget():  # as at its very first request: nothing is known of what was spent
+            return scorer.threshold_for_share(scored, FIRST_SHARE)
+        case None:
+            return None  # of one candidate, which nobody scores

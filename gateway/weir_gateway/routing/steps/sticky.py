@@ -1,0 +1,65 @@
+"""Step 5a: whether a conversation stays with the model whose provider has its beginning cached.
+
+Leaving a warm cache means paying the conversation's beginning in full elsewhere. A threshold t says
+what an answer's quality is worth: at a score of t the strong model's price is just met. So the line
+moves in proportion to the difference in price that this request really faces, warm cache counted;
+a conversation goes over only where the expected gain exceeds that. Pure arithmetic.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.session import Warm
+from weir_gateway.domain.table import Backend
+from weir_gateway.routing.steps.pick import expected_output
+
+SESSION_HEADER: Final = "x-weir-session"
+LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning
+
+
+def session_key(policy: PolicyId, request: Request) -> str:
+    """Which conversation a request belongs to, within its policy; empty where nothing tells.
+
+    The client's own word in x-weir-session, else a hash of user, system prompt and first user turn.
+    """
+    said = request.headers.get(SESSION_HEADER)
+    told = ("header", said) if said else ("opening", request.facts.user, *request.opening)
+    if not said and not request.opening:
+        return ""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (policy, *told):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def threshold(plain: float, servable: Sequence[Backend], request: Request, warm: Warm) -> float:
+    """`plain` moved by what leaving the warm backend costs; unchanged where it costs nothing.
+
+    It may come out below 0 (stay with the strong one whatever the score) or above 1 (with the weak
+    one).
+    """
+    weak, strong = servable[0], servable[-1]
+    ordinary = _cost(strong, request) - _cost(weak, request)
+    if ordinary <= 0:  # there is no price to weigh quality against
+        return plain
+    faced = cost_now(strong, request, warm) - cost_now(weak, request, warm)
+    return plain * (faced / ordinary)  # exactly `plain` where nothing is warm
+
+
+def cost_now(backend: Backend, request: Request, warm: Warm) -> PicoUsd:
+    """What the request would cost on `backend`, its cache counted where it is the warm one."""
+    cached = min(warm.tokens, request.prompt_tokens)
+    if backend.id != warm.backend or cached < LEAST_CACHED:
+        return _cost(backend, request)
+    return _cost(backend, request, cached)
+
+
+def _cost(backend: Backend, request: Request, cached: int = 0) -> PicoUsd:
+    output = expected_output(request)
+    usage = Usage(input=request.prompt_tokens, output=output, cached_input=cached)
+    return cost(backend.price, usage)

@@ -1,0 +1,185 @@
+"""What judges are asked, and what is made of whatever they answer."""
+
+import json
+from math import log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_gateway.domain.said import Asks, Said, ToolCall
+from weir_wires import judging
+from weir_wires.prompt_content import Asked, asked
+from weir_wires.wire import Wire
+
+FENCE = "=====[f00d]====="
+NOTHING = Asked((), frozenset(), None)
+
+
+def chat(text: str | None, *top: tuple[str, float]) -> bytes:
+    """A judge's answer, with these tokens and their probabilities."""
+    told = [{"token": token, "logprob": log(p)} for token, p in top]
+    first = {**told[0], "top_logprobs": told} if told else None
+    logprobs = {"content": [first]} if first else None
+    choice = {"index": 0, "message": {"content": text}, "logprobs": logprobs}
+    return json.dumps({"choices": [choice]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "good"),
+    [
+        (chat("Yes", ("Yes", 0.6), ("No", 0.2), ("yes", 0.1)), 7 / 9),
+        (chat(" no", (" no", 0.9), (" yes", 0.1)), 0.1),
+        (chat("yes", ("yes", 1.0)), 1.0),
+        (chat("yes", ("The", 0.5), ("It", 0.5)), 1.0),  # no token that means anything
+        (chat("The", ("The", 0.97), ("Yes", 0.02)), None),  # on its way to something else
+        (chat("Yes", ("Yes", 0.4), ("Well", 0.3), ("No", 0.2)), 2 / 3),
+        (chat("**Yes**."), 1.0),
+        (chat("No, since yes would be wrong"), 0.0),
+        (chat("Maybe. Yes."), None),
+        (chat(""), None),
+        (chat(None), None),
+        (b'{"choices": []}', None),
+        (b'{"choices": [{"index": 0, "logprobs": {"content": []}, "message": {}}]}', None),
+        (b'{"choices": [{"index":0,"logprobs":{"content":[{"logprob":"x"}]}}]}', None),
+        (b"not json", None),
+        (b"", None),
+    ],
+)
+def test_verdicts(answer: bytes, good: float | None) -> None:
+    heard = judging.heard(Asks.GOOD, Wire.OPENAI_CHAT, answer)
+    assert heard == (good if good is None else pytest.approx(good))
+
+
+@pytest.mark.parametrize(
+    ("answer", "hard"),
+    [
+        (chat("1", ("1", 1.0)), 0.0),
+        (chat("9", ("9", 0.5), ("1", 0.5)), 0.5),
+        (chat("5"), 0.5),
+        (chat("I rate it 7/9."), 0.75),
+        (chat("10"), 1.0),
+        (chat("0"), 0.0),
+        (chat("999999999999999999999999"), 1.0),
+        (chat("hard"), None),
+    ],
+)
+def test_ratings(answer: bytes, hard: float | None) -> None:
+    assert judging.heard(Asks.HARD, Wire.OPENAI_CHAT, answer) == hard
+
+
+@given(st.binary(), st.sampled_from(Asks), st.sampled_from(Wire))
+def test_whatever_a_judge_says_is_a_verdict_or_none(answer: bytes, asks: Asks, wire: Wire) -> None:
+    heard = judging.heard(asks, wire, answer)
+    assert heard is None or 0 <= heard <= 1
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["choices", "logprobs", "content", "message", "output"]), JSONS
+    ),
+    st.sampled_from(Wire),
+)
+def test_json_of_any_shape_too(answer: object, wire: Wire) -> None:
+    heard = judging.heard(Asks.GOOD, wire, json.dumps(answer).encode())
+    assert heard is None or 0 <= heard <= 1
+
+
+@given(st.text(), st.text())
+def test_what_was_said_stands_between_fences_and_nowhere_else(request: str, answer: str) -> None:
+    asking = Asked((("user", request),), frozenset(), None)
+    text = judging.good(asking, Said(answer), FENCE).text
+    before, shown, between, said, after = text.split(FENCE)
+    empty = judging.good(NOTHING, Said(""), FENCE).text
+    assert (before, between, after) == tuple(empty.split(FENCE)[::2])
+    assert shown == f"\nuser: {request}\n"
+    assert said == f"\n{answer}\n"
+
+
+def test_what_is_long_is_cut_in_its_middle() -> None:
+    long = "a" * 30_000 + "the question"
+    text = judging.hard(long, FENCE).text
+    assert len(text) < judging.MOST_ASKED + 300
+    assert "the question\n" in text
+    assert "\n[18012 characters are left out here]\n" in text
+
+
+def test_calls_are_shown_as_they_were_written() -> None:
+    said = Said("Let me look.", (ToolCall("weather", '{"city": "Bern"}'),))
+    assert 'Let me look.\nweather({"city": "Bern"})' in judging.good(NOTHING, said, FENCE).text
+
+
+def test_on_each_wire_the_model_stands_first_and_its_place_is_known() -> None:
+    question = judging.hard("why?", FENCE)
+    for wire in (Wire.OPENAI_CHAT, Wire.ANTHROPIC_MESSAGES):
+        body = judging.body(question, wire, logprobs=True)
+        assert body.startswith(b'{"model":"judge",')
+        assert ("logprobs" in json.loads(body)) is (wire is Wire.OPENAI_CHAT)
+
+
+CHAT: dict[str, object] = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Look:"}, {"type": "image_url"}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "content": "42"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+    "response_format": {"json_schema": {"schema": {"type": "object"}}},
+}
+MESSAGES: dict[str, object] = {
+    "system": [{"type": "text", "text": "Be brief."}],
+    "messages": [
+        {"role": "user", "content": "Look:"},
+        {"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "content": "42"}]},
+    ],
+    "tools": [{"name": "f"}],
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+}
+RESPONSES: dict[str, object] = {
+    "instructions": "Be brief.",
+    "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "Look:"}]},
+        {"type": "function_call", "name": "f", "arguments": "f({})"},
+        {"type": "function_call_output", "output": "42"},
+    ],
+    "tools": [{"type": "function", "name": "f"}],
+    "text": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("wire", "body"),
+    [
+        (Wire.OPENAI_CHAT, CHAT),
+        (Wire.ANTHROPIC_MESSAGES, MESSAGES),
+        (Wire.OPENAI_RESPONSES, RESPONSES),
+    ],
+)
+def test_the_gist_of_a_request(wire: Wire, body: dict[str, object]) -> None:
+    gist = asked(wire, json.dumps(body).encode())
+    assert [words for _, words in gist.turns] == ["Be brief.", "Look:", "f({})", "42"]
+    assert gist.tools == {"f"}
+    assert gist.schema == {"type": "object"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["messages", "input", "system", "tools", "text", "prompt"]), JSONS
+    ),
+    st.sampled_from(Wire),
+)
+def test_of_any_json_there_is_a_gist(body: object, wire: Wire) -> None:
+    gist = asked(wire, json.dumps(body).encode())
+    assert all(words for _, words in gist.turns)

@@ -1,0 +1,372 @@
+"""Chat completions and messages, there and back: what holds for any conversation and answer."""
+
+import contextlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.wires import (
+    Json,
+    answered,
+    as_stream,
+    completion_of,
+    data,
+    message_of,
+    request,
+    request_of,
+    sent,
+    streamed,
+)
+from weir_gateway.domain.errors import BadRequest
+from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.messages_to_chat import MessagesToChat
+from weir_wires.translator import Back, Pair, Unreadable
+from weir_wires.wire import Wire
+
+CHAT: Pair = ChatToMessages(clock=lambda: 1.0)
+MESSAGES: Pair = MessagesToChat()
+CLAUDE = "claude-sonnet-4-5"
+OTHER = "qwen3-8b"
+
+WORDS = st.text(min_size=1, max_size=12).filter(lambda words: not words.isspace())
+NAME = st.text("abcdefgh_", min_size=1, max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+OBJECT = st.dictionaries(st.text(max_size=4), JSON, max_size=3)
+PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+URL = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+
+
+@st.composite
+def chats(draw: st.DrawFn) -> list[Json]:
+    """A conversation that both wires can hold: no turn empty, none of one role twice."""
+    messages: list[Json] = []
+    if draw(st.booleans()):
+        messages.append({"role": "system", "content": draw(WORDS)})
+    for round_ in range(draw(st.integers(1, 4))):
+        shown = draw(st.lists(st.sampled_from([PNG, URL]), max_size=2))
+        said: Any = [*shown, {"type": "text", "text": draw(WORDS)}] if shown else draw(WORDS)
+        messages.append({"role": "user", "content": said})
+        for step in range(draw(st.integers(0, 2))):
+            messages.extend(_steps(draw, f"{round_}_{step}"))
+        messages.append({"role": "assistant", "content": draw(WORDS)})
+    return [*messages, {"role": "user", "content": draw(WORDS)}]
+
+
+def _steps(draw: st.DrawFn, key: str) -> list[Json]:
+    calls = [
+        {
+            "id": f"call_{key}_{number}",
+            "type": "function",
+            "function": {"name": draw(NAME), "arguments": json.dumps(draw(OBJECT))},
+        }
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    asked: Json = {"role": "assistant", "content": draw(st.none() | WORDS), "tool_calls": calls}
+    results = [
+        {"role": "tool", "tool_call_id": call["id"], "content": draw(WORDS)} for call in calls
+    ]
+    return [asked, *results]
+
+
+OPTIONS = st.fixed_dictionaries(
+    {"max_tokens": st.integers(1, 9999)},
+    optional={
+        "temperature": st.floats(0, 1),
+        "stop": st.lists(WORDS.filter(lambda word: bool(word.strip())), min_size=1, max_size=3),
+        "user": NAME,
+        "stream": st.just(value=True),
+        "tool_choice": st.sampled_from(["auto", "required", "none"]),
+    },
+)
+
+
+@st.composite
+def chat_tools(draw: st.DrawFn) -> list[Json]:
+    """A few functions."""
+    functions = [
+        {"name": draw(NAME), "description": draw(WORDS), "parameters": draw(OBJECT)}
+        for _ in range(draw(st.integers(1, 2)))
+    ]
+    return [{"type": "function", "function": function} for function in functions]
+
+
+TOOLS = chat_tools()
+
+
+@given(chats(), OPTIONS, TOOLS)
+def test_a_chat_request_there_and_back(messages: list[Json], options: Json, tools: Any) -> None:
+    body = {"model": OTHER, "tools": tools, "messages": messages, **options}
+    out = CHAT.request(request(body, Wire.OPENAI_CHAT), CLAUDE)
+    home = MESSAGES.request(request_of(out.body, Wire.ANTHROPIC_MESSAGES), OTHER)
+    assert (out.dropped, home.dropped) == ((), ())
+    back: Json = json.loads(home.body)
+    back.pop("stream_options", None)
+    assert back == body
+
+
+@given(chats(), st.data())
+def test_a_longer_chat_begins_with_the_same_bytes(
+    messages: list[Json], draw: st.DataObject
+) -> None:
+    """So a provider's cache of the shorter one still holds."""
+    cut = draw.draw(
+        st.integers(1, len(messages)).filter(lambda n: messages[n - 1]["role"] != "system")
+    )
+    end = b']}],"max_tokens"'
+    short, long = (
+        CHAT.request(request({"messages": turns}, Wire.OPENAI_CHAT), CLAUDE).body
+        for turns in (messages[:cut], messages)
+    )
+    assert long.startswith(short[: short.rindex(end)])
+    assert short.rindex(end) > 0
+
+
+@given(chats(), st.data())
+def test_a_longer_conversation_begins_with_the_same_bytes(
+    messages: list[Json], draw: st.DataObject
+) -> None:
+    there, _ = sent(CHAT, {"messages": messages}, Wire.OPENAI_CHAT, CLAUDE)
+    turns = there["messages"]
+    cut = draw.draw(st.integers(1, len(turns)).filter(lambda n: turns[n - 1]["role"] == "user"))
+    end = b'],"max_tokens"'
+    short, long = (
+        MESSAGES.request(request({**there, "messages": some}, Wire.ANTHROPIC_MESSAGES), OTHER).body
+        for some in (turns[:cut], turns)
+    )
+    assert long.startswith(short[: short.rindex(end)])
+
+
+@given(chats())
+def test_the_same_request_gives_the_same_bytes(messages: list[Json]) -> None:
+    asked = request({"messages": messages}, Wire.OPENAI_CHAT)
+    assert CHAT.request(asked, CLAUDE).body == CHAT.request(asked, CLAUDE).body
+
+
+def back_of(pair: Pair) -> Back:
+    body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    wishes: Json = {"stream": True, "stream_options": {"include_usage": True}}
+    if pair is CHAT:
+        return pair.request(request({**body, **wishes}, Wire.OPENAI_CHAT), CLAUDE).back
+    return pair.request(request(body, Wire.ANTHROPIC_MESSAGES), OTHER).back
+
+
+def cut_up(draw: st.DrawFn, text: str) -> list[str]:
+    bounds = sorted(draw(st.lists(st.integers(0, len(text)), max_size=3)))
+    return [text[a:b] for a, b in zip([0, *bounds], [*bounds, len(text)], strict=True)]
+
+
+@st.composite
+def messages_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
+    """An Anthropic answer, whole and as the events of a stream."""
+    content = [_block(draw, number) for number in range(draw(st.integers(0, 5)))]
+    counts = st.integers(0, 1000)
+    usage = {
+        "input_tokens": draw(counts),
+        "cache_creation_input_tokens": draw(counts),
+        "cache_read_input_tokens": draw(counts),
+        "output_tokens": draw(counts),
+    }
+    reason = draw(st.sampled_from(["end_turn", "max_tokens", "tool_use", "refusal"]))
+    whole: Json = {"id": "msg_1", "type": "message", "role": "assistant", "model": CLAUDE}
+    whole |= {"content": content, "stop_reason": reason, "usage": usage}
+    opening: Json = {
+        **whole,
+        "content": [],
+        "stop_reason": None,
+        "usage": {**usage, "output_tokens": 1},
+    }
+    events: list[Json] = [{"type": "message_start", "message": opening}]
+    for index, block in enumerate(content):
+        events.extend({**event, "index": index} for event in _block_events(draw, block))
+    closing = {"delta": {"stop_reason": reason}, "usage": {"output_tokens": usage["output_tokens"]}}
+    return whole, [*events, {"type": "message_delta", **closing}, {"type": "message_stop"}]
+
+
+def _block(draw: st.DrawFn, number: int) -> Json:
+    kind = draw(st.sampled_from(["text", "thinking", "redacted_thinking", "tool_use"]))
+    if kind == "text":
+        return {"type": kind, "text": draw(WORDS)}
+    if kind == "thinking":
+        return {"type": kind, "thinking": draw(WORDS), "signature": draw(WORDS)}
+    if kind == "redacted_thinking":
+        return {"type": kind, "data": draw(WORDS)}
+    return {"type": kind, "id": f"toolu_{number}", "name": draw(NAME), "input": draw(OBJECT)}
+
+
+_EMPTY: dict[str, Json] = {
+    "text": {"text": ""},
+    "thinking": {"thinking": "", "signature": ""},
+    "redacted_thinking": {},
+    "tool_use": {"input": {}},
+}
+
+
+def _block_events(draw: st.DrawFn, block: Json) -> list[Json]:
+    deltas: list[Json] = []
+    if block["type"] == "text":
+        deltas = [{"type": "text_delta", "text": piece} for piece in cut_up(draw, block["text"])]
+    elif block["type"] == "thinking":
+        pieces = cut_up(draw, block["thinking"])
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+    elif block["type"] == "tool_use" and block["input"]:
+        pieces = cut_up(draw, json.dumps(block["input"]))
+        deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+    return [
+        {"type": "content_block_start", "content_block": {**block, **_EMPTY[block["type"]]}},
+        *({"type": "content_block_delta", "delta": delta} for delta in deltas),
+        {"type": "content_block_stop"},
+    ]
+
+
+@given(messages_answers())
+def test_a_messages_streams_deltas_joined_are_the_whole_answer(
+    answer: tuple[Json, list[Json]],
+) -> None:
+    told, events = answer
+    whole = answered(back_of(CHAT), told)
+    joined = completion_of(data(streamed(back_of(CHAT), [as_stream(events, named=True)])))
+    message = whole["choices"][0]["message"]
+    said = {key: value for key, value in message.items() if value is not None}
+    if "content" not in said:
+        said["content"] = ""
+    assert joined["message"] == said
+    assert joined["finish_reason"] == whole["choices"][0]["finish_reason"]
+    assert joined["usage"] == whole["usage"]
+
+
+@st.composite
+def chat_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
+    """A chat completion, whole and as the chunks of a stream."""
+    said: Json = {}
+    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    if draw(st.booleans()):
+        field = draw(st.sampled_from(["reasoning_content", "reasoning"]))
+        said[field] = draw(WORDS)
+        deltas += [{field: piece} for piece in cut_up(draw, said[field])]
+    if draw(st.booleans()):
+        said["content"] = draw(WORDS)
+        deltas += [{"content": piece} for piece in cut_up(draw, said["content"])]
+    calls: list[Json] = []
+    for number in range(draw(st.integers(0, 3))):
+        arguments = json.dumps(draw(OBJECT))
+        name = draw(NAME)
+        calls.append({"id": f"c{number}", "function": {"name": name, "arguments": arguments}})
+        first = {"index": number, "id": f"c{number}", "function": {"name": name, "arguments": ""}}
+        deltas.append({"tool_calls": [first]})
+        for piece in cut_up(draw, arguments):
+            deltas.append({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+    said |= {"tool_calls": calls} if calls else {}
+    reason = draw(st.sampled_from(["stop", "length", "content_filter"]))
+    prompt = draw(st.integers(0, 1000))
+    usage = {
+        "prompt_tokens": prompt,
+        "completion_tokens": draw(st.integers(0, 1000)),
+        "prompt_tokens_details": {"cached_tokens": draw(st.integers(0, prompt))},
+    }
+    head = {"id": "chatcmpl-1", "model": OTHER}
+    whole = {**head, "choices": [{"message": said, "finish_reason": reason}], "usage": usage}
+    chunks: list[Json] = [{**head, "choices": [{"index": 0, "delta": d}]} for d in deltas]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+    return whole, [*chunks, {**head, "choices": [], "usage": usage}]
+
+
+@given(chat_answers())
+def test_a_chats_chunks_joined_are_the_whole_answer(answer: tuple[Json, list[Json]]) -> None:
+    told, chunks = answer
+    whole = answered(back_of(MESSAGES), told)
+    joined = message_of(data(streamed(back_of(MESSAGES), [as_stream(chunks, named=False)])))
+    assert joined == whole
+
+
+@given(messages_answers())
+def test_a_messages_answer_there_and_back(answer: tuple[Json, list[Json]]) -> None:
+    """An Anthropic answer seen through chat and back: words, calls and counts are the same."""
+    told, events = answer
+    chunks = streamed(back_of(CHAT), [as_stream(events, named=True)])
+    home = message_of(
+        data(streamed(back_of(MESSAGES), [b"".join(b"data: " + e.data + b"\n\n" for e in chunks)]))
+    )
+    kinds = ("text", "tool_use")
+    words, uses = (
+        [[block for block in message["content"] if block["type"] == kind] for kind in kinds]
+        for message in (told, home)
+    )
+    assert "".join(b["text"] for b in words[0]) == "".join(b["text"] for b in uses[0])
+    assert words[1] == uses[1]
+    assert home["usage"] == told["usage"]
+
+
+def mutated(draw: st.DrawFn, value: Any, depth: int = 0) -> Any:
+    """`value` with something in it replaced by any JSON."""
+    if depth > 0 and draw(st.integers(0, 5)) == 0:
+        return draw(JSON)
+    if isinstance(value, dict):
+        found: Json = value  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+        key = draw(st.sampled_from(sorted(found))) if found else None
+        return {k: mutated(draw, v, depth + 1) if k == key else v for k, v in found.items()}
+    if isinstance(value, list) and value:
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+        at = draw(st.integers(0, len(items) - 1))
+        return [mutated(draw, v, depth + 1) if i == at else v for i, v in enumerate(items)]
+    return draw(JSON)
+
+
+@st.composite
+def wrong_requests(draw: st.DrawFn) -> tuple[Pair, Wire, bytes]:
+    body: Json = {"model": "auto", "messages": draw(chats()), "tools": draw(TOOLS)}
+    body |= {**draw(OPTIONS), "system": "s", "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    pair, wire = draw(
+        st.sampled_from([(CHAT, Wire.OPENAI_CHAT), (MESSAGES, Wire.ANTHROPIC_MESSAGES)])
+    )
+    if pair is MESSAGES:
+        body = sent(CHAT, body, Wire.OPENAI_CHAT, CLAUDE)[0]
+    return pair, wire, json.dumps(mutated(draw, body)).encode()
+
+
+@given(wrong_requests())
+def test_whatever_a_client_writes_it_is_carried_or_refused(
+    case: tuple[Pair, Wire, bytes],
+) -> None:
+    pair, wire, body = case
+    for model in (CLAUDE, OTHER, "gpt-5", "claude-opus-5"):
+        with contextlib.suppress(BadRequest):
+            msgspec.json.decode(pair.request(request_of(body, wire), model).body)
+
+
+@given(st.sampled_from([CHAT, MESSAGES]), messages_answers(), chat_answers(), st.data())
+def test_whatever_a_provider_writes_it_is_carried_or_unreadable(
+    pair: Pair,
+    messages: tuple[Json, list[Json]],
+    chat: tuple[Json, list[Json]],
+    draw: st.DataObject,
+) -> None:
+    whole, events = messages if pair is CHAT else chat
+    body = json.dumps(draw.draw(st.composite(mutated)(whole))).encode()
+    with contextlib.suppress(Unreadable):
+        json.loads(back_of(pair).whole(body))
+    wrong: list[Json] = draw.draw(st.composite(mutated)(events))
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in wrong).encode()
+    with contextlib.suppress(Unreadable):
+        data(streamed(back_of(pair), [stream]))
+
+
+@pytest.mark.parametrize("pair", [CHAT, MESSAGES])
+@given(junk=st.binary(max_size=40))
+def test_bytes_that_are_nothing(pair: Pair, junk: bytes) -> None:
+    with contextlib.suppress(BadRequest):
+        pair.request(request_of(junk, Wire.OPENAI_CHAT), CLAUDE)
+    with pytest.raises(Unreadable):
+        back_of(pair).whole(junk)
+    with pytest.raises(Unreadable):
+        streamed(back_of(pair), [b"data: " + junk])

@@ -1,0 +1,41 @@
+"""Halves of characters in a provider's JSON."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_wires.provider_json import decoded
+from weir_wires.translator import Unreadable
+
+TEXT = msgspec.json.Decoder(str)
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (rb'"plain \u00e9"', "plain é"),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+        (rb'"a\ud83d"', "a\ufffd"),
+        (rb'"\ude00b"', "\ufffdb"),
+        (rb'"\ud83d\ud83d\ude00\uDE00"', "\ufffd\U0001f600\ufffd"),
+        (rb'"\\ud83d \ud83d"', "\\ud83d \ufffd"),
+        (rb'"\"\\\ud83d"', '"\\\ufffd'),
+    ],
+)
+def test_a_half_is_no_reason_to_end(told: bytes, text: str) -> None:
+    assert decoded(TEXT, told, "text") == text
+
+
+@given(st.text(st.characters(), max_size=12))
+def test_any_text_is_read(text: str) -> None:
+    mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert decoded(TEXT, json.dumps(text).encode(), "text") == mended
+
+
+@pytest.mark.parametrize("told", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x', b'"\xff"'])
+def test_what_is_none_is_unreadable(told: bytes) -> None:
+    with pytest.raises(Unreadable, match="no text"):
+        decoded(TEXT, told, "text")

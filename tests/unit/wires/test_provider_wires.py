@@ -1,0 +1,138 @@
+"""What each provider's wire tells of tokens and of its end, whole and in a stream's kept ends."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir_gateway.domain.money import Usage
+from weir_wires.providers import PROVIDERS
+from weir_wires.stream_ends import HEAD, TAIL, StreamEnds
+from weir_wires.translator import Unreadable
+from weir_wires.wire import Wire
+
+CHAT = (
+    b'{"usage":{"prompt_tokens":11,"completion_tokens":5,'
+    b'"prompt_tokens_details":{"cached_tokens":4}}}'
+)
+RESPONSES = (
+    b'{"usage":{"input_tokens":11,"output_tokens":5,"input_tokens_details":{"cached_tokens":4}}}'
+)
+MESSAGES = (
+    b'{"usage":{"input_tokens":5,"output_tokens":5,"cache_read_input_tokens":4,'
+    b'"cache_creation_input_tokens":2}}'
+)
+PLAIN = Usage(11, 5, cached_input=4)
+WRITTEN = Usage(11, 5, cached_input=4, cache_write=2)
+
+COMPLETED = b'event: response.completed\ndata: {"type":"response.completed","response":%s}\n\n'
+START = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5,'
+    b'"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"output_tokens":1}}}\n\n'
+)
+DELTA = b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":5}}\n\n'
+STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
+def test_every_wire_is_spoken_by_some_provider() -> None:
+    assert set(PROVIDERS) == set(Wire)
+    assert all(wire is spoken.wire for wire, spoken in PROVIDERS.items())
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "usage"),
+    [
+        (Wire.OPENAI_CHAT, CHAT, PLAIN),
+        (Wire.OPENAI_COMPLETIONS, CHAT, PLAIN),
+        (Wire.OPENAI_EMBEDDINGS, b'{"usage":{"prompt_tokens":3,"total_tokens":3}}', Usage(3, 0)),
+        (Wire.OPENAI_CHAT, b'{"usage":null}', None),
+        (Wire.OPENAI_CHAT, b"{}", None),
+        (Wire.OPENAI_CHAT, b'{"usage":"odd"}', None),
+        (
+            Wire.OPENAI_CHAT,
+            b'{"usage":{"prompt_tokens":-3,"completion_tokens":-1}}',
+            Usage(0, 0),
+        ),
+        (
+            Wire.OPENAI_CHAT,
+            b'{"usage":{"prompt_tokens":3,"prompt_tokens_details":{"cached_tokens":9}}}',
+            Usage(3, 0, cached_input=3),
+        ),
+        (Wire.OPENAI_RESPONSES, RESPONSES, PLAIN),
+        (Wire.ANTHROPIC_MESSAGES, MESSAGES, WRITTEN),
+        (Wire.ANTHROPIC_COUNT_TOKENS, b'{"input_tokens":9}', None),
+    ],
+)
+def test_usage_of_a_whole_answer(wire: Wire, body: bytes, usage: Usage | None) -> None:
+    assert PROVIDERS[wire].usage(body) == usage
+
+
+@pytest.mark.parametrize("wire", Wire)
+@pytest.mark.parametrize("body", [b"<html>", b'{"usage":{"prompt_to', b"", b"\xff"])
+def test_an_answer_that_was_cut_is_none(wire: Wire, body: bytes) -> None:
+    with pytest.raises(Unreadable, match="not JSON"):
+        PROVIDERS[wire].usage(body)
+
+
+LAST = {
+    Wire.OPENAI_CHAT: (b"", b"data: " + CHAT + b"\n\ndata: [DONE]\n\n", PLAIN),
+    Wire.OPENAI_RESPONSES: (b"", COMPLETED % RESPONSES, PLAIN),
+    Wire.ANTHROPIC_MESSAGES: (START, DELTA + STOP, WRITTEN),
+}
+
+
+@pytest.mark.parametrize("wire", LAST)
+@given(chunks=st.lists(st.binary(max_size=300), max_size=200))
+def test_a_stream_s_ends_are_bounded_and_tell_whatever_went_between(
+    wire: Wire, chunks: list[bytes]
+) -> None:
+    ends = StreamEnds(PROVIDERS[wire])
+    first, last, usage = LAST[wire]
+    if first:
+        ends.feed(first)
+    for chunk in chunks:
+        ends.feed(chunk)
+    ends.feed(b"\n\n" + last)
+    told = ends.read()
+    assert (told.usage, told.complete) == (usage, True)
+    kept = [*ends._head, *ends._chunks]
+    longest = max(map(len, [*chunks, first, last])) + 2
+    assert sum(map(len, kept)) <= HEAD + TAIL + 2 * longest
+
+
+@given(cut=st.integers(min_value=1, max_value=60))
+def test_a_last_event_larger_than_the_tail_is_kept_whole(cut: int) -> None:
+    ends = StreamEnds(PROVIDERS[Wire.OPENAI_RESPONSES])
+    for _ in range(100):
+        ends.feed(b'event: response.output_text.delta\ndata: {"delta":"%s"}\n\n' % (b"x" * 900))
+    output = b'{"output":"%s","usage":{"input_tokens":3,"output_tokens":2}}' % (b"y" * 500_000)
+    event = COMPLETED % output
+    for piece in (event[:cut], event[cut:300_000], event[300_000:]):
+        ends.feed(piece)
+    told = ends.read()
+    assert (told.usage, told.complete) == (Usage(3, 2), True)
+
+
+@pytest.mark.parametrize(
+    ("wire", "stream", "complete", "last"),
+    [
+        (Wire.OPENAI_CHAT, b"data: [DONE]\n\n", True, True),
+        (Wire.OPENAI_CHAT, b'data: {"choices":[{"finish_reason":"stop"}]}\n\n', True, False),
+        (Wire.OPENAI_CHAT, b'data: {"choices":[{"finish_reason":null}]}\n\n', False, False),
+        (Wire.OPENAI_CHAT, b": [DONE]\n\n", False, False),
+        (Wire.OPENAI_CHAT, b"", False, False),
+        (Wire.OPENAI_RESPONSES, b'data: {"type":"response.failed"}\n\n', True, True),
+        (Wire.OPENAI_RESPONSES, b'data: {"type":"response.created"}\n\n', False, False),
+        (Wire.ANTHROPIC_MESSAGES, START + DELTA, False, False),
+        (Wire.ANTHROPIC_MESSAGES, STOP, True, True),
+    ],
+)
+def test_a_stream_says_whether_it_is_complete(
+    wire: Wire,
+    stream: bytes,
+    complete: bool,  # noqa: FBT001 - a table of cases
+    last: bool,  # noqa: FBT001 - a table of cases
+) -> None:
+    ends = StreamEnds(PROVIDERS[wire])
+    ends.feed(stream)
+    told = ends.read()
+    assert (told.complete, told.last) == (complete, last)

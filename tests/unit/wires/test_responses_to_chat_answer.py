@@ -1,0 +1,343 @@
+"""Chat answers and streams as a Responses client gets them."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from support.responses import named, response_of
+from support.wires import Json, answered, as_stream, data, request, streamed
+from weir_wires.responses_to_chat import ResponsesToChat
+from weir_wires.responses_to_chat.sealed import unseal
+from weir_wires.translator import Back, Unreadable
+from weir_wires.wire import Wire
+
+CREATED = 1_700_000_000
+EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
+USAGE: Json = {
+    "prompt_tokens": 130,
+    "completion_tokens": 7,
+    "total_tokens": 137,
+    "prompt_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 20},
+    "completion_tokens_details": {"reasoning_tokens": 3},
+}
+USAGE_OUT: Json = {
+    "input_tokens": 130,
+    "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 20},
+    "output_tokens": 7,
+    "output_tokens_details": {"reasoning_tokens": 3},
+    "total_tokens": 137,
+}
+BLOCKS: list[Json] = [{"type": "thinking", "thinking": "hm", "signature": "sig"}]
+
+
+def back(**fields: Any) -> Back:
+    pair = ResponsesToChat(clock=lambda: CREATED + 0.7)
+    body: Json = {"model": "auto", "input": "hi", **fields}
+    return pair.request(request(body, Wire.OPENAI_RESPONSES), "llama").back
+
+
+def completion(said: Json, finish: str = "stop", **fields: Any) -> Json:
+    choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "model": "llama",
+        "choices": [choice],
+        "usage": USAGE,
+        **fields,
+    }
+
+
+def call(number: int, arguments: str = "{}", **fields: Any) -> Json:
+    function = {"name": f"f{number}", "arguments": arguments}
+    return {"id": f"call_{number}", "type": "function", "function": function, **fields}
+
+
+def test_text() -> None:
+    found = answered(back(instructions="Be short.", temperature=0.5), completion({"content": "Hi"}))
+    assert found["output"] == [
+        {
+            "id": "msg_c1",
+            "type": "message",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []}],
+        }
+    ]
+    assert found["status"] == "completed"
+    assert found["usage"] == USAGE_OUT
+    assert found["created_at"] == CREATED
+    assert found["instructions"] == "Be short."
+    assert found["temperature"] == 0.5
+    assert found["store"] is False
+    Response.model_validate(found)
+
+
+def test_reasoning_then_words_then_calls() -> None:
+    said = {
+        "content": "Hi",
+        "reasoning_content": "hm",
+        "thinking_blocks": BLOCKS,
+        "tool_calls": [call(0), call(1)],
+    }
+    found = answered(back(), completion(said, "tool_calls"))
+    kinds = [item["type"] for item in found["output"]]
+    assert kinds == ["reasoning", "message", "function_call", "function_call"]
+    reasoning, _, first, second = found["output"]
+    assert reasoning["content"] == [{"type": "reasoning_text", "text": "hm"}]
+    assert unseal(reasoning["encrypted_content"]) == {
+        "reasoning_content": "hm",
+        "thinking_blocks": BLOCKS,
+    }
+    assert (first["call_id"], first["name"]) == ("call_0", "f0")
+    assert second["call_id"] == "call_1"
+    Response.model_validate(found)
+
+
+def test_ids_of_calls_are_told_apart() -> None:
+    said = {"content": None, "tool_calls": [call(0), call(0), call(1, id=None)]}
+    found = answered(back(), completion(said, "tool_calls"))
+    assert len({item["call_id"] for item in found["output"]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
+)
+def test_an_answer_cut_short_is_incomplete(finish: str, reason: str) -> None:
+    found = answered(back(), completion({"content": "Hi"}, finish))
+    assert found["status"] == "incomplete"
+    assert found["incomplete_details"] == {"reason": reason}
+    assert found["output"][0]["status"] == "incomplete"
+
+
+def test_refusal_and_nothing_said() -> None:
+    found = answered(back(), completion({"content": None, "refusal": "No."}))
+    assert found["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
+    found = answered(back(), completion({"content": None}, usage=None))
+    assert found["output"][0]["content"][0]["text"] == ""
+    assert found["usage"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"error":{"message":"no"}}',
+        b'{"error":"no"}',
+        b'{"choices":[{"message":{"tool_calls":[{"id":"a"}]}}]}',
+        b'{"choices":"x"}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_completion_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        back().whole(body)
+
+
+def chunks(*deltas: Json, finish: str | None = "stop") -> list[Json]:
+    around: Json = {"id": "c1", "model": "llama", "created": CREATED}
+    told: list[Json] = [
+        {**around, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        for delta in deltas
+    ]
+    if finish:
+        told.append({**around, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+    return [*told, {**around, "choices": [], "usage": USAGE}]
+
+
+def stream(*deltas: Json, finish: str | None = "stop", done: bool = True) -> bytes:
+    body = as_stream(chunks(*deltas, finish=finish), named=False)
+    return body + (b"data: [DONE]\n\n" if done else b"")
+
+
+def piece(number: int, arguments: str = "", **function: Any) -> Json:
+    fields: Json = {"id": f"call_{number}", "type": "function"} if function else {}
+    told = {"index": number, **fields, "function": {"arguments": arguments, **function}}
+    return {"tool_calls": [told]}
+
+
+MIXED: tuple[Json, ...] = (
+    {"role": "assistant", "content": ""},
+    {"reasoning_content": "h"},
+    {"reasoning_content": "m"},
+    {"thinking_blocks": [{"index": 0, **BLOCKS[0]}]},
+    {"content": "Let "},
+    {},
+    {"content": "me see."},
+    piece(0, name="f0"),
+    piece(0, '{"a":'),
+    piece(1, '{"b"', name="f1"),
+    piece(0, "1}"),
+    piece(1, ":2}"),
+)
+
+
+def test_stream_event_by_event() -> None:
+    events = streamed(back(), [stream({"role": "assistant", "content": ""}, {"content": "Hi"})])
+    named(events)
+    assert [event.name for event in events] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    for event in events:
+        EVENT.validate_json(event.data)
+    done = response_of(data(events))
+    assert done["usage"] == USAGE_OUT
+    assert done["output"][0]["content"][0]["text"] == "Hi"
+
+
+def test_stream_of_everything_is_the_whole_answer() -> None:
+    events = streamed(back(), [stream(*MIXED, finish="tool_calls")])
+    for event in events:
+        EVENT.validate_json(event.data)
+    done = response_of(data(events))
+    reasoning, message, first, second = done["output"]
+    kept = unseal(reasoning["encrypted_content"])
+    assert kept is not None
+    assert kept["thinking_blocks"] == [{"index": 0, **BLOCKS[0]}]
+    assert message["content"][0]["text"] == "Let me see."
+    assert (first["call_id"], first["arguments"]) == ("call_0", '{"a":1}')
+    assert (second["call_id"], second["arguments"]) == ("call_1", '{"b":2}')
+
+
+@given(st.data())
+def test_stream_cut_at_any_byte_says_the_same(draw: st.DataObject) -> None:
+    body = stream(*MIXED, finish="tool_calls")
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(body)), max_size=6)))
+    pieces = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)])]
+    assert streamed(back(), pieces) == streamed(back(), [body])
+
+
+TEXTS = st.lists(st.text(max_size=6), max_size=5)
+
+
+@given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
+def test_pieces_joined_are_the_whole(
+    thoughts: list[str], words: list[str], calls: list[list[str]]
+) -> None:
+    deltas: list[Json] = [{"reasoning_content": text} for text in thoughts]
+    deltas += [{"content": text} for text in words]
+    for number, arguments in enumerate(calls):
+        deltas.append(piece(number, name="f"))
+        deltas += [piece(number, text) for text in arguments]
+    done = response_of(data(streamed(back(), [stream(*deltas)])))
+    said = {
+        "content": "".join(words) or None,
+        "reasoning_content": "".join(thoughts) or None,
+        "tool_calls": [
+            {"id": f"call_{n}", "function": {"name": "f", "arguments": "".join(arguments)}}
+            for n, arguments in enumerate(calls)
+        ],
+    }
+    whole = answered(back(), completion(said))
+    assert _plain(done["output"]) == _plain(whole["output"])
+
+
+def _plain(output: list[Json]) -> list[Json]:
+    return [{name: value for name, value in item.items() if name != "id"} for item in output]
+
+
+def test_interleaved_thinking_keeps_its_order() -> None:
+    deltas: list[Json] = [
+        {"reasoning": "a"},
+        {"content": "b"},
+        {"reasoning": "c"},
+        piece(0, name="f"),
+    ]
+    done = response_of(data(streamed(back(), [stream(*deltas)])))
+    kinds = [item["type"] for item in done["output"]]
+    assert kinds == ["reasoning", "message", "reasoning", "function_call"]
+
+
+def test_reasoning_told_twice_is_shown_once_and_entries_are_joined() -> None:
+    detail = {"index": 0, "type": "reasoning.text"}
+    deltas: list[Json] = [
+        {
+            "reasoning": "a",
+            "reasoning_content": "a",
+            "reasoning_details": [{**detail, "text": "a"}],
+        },
+        {
+            "reasoning": "b",
+            "reasoning_content": "b",
+            "reasoning_details": [{**detail, "text": "b"}],
+        },
+        {"reasoning_details": [{**detail, "signature": "s"}]},
+    ]
+    (item, _) = response_of(data(streamed(back(), [stream(*deltas, {"content": "x"})])))["output"]
+    assert item["content"] == [{"type": "reasoning_text", "text": "ab"}]
+    kept = unseal(item["encrypted_content"])
+    assert kept is not None
+    assert kept["reasoning_details"] == [{**detail, "text": "ab", "signature": "s"}]
+
+
+def test_refusal_in_a_stream_and_a_stream_of_nothing() -> None:
+    done = response_of(data(streamed(back(), [stream({"refusal": "No"}, {"refusal": "."})])))
+    assert done["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
+    done = response_of(data(streamed(back(), [stream({"content": ""})])))
+    assert done["output"][0]["content"][0]["text"] == ""
+
+
+def test_a_name_that_comes_after_its_arguments() -> None:
+    late: Json = {"tool_calls": [{"index": 0, "id": "x", "function": {"arguments": "{"}}]}
+    done = response_of(data(streamed(back(), [stream(late, piece(0, "}", name="f"))])))
+    assert done["output"][0]["arguments"] == "{}"
+
+
+def test_length_makes_the_last_event_incomplete() -> None:
+    events = streamed(back(), [stream({"content": "Hi"}, finish="length")])
+    assert events[-1].name == "response.incomplete"
+    assert response_of(data(events))["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
+def test_without_done_a_finish_reason_is_an_end() -> None:
+    events = streamed(back(), [stream({"content": "Hi"}, done=False)])
+    assert events[-1].name == "response.completed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"data: [DONE]\n\n",
+        stream({"content": "Hi"}, finish=None, done=False),
+        stream({"content": "Hi"}) + b'data: {"error":{"message":"gone"}}\n\n',
+        b"data: {\n\n",
+        b"data: 7\n\n",
+        stream({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]}),
+    ],
+)
+def test_a_stream_that_is_not_whole_never_looks_it(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        streamed(back(), [body])
+
+
+def test_events_nobody_knows_are_left_out() -> None:
+    strange = as_stream(
+        [{"id": "c1", "choices": None, "timings": {}}, {"object": "ping"}], named=False
+    )
+    events = streamed(back(), [strange + stream({"content": "Hi"})])
+    assert response_of(data(events))["output"][0]["content"][0]["text"] == "Hi"
+
+
+def test_one_megabyte_in_one_event() -> None:
+    text = json.dumps("x" * (1 << 20))[1:-1]
+    done = response_of(data(streamed(back(), [stream({"content": text})])))
+    assert done["output"][0]["content"][0]["text"] == text

@@ -1,0 +1,140 @@
+"""Anthropic's whole answer as an OpenAI chat completion."""
+
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.provider_json import decoded
+from weir_wires.translator import Unreadable
+from weir_wires.usage import MessagesUsage, to_chat
+
+NO_INPUT: Final = msgspec.Raw(b"")
+_STOPPED: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+class Block(msgspec.Struct):
+    """One content block of any type."""
+
+    type: str = ""
+    text: str = ""
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = NO_INPUT
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+
+
+class StopDetails(msgspec.Struct):
+    """Why the model refused."""
+
+    explanation: str | None = None
+
+
+class Failure(msgspec.Struct):
+    """`error` of an error object or event."""
+
+    type: str = ""
+    message: str = ""
+
+
+class Message(msgspec.Struct):
+    """The answer, or an error in its place."""
+
+    type: str = "message"
+    id: str = ""
+    model: str = ""
+    content: list[Block] | None = None
+    stop_reason: str | None = None
+    stop_details: StopDetails | None = None
+    usage: MessagesUsage | None = None
+    error: Failure | None = None
+
+
+_MESSAGE: Final = msgspec.json.Decoder(Message)
+
+
+def translate(body: bytes, created: int) -> bytes:
+    """The completion; `created` in seconds since 1970. Raises Unreadable."""
+    message = _decode(body)
+    finish = finish_reason(message.stop_reason)
+    made: dict[str, Any] = {
+        "id": message.id,
+        "object": "chat.completion",
+        "created": created,
+        "model": message.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": _said(message),
+                "logprobs": None,
+                "finish_reason": finish,
+            }
+        ],
+    }
+    usage = to_chat(message.usage)
+    return msgspec.json.encode(made | ({"usage": usage} if usage is not None else {}))
+
+
+def finish_reason(stop_reason: str | None) -> str:
+    """Why it stopped, in OpenAI's words; a reason nobody knows is an ordinary stop."""
+    return _STOPPED.get(stop_reason or "", "stop")
+
+
+def arguments(told: msgspec.Raw) -> str:
+    """A call's input as the string of JSON that OpenAI's wire wants."""
+    return bytes(told).decode() or "{}"
+
+
+def thinking_block(block: Block) -> dict[str, Any]:
+    """A block as the client is to give it back: nothing of it may change."""
+    if block.type == "redacted_thinking":
+        return {"type": block.type, "data": block.data}
+    return {"type": block.type, "thinking": block.thinking, "signature": block.signature}
+
+
+def _decode(body: bytes) -> Message:
+    message = decoded(_MESSAGE, body, "message")
+    if message.error is not None:
+        raise Unreadable(f"the provider answered with an error: {message.error.message}")
+    if message.content is None:
+        raise Unreadable("the provider's answer has no content")
+    return message
+
+
+def _said(message: Message) -> dict[str, Any]:
+    blocks = message.content or []
+    text = "".join(block.text for block in blocks if block.type == "text")
+    calls = [_call(block) for block in blocks if block.type == "tool_use"]
+    thought = [block for block in blocks if block.type.endswith("thinking")]
+    said: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
+    said["refusal"] = _refusal(message)
+    reasoning = "".join(block.thinking for block in thought)
+    said |= {"reasoning_content": reasoning} if reasoning else {}
+    said |= {"thinking_blocks": [thinking_block(block) for block in thought]} if thought else {}
+    return said | ({"tool_calls": calls} if calls else {})
+
+
+def _refusal(message: Message) -> str | None:
+    details = message.stop_details
+    return details.explanation if details is not None else None
+
+
+def _call(block: Block) -> dict[str, Any]:
+    function = {"name": block.name, "arguments": _text_of(block)}
+    return {"id": block.id, "type": "function", "function": function}
+
+
+def _text_of(block: Block) -> str:
+    try:
+        return arguments(block.input)
+    except UnicodeDecodeError as error:
+        raise Unreadable("a tool call's input is not UTF-8") from error

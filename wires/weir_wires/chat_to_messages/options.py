@@ -1,0 +1,190 @@
+"""What a chat request asks for beside its messages and tools, on Anthropic's wire."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.chat_to_messages.blocks import cache_control
+from weir_wires.chat_to_messages.shapes import CacheOptions, Kind
+from weir_wires.claude_features import Abilities
+from weir_wires.reading import Body, read
+
+# What a client gets that sets no limit: the wire must have one. Every model since Claude 4.5 can
+# write four times as much; a larger default makes providers hold more of a rate limit's tokens.
+MAX_TOKENS: Final = 16_384
+MOST_TEMPERATURE: Final = 1.0
+LEAST_BUDGET: Final = 1_024  # tokens of thinking; the wire takes no less
+# Tokens of thinking for models that know no effort.
+BUDGETS: Final = {
+    "minimal": 1_024,
+    "low": 2_048,
+    "medium": 8_192,
+    "high": 16_384,
+    "xhigh": 32_768,
+    "max": 32_768,
+}
+_NO_EFFORT: Final = "none"
+_DISABLED: Final = "disabled"
+_HIGHEST: Final = "xhigh"
+_TIERS: Final = {"auto": "auto", "default": "standard_only"}
+_FORCED: Final = frozenset({"any", "tool"})
+
+_NUMBER: Final = msgspec.json.Decoder(float)
+_WHOLE: Final = msgspec.json.Decoder(int)
+_TEXT: Final = msgspec.json.Decoder(str)
+_STOP: Final = msgspec.json.Decoder(str | list[str])
+_ANY: Final = msgspec.json.Decoder(Any)
+_KIND: Final = msgspec.json.Decoder(Kind)
+_CACHE: Final = msgspec.json.Decoder(CacheOptions)
+
+# Refused where the client asks for something by them; each with what asks for nothing.
+_MUST_BE_IDLE: Final[dict[str, tuple[Any, ...]]] = {
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "audio": (),
+    "modalities": (["text"], []),
+    "web_search_options": (),
+    "moderation": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """How the model is to think: fields of the request, and what they need of `max_tokens`."""
+
+    fields: dict[str, Any]
+    effort: str | None = None
+    budget: int = 0  # tokens
+    on: bool = False  # it thinks because it was asked to
+
+
+NO_THOUGHT: Final = Thought({})
+
+
+def refuse(body: Body) -> None:
+    """Raise CannotCarry for the first field that asks for what the other wire can't do."""
+    for name, idle in _MUST_BE_IDLE.items():
+        told = body.take(name, _ANY)
+        if told is not None and told not in idle:
+            raise CannotCarry(f"`{name}` can't be carried to this model", param=name)
+
+
+def thought(
+    body: Body, able: Abilities, choice: dict[str, Any] | None, *, resumable: bool, cap: int | None
+) -> Thought:
+    """Thinking as the client's effort asks for it, or as it wrote it on Anthropic's own wire."""
+    effort = body.take("reasoning_effort", _TEXT)
+    own = body.raw("thinking")
+    if own is not None:
+        if effort is not None:
+            body.drop("reasoning_effort")
+        return Thought({"thinking": own}, on=read(own, _KIND, "thinking").type != _DISABLED)
+    if effort is None:
+        return NO_THOUGHT
+    if effort not in BUDGETS and effort != _NO_EFFORT:
+        raise BadRequest(
+            f"`reasoning_effort`: {effort!r} is none of none, {', '.join(BUDGETS)}",
+            param="reasoning_effort",
+        )
+    forced = choice is not None and choice["type"] in _FORCED
+    if able.effort:
+        return _by_effort(effort, able, forced=forced)
+    if effort == _NO_EFFORT:
+        return NO_THOUGHT  # such a model thinks only when it is asked to
+    budget = BUDGETS[effort] if cap is None else min(BUDGETS[effort], cap // 2)
+    if forced or not resumable or budget < LEAST_BUDGET:
+        body.drop("reasoning_effort")
+        return NO_THOUGHT
+    fields = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    return Thought(fields, budget=budget, on=True)
+
+
+def _by_effort(effort: str, able: Abilities, *, forced: bool) -> Thought:
+    if effort == _NO_EFFORT:
+        return Thought({"thinking": {"type": _DISABLED}})
+    effort = "low" if effort == "minimal" else effort
+    effort = "high" if effort == _HIGHEST and not able.highest_effort else effort
+    # A model that must call a tool may not be told to think first; how hard it tries it may.
+    fields = {} if forced else {"thinking": {"type": "adaptive"}}
+    return Thought(fields, effort=effort, on=not forced)
+
+
+def limit(body: Body) -> int | None:
+    """The most tokens that the client wants, None where it doesn't say."""
+    newer = body.take("max_completion_tokens", _WHOLE)
+    older = body.take("max_tokens", _WHOLE)
+    told = newer if newer is not None else older
+    if told is not None and told < 1:
+        raise BadRequest("`max_tokens` must be at least 1", param="max_tokens")
+    return told
+
+
+def sampling(body: Body, able: Abilities, *, thinks: bool) -> dict[str, Any]:
+    """Temperature and its like, within what the model takes."""
+    temperature = body.take("temperature", _NUMBER)
+    top_p = body.take("top_p", _NUMBER)
+    top_k = body.take("top_k", _WHOLE)
+    asked = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+    made = {name: value for name, value in asked.items() if value is not None}
+    if not able.sampling or thinks:
+        _leave_out(made, body, *made)
+    if temperature is not None and temperature > MOST_TEMPERATURE and "temperature" in made:
+        made["temperature"] = MOST_TEMPERATURE
+        body.drop("temperature")
+    if "temperature" in made and not able.sampling_together:
+        _leave_out(made, body, "top_p")
+    return made
+
+
+def _leave_out(made: dict[str, Any], body: Body, *names: str) -> None:
+    for name in names:
+        value = made.pop(name, None)
+        if value is not None and (value != 1 or name == "top_k"):  # 1 is the samplers' default
+            body.drop(name)
+
+
+def stops(body: Body) -> list[str]:
+    """Stop sequences. Raises CannotCarry for white space, which the other wire refuses."""
+    told = body.take("stop", _STOP)
+    found = [told] if isinstance(told, str) else told or []
+    for index, stop in enumerate(found):
+        if not stop.strip():
+            at = "stop" if isinstance(told, str) else f"stop[{index}]"
+            raise CannotCarry(f"`{at}`: white space alone can't be carried", param=at)
+    return found
+
+
+def caching(body: Body) -> dict[str, Any]:
+    """A breakpoint at the prompt's end, where the client speaks of its cache at all.
+
+    OpenAI caches unasked; here it must be asked for, and costs a quarter more to write.
+    """
+    key = body.take("prompt_cache_key", _TEXT)
+    retention = body.take("prompt_cache_retention", _TEXT)
+    options = body.take("prompt_cache_options", _CACHE)
+    if options is not None and options.mode == "explicit":
+        return {}
+    ttl = options.ttl if options is not None and options.ttl else None
+    ttl = retention if retention == "24h" else ttl
+    if key is None and retention is None and options is None:
+        return {}
+    return {"cache_control": cache_control(ttl)}
+
+
+def identity(body: Body) -> dict[str, Any]:
+    """Who asks, and how urgently."""
+    user = body.take("safety_identifier", _TEXT) or body.take("user", _TEXT)
+    body.raw("user")
+    made: dict[str, Any] = {"metadata": {"user_id": user}} if user else {}
+    tier = body.take("service_tier", _TEXT)
+    if tier in _TIERS:
+        made["service_tier"] = _TIERS[tier]
+    elif tier is not None:
+        body.drop("service_tier")
+    return made

@@ -1,0 +1,83 @@
+"""An OpenAI chat request as Anthropic's.
+
+The body begins with what a conversation keeps (model, tools, system, turns) and ends with what
+may change from one request to the next, so that providers' prompt caches still hit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.chat_to_messages import options
+from weir_wires.chat_to_messages.shapes import Message, StreamOptions
+from weir_wires.chat_to_messages.tools import output_format, tool_choice, tools
+from weir_wires.chat_to_messages.turns import Turns
+from weir_wires.claude_features import abilities
+from weir_wires.reading import Body
+
+_MESSAGES: Final = msgspec.json.Decoder(list[Message])
+_STREAM_OPTIONS: Final = msgspec.json.Decoder(StreamOptions)
+_FLAG: Final = msgspec.json.Decoder(bool)
+_OWN: Final = ("model",)  # fields that the gateway itself sets
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """The body, and what the answer's way back depends on."""
+
+    body: bytes
+    usage_in_stream: bool
+    dropped: tuple[str, ...]
+
+
+def translate(client_body: bytes, model: str) -> Translated:
+    """`client_body` for `model`. Raises CannotCarry and BadRequest naming the field."""
+    body = Body(client_body)
+    for name in _OWN:
+        body.raw(name)
+    options.refuse(body)
+    made = _conversation(body, model)
+    streams = body.take("stream", _FLAG) or False
+    wishes = body.take("stream_options", _STREAM_OPTIONS) or StreamOptions()
+    made |= {"stream": True} if streams else {}
+    return Translated(
+        body=msgspec.json.encode(made),
+        usage_in_stream=bool(wishes.include_usage),
+        dropped=body.drop_rest(),
+    )
+
+
+def _conversation(body: Body, model: str) -> dict[str, Any]:
+    offered = tools(body)
+    messages = body.need("messages", _MESSAGES)
+    turns = Turns(body)
+    turns.read(messages)
+    made: dict[str, Any] = {"model": model}
+    made |= {"tools": offered} if offered else {}
+    made |= {"system": turns.system} if turns.system else {}
+    made["messages"] = turns.turns
+    return made | _wishes(body, model, offered=bool(offered), resumable=turns.thinks_on)
+
+
+def _wishes(body: Body, model: str, *, offered: bool, resumable: bool) -> dict[str, Any]:
+    able = abilities(model)
+    cap = options.limit(body)
+    choice = tool_choice(body, offered=offered)
+    thought = options.thought(body, able, choice, resumable=resumable, cap=cap)
+    made: dict[str, Any] = {"max_tokens": cap or options.MAX_TOKENS + thought.budget}
+    made |= {"tool_choice": choice} if choice is not None else {}
+    made |= thought.fields
+    made |= _output_config(body, thought.effort)
+    made |= options.sampling(body, able, thinks=thought.on)
+    stops = options.stops(body)
+    made |= {"stop_sequences": stops} if stops else {}
+    return made | options.caching(body) | options.identity(body)
+
+
+def _output_config(body: Body, effort: str | None) -> Mapping[str, Any]:
+    wanted = output_format(body)
+    made: dict[str, Any] = {"effort": effort} if effort is not None else {}
+    made |= {"format": wanted} if wanted is not None else {}
+    return {"output_config": made} if made else {}

@@ -1,0 +1,97 @@
+"""What an answer must be, whatever it says: JSON, of a schema, calls of offered tools.
+
+Schemas are the client's: nothing they name is fetched, their patterns are matched in linear time,
+and their size is bounded. Must not know what becomes of an answer that is not.
+"""
+
+import re
+import unicodedata
+from typing import Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from weir_gateway.domain.cascade import Check
+from weir_gateway.domain.said import Said
+from weir_wires.prompt_content import Asked
+
+MOST_SCHEMA: Final = 256 * 1024  # bytes; a larger one is not worked through on a request's way
+
+_DECODER: Final = msgspec.json.Decoder()
+_NEITHER: Final = re.compile(
+    r"(?:_|-(?!\d)|[^\w%-])+"
+)  # a minus and a per cent sign mean something
+
+
+def wrong(check: Check, request: Asked, said: Said) -> str:
+    """What keeps `said` from being what `check` asks for; empty where nothing does."""
+    match check:
+        case Check.JSON:
+            return _json(said)
+        case Check.SCHEMA:
+            return _schema(request, said)
+        case Check.TOOLS:
+            return _tools(request, said)
+
+
+def same(one: Said, other: Said) -> bool:
+    """Whether both say the same, but for case, punctuation, spaces and JSON's order of keys."""
+    return _normal(one) == _normal(other)
+
+
+def _json(said: Said) -> str:
+    if said.calls and not said.text.strip():
+        return ""
+    parsed, _ = _parsed(said.text)
+    return "" if parsed else "it is no JSON"
+
+
+def _schema(request: Asked, said: Said) -> str:
+    """Nothing is wrong where the request brought no schema, or a tool is called instead."""
+    if request.schema is None or (said.calls and not said.text.strip()):
+        return ""
+    parsed, value = _parsed(said.text)
+    if not parsed:
+        return "it is no JSON"
+    try:
+        if len(msgspec.json.encode(request.schema)) > MOST_SCHEMA:
+            return "the schema is too large to check"
+        validator = jsonschema_rs.validator_for(
+            request.schema, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+        return "" if validator.is_valid(value) else "it is not of the request's schema"
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return "the schema can't be used"
+
+
+def _tools(request: Asked, said: Said) -> str:
+    for call in said.calls:
+        if call.name not in request.tools:
+            return "it calls a tool that was not offered"
+        parsed, value = _parsed(call.arguments)
+        if not parsed or not isinstance(value, dict):
+            return "a call's arguments are no JSON object"
+    return ""
+
+
+def _parsed(text: str) -> tuple[bool, Any]:
+    try:
+        return True, _DECODER.decode(text.encode("utf-8", "surrogatepass"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False, None
+
+
+def _normal(said: Said) -> object:
+    return _text(said.text), tuple((call.name, _canonical(call.arguments)) for call in said.calls)
+
+
+def _text(text: str) -> str:
+    parsed, value = _parsed(text)
+    if parsed and isinstance(value, dict | list):
+        return _canonical(text)
+    return _NEITHER.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def _canonical(text: str) -> str:
+    parsed, value = _parsed(text)
+    return msgspec.json.encode(value, order="deterministic").decode() if parsed else text.strip()

@@ -1,0 +1,118 @@
+"""Chat completions, whole and in chunks, as legacy completions."""
+
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.event import Event, write
+from weir_wires.translator import Unreadable
+
+_DONE: Final = b"[DONE]"
+_FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
+ABSENT: Final = msgspec.Raw(b"")
+
+
+class _Said(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    message: _Said | None = None
+    delta: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Told(msgspec.Struct):
+    """A completion or a chunk, or an error in its place."""
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = ABSENT
+    error: Any = None
+
+
+_TOLD: Final = msgspec.json.Decoder(_Told)
+
+
+def translate(body: bytes, created: int) -> bytes:
+    """The completion; `created` in seconds since 1970. Raises Unreadable."""
+    told = _decode(body, "the provider's answer is no chat completion")
+    if not told.choices:
+        raise Unreadable("the provider's answer has no choices")
+    choices = [_choice(choice, choice.message, "stop") for choice in told.choices]
+    return msgspec.json.encode(_around(told, created, choices) | _usage(told))
+
+
+class CompletionChunks:
+    """One stream on its way to a client of legacy completions."""
+
+    def __init__(self, created: int) -> None:
+        self._created = created
+        self._begun = False
+        self._complete = False
+
+    def feed(self, event: Event) -> bytes:
+        """The chunk this chunk becomes; see `pair.Events`."""
+        if event.data.strip() == _DONE:
+            self._complete = self._begun
+            return b""
+        told = _decode(event.data, "an event of the provider is not as its wire says")
+        self._begun = True
+        choices = [
+            _choice(choice, choice.delta, None)
+            for choice in told.choices or ()
+            if choice.finish_reason or (choice.delta is not None and _text(choice.delta))
+        ]
+        self._complete = self._complete or any(c["finish_reason"] for c in choices)
+        usage = _usage(told)
+        if not choices and not usage:
+            return b""
+        return write(msgspec.json.encode(_around(told, self._created, choices) | usage))
+
+    def end(self) -> bytes:
+        """`[DONE]`; see `pair.Events`."""
+        if not self._complete:
+            raise Unreadable("the provider's stream ended before the answer was complete")
+        return write(_DONE)
+
+
+def _decode(body: bytes, otherwise: str) -> _Told:
+    try:
+        told = _TOLD.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"{otherwise}: {error}") from error
+    if told.error is not None:
+        raise Unreadable(f"the provider reports an error: {told.error}")
+    return told
+
+
+def _around(told: _Told, created: int, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": told.id or "",
+        "object": "text_completion",
+        "created": told.created or created,
+        "model": told.model or "",
+        "choices": choices,
+    }
+
+
+def _choice(choice: _Choice, said: _Said | None, otherwise: str | None) -> dict[str, Any]:
+    finish = choice.finish_reason
+    return {
+        "text": _text(said) if said is not None else "",
+        "index": choice.index,
+        "logprobs": None,
+        "finish_reason": _FINISH.get(finish, "stop") if finish else otherwise,
+    }
+
+
+def _text(said: _Said) -> str:
+    return (said.content or "") + (said.refusal or "")
+
+
+def _usage(told: _Told) -> dict[str, Any]:
+    return {"usage": told.usage} if bytes(told.usage) not in {b"", b"null"} else {}

@@ -1,0 +1,248 @@
+"""OpenAI's whole chat completion as an Anthropic message."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.provider_json import decoded
+from weir_wires.reading import tool_input
+from weir_wires.thinking import Field, mark
+from weir_wires.translator import Unreadable
+from weir_wires.usage import ChatUsage, to_messages
+
+NO_ARGUMENTS: Final = msgspec.Raw(b"")
+_ENDED: Final = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "refusal",
+}
+
+Block = dict[str, Any]  # as it goes out
+
+
+class TextPart(msgspec.Struct):
+    """A part of content, where a server writes it as a list."""
+
+    text: str = ""
+
+
+class Call(msgspec.Struct):
+    """`function` of a tool call; some servers write its arguments as an object."""
+
+    name: str | None = None
+    arguments: msgspec.Raw = NO_ARGUMENTS
+
+
+class ToolCall(msgspec.Struct):
+    """One call, or in streams a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    function: Call | None = None
+
+
+class Thought(msgspec.Struct):
+    """One of `thinking_blocks` or `reasoning_details`."""
+
+    type: str = ""
+    thinking: str | None = None
+    text: str | None = None
+    signature: str | None = None
+    data: str | None = None
+
+
+class Said(msgspec.Struct):
+    """What the model says: `message`, or in streams `delta`."""
+
+    content: str | list[TextPart] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    thinking_blocks: list[Thought] | None = None
+    reasoning_details: list[Thought] | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Choice(msgspec.Struct):
+    """One of `choices`."""
+
+    index: int | None = 0
+    message: Said | None = None
+    delta: Said | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None  # some servers: the stop sequence that was met
+    usage: ChatUsage | None = None  # some servers tell it here
+
+
+class GroqExtra(msgspec.Struct):
+    """`x_groq`, where one provider tells the usage of its streams."""
+
+    usage: ChatUsage | None = None
+
+
+class Completion(msgspec.Struct):
+    """A completion, or a chunk of one, or an error in its place."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[Choice] | None = None
+    usage: ChatUsage | None = None
+    x_groq: GroqExtra | None = None
+    error: Any = None
+
+
+_COMPLETION: Final = msgspec.json.Decoder(Completion)
+_STRING: Final = msgspec.json.Decoder(str)
+
+
+def translate(body: bytes) -> bytes:
+    """The message. Raises Unreadable."""
+    completion = read(body)
+    choice = next(iter(completion.choices or ()), None)
+    if choice is None or choice.message is None:
+        raise Unreadable("the provider's answer has no choice")
+    said = choice.message
+    calls = said.tool_calls or []
+    made = {
+        **opening(completion),
+        "content": [*_thinking(said), *_texts(said), *_calls(calls, completion.id or "")],
+        **ending(choice, calls=bool(calls), refused=bool(said.refusal)),
+        "usage": to_messages(usage_of(completion)),
+    }
+    return msgspec.json.encode(made)
+
+
+def read(data: bytes) -> Completion:
+    """A completion or a chunk. Raises Unreadable, with the provider's words where it has any."""
+    completion = decoded(_COMPLETION, data, "chat completion")
+    if completion.error:  # some servers always write one, empty where there is none
+        raise Unreadable(_words(completion.error))
+    return completion
+
+
+def opening(completion: Completion) -> dict[str, Any]:
+    """How a message begins."""
+    return {
+        "id": completion.id or "msg_unnamed",
+        "type": "message",
+        "role": "assistant",
+        "model": completion.model or "",
+    }
+
+
+def usage_of(completion: Completion) -> ChatUsage | None:
+    """The usage, wherever the server tells it."""
+    if completion.usage is not None:
+        return completion.usage
+    if completion.x_groq is not None and completion.x_groq.usage is not None:
+        return completion.x_groq.usage
+    return next((one.usage for one in completion.choices or () if one.usage is not None), None)
+
+
+def ending(choice: Choice, *, calls: bool, refused: bool) -> dict[str, str | None]:
+    """Why it stopped, in Anthropic's words. Some servers say `stop` after calls, too."""
+    reason = _ENDED.get(choice.finish_reason or "", "end_turn")
+    met = choice.stop_reason if isinstance(choice.stop_reason, str) else None
+    if reason == "end_turn":
+        reason = "tool_use" if calls else "refusal" if refused else reason
+    if reason == "end_turn" and met is not None:
+        reason = "stop_sequence"
+    return {"stop_reason": reason, "stop_sequence": met if reason == "stop_sequence" else None}
+
+
+def text_of(content: str | list[TextPart] | None) -> str:
+    """The words of content, however they are written."""
+    if isinstance(content, list):
+        return "".join(part.text for part in content)
+    return content or ""
+
+
+def arguments_of(call: ToolCall) -> str:
+    """A call's arguments, or a piece of them, as text."""
+    told = bytes(call.function.arguments) if call.function is not None else b""
+    if told[:1] == b'"':
+        return _STRING.decode(told)
+    return "" if told == b"null" else told.decode()
+
+
+def call_id(told: str | None, answer: str, number: int, taken: set[str]) -> str:
+    """The provider's id of a call; one of ours where it has none or gives it twice."""
+    given = told if told and told not in taken else f"toolu_{answer}_{number}"
+    taken.add(given)
+    return given
+
+
+def thinking_block(text: str, signature: str) -> Block:
+    """Thinking with the mark of where it came from."""
+    return {"type": "thinking", "thinking": text, "signature": signature}
+
+
+def redacted_block(data: str) -> Block:
+    """Thinking that only its provider can read, marked likewise."""
+    return {"type": "redacted_thinking", "data": data}
+
+
+def signed(said: Said) -> Iterator[tuple[Field, Thought]]:
+    """The entries that have a signature or encrypted data, and the field they are from."""
+    for thought in said.thinking_blocks or ():
+        if thought.signature or thought.data:
+            yield Field.THINKING_BLOCKS, thought
+    if not said.thinking_blocks:
+        for thought in said.reasoning_details or ():
+            if thought.signature or thought.data:
+                yield Field.REASONING_DETAILS, thought
+
+
+def plain_reasoning(said: Said) -> tuple[Field, str] | None:
+    """Unsigned reasoning and the field it is in."""
+    if said.reasoning_content:
+        return Field.REASONING_CONTENT, said.reasoning_content
+    if said.reasoning:
+        return Field.REASONING, said.reasoning
+    return None
+
+
+def _thinking(said: Said) -> list[Block]:
+    blocks: list[Block] = []
+    for field, thought in signed(said):
+        if thought.data:
+            blocks.append(redacted_block(mark(field, thought.data)))
+        else:
+            text = thought.thinking or thought.text or ""
+            blocks.append(thinking_block(text, mark(field, thought.signature or "")))
+    plain = plain_reasoning(said)
+    if plain is not None and not any(block["type"] == "thinking" for block in blocks):
+        blocks.insert(0, thinking_block(plain[1], mark(plain[0])))
+    return blocks
+
+
+def _texts(said: Said) -> list[Block]:
+    text = text_of(said.content) + (said.refusal or "")
+    return [{"type": "text", "text": text}] if text else []
+
+
+def _calls(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
+    taken = set[str]()
+    for number, call in enumerate(calls):
+        if call.function is None or not call.function.name:
+            raise Unreadable("a tool call of the provider has no name")
+        try:
+            given = tool_input(arguments_of(call))
+        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+            raise Unreadable(f"a tool call's arguments are not text: {error}") from error
+        yield {
+            "type": "tool_use",
+            "id": call_id(call.id, answer, number, taken),
+            "name": call.function.name,
+            "input": given,
+        }
+
+
+def _words(error: object) -> str:
+    found = msgspec.to_builtins(error)
+    if isinstance(found, dict):
+        found = found.get("message", found)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape
+    return str(found)  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape

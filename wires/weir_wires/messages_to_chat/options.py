@@ -1,0 +1,183 @@
+"""What an Anthropic request asks for beside its turns, on OpenAI's chat wire."""
+
+from typing import Any, Final
+
+import msgspec
+
+from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires import openai_models
+from weir_wires.messages_to_chat.parts import CACHE
+from weir_wires.messages_to_chat.schema import is_strict
+from weir_wires.messages_to_chat.shapes import (
+    Format,
+    Metadata,
+    OutputConfig,
+    Thinking,
+    Tool,
+    ToolChoice,
+)
+from weir_wires.reading import Body, read
+
+# The least tokens of thinking that are as much as an effort; below the first it is `low`.
+_EFFORTS: Final = ((16_384, "high"), (4_096, "medium"))
+_AS_EFFORT: Final = {"xhigh": "high", "max": "high"}  # which not every model of this wire knows
+_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
+_TIERS: Final = {"auto": "auto", "standard_only": "default"}
+_SCHEMA_NAME: Final = "answer"  # the chat wire wants one
+_NO_PARAMETERS: Final = msgspec.Raw(b'{"type":"object","properties":{}}')
+_REFUSED: Final = (
+    "container",
+    "context_management",
+    "inference_geo",
+    "mcp_servers",
+)
+_NOTHING: Final[tuple[Any, ...]] = ([], {})
+
+_TOOLS: Final = msgspec.json.Decoder(list[Tool])
+_CHOICE: Final = msgspec.json.Decoder(ToolChoice)
+_THINKING: Final = msgspec.json.Decoder(Thinking)
+_CONFIG: Final = msgspec.json.Decoder(OutputConfig)
+_METADATA: Final = msgspec.json.Decoder(Metadata)
+_NUMBER: Final = msgspec.json.Decoder(float)
+_WHOLE: Final = msgspec.json.Decoder(int)
+_TEXT: Final = msgspec.json.Decoder(str)
+_STOPS: Final = msgspec.json.Decoder(list[str])
+_ANY: Final = msgspec.json.Decoder(Any)
+_SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def refuse(body: Body) -> None:
+    """Raise CannotCarry for the first field that asks for what the other wire can't do."""
+    for name in _REFUSED:
+        told = body.take(name, _ANY)
+        if told is not None and told not in _NOTHING:
+            raise CannotCarry(f"`{name}` can't be carried to this model", param=name)
+
+
+def tools(body: Body) -> list[dict[str, Any]]:
+    """The tools offered; empty where there are none."""
+    found = body.take("tools", _TOOLS) or []
+    return [_tool(tool, f"tools[{index}]", body) for index, tool in enumerate(found)]
+
+
+def choice(body: Body, *, offered: bool) -> dict[str, Any]:
+    """Which tools the model may or must use."""
+    told = body.take("tool_choice", _CHOICE)
+    if told is None or not offered:
+        return {}
+    made: dict[str, Any] = {}
+    if told.type == "tool":
+        if not told.name:
+            raise BadRequest("`tool_choice.name` is missing", param="tool_choice.name")
+        made["tool_choice"] = {"type": "function", "function": {"name": told.name}}
+    elif told.type in _CHOICES:
+        made["tool_choice"] = _CHOICES[told.type]
+    else:
+        raise BadRequest(
+            f"`tool_choice.type`: {told.type!r} is none of {', '.join(_CHOICES)}, tool",
+            param="tool_choice.type",
+        )
+    return made | ({"parallel_tool_calls": False} if told.disable_parallel_tool_use else {})
+
+
+def limit(body: Body, model: str) -> dict[str, int]:
+    """The most tokens of the answer."""
+    told = body.need("max_tokens", _WHOLE)
+    if told < 0:
+        raise BadRequest("`max_tokens` must be at least 1", param="max_tokens")
+    if told == 0:
+        raise CannotCarry(
+            "`max_tokens`: 0 only warms a cache, which this model can't", param="max_tokens"
+        )
+    newer = openai_models.reasons(model)
+    return {"max_completion_tokens" if newer else "max_tokens": told}
+
+
+def sampling(body: Body, model: str) -> dict[str, float]:
+    """Temperature and its like, within what the model takes."""
+    asked = {"temperature": body.take("temperature", _NUMBER), "top_p": body.take("top_p", _NUMBER)}
+    if body.raw("top_k") is not None:
+        body.drop("top_k")
+    made = {name: value for name, value in asked.items() if value is not None}
+    if openai_models.samples(model):
+        return made
+    for name, value in made.items():
+        if value != 1:
+            body.drop(name)
+    return {}
+
+
+def effort_and_format(body: Body, model: str) -> dict[str, Any]:
+    """How hard to think, and the schema that the answer must fit."""
+    thinking = body.take("thinking", _THINKING)
+    config = body.take("output_config", _CONFIG) or OutputConfig()
+    made: dict[str, Any] = {}
+    if openai_models.reasons(model):
+        effort = _effort(thinking, config)
+        made |= {"reasoning_effort": effort} if effort is not None else {}
+    else:
+        if thinking is not None and thinking.type != "disabled":
+            body.drop("thinking")
+        if config.effort is not None:
+            body.drop("output_config.effort")
+    if config.format is not None:
+        made["response_format"] = _format(config.format)
+    return made
+
+
+def rest(body: Body) -> dict[str, Any]:
+    """Stop sequences, who asks, how urgently."""
+    stops = body.take("stop_sequences", _STOPS)
+    made: dict[str, Any] = {"stop": stops} if stops else {}
+    metadata = body.take("metadata", _METADATA)
+    if metadata is not None and metadata.user_id:
+        made["user"] = metadata.user_id
+    tier = body.take("service_tier", _TEXT)
+    if tier in _TIERS:
+        made["service_tier"] = _TIERS[tier]
+    elif tier is not None:
+        body.drop("service_tier")
+    return made
+
+
+def _tool(tool: Tool, at: str, body: Body) -> dict[str, Any]:
+    if tool.type not in {None, "custom"}:
+        raise CannotCarry(
+            f"`{at}`: {tool.type!r} is run by its provider and can't be carried", param=at
+        )
+    if not tool.name:
+        raise BadRequest(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
+    if tool.cache_control is not None:
+        body.drop(CACHE)
+    if tool.input_examples:
+        body.drop("tools[].input_examples")
+    if tool.defer_loading:
+        body.drop("tools[].defer_loading")
+    function: dict[str, Any] = {"name": tool.name}
+    function |= {"description": tool.description} if tool.description else {}
+    function["parameters"] = tool.input_schema if bytes(tool.input_schema) else _NO_PARAMETERS
+    function |= {"strict": True} if tool.strict else {}
+    return {"type": "function", "function": function}
+
+
+def _effort(thinking: Thinking | None, config: OutputConfig) -> str | None:
+    """`output_config.effort` if given, else as much as the budget of thinking is."""
+    if thinking is not None and thinking.type == "disabled":
+        return "low"  # the least that every such model knows
+    if config.effort is not None:
+        return _AS_EFFORT.get(config.effort, config.effort)
+    if thinking is None or thinking.budget_tokens is None:
+        return None
+    budget = thinking.budget_tokens
+    return next((effort for least, effort in _EFFORTS if budget >= least), "low")
+
+
+def _format(told: Format) -> dict[str, Any]:
+    at = "output_config.format"
+    if told.type != "json_schema":
+        raise CannotCarry(f"`{at}`: {told.type!r} can't be carried", param=at)
+    if not bytes(told.schema):
+        raise BadRequest(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
+    strict = is_strict(read(told.schema, _SCHEMA, f"{at}.schema"))
+    schema = {"name": _SCHEMA_NAME, "schema": told.schema, "strict": strict}
+    return {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,110 @@
+"""Anthropic's content blocks as content parts of OpenAI's chat. Must not know turns."""
+
+import binascii
+from collections.abc import Sequence
+from typing import Any, Final
+
+from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.messages_to_chat.shapes import Block, Source
+from weir_wires.reading import Body
+
+Part = dict[str, Any]  # as it goes out; its keys stand in the wire's usual order
+
+CACHE: Final = "cache_control"
+_PDF_NAME: Final = "document.pdf"
+
+
+def parts(blocks: Sequence[tuple[str, Block]], body: Body) -> list[Part]:
+    """What a user says. Raises BadRequest and CannotCarry naming the block."""
+    found: list[Part] = []
+    for at, block in blocks:
+        note_dropped(block, body)
+        found.extend(_parts(block, at, body))
+    return found
+
+
+def content(found: list[Part]) -> str | list[Part]:
+    """One text as a plain string, which every server takes; else the parts."""
+    if len(found) == 1 and found[0]["type"] == "text":
+        text: str = found[0]["text"]
+        return text
+    return found
+
+
+def text_of(block: Block, at: str) -> str:
+    """A text block's words."""
+    if block.text is None:
+        raise _missing(f"{at}.text")
+    return block.text
+
+
+def note_dropped(block: Block, body: Body) -> None:
+    """Note what of a block has no place."""
+    if block.cache_control is not None:
+        body.drop(CACHE)
+    if block.citations is not None:
+        body.drop("messages[].content[].citations")
+
+
+def not_carried(block: Block, at: str) -> CannotCarry:
+    """What to raise for a block of a type that has no place."""
+    return CannotCarry(f"`{at}`: a block of type {block.type!r} can't be carried", param=at)
+
+
+def _parts(block: Block, at: str, body: Body) -> list[Part]:
+    if block.type == "text":
+        text = text_of(block, at)
+        return [_text(text)] if text else []
+    if block.type == "image":
+        return [_image(_source(block, at), f"{at}.source")]
+    if block.type == "document":
+        return _document(block, at, body)
+    raise not_carried(block, at)
+
+
+def _text(text: str) -> Part:
+    return {"type": "text", "text": text}
+
+
+def _image(source: Source, at: str) -> Part:
+    if source.type == "url" and source.url is not None:
+        return {"type": "image_url", "image_url": {"url": source.url}}
+    if source.type != "base64":
+        raise CannotCarry(f"`{at}`: an image from {source.type!r} can't be carried", param=at)
+    return {"type": "image_url", "image_url": {"url": _data_url(source, at)}}
+
+
+def _document(block: Block, at: str, body: Body) -> list[Part]:
+    source = _source(block, at)
+    at = f"{at}.source"
+    if block.context:
+        body.drop("messages[].content[].context")
+    if source.type == "base64":
+        name = block.title or _PDF_NAME
+        return [{"type": "file", "file": {"filename": name, "file_data": _data_url(source, at)}}]
+    titled = [_text(block.title)] if block.title else []
+    if source.type == "text" and source.data is not None:
+        return [*titled, _text(source.data)]
+    if source.type == "content" and isinstance(source.content, str):
+        return [*titled, _text(source.content)]
+    raise CannotCarry(f"`{at}`: a document from {source.type!r} can't be carried", param=at)
+
+
+def _source(block: Block, at: str) -> Source:
+    if block.source is None:
+        raise _missing(f"{at}.source")
+    return block.source
+
+
+def _data_url(source: Source, at: str) -> str:
+    if not source.media_type or not source.data:
+        raise _missing(f"{at}.{'data' if source.media_type else 'media_type'}")
+    try:
+        binascii.a2b_base64(source.data, strict_mode=True)
+    except ValueError as error:
+        raise BadRequest(f"`{at}.data` is not valid base64: {error}", param=f"{at}.data") from error
+    return f"data:{source.media_type};base64,{source.data}"
+
+
+def _missing(at: str) -> BadRequest:
+    return BadRequest(f"`{at}` is missing", param=at, code="missing_field")

@@ -1,0 +1,260 @@
+"""OpenAI's chunks as Anthropic's stream, event by event.
+
+Blocks are numbered as they begin. Text and thinking are closed by what follows them; a tool call
+when the next one begins and its arguments are whole, else at the end: a server may send the
+pieces of two calls in turn. Must not know sockets.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.event import Event, write
+from weir_wires.messages_to_chat.answer import (
+    Choice,
+    Said,
+    ToolCall,
+    arguments_of,
+    call_id,
+    ending,
+    opening,
+    plain_reasoning,
+    read,
+    redacted_block,
+    signed,
+    text_of,
+    thinking_block,
+    usage_of,
+)
+from weir_wires.thinking import Field, mark
+from weir_wires.translator import Unreadable
+from weir_wires.usage import ChatUsage, to_messages
+
+_DONE: Final = b"[DONE]"
+_WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
+_encode: Final = msgspec.json.Encoder().encode
+_START: Final = "content_block_start"
+_STOP: Final = "content_block_stop"
+
+
+@dataclass(slots=True)
+class _Call:
+    """A tool call that is being told."""
+
+    key: int  # the provider's number of it
+    id: str | None
+    name: str = ""
+    block: int = -1  # ours, once it has begun
+    pieces: list[str] = field(default_factory=list[str])
+    closed: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether its arguments are JSON to the end, so that none can be missing."""
+        try:
+            _WHOLE.decode("".join(self.pieces))
+        except msgspec.DecodeError:
+            return False
+        return True
+
+
+class MessageEvents:
+    """One stream on its way to an Anthropic client."""
+
+    def __init__(self) -> None:
+        self._answer = ""  # its id, once it has begun
+        self._begun = False
+        self._blocks = 0  # that have begun
+        self._text = -1  # the block of text that is open
+        self._thought = -1  # the block of thinking that is open
+        self._origin = Field.REASONING_CONTENT
+        self._calls: dict[int, _Call] = {}
+        self._ids: set[str] = set()
+        self._usage: ChatUsage | None = None
+        self._last: Choice | None = None  # the one with the finish reason
+        self._refused = False
+        self._done = False
+
+    def feed(self, event: Event) -> bytes:
+        """The events this chunk becomes; see `pair.Events`."""
+        if event.data.strip() == _DONE:
+            self._done = True
+            return b""
+        chunk = read(event.data)
+        self._usage = usage_of(chunk) or self._usage
+        begun = b""
+        if not self._begun:
+            self._begun, self._answer = True, chunk.id or ""
+            message: dict[str, Any] = {**opening(chunk), "content": []}
+            message |= {"stop_reason": None, "stop_sequence": None}
+            message["usage"] = to_messages(self._usage)
+            begun = _event("message_start", {"message": message})
+        choice = next((one for one in chunk.choices or () if not one.index), None)
+        if choice is None:
+            return begun
+        if choice.finish_reason:
+            self._last = choice
+        said = choice.delta or choice.message
+        return begun + self._say(said) if said is not None else begun
+
+    def end(self) -> bytes:
+        """The last blocks' ends, why it stopped, the usage; see `pair.Events`."""
+        last = self._last or Choice()
+        if not self._begun or (self._last is None and not self._done):
+            raise Unreadable("the provider's stream ended before it told why it stopped")
+        ends = self._close_text() + self._close_thought() + self._close_calls()
+        delta = ending(last, calls=bool(self._calls), refused=self._refused)
+        usage = to_messages(self._usage)
+        finish = _event("message_delta", {"delta": delta, "usage": usage})
+        return ends + finish + _event("message_stop", {})
+
+    def _say(self, said: Said) -> bytes:
+        out = b""
+        if (
+            said.reasoning_content
+            or said.reasoning
+            or said.thinking_blocks
+            or said.reasoning_details
+        ):
+            out += self._think(said)
+        if said.content:
+            out += self._write(text_of(said.content))
+        if said.refusal:
+            self._refused = True
+            out += self._write(said.refusal)
+        for call in said.tool_calls or ():
+            out += self._call(call)
+        return out
+
+    def _write(self, text: str) -> bytes:
+        if not text:
+            return b""
+        out = b""
+        if self._text < 0:
+            out = self._close_thought() + self._close_calls(only_whole=True)
+            self._text = self._next()
+            out += _begins(self._text, {"type": "text", "text": ""})
+        return out + _piece(self._text, b"text_delta", b"text", text)
+
+    def _think(self, said: Said) -> bytes:
+        plain = plain_reasoning(said)
+        out = b""
+        if plain is not None:
+            self._origin = plain[0]
+            out += self._reason(plain[1])
+        for origin, thought in signed(said):
+            if thought.data:
+                out += self._redacted(mark(origin, thought.data))
+                continue
+            if plain is None and self._thought < 0:
+                out += self._reason(thought.thinking or thought.text or "")
+            out += self._close_thought(mark(origin, thought.signature or ""))
+        return out
+
+    def _reason(self, text: str) -> bytes:
+        out = b""
+        if self._thought < 0:
+            out = self._close_text() + self._close_calls(only_whole=True)
+            self._thought = self._next()
+            out += _begins(self._thought, thinking_block("", ""))
+        return out + (_piece(self._thought, b"thinking_delta", b"thinking", text) if text else b"")
+
+    def _redacted(self, data: str) -> bytes:
+        out = self._close_text() + self._close_thought()
+        number = self._next()
+        return out + _begins(number, redacted_block(data)) + _ends(number)
+
+    def _call(self, told: ToolCall) -> bytes:
+        call = self._known(told)
+        if call is None:
+            raise Unreadable("the provider goes on with a tool call that was whole")
+        out = b""
+        try:
+            piece = arguments_of(told)
+        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+            raise Unreadable(f"a tool call's arguments are not text: {error}") from error
+        if call.block < 0:
+            call.name = (told.function.name if told.function is not None else None) or call.name
+            if piece:
+                call.pieces.append(piece)
+            return self._begin_call(call) if call.name else b""
+        if piece:
+            call.pieces.append(piece)
+            out = _piece(call.block, b"input_json_delta", b"partial_json", piece)
+        return out
+
+    def _known(self, told: ToolCall) -> _Call | None:
+        """The call that a piece belongs to, perhaps a new one; None where it is over."""
+        last = next(reversed(self._calls.values()), None)
+        key = told.index
+        if key is None:  # a server that doesn't number them: a new id is a new call
+            fresh = last is None or (told.id is not None and told.id != last.id)
+            key = len(self._calls) if fresh else (last.key if last is not None else 0)
+        call = self._calls.get(key)
+        if call is None:
+            call = self._calls[key] = _Call(key, told.id)
+        call.id = call.id or told.id
+        piece = told.function is not None and bytes(told.function.arguments) not in _NO_PIECE
+        return None if call.closed and piece else call
+
+    def _begin_call(self, call: _Call) -> bytes:
+        out = self._close_text() + self._close_thought() + self._close_calls(only_whole=True)
+        call.block = self._next()
+        given = call_id(call.id, self._answer, len(self._ids), self._ids)
+        out += _begins(
+            call.block, {"type": "tool_use", "id": given, "name": call.name, "input": {}}
+        )
+        held = "".join(call.pieces)
+        return out + (
+            _piece(call.block, b"input_json_delta", b"partial_json", held) if held else b""
+        )
+
+    def _close_calls(self, *, only_whole: bool = False) -> bytes:
+        out = b""
+        for call in self._calls.values():
+            if call.block < 0 and not only_whole:
+                raise Unreadable("a tool call of the provider has no name")
+            if call.closed or call.block < 0 or (only_whole and not call.whole):
+                continue
+            call.closed = True
+            out += _ends(call.block)
+        return out
+
+    def _close_text(self) -> bytes:
+        number, self._text = self._text, -1
+        return _ends(number) if number >= 0 else b""
+
+    def _close_thought(self, signature: str = "") -> bytes:
+        number, self._thought = self._thought, -1
+        if number < 0:
+            return b""
+        given = signature or mark(self._origin)
+        return _piece(number, b"signature_delta", b"signature", given) + _ends(number)
+
+    def _next(self) -> int:
+        self._blocks += 1
+        return self._blocks - 1
+
+
+_NO_PIECE: Final = frozenset({b"", b'""', b"null"})
+
+
+def _event(kind: str, fields: dict[str, Any]) -> bytes:
+    return write(_encode({"type": kind, **fields}), kind)
+
+
+def _begins(number: int, block: dict[str, Any]) -> bytes:
+    return _event(_START, {"index": number, "content_block": block})
+
+
+def _ends(number: int) -> bytes:
+    return _event(_STOP, {"index": number})
+
+
+def _piece(number: int, kind: bytes, name: bytes, text: str) -> bytes:
+    """The hot path: bytes around the one string that changed."""
+    return (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+        b'"delta":{"type":"%b","%b":%b}}\n\n' % (number, kind, name, _encode(text))
+    )

@@ -1,0 +1,160 @@
+"""Anthropic's system prompt and turns as a chat's messages.
+
+The translation reads from first to last and never looks ahead, so that a longer conversation
+begins with the same bytes as the shorter one it grew from. Must not know options.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from weir_gateway.domain.errors import BadRequest
+from weir_wires import thinking
+from weir_wires.messages_to_chat.parts import (
+    Part,
+    content,
+    not_carried,
+    note_dropped,
+    parts,
+    text_of,
+)
+from weir_wires.messages_to_chat.shapes import Block, Message
+from weir_wires.reading import Body
+
+Turn = dict[str, Any]
+
+_TOOL_RESULT: Final = "tool_result"
+_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
+_ERROR: Final = "Error: "  # the chat wire has no other place for `is_error`
+_SHOWN_BELOW: Final = "(shown in the next message)"
+
+
+def system(told: str | list[Block], body: Body) -> list[Turn]:
+    """The system prompt as the first message; none where it is empty."""
+    if isinstance(told, str):
+        return [{"role": "system", "content": told}] if told else []
+    found = parts([(f"system[{i}]", block) for i, block in enumerate(told)], body)
+    return [{"role": "system", "content": content(found)}] if found else []
+
+
+def turns(messages: Sequence[Message], body: Body) -> list[Turn]:
+    """All turns. Raises BadRequest and CannotCarry naming the block."""
+    found: list[Turn] = []
+    for index, message in enumerate(messages):
+        blocks = list(_blocks(message, f"messages[{index}].content"))
+        if message.role == "user":
+            found.extend(_user(blocks, body))
+        elif message.role == "assistant":
+            found.append(_assistant(blocks, body))
+        elif message.role == "system":
+            said = parts(blocks, body)
+            found.extend([{"role": "system", "content": content(said)}] if said else [])
+        else:
+            at = f"messages[{index}].role"
+            raise BadRequest(f"`{at}`: {message.role!r} is no role", param=at)
+    return found
+
+
+def _blocks(message: Message, at: str) -> Iterator[tuple[str, Block]]:
+    if isinstance(message.content, str):
+        yield at, Block("text", text=message.content)
+        return
+    for index, block in enumerate(message.content):
+        yield f"{at}[{index}]", block
+
+
+def _user(blocks: Sequence[tuple[str, Block]], body: Body) -> Iterator[Turn]:
+    """Results first, as the chat wire wants them, then what the user says and shows."""
+    shown: list[Part] = []
+    for at, block in blocks:
+        if block.type == _TOOL_RESULT:
+            note_dropped(block, body)
+            yield _result(block, at, shown, body)
+    said = parts([pair for pair in blocks if pair[1].type != _TOOL_RESULT], body)
+    if shown or said:
+        yield {"role": "user", "content": content([*shown, *said])}
+    elif not blocks or all(block.type != _TOOL_RESULT for _, block in blocks):
+        yield {"role": "user", "content": ""}
+
+
+def _result(block: Block, at: str, shown: list[Part], body: Body) -> Turn:
+    """A tool's answer as text; what it shows goes to `shown`, for it must come after all results.
+
+    Chat's tool messages take text alone.
+    """
+    if block.tool_use_id is None:
+        raise BadRequest(
+            f"`{at}.tool_use_id` is missing", param=f"{at}.tool_use_id", code="missing_field"
+        )
+    inner = block.content
+    if isinstance(inner, list):
+        found = parts([(f"{at}.content[{i}]", one) for i, one in enumerate(inner)], body)
+    else:
+        found = [{"type": "text", "text": inner}] if inner else []
+    texts = [part["text"] for part in found if part["type"] == "text"]
+    seen = [part for part in found if part["type"] != "text"]
+    shown.extend(seen)
+    said = "\n".join(texts) or (_SHOWN_BELOW if seen else "")
+    said = _ERROR + said if block.is_error else said
+    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": said}
+
+
+def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
+    texts: list[str] = []
+    calls: list[Turn] = []
+    thought: list[Block] = []
+    for at, block in blocks:
+        note_dropped(block, body)
+        if block.type == "text":
+            texts.append(text_of(block, at))
+        elif block.type == "tool_use":
+            calls.append(_call(block, at))
+        elif block.type in _THINKING:
+            thought.append(block)
+        else:
+            raise not_carried(block, at)
+    text = "".join(texts)
+    turn: Turn = {"role": "assistant", "content": text if text or not calls else None}
+    turn |= _reasoning(thought, body)
+    return turn | ({"tool_calls": calls} if calls else {})
+
+
+def _call(block: Block, at: str) -> Turn:
+    for name, value in (("id", block.id), ("name", block.name)):
+        if not value:
+            raise BadRequest(
+                f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
+            )
+    try:
+        arguments = bytes(block.input).decode() or "{}"
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"`{at}.input` is not UTF-8", param=f"{at}.input") from error
+    function = {"name": block.name, "arguments": arguments}
+    return {"id": block.id, "type": "function", "function": function}
+
+
+def _reasoning(thought: Sequence[Block], body: Body) -> Turn:
+    """Thinking that a chat provider wrote, in the field it came in (decision 64)."""
+    made: Turn = {}
+    for block in thought:
+        came = thinking.origin((block.data or block.signature) or "")
+        if came is None:
+            body.drop("messages[].content[].thinking")
+        elif came.field is thinking.Field.THINKING_BLOCKS:
+            made.setdefault(came.field.value, []).append(_signed_block(block, came.signature))
+        elif came.field is thinking.Field.REASONING_DETAILS:
+            made.setdefault(came.field.value, []).append(_detail(block, came.signature))
+        else:
+            made[came.field.value] = made.get(came.field.value, "") + (block.thinking or "")
+    return made
+
+
+def _signed_block(block: Block, signature: str) -> Part:
+    if block.type == "redacted_thinking":
+        return {"type": block.type, "data": signature}
+    return {"type": block.type, "thinking": block.thinking or "", "signature": signature}
+
+
+def _detail(block: Block, signature: str) -> Part:
+    if block.type == "redacted_thinking":
+        return {"type": "reasoning.encrypted", "data": signature}
+    return {"type": "reasoning.text", "text": block.thinking or "", "signature": signature}

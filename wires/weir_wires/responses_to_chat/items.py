@@ -1,0 +1,140 @@
+"""The items of a Responses `input` as a chat's messages.
+
+What the assistant said, thought and called one after the other is one message; the translation
+reads from first to last and never looks ahead, so that a longer conversation begins with the same
+bytes as the shorter one it grew from. Must not know options.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.reading import Body
+from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, words
+from weir_wires.responses_to_chat.sealed import unseal
+from weir_wires.responses_to_chat.shapes import Item, Part
+
+Message = dict[str, Any]
+
+_ROLES: Final = {"user": "user", "system": "system", "developer": "system"}
+_ASSISTANT: Final = "assistant"
+_SHOWN_BELOW: Final = "(shown in the next message)"
+_NEEDS_STATE: Final = frozenset({"item_reference", "compaction"})
+
+
+class Messages:
+    """Gathers messages item by item."""
+
+    __slots__ = ("_body", "_shown", "_turn", "messages")
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._turn: Message | None = None  # the assistant's, while it may grow
+        self._shown: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
+        self.messages: list[Message] = []
+
+    def read(self, items: Sequence[Item]) -> None:
+        """All items. Raises BadRequest and CannotCarry naming the item."""
+        for index, item in enumerate(items):
+            self._item(item, f"input[{index}]")
+        self._close()
+        self._show()
+
+    def say(self, role: str, said: str | list[ChatPart]) -> None:
+        """A whole message."""
+        self._close()
+        self._show()
+        self.messages.append({"role": role, "content": said})
+
+    def _item(self, item: Item, at: str) -> None:
+        kind = item.type or ("message" if item.role is not None else "")
+        if kind == "message":
+            self._message(item, at)
+        elif kind == "function_call":
+            self._call(item, at)
+        elif kind == "function_call_output":
+            self._output(item, at)
+        elif kind == "reasoning":
+            self._reasoning(item)
+        elif not kind:
+            raise BadRequest(f"`{at}.type` is missing", param=f"{at}.type", code="missing_field")
+        elif kind in _NEEDS_STATE:
+            raise CannotCarry(
+                f"`{at}`: {kind!r} names what only its own provider keeps: send the items", param=at
+            )
+        else:
+            raise CannotCarry(f"`{at}`: an item of type {kind!r} can't be carried", param=at)
+
+    def _message(self, item: Item, at: str) -> None:
+        if item.role == _ASSISTANT:
+            self._said(item, at)
+            return
+        role = _ROLES.get(item.role or "")
+        if role is None:
+            raise BadRequest(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
+        self.say(role, content(item.content, f"{at}.content"))
+
+    def _said(self, item: Item, at: str) -> None:
+        turn = self._turn
+        if turn is None or turn["content"] is not None or "tool_calls" in turn:
+            turn = self._new_turn()
+        turn["content"] = words(item.content, f"{at}.content")
+        refused = [part.refusal or "" for part in _parts(item.content) if part.type == "refusal"]
+        turn |= {"refusal": "".join(refused)} if refused else {}
+
+    def _call(self, item: Item, at: str) -> None:
+        for name, value in (("call_id", item.call_id), ("name", item.name)):
+            if not value:
+                raise BadRequest(
+                    f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
+                )
+        turn = self._turn if self._turn is not None else self._new_turn()
+        function = {"name": item.name, "arguments": item.arguments or ""}
+        call = {"id": item.call_id, "type": "function", "function": function}
+        turn.setdefault("tool_calls", []).append(call)
+
+    def _output(self, item: Item, at: str) -> None:
+        if not item.call_id:
+            raise BadRequest(
+                f"`{at}.call_id` is missing", param=f"{at}.call_id", code="missing_field"
+            )
+        self._close()
+        said = content(item.output, f"{at}.output")
+        if not isinstance(said, str):
+            self._shown.extend(part for part in said if part["type"] != "text")
+            texts = "\n".join(part["text"] for part in said if part["type"] == "text")
+            said = texts or _SHOWN_BELOW
+        self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": said})
+
+    def _reasoning(self, item: Item) -> None:
+        """Reasoning begins a turn of its own, or what follows it could not be told from it."""
+        fields = unseal(item.encrypted_content)
+        if fields is None:
+            self._body.drop("input[].reasoning")
+            return
+        if fields:
+            turn = self._new_turn()
+            turn |= fields
+
+    def _new_turn(self) -> Message:
+        self._close()
+        self._show()
+        self._turn = {"role": _ASSISTANT, "content": None}
+        self.messages.append(self._turn)
+        return self._turn
+
+    def _close(self) -> None:
+        """The assistant's turn is over; with neither words nor calls it has empty words."""
+        turn, self._turn = self._turn, None
+        if turn is not None and turn["content"] is None and "tool_calls" not in turn:
+            turn["content"] = ""
+
+    def _show(self) -> None:
+        """What tools showed, once all their results are told."""
+        shown, self._shown = self._shown, []
+        if shown:
+            self.messages.append({"role": "user", "content": shown})
+
+
+def _parts(told: str | list[Part] | None) -> list[Part]:
+    return [part for part in told if not is_text(part)] if isinstance(told, list) else []

@@ -1,0 +1,170 @@
+"""What a Responses request asks for beside its input, on the chat wire."""
+
+from typing import Any, Final
+
+import msgspec
+
+from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.openai_models import reasons
+from weir_wires.reading import Body
+from weir_wires.responses_to_chat.shapes import Format, Reasoning, Text, Tool, ToolChoice
+
+_FUNCTION: Final = "function"
+_FORMAT_NAME: Final = "answer"
+_CHOICES: Final = frozenset({"auto", "none", "required"})
+_LOGPROBS: Final = "message.output_text.logprobs"
+
+_ANY: Final = msgspec.json.Decoder(Any)
+_TEXT: Final = msgspec.json.Decoder(Text)
+_TOOLS: Final = msgspec.json.Decoder(list[Tool])
+_CHOICE: Final = msgspec.json.Decoder(str | ToolChoice)
+_REASONING: Final = msgspec.json.Decoder(Reasoning)
+_WHOLE: Final = msgspec.json.Decoder(int)
+_NUMBER: Final = msgspec.json.Decoder(float)
+_NAMES: Final = msgspec.json.Decoder(list[str])
+
+_KEEPS_STATE: Final = "asks for what only its own provider keeps: send the whole input"
+# Refused where the client asks for something by them: what asks for nothing, and why.
+_MUST_BE_IDLE: Final[dict[str, tuple[tuple[Any, ...], str]]] = {
+    "previous_response_id": ((), _KEEPS_STATE),
+    "conversation": ((), _KEEPS_STATE),
+    "prompt": ((), _KEEPS_STATE),
+    "background": ((False,), "can't be carried to this model"),
+    "moderation": ((), "can't be carried to this model"),
+    "top_logprobs": ((0,), "can't be carried to this model"),
+}
+# Names and meanings are the same on the chat wire.
+SAME: Final = (
+    "parallel_tool_calls",
+    "user",
+    "safety_identifier",
+    "service_tier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+)
+_IDLE: Final[dict[str, tuple[Any, ...]]] = {
+    "store": (False,),
+    "truncation": ("disabled",),
+    "metadata": ({},),
+    "stream_options": ({}, {"include_obfuscation": False}, {"include_obfuscation": True}),
+}
+
+
+def refuse(body: Body) -> None:
+    """Raise CannotCarry for the first field that asks for what the chat wire can't do."""
+    for name, (idle, why) in _MUST_BE_IDLE.items():
+        told = body.take(name, _ANY)
+        if told is not None and told not in idle:
+            raise CannotCarry(f"`{name}` {why}", param=name)
+    if _LOGPROBS in (body.take("include", _NAMES) or ()):
+        raise CannotCarry("`include`: log probabilities can't be carried", param="include")
+
+
+def leave_out(body: Body) -> None:
+    """Note what is left out, unless it asks for nothing."""
+    for name, idle in _IDLE.items():
+        told = body.take(name, _ANY)
+        if told is not None and told not in idle:
+            body.drop(name)
+
+
+def tools(body: Body) -> list[dict[str, Any]]:
+    """The functions offered. Raises CannotCarry for a provider's own tool."""
+    offered = body.take("tools", _TOOLS) or []
+    return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(offered)]
+
+
+def choice(body: Body, *, offered: bool) -> dict[str, Any]:
+    """Which tool to call; nothing where none is offered, for the chat wire refuses that."""
+    told = body.take("tool_choice", _CHOICE)
+    if told is None:
+        return {}
+    if isinstance(told, str):
+        if told not in _CHOICES:
+            raise BadRequest(
+                f"`tool_choice`: {told!r} is none of {', '.join(sorted(_CHOICES))}",
+                param="tool_choice",
+            )
+        return {"tool_choice": told} if offered else {}
+    if told.type != _FUNCTION or not told.name:
+        raise CannotCarry(
+            f"`tool_choice`: {told.type!r} can't be carried to this model", param="tool_choice"
+        )
+    return {"tool_choice": {"type": _FUNCTION, "function": {"name": told.name}}}
+
+
+def text(body: Body) -> dict[str, Any]:
+    """The answer's form."""
+    told = body.take("text", _TEXT) or Text()
+    made = _response_format(told.format) if told.format is not None else {}
+    return made | ({"verbosity": told.verbosity} if told.verbosity is not None else {})
+
+
+def reasoning(body: Body, *, known: bool) -> dict[str, Any]:
+    """How hard to think, where the field is `known`: some servers refuse what they don't know.
+
+    The text of thoughts comes unasked, where the provider gives it.
+    """
+    told = body.take("reasoning", _REASONING) or Reasoning()
+    if told.effort is None:
+        return {}
+    if not known:
+        body.drop("reasoning.effort")
+        return {}
+    return {"reasoning_effort": told.effort}
+
+
+def limit(body: Body, model: str) -> dict[str, Any]:
+    """The most tokens, in the words that `model`'s servers know."""
+    told = body.take("max_output_tokens", _WHOLE)
+    if told is None:
+        return {}
+    if told < 1:
+        raise BadRequest("`max_output_tokens` must be at least 1", param="max_output_tokens")
+    return {"max_completion_tokens" if reasons(model) else "max_tokens": told}
+
+
+def sampling(body: Body) -> dict[str, Any]:
+    """Temperature and top_p."""
+    asked = {name: body.take(name, _NUMBER) for name in ("temperature", "top_p")}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def same(body: Body) -> dict[str, Any]:
+    """What goes on as the client wrote it."""
+    asked = {name: body.raw(name) for name in SAME}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _tool(tool: Tool, at: str) -> dict[str, Any]:
+    if tool.type != _FUNCTION:
+        raise CannotCarry(
+            f"`{at}`: a tool of type {tool.type!r} is its own provider's: offer functions", param=at
+        )
+    if not tool.name:
+        raise BadRequest(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
+    function: dict[str, Any] = {"name": tool.name}
+    function |= {"description": tool.description} if tool.description is not None else {}
+    function |= {"parameters": tool.parameters} if _told(tool.parameters) else {}
+    function |= {"strict": tool.strict} if tool.strict is not None else {}
+    return {"type": _FUNCTION, "function": function}
+
+
+def _response_format(told: Format) -> dict[str, Any]:
+    if told.type == "text":
+        return {}
+    if told.type != "json_schema":
+        return {"response_format": {"type": told.type}}
+    if not _told(told.schema):
+        at = "text.format.schema"
+        raise BadRequest(f"`{at}` is missing", param=at, code="missing_field")
+    schema: dict[str, Any] = {"name": told.name or _FORMAT_NAME}
+    schema |= {"description": told.description} if told.description is not None else {}
+    schema["schema"] = told.schema
+    schema |= {"strict": told.strict} if told.strict is not None else {}
+    return {"response_format": {"type": told.type, "json_schema": schema}}
+
+
+def _told(raw: msgspec.Raw) -> bool:
+    return bytes(raw) not in {b"", b"null"}

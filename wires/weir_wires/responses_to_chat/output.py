@@ -1,0 +1,181 @@
+"""What a Responses answer is made of: its items, its usage, the response around them.
+
+Must not know whether the answer came whole or in a stream.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS, seal
+from weir_wires.translator import Unreadable
+
+Item = dict[str, Any]
+
+COMPLETED: Final = "completed"
+INCOMPLETE: Final = "incomplete"
+IN_PROGRESS: Final = "in_progress"
+_CUT_SHORT: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+
+class CallFunction(msgspec.Struct):
+    """`function` of a tool call or a piece of one."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCall(msgspec.Struct):
+    """A tool call or a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    function: CallFunction | None = None
+
+
+class Said(msgspec.Struct):
+    """A chat message of the assistant's, or a piece of one."""
+
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    thinking_blocks: list[Any] | None = None
+    reasoning_details: list[Any] | None = None
+
+
+class PromptDetails(msgspec.Struct):
+    """A part of the usage."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionDetails(msgspec.Struct):
+    """A part of the usage."""
+
+    reasoning_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    """The chat wire's `usage`."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+
+def error_in(error: Any) -> Unreadable:
+    """What to raise for an error that a provider wrote where an answer was due."""
+    told: Any = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON of any shape
+    return Unreadable(f"the provider reports an error: {told or 'it does not say which'}")
+
+
+def cut_short(finish: str | None) -> str | None:
+    """Why an answer is incomplete; None where it is whole."""
+    return _CUT_SHORT.get(finish or "")
+
+
+def reasoning_of(said: Said) -> dict[str, Any]:
+    """The fields of a message that hold reasoning."""
+    told = {name: getattr(said, name) for name in (*TEXTS, *SIGNED)}
+    return {name: value for name, value in told.items() if value}
+
+
+def reasoning_item(id_: str, fields: Mapping[str, Any]) -> Item:
+    """A reasoning item: its text to read, and everything sealed to be given back."""
+    text = next((fields[name] for name in TEXTS if fields.get(name)), "")
+    content = [{"type": "reasoning_text", "text": text}] if text else []
+    return {
+        "id": id_,
+        "type": "reasoning",
+        "summary": [],
+        "content": content,
+        "encrypted_content": seal(fields),
+        "status": COMPLETED,
+    }
+
+
+def message_item(id_: str, text: str | None, refusal: str | None, status: str) -> Item:
+    """What the assistant said."""
+    content = [text_part(text)] if text is not None else []
+    content += [{"type": "refusal", "refusal": refusal}] if refusal else []
+    return {
+        "id": id_,
+        "type": "message",
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def text_part(text: str) -> Item:
+    """The part of a message that is text."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def call_item(id_: str, call_id: str, name: str, arguments: str, status: str) -> Item:
+    """A function call."""
+    return {
+        "id": id_,
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": name,
+        "arguments": arguments,
+    }
+
+
+def response(
+    id_: str, created: int, model: str, echo: Mapping[str, Any], output: Sequence[Item]
+) -> dict[str, Any]:
+    """A response that is not over; its usage and its end are put over it."""
+    return {
+        "id": id_,
+        "object": "response",
+        "created_at": created,
+        "status": IN_PROGRESS,
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "model": model,
+        "output": list(output),
+        "previous_response_id": None,
+        "store": False,
+        "usage": None,
+        **echo,
+    }
+
+
+def ending(finish: str | None, told: Usage | None) -> dict[str, Any]:
+    """How a response ended, to be put over it."""
+    reason = cut_short(finish)
+    made: dict[str, Any] = {"status": COMPLETED if reason is None else INCOMPLETE}
+    made |= {"incomplete_details": {"reason": reason}} if reason is not None else {}
+    return made | {"usage": usage(told)}
+
+
+def usage(told: Usage | None) -> dict[str, Any] | None:
+    """Tokens in the words of this wire; None where the provider told none."""
+    if told is None:
+        return None
+    read = told.prompt_tokens_details or PromptDetails()
+    written = told.completion_tokens_details or CompletionDetails()
+    taken, given = _count(told.prompt_tokens), _count(told.completion_tokens)
+    return {
+        "input_tokens": taken,
+        "input_tokens_details": {
+            "cached_tokens": _count(read.cached_tokens),
+            "cache_write_tokens": _count(read.cache_write_tokens),
+        },
+        "output_tokens": given,
+        "output_tokens_details": {"reasoning_tokens": _count(written.reasoning_tokens)},
+        "total_tokens": taken + given,
+    }
+
+
+def _count(told: int | None) -> int:
+    return max(told or 0, 0)

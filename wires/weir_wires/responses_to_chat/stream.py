@@ -1,0 +1,211 @@
+"""A chat's stream as Responses events.
+
+Items are opened in the order in which their first pieces come. Calls stay open until the end,
+because their pieces may come mixed. Must not know sockets.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from weir_wires.event import Event
+from weir_wires.responses_to_chat.answer import unique
+from weir_wires.responses_to_chat.events import Numbered
+from weir_wires.responses_to_chat.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning
+from weir_wires.responses_to_chat.output import (
+    COMPLETED,
+    INCOMPLETE,
+    CallFunction,
+    Item,
+    Said,
+    ToolCall,
+    Usage,
+    cut_short,
+    ending,
+    error_in,
+    response,
+)
+from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS
+from weir_wires.translator import Unreadable
+
+_DONE: Final = b"[DONE]"
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: Said | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    """One chunk, or an error in its place."""
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+
+
+class _Waiting(msgspec.Struct):
+    """A call whose name has not come yet."""
+
+    id: str | None = None
+    arguments: str = ""
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+
+
+class ResponseEvents:
+    """One stream on its way to a Responses client."""
+
+    def __init__(self, created: int, echo: Mapping[str, Any]) -> None:
+        self._created = created
+        self._echo = echo
+        self._events = Numbered()
+        self._name = ""
+        self._base: dict[str, Any] = {}  # the response, once it has begun
+        self._items: list[OpenItem] = []  # in the order of the output
+        self._open: OpenMessage | OpenReasoning | None = None
+        self._calls: dict[int, OpenCall] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._call_ids: set[str] = set()
+        self._finish: str | None = None
+        self._usage: Usage | None = None
+        self._complete = False
+
+    def feed(self, event: Event) -> bytes:
+        """The events this chunk becomes; see `pair.Events`."""
+        if event.data.strip() == _DONE:
+            self._complete = True
+            return b""
+        chunk = _decode(event.data)
+        if chunk.error is not None:
+            raise error_in(chunk.error)
+        begun = b"" if self._base else self._begin(chunk)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        told = [begun]
+        for choice in chunk.choices or ():
+            if choice.index == 0:
+                told.append(self._piece(choice.delta) if choice.delta is not None else b"")
+                self._finish = choice.finish_reason or self._finish
+        return b"".join(told)
+
+    def end(self) -> bytes:
+        """What is open is closed, and the whole response told; see `pair.Events`."""
+        if not self._base or not (self._complete or self._finish):
+            raise Unreadable("the provider's stream ended before the answer was complete")
+        if self._waiting:
+            raise Unreadable("the provider's stream called a tool without a name")
+        status = COMPLETED if cut_short(self._finish) is None else INCOMPLETE
+        told = self._close_open(status)
+        if all(isinstance(item, OpenReasoning) for item in self._items):
+            # An answer of no words is a message all the same.
+            told += self._said("", refuses=False) + self._close_open(status)
+        for call in self._calls.values():
+            told += call.close(self._events, status)
+        done = self._base | ending(self._finish, self._usage)
+        done["output"] = [item.item for item in self._items]
+        return told + self._events.event(f"response.{status}", {"response": done})
+
+    def _begin(self, chunk: _Chunk) -> bytes:
+        self._name = chunk.id or "answer"
+        self._base = response(
+            f"resp_{self._name}",
+            chunk.created or self._created,
+            chunk.model or "",
+            self._echo,
+            list[Item](),
+        )
+        about = {"response": self._base}
+        created = self._events.event("response.created", about)
+        return created + self._events.event("response.in_progress", about)
+
+    def _piece(self, said: Said) -> bytes:
+        told = b""
+        for field in TEXTS:
+            piece = getattr(said, field)
+            if piece:
+                told += self._thought(field, piece)
+        for field in SIGNED:
+            entries = getattr(said, field)
+            if entries:
+                told += self._signed(field, entries)
+        if said.content:
+            told += self._said(said.content, refuses=False)
+        if said.refusal:
+            told += self._said(said.refusal, refuses=True)
+        for place, call in enumerate(said.tool_calls or ()):
+            told += self._called(call, place)
+        return told
+
+    def _said(self, piece: str, *, refuses: bool) -> bytes:
+        told = b""
+        message = self._open
+        if not isinstance(message, OpenMessage) or message.refuses is not refuses:
+            told = self._close_open(COMPLETED)
+            message = OpenMessage(self._id("msg"), len(self._items), refuses=refuses)
+            told += message.open(self._events)
+            self._hold(message)
+        return told + (message.grow(self._events, piece) if piece else b"")
+
+    def _thought(self, field: str, piece: str) -> bytes:
+        told, reasoning = self._reasoning()
+        return told + reasoning.grow(self._events, field, piece)
+
+    def _signed(self, field: str, entries: list[Any]) -> bytes:
+        told, reasoning = self._reasoning()
+        reasoning.keep(field, entries)
+        return told
+
+    def _reasoning(self) -> tuple[bytes, OpenReasoning]:
+        if isinstance(self._open, OpenReasoning):
+            return b"", self._open
+        told = self._close_open(COMPLETED)
+        reasoning = OpenReasoning(self._id("rs"), len(self._items))
+        self._hold(reasoning)
+        return told + reasoning.open(self._events), reasoning
+
+    def _called(self, call: ToolCall, place: int) -> bytes:
+        number = call.index if call.index is not None else place
+        function = call.function or CallFunction()
+        piece = function.arguments or ""
+        opened = self._calls.get(number)
+        if opened is not None:
+            return opened.grow(self._events, piece) if piece else b""
+        waiting = self._waiting.setdefault(number, _Waiting())
+        waiting.id = call.id or waiting.id
+        waiting.arguments += piece
+        return self._open_call(number, function.name) if function.name else b""
+
+    def _open_call(self, number: int, name: str) -> bytes:
+        waiting = self._waiting.pop(number)
+        told = self._close_open(COMPLETED)
+        call_id = unique(waiting.id, self._call_ids, number, self._name)
+        call = OpenCall(self._id("fc"), len(self._items), call_id, name)
+        self._calls[number] = call
+        self._items.append(call)
+        told += call.open(self._events)
+        return told + (call.grow(self._events, waiting.arguments) if waiting.arguments else b"")
+
+    def _hold(self, item: OpenMessage | OpenReasoning) -> None:
+        self._open = item
+        self._items.append(item)
+
+    def _close_open(self, status: str) -> bytes:
+        item, self._open = self._open, None
+        return item.close(self._events, status) if item is not None else b""
+
+    def _id(self, prefix: str) -> str:
+        return f"{prefix}_{self._name}_{len(self._items)}"
+
+
+def _decode(data: bytes) -> _Chunk:
+    try:
+        return _CHUNK.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"an event of the provider is not as its wire says: {error}") from error
