@@ -71,9 +71,10 @@ bench-cluster: $(VENV)/.dev ## Operator and five gateways on a real API server: 
 proto: $(VENV)/.dev ## Regenerate the protobuf stubs
 	$(BIN)/python proto/generate.py
 
-docs: $(VENV)/.dev ## Regenerate docs/configuration.md and docs/wires.md
+docs: $(VENV)/.dev ## Regenerate docs/configuration.md, docs/wires.md and docs/glossary.md
 	$(BIN)/python docs/generate_configuration.py
 	$(BIN)/python docs/generate_wires.py
+	$(BIN)/python docs/generate_glossary.py
 
 lock: $(VENV)/.dev ## Resolve pyproject.toml into the hash-locked requirements
 	$(BIN)/python requirements/lock.py
