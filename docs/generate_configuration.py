@@ -30,7 +30,7 @@ exported, and Prometheus reads the admin port's `/metrics` all the same.
 | variable | default | what it does here |
 |---|---|---|
 | `OTEL_EXPORTER_OTLP_ENDPOINT` | | where traces and metrics go; also per signal |
-| `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc` | `grpc` or `http/protobuf` |
+| `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc` | `grpc`, or `http/protobuf` with the extra `otlp-http` |
 | `OTEL_TRACES_SAMPLER` | `parentbased_traceidratio` | any standard sampler |
 | `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces recorded; callers choose for theirs |
 | `OTEL_METRIC_EXPORT_INTERVAL` | `60000` | milliseconds between two exports of metrics |

@@ -15,9 +15,13 @@ LOCKS: dict[str, list[str]] = {
     "scorer-gpu": ["--extra", "scorer-gpu"],
     "operator": ["--extra", "operator"],
     "bundle": ["--extra", "scorer", "--extra", "bundle", "--extra", "cli"],
+    "otlp-http": ["--extra", "otlp-http"],
     "all": ["--extra", "all"],
-    "dev": ["--extra", "all", "--extra", "lab", "--group", "dev"],
+    "dev": ["--extra", "all", "--group", "dev"],
 }
+# These two images carry CEL. Its wheel requires packages that only its command line imports; the
+# overrides leave them out, and the Dockerfiles install with --no-deps.
+WITHOUT_CEL_COMMAND_LINE = frozenset({"gateway", "operator"})
 LLAMA_INDEX = "llama-index-llms-openai-like>=0.8\n"  # tests run it in an environment of its own
 BUILD = "hatchling>=1.27\neditables>=0.5\n"  # what `pip install --no-build-isolation .` needs
 
@@ -38,9 +42,12 @@ def main() -> None:
     constraints = ["--constraints", "requirements/dev.txt"]
     compile_lock("dev", "pyproject.toml", LOCKS["dev"], None)
     for name, options in LOCKS.items():
-        if name != "dev":
-            extra = [] if name == "scorer-gpu" else constraints
-            compile_lock(name, "pyproject.toml", [*options, *extra], None)
+        if name == "dev":
+            continue
+        extra = [] if name == "scorer-gpu" else constraints
+        if name in WITHOUT_CEL_COMMAND_LINE:
+            extra = [*extra, "--overrides", "requirements/without-cel-command-line.txt"]
+        compile_lock(name, "pyproject.toml", [*options, *extra], None)
     compile_lock("build", "-", constraints, BUILD)
     compile_lock("llama-index", "-", [], LLAMA_INDEX)
 

@@ -36,7 +36,13 @@ def loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with blockbuster_ctx(
-        scanned_modules=["weir_runtime", "weir_gateway", "weir_scorer", "weir_operator"]
+        scanned_modules=[
+            "weir_runtime",
+            "weir_wires",
+            "weir_gateway",
+            "weir_scorer",
+            "weir_operator",
+        ]
     ) as blockbuster:
         _allow(blockbuster)
         yield

@@ -13,7 +13,7 @@ from weir_gateway.adapters.redis.url import PlaceError  # noqa: E402 - only afte
 from weir_gateway.app.gateway import Gateway  # noqa: E402 - only after that
 from weir_gateway.domain.errors import StoreUnavailable  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
-from weir_runtime import logs  # noqa: E402 - only after that
+from weir_runtime import logs, otlp  # noqa: E402 - only after that
 from weir_runtime.loop import run  # noqa: E402 - only after that
 from weir_runtime.settings import SettingsError, parse  # noqa: E402 - only after that
 
@@ -22,6 +22,7 @@ def main() -> int:
     """Run until SIGTERM; 0 after a clean drain, 1 where it can't start, 2 for bad settings."""
     try:
         settings = parse(Settings, os.environ)
+        otlp.check_protocols(os.environ)
     except SettingsError as error:
         print(f"weir-gateway: {error}", file=sys.stderr)
         return 2

@@ -13,7 +13,7 @@ from weir_operator.app import BadSettings, Operator  # noqa: E402 - only after t
 from weir_operator.apply.server import NoCertificate  # noqa: E402 - only after that
 from weir_operator.handlers import NoLogin  # noqa: E402 - only after that
 from weir_operator.settings import Settings  # noqa: E402 - only after that
-from weir_runtime import logs  # noqa: E402 - only after that
+from weir_runtime import logs, otlp  # noqa: E402 - only after that
 from weir_runtime.loop import run  # noqa: E402 - only after that
 from weir_runtime.settings import SettingsError, parse  # noqa: E402 - only after that
 
@@ -22,6 +22,7 @@ def main() -> int:
     """Run until SIGTERM; 0 after a clean end, 1 where it can't start, 2 for bad settings."""
     try:
         settings = parse(Settings, os.environ)
+        otlp.check_protocols(os.environ)
         operator = Operator(settings, os.environ)
     except (SettingsError, BadSettings) as error:
         print(f"weir-operator: {error}", file=sys.stderr)

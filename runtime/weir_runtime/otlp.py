@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 from opentelemetry.sdk._logs import ReadableLogRecord
@@ -12,7 +13,10 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from weir_runtime.settings import SettingsError
+
 _HTTP = "http/protobuf"
+_HTTP_EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
 
 class MetricSink(Protocol):
@@ -37,6 +41,27 @@ class LogSink(Protocol):
     def shutdown(self) -> None:
         """Give the connection back, and give up what is being tried again."""
         ...
+
+
+def check_protocols(variables: Mapping[str, str]) -> None:
+    """Raise SettingsError where a protocol is asked for whose exporter isn't installed.
+
+    The gRPC exporter is always there. The HTTP one is the extra `otlp-http`.
+    """
+    wanted = [signal for signal in ("TRACES", "METRICS", "LOGS") if _wanted(variables, signal)]
+    if any(_protocol(variables, signal) == _HTTP for signal in wanted) and not _has_http():
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf needs the HTTP exporter: use grpc (port "
+            "4317 of a collector), or install 'weir-gateway[otlp-http]' (images: build them with "
+            "--build-arg OTLP_HTTP=1)"
+        )
+
+
+def _has_http() -> bool:
+    try:
+        return find_spec(_HTTP_EXPORTER) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
 
 
 def span_processor(variables: Mapping[str, str]) -> SpanProcessor | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from weir_runtime import logs, loop
+from weir_runtime import logs, loop, otlp
 from weir_runtime.settings import SettingsError, parse
 from weir_runtime.tracing import Tracing
 from weir_scorer.app import SERVICE, App, Broken, StartFailed
@@ -21,6 +21,7 @@ def main() -> int:
     """Run the scorer; 0 after a drain, 1 when it could not start or go on."""
     try:
         settings = parse(Settings, os.environ)
+        otlp.check_protocols(os.environ)
         settings.check()
     except SettingsError as error:
         print(f"{SERVICE}: {error}", file=sys.stderr)

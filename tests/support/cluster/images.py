@@ -83,7 +83,8 @@ class ImageStore:
         mounts = [f"--volume={path}:{path}:ro" for path in MACHINE if Path(path).exists()]
         stage = [f"--target={target.stage}"] if target.stage else []
         reference = target.reference(version)
-        command = ["build", "--pull-never", "--layers", f"--build-arg=VERSION={version}", *mounts]
+        command = ["build", "--pull-never", "--layers", f"--build-arg=VERSION={version}"]
+        command += ["--build-arg=OTLP_HTTP=1", *mounts]  # the test's collector speaks HTTP
         file = ROOT / target.dockerfile
         self.buildah(*command, *stage, f"--tag={reference}", f"--file={file}", str(ROOT))
         return reference
