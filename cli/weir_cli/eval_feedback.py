@@ -17,7 +17,6 @@ from weir_cli.options import existing
 from weir_cli.output import show
 from weir_cli.rated import Marks, Rated, read_rated
 from weir_gateway.adapters.route_table.codec import decode
-from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
 from weir_lab.feedback import Estimate, FeedbackReport, Options, estimate, render, sweep, to_json
@@ -128,15 +127,15 @@ def _threshold_of(asked: Asked, policy: Policy | None, bundle: Bundle, router: s
 
 
 def _by_objective(objective: Objective | None, scorer: InProcessScorer, router: str) -> float:
-    scored = Scored(0.0, {}, scorer.bundle, RouterName(router))
+    calibration = scorer.calibration(RouterName(router))
     found: float | None = None
     match objective:
         case Threshold(value):
             found = value
         case StrongShare(share):
-            found = scorer.threshold_for_share(scored, share)
+            found = calibration.threshold_for_share(share)
         case Retention():
-            found = scorer.threshold_for_retention(scored, objective)
+            found = calibration.threshold_for_retention(objective)
         case _:
             raise Failure("The policy's objective is no threshold that could be estimated.")
     if found is None:

@@ -11,7 +11,7 @@ from weir_gateway.domain.ids import BackendId, BundleVersion, DecisionId, Router
 from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
-from weir_gateway.routing.ports import Outcome, TraceContext
+from weir_gateway.routing.ports import Outcome, ScoreQuery
 
 BUNDLE = BundleVersion("fake@000000000000")
 
@@ -41,15 +41,18 @@ class FakeIds:
 
 
 @dataclass(frozen=True)
-class ScoreAsked:
-    """One call to the fake scorer."""
+class FakeCalibration:
+    """Thresholds by a table; the same for all routers."""
 
-    text: str
-    router: str
-    want_quality: bool
-    within: float
-    trace: TraceContext | None
-    want_embedding: bool = False
+    shares: Mapping[float, float]
+    retention: float | None
+
+    def threshold_for_share(self, share: float) -> float | None:
+        return self.shares.get(share)
+
+    def threshold_for_retention(self, objective: Retention) -> float | None:
+        del objective
+        return self.retention
 
 
 @dataclass
@@ -64,36 +67,25 @@ class FakeScorer:
     embeddings: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     error: ScorerUnavailable | None = None
     bundle: BundleVersion | None = BUNDLE
-    asked: list[ScoreAsked] = field(default_factory=list[ScoreAsked])
+    queries: list[ScoreQuery] = field(default_factory=list[ScoreQuery])
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        asked = ScoreAsked(text, router, want_quality, within, trace, want_embedding)
-        self.asked.append(asked)
+    async def score(self, query: ScoreQuery) -> Scored:
+        self.queries.append(query)
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
-        quality = self.quality if want_quality else dict[str, float]()
-        score = self.scores.get(text, self.default)
-        embedding = self.embeddings.get(text, b"") if want_embedding else b""
-        bundle, named = self.bundle or BUNDLE, RouterName(router or "linear")
-        return Scored(score, quality, bundle, named, embedding=embedding)
+        return Scored(
+            self.scores.get(query.text, self.default),
+            self.quality if query.want_quality else {},
+            self.bundle or BUNDLE,
+            RouterName(query.router or "linear"),
+            embedding=self.embeddings.get(query.text, b"") if query.want_embedding else b"",
+            calibration=self.calibration(query.router),
+        )
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        del scored  # one calibration for all routers
-        return self.share_thresholds.get(share)
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        del scored, objective
-        return self.retention_threshold
+    def calibration(self, router: RouterName) -> FakeCalibration:
+        del router
+        return FakeCalibration(self.share_thresholds, self.retention_threshold)
 
 
 @dataclass

@@ -5,12 +5,11 @@ Must not know what is explained.
 
 import asyncio
 
-from weir_gateway.adapters.scorer.calibration import Calibration, Certified
-from weir_gateway.domain.decision import Scored
+from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration
+from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName
-from weir_gateway.domain.table import Retention
-from weir_gateway.routing.ports import TraceContext
+from weir_gateway.routing.ports import ScoreQuery
 from weir_scorer import Bundle
 from weir_scorer.engine.ports import Calibration as Described
 from weir_scorer.engine.ports import UnknownRouter
@@ -30,63 +29,48 @@ class InProcessScorer:
         """The bundle's name@digest."""
         return BundleVersion(self._bundle.version)
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        """Score one text. Raises NoSuchRouter, and ScorerUnavailable after `within` seconds."""
-        del trace  # nothing is traced here
+    async def score(self, query: ScoreQuery) -> Scored:
+        """Score one text. Raises NoSuchRouter, and ScorerUnavailable after the time-out."""
         try:
-            async with asyncio.timeout(within):
-                return await asyncio.to_thread(
-                    self._score, text, router, want_quality, want_embedding
-                )
+            async with asyncio.timeout(query.timeout):
+                return await asyncio.to_thread(self._score, query)
         except TimeoutError as late:
-            raise ScorerUnavailable(f"no score within {within:g} s") from late
+            raise ScorerUnavailable(f"no score within {query.timeout:g} s") from late
         except UnknownRouter as unknown:
             raise NoSuchRouter(str(unknown)) from unknown
 
-    def _score(
-        self,
-        text: str,
-        router: RouterName,
-        want_quality: bool,  # noqa: FBT001 - called by a thread, which takes no names
-        want_embedding: bool,  # noqa: FBT001 - the same
-    ) -> Scored:
-        name = self._bundle.engines[0].resolve(router)
+    def _score(self, query: ScoreQuery) -> Scored:
+        name = self._bundle.engines[0].resolve(query.router)
         scores = self._bundle.score(
-            [text], name, want_quality=want_quality, want_embedding=want_embedding
+            [query.text],
+            name,
+            want_quality=query.want_quality,
+            want_embedding=query.want_embedding,
         )
         quality = (
             {}
             if scores.quality is None
             else dict(zip(self._bundle.profiles, map(float, scores.quality[0]), strict=True))
         )
-        embedding = b"" if scores.embeddings is None else scores.embeddings[0].tobytes()
-        score = float(scores.scores[0])
-        return Scored(score, quality, self.bundle, RouterName(name), embedding=embedding)
+        return Scored(
+            float(scores.scores[0]),
+            quality,
+            self.bundle,
+            RouterName(name),
+            embedding=b"" if scores.embeddings is None else scores.embeddings[0].tobytes(),
+            calibration=self._calibrations[name],
+        )
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        """From the calibration of the router that scored."""
-        return self._calibration(scored.router).threshold_for_share(share)
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        """From the calibration of the router that scored."""
-        return self._calibration(scored.router).threshold_for_retention(objective)
-
-    def _calibration(self, router: RouterName) -> Calibration:
-        """A request without text isn't scored and still has the policy's name, "" for default."""
-        return self._calibrations[self._bundle.engines[0].resolve(router)]
+    def calibration(self, router: RouterName) -> Calibration:
+        """The calibration of a router; "" is the bundle's default router."""
+        try:
+            return self._calibrations[self._bundle.engines[0].resolve(router)]
+        except UnknownRouter:
+            return UNCALIBRATED
 
 
-def _calibration(described: Described) -> Calibration:
-    return Calibration(
+def _calibration(described: Described) -> RouterCalibration:
+    return RouterCalibration(
         described.quantiles,
         tuple(Certified(r.retention, r.confidence, r.threshold) for r in described.retention),
     )

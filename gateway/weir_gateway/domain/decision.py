@@ -1,8 +1,9 @@
 """What was decided for one request, and why: the value behind headers, logs, spans and metrics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from weir_gateway.domain.budget import Room
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
@@ -16,7 +17,7 @@ from weir_gateway.domain.ids import (
 )
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.domain.table import Backend, Policy
+from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_gateway.domain.variant import Assigned
 
 
@@ -38,16 +39,49 @@ class Reason(StrEnum):
     SHADOW = "shadow"
 
 
+class Calibration(Protocol):
+    """Translates an objective into a threshold for the scores of one bundle's router."""
+
+    def threshold_for_share(self, share: float) -> float | None:
+        """The threshold that sends `share` (0,1) of the reference prompts to the strong model.
+
+        None without a calibration.
+        """
+        ...
+
+    def threshold_for_retention(self, objective: Retention) -> float | None:
+        """The highest threshold certified for `objective`; 0.0 (all strong) if there is none.
+
+        None without a calibration.
+        """
+        ...
+
+
+class Uncalibrated:
+    """The calibration of a router that has none."""
+
+    def threshold_for_share(self, share: float) -> float | None:
+        del share
+
+    def threshold_for_retention(self, objective: Retention) -> float | None:
+        del objective
+
+
+UNCALIBRATED = Uncalibrated()
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One prompt's score in [0,1] and, where asked for, its predicted quality per profile."""
+    """One prompt's score in [0,1] and, if requested, its predicted quality per profile."""
 
     score: float
-    quality: Mapping[str, float]  # profile -> [0,1]; empty where not asked for
+    quality: Mapping[str, float]  # profile -> [0,1]; empty if not requested
     bundle: BundleVersion
     router: RouterName  # the one that really answered
     cached: bool = False
-    embedding: bytes = b""  # of the text, float32; empty where not asked for or not to be had
+    embedding: bytes = b""  # of the text, float32; empty if not requested or not available
+    # Of the bundle and router that scored.
+    calibration: Calibration = field(default=UNCALIBRATED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

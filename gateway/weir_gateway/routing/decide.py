@@ -253,7 +253,7 @@ class Decider:
             pacing = self._pacing(matched)
             if pacing is not None:
                 return by_budget(request, matched.policy.policy, servable, scored, pacing, warm)
-            return weigh(request, matched, servable, scored, scorer, warm)
+            return weigh(request, matched, servable, scored, warm)
         except ScorerUnavailable as error:
             return _without_score(matched, servable, error)
 
@@ -262,7 +262,7 @@ class Decider:
         budget = matched.policy.policy.objective
         if self._budgets is None or not isinstance(budget, Budget) or matched.threshold is not None:
             return None
-        return Pacing(self._budgets, budget, self._scorer)
+        return Pacing(self._budgets, budget)
 
     def _warm(self, matched: Matched, request: Request) -> Warm | None:
         policy = matched.policy.policy

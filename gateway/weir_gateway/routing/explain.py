@@ -4,19 +4,19 @@ Runs the very path that requests take (decide.py) and adds only what a request d
 predicted quality and cost of every candidate. Sends nothing, counts nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.cache import Answer
-from weir_gateway.domain.decision import RouteDecision, RuleTried, Scored
+from weir_gateway.domain.decision import Calibration, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Policy, Retention, RouteTable
+from weir_gateway.domain.table import Backend, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import fallbacks
-from weir_gateway.routing.ports import Conditions, Ids, Scorer, TraceContext
+from weir_gateway.routing.ports import Conditions, Ids, ScoreQuery, Scorer
 from weir_gateway.routing.steps import pick
 
 
@@ -124,28 +124,8 @@ class _WithQuality:
     def bundle(self) -> BundleVersion | None:
         return self._scorer.bundle
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        del want_quality
-        return await self._scorer.score(
-            text,
-            router,
-            want_quality=True,
-            want_embedding=want_embedding,
-            within=within,
-            trace=trace,
-        )
+    async def score(self, query: ScoreQuery) -> Scored:
+        return await self._scorer.score(replace(query, want_quality=True))
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        return self._scorer.threshold_for_share(scored, share)
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        return self._scorer.threshold_for_retention(scored, objective)
+    def calibration(self, router: RouterName) -> Calibration:
+        return self._scorer.calibration(router)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.cascade import CascadeResult, Check
-from weir_gateway.domain.decision import RouteDecision, Scored
+from weir_gateway.domain.decision import Calibration, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName
 from weir_gateway.domain.limits import Ask, Held, Taken
 from weir_gateway.domain.money import PicoUsd, Usage
@@ -18,7 +18,7 @@ from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.said import Question, Said
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import PaidBeside
-from weir_gateway.domain.table import Backend, Exploration, Retention
+from weir_gateway.domain.table import Backend, Exploration
 
 
 class Clock(Protocol):
@@ -99,47 +99,36 @@ class Conditions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreQuery:
+    """One text to score."""
+
+    text: str
+    router: RouterName  # "" is the bundle's default
+    timeout: float  # seconds
+    want_quality: bool = False  # predicted quality per profile
+    want_embedding: bool = False  # the text's embedding, if the router computes one
+    trace: TraceContext | None = None  # the parent of the call's span
+
+
 class Scorer(Protocol):
-    """How hard is this prompt?"""
+    """Scores how hard a prompt is."""
 
     @property
     def bundle(self) -> BundleVersion | None:
-        """The bundle in force; None while the scorer has not described itself yet."""
+        """The bundle in force; None until the scorer has described itself."""
         ...
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        """Score one text in at most `within` seconds.
-
-        Its embedding comes with it where it is wanted and the router computes one.
+    async def score(self, query: ScoreQuery) -> Scored:
+        """Score one text.
 
         Raises ScorerUnavailable when the scorer is missing, late or shedding, and NoSuchRouter
         when its bundle has no such router.
         """
         ...
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        """The threshold that sends `share` (0,1) of the reference prompts to the strong model.
-
-        Read from the calibration of the bundle and router that gave `scored`; None where there is
-        none.
-        """
-        ...
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        """The highest threshold certified for `objective`; 0.0 (all strong) if none could be.
-
-        Read from the calibration of the bundle and router that gave `scored`; None where there is
-        none.
-        """
+    def calibration(self, router: RouterName) -> Calibration:
+        """The calibration of `router` in the bundle in force, without scoring anything."""
         ...
 
 

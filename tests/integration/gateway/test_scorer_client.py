@@ -17,7 +17,7 @@ from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import Retention
-from weir_gateway.routing.ports import Scorer
+from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import TraceContext, Tracing
 
@@ -70,7 +70,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def ask(
     scorer: Scorer, text: str, router: RouterName = LINEAR, within: float = SOON
 ) -> Scored:
-    return await scorer.score(text, router, want_quality=False, within=within)
+    return await scorer.score(ScoreQuery(text, router, timeout=within))
 
 
 Connect = Callable[..., Awaitable[ScorerClient]]
@@ -310,10 +310,11 @@ async def test_shares_and_retentions_become_thresholds(
     await server.start()
     async with ScorerClient(ScorerOptions(server.target), telemetry) as client:
         scored = await ask(client, "t", RouterName(""))
-        assert client.threshold_for_share(scored, 0.2) == pytest.approx(0.8)
-        assert client.threshold_for_retention(scored, Retention(0.95, 0.95)) == 0.4
-        assert client.threshold_for_retention(scored, Retention(0.9, 0.9)) == 0.6
-        assert client.threshold_for_retention(scored, Retention(0.99, 0.95)) == 0.0
+        calibration = scored.calibration
+        assert calibration.threshold_for_share(0.2) == pytest.approx(0.8)
+        assert calibration.threshold_for_retention(Retention(0.95, 0.95)) == 0.4
+        assert calibration.threshold_for_retention(Retention(0.9, 0.9)) == 0.6
+        assert calibration.threshold_for_retention(Retention(0.99, 0.95)) == 0.0
     await server.kill()
 
 
@@ -336,14 +337,14 @@ async def test_a_swapped_bundle_empties_the_cache_and_brings_its_own_calibration
     again = await ask(cache, "x" * 100)
     assert not again.cached
     assert again.score == pytest.approx(0.9)
-    assert cache.threshold_for_share(old, 0.25) == pytest.approx(0.75)
-    assert cache.threshold_for_share(fresh, 0.25) == pytest.approx(0.75)
+    assert old.calibration.threshold_for_share(0.25) == pytest.approx(0.75)
+    assert fresh.calibration.threshold_for_share(0.25) == pytest.approx(0.75)
 
 
 async def test_quality_comes_by_profile(server: ScorerServer, connect: Connect) -> None:
     server.scorer.quality = {"small": lambda _: 0.25, "big": lambda _: 0.75}
     client = await connect()
-    scored = await client.score("t", LINEAR, want_quality=True, within=SOON)
+    scored = await client.score(ScoreQuery("t", LINEAR, timeout=SOON, want_quality=True))
     assert scored.quality == {"small": 0.25, "big": 0.75}
     assert (await ask(client, "t")).quality == {}
 
@@ -353,19 +354,19 @@ async def test_the_embedding_comes_only_where_it_is_wanted(
 ) -> None:
     server.scorer.embed = lambda text: (float(len(text)), 0.5)
     client = await connect()
-    scored = await client.score("abc", LINEAR, want_quality=False, want_embedding=True, within=SOON)
+    scored = await client.score(ScoreQuery("abc", LINEAR, timeout=SOON, want_embedding=True))
     assert tuple(array("f", scored.embedding)) == (3.0, 0.5)
     assert (await ask(client, "abc")).embedding == b""
 
 
 async def test_a_router_that_computes_no_embedding_gives_none(connect: Connect) -> None:
     client = await connect()
-    scored = await client.score("abc", LINEAR, want_quality=False, want_embedding=True, within=SOON)
+    scored = await client.score(ScoreQuery("abc", LINEAR, timeout=SOON, want_embedding=True))
     assert scored.embedding == b""
 
 
 async def test_the_trace_goes_along(server: ScorerServer, connect: Connect) -> None:
     client = await connect()
     trace = TraceContext(0xABC, 0xDEF, sampled=False)
-    await client.score("t", LINEAR, want_quality=False, within=SOON, trace=trace)
+    await client.score(ScoreQuery("t", LINEAR, timeout=SOON, trace=trace))
     assert server.scorer.metadata[0]["traceparent"] == trace.to_headers()["traceparent"]

@@ -5,6 +5,7 @@ Must not know how it is asked.
 
 from dataclasses import dataclass
 
+from weir_gateway.domain.decision import UNCALIBRATED, Calibration
 from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.table import Retention
 from weir_proto.scorer.v1 import scorer_pb2 as pb
@@ -22,7 +23,7 @@ class Certified:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class RouterCalibration:
     """How one router's scores lie over the reference prompts."""
 
     quantiles: tuple[float, ...]  # evenly spaced from 0 to 1, ascending; empty: not calibrated
@@ -61,14 +62,14 @@ class Described:
     bundle: BundleVersion
     default_router: str
     profiles: tuple[str, ...]  # the columns of a quality vector
-    routers: dict[str, Calibration]
+    routers: dict[str, RouterCalibration]
     max_texts: int  # per call
 
-    def calibration(self, router: str) -> Calibration | None:
-        """Of a router by name; "" and "default" are the bundle's default."""
+    def calibration(self, router: str) -> Calibration:
+        """The calibration of a router; "" and "default" name the bundle's default router."""
         if router in {"", "default"} and router not in self.routers:
             router = self.default_router
-        return self.routers.get(router)
+        return self.routers.get(router, UNCALIBRATED)
 
 
 def read(description: pb.Description) -> Described:
@@ -82,8 +83,8 @@ def read(description: pb.Description) -> Described:
     )
 
 
-def _calibration(calibration: pb.Calibration) -> Calibration:
-    return Calibration(
+def _calibration(calibration: pb.Calibration) -> RouterCalibration:
+    return RouterCalibration(
         quantiles=tuple(calibration.quantiles),
         certified=tuple(
             Certified(c.retention, c.confidence, c.threshold) for c in calibration.retention

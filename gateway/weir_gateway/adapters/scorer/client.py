@@ -17,16 +17,14 @@ from typing import Self
 
 import grpc
 
-from weir_gateway.adapters.scorer.calibration import Calibration, Described, read
-from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.calibration import Described, read
+from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, Key, Limits
 from weir_gateway.adapters.scorer.errors import scorer_errors
-from weir_gateway.adapters.scorer.scored_text import fit_for_wire
 from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
-from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName
-from weir_gateway.domain.table import Retention
-from weir_gateway.routing.ports import TraceContext
+from weir_gateway.routing.ports import ScoreQuery
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
@@ -124,33 +122,16 @@ class ScorerClient:
         """As last described."""
         return self._bundle
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        """One text's score, by a call it shares with whoever else waits."""
-        key = Key(router, want_quality, want_embedding)
-        return await self._coalescer.score(fit_for_wire(text), key, within=within, trace=trace)
+    async def score(self, query: ScoreQuery) -> Scored:
+        """Score one text in a call that it shares with the other callers that wait."""
+        key = Key(query.router, query.want_quality, query.want_embedding)
+        return await self._coalescer.score(
+            sendable(query.text), key, within=query.timeout, trace=query.trace
+        )
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        """From the calibration of the very bundle and router that scored."""
-        calibration = self._calibration(scored)
-        return None if calibration is None else calibration.threshold_for_share(share)
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        """From the calibration of the very bundle and router that scored."""
-        calibration = self._calibration(scored)
-        return None if calibration is None else calibration.threshold_for_retention(objective)
-
-    def _calibration(self, scored: Scored) -> Calibration | None:
-        described = self._described.get(scored.bundle)
-        return None if described is None else described.calibration(scored.router)
+    def calibration(self, router: RouterName) -> Calibration:
+        described = None if self._bundle is None else self._described.get(self._bundle)
+        return UNCALIBRATED if described is None else described.calibration(router)
 
     async def _ask(self, batch: Batch) -> Sequence[Scored]:
         loop = asyncio.get_running_loop()
@@ -170,22 +151,21 @@ class ScorerClient:
                 if error.code() is grpc.StatusCode.UNAVAILABLE:
                     self._stale.set()  # when it is back it may be another
                 raise
-            return _read(batch, response, await self._profiles(batch, response))
+            return _read(batch, response, await self._description(batch, response))
 
     def _live(self) -> "rpc.ScorerAsyncStub":  # a name the stubs alone know
         if self._stub is None:
             raise ScorerUnavailable("the scorer's client has not been started")
         return self._stub
 
-    async def _profiles(self, batch: Batch, response: pb.ScoreResponse) -> Sequence[str]:
-        """The columns of the answer's quality vectors, asked for where the bundle is a new one."""
+    async def _description(self, batch: Batch, response: pb.ScoreResponse) -> Described | None:
+        """The description of the bundle that answered; requested first if the bundle is new."""
         bundle = BundleVersion(response.versions.bundle)
         if bundle not in self._described:
             await self._describe_by(batch.deadline, bundle)
         elif bundle != self._bundle:
             self._stale.set()
-        described = self._described.get(bundle)
-        return () if described is None else described.profiles
+        return self._described.get(bundle)
 
     async def _describe_by(self, deadline: float, bundle: BundleVersion) -> None:
         try:
@@ -229,7 +209,16 @@ class ScorerClient:
                     await self._stale.wait()
 
 
-def _read(batch: Batch, response: pb.ScoreResponse, profiles: Sequence[str]) -> list[Scored]:
+def sendable(text: str) -> str:
+    """The text's first MAX_CHARS characters without lone surrogates, which protobuf refuses."""
+    if len(text) > MAX_CHARS:
+        text = text[:MAX_CHARS]
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _read(batch: Batch, response: pb.ScoreResponse, described: Described | None) -> list[Scored]:
     if len(response.scores) != len(batch.waiters):
         raise ScorerUnavailable(
             f"the scorer answered {len(response.scores)} scores for {len(batch.waiters)} texts"
@@ -238,6 +227,8 @@ def _read(batch: Batch, response: pb.ScoreResponse, profiles: Sequence[str]) -> 
         raise ScorerUnavailable("the scorer answered a score outside [0,1]")
     bundle = BundleVersion(response.versions.bundle)
     router = RouterName(response.versions.router)
+    profiles = () if described is None else described.profiles
+    calibration = UNCALIBRATED if described is None else described.calibration(router)
     rows = [q.values for q in response.quality] if response.quality else [()] * len(response.scores)
     if len(rows) != len(response.scores) or any(len(r) not in {0, len(profiles)} for r in rows):
         raise ScorerUnavailable("the scorer's quality vectors do not fit its description")
@@ -246,6 +237,13 @@ def _read(batch: Batch, response: pb.ScoreResponse, profiles: Sequence[str]) -> 
     if len(embeddings) != len(rows):
         raise ScorerUnavailable("the scorer's embeddings do not fit its scores")
     return [
-        Scored(score, dict(zip(profiles, row, strict=False)), bundle, router, embedding=embedding)
+        Scored(
+            score,
+            dict(zip(profiles, row, strict=False)),
+            bundle,
+            router,
+            embedding=embedding,
+            calibration=calibration,
+        )
         for score, row, embedding in zip(response.scores, rows, embeddings, strict=True)
     ]

@@ -16,6 +16,8 @@ from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.routing.ports import TraceContext
 
+MAX_CHARS = 65_536  # of one text: many times what any router reads; bounds what is hashed and sent
+
 
 class Key(NamedTuple):
     """What one call is about."""

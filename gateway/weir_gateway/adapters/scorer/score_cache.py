@@ -8,11 +8,10 @@ from collections import OrderedDict
 from dataclasses import replace
 from hashlib import blake2b
 
-from weir_gateway.adapters.scorer.scored_text import fit_for_wire
-from weir_gateway.domain.decision import Scored
+from weir_gateway.adapters.scorer.coalescer import MAX_CHARS
+from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
-from weir_gateway.domain.table import Retention
-from weir_gateway.routing.ports import Scorer, TraceContext
+from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_runtime.metrics import Counter, Family, Registry
 
 HASH_BYTES = 16  # a collision is as likely as a disk that lies
@@ -49,43 +48,23 @@ class ScoreCache:
         """The scorer's."""
         return self._scorer.bundle
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
+    async def score(self, query: ScoreQuery) -> Scored:
         """From the cache, else from the scorer."""
-        text = fit_for_wire(text)
-        digest = blake2b(text.encode(), digest_size=HASH_BYTES).digest()
-        key = (router, want_quality, want_embedding, digest)
+        digest = blake2b(
+            query.text[:MAX_CHARS].encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES
+        ).digest()
+        key = (query.router, query.want_quality, query.want_embedding, digest)
         known = self._look_up(key)
         if known is not None:
             self._hit.value += 1
             return known
         self._miss.value += 1
-        scored = await self._scorer.score(
-            text,
-            router,
-            want_quality=want_quality,
-            want_embedding=want_embedding,
-            within=within,
-            trace=trace,
-        )
+        scored = await self._scorer.score(query)
         self._keep(key, scored)
         return scored
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        """The scorer's."""
-        return self._scorer.threshold_for_share(scored, share)
-
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        """The scorer's."""
-        return self._scorer.threshold_for_retention(scored, objective)
+    def calibration(self, router: RouterName) -> Calibration:
+        return self._scorer.calibration(router)
 
     def _look_up(self, key: Key) -> Scored | None:
         bundle = self._scorer.bundle

@@ -12,7 +12,7 @@ from math import inf, nextafter
 from typing import Final
 
 from weir_gateway.domain.cascade import JUDGE_ROUTER
-from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
 from weir_gateway.domain.request import Request
@@ -20,7 +20,7 @@ from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.cascade.side_calls import JudgeFailed, Judges
 from weir_gateway.routing.policy.compiled import CompiledPolicy
-from weir_gateway.routing.ports import Scorer, TraceContext, Words
+from weir_gateway.routing.ports import ScoreQuery, Scorer, Words
 
 KEPT: Final = 20_000  # scores, the least used out first; about 0.2 kB each
 SPREAD: Final = 1_000  # of a policy's latest scores, from which a share's threshold is read
@@ -111,33 +111,33 @@ class _Rated:
         rater = self._policy.rater
         return BundleVersion(rater.id) if rater is not None else None
 
-    async def score(
-        self,
-        text: str,
-        router: RouterName,
-        *,
-        want_quality: bool,
-        want_embedding: bool = False,
-        within: float,
-        trace: TraceContext | None = None,
-    ) -> Scored:
-        """What the judge says, within its own deadline; the embedding is the scorer's.
+    async def score(self, query: ScoreQuery) -> Scored:
+        """The judge's verdict, within the judge's own deadline; the embedding is the scorer's.
 
-        Raises ScorerUnavailable where there is no verdict.
+        Raises ScorerUnavailable if there is no verdict.
         """
-        del router, want_quality  # a judge rates, and predicts nobody's quality
         rater = self._policy.rater
         if rater is None:
             raise ScorerUnavailable("the policy names no judge")
-        key = _key(rater, text)
+        key = _key(rater, query.text)
         known = self._router.find(key)
-        score = known if known is not None else await self._ask(rater, text, key)
+        score = known if known is not None else await self._ask(rater, query.text, key)
         if self._tab is not None:
             self._router.spread(self._policy.policy.id).add(score)
-        scored = Scored(score, {}, BundleVersion(rater.id), JUDGE_ROUTER, cached=known is not None)
-        if not want_embedding:
-            return scored
-        return replace(scored, embedding=await self._embedding(text, within, trace))
+        return Scored(
+            score,
+            {},  # a judge predicts no quality
+            BundleVersion(rater.id),
+            JUDGE_ROUTER,
+            cached=known is not None,
+            embedding=await self._embedding(query) if query.want_embedding else b"",
+            calibration=self.calibration(JUDGE_ROUTER),
+        )
+
+    def calibration(self, router: RouterName) -> Calibration:
+        """Shares come from the judge's own latest scores of this policy's prompts."""
+        del router
+        return _LatestScores(self._router, self._policy.policy.id)
 
     async def _ask(self, rater: Backend, text: str, key: bytes) -> float:
         router, judge, tab = self._router, self._policy.policy.judge, self._tab
@@ -151,37 +151,35 @@ class _Rated:
         router.keep(key, score)
         return score
 
-    async def _embedding(self, text: str, within: float, trace: TraceContext | None) -> bytes:
+    async def _embedding(self, query: ScoreQuery) -> bytes:
         try:
             scored = await self._router.scorer.score(
-                text,
-                RouterName(""),
-                want_quality=False,
-                want_embedding=True,
-                within=within,
-                trace=trace,
+                replace(query, router=RouterName(""), want_quality=False)
             )
         except ScorerUnavailable:
             return b""
         return scored.embedding
 
-    def threshold_for_share(self, scored: Scored, share: float) -> float | None:
-        """From the judge's own latest scores of this policy's prompts.
 
-        Raises ScorerUnavailable until there are enough of them.
-        """
-        del scored
-        spread = self._router.spread(self._policy.policy.id)
+@dataclass(frozen=True, slots=True)
+class _LatestScores:
+    """The calibration of a judge: how its latest scores of one policy's prompts are spread."""
+
+    router: JudgeRouter
+    policy: PolicyId
+
+    def threshold_for_share(self, share: float) -> float | None:
+        """Raises ScorerUnavailable until there are enough scores."""
+        spread = self.router.spread(self.policy)
         if len(spread.latest) < ENOUGH:
             raise ScorerUnavailable(
                 f"the judge has rated {len(spread.latest)} prompts, and a share needs {ENOUGH}"
             )
         return spread.threshold(share)
 
-    def threshold_for_retention(self, scored: Scored, objective: Retention) -> float | None:
-        """There is no calibration of a judge."""
-        del scored, objective
-        return None
+    def threshold_for_retention(self, objective: Retention) -> float | None:
+        """No judge is certified for a retention."""
+        del objective
 
 
 def _key(rater: Backend, text: str) -> bytes:

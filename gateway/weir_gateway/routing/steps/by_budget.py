@@ -17,7 +17,6 @@ from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.account import merit_of
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import DEAREST, NOBODY, Seen, place
-from weir_gateway.routing.ports import Scorer
 from weir_gateway.routing.steps import pick, sticky
 
 AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
@@ -41,7 +40,6 @@ class Pacing:
 
     budgets: Budgets
     budget: Budget
-    scorer: Scorer
 
     def choose(
         self,
@@ -57,9 +55,7 @@ class Pacing:
         merit = merit_of(scored, policy, servable)
         by_price = len(merit) > 1
         seen = Seen(account.costs(servable, estimates), merit)
-        line = self.budgets.line(
-            account, seen, lambda share: self.scorer.threshold_for_share(scored, share)
-        )
+        line = self.budgets.line(account, seen, scored.calibration.threshold_for_share)
         chosen = servable[place(seen, line)]
         threshold = None if by_price else line
         ahead = line >= (DEAREST if by_price else NOBODY)

@@ -14,7 +14,6 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_gateway.routing.policy.compiled import Matched
-from weir_gateway.routing.ports import Scorer
 from weir_gateway.routing.steps import pick, score, sticky
 from weir_gateway.routing.steps.by_budget import AHEAD, Paced, Pacing
 
@@ -37,7 +36,6 @@ def weigh(
     matched: Matched,
     servable: Sequence[Backend],
     scored: Scored,
-    scorer: Scorer,
     warm: Warm | None,
 ) -> Choice:
     """By threshold or predicted quality, as the objective says; by the client's where it named one.
@@ -50,7 +48,7 @@ def weigh(
         best = _by_quality(request, policy, servable, scored, objective.retention, warm)
         if best is not None:
             return best
-    threshold = score.threshold(scorer, scored, matched)
+    threshold = score.threshold(scored, matched)
     reason = Reason.SCORED if matched.threshold is None else Reason.CLIENT_THRESHOLD
     chosen = pick.by_threshold(servable, scored.score, threshold)
     plain = Choice(chosen, reason, scored=scored, threshold=threshold)

@@ -12,7 +12,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_gateway.routing.policy.compiled import Matched
-from weir_gateway.routing.ports import Scorer, TraceContext
+from weir_gateway.routing.ports import ScoreQuery, Scorer, TraceContext
 
 TWO = 2  # candidates that one threshold can tell apart
 
@@ -36,16 +36,18 @@ async def score(
     policy = matched.policy.policy
     router = matched.router if matched.router is not None else policy.router
     if not request.scored_text:
-        return Scored(0.0, {}, scorer.bundle or BundleVersion(""), router)
+        bundle = scorer.bundle or BundleVersion("")
+        return Scored(0.0, {}, bundle, router, calibration=scorer.calibration(router))
+    query = ScoreQuery(
+        text=request.scored_text,
+        router=router,
+        timeout=within,
+        want_quality=matched.threshold is None and by_quality(policy),
+        want_embedding=embedding,
+        trace=trace,
+    )
     try:
-        return await scorer.score(
-            request.scored_text,
-            router,
-            want_quality=matched.threshold is None and by_quality(policy),
-            want_embedding=embedding,
-            within=within,
-            trace=trace,
-        )
+        return await scorer.score(query)
     except NoSuchRouter as error:
         if matched.router is None:
             raise
@@ -58,28 +60,28 @@ def by_quality(policy: Policy) -> bool:
     return by_price and len(policy.candidates) > TWO
 
 
-def threshold(scorer: Scorer, scored: Scored, matched: Matched) -> float:
+def threshold(scored: Scored, matched: Matched) -> float:
     """The score from which on the strong candidate is chosen.
 
     Raises ScorerUnavailable where it hangs on a calibration that the scorer has not given.
     """
     if matched.threshold is not None:
         return matched.threshold
-    resolved = _resolved(scorer, scored, matched.policy.policy.objective)
+    resolved = _resolved(scored, matched.policy.policy.objective)
     if resolved is None:
         raise ScorerUnavailable(f"the scorer gave no calibration of router {scored.router!r}")
     return resolved
 
 
-def _resolved(scorer: Scorer, scored: Scored, objective: Objective | None) -> float | None:
+def _resolved(scored: Scored, objective: Objective | None) -> float | None:
     match objective:
         case Threshold(value):
             return value
         case StrongShare(share):
-            return scorer.threshold_for_share(scored, share)
+            return scored.calibration.threshold_for_share(share)
         case Retention():
-            return scorer.threshold_for_retention(scored, objective)
+            return scored.calibration.threshold_for_retention(objective)
         case Budget():  # as at its very first request: nothing is known of what was spent
-            return scorer.threshold_for_share(scored, FIRST_SHARE)
+            return scored.calibration.threshold_for_share(FIRST_SHARE)
         case None:
             return None  # of one candidate, which nobody scores

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.scorer.calibration import Calibration, Certified, read
+from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration, read
+from weir_gateway.domain.decision import UNCALIBRATED
 from weir_gateway.domain.table import Retention
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 
@@ -15,19 +16,19 @@ SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=50).map(sorted)
     ("share", "threshold"), [(0.2, 0.8), (0.5, 0.5), (0.999, 0.001), (0.0, 1.0), (1.0, 0.0)]
 )
 def test_a_share_is_a_quantile(share: float, threshold: float) -> None:
-    even = Calibration(tuple(i / 10 for i in range(11)), ())
+    even = RouterCalibration(tuple(i / 10 for i in range(11)), ())
     assert even.threshold_for_share(share) == pytest.approx(threshold)
 
 
 def test_uncalibrated_there_is_no_threshold() -> None:
-    assert Calibration((), ()).threshold_for_share(0.2) is None
+    assert RouterCalibration((), ()).threshold_for_share(0.2) is None
 
 
 @given(SCORES, st.floats(0, 1), st.floats(0, 1))
 def test_a_larger_share_never_has_a_higher_threshold(
     quantiles: list[float], a: float, b: float
 ) -> None:
-    calibration = Calibration(tuple(quantiles), ())
+    calibration = RouterCalibration(tuple(quantiles), ())
     few, many = (calibration.threshold_for_share(share) for share in sorted([a, b]))
     assert few is not None
     assert many is not None
@@ -42,7 +43,7 @@ def test_a_larger_share_never_has_a_higher_threshold(
 def test_a_retention_takes_the_highest_threshold_certified(
     retention: float, confidence: float, threshold: float
 ) -> None:
-    calibration = Calibration(
+    calibration = RouterCalibration(
         (), (Certified(0.95, 0.95, 0.4), Certified(0.9, 0.95, 0.6), Certified(0.95, 0.99, 0.2))
     )
     assert calibration.threshold_for_retention(Retention(retention, confidence)) == threshold
@@ -56,5 +57,5 @@ def test_a_bundles_default_router_answers_to_its_three_names() -> None:
     )
     described = read(description)
     for name in ("", "default", "linear"):
-        assert described.calibration(name) == Calibration((0.0, 1.0), ())
-    assert described.calibration("mf") is None
+        assert described.calibration(name) == RouterCalibration((0.0, 1.0), ())
+    assert described.calibration("mf") is UNCALIBRATED

@@ -9,6 +9,7 @@ from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.routing.ports import ScoreQuery
 from weir_runtime.metrics import Registry
 
 
@@ -21,7 +22,8 @@ def cached(
 async def ask(
     cache: ScoreCache, text: str, router: str = "mf", *, want_quality: bool = False
 ) -> Scored:
-    return await cache.score(text, RouterName(router), want_quality=want_quality, within=1)
+    query = ScoreQuery(text, RouterName(router), timeout=1, want_quality=want_quality)
+    return await cache.score(query)
 
 
 async def test_the_second_look_asks_nobody_and_says_so() -> None:
@@ -30,7 +32,7 @@ async def test_the_second_look_asks_nobody_and_says_so() -> None:
     first, second = await ask(cache, "a"), await ask(cache, "a")
     assert (first.score, first.cached) == (0.3, False)
     assert (second.score, second.cached) == (0.3, True)
-    assert len(scorer.asked) == 1
+    assert len(scorer.queries) == 1
     counted = registry.counters["weir.cache.requests"]
     assert (
         counted.labels("", "score", "hit").value == counted.labels("", "score", "miss").value == 1
@@ -43,15 +45,14 @@ async def test_text_router_and_quality_are_told_apart() -> None:
     for text, router in (("a", "mf"), ("b", "mf"), ("a", "knn")):
         await ask(cache, text, router)
     await ask(cache, "a", want_quality=True)
-    assert len(scorer.asked) == len(cache) == 4
+    assert len(scorer.queries) == len(cache) == 4
 
 
 async def test_a_score_without_its_embedding_is_not_one_with_it() -> None:
     cache = cached(FakeScorer(embeddings={"a": b"1234"}))
     assert (await ask(cache, "a")).embedding == b""
-    wanted = await cache.score(
-        "a", RouterName("mf"), want_quality=False, want_embedding=True, within=1
-    )
+    query = ScoreQuery("a", RouterName("mf"), timeout=1, want_embedding=True)
+    wanted = await cache.score(query)
     assert wanted.embedding == b"1234"
 
 
@@ -60,7 +61,7 @@ async def test_least_recently_used_goes_first() -> None:
     cache = cached(scorer, entries=2)
     for text in ("a", "b", "a", "c", "a", "b"):
         await ask(cache, text)
-    assert [asked.text for asked in scorer.asked] == ["a", "b", "c", "b"]
+    assert [query.text for query in scorer.queries] == ["a", "b", "c", "b"]
     assert len(cache) == 2
 
 

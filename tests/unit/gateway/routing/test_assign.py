@@ -70,7 +70,7 @@ async def test_a_variant_decides_by_its_own_router_and_objective() -> None:
     by_name = {d.variant.name: d for d in decisions if d.variant}
     assert (by_name["control"].chosen, by_name["control"].threshold) == (WEAK, 0.6)
     assert (by_name["new"].chosen, by_name["new"].threshold) == (STRONG, 0.2)
-    assert {asked.router for asked in scorer.asked} == {"", "mf"}
+    assert {query.router for query in scorer.queries} == {"", "mf"}
 
 
 async def test_more_weight_takes_conversations_over_and_gives_none_back() -> None:

@@ -83,7 +83,7 @@ async def test_an_answer_is_given_again_without_a_score_and_without_a_call() -> 
     first, again = await world.ask(), await world.ask()
     assert (first.decision.reason, again.decision.reason) == (Reason.SCORED, Reason.CACHE)
     assert (again.decision.chosen, again.decision.label) == (WEAK, "cache")
-    assert (len(world.scorer.asked), len(world.upstreams.sent)) == (1, 1)
+    assert (len(world.scorer.queries), len(world.upstreams.sent)) == (1, 1)
     assert dict(again.reply.headers) == {}  # of one call and no other
     ending = Ending(status=200, usage=again.reply.usage, overhead=0, duration=0)
     outcome = world.routing.account(made(), again.decision, ending)

@@ -50,9 +50,9 @@ async def test_the_score_decides(score: float, chosen: str) -> None:
     assert (decision.threshold, decision.table, decision.baseline) == (0.6, "v1", STRONG)
     assert decision.scored is not None
     assert decision.scored.score == score
-    (asked,) = scorer.asked
-    assert (asked.text, asked.router, asked.want_quality) == ("hello", "mf", False)
-    assert asked.within == 0.25
+    (query,) = scorer.queries
+    assert (query.text, query.router, query.want_quality) == ("hello", "mf", False)
+    assert query.timeout == 0.25
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_a_rule_decides_before_anything_is_scored() -> None:
     decision = await decided(scorer, made, request(facts=replace(FACTS, turns=7)))
     assert (decision.chosen, decision.label) == (STRONG, "rule:long")
     assert [t.verdict for t in decision.rules_tried] == [Verdict.HOLDS_NOT, Verdict.HOLDS]
-    assert not scorer.asked
+    assert not scorer.queries
 
 
 async def test_a_rule_is_obeyed_even_where_its_backend_lacks_something() -> None:
@@ -128,14 +128,14 @@ async def test_where_one_alone_can_serve_nothing_is_scored() -> None:
     )
     assert (decision.chosen, decision.label) == (able, "filtered")
     assert [(e.backend, e.lacks) for e in decision.excluded] == [("shop/strong", "tools")]
-    assert not scorer.asked
+    assert not scorer.queries
 
 
 async def test_a_direct_call_decides_nothing() -> None:
     scorer = FakeScorer(default=0.0)
     decision = await decided(scorer, policy(expose=Expose(direct=True)), request(model="strong"))
     assert (decision.chosen, decision.label, decision.baseline) == (STRONG, "direct", STRONG)
-    assert not scorer.asked
+    assert not scorer.queries
 
 
 CLIENT = Expose(client_threshold=ClientThreshold(0.1, 0.9))
@@ -150,7 +150,7 @@ async def test_a_client_threshold_takes_the_policys_place(score: float, chosen: 
         "client_threshold",
         0.5,
     )
-    assert scorer.asked[0].router == "knn"
+    assert scorer.queries[0].router == "knn"
 
 
 async def test_a_router_the_client_named_and_nobody_has_is_the_clients_mistake() -> None:
@@ -171,7 +171,7 @@ async def test_where_nothing_is_asked_the_score_is_zero(
     scorer = FakeScorer(default=1.0)
     decision = await decided(scorer, policy(objective=objective), request(""))
     assert (decision.chosen, decision.label) == (chosen, "scored")
-    assert not scorer.asked
+    assert not scorer.queries
 
 
 THREE = (backend("s", price=1), backend("m", price=5), backend("l", price=25))
@@ -193,7 +193,7 @@ async def test_three_are_told_apart_by_predicted_quality(
     assert (decision.chosen.name, decision.label) == (chosen, "scored")
     assert decision.estimates is not None
     assert list(decision.estimates) == ["shop/s", "shop/m", "shop/l"]
-    assert scorer.asked[0].want_quality
+    assert scorer.queries[0].want_quality
 
 
 async def test_three_without_predicted_quality_are_told_apart_by_the_certified_threshold() -> None:

@@ -171,7 +171,7 @@ async def test_the_span_is_told_and_its_context_goes_to_the_scorer() -> None:
     context = TraceContext(1, 2, sampled=True)
     span = FakeSpan(context, recording=True)
     decision = await world.routing().decide(request(), made, span)
-    assert world.scorer.asked[0].trace is context
+    assert world.scorer.queries[0].trace is context
     assert span.attributes == {
         "weir.decision": decision.id,
         "weir.policy": "shop/chat",

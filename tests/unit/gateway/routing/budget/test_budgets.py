@@ -290,7 +290,7 @@ async def test_three_candidates_compete_by_quality_and_price() -> None:
     decision = await world.decide()
     assert decision.threshold is None
     assert decision.estimates is not None
-    assert world.scorer.asked[0].want_quality
+    assert world.scorer.queries[0].want_quality
     assert decision.chosen in {WEAK, middle}  # .02 of quality don't make up for 7 USD a million
     assert world.state.line is not None
 
