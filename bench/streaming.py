@@ -21,7 +21,7 @@ from bench.load import Order, Result
 from bench.processes import Cores, Running, cores, start
 from bench.weir import free, wait_ready
 from weir_cli.local import programs
-from weir_cli.local.state import State
+from weir_cli.local.programs import StateFolder
 from weir_operator.local import compile_paths
 
 OUT = Path(__file__).parent / "out" / "streaming.json"
@@ -138,7 +138,7 @@ def _gateway(
     compiled = compile_paths([folder / "policies.yaml"])
     if compiled.mistakes:
         raise SystemExit("\n".join(map(str, compiled.mistakes)))
-    state = State(folder)
+    state = StateFolder(folder)
     state.write(compiled.table_json, b"[]")
     at, admin = free(), free()
     program = programs.gateway(state=state, listen=at, admin=admin)

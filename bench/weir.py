@@ -9,10 +9,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from bench.processes import Cores, Running, start
-from weir_cli.addresses import bound, listen, url
+from weir_cli.addresses import bound_address, listen, url
 from weir_cli.local import programs
-from weir_cli.local.programs import Program
-from weir_cli.local.state import State
+from weir_cli.local.programs import Program, StateFolder
 from weir_operator.local import compile_paths
 from weir_runtime.quantities import Address
 
@@ -65,7 +64,7 @@ class Weir:
 def weir(bundle: Path, upstream: int, on: Cores) -> Generator[Weir]:
     """Run both programs with everything at its default, the gateway on a core of its own."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        state = State(Path(folder))
+        state = StateFolder(Path(folder))
         state.write(_table(Path(folder), upstream), b"[]")
         at, scorer_admin, gateway_admin = free(), free(), free()
         scorer = _start(programs.scorer(bundle=bundle, state=state, admin=scorer_admin), on.others)
@@ -99,7 +98,7 @@ def _start(program: Program, on: frozenset[int]) -> Running:
 def free() -> Address:
     """A loopback address that nobody listens on."""
     with listen(Address(host="127.0.0.1", port=0)) as found:
-        return bound(found)
+        return bound_address(found)
 
 
 def wait_ready(admin: Address) -> None:

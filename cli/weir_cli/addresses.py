@@ -58,7 +58,7 @@ def listen(at: Address, *, option: str = "--listen", shared: bool = False) -> so
     return taken
 
 
-def bound(listening: socket.socket) -> Address:
+def bound_address(listening: socket.socket) -> Address:
     """Where a socket really listens."""
     host, port = listening.getsockname()[:2]
     return Address(host=str(host), port=int(port))

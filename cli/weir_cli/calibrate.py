@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from weir_cli.labwork import Percent, failures, open_bundle, scores_of, tell
-from weir_cli.options import BUNDLE, JSON, existing
+from weir_cli.lab_helpers import Percent, lab_failures, open_bundle, say_step, scores_of
+from weir_cli.options import BUNDLE, JSON, existing_bundle
 from weir_cli.output import print_json
 from weir_lab.calibration import keep_retention, snippet, strong_share, within_budget
 from weir_lab.calibration.snippet import decimal
@@ -79,14 +79,14 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
         raise click.BadParameter("must lie between 0% and 100%", param_hint="--confidence")
     if retention is not None and not 0 < retention < 1:
         raise click.BadParameter("must lie between 0% and 100%", param_hint="--retention")
-    with open_bundle(existing(bundle)) as opened:
-        with failures():
+    with open_bundle(existing_bundle(bundle)) as opened:
+        with lab_failures():
             name = opened.engines[0].resolve(router)
-            tell(f"reading {data}")
+            say_step(f"reading {data}")
             pair = None if share is not None else load_pair(data, weak, strong)
             prompts = load_prompts(data) if pair is None else pair.prompts
         scores = scores_of(opened, name, prompts)
-    with failures():
+    with lab_failures():
         if share is not None:
             found = _share(scores, share, confidence)
         elif pair is not None and retention is not None:
@@ -104,7 +104,7 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
 
 def _keep(bundle: Path, into: Path, router: str, found: _Found, scores: Floats) -> str:
     """As the bundle's own: a retention's promise, or how scores lie over these prompts."""
-    with failures():
+    with lab_failures():
         if found.kept is None:
             return write_shares(bundle, into, router, scores)
         return write_retention(bundle, into, router, found.kept)

@@ -3,11 +3,16 @@
 A command `a-b` is the click command `a_b` of its module. Must not know what any command does.
 """
 
+import importlib
 from dataclasses import dataclass
+
+import click
+
+from weir_cli.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """One command: where it lives and what must be installed for it."""
 
     name: str
@@ -21,24 +26,92 @@ class Entry:
         return self.name.replace("-", "_")
 
 
-COMMANDS: tuple[Entry, ...] = (
-    Entry("up", "weir_cli.up", "Run scorer and gateway here from policy files.", "all"),
-    Entry("explain", "weir_cli.explain", "Show how a prompt would be routed; send nothing.", "all"),
-    Entry("key", "weir_cli.key", "Make, list and revoke client keys.", "all"),
-    Entry("ledger", "weir_cli.ledger", "Show what was spent and saved.", "all"),
-    Entry("experiment", "weir_cli.experiment", "Compare variants, or what a shadow saves.", "all"),
-    Entry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
-    Entry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
-    Entry("train", "weir_cli.train", "Adapt a router to labels of your traffic.", "all,lab"),
-    Entry("eval", "weir_cli.eval", "Measure routers on recorded outcomes.", "all,lab"),
-    Entry("calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"),
-    Entry("profile", "weir_cli.profile", "Add a model's quality profile from probes.", "all,lab"),
-    Entry("replay", "weir_cli.replay", "Settle a policy's choices on recorded prompts.", "all,lab"),
-    Entry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),
-    Entry(
-        "stand-in", "weir_cli.stand_in", "Serve deterministic answers in place of models.", "cli"
+COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("up", "weir_cli.up", "Run scorer and gateway here from policy files.", "all"),
+    CommandEntry(
+        "explain",
+        "weir_cli.explain.command",
+        "Show how a prompt would be routed; send nothing.",
+        "all",
     ),
-    Entry(
-        "demo", "weir_cli.demo", "Start everything, send a few prompts, show the decisions.", "all"
+    CommandEntry("key", "weir_cli.key", "Make, list and revoke client keys.", "all"),
+    CommandEntry("ledger", "weir_cli.ledger.command", "Show what was spent and saved.", "all"),
+    CommandEntry(
+        "experiment",
+        "weir_cli.experiment.command",
+        "Compare variants, or what a shadow saves.",
+        "all",
+    ),
+    CommandEntry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
+    CommandEntry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
+    CommandEntry(
+        "train", "weir_cli.train.command", "Adapt a router to labels of your traffic.", "all,lab"
+    ),
+    CommandEntry(
+        "eval", "weir_cli.eval.command", "Measure routers on recorded outcomes.", "all,lab"
+    ),
+    CommandEntry(
+        "calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"
+    ),
+    CommandEntry(
+        "profile", "weir_cli.profile", "Add a model's quality profile from probes.", "all,lab"
+    ),
+    CommandEntry(
+        "replay",
+        "weir_cli.replay.command",
+        "Settle a policy's choices on recorded prompts.",
+        "all,lab",
+    ),
+    CommandEntry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),
+    CommandEntry(
+        "stand-in",
+        "weir_cli.mock_provider.command",
+        "Serve deterministic answers in place of models.",
+        "cli",
+    ),
+    CommandEntry(
+        "demo",
+        "weir_cli.demo.command",
+        "Start everything, send a few prompts, show the decisions.",
+        "all",
     ),
 )
+
+
+class LazyGroup(click.Group):
+    """The commands of commands.COMMANDS; `--help` shows them without importing one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table, which is the order in which people need them."""
+        del ctx
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command; None for a name that is not in the table."""
+        del ctx
+        entry = next((entry for entry in COMMANDS if entry.name == cmd_name), None)
+        return None if entry is None else load(entry)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table's own one-liners; click would import every command for them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(entry.name, entry.help) for entry in COMMANDS])
+
+
+def load(entry: CommandEntry) -> click.Command:
+    """Import one command. Raises Failure, naming the extra, when a library is not installed."""
+    try:
+        module = importlib.import_module(entry.module)
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        if name.startswith("weir_"):
+            raise
+        raise Failure(
+            f"`weir {entry.name}` needs {name}, which is not installed.",
+            hint=f"pip install 'weir-gateway[{entry.extra}]'",
+        ) from missing
+    command = getattr(module, entry.attribute)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{entry.module}.{entry.attribute} is not a click command")
+    return command

@@ -67,14 +67,14 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     return Path(home) / "weir"
 
 
-def existing(bundle: Path) -> Path:
+def existing_bundle(bundle: Path) -> Path:
     """The bundle's folder. Raises Failure, saying how to build it, where there is none."""
     if not (bundle / "bundle.json").is_file():
         raise Failure(f"There is no bundle in {bundle}.", hint=f"weir bundle build --out {bundle}")
     return bundle
 
 
-def start(since: str | None) -> int:
+def since_micros(since: str | None) -> int:
     """When `since` (`24h`; None: ever) began, in microseconds since 1970. Raises BadParameter."""
     if since is None:
         return 0

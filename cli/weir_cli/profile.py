@@ -7,8 +7,8 @@ import click
 import numpy as np
 
 from weir_cli.failure import Failure
-from weir_cli.labwork import columns_of, failures, tell
-from weir_cli.options import DEFAULT_BUNDLE, JSON, existing
+from weir_cli.lab_helpers import columns_of, lab_failures, say_step
+from weir_cli.options import DEFAULT_BUNDLE, JSON, existing_bundle
 from weir_cli.output import print_json
 from weir_lab.datasets import load_outcomes
 from weir_lab.training import (
@@ -57,8 +57,8 @@ def profile(
     50 probes at least; 300 place a model well. Scores do not change; the predicted qualities get
     a column, in place of an older one of that name.
     """
-    with failures():
-        tell(f"reading {data}")
+    with lab_failures():
+        say_step(f"reading {data}")
         outcomes = load_outcomes(data)
         if model not in outcomes.models:
             raise Failure(
@@ -68,8 +68,8 @@ def profile(
         scores = outcomes.quality[:, outcomes.models.index(model)]
         probes = outcomes.only(np.isfinite(scores))
         scores = scores[np.isfinite(scores)]
-    columns = columns_of(existing(start), router, probes.prompts)
-    with failures():
+    columns = columns_of(existing_bundle(start), router, probes.prompts)
+    with lab_failures():
         called = name or model
         shared = qualities_of(start, router)
         fitted: Joined | Profile

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import click
 
+from weir_cli.commands import LazyGroup
 from weir_cli.failure import Failure
-from weir_cli.lazy import LazyGroup
 
 _DISTRIBUTION = "weir-gateway"
 

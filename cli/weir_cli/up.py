@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from weir_cli.addresses import HostPort
-from weir_cli.compiling import compiled, credentials_json
-from weir_cli.local import running
-from weir_cli.local.running import Hooks, Options, Policies
-from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, SPEND, existing
+from weir_cli.local import runner
+from weir_cli.local.runner import Hooks, Options, Policies
+from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, SPEND, existing_bundle
+from weir_cli.policy_files import compile_files, credentials_json
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
 
@@ -63,18 +63,18 @@ def up(  # noqa: PLR0913 - one parameter an option
         "WEIR_BATCHES": str(batches.absolute()),
         "WEIR_SPEND": str(spend.absolute()),
     }
-    options = Options(paths, existing(bundle).resolve(), listen, admin, workers, environment)
+    options = Options(paths, existing_bundle(bundle).resolve(), listen, admin, workers, environment)
     hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)
 
     async def main(stop: asyncio.Event) -> int:
-        return await running.run(options, hooks, stop)
+        return await runner.run(options, hooks, stop)
 
     run(main)
 
 
 def compile_policies(paths: tuple[Path, ...], bundle: Path) -> Policies:
     """What a local Weir runs. Raises Failure with every mistake."""
-    done = compiled(paths, bundle)
+    done = compile_files(paths, bundle)
     return Policies(done.table_json, credentials_json(done))
 
 

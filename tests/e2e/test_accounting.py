@@ -254,7 +254,7 @@ async def books(url: str) -> dict[str, dict[str, int]]:
     """A stand-in's own books, by model."""
     async with (
         aiohttp.ClientSession(timeout=TIMEOUT) as session,
-        session.get(f"{url}/stand-in/books") as answer,
+        session.get(f"{url}/stand-in/stats") as answer,
     ):
         models: dict[str, dict[str, int]] = (await answer.json())["models"]
         return models

@@ -19,8 +19,8 @@ from support.batching import (
 from support.gateway import write
 from support.gateway_program import gateway_program
 from support.waiting import eventually
-from weir_cli.standin.faults import Delay
-from weir_cli.standin.server import Orders
+from weir_cli.mock_provider.config import Delay
+from weir_cli.mock_provider.server import MockConfig
 
 COUNT = 400
 CALLS = 4  # under way at once
@@ -29,7 +29,7 @@ TOLD = 3  # times that the disk was found full
 
 async def test_answers_wait_for_a_disk_that_is_full(tmp_path: Path) -> None:
     log, files = tmp_path / "gateway.log", tmp_path / "batches"
-    async with standing_in(Orders(delay=Delay(first=0.02))) as provider:
+    async with standing_in(MockConfig(delay=Delay(first=0.02))) as provider:
         write(
             tmp_path / "routetable.json",
             direct(openai_backend("weak", provider.url, batches=False)),
@@ -40,7 +40,7 @@ async def test_answers_wait_for_a_disk_that_is_full(tmp_path: Path) -> None:
             "WEIR_BATCH_CALLS": str(CALLS),
             "WEIR_LEDGER": str(tmp_path / "ledger.db"),
         }
-        line = provider.server.books.line("weak-model")
+        line = provider.server.stats.of("weak-model")
         async with gateway_program(environment, log=log) as running:
             made = openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0)
             async with made as client:

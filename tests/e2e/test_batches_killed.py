@@ -27,8 +27,8 @@ from support.batching import (
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
 from support.waiting import eventually
-from weir_cli.standin.faults import Delay, Fault, Kind
-from weir_cli.standin.server import Orders
+from weir_cli.mock_provider.config import Delay, Fault, Kind
+from weir_cli.mock_provider.server import MockConfig
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 COUNT = 640
@@ -41,14 +41,14 @@ LOST = Fault(kind=Kind.LOST)
 
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
-    async with standing_in(Orders(delay=SLOW)) as one:
+    async with standing_in(MockConfig(delay=SLOW)) as one:
         yield one
 
 
 @pytest.fixture
 async def losing() -> AsyncIterator[Provider]:
     """One that takes batches and never gets to say so."""
-    async with standing_in(Orders(delay=SLOW, faults=(LOST,))) as one:
+    async with standing_in(MockConfig(delay=SLOW, faults=(LOST,))) as one:
         yield one
 
 
@@ -91,7 +91,7 @@ async def killed_and_started_again(
 
 async def test_items_that_go_alone(tmp_path: Path, provider: Provider) -> None:
     table = direct(openai_backend("weak", provider.url, batches=False))
-    line = provider.server.books.line("weak-model")
+    line = provider.server.stats.of("weak-model")
 
     def after(calls: int) -> Callable[[], Awaitable[bool]]:
         async def holds() -> bool:
@@ -111,7 +111,7 @@ async def test_a_gateway_that_ends_in_order_pays_nothing_twice(
     tmp_path: Path, provider: Provider
 ) -> None:
     table = direct(openai_backend("weak", provider.url, batches=False))
-    line = provider.server.books.line("weak-model")
+    line = provider.server.stats.of("weak-model")
 
     async def under_way() -> bool:
         return line.requests >= 100
@@ -131,7 +131,7 @@ async def test_providers_batches_are_submitted_once(
     weak = openai_backend("weak", provider.url, batches=True)
     strong = anthropic_backend("strong", provider.url)
     table = direct(*{"openai": [weak], "anthropic": [strong], "both": [weak, strong]}[kind])
-    books = provider.server.books
+    books = provider.server.stats
 
     async def submitted_() -> bool:
         return books.batches >= len(table.backends)
@@ -154,7 +154,7 @@ async def test_one_that_only_the_provider_knows_of_is_found_again(
 ) -> None:
     more = {"batches": True} if make is openai_backend else {}
     table = direct(make("weak", losing.url, **more))
-    books = losing.server.books
+    books = losing.server.stats
 
     async def taken() -> bool:
         return books.batches == 1
@@ -162,7 +162,7 @@ async def test_one_that_only_the_provider_knows_of_is_found_again(
     told = await killed_and_started_again(tmp_path, table, [taken])
     assert told == [f"q{n}" for n in range(COUNT)]
     assert books.batches == 1
-    assert books.line("weak-model").batch_requests == COUNT
+    assert books.of("weak-model").batch_requests == COUNT
 
 
 def _client(running: GatewayProgram) -> openai.AsyncOpenAI:

@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.asking import TIMEOUT, ask, chat
 from support.otlp import Seen, collecting
 from support.programs import quickstart, up
-from weir_cli.standin.server import Orders, StandIn
+from weir_cli.mock_provider.server import MockConfig, MockProvider
 
 SERVER = Span.SpanKind.SPAN_KIND_SERVER
 CLIENT = Span.SpanKind.SPAN_KIND_CLIENT
@@ -76,7 +76,7 @@ async def _upstream(heard: list[str]) -> tuple[web.AppRunner, str]:
     async def listen(request: web.Request, _: web.StreamResponse) -> None:
         heard.append(request.headers.get("traceparent", ""))
 
-    app = StandIn(Orders()).app()
+    app = MockProvider(MockConfig()).app()
     app.on_response_prepare.append(listen)
     runner = web.AppRunner(app)
     await runner.setup()

@@ -14,7 +14,7 @@ from openai.types import Batch
 
 from support.gateway import Running, backend, running_gateway, table
 from support.waiting import eventually
-from weir_cli.standin.server import Orders, StandIn
+from weir_cli.mock_provider.server import MockConfig, MockProvider
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 OVER = {"completed", "failed", "cancelled", "expired"}
@@ -28,17 +28,17 @@ class Provider:
     """A stand-in that serves."""
 
     url: str
-    server: StandIn
+    server: MockProvider
 
     def lines(self) -> dict[str, dict[str, int]]:
         """Its books by model."""
-        return {name: asdict(line) for name, line in self.server.books.models.items()}
+        return {name: asdict(line) for name, line in self.server.stats.models.items()}
 
 
 @asynccontextmanager
-async def standing_in(orders: Orders | None = None) -> AsyncGenerator[Provider]:
+async def standing_in(orders: MockConfig | None = None) -> AsyncGenerator[Provider]:
     """A stand-in in the test's loop, on a port of the system's choice."""
-    server = StandIn(orders or Orders())
+    server = MockProvider(orders or MockConfig())
     runner = web.AppRunner(server.app(), handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,5 +1,5 @@
-"""Scorer and gateway on one machine, with no cluster: what `weir up` and `weir demo` run.
+"""Scorer and gateway on one machine, without a cluster: what `weir up` and `weir demo` run.
 
-The programs are started as the images start them, by module and environment, and kept alive.
-Must not know how they work inside: they meet only over files, sockets and probes.
+The programs are started as their images start them, by module and environment, and restarted when
+they die. They meet over files, sockets and probes alone.
 """

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weir_cli.addresses import bound, listen
+from weir_cli.addresses import bound_address, listen
 from weir_runtime.quantities import Address
 
 
@@ -16,14 +16,14 @@ class Ports:
     serve: Address
     gateways: Sequence[Address]  # admin, one a worker
     scorer: Address  # admin
-    kept: socket.socket
+    reserved: socket.socket
 
     def close(self) -> None:
         """Let the served port go."""
-        self.kept.close()
+        self.reserved.close()
 
 
-def take(at: Address, admin: Address, workers: int) -> Ports:
+def reserve(at: Address, admin: Address, workers: int) -> Ports:
     """Find every port free, or raise Failure. Admin ports count upwards from `admin`, scorer last.
 
     A port 0 stands for any free one.
@@ -35,7 +35,7 @@ def take(at: Address, admin: Address, workers: int) -> Ports:
     except BaseException:
         kept.close()
         raise
-    return Ports(bound(kept), admins[:-1], admins[-1], kept)
+    return Ports(bound_address(kept), admins[:-1], admins[-1], kept)
 
 
 def _admins(first: Address, count: int) -> list[Address]:
@@ -45,4 +45,4 @@ def _admins(first: Address, count: int) -> list[Address]:
             held.enter_context(listen(Address(host=first.host, port=port), option="--admin"))
             for port in ports
         ]
-        return [bound(each) for each in sockets]
+        return [bound_address(each) for each in sockets]

@@ -7,7 +7,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import aiohttp
 
 from weir_cli.local.programs import Program
 
@@ -19,7 +21,7 @@ _STANDARD_ERROR = 2
 Say = Callable[[str], None]
 
 
-class Ended(Exception):
+class EndedBeforeReady(Exception):
     """A program ended before it had ever been ready: starting it again would not help."""
 
     def __init__(self, program: str, status: int) -> None:
@@ -42,11 +44,11 @@ class Child:
         """The running process, if one runs."""
         return None if self._process is None else self._process.pid
 
-    def proven(self) -> None:
+    def mark_ready(self) -> None:
         """It has been ready once: from now on a death is mended by starting it again."""
         self._proven = True
 
-    async def keep(self) -> None:
+    async def supervise(self) -> None:
         """Run it until stop(). Raises Ended when it ends before it was proven."""
         wait = _FIRST_WAIT
         while not self._stop.is_set():
@@ -55,7 +57,7 @@ class Child:
             if self._stop.is_set():
                 return
             if not self._proven:
-                raise Ended(self.program.name, status)
+                raise EndedBeforeReady(self.program.name, status)
             if asyncio.get_running_loop().time() - began > _SETTLED:
                 wait = _FIRST_WAIT
             self._say(f"the {self.program.name} {_death(status)}; starting it again in {wait:g} s")
@@ -111,3 +113,39 @@ def _death(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     return f"was ended by {signal.Signals(-status).name}"
+
+
+_BETWEEN = 0.05  # seconds from one question to the next
+_PATIENCE = 2.0  # seconds that one answer may take
+
+
+class NotReady(Exception):
+    """It did not get ready in time; the message has its own words for why."""
+
+
+async def wait_ready(probes: Sequence[str], within: float) -> None:
+    """Return once every probe, a URL, answers 200. Raises NotReady after `within` seconds."""
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        for probe in probes:
+            await _wait(session, probe, within)
+
+
+async def _wait(session: aiohttp.ClientSession, probe: str, within: float) -> None:
+    said = "it never answered"
+    try:
+        async with asyncio.timeout(within):
+            while (answer := await _ask(session, probe)) is not None:
+                said = answer or said
+                await asyncio.sleep(_BETWEEN)
+    except TimeoutError as late:
+        raise NotReady(f"Not ready after {within:g} s ({probe}): {said}") from late
+
+
+async def _ask(session: aiohttp.ClientSession, probe: str) -> str | None:
+    """None when ready, else why not; empty when there is no answer at all."""
+    try:
+        async with session.get(probe) as answer:
+            return None if answer.ok else (await answer.text()).strip()
+    except (aiohttp.ClientError, TimeoutError):
+        return ""

@@ -232,7 +232,7 @@ async def test_a_revoked_key_ends_its_batches(tmp_path: Path) -> None:
                 return await _status(mine, batch.id) == "cancelled"
 
             await eventually(shown)
-        assert provider.server.books.line("weak-model").requests < 2000
+        assert provider.server.stats.of("weak-model").requests < 2000
 
 
 async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def test_one_batch_upstream_for_each_chosen_model_at_half_the_price(tmp_pa
             # Anthropic's answers come back as the client's own wire has them.
             assert {line["response"]["body"]["object"] for line in told} == {"chat.completion"}
         books = provider.lines()
-        assert provider.server.books.batches == 2
+        assert provider.server.stats.batches == 2
         assert {name: line["batch_requests"] for name, line in books.items()} == {
             "weak-model": 30,
             "strong-model": 30,

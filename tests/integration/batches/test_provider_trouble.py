@@ -21,8 +21,8 @@ from support.batching import (
     submitted,
 )
 from support.waiting import eventually
-from weir_cli.standin.faults import Delay, Fault, Kind
-from weir_cli.standin.server import Orders
+from weir_cli.mock_provider.config import Delay, Fault, Kind
+from weir_cli.mock_provider.server import MockConfig
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 MAKERS: dict[str, Callable[[str], pb.Backend]] = {
@@ -33,7 +33,7 @@ MAKERS: dict[str, Callable[[str], pb.Backend]] = {
 
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_what_a_provider_refuses_is_in_the_error_file(tmp_path: Path, kind: str) -> None:
-    orders = Orders(faults=(Fault(kind=Kind.STATUS, status=400, rate=0.25),))
+    orders = MockConfig(faults=(Fault(kind=Kind.STATUS, status=400, rate=0.25),))
     async with standing_in(orders) as provider:
         made = direct(MAKERS[kind](provider.url))
         async with batch_gateway(tmp_path, made) as (_, client):
@@ -54,7 +54,7 @@ async def test_what_a_provider_refuses_is_in_the_error_file(tmp_path: Path, kind
 async def test_what_passes_is_sent_once_more_alone_and_may_fall_back(
     tmp_path: Path, kind: str
 ) -> None:
-    orders = Orders(faults=(Fault(kind=Kind.STATUS, status=429, rate=0.2, model="weak-model"),))
+    orders = MockConfig(faults=(Fault(kind=Kind.STATUS, status=429, rate=0.2, model="weak-model"),))
     async with standing_in(orders) as provider:
         made = direct(
             MAKERS[kind](provider.url), openai_backend("spare", provider.url, batches=False)
@@ -80,20 +80,20 @@ async def test_what_passes_is_sent_once_more_alone_and_may_fall_back(
 async def test_a_batch_whose_answer_is_lost_is_found_and_not_sent_again(
     tmp_path: Path, kind: str
 ) -> None:
-    orders = Orders(faults=(Fault(kind=Kind.LOST),))
+    orders = MockConfig(faults=(Fault(kind=Kind.LOST),))
     async with standing_in(orders) as provider:
         made = direct(MAKERS[kind](provider.url))
         async with batch_gateway(tmp_path, made) as (_, client):
             done = await over(client, (await submitted(client, _asked(20))).id)
             assert done.request_counts is not None
             assert done.request_counts.completed == 20
-        assert provider.server.books.batches == 1
+        assert provider.server.stats.batches == 1
         assert provider.lines()["weak-model"]["batch_requests"] == 20
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_a_batch_of_another_client_is_not_taken_for_ours(tmp_path: Path, kind: str) -> None:
-    orders = Orders(faults=(Fault(kind=Kind.LOST, rate=0.5),))  # every second one
+    orders = MockConfig(faults=(Fault(kind=Kind.LOST, rate=0.5),))  # every second one
     async with standing_in(orders) as provider:
         made = direct(MAKERS[kind](provider.url))
         async with batch_gateway(tmp_path, made) as (_, client):
@@ -102,20 +102,20 @@ async def test_a_batch_of_another_client_is_not_taken_for_ours(tmp_path: Path, k
             done = await over(client, (await submitted(client, _asked(20, "other"))).id)
             told = await lines_of(client, done.output_file_id)
             assert [line["custom_id"] for line in told] == [f"other{n}" for n in range(20)]
-        assert provider.server.books.batches == 2
+        assert provider.server.stats.batches == 2
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_a_cancelled_batch_is_cancelled_upstream_and_gives_what_there_is(
     tmp_path: Path, kind: str
 ) -> None:
-    async with standing_in(Orders(delay=Delay(batch=10.0))) as provider:
+    async with standing_in(MockConfig(delay=Delay(batch=10.0))) as provider:
         made = direct(MAKERS[kind](provider.url))
         async with batch_gateway(tmp_path, made) as (_, client):
             batch = await submitted(client, _asked(320))
 
             async def begun() -> bool:
-                return provider.server.books.line("weak-model").batch_requests > 0
+                return provider.server.stats.of("weak-model").batch_requests > 0
 
             await eventually(begun)
             assert (await client.batches.cancel(batch.id)).status == "cancelling"
@@ -126,7 +126,7 @@ async def test_a_cancelled_batch_is_cancelled_upstream_and_gives_what_there_is(
 
 
 async def test_a_window_that_ends_gives_what_there_is(tmp_path: Path) -> None:
-    async with standing_in(Orders(delay=Delay(batch=30.0))) as provider:
+    async with standing_in(MockConfig(delay=Delay(batch=30.0))) as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path, made) as (_, client):
             batch = await submitted(client, _asked(320), completion_window="2s")
@@ -137,7 +137,7 @@ async def test_a_window_that_ends_gives_what_there_is(tmp_path: Path) -> None:
 
 
 async def test_items_that_go_alone_are_cancelled_between_calls(tmp_path: Path) -> None:
-    async with standing_in(Orders(delay=Delay(first=0.2))) as provider:
+    async with standing_in(MockConfig(delay=Delay(first=0.2))) as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         async with batch_gateway(tmp_path, made, ("WEIR_BATCH_CALLS", "2")) as (_, client):
             batch = await submitted(client, _asked(200))
@@ -160,7 +160,7 @@ async def test_items_that_go_alone_are_cancelled_between_calls(tmp_path: Path) -
 async def test_a_model_that_the_provider_does_not_know_is_said_item_by_item(
     tmp_path: Path,
 ) -> None:
-    orders = Orders(models=("other",))  # the provider knows none of our models
+    orders = MockConfig(models=("other",))  # the provider knows none of our models
     async with standing_in(orders) as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path, made) as (_, client):

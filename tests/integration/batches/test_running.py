@@ -22,8 +22,8 @@ from support.batching import (
 from support.gateway import running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
 from support.waiting import eventually
-from weir_cli.standin.faults import Delay
-from weir_cli.standin.server import Orders
+from weir_cli.mock_provider.config import Delay
+from weir_cli.mock_provider.server import MockConfig
 from weir_gateway.domain.errors import StoreUnavailable
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
@@ -47,14 +47,14 @@ async def test_items_are_scored_in_few_calls_and_each_goes_its_own_way(tmp_path:
         assert sum(len(call.texts) for call in scorer.calls) == COUNT
         assert len(scorer.calls) <= COUNT // 32  # 64 at once, whatever the loop's ticks make of it
         assert {round(row["score"], 3) for row in ledger_rows(tmp_path)} == {0.1, 0.9}
-        assert provider.server.books.batches == 2
+        assert provider.server.stats.batches == 2
 
 
 async def test_another_gateway_takes_over_where_one_ends(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     folder = ("WEIR_BATCHES", str(tmp_path / "batches"))
-    async with standing_in(Orders(delay=Delay(batch=1.0))) as provider:
+    async with standing_in(MockConfig(delay=Delay(batch=1.0))) as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path / "a", made, folder) as (_, first):
             await over(first, (await submitted(first, [item("x")])).id)  # it has the lock
@@ -67,7 +67,7 @@ async def test_another_gateway_takes_over_where_one_ends(tmp_path: Path) -> None
             done = await over(second, later.id)
             assert done.request_counts is not None
             assert done.request_counts.completed == 100
-        assert provider.server.books.batches == 3
+        assert provider.server.stats.batches == 3
         assert provider.lines()["weak-model"]["batch_requests"] == 201
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from support.gateway import HEADERS, Running, running_gateway
 from support.judged import cascading
 from support.otlp import collecting
-from weir_cli.standin.server import Orders, StandIn
+from weir_cli.mock_provider.server import MockConfig, MockProvider
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 Body = dict[str, object]
@@ -30,9 +30,9 @@ PROTOCOLS = {"openai": pb.PROTOCOL_OPENAI, "anthropic": pb.PROTOCOL_ANTHROPIC}
 
 
 @asynccontextmanager
-async def stand_in() -> AsyncGenerator[tuple[StandIn, str]]:
+async def stand_in() -> AsyncGenerator[tuple[MockProvider, str]]:
     """A stand-in in this loop, and where it is."""
-    made = StandIn(Orders())
+    made = MockProvider(MockConfig())
     runner = web.AppRunner(made.app())
     await runner.setup()
     try:
@@ -79,7 +79,7 @@ async def test_every_wire_cascades(
         name, reason, answer = await ask(gateway, path, "a hard question", stream=stream)
         assert (name, reason) == ("strong", "cascade_escalated")
         assert b"strong-model" in answer
-        assert {name: line.requests for name, line in model.books.models.items()} == {
+        assert {name: line.requests for name, line in model.stats.models.items()} == {
             "weak-model": 2,
             "judge-model": 2,
             "strong-model": 1,
@@ -124,7 +124,7 @@ async def test_calls_of_tools_are_checked(tmp_path: Path, *, stream: bool) -> No
         ):
             assert response.headers["x-weir-reason"] == "cascade_accepted"
             assert b"weather" in await response.read()
-        assert list(model.books.models) == ["weak-model"]
+        assert list(model.stats.models) == ["weak-model"]
 
 
 async def test_every_call_has_a_span_in_the_requests_trace(
@@ -164,6 +164,6 @@ async def test_many_at_once_are_all_judged_and_all_counted(tmp_path: Path) -> No
             )
         )
         assert [name for name, _, _ in got] == ["weak", "strong"] * 40
-        lines = model.books.models
+        lines = model.stats.models
         assert (lines["weak-model"].requests, lines["judge-model"].requests) == (80, 80)
         assert lines["strong-model"].requests == 40

@@ -11,7 +11,7 @@ import pytest
 
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
-from weir_cli.ledger import read
+from weir_cli.ledger.command import read
 from weir_gateway.adapters.keys import KeysError
 from weir_proto.routing.v1 import routetable_pb2 as pb
 

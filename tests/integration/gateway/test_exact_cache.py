@@ -25,7 +25,7 @@ from support.upstream import (
     streaming,
 )
 from support.waiting import eventually
-from weir_cli.ledger import read
+from weir_cli.ledger.command import read
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 1000, 500

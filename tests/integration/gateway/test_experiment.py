@@ -7,8 +7,8 @@ from click.testing import CliRunner, Result
 
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
-from weir_cli.experiment import experiment
-from weir_cli.ledger import read
+from weir_cli.experiment.command import experiment
+from weir_cli.ledger.command import read
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'

@@ -13,7 +13,7 @@ from support.gateway import backend, running_gateway, running_scorer, table
 from support.redis_server import connected, redis_server
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
-from weir_cli.eval import evaluation
+from weir_cli.eval.command import evaluation
 from weir_gateway.adapters.spend.exploration_budget import SpendPurse
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Sums

@@ -15,7 +15,7 @@ from support.upstream import (
     running_upstream,
     streaming,
 )
-from weir_cli.ledger import read
+from weir_cli.ledger.command import read
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'

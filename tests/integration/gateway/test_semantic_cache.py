@@ -10,7 +10,7 @@ from support.caching import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
-from weir_cli.ledger import read
+from weir_cli.ledger.command import read
 
 QUESTION = "Which drugs should be taken with food?"
 SAME = "please, which drugs should be taken with food"

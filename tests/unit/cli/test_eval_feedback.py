@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from support.bundles import tiny_bundle
 from support.rated import World
 from support.rated_ledger import write_ledger, write_others
-from weir_cli.eval import evaluation
-from weir_cli.rated import read_rated
+from weir_cli.eval.command import evaluation
+from weir_cli.eval.rated_decisions import read_rated
 from weir_gateway.domain.decision import Reason
 from weir_scorer.bundle.opened import Bundle
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from weir_cli.experimenting.statistics import (
+from weir_cli.experiment.statistics import (
     LEAST,
     Interval,
     Mean,
@@ -51,10 +51,10 @@ def test_an_interval_for_one_look_is_welchs() -> None:
     found = difference(ratio(list(one), [1.0] * 80), ratio(list(other), [1.0] * 300))
     expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     assert found is not None
-    assert found.once.low == pytest.approx(expected.low, rel=1e-5)
-    assert found.once.high == pytest.approx(expected.high, rel=1e-5)
-    assert found.any_time.low < found.once.low
-    assert found.any_time.high > found.once.high
+    assert found.fixed_horizon.low == pytest.approx(expected.low, rel=1e-5)
+    assert found.fixed_horizon.high == pytest.approx(expected.high, rel=1e-5)
+    assert found.any_time.low < found.fixed_horizon.low
+    assert found.any_time.high > found.fixed_horizon.high
 
 
 @pytest.mark.parametrize("freedom", [40, 49.5, 100, 1000, 1e6])
@@ -73,9 +73,9 @@ def test_a_split_by_hand() -> None:
     # 1,000 conversations at 9 to 1: expected are 900 and 100. (20^2/900 + 20^2/100) = 4.444
     found = split({"control": 880, "new": 120}, {"control": 0.9, "new": 0.1})
     assert found.p == pytest.approx(stats.chisquare([880, 120], [900, 100]).pvalue)
-    assert not found.broken
-    assert split({"control": 800, "new": 200}, {"control": 0.9, "new": 0.1}).broken
-    assert split({"control": 1000}, {"control": 0.9, "new": 0.1}).broken
+    assert not found.mismatch
+    assert split({"control": 800, "new": 200}, {"control": 0.9, "new": 0.1}).mismatch
+    assert split({"control": 1000}, {"control": 0.9, "new": 0.1}).mismatch
 
 
 def test_no_difference_at_all_is_no_difference() -> None:
@@ -96,7 +96,9 @@ def test_looking_every_day_finds_nothing_where_there_is_nothing() -> None:
             for n in range(50, 2001, 50)
         ]
         fooled += any(verdict(look) in {Verdict.HIGHER, Verdict.LOWER} for look in looks)
-        once += any(not look.once.low <= 0 <= look.once.high for look in looks if look)
+        once += any(
+            not look.fixed_horizon.low <= 0 <= look.fixed_horizon.high for look in looks if look
+        )
     assert fooled <= 15
     assert once > 45  # which is why the verdict does not go by it
 

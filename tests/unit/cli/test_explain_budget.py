@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.bundles import tiny_bundle
-from weir_cli.explain import explain
+from weir_cli.explain.command import explain
 from weir_gateway.adapters.budget.sqlite import SqliteTreasury
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd

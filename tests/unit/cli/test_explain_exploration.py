@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.bundles import tiny_bundle
-from weir_cli.explain import explain
+from weir_cli.explain.command import explain
 
 FILES = """
 apiVersion: weir.dev/v1alpha1

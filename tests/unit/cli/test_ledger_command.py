@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from support.tables import STRONG, WEAK, request
-from weir_cli.ledger import ledger
-from weir_cli.ledger_out import TOGETHER
+from weir_cli.ledger.command import ledger
+from weir_cli.ledger.export import TOGETHER
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision

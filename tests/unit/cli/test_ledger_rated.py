@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from support.rated import World
 from support.rated_ledger import write_ledger
-from weir_cli.ledger import ledger
+from weir_cli.ledger.command import ledger
 from weir_lab.datasets.load import load_battles, load_outcomes
 
 

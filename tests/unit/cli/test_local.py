@@ -9,11 +9,10 @@ import pytest
 
 from weir_cli.addresses import listen
 from weir_cli.failure import Failure
-from weir_cli.local.ports import take
-from weir_cli.local.programs import Program
-from weir_cli.local.state import State
-from weir_cli.local.supervisor import Child, Ended
-from weir_cli.local.watching import changes, fingerprint
+from weir_cli.local.ports import reserve
+from weir_cli.local.programs import Program, StateFolder
+from weir_cli.local.supervisor import Child, EndedBeforeReady
+from weir_cli.local.watch_files import changes, fingerprint
 from weir_runtime.quantities import Address
 
 ANY = Address(host="127.0.0.1", port=0)
@@ -21,14 +20,14 @@ PATIENCE = 30.0
 
 
 def test_ports_are_all_different_and_the_served_one_is_kept() -> None:
-    ports = take(ANY, ANY, workers=3)
+    ports = reserve(ANY, ANY, workers=3)
     try:
         numbers = [ports.serve.port, *(a.port for a in ports.gateways), ports.scorer.port]
         assert len(set(numbers)) == 5
         with listen(ports.serve, shared=True) as worker:
             worker.listen()
             with pytest.raises(Failure, match="Cannot listen"):
-                take(ports.serve, ANY, workers=1)
+                reserve(ports.serve, ANY, workers=1)
     finally:
         ports.close()
 
@@ -37,12 +36,12 @@ def test_taken_admin_port_names_its_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         admin = Address(host="127.0.0.1", port=taken.getsockname()[1])
         with pytest.raises(Failure) as refused:
-            take(ANY, admin, workers=1)
+            reserve(ANY, admin, workers=1)
     assert "--admin" in refused.value.hint
 
 
 def test_state_is_for_its_owner_alone(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateFolder(tmp_path)
     state.write(b"{}", b"[]")
     state.write(b'{"a":1}', b"[]")
     assert state.table.read_bytes() == b'{"a":1}'
@@ -79,16 +78,16 @@ async def test_a_replaced_file_is_a_change(tmp_path: Path) -> None:
 
 async def test_what_dies_before_it_was_proven_is_not_started_again() -> None:
     child = Child(Program("thing", "weir_cli.no_such_module"), lambda _: None)
-    with pytest.raises(Ended, match="thing"):
-        await child.keep()
+    with pytest.raises(EndedBeforeReady, match="thing"):
+        await child.supervise()
     assert child.restarts == 0
 
 
 async def test_what_dies_later_is_started_again_until_it_is_stopped() -> None:
     said: list[str] = []
     child = Child(Program("thing", "weir_cli.no_such_module"), said.append)
-    child.proven()
-    keeping = asyncio.create_task(child.keep(), name="keep the thing")
+    child.mark_ready()
+    keeping = asyncio.create_task(child.supervise(), name="keep the thing")
     async with asyncio.timeout(PATIENCE):
         while child.restarts < 2:  # noqa: ASYNC110 - another process has no event to wait for
             await asyncio.sleep(0.01)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from weir_cli.commands import COMMANDS, Entry
+from weir_cli.commands import COMMANDS, CommandEntry, load
 from weir_cli.failure import Failure
-from weir_cli.lazy import load
 
 
 def weir(*arguments: str, python: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -44,7 +43,7 @@ def test_bad_value_is_bad_usage_and_says_what_to_write() -> None:
 
 
 def test_missing_library_names_the_extra() -> None:
-    entry = Entry("x", "no_such_library_for_weir", "", "operator")
+    entry = CommandEntry("x", "no_such_library_for_weir", "", "operator")
     with pytest.raises(Failure) as told:
         load(entry)
     assert "weir-gateway[operator]" in told.value.hint
@@ -52,9 +51,9 @@ def test_missing_library_names_the_extra() -> None:
 
 def test_module_of_ours_that_is_missing_is_a_bug_and_not_an_extra() -> None:
     with pytest.raises(ModuleNotFoundError):
-        load(Entry("x", "weir_cli.no_such_module", "", "cli"))
+        load(CommandEntry("x", "weir_cli.no_such_module", "", "cli"))
 
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
-def test_every_command_loads_and_has_help(entry: Entry) -> None:
+def test_every_command_loads_and_has_help(entry: CommandEntry) -> None:
     assert load(entry).help

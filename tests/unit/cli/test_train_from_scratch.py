@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.bundles import tiny_bundle
-from weir_cli.train import train
+from weir_cli.train.command import train
 from weir_scorer.bundle.opened import Bundle
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_cli.standin import anthropic_wire, openai_wire, responses_wire
-from weir_cli.standin.answers import answer
-from weir_cli.standin.ask import Ask, Tool
+from weir_cli.mock_provider import anthropic_wire, openai_wire, responses_wire
+from weir_cli.mock_provider.answers import answer
+from weir_cli.mock_provider.model_request import ModelRequest, Tool
 from weir_gateway.domain.cascade import Check
 from weir_gateway.domain.said import Said, ToolCall
 from weir_wires.answer_content import streamed, whole
@@ -20,7 +20,7 @@ from weir_wires.wire import Wire
 WEATHER = Tool("weather", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-def made(ask: Ask) -> Mapping[Wire, tuple[bytes, bytes]]:
+def made(ask: ModelRequest) -> Mapping[Wire, tuple[bytes, bytes]]:
     """The stand-in's answer on every wire: whole, and as a stream."""
     one = answer(ask)
     told = {
@@ -38,8 +38,8 @@ def made(ask: Ask) -> Mapping[Wire, tuple[bytes, bytes]]:
     return {w: (json.dumps(body).encode(), b"".join(ev)) for w, (body, ev) in told.items()}
 
 
-def ask(prompt: str, tool: Tool | None = None) -> Ask:
-    return Ask(model="m", prompt=prompt, question=prompt, prompt_tokens=1, tool=tool)
+def ask(prompt: str, tool: Tool | None = None) -> ModelRequest:
+    return ModelRequest(model="m", prompt=prompt, question=prompt, prompt_tokens=1, tool=tool)
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))

@@ -11,7 +11,7 @@ import pytest
 
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
-from weir_cli.ledger import read
+from weir_cli.ledger.command import read
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from support.fakes import FakeIds, FakeScorer
 from support.tables import STRONG, WEAK, policy, request, rule, table
-from weir_cli.explaining.caches import caches
+from weir_cli.explain.policy_text import caches
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import CacheRules, CacheState
 from weir_gateway.domain.table import Capability

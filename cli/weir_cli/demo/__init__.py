@@ -1,0 +1,1 @@
+"""`weir demo`: sends a few prompts through a running Weir and shows the decisions."""

@@ -1,0 +1,150 @@
+"""`weir demo`: everything at once, for a first look; what `make run` calls."""
+
+import asyncio
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from weir_cli.addresses import HostPort, bound_address, url
+from weir_cli.addresses import listen as listening
+from weir_cli.demo.client import Price, Row, ask_all, threshold
+from weir_cli.demo.models import BadModels, Models, mock_models, prepare, real_models
+from weir_cli.demo.picture import how_to_call, picture
+from weir_cli.demo.prompts import PROMPTS
+from weir_cli.failure import Failure
+from weir_cli.local import runner
+from weir_cli.local.mock_provider import mock_provider
+from weir_cli.local.runner import Hooks, Options
+from weir_cli.options import BUNDLE, JSON, existing_bundle
+from weir_cli.output import console, print_json
+from weir_cli.policy_files import compile_files
+from weir_cli.score_bar import Scale
+from weir_cli.up import compile_policies, say
+from weir_runtime.loop import run
+from weir_runtime.quantities import Address
+from weir_scorer.bundle.calibration import parse_calibration
+from weir_scorer.bundle.folder import Folder
+
+_QUICKSTART = Path("examples/quickstart")
+
+
+@dataclass(frozen=True, slots=True)
+class _Demo:
+    options: Options
+    models: Models
+    once: bool
+    as_json: bool
+    rows: list[Row] = field(default_factory=list[Row])
+
+
+@click.command()
+@BUNDLE
+@click.option(
+    "-f",
+    "--file",
+    "quickstart",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_QUICKSTART,
+    show_default=True,
+    help="The folder with models.yaml and policy.yaml.",
+)
+@click.option("--listen", type=HostPort(), default="127.0.0.1:8080", show_default=True)
+@click.option("--admin", type=HostPort(), default="127.0.0.1:9090", show_default=True)
+@click.option("--once", is_flag=True, help="End after the table.")
+@JSON
+def demo(
+    bundle: Path, quickstart: Path, listen: Address, admin: Address, *, once: bool, as_json: bool
+) -> None:
+    """Start everything, send a few prompts over HTTP, show the decisions, stay up.
+
+    The two models are `weir stand-in` unless OPENAI_API_KEY is set, or OPENAI_BASE_URL together
+    with WEIR_DEMO_MODELS=WEAK,STRONG for any OpenAI-compatible server.
+    """
+    existing_bundle(bundle)
+    at = _free_port()
+    models = _models(url(at))
+    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
+        paths = _prepared(quickstart, models, Path(folder))
+        options = Options(paths, bundle.resolve(), listen, admin, environment=_quiet())
+        shown = _Demo(options, models, once, as_json)
+
+        async def main(stop: asyncio.Event) -> int:
+            if models.real:
+                return await _show(shown, stop)
+            async with mock_provider(at, ("--models", "small,large"), say):
+                return await _show(shown, stop)
+
+        run(main)
+
+
+async def _show(shown: _Demo, stop: asyncio.Event) -> int:
+    paths = tuple(shown.options.paths)
+    bundle = shown.options.bundle
+
+    async def ready(served: str) -> None:
+        strongest = await asyncio.to_thread(_strongest, paths, bundle)
+        rows = await ask_all(served, PROMPTS, strongest)
+        drawn = await threshold(served, PROMPTS[0])
+        _print(shown, rows, drawn, served)
+        if shown.once:
+            stop.set()
+
+    hooks = Hooks(lambda: compile_policies(paths, bundle), ready, say)
+    return await runner.run(shown.options, hooks, stop)
+
+
+def _print(shown: _Demo, rows: list[Row], drawn: float | None, served: str) -> None:
+    if shown.as_json:
+        models = {"real": shown.models.real, "names": shown.models.names}
+        told = [row.to_json() for row in rows]
+        print_json({"url": served, "models": models, "threshold": drawn, "rows": told})
+        return
+    out = console()
+    out.print(picture(rows, drawn, _scale(shown.options.bundle), out.width))
+    out.print(how_to_call(served, shown.models, shown.options.paths[-1]))
+    click.echo(f"ready {served}")
+
+
+def _strongest(paths: tuple[Path, ...], bundle: Path) -> Price:
+    """The price of the policy's last candidate."""
+    table = compile_files(paths, bundle).table
+    last = table.policies[0].candidates[-1]
+    price = next(backend.price for backend in table.backends if backend.id == last)
+    return Price.of(price.input, price.output)
+
+
+def _quiet() -> dict[str, str]:
+    """The table is what is to be read; the programs tell only what is amiss."""
+    return {"WEIR_LOG_LEVEL": os.environ.get("WEIR_LOG_LEVEL") or "warning"}
+
+
+def _scale(bundle: Path) -> Scale:
+    """Of the bundle's default router; read without loading the encoder."""
+    manifest = (folder := Folder.open(bundle)).manifest
+    calibrations = parse_calibration(folder.read(manifest.calibration))
+    return Scale(calibrations[manifest.default_router].quantiles)
+
+
+def _models(stand_in_url: str) -> Models:
+    try:
+        return real_models(os.environ) or mock_models(stand_in_url)
+    except BadModels as wrong:
+        raise Failure(str(wrong)) from wrong
+
+
+def _prepared(quickstart: Path, models: Models, into: Path) -> tuple[Path, Path]:
+    try:
+        return prepare(quickstart, models, into)
+    except OSError as missing:
+        raise Failure(
+            f"{missing.filename} is not there.",
+            hint="Run this in a checkout of Weir, or name the quickstart's folder with -f.",
+        ) from missing
+
+
+def _free_port() -> Address:
+    with listening(Address(host="127.0.0.1", port=0)) as found:
+        return bound_address(found)

@@ -1,0 +1,1 @@
+"""`weir eval`: how good routers are, on recorded outcomes or on feedback from clients."""

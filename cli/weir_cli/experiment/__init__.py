@@ -1,0 +1,1 @@
+"""`weir experiment`: compares the variants of a policy, from the ledger."""

@@ -1,0 +1,184 @@
+"""What there is to say about one decision: plain values for the picture and for JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from weir_cli.explain.policy_text import caches, cascade, limits, named
+from weir_cli.score_bar import Scale
+from weir_gateway.domain.budget import Budget, BudgetState
+from weir_gateway.domain.decision import Verdict
+from weir_gateway.domain.money import usd
+from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
+from weir_gateway.domain.variant import Assigned
+from weir_gateway.routing.explain import CandidateSeen
+from weir_gateway.routing.explain import Explanation as Explained
+from weir_gateway.routing.steps.explore import other_way
+
+PERIODS = {3_600.0: "hour", 86_400.0: "day", 30 * 86_400.0: "month"}
+_NO_SCALE = Scale(())
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule and how it came out; `verdict` is empty where it was not asked any more."""
+
+    name: str
+    when: str
+    verdict: str
+    error: str = ""
+
+    @property
+    def matched(self) -> bool:
+        """Whether this is the rule that held."""
+        return self.verdict == Verdict.HOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the models that competed."""
+
+    name: str
+    quality: float | None  # predicted, in [0,1]; None where there is no profile or no score
+    cost_usd: float  # predicted, from above
+    lacks: str  # what it lacks to serve this request; empty where it can
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """Where a budget stands in its period; amounts in USD."""
+
+    period: str  # 2026-11-24 is a day
+    spent: float
+    planned: float  # by now
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One decision and all that led to it."""
+
+    model: str
+    policy: str
+    mode: str
+    objective: str
+    rules: tuple[Rule, ...]
+    router: str
+    bundle: str
+    score: float | None
+    harder_than: float | None  # the share of the reference prompts that score lower
+    threshold: float | None
+    threshold_harder_than: float | None  # the same of the threshold
+    candidates: tuple[Candidate, ...]
+    choice: str
+    reason: str
+    detail: str
+    intended: str  # Shadow: what would have been chosen
+    fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
+    fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
+    cache: str = "off"  # what is looked up for this request, or why nothing is
+    cascade: str = ""  # who looks at the answer, and who answers where it is not accepted
+    judge: str = ""  # the model that rates prompts, where one does; nobody asks it here
+    limits: str = ""  # what it would come under
+    exploration: str = ""  # whether this decision is near enough to go the other way at times
+    budget: BudgetStatus | None = None  # where the policy's budget stands
+    variant: str = ""  # which of the policy's variants decided, and how many have it
+
+    def to_json(self) -> dict[str, object]:
+        """The explanation as `--json` prints it."""
+        return asdict(self)
+
+
+def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Explanation:
+    """Put the gateway's own explanation into plain values; `scales` are by router."""
+    decision, policy = explained.decision, explained.policy
+    scored = decision.scored
+    scale = scales.get(scored.router, _NO_SCALE) if scored else _NO_SCALE
+    return Explanation(
+        model=model,
+        policy=policy.id,
+        mode=policy.mode,
+        objective=objective(policy.objective),
+        rules=_rules(explained),
+        router=scored.router if scored else "",
+        bundle=scored.bundle if scored else "",
+        score=scored.score if scored else None,
+        harder_than=scale.share_easier(scored.score) if scored else None,
+        threshold=decision.threshold,
+        threshold_harder_than=_placed(scale, decision.threshold),
+        candidates=tuple(_candidate(seen) for seen in explained.candidates),
+        choice=decision.chosen.name,
+        reason=decision.label,
+        detail=decision.detail,
+        intended=decision.intended.chosen.name if decision.intended else "",
+        fallbacks=tuple(backend.name for backend in explained.fallbacks),
+        fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
+        cache=caches(policy.cache, decision),
+        budget=_budgeted(explained.budget),
+        variant=_variant(decision.variant),
+        cascade=cascade(policy.cascade, decision),
+        judge=named(policy.judge.backend) if policy.judge is not None else "",
+        limits=limits(policy, explained.request),
+        exploration=exploration(policy.exploration, explained),
+    )
+
+
+def exploration(value: Exploration | None, explained: Explained) -> str:
+    """What the policy explores, and whether this request is part of it."""
+    if value is None:
+        return ""
+    way = other_way(explained.request, explained.decision, value)
+    said = f"{100 * value.share:g}% within {value.band:g} of the threshold"
+    paid = f"at most ${usd(value.budget):g} per {PERIODS.get(value.period, f'{value.period:g} s')}"
+    if way is None:
+        return f"not this one: {said}, {paid}"
+    return (
+        f"{100 * value.share:g}% of such go to {way.other.name} for ${usd(way.extra):.6f}, {paid}"
+    )
+
+
+def objective(value: Objective | None) -> str:
+    """The objective as its policy writes it."""
+    match value:
+        case Threshold(threshold):
+            return f"threshold {threshold:g}"
+        case StrongShare(share):
+            return f"strongShare {100 * share:g}%"
+        case Retention(retention, confidence):
+            return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+        case Budget(amount, per):
+            return f"budget ${usd(amount):g} a {per}"
+        case None:
+            return "one candidate"
+
+
+def _variant(assigned: Assigned | None) -> str:
+    if assigned is None:
+        return ""
+    return f"{assigned.name}, as {100 * assigned.share:g}% of conversations"
+
+
+def _budgeted(state: BudgetState | None) -> BudgetStatus | None:
+    if state is None:
+        return None
+    return BudgetStatus(state.span, usd(state.spent), usd(state.planned), usd(state.limit))
+
+
+def _placed(scale: Scale, score: float | None) -> float | None:
+    return None if score is None else scale.share_easier(score)
+
+
+def _rules(explained: Explained) -> tuple[Rule, ...]:
+    tried = {rule.name: rule for rule in explained.rules}
+    return tuple(
+        Rule(rule.name, rule.when, str(tried[rule.name].verdict), tried[rule.name].error)
+        if rule.name in tried
+        else Rule(rule.name, rule.when, "")
+        for rule in explained.policy.rules
+    )
+
+
+def _candidate(seen: CandidateSeen) -> Candidate:
+    return Candidate(
+        seen.backend.name, seen.quality, usd(seen.estimate), seen.lacks, chosen=seen.chosen
+    )

@@ -1,0 +1,129 @@
+"""An explanation as a picture on a terminal. Must not know how the decision was made."""
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from weir_cli.explain.explanation import BudgetStatus, Candidate, Explanation, Rule
+from weir_cli.score_bar import bar, mark_at
+
+_UNSCORED = {
+    "rule": "not asked: a rule decided",
+    "filtered": "not asked: only one candidate could serve",
+    "direct": "not asked: the model was named",
+    "scorer_unavailable": "none was to be had",
+}
+_WIDTH = 32
+_BAR_AT = 18  # the column where the bar begins
+
+
+class Picture:
+    """A rich renderable of one explanation, top to bottom in the order of the decision."""
+
+    def __init__(self, shown: Explanation) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich calls to draw it."""
+        shown = self._shown
+        yield _line("model", f"{shown.model}  →  policy {shown.policy} ({shown.objective})")
+        for rule in shown.rules:
+            yield _rule(rule)
+        if shown.cache != "off":
+            yield _line("cache", shown.cache)
+        if shown.variant:
+            yield _line("variant", shown.variant)
+        if shown.budget is not None:
+            yield _line("budget", _budget(shown.budget))
+        yield from self._score()
+        yield ""
+        yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
+        yield ""
+        yield _choice(shown)
+        if shown.cascade:
+            yield _line("cascade", shown.cascade)
+        if shown.limits:
+            yield _line("limits", shown.limits)
+        if shown.exploration:
+            yield _line("explores", shown.exploration)
+        if shown.fallbacks:
+            names, kinds = ", then ".join(shown.fallbacks), ", ".join(shown.fallback_on)
+            yield _line("else", f"{names}   on: {kinds}")
+
+    def _score(self) -> RenderResult:
+        shown = self._shown
+        if shown.score is None:
+            word = shown.reason.partition(":")[0]
+            if shown.judge and word == "scorer_unavailable":
+                said = f"not asked: {shown.judge} rates prompts, and nothing is sent here"
+                yield _line("score", said)
+                return
+            yield _line("score", _UNSCORED.get(word, "none"))
+            return
+        place, threshold = shown.harder_than or 0.0, shown.threshold_harder_than
+        line = _label("score").append(f"{shown.score:.3f}  ", "not bold")
+        line.append_text(bar(place, threshold, width=_WIDTH))
+        line.append(
+            f"  harder than {place:.0%} of prompts (router {shown.router or 'default'})", "not bold"
+        )
+        yield line
+        if threshold is not None:
+            mark = " " * (_BAR_AT + mark_at(threshold, _WIDTH)) + "╹"
+            yield Text(f"{mark} threshold {shown.threshold:.3f}", "red")
+
+
+def _budget(state: BudgetStatus) -> str:
+    limit = f"{state.limit:,.2f}" if state.limit >= 1 else f"{state.limit:.4f}"
+    of = f"${state.spent:.4f} of ${limit} spent in {state.period}"
+    return f"{of}; planned by now: ${state.planned:.4f}"
+
+
+def _label(word: str) -> Text:
+    return Text(f"  {word:<9}", "bold")
+
+
+def _line(word: str, rest: str) -> Text:
+    return _label(word).append(rest, "not bold")
+
+
+def _rule(rule: Rule) -> Text:
+    line = _label("rule")
+    verdict = rule.verdict or "not asked"
+    line.append(f"{rule.name}: {verdict}", "yellow" if rule.matched else "not bold")
+    line.append(f"   {rule.when}", "dim")
+    if rule.error:
+        line.append(f"   {rule.error}", "red")
+    return line
+
+
+def _candidates(candidates: tuple[Candidate, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("")
+    table.add_column("candidate")
+    table.add_column("predicted quality", justify="right")
+    table.add_column("predicted cost", justify="right")
+    table.add_column("")
+    for each in candidates:
+        quality = "not predicted" if each.quality is None else f"{each.quality:.2f}"
+        table.add_row(
+            "▶" if each.chosen else "",
+            each.name,
+            quality,
+            f"${each.cost_usd:.6f}",
+            f"can't serve this: lacks {each.lacks}" if each.lacks else "",
+            style="bold" if each.chosen else "",
+        )
+    return table
+
+
+def _choice(shown: Explanation) -> Text:
+    line = _label("choice").append(shown.choice, "bold green").append(f"   because: {shown.reason}")
+    if shown.intended:
+        line.append(f"   (only watching: it would have been {shown.intended})", "yellow")
+    elif shown.score is not None and shown.threshold is not None:
+        sign = "≥" if shown.score >= shown.threshold else "<"
+        line.append(f"   {shown.score:.3f} {sign} {shown.threshold:.3f}", "dim")
+    elif shown.detail and shown.detail not in shown.reason:
+        line.append(f"   {shown.detail}", "dim")
+    return line

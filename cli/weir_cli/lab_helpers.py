@@ -1,0 +1,103 @@
+"""What the lab's commands share: a bar on stderr, percents, and the lab's errors as failures.
+
+Must not know any one command.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from weir_cli.failure import Failure
+from weir_lab.errors import LabError
+from weir_lab.metrics.ranked import Floats
+from weir_lab.scoring import Scored, score_prompts
+from weir_lab.training import Columns, read_columns
+from weir_scorer.build.errors import BuildError
+from weir_scorer.bundle.errors import BundleError
+from weir_scorer.bundle.opened import Bundle
+from weir_scorer.engine.ports import EngineError
+
+_HUNDRED = 100
+
+
+class Percent(click.ParamType[float]):
+    """`20%`, `20 %` or `0.2`: a share in [0, 1]."""
+
+    name = "percent"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raises click's own error for what is no share."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (_HUNDRED if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is not a share; write 20% or 0.2", param, ctx)
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is not between 0% and 100%", param, ctx)
+        return share
+
+
+@contextmanager
+def lab_failures() -> Generator[None]:
+    """Turn what the lab and the scorer refuse into one plain line and exit code 1."""
+    try:
+        yield
+    except (LabError, BundleError, BuildError, EngineError) as error:
+        raise Failure(str(error)) from error
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}") from error
+
+
+def open_bundle(path: Path) -> Bundle:
+    """On the CPU: the lab's figures must not hang on the device. Raises Failure."""
+    with lab_failures():
+        return Bundle.open(path, devices=["cpu"])
+
+
+def score_with_bar(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Scored:
+    """Score prompts, with a bar on standard error where that is a terminal."""
+    with progress_bar() as progress, lab_failures():
+        task = progress.add_task(f"scoring with {router}", total=len(prompts))
+        return score_prompts(
+            bundle, router, prompts, lambda more: progress.update(task, advance=more)
+        )
+
+
+def columns_of(path: Path, router: str, prompts: tuple[str, ...]) -> Columns:
+    """What a linear router of the bundle reads of prompts, with a bar. Raises Failure."""
+    with open_bundle(path) as bundle, progress_bar() as progress, lab_failures():
+        task = progress.add_task("reading prompts", total=len(prompts))
+        return read_columns(
+            path, bundle, router, prompts, lambda more: progress.update(task, advance=more)
+        )
+
+
+def scores_of(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Floats:
+    """The scores alone."""
+    return score_with_bar(bundle, router, prompts).scores
+
+
+def progress_bar() -> Progress:
+    """Silent where standard error is not a terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def say_step(line: str) -> None:
+    """One step of a long work, on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.print(f"[dim]{line}[/dim]")

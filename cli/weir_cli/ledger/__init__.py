@@ -1,0 +1,1 @@
+"""`weir ledger`: sums, single decisions and exports of the ledger that gateways write."""

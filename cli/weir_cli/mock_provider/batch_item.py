@@ -1,0 +1,71 @@
+"""One request answered whole, whatever path it came by: what a batch's items are. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weir_cli.mock_provider import anthropic_wire, openai_wire, responses_wire
+from weir_cli.mock_provider.answers import answer
+from weir_cli.mock_provider.json_fields import BadRequest, Object
+from weir_cli.mock_provider.model_request import ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAnswer:
+    """An answer, and what it took."""
+
+    model: str
+    input_tokens: int  # tokens
+    output_tokens: int
+    body: Object
+
+
+def answer_item(path: str, body: Object) -> ItemAnswer:
+    """The answer to `body` at `path`. Raises Refused."""
+    maker = _MAKERS.get(path)
+    if maker is None:
+        raise BadRequest(f"`{path}` can't be batched.", param="url")
+    return maker(body)
+
+
+def _chat(body: Object) -> ItemAnswer:
+    asked = openai_wire.read_request(body)
+    answers = [answer(asked, at) for at in range(asked.choices)]
+    written = sum(each.tokens for each in answers)
+    return ItemAnswer(
+        asked.model, asked.prompt_tokens, written, openai_wire.completion(asked, answers)
+    )
+
+
+def _responses(body: Object) -> ItemAnswer:
+    return _one(responses_wire.read_request(body), responses_wire.response)
+
+
+def _completions(body: Object) -> ItemAnswer:
+    asked = responses_wire.read_legacy_request(body)
+    answers = [answer(asked, at) for at in range(asked.choices)]
+    written = sum(each.tokens for each in answers)
+    whole = responses_wire.completion(asked, answers)
+    return ItemAnswer(asked.model, asked.prompt_tokens, written, whole)
+
+
+def _embeddings(body: Object) -> ItemAnswer:
+    whole, model, read = openai_wire.embeddings(body)
+    return ItemAnswer(model, read, 0, whole)
+
+
+def _messages(body: Object) -> ItemAnswer:
+    return _one(anthropic_wire.read_request(body), anthropic_wire.message)
+
+
+def _one(asked: ModelRequest, write: Callable[..., Object]) -> ItemAnswer:
+    one = answer(asked)
+    return ItemAnswer(asked.model, asked.prompt_tokens, one.tokens, write(asked, one))
+
+
+_MAKERS: dict[str, Callable[[Object], ItemAnswer]] = {
+    "/v1/chat/completions": _chat,
+    "/v1/responses": _responses,
+    "/v1/completions": _completions,
+    "/v1/embeddings": _embeddings,
+    "/v1/messages": _messages,
+}

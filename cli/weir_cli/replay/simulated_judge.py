@@ -1,0 +1,79 @@
+"""A rehearsal's judge: what it would say of recorded answers, and what a cascade paid beside them.
+
+Nobody recorded what a judge said. How good it is is assumed, as the probability with which it
+prefers a right answer to a wrong one; its verdicts reach the gateway through the stand-in, by a
+script of answers that say whether they please it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weir_cli.mock_provider.config import script_line
+from weir_cli.mock_provider.judge import RIGHT, WRONG
+from weir_lab.metrics.ranked import Floats
+from weir_lab.replay import Choice
+from weir_lab.replay.savings import judged, judgement_usd
+
+_MICRO_PER_MILLION = 1e12  # micro-USD per million tokens, as USD a token
+ESCALATED, ACCEPTED, CACHED = "cascade_escalated", "cascade_accepted", "cache"
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeCosts:
+    """What a table says of one policy's cascade."""
+
+    weak: str  # the provider's name of the first candidate's model, by which the script knows it
+    judge_usd: float  # a token that is read; 0 where nobody is asked
+
+
+def cascade_costs(table: Mapping[str, Any], policy: str | None) -> CascadeCosts | None:
+    """Of the policy, or the only one; None where it has no cascade."""
+    for each in table.get("policies", []):
+        if policy is None or policy in {each["id"], each["id"].split("/")[-1]}:
+            backends = {backend["id"]: backend for backend in table["backends"]}
+            cascade = each.get("cascade")
+            if cascade is None:
+                return None
+            judge = backends.get(cascade.get("judge", {}).get("backend", ""), {})
+            price = float(judge.get("price", {}).get("input", 0)) / _MICRO_PER_MILLION
+            return CascadeCosts(str(backends[each["candidates"][0]]["model"]), price)
+    return None
+
+
+def write_script(
+    path: Path, cascade: CascadeCosts, prompts: Sequence[str], weak: Floats, auc: float, seed: int
+) -> None:
+    """The first candidate's answers, each saying whether it pleases a judge of this skill."""
+    pleased = judged(weak, auc, seed) >= 0
+    with path.open("w", encoding="utf-8") as file:
+        for prompt, good in zip(prompts, pleased, strict=True):
+            file.write(script_line(cascade.weak, prompt, RIGHT if good else WRONG))
+
+
+def side_costs(
+    choices: Sequence[Choice],
+    prompts: Sequence[str],
+    cost: Floats,
+    chosen: Sequence[int],
+    cascade: CascadeCosts | None,
+) -> Floats:
+    """USD for each prompt beside the chosen answer's; `cost` is [prompts, candidates].
+
+    A kept answer costs nothing, so that the chosen one's cost is taken off again.
+    """
+    beside = np.zeros(len(choices))
+    per_token = cascade.judge_usd if cascade is not None else 0.0
+    chars = np.array([len(prompt) for prompt in prompts], dtype=np.float64)
+    judging = judgement_usd(chars, per_token)
+    for at, choice in enumerate(choices):
+        if choice.reason == ESCALATED:
+            beside[at] = cost[at, 0] + judging[at]
+        elif choice.reason == ACCEPTED:
+            beside[at] = judging[at]
+        elif choice.reason == CACHED and chosen[at] >= 0:
+            beside[at] = -cost[at, chosen[at]]
+    return beside

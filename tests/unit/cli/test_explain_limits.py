@@ -1,0 +1,25 @@
+"""`weir explain` says which limits a request would come under."""
+
+from dataclasses import replace
+
+from support.tables import policy, request
+from weir_cli.explain.policy_text import limits
+from weir_gateway.domain.limits import Allowance, PolicyLimits, WhenGone
+from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+
+
+def test_no_limits_are_no_words() -> None:
+    assert limits(policy(), request()) == ""
+
+
+def test_each_limit_is_told_and_what_the_request_takes() -> None:
+    each = Allowance(requests_per_minute=600, strong_usd_per_day=PicoUsd(20 * PICO_PER_USD))
+    total = Allowance(tokens_per_minute=9000, usd_per_day=PicoUsd(PICO_PER_USD // 2))
+    limited = replace(policy(), limits=PolicyLimits(per_key=each, total=total))
+    assert limits(limited, request(prompt_tokens=10)) == (
+        "each key 600 requests a minute, $20 a day for the strong model; "
+        "all together 9000 tokens a minute, $0.5 a day; "
+        "this one takes about 410 tokens; without Redis counted here alone"
+    )
+    closed = replace(limited, when_limits_gone=WhenGone.CLOSED)
+    assert limits(closed, request()).endswith("without Redis refused")
