@@ -62,9 +62,11 @@ class Uncalibrated:
 
     def threshold_for_share(self, share: float) -> float | None:
         del share
+        return None
 
     def threshold_for_retention(self, objective: Retention) -> float | None:
         del objective
+        return None
 
 
 UNCALIBRATED = Uncalibrated()

@@ -180,6 +180,7 @@ class _LatestScores:
     def threshold_for_retention(self, objective: Retention) -> float | None:
         """No judge is certified for a retention."""
         del objective
+        return None
 
 
 def _key(rater: Backend, text: str) -> bytes:
