@@ -3,10 +3,10 @@
 import os
 import sys
 
-from weir_runtime.lean import leave_out
+from weir_runtime.stub_module import stub_module
 
 # Before the rules' library is imported: it imports its own command line, 15 MB and half a second.
-leave_out("cel.cli")
+stub_module("cel.cli")
 
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
 from weir_gateway.adapters.redis.url import PlaceError  # noqa: E402 - only after that

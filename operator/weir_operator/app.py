@@ -15,23 +15,27 @@ from datetime import UTC, datetime
 import aiohttp
 import grpc
 
-from weir_operator.apply.admission import Doorkeeper, OpenDoor, TokenDoor
-from weir_operator.apply.board import Board
+from weir_operator.apply.authentication import (
+    AllowAllAuthenticator,
+    Authenticator,
+    TokenReviewAuthenticator,
+)
 from weir_operator.apply.cluster import Cluster, ClusterError
-from weir_operator.apply.election import Election, Terms
+from weir_operator.apply.compile_loop import CompileLoop, NoProbes, ProbeRunner
+from weir_operator.apply.election import Election, LeaseTiming
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
-from weir_operator.apply.kube import Access, KubeCluster, Places
-from weir_operator.apply.probes import ScorerProbing
-from weir_operator.apply.programmer import NoProbing, Probing, Programmer
-from weir_operator.apply.relay import Identity, News, Relay
+from weir_operator.apply.kube import Access, KubeCluster, ObjectNames
+from weir_operator.apply.probes import ScorerProbeRunner
+from weir_operator.apply.relay import Relay, ReplicaIdentity, Sources
 from weir_operator.apply.replicas import ReplicasService
-from weir_operator.apply.reported import Reported
-from weir_operator.apply.reporter import Known, Pace, Reporter
 from weir_operator.apply.resync import Resync
+from weir_operator.apply.secret_cache import SecretCache
 from weir_operator.apply.server import StreamServer
+from weir_operator.apply.status_writer import StatusSources, StatusWriter, WriteTiming
 from weir_operator.apply.stream import RouteTables
-from weir_operator.apply.vault import Vault
+from weir_operator.apply.table_publisher import TablePublisher
+from weir_operator.apply.usage_reports import UsageReports
 from weir_operator.handlers import access, watch
 from weir_operator.settings import Settings
 from weir_runtime.admin import Admin, Health
@@ -83,27 +87,31 @@ class Operator:
             self.bound_admin = await admin.start(settings.admin)
             stack.push_async_callback(admin.stop)
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            cluster = KubeCluster(session, self._login, self._places())
+            cluster = KubeCluster(session, self._login, self._object_names())
             clock = time.monotonic
-            news = News(Board(), Gateways(clock), Reported(clock))
-            news.board.listen(news.gateways.wake_all)
-            replicas = await self._serve(stack, cluster, news)
-            probing: Probing = NoProbing()
+            sources = Sources(TablePublisher(), Gateways(clock), UsageReports(clock))
+            sources.publisher.on_publish(sources.gateways.wake_all)
+            replicas = await self._serve(stack, cluster, sources)
+            probes: ProbeRunner = NoProbes()
             if settings.scorer is not None:
                 channel = grpc.aio.insecure_channel(settings.scorer)
-                probing = ScorerProbing(await stack.enter_async_context(channel))
-            await self._work(cluster, news, replicas, probing, stop)
+                probes = ScorerProbeRunner(await stack.enter_async_context(channel))
+            await self._work(cluster, sources, replicas, probes, stop)
         return 0
 
     async def _serve(
-        self, stack: contextlib.AsyncExitStack, cluster: Cluster, news: News
+        self, stack: contextlib.AsyncExitStack, cluster: Cluster, sources: Sources
     ) -> ReplicasService:
         settings = self._settings
-        board, gateways, reported = news.board, news.gateways, news.reported
-        door = self._door(cluster, settings.gateways, "a gateway's service account")
-        tables = RouteTables(board, gateways, reported, door, self.registry)
-        door = self._door(cluster, settings.replicas, "the operator's service account")
-        replicas = ReplicasService(board, gateways, reported, door, self.registry)
+        publisher, gateways, usage = sources.publisher, sources.gateways, sources.usage
+        authenticator = self._authenticator(
+            cluster, settings.gateways, "a gateway's service account"
+        )
+        tables = RouteTables(publisher, gateways, usage, authenticator, self.registry)
+        authenticator = self._authenticator(
+            cluster, settings.replicas, "the operator's service account"
+        )
+        replicas = ReplicasService(publisher, gateways, usage, authenticator, self.registry)
         server = StreamServer(tables, replicas, None if settings.insecure else settings.tls)
         host, port = settings.listen.host, settings.listen.port
         bound = await server.start(f"{host}:{port}")
@@ -114,28 +122,33 @@ class Operator:
     async def _work(
         self,
         cluster: Cluster,
-        news: News,
+        sources: Sources,
         replicas: ReplicasService,
-        probing: Probing,
+        probes: ProbeRunner,
         stop: asyncio.Event,
     ) -> None:
         settings = self._settings
         index = Index()
-        vault = Vault(cluster, index.dirty)
-        programmer = Programmer(
-            index, vault, news.board, probing, self.registry, allowed=self._settings.upstream_allow
+        secrets = SecretCache(cluster, index.dirty)
+        compile_loop = CompileLoop(
+            index,
+            secrets,
+            sources.publisher,
+            probes,
+            self.registry,
+            allowed=self._settings.upstream_allow,
         )
         election = self._election(cluster)
-        replicas.elect(election)
-        reporter = Reporter(
+        replicas.use_election(election)
+        status_writer = StatusWriter(
             cluster,
-            Known(index, news.board, news.gateways, news.reported, programmer),
+            StatusSources(index, sources.publisher, sources.gateways, sources.usage, compile_loop),
             lambda: election.leading,
             _now,
             self.registry,
-            Pace(usage=settings.usage_every, settle=settings.settle),
+            WriteTiming(usage_interval=settings.usage_every, settle_time=settings.settle),
         )
-        election.listen(reporter.nudge)
+        election.on_round(status_writer.wake)
         self.registry.gauge_callback(
             "weir.operator.leading",
             "1 on the replica that writes, else 0.",
@@ -146,26 +159,28 @@ class Operator:
             tasks.start(export_forever(SERVICE, self.registry, self._variables), "weir-metrics")
             tasks.start(election.run(), "weir-election")
             if settings.insecure or settings.token is not None:
-                relay = Relay(self._identity(), news, election, self.registry)
+                relay = Relay(self._identity(), sources, election, self.registry)
                 tasks.start(relay.run(), "weir-relay")
-            if await _before(stop, self._list(resync)):
+            if await _finished_before(stop, self._list(resync)):
                 planned = asyncio.Event()
-                programmer.listen(planned.set)
-                tasks.start(programmer.run(), "weir-programmer")
-                tasks.start(reporter.run(), "weir-reporter")
-                tasks.start(vault.watch(settings.secrets_every), "weir-secrets")
+                compile_loop.on_plan(planned.set)
+                tasks.start(compile_loop.run(), "weir-compile-loop")
+                tasks.start(status_writer.run(), "weir-status-writer")
+                tasks.start(secrets.run(settings.secrets_every), "weir-secrets")
                 tasks.start(resync.run(settings.resync_every), "weir-resync")
                 # The watch lists everything once more: gateways get the first table before that.
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(planned.wait(), FIRST_PLAN_SECONDS)
-                tasks.start(watch(index, settings.watch, lambda: _keep_signals(stop)), "weir-watch")
+                tasks.start(
+                    watch(index, settings.watch, lambda: _restore_signals(stop)), "weir-watch"
+                )
                 await stop.wait()
 
     async def _list(self, resync: Resync) -> None:
         """Nothing is compiled before everything was seen once: half a table is a wrong one."""
         while True:
             try:
-                await resync.start()
+                await resync.list_all()
             except ClusterError as error:
                 self.health.not_ready("resources", f"can't list: {error}")
                 _LOG.warning("can't list policies and backends: %s", error)
@@ -174,11 +189,13 @@ class Operator:
                 self.health.ready("resources")
                 return
 
-    def _door(self, cluster: Cluster, allowed: tuple[str, ...], wanted: str) -> Doorkeeper:
+    def _authenticator(
+        self, cluster: Cluster, allowed: tuple[str, ...], wanted: str
+    ) -> Authenticator:
         if self._settings.insecure:
             _LOG.warning("serving tables and secrets to everybody: WEIR_OPERATOR_INSECURE is set")
-            return OpenDoor()
-        return TokenDoor(cluster, frozenset(allowed), time.monotonic, wanted)
+            return AllowAllAuthenticator()
+        return TokenReviewAuthenticator(cluster, frozenset(allowed), time.monotonic, wanted)
 
     @property
     def _name(self) -> str:
@@ -188,19 +205,19 @@ class Operator:
         settings = self._settings
         assert self.bound is not None  # noqa: S101 - the stream is served first
         duration = settings.lease_duration
-        terms = Terms(duration=duration, every=duration / 4)
+        terms = LeaseTiming(duration=duration, retry_interval=duration / 4)
         host = settings.host or socket.gethostname()
         address = f"[{host}]" if ":" in host else host
         return Election(cluster, self._name, f"{address}:{self.bound.port}", time.monotonic, terms)
 
-    def _identity(self) -> Identity:
+    def _identity(self) -> ReplicaIdentity:
         settings = self._settings
         tls = None if settings.insecure else settings.tls
-        return Identity(self._name, settings.token, tls, settings.tls_name)
+        return ReplicaIdentity(self._name, settings.token, tls, settings.tls_name)
 
-    def _places(self) -> Places:
+    def _object_names(self) -> ObjectNames:
         settings = self._settings
-        return Places(
+        return ObjectNames(
             namespace=settings.namespace,
             lease=settings.lease,
             config_map=settings.config_map,
@@ -208,7 +225,7 @@ class Operator:
         )
 
 
-async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+async def _finished_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
     """Whether `work` ended before `stop` was set; it is cancelled where not."""
     waiting = asyncio.create_task(stop.wait(), name="weir-wait-stop")
     doing = asyncio.create_task(work, name="weir-first-list")
@@ -220,7 +237,7 @@ async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
         doing.cancel()
 
 
-def _keep_signals(stop: asyncio.Event) -> None:
+def _restore_signals(stop: asyncio.Event) -> None:
     """A signal stops the program, not the watch alone."""
     if threading.current_thread() is threading.main_thread():
         stop_on_signals(stop)

@@ -12,12 +12,12 @@ from typing import Any, cast
 import kopf
 
 from weir_operator.apply.index import Index
-from weir_operator.apply.kube import PAGE, Access
+from weir_operator.apply.kube import PAGE_SIZE, Access
 from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, ResourceRef
 
 _LOG = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 1.0
+RETRY_DELAY = 1.0
 # kopf would make one of the system user's name, and a pod's user has none. Its type is not public.
 IDENTITY: Any = "weir-operator"
 PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
@@ -49,7 +49,7 @@ def registry_for(index: Index) -> kopf.OperatorRegistry:
     kopf.on.login(registry=registry, id="login")(_login_off_the_loop)
     for kind, plural in PLURALS.items():
         kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"saw-{plural}")(
-            _into(index, kind)
+            _index_handler(index, kind)
         )
     return registry
 
@@ -61,7 +61,7 @@ def settings_for() -> kopf.OperatorSettings:
     settings.process.ultimate_exiting_timeout = None  # else a watch that ends kills the process
     settings.posting.enabled = False  # our own Events are on change only
     settings.queueing.idle_timeout = 0.5  # a task for each object seen lives that much longer
-    settings.watching.chunk_size = PAGE  # else all of them are in memory at once
+    settings.watching.chunk_size = PAGE_SIZE  # else all of them are in memory at once
     settings.watching.server_timeout = 300  # whole seconds: the API server takes no fraction
     settings.watching.client_timeout = 330.0
     settings.watching.connect_timeout = 10.0
@@ -92,7 +92,7 @@ async def watch(index: Index, namespaces: tuple[str, ...], started: Callable[[],
             _LOG.warning(
                 "the watch broke: %s", type(error).__name__, extra={"why": str(error)[:300]}
             )
-        await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(RETRY_DELAY)
 
 
 async def _until_one_ends(tasks: Collection["asyncio.Task[Any]"]) -> None:
@@ -115,7 +115,9 @@ async def _login_off_the_loop(**_: object) -> kopf.ConnectionInfo | None:
     return await asyncio.to_thread(login)
 
 
-def _into(index: Index, kind: ResourceKind) -> Any:  # kopf's own handler types are not public
+def _index_handler(
+    index: Index, kind: ResourceKind
+) -> Any:  # kopf's own handler types are not public
     async def saw(event: Mapping[str, object], **_: object) -> None:
         document = cast("Mapping[str, object]", event["object"])
         if event["type"] != "DELETED":

@@ -14,8 +14,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from weir_runtime import otlp
-from weir_runtime.bounded import bounded
 from weir_runtime.metrics import Callback, Cell, Counter, Family, Gauge, Histogram, Registry
+from weir_runtime.tasks import run_with_timeout
 from weir_runtime.tracing import resource
 
 _LOG = logging.getLogger(__name__)
@@ -38,14 +38,16 @@ async def export_forever(service: str, registry: Registry, variables: Mapping[st
             await _export(exporter, snapshot, EXPORT_WITHIN)
     finally:
         await asyncio.shield(_export(exporter, snapshot, LAST_EXPORT_WITHIN))
-        exporter_end = bounded(exporter.shutdown, LAST_EXPORT_WITHIN, "weir-export-end")
+        exporter_end = run_with_timeout(exporter.shutdown, LAST_EXPORT_WITHIN, "weir-export-end")
         with contextlib.suppress(TimeoutError):
             await exporter_end
 
 
 async def _export(exporter: otlp.MetricSink, snapshot: "Snapshot", within: float) -> None:
     try:
-        await bounded(lambda: exporter.export(snapshot.take()), within, "weir-export-metrics")
+        await run_with_timeout(
+            lambda: exporter.export(snapshot.take()), within, "weir-export-metrics"
+        )
     except Exception as error:  # noqa: BLE001 - an exporter may raise anything; telemetry never ends a program
         _LOG.warning("metrics could not be exported: %s", type(error).__name__)
 

@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, T
 from opentelemetry.trace.status import StatusCode
 
 from weir_runtime import otlp
-from weir_runtime.bounded import bounded
+from weir_runtime.tasks import run_with_timeout
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
@@ -207,7 +207,7 @@ class Tracing:
         """Flush what is queued and stop; gives up on a collector that is away."""
         if self._provider is not None:
             with contextlib.suppress(TimeoutError):
-                await bounded(self._provider.shutdown, SHUTDOWN_WITHIN, "weir-traces-end")
+                await run_with_timeout(self._provider.shutdown, SHUTDOWN_WITHIN, "weir-traces-end")
 
 
 def resource(service: str, variables: Mapping[str, str]) -> Resource:

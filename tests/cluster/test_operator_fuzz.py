@@ -22,10 +22,10 @@ from support.cluster.control_plane import ControlPlane
 from support.cluster.operators import OperatorProcess, Site, define, site
 from support.resources import Wire, backend, policy, secret
 from support.waiting import eventually
-from weir_operator.apply.board import Board, contents_of, snapshot_of
-from weir_operator.apply.gateways import Standing
-from weir_operator.apply.progress import Facts, progress_of
+from weir_operator.apply.gateways import GatewayState
+from weir_operator.apply.progress import RolloutState, progress_of
 from weir_operator.apply.status import backend_status_of, conditions_in, status_of
+from weir_operator.apply.table_publisher import TablePublisher, contents_of, snapshot_of
 from weir_operator.apply.usage import Tally
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
@@ -210,10 +210,10 @@ async def everything(here: Site) -> tuple[Plan, dict[tuple[str, str], dict[str, 
 
 def differences(plan: Plan, there: Mapping[tuple[str, str], dict[str, Any]]) -> list[str]:
     """Where a status is not what it should be with one gateway that runs the plan's table."""
-    board = Board()
+    board = TablePublisher()
     board.publish(snapshot_of(plan))
-    running = Standing("gateway-0", running=plan.table.version)
-    facts = Facts(board, contents_of(plan.table), (running,))
+    running = GatewayState("gateway-0", running=plan.table.version)
+    facts = RolloutState(board, contents_of(plan.table), (running,))
     wrong: list[str] = []
     for finding in plan.findings:
         status = there[str(finding.ref.kind), finding.ref.name].get("status", {})

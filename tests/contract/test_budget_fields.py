@@ -75,4 +75,4 @@ def test_a_table_of_another_operator_without_a_valid_budget_is_refused() -> None
 
 
 def test_the_operator_decides_probes_where_a_gateway_draws_its_first_line() -> None:
-    assert probes.FIRST_SHARE == FIRST_SHARE
+    assert probes.INITIAL_BUDGET_SHARE == FIRST_SHARE

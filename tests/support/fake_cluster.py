@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from weir_operator.apply.cluster import CONFLICT, NOT_FOUND, ClusterError, Notice, Reviewed, Wire
+from weir_operator.apply.cluster import (
+    CONFLICT,
+    NOT_FOUND,
+    ClusterError,
+    ClusterEvent,
+    JsonObject,
+    TokenReview,
+)
 from weir_operator.resources.objects import ResourceKind, ResourceRef
 
 
@@ -16,14 +23,16 @@ class FakeCluster:
     resources: dict[ResourceRef, dict[str, Any]] = field(
         default_factory=dict[ResourceRef, dict[str, Any]]
     )
-    secrets: dict[tuple[str, str], Wire | ClusterError] = field(
-        default_factory=dict[tuple[str, str], "Wire | ClusterError"]
+    secrets: dict[tuple[str, str], JsonObject | ClusterError] = field(
+        default_factory=dict[tuple[str, str], "JsonObject | ClusterError"]
     )
     tokens: dict[str, str] = field(default_factory=dict[str, str])  # token: whose
     lease: dict[str, Any] | None = None
     tables: list[Mapping[str, bytes]] = field(default_factory=list[Mapping[str, bytes]])
-    notices: list[Notice] = field(default_factory=list[Notice])
-    patches: list[tuple[ResourceRef, Wire]] = field(default_factory=list[tuple[ResourceRef, Wire]])
+    notices: list[ClusterEvent] = field(default_factory=list[ClusterEvent])
+    patches: list[tuple[ResourceRef, JsonObject]] = field(
+        default_factory=list[tuple[ResourceRef, JsonObject]]
+    )
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # Secrets
     reviews: int = 0
     failing: ClusterError | None = None
@@ -32,7 +41,7 @@ class FakeCluster:
         if self.failing is not None:
             raise self.failing
 
-    async def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
+    async def list_all(self, kind: ResourceKind) -> AsyncIterator[JsonObject]:
         self._check()
         for each in [r for ref, r in self.resources.items() if ref.kind is kind]:
             yield copy.deepcopy(each)
@@ -41,7 +50,7 @@ class FakeCluster:
         uids = [cast("dict[str, Any]", r["metadata"])["uid"] async for r in self.list_all(kind)]
         return frozenset(map(str, uids))
 
-    async def secret(self, namespace: str, name: str) -> Wire | None:
+    async def secret(self, namespace: str, name: str) -> JsonObject | None:
         self._check()
         self.asked.append((namespace, name))
         found = self.secrets.get((namespace, name))
@@ -49,7 +58,7 @@ class FakeCluster:
             raise found
         return found
 
-    async def patch_status(self, ref: ResourceRef, uid: str, status: Wire) -> None:
+    async def patch_status(self, ref: ResourceRef, uid: str, status: JsonObject) -> None:
         self._check()
         resource = self.resources.get(ref)
         if resource is None:
@@ -59,21 +68,21 @@ class FakeCluster:
         self.patches.append((ref, copy.deepcopy(status)))
         resource["status"] = {**resource.get("status", {}), **copy.deepcopy(dict(status))}
 
-    async def notify(self, notice: Notice) -> None:
+    async def record_event(self, event: ClusterEvent) -> None:
         self._check()
-        self.notices.append(notice)
+        self.notices.append(event)
 
-    async def review(self, token: str, audience: str) -> Reviewed:
+    async def review_token(self, token: str, audience: str) -> TokenReview:
         self._check()
         del audience
         self.reviews += 1
-        return Reviewed(self.tokens.get(token, ""))
+        return TokenReview(self.tokens.get(token, ""))
 
-    async def read_lease(self) -> Wire | None:
+    async def read_lease(self) -> JsonObject | None:
         self._check()
         return copy.deepcopy(self.lease)
 
-    async def write_lease(self, lease: Wire) -> Wire:
+    async def write_lease(self, lease: JsonObject) -> JsonObject:
         self._check()
         metadata = cast("dict[str, Any]", lease["metadata"])
         now = self.lease["metadata"]["resourceVersion"] if self.lease else None

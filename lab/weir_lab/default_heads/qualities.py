@@ -11,7 +11,7 @@ from weir_lab.metrics import brier, expected_calibration_error
 from weir_lab.routers.knn import Arrays
 from weir_lab.routers.qualities import fit_qualities, with_models
 from weir_lab.routers.task import Doubles, Flags, Floats
-from weir_scorer.engine.heads import Qualities
+from weir_scorer.engine.routers import Qualities
 
 
 def train_qualities(

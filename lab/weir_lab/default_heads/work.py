@@ -18,7 +18,7 @@ from weir_lab.routers.ensemble import fit_ensemble
 from weir_lab.routers.knn import Arrays
 from weir_lab.routers.task import Flags, Floats
 from weir_scorer.build.variants import MEMBERS, Variant
-from weir_scorer.engine.heads import KINDS
+from weir_scorer.engine.routers import KINDS
 
 SEED = 20240618
 _PART = 256  # rows

@@ -6,7 +6,7 @@ from weir_lab.routers.kmeans import kmeans
 from weir_lab.routers.knn import Arrays
 from weir_lab.routers.space import fit_space, to_bytes
 from weir_lab.routers.task import Doubles, Floats, Task
-from weir_scorer.engine.heads import Clusters
+from weir_scorer.engine.routers import Clusters
 
 CLUSTERS = 64
 RANK = 64

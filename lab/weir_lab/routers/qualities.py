@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from weir_lab.routers.cluster import fit_clusters
 from weir_lab.routers.fit import Standard, rasch, ridge, sigmoid
 from weir_lab.routers.task import Doubles, Flags, Floats
-from weir_scorer.engine.heads import Qualities
+from weir_scorer.engine.routers import Qualities
 
 CLUSTERS = 32
 ALPHA = 1e3  # of the ridge on difficulty

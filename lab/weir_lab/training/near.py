@@ -17,8 +17,8 @@ from weir_lab.routers.task import Battles, Task
 from weir_lab.training.needs import Needs
 from weir_lab.training.platt import platt
 from weir_lab.training.scratch import PROMISES, is_held_out, promise
-from weir_scorer.engine.heads import KINDS
 from weir_scorer.engine.ports import RetentionThreshold
+from weir_scorer.engine.routers import KINDS
 
 NEAR = {"knn": (fit_knn, knn_with_curve), "cluster": (fit_cluster, cluster_with_curve)}
 _EDGE = 1e-6

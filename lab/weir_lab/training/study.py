@@ -14,7 +14,7 @@ from weir_lab.metrics import Ranked, apgr, decile_curve
 from weir_lab.metrics.ranked import Floats
 from weir_lab.training.adapt import adapt
 from weir_lab.training.columns import Columns
-from weir_scorer.engine.heads import Kernel
+from weir_scorer.engine.routers import Kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from weir_operator.resources.objects import ResourceKind, ResourceRef
 
-Wire = Mapping[str, object]  # a resource as the API server gives it
+JsonObject = Mapping[str, object]  # a resource as the API server gives it
 
 
 class ClusterError(Exception):
@@ -27,14 +27,14 @@ UNPROCESSABLE = 422
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class TokenReview:
     """Whose token it is; empty where it is nobody's."""
 
     username: str
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ClusterEvent:
     """An Event on a resource."""
 
     ref: ResourceRef
@@ -47,7 +47,7 @@ class Notice:
 class Cluster(Protocol):
     """The Kubernetes API. Every method raises ClusterError, and has a deadline of its own."""
 
-    def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
+    def list_all(self, kind: ResourceKind) -> AsyncIterator[JsonObject]:
         """Every policy or backend that is watched, a page at a time in memory."""
         ...
 
@@ -55,27 +55,27 @@ class Cluster(Protocol):
         """The uids of those, and nothing else of them."""
         ...
 
-    async def secret(self, namespace: str, name: str) -> Wire | None:
+    async def secret(self, namespace: str, name: str) -> JsonObject | None:
         """One Secret by name; None where there is none."""
         ...
 
-    async def patch_status(self, ref: ResourceRef, uid: str, status: Wire) -> None:
+    async def patch_status(self, ref: ResourceRef, uid: str, status: JsonObject) -> None:
         """Replace the status fields that `status` names. 409: its name is another one's now."""
         ...
 
-    async def notify(self, notice: Notice) -> None:
+    async def record_event(self, event: ClusterEvent) -> None:
         """Record an Event."""
         ...
 
-    async def review(self, token: str, audience: str) -> Reviewed:
+    async def review_token(self, token: str, audience: str) -> TokenReview:
         """Ask whose token it is."""
         ...
 
-    async def read_lease(self) -> Wire | None:
+    async def read_lease(self) -> JsonObject | None:
         """The operator's own Lease; None where there is none."""
         ...
 
-    async def write_lease(self, lease: Wire) -> Wire:
+    async def write_lease(self, lease: JsonObject) -> JsonObject:
         """Create the Lease, or replace it where it holds a resourceVersion. 409: lost a race."""
         ...
 

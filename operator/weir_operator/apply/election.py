@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from weir_operator.apply.cluster import CONFLICT, Cluster, ClusterError, Wire
+from weir_operator.apply.cluster import CONFLICT, Cluster, ClusterError, JsonObject
 
 _LOG = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ ADDRESS = "weir.dev/address"  # annotation: where the holder's stream is
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LeaseTiming:
     """How long a Lease lasts unrenewed, and how often it is tried for; seconds."""
 
     duration: float = 15.0
-    every: float = 4.0
+    retry_interval: float = 4.0
 
 
 class Election:
@@ -32,19 +32,19 @@ class Election:
     def __init__(
         self,
         cluster: Cluster,
-        me: str,
+        identity: str,
         address: str,
         clock: Callable[[], float],
-        terms: Terms | None = None,
+        timing: LeaseTiming | None = None,
     ) -> None:
         """`me` is the pod's name, `address` its stream's host:port, `clock` monotonic seconds."""
         self._cluster = cluster
-        self._me = me
+        self._identity = identity
         self._address = address
         self._clock = clock
-        self._terms = terms or Terms()
-        self._seen: tuple[str, str] = ("", "")  # holder and resourceVersion
-        self._seen_at = 0.0
+        self._timing = timing or LeaseTiming()
+        self._observed: tuple[str, str] = ("", "")  # holder and resourceVersion
+        self._observed_at = 0.0
         self._renewed_at = float("-inf")
         self._listeners: list[Callable[[], None]] = []
         self.holder_address = ""  # of another replica that holds it; else empty
@@ -52,9 +52,11 @@ class Election:
     @property
     def leading(self) -> bool:
         """Whether this replica may write. Ends by itself when the Lease could not be renewed."""
-        return self._clock() - self._renewed_at < self._terms.duration - self._terms.every
+        return (
+            self._clock() - self._renewed_at < self._timing.duration - self._timing.retry_interval
+        )
 
-    def listen(self, listener: Callable[[], None]) -> None:
+    def on_round(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every round."""
         self._listeners.append(listener)
 
@@ -63,9 +65,9 @@ class Election:
         try:
             while True:
                 await self.round()
-                await asyncio.sleep(self._terms.every)
+                await asyncio.sleep(self._timing.retry_interval)
         finally:
-            await asyncio.shield(self._give_up())
+            await asyncio.shield(self._release())
 
     async def round(self) -> None:
         """Try once."""
@@ -76,32 +78,38 @@ class Election:
             if error.status != CONFLICT:  # else another was quicker
                 _LOG.warning("the Lease can't be had: %s", error)
         if self.leading != before:
-            _LOG.info("leading" if self.leading else "no longer leading", extra={"me": self._me})
+            _LOG.info(
+                "leading" if self.leading else "no longer leading", extra={"me": self._identity}
+            )
         for listener in self._listeners:
             listener()
 
     async def _try(self) -> None:
         lease = await self._cluster.read_lease()
-        asked = self._clock()
+        asked_at = self._clock()
         spec = _mapping(lease, "spec")
         holder = str(spec.get("holderIdentity") or "")
-        seen = (holder, str(_mapping(lease, "metadata").get("resourceVersion") or ""))
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, asked
-        if holder not in {"", self._me} and asked - self._seen_at < self._lasts(spec):
+        observed = (holder, str(_mapping(lease, "metadata").get("resourceVersion") or ""))
+        if observed != self._observed:
+            self._observed, self._observed_at = observed, asked_at
+        if holder not in {"", self._identity} and asked_at - self._observed_at < self._duration(
+            spec
+        ):
             annotations = _mapping(_mapping(lease, "metadata"), "annotations")
             self.holder_address = str(annotations.get(ADDRESS) or "")
             self._renewed_at = float("-inf")
             return
-        await self._cluster.write_lease(self._lease(lease, self._me, took=holder != self._me))
-        self._renewed_at = asked
+        await self._cluster.write_lease(
+            self._lease(lease, self._identity, acquired=holder != self._identity)
+        )
+        self._renewed_at = asked_at
         self.holder_address = ""
 
-    def _lasts(self, spec: Wire) -> float:
+    def _duration(self, spec: JsonObject) -> float:
         seconds = spec.get("leaseDurationSeconds")
-        return float(seconds) if isinstance(seconds, int) else self._terms.duration
+        return float(seconds) if isinstance(seconds, int) else self._timing.duration
 
-    def _lease(self, lease: Wire | None, holder: str, *, took: bool) -> Wire:
+    def _lease(self, lease: JsonObject | None, holder: str, *, acquired: bool) -> JsonObject:
         metadata = _mapping(lease, "metadata")
         spec = _mapping(lease, "spec")
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -113,25 +121,25 @@ class Election:
             "metadata": {**metadata, "annotations": annotations},
             "spec": {
                 "holderIdentity": holder,
-                "leaseDurationSeconds": max(round(self._terms.duration), 1),
-                "acquireTime": now if took else spec.get("acquireTime", now),
+                "leaseDurationSeconds": max(round(self._timing.duration), 1),
+                "acquireTime": now if acquired else spec.get("acquireTime", now),
                 "renewTime": now,
-                "leaseTransitions": count + took,
+                "leaseTransitions": count + acquired,
             },
         }
 
-    async def _give_up(self) -> None:
+    async def _release(self) -> None:
         if not self.leading:
             return
         self._renewed_at = float("-inf")
         try:
             lease = await self._cluster.read_lease()
-            if _mapping(lease, "spec").get("holderIdentity") == self._me:
-                await self._cluster.write_lease(self._lease(lease, "", took=False))
+            if _mapping(lease, "spec").get("holderIdentity") == self._identity:
+                await self._cluster.write_lease(self._lease(lease, "", acquired=False))
         except ClusterError:
             _LOG.info("the Lease could not be given up; it ends by itself")
 
 
-def _mapping(value: Wire | None, key: str) -> Wire:
+def _mapping(value: JsonObject | None, key: str) -> JsonObject:
     inner = (value or {}).get(key)
-    return cast("Wire", inner) if isinstance(inner, dict) else {}
+    return cast("JsonObject", inner) if isinstance(inner, dict) else {}

@@ -38,7 +38,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GatewayState:
     """One gateway as its newest stream tells."""
 
     gateway: str
@@ -58,14 +58,14 @@ class Standing:
 class Session:
     """One gateway's open stream to this replica."""
 
-    standing: Standing
+    state: GatewayState
     goodbye: bool = False  # the gateway said that it ends
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
-class _Seen:
-    standing: Standing
+class _Tracked:
+    state: GatewayState
     via: object  # the session, or the link to another replica, that tells of it
     lost_at: float | None = None
 
@@ -78,15 +78,15 @@ class Gateways:
         self._clock = clock
         self._grace = grace
         self._sessions: list[Session] = []
-        self._seen: dict[str, _Seen] = {}
+        self._tracked: dict[str, _Tracked] = {}
         self._listeners: list[Callable[[], None]] = []
         self._followers: list[Callable[[str], None]] = []
 
-    def listen(self, listener: Callable[[], None]) -> None:
+    def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` when a gateway comes, goes, acknowledges, refuses or tells of health."""
         self._listeners.append(listener)
 
-    def follow(self, follower: Callable[[str], None]) -> Callable[[], None]:
+    def on_local_change(self, follower: Callable[[str], None]) -> Callable[[], None]:
         """Call `follower` with the name of each gateway of this replica that changes.
 
         Gives what ends that.
@@ -94,18 +94,18 @@ class Gateways:
         self._followers.append(follower)
         return lambda: self._followers.remove(follower)
 
-    def join(self, first: Report) -> Session:
+    def connect(self, first: Report) -> Session:
         """A gateway's stream to this replica opened, with this report."""
-        standing = Standing(first.gateway, first.started, first.stream, first.version)
-        session = Session(standing)
+        state = GatewayState(first.gateway, first.started, first.stream, first.version)
+        session = Session(state)
         self._sessions.append(session)
-        self._take(standing, session)
-        self._tell(standing.gateway)
+        self._track(state, session)
+        self._notify(state.gateway)
         return session
 
-    def note(self, session: Session, report: Report) -> None:
+    def record_report(self, session: Session, report: Report) -> None:
         """Take in one report of a stream to this replica."""
-        before = session.standing
+        before = session.state
         session.goodbye = report.goodbye
         after = replace(before, health=health_of(report.health))
         verdict = report.WhichOneof("verdict")
@@ -116,62 +116,62 @@ class Gateways:
             refusal = Refusal(report.version, report.nack.policy, reason)
             after = replace(after, refusal=refusal)
         if after != before:
-            session.standing = after
-            self._take(after, session)
-            self._tell(after.gateway)
+            session.state = after
+            self._track(after, session)
+            self._notify(after.gateway)
 
-    def leave(self, session: Session) -> None:
+    def disconnect(self, session: Session) -> None:
         """A stream to this replica ended."""
         self._sessions.remove(session)
-        name = session.standing.gateway
+        name = session.state.gateway
         other = self._newest(name)
         if other is not None:  # a newer stream, or another gateway that goes by the same name
-            self._take(other.standing, other, instead_of=session)
-        self._gone(name, session, goodbye=session.goodbye)
-        self._tell(name)
+            self._track(other.state, other, instead_of=session)
+        self._mark_lost(name, session, goodbye=session.goodbye)
+        self._notify(name)
 
-    def relayed(self, link: object, standing: Standing) -> None:
+    def record_relayed(self, link: object, state: GatewayState) -> None:
         """Another replica, at the other end of `link`, tells of a gateway that it serves."""
-        self._take(standing, link)
-        self._tell()
+        self._track(state, link)
+        self._notify()
 
-    def relayed_end(self, link: object, gateway: str, *, goodbye: bool) -> None:
+    def record_relayed_end(self, link: object, gateway: str, *, goodbye: bool) -> None:
         """A gateway's stream to the replica at the other end of `link` ended."""
-        self._gone(gateway, link, goodbye=goodbye)
-        self._tell()
+        self._mark_lost(gateway, link, goodbye=goodbye)
+        self._notify()
 
-    def unlink(self, link: object) -> None:
+    def drop_link(self, link: object) -> None:
         """The replica is away: its gateways have to show up again, there or elsewhere."""
-        for name, seen in tuple(self._seen.items()):
+        for name, seen in tuple(self._tracked.items()):
             if seen.via is link:
-                self._gone(name, link, goodbye=False)
-        self._tell()
+                self._mark_lost(name, link, goodbye=False)
+        self._notify()
 
-    def counted(self) -> tuple[Standing, ...]:
+    def active(self) -> tuple[GatewayState, ...]:
         """Every gateway that is there, or was a moment ago, by name."""
         now = self._clock()
-        for name, seen in tuple(self._seen.items()):
+        for name, seen in tuple(self._tracked.items()):
             if seen.lost_at is not None and now - seen.lost_at >= self._grace:
-                del self._seen[name]
-        return tuple(self._seen[name].standing for name in sorted(self._seen))
+                del self._tracked[name]
+        return tuple(self._tracked[name].state for name in sorted(self._tracked))
 
-    def changes_in(self) -> float | None:
+    def next_expiry(self) -> float | None:
         """Seconds until a lost gateway stops being counted; None where none is lost."""
-        lost = [seen.lost_at for seen in self._seen.values() if seen.lost_at is not None]
+        lost = [seen.lost_at for seen in self._tracked.values() if seen.lost_at is not None]
         return max(min(lost) + self._grace - self._clock(), 0.0) if lost else None
 
-    def here(self) -> tuple[str, ...]:
+    def local_names(self) -> tuple[str, ...]:
         """The names of those with a stream to this replica."""
-        return tuple(sorted({session.standing.gateway for session in self._sessions}))
+        return tuple(sorted({session.state.gateway for session in self._sessions}))
 
-    def own(self, gateway: str) -> Standing | None:
+    def local_state(self, gateway: str) -> GatewayState | None:
         """The newest stream of a gateway to this replica; None where it has none."""
         newest = self._newest(gateway)
-        return newest.standing if newest else None
+        return newest.state if newest else None
 
-    def lost(self, gateway: str) -> bool:
+    def is_lost(self, gateway: str) -> bool:
         """Whether a gateway's stream broke a moment ago, without a goodbye."""
-        seen = self._seen.get(gateway)
+        seen = self._tracked.get(gateway)
         return seen is not None and seen.lost_at is not None
 
     def wake_all(self) -> None:
@@ -180,24 +180,24 @@ class Gateways:
             session.wake.set()
 
     def _newest(self, gateway: str) -> Session | None:
-        streams = [s for s in reversed(self._sessions) if s.standing.gateway == gateway]
-        return max(streams, key=lambda stream: stream.standing.order, default=None)
+        streams = [s for s in reversed(self._sessions) if s.state.gateway == gateway]
+        return max(streams, key=lambda stream: stream.state.order, default=None)
 
-    def _take(self, standing: Standing, via: object, instead_of: object = None) -> None:
-        seen = self._seen.get(standing.gateway)
-        if seen is None or seen.via in (via, instead_of) or standing.order >= seen.standing.order:
-            self._seen[standing.gateway] = _Seen(standing, via)
+    def _track(self, state: GatewayState, via: object, instead_of: object = None) -> None:
+        seen = self._tracked.get(state.gateway)
+        if seen is None or seen.via in (via, instead_of) or state.order >= seen.state.order:
+            self._tracked[state.gateway] = _Tracked(state, via)
 
-    def _gone(self, gateway: str, via: object, *, goodbye: bool) -> None:
-        seen = self._seen.get(gateway)
+    def _mark_lost(self, gateway: str, via: object, *, goodbye: bool) -> None:
+        seen = self._tracked.get(gateway)
         if seen is None or seen.via is not via:
             return
         if goodbye:
-            del self._seen[gateway]
+            del self._tracked[gateway]
         elif seen.lost_at is None:
             seen.lost_at = self._clock()
 
-    def _tell(self, gateway: str = "") -> None:
+    def _notify(self, gateway: str = "") -> None:
         for listener in self._listeners:
             listener()
         if gateway:
@@ -205,9 +205,9 @@ class Gateways:
                 follower(gateway)
 
 
-def health_of(told: Iterable[BackendHealth]) -> tuple[Health, ...]:
+def health_of(reports: Iterable[BackendHealth]) -> tuple[Health, ...]:
     """As a gateway tells it."""
     return tuple(
         Health(h.backend, h.uid, h.generation, h.calls, min(h.failures, h.calls), h.last_failure)
-        for h in tuple(told)[:MAX_HEALTH]
+        for h in tuple(reports)[:MAX_HEALTH]
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_operator.apply.gateways import Standing
+from weir_operator.apply.gateways import GatewayState
 from weir_operator.plan.findings import Finding
 
 FAILING_SHARE = 0.5  # of the last minute's requests or more
@@ -32,7 +32,7 @@ HEALTH_MEANINGS: dict[HealthReason, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Healthy:
+class HealthVerdict:
     """Whether it is healthy, None where that is not known, and why."""
 
     holds: bool | None
@@ -40,29 +40,31 @@ class Healthy:
     message: str
 
 
-def health_in(finding: Finding, gateways: Iterable[Standing], before: Healthy | None) -> Healthy:
+def judge_health(
+    finding: Finding, gateways: Iterable[GatewayState], before: HealthVerdict | None
+) -> HealthVerdict:
     """Judge one generation of a backend; `before` is its last verdict, if there was one."""
-    wanted = (finding.ref.id, finding.uid, finding.generation)
-    told = [
+    generation = (finding.ref.id, finding.uid, finding.generation)
+    observations = [
         seen
         for standing in gateways
         for seen in standing.health
-        if seen.calls and (seen.backend, seen.uid, seen.generation) == wanted
+        if seen.calls and (seen.backend, seen.uid, seen.generation) == generation
     ]
-    calls, failures = sum(s.calls for s in told), sum(s.failures for s in told)
-    decided = before if before is not None and before.holds is not None else None
+    calls, failures = sum(s.calls for s in observations), sum(s.failures for s in observations)
+    last_verdict = before if before is not None and before.holds is not None else None
     if not calls:
-        return decided or _said(HealthReason.NO_TRAFFIC, holds=None)
+        return last_verdict or _verdict(HealthReason.NO_TRAFFIC, holds=None)
     if failures >= FAILING_SHARE * calls:
-        if decided is not None and decided.holds is False:
-            return decided  # its message too: not a write for each new way to fail
-        how = next(s.last_failure for s in told if s.failures)
+        if last_verdict is not None and last_verdict.holds is False:
+            return last_verdict  # its message too: not a write for each new way to fail
+        how = next(s.last_failure for s in observations if s.failures)
         message = f"At least half of the last minute's requests failed, the last one by: {how}"
-        return Healthy(holds=False, reason=HealthReason.FAILING, message=message)
-    if failures > HEALTHY_SHARE * calls and decided is not None:
-        return decided
-    return _said(HealthReason.HEALTHY, holds=True)
+        return HealthVerdict(holds=False, reason=HealthReason.FAILING, message=message)
+    if failures > HEALTHY_SHARE * calls and last_verdict is not None:
+        return last_verdict
+    return _verdict(HealthReason.HEALTHY, holds=True)
 
 
-def _said(reason: HealthReason, *, holds: bool | None) -> Healthy:
-    return Healthy(holds, reason, HEALTH_MEANINGS[reason])
+def _verdict(reason: HealthReason, *, holds: bool | None) -> HealthVerdict:
+    return HealthVerdict(holds, reason, HEALTH_MEANINGS[reason])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from weir_operator.apply.cluster import Wire
+from weir_operator.apply.cluster import JsonObject
 from weir_operator.resources.objects import Invalid, ResourceKind, ResourceRef, Resources, gather
 from weir_operator.resources.parse import Parsed, parse
 
@@ -26,7 +26,7 @@ class Entry:
     uid: str
     generation: int
     parsed: Parsed
-    status: Wire
+    status: JsonObject
     sequence: int  # when it was first seen, in the index's own count
 
 
@@ -38,23 +38,23 @@ class Index:
         self._count = itertools.count(1)
         self.dirty = asyncio.Event()
 
-    def put(self, document: Wire) -> None:
+    def put(self, document: JsonObject) -> None:
         """A resource was seen; nothing is done where it has no name that Weir can use."""
-        same = self._unchanged(document)
-        if same is not None:
-            same.status = _shared(_mapping(document.get("status")))
+        unchanged = self._unchanged(document)
+        if unchanged is not None:
+            unchanged.status = _interned(_mapping(document.get("status")))
             return
         parsed = parse(document)
         if parsed.meta is None:
             return
         meta = parsed.meta
-        known = self._entries.get(meta.ref)
-        status = _shared(_mapping(document.get("status")))
-        number = known.sequence if known and known.uid == meta.uid else next(self._count)
+        entry = self._entries.get(meta.ref)
+        status = _interned(_mapping(document.get("status")))
+        number = entry.sequence if entry and entry.uid == meta.uid else next(self._count)
         self._entries[meta.ref] = Entry(meta.ref, meta.uid, meta.generation, parsed, status, number)
         self.dirty.set()
 
-    def _unchanged(self, document: Wire) -> Entry | None:
+    def _unchanged(self, document: JsonObject) -> Entry | None:
         """The entry that was made of this generation already: reading it again takes long."""
         metadata = _mapping(document.get("metadata"))
         kind, namespace, name = (
@@ -64,22 +64,22 @@ class Index:
         )
         if kind not in _KINDS or not isinstance(namespace, str) or not isinstance(name, str):
             return None
-        known = self._entries.get(ResourceRef(_KINDS[str(kind)], namespace, name))
-        told = (metadata.get("uid"), metadata.get("generation"))
-        return known if known and (known.uid, known.generation) == told else None
+        entry = self._entries.get(ResourceRef(_KINDS[str(kind)], namespace, name))
+        version = (metadata.get("uid"), metadata.get("generation"))
+        return entry if entry and (entry.uid, entry.generation) == version else None
 
     def remove(self, ref: ResourceRef, uid: str) -> None:
         """A resource is gone; nothing is done where another has taken its name since."""
-        known = self._entries.get(ref)
-        if known and known.uid == uid:
+        entry = self._entries.get(ref)
+        if entry and entry.uid == uid:
             del self._entries[ref]
             self.dirty.set()
 
-    def mark(self) -> int:
+    def checkpoint(self) -> int:
         """A point in the index's count, for `keep`."""
         return next(self._count)
 
-    def keep(self, kind: ResourceKind, uids: frozenset[str], before: int) -> int:
+    def retain(self, kind: ResourceKind, uids: frozenset[str], before: int) -> int:
         """Drop what is not among `uids`, if it was there already at `before`; how many were."""
         gone = [
             entry
@@ -111,21 +111,21 @@ class Index:
         )
 
 
-def _mapping(value: object) -> Wire:
-    return cast("Wire", value) if isinstance(value, dict) else {}
+def _mapping(value: object) -> JsonObject:
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
 
 
-def _shared(status: Wire) -> Wire:
+def _interned(status: JsonObject) -> JsonObject:
     """The same with every text in memory once: thousands of statuses say much the same."""
-    return cast("Wire", _shared_in(status))
+    return cast("JsonObject", _intern(status))
 
 
-def _shared_in(value: object) -> object:
+def _intern(value: object) -> object:
     if isinstance(value, str):
         return sys.intern(value)
     if isinstance(value, list):
-        return [_shared_in(item) for item in cast("list[object]", value)]
+        return [_intern(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
         wire = cast("dict[str, object]", value)
-        return {sys.intern(key): _shared_in(item) for key, item in wire.items()}
+        return {sys.intern(key): _intern(item) for key, item in wire.items()}
     return value

@@ -15,12 +15,18 @@ from urllib.parse import quote
 
 import aiohttp
 
-from weir_operator.apply.cluster import NOT_FOUND, ClusterError, Notice, Reviewed, Wire
+from weir_operator.apply.cluster import (
+    NOT_FOUND,
+    ClusterError,
+    ClusterEvent,
+    JsonObject,
+    TokenReview,
+)
 from weir_operator.apply.table_json import PACKED, PLAIN
 from weir_operator.resources.objects import API_VERSION, ResourceKind, ResourceRef
 
-SECONDS = 15.0
-PAGE = 250  # resources that are held as plain documents at once
+REQUEST_TIMEOUT = 15.0
+PAGE_SIZE = 250  # resources that are held as plain documents at once
 COMPONENT = "weir-operator"
 _PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 _WEIR = f"/apis/{API_VERSION}"
@@ -39,7 +45,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ObjectNames:
     """Where the operator's own objects are, and what it watches."""
 
     namespace: str
@@ -52,20 +58,20 @@ class KubeCluster:
     """Fills the Cluster Protocol."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, login: Callable[[], Access], places: Places
+        self, session: aiohttp.ClientSession, login: Callable[[], Access], names: ObjectNames
     ) -> None:
         """`login` reads the credentials afresh; it may block and is called off the loop."""
         self._session = session
         self._login = login
-        self._places = places
+        self._names = names
         self._access: Access | None = None
-        own = f"/api/v1/namespaces/{places.namespace}"
-        leases = f"/apis/coordination.k8s.io/v1/namespaces/{places.namespace}/leases"
-        self._lease = f"{leases}/{places.lease}"
+        own = f"/api/v1/namespaces/{names.namespace}"
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/{names.namespace}/leases"
+        self._lease = f"{leases}/{names.lease}"
         self._leases = leases
         self._config_maps = f"{own}/configmaps"
 
-    async def list_all(self, kind: ResourceKind) -> AsyncIterator[Wire]:
+    async def list_all(self, kind: ResourceKind) -> AsyncIterator[JsonObject]:
         """Page by page."""
         for scope in self._scopes(kind):
             async for item in self._pages(scope, "application/json"):
@@ -76,26 +82,26 @@ class KubeCluster:
         uids: set[str] = set()
         for scope in self._scopes(kind):
             async for item in self._pages(scope, _METADATA_ONLY):
-                uids.add(str(cast("Wire", item["metadata"])["uid"]))
+                uids.add(str(cast("JsonObject", item["metadata"])["uid"]))
         return frozenset(uids)
 
-    async def secret(self, namespace: str, name: str) -> Wire | None:
+    async def secret(self, namespace: str, name: str) -> JsonObject | None:
         """By name: no right to list is needed."""
         path = f"/api/v1/namespaces/{quote(namespace)}/secrets/{quote(name)}"
-        found = await self._or_none("GET", path)
-        if found is None:
+        document = await self._or_none("GET", path)
+        if document is None:
             return None
-        return {key: found[key] for key in ("metadata", "data") if key in found}
+        return {key: document[key] for key in ("metadata", "data") if key in document}
 
-    async def patch_status(self, ref: ResourceRef, uid: str, status: Wire) -> None:
+    async def patch_status(self, ref: ResourceRef, uid: str, status: JsonObject) -> None:
         """A merge patch of the status subresource."""
         path = f"{_WEIR}/namespaces/{ref.namespace}/{_PLURALS[ref.kind]}/{ref.name}/status"
         body = {"metadata": {"uid": uid}, "status": status}
-        await self._ask("PATCH", path, body, content_type=_MERGE)
+        await self._request("PATCH", path, body, content_type=_MERGE)
 
-    async def notify(self, notice: Notice) -> None:
+    async def record_event(self, event: ClusterEvent) -> None:
         """A core/v1 Event beside the resource."""
-        ref = notice.ref
+        ref = event.ref
         body = {
             "metadata": {"generateName": f"{ref.name[:200]}.", "namespace": ref.namespace},
             "involvedObject": {
@@ -103,38 +109,38 @@ class KubeCluster:
                 "kind": str(ref.kind),
                 "namespace": ref.namespace,
                 "name": ref.name,
-                "uid": notice.uid,
+                "uid": event.uid,
             },
-            "reason": notice.reason,
-            "message": notice.message[:1024],  # what the API server takes
-            "type": "Warning" if notice.warning else "Normal",
+            "reason": event.reason,
+            "message": event.message[:1024],  # what the API server takes
+            "type": "Warning" if event.warning else "Normal",
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "count": 1,
         }
-        await self._ask("POST", f"/api/v1/namespaces/{ref.namespace}/events", body)
+        await self._request("POST", f"/api/v1/namespaces/{ref.namespace}/events", body)
 
-    async def review(self, token: str, audience: str) -> Reviewed:
+    async def review_token(self, token: str, audience: str) -> TokenReview:
         """TokenReview."""
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
             "spec": {"token": token, "audiences": [audience]},
         }
-        reply = await self._ask("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body)
+        reply = await self._request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body)
         status = _mapping(reply.get("status"))
         good = status.get("authenticated") is True
         if not good or audience not in cast("list[str]", status.get("audiences") or []):
-            return Reviewed("")
-        return Reviewed(str(_mapping(status.get("user")).get("username") or ""))
+            return TokenReview("")
+        return TokenReview(str(_mapping(status.get("user")).get("username") or ""))
 
-    async def read_lease(self) -> Wire | None:
+    async def read_lease(self) -> JsonObject | None:
         """Get."""
         return await self._or_none("GET", self._lease)
 
-    async def write_lease(self, lease: Wire) -> Wire:
+    async def write_lease(self, lease: JsonObject) -> JsonObject:
         """Put, with the resourceVersion that was read; or post."""
-        metadata = {**_mapping(lease.get("metadata")), "name": self._places.lease}
+        metadata = {**_mapping(lease.get("metadata")), "name": self._names.lease}
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -142,12 +148,12 @@ class KubeCluster:
             "metadata": metadata,
         }
         if "resourceVersion" in metadata:
-            return await self._ask("PUT", self._lease, body)
-        return await self._ask("POST", self._leases, body)
+            return await self._request("PUT", self._lease, body)
+        return await self._request("POST", self._leases, body)
 
     async def write_table(self, files: Mapping[str, bytes]) -> None:
         """Patch, or create where the chart has not."""
-        name = self._places.config_map
+        name = self._names.config_map
         plain, packed = files.get(PLAIN), files.get(PACKED)
         body = {
             "data": {PLAIN: None if plain is None else plain.decode()},
@@ -161,44 +167,44 @@ class KubeCluster:
                 "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "weir"}},
                 **{key: _set(values) for key, values in body.items()},
             }
-            await self._ask("POST", self._config_maps, whole)
+            await self._request("POST", self._config_maps, whole)
 
     def _scopes(self, kind: ResourceKind) -> list[str]:
         plural = _PLURALS[kind]
-        if not self._places.watch:
+        if not self._names.watch:
             return [f"{_WEIR}/{plural}"]
-        return [f"{_WEIR}/namespaces/{namespace}/{plural}" for namespace in self._places.watch]
+        return [f"{_WEIR}/namespaces/{namespace}/{plural}" for namespace in self._names.watch]
 
-    async def _pages(self, path: str, accept: str) -> AsyncIterator[Wire]:
+    async def _pages(self, path: str, accept: str) -> AsyncIterator[JsonObject]:
         more = ""
         while True:
-            query = f"?limit={PAGE}" + (f"&continue={quote(more)}" if more else "")
-            page = await self._ask("GET", path + query, accept=accept)
-            for item in cast("list[Wire]", page.get("items") or []):
+            query = f"?limit={PAGE_SIZE}" + (f"&continue={quote(more)}" if more else "")
+            page = await self._request("GET", path + query, accept=accept)
+            for item in cast("list[JsonObject]", page.get("items") or []):
                 yield item
             more = str(_mapping(page.get("metadata")).get("continue") or "")
             if not more:
                 return
 
     async def _or_none(
-        self, method: str, path: str, body: Wire | None = None, *, content_type: str = ""
-    ) -> Wire | None:
+        self, method: str, path: str, body: JsonObject | None = None, *, content_type: str = ""
+    ) -> JsonObject | None:
         try:
-            return await self._ask(method, path, body, content_type=content_type)
+            return await self._request(method, path, body, content_type=content_type)
         except ClusterError as error:
             if error.status == NOT_FOUND:
                 return None
             raise
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         path: str,
-        body: Wire | None = None,
+        body: JsonObject | None = None,
         *,
         content_type: str = "",
         accept: str = "application/json",
-    ) -> Wire:
+    ) -> JsonObject:
         """One request; a token that has ended is read again once."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept, "Content-Type": content_type or "application/json"}
@@ -212,13 +218,13 @@ class KubeCluster:
 
     async def _send(
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
-    ) -> Wire:
+    ) -> JsonObject:
         if self._access is None:
             self._access = await asyncio.to_thread(self._login)
         access = self._access
         what = f"{method} {path.partition('?')[0]}"
         async with _as_cluster_error(what):
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
             async with self._session.request(
                 method,
                 access.server + path,
@@ -230,7 +236,7 @@ class KubeCluster:
                 content = await reply.read()
                 if reply.status >= 400:  # noqa: PLR2004 - HTTP's errors begin there
                     raise ClusterError(f"{what}: {_reason(content, reply.status)}", reply.status)
-        return cast("Wire", json.loads(content))
+        return cast("JsonObject", json.loads(content))
 
 
 @asynccontextmanager
@@ -254,5 +260,5 @@ def _reason(content: bytes, status: int) -> str:
     return f"{status} {message or ''}".rstrip()[:300]
 
 
-def _mapping(value: object) -> Wire:
-    return cast("Wire", value) if isinstance(value, dict) else {}
+def _mapping(value: object) -> JsonObject:
+    return cast("JsonObject", value) if isinstance(value, dict) else {}

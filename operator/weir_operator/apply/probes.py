@@ -18,9 +18,11 @@ from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
 _LOG = logging.getLogger(__name__)
 
-SECONDS = 10.0  # per call; a busy scorer may be slow, and nobody waits for a probe
-SHOWN = 60  # characters of a prompt that a message repeats
-FIRST_SHARE = 0.2  # of strong answers, where a budget draws the line at its very first request
+CALL_TIMEOUT = 10.0  # per call; a busy scorer may be slow, and nobody waits for a probe
+MAX_PROMPT_CHARS = 60  # characters of a prompt that a message repeats
+INITIAL_BUDGET_SHARE = (
+    0.2  # of strong answers, where a budget draws the line at its very first request
+)
 EPSILON = 1e-9  # decimal shares survive their way through binary floats
 _DEFAULTS: dict[int, object] = {
     FieldDescriptor.TYPE_INT64: 0,
@@ -30,7 +32,7 @@ _DEFAULTS: dict[int, object] = {
 }
 
 
-class ScorerProbing:
+class ScorerProbeRunner:
     """Decides probes with a scorer over gRPC."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
@@ -38,11 +40,11 @@ class ScorerProbing:
 
     async def failures(self, table: RouteTable) -> Mapping[str, str]:
         """What is wrong, by policy: the first probe of each that does not hold."""
-        asking = [policy for policy in table.policies if policy.probes or _named(policy)]
+        asking = [policy for policy in table.policies if policy.probes or _named_routers(policy)]
         if not asking:
             return {}
         try:
-            described = await self._scorer.Describe(scorer.DescribeRequest(), timeout=SECONDS)
+            described = await self._scorer.Describe(scorer.DescribeRequest(), timeout=CALL_TIMEOUT)
             failed = {policy.id: await self._failure(policy, described) for policy in asking}
         except grpc.aio.AioRpcError as error:
             _LOG.warning("probes were not asked: %s", error.code().name.lower())
@@ -51,7 +53,7 @@ class ScorerProbing:
 
     async def _failure(self, policy: Policy, described: scorer.Description) -> str:
         routers = [router.name for router in described.routers]
-        missing = [name for name in _named(policy) if name not in routers]
+        missing = [name for name in _named_routers(policy) if name not in routers]
         for name in missing:
             _LOG.warning(
                 "a policy's router is not in the scorer's bundle: gateways decide by failureMode",
@@ -70,18 +72,19 @@ class ScorerProbing:
         request = scorer.ScoreRequest(
             texts=[probe.prompt for probe in policy.probes], router=policy.router
         )
-        reply = await self._scorer.Score(request, timeout=SECONDS)
+        reply = await self._scorer.Score(request, timeout=CALL_TIMEOUT)
         for probe, score in zip(policy.probes, reply.scores, strict=True):
-            chosen = _ruled(policy, probe) or policy.candidates[-1 if score >= limit else 0]
+            chosen = _rule_target(policy, probe) or policy.candidates[-1 if score >= limit else 0]
             if chosen != probe.expect:
-                said = f"score {score:.3f}, threshold {limit:.3f}"
+                prompt = f"{probe.prompt[:MAX_PROMPT_CHARS]!r}"
                 return (
-                    f"{probe.prompt[:SHOWN]!r}: expected {probe.expect}, decided {chosen} ({said})"
+                    f"{prompt}: expected {probe.expect}, decided {chosen} "
+                    f"(score {score:.3f}, threshold {limit:.3f})"
                 )
         return ""
 
 
-def _named(policy: Policy) -> list[str]:
+def _named_routers(policy: Policy) -> list[str]:
     """The scorer's routers that the policy and its variants name."""
     own = "" if policy.HasField("judge") else policy.router
     names = [own, *(variant.router for variant in policy.variants)]
@@ -100,7 +103,7 @@ def threshold(policy: Policy, described: scorer.Description) -> float | None:
     if objective.WhichOneof("kind") == "strong_share":
         return _quantile(router.calibration.quantiles, 1.0 - objective.strong_share)
     if objective.WhichOneof("kind") == "budget":
-        return _quantile(router.calibration.quantiles, 1.0 - FIRST_SHARE)
+        return _quantile(router.calibration.quantiles, 1.0 - INITIAL_BUDGET_SHARE)
     if router.predicts_quality:
         return None  # then the gateway weighs qualities, and there is no threshold
     wanted = objective.quality
@@ -124,7 +127,7 @@ def _quantile(values: Sequence[float], at: float) -> float | None:
     return values[below] + (values[above] - values[below]) * (position - below)
 
 
-def _ruled(policy: Policy, probe: Probe) -> str:
+def _rule_target(policy: Policy, probe: Probe) -> str:
     """The candidate of the first rule that holds; empty where none does."""
     facts = _facts(policy, probe)
     for rule in policy.rules:

@@ -6,40 +6,40 @@ Pure. Must not know how statuses are written.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from weir_operator.apply.board import Board
-from weir_operator.apply.gateways import Standing
+from weir_operator.apply.gateways import GatewayState
 from weir_operator.apply.status import PROGRAM_MEANINGS, Programmed, ProgramReason
+from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.plan.findings import Finding
 
-SHOWN = 3  # gateways that a message names
+MAX_NAMED = 3  # gateways that a message names
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class BlockedTable:
     """Why the newest table is not published: the policies whose probes failed, and how."""
 
     failures: Mapping[str, str]  # policy's id: what went wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RolloutState:
     """What is known beside the plan's findings."""
 
-    board: Board
-    wanted: Mapping[str, str]  # the contents of the plan's table, published or not
-    gateways: Sequence[Standing]
-    held: Held | None = None
+    publisher: TablePublisher
+    planned: Mapping[str, str]  # the contents of the plan's table, published or not
+    gateways: Sequence[GatewayState]
+    blocked: BlockedTable | None = None
     too_large: str = ""  # why the ConfigMap holds an older table; empty where it does not
 
 
-def progress_of(finding: Finding, facts: Facts) -> Programmed:
+def progress_of(finding: Finding, facts: RolloutState) -> Programmed:
     """Where one policy is."""
-    wanted = facts.wanted.get(finding.ref.id)
+    planned = facts.planned.get(finding.ref.id)
     running = sum(
-        wanted is not None and _runs(gateway, finding.ref.id, facts) == wanted
+        planned is not None and _running_contents(gateway, finding.ref.id, facts) == planned
         for gateway in facts.gateways
     )
-    reason, message = _kept_out(finding, facts) or _with_gateways(finding, facts, running)
+    reason, message = _not_published(finding, facts) or _rollout(finding, facts, running)
     return Programmed(
         reason is ProgramReason.PROGRAMMED,
         reason,
@@ -49,7 +49,7 @@ def progress_of(finding: Finding, facts: Facts) -> Programmed:
     )
 
 
-def _warning(reason: ProgramReason, facts: Facts) -> str:
+def _warning(reason: ProgramReason, facts: RolloutState) -> str:
     if reason is not ProgramReason.PROGRAMMED or not facts.too_large:
         return ""
     return (
@@ -58,48 +58,48 @@ def _warning(reason: ProgramReason, facts: Facts) -> str:
     )
 
 
-def _runs(gateway: Standing, policy: str, facts: Facts) -> str | None:
-    return (facts.board.contents(gateway.running) or {}).get(policy)
+def _running_contents(gateway: GatewayState, policy: str, facts: RolloutState) -> str | None:
+    return (facts.publisher.contents(gateway.running) or {}).get(policy)
 
 
-def _kept_out(finding: Finding, facts: Facts) -> tuple[ProgramReason, str] | None:
+def _not_published(finding: Finding, facts: RolloutState) -> tuple[ProgramReason, str] | None:
     """Why the gateways have not been given this generation; None where they have."""
-    policy, held = finding.ref.id, facts.held
+    policy, blocked = finding.ref.id, facts.blocked
     if finding.problems:
         return ProgramReason.NOT_VALID, ""
-    if held is not None and policy in held.failures:
-        return ProgramReason.PROBE_FAILED, held.failures[policy]
-    if held is not None and not _published(finding, facts):
-        others = ", ".join(sorted(held.failures)[:SHOWN])
+    if blocked is not None and policy in blocked.failures:
+        return ProgramReason.PROBE_FAILED, blocked.failures[policy]
+    if blocked is not None and not _published(finding, facts):
+        others = ", ".join(sorted(blocked.failures)[:MAX_NAMED])
         return ProgramReason.HELD_BACK, f"Waits for the probes of {others}"
     return None
 
 
-def _with_gateways(finding: Finding, facts: Facts, running: int) -> tuple[ProgramReason, str]:
-    known = len(facts.gateways)
-    if not known:
+def _rollout(finding: Finding, facts: RolloutState, running: int) -> tuple[ProgramReason, str]:
+    connected = len(facts.gateways)
+    if not connected:
         return ProgramReason.NO_GATEWAYS, ""
-    if running == known:
+    if running == connected:
         return ProgramReason.PROGRAMMED, ""
     refused = _refusals(finding.ref.id, facts)
     if refused:
-        return ProgramReason.GATEWAY_REFUSED, "; ".join(refused[:SHOWN])
-    return ProgramReason.PROGRESSING, f"{running} of {known} gateways run this generation"
+        return ProgramReason.GATEWAY_REFUSED, "; ".join(refused[:MAX_NAMED])
+    return ProgramReason.PROGRESSING, f"{running} of {connected} gateways run this generation"
 
 
-def _published(finding: Finding, facts: Facts) -> bool:
-    current = facts.board.current
+def _published(finding: Finding, facts: RolloutState) -> bool:
+    current = facts.publisher.current
     policy = finding.ref.id
-    return current is not None and current.contents.get(policy) == facts.wanted.get(policy)
+    return current is not None and current.contents.get(policy) == facts.planned.get(policy)
 
 
-def _refusals(policy: str, facts: Facts) -> list[str]:
+def _refusals(policy: str, facts: RolloutState) -> list[str]:
     """What gateways said of a table with the policy as it stands now, where it concerns it."""
     return [
         f"{gateway.gateway}: {gateway.refusal.reason}"
         for gateway in facts.gateways
         if gateway.refusal
         and gateway.refusal.policy in {"", policy}
-        and (facts.board.contents(gateway.refusal.version) or {}).get(policy)
-        == facts.wanted.get(policy)
+        and (facts.publisher.contents(gateway.refusal.version) or {}).get(policy)
+        == facts.planned.get(policy)
     ]

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import grpc
 
-from weir_operator.apply.board import Board
 from weir_operator.apply.election import Election
-from weir_operator.apply.gateways import Gateways, Standing
-from weir_operator.apply.reported import Key, Reported
-from weir_operator.apply.usage import Source
+from weir_operator.apply.gateways import Gateways, GatewayState
+from weir_operator.apply.table_publisher import TablePublisher
+from weir_operator.apply.usage import GatewayRun
+from weir_operator.apply.usage_reports import PolicyKey, UsageReports
 from weir_proto.routing.v1 import replicas_pb2 as wire
 from weir_proto.routing.v1 import replicas_pb2_grpc as rpc
 from weir_proto.routing.v1.routetable_pb2 import BackendHealth, PolicyUsage
@@ -25,11 +25,11 @@ from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.2  # seconds before another try; doubled up to
-LONGEST_PAUSE = 5.0
-WELCOME_SECONDS = 10.0  # an answer takes no longer, or it is somebody else who answers
-SEND_SECONDS = 30.0
-SUMS_AT_ONCE = 1000  # of one gateway in one message
+MIN_RETRY_DELAY = 0.2  # seconds before another try; doubled up to
+MAX_RETRY_DELAY = 5.0
+WELCOME_TIMEOUT = 10.0  # an answer takes no longer, or it is somebody else who answers
+SEND_TIMEOUT = 30.0
+SUMS_PER_MESSAGE = 1000  # of one gateway in one message
 OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # a leader that vanished without a word is noticed
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -40,7 +40,7 @@ Call = grpc.aio.StreamStreamCall[wire.Relayed, wire.Welcome]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ReplicaIdentity:
     """Who this replica is for the others, and how it knows them."""
 
     name: str
@@ -50,27 +50,27 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Sources:
     """Where what is told is known."""
 
-    board: Board
+    publisher: TablePublisher
     gateways: Gateways
-    reported: Reported
+    usage: UsageReports
 
 
 class Relay:
     """This replica as one that follows."""
 
     def __init__(
-        self, identity: Identity, news: News, election: Election, registry: Registry
+        self, identity: ReplicaIdentity, sources: Sources, election: Election, registry: Registry
     ) -> None:
         self._identity = identity
-        self._board = news.board
-        self._gateways = news.gateways
-        self._reported = news.reported
+        self._publisher = sources.publisher
+        self._gateways = sources.gateways
+        self._usage = sources.usage
         self._election = election
         self._round = asyncio.Event()
-        election.listen(self._round.set)
+        election.on_round(self._round.set)
         self._up = registry.gauge(
             "weir.operator.relay.up",
             "1 while what this replica's gateways say reaches the one that writes, else 0.",
@@ -78,7 +78,7 @@ class Relay:
 
     async def run(self) -> None:
         """Follow whoever leads, until cancelled."""
-        pause = FIRST_PAUSE
+        delay = MIN_RETRY_DELAY
         while True:
             address = self._election.holder_address
             if not address:
@@ -91,11 +91,11 @@ class Relay:
                 _LOG.warning("can't relay: %s", error.code().name.lower(), extra=extra)
             except (OSError, TimeoutError) as error:
                 _LOG.warning("can't relay: %s", error, extra={"leader": address})
-            pause = FIRST_PAUSE if self._up.value else min(pause * 2, LONGEST_PAUSE)
+            delay = MIN_RETRY_DELAY if self._up.value else min(delay * 2, MAX_RETRY_DELAY)
             self._up.set(0)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._while_held_by(address)
+                async with asyncio.timeout(delay):
+                    await self._until_leader_changes(address)
 
     async def _next_round(self) -> None:
         self._round.clear()
@@ -105,16 +105,18 @@ class Relay:
         """Tell one leader until it is none any more."""
         async with await self._channel(address) as channel:
             call: Call = rpc.ReplicasStub(channel).Relay(metadata=await self._metadata())
-            async with asyncio.timeout(WELCOME_SECONDS):
+            async with asyncio.timeout(WELCOME_TIMEOUT):
                 hello = wire.Hello(replica=self._identity.name)
                 await call.write(wire.Relayed(hello=hello))
                 if await call.read() is grpc.aio.EOF:
                     return
             self._up.set(1)
             _LOG.info("relaying", extra={"leader": address})
-            telling = asyncio.create_task(self._tell(call), name="weir-tell-leader")
-            reading = asyncio.create_task(_until_over(call), name="weir-hear-leader")
-            deposed = asyncio.create_task(self._while_held_by(address), name="weir-see-leader")
+            telling = asyncio.create_task(self._send(call), name="weir-tell-leader")
+            reading = asyncio.create_task(_read_until_end(call), name="weir-hear-leader")
+            deposed = asyncio.create_task(
+                self._until_leader_changes(address), name="weir-see-leader"
+            )
             tasks = {telling, reading, deposed}
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -126,16 +128,16 @@ class Relay:
             for error in filter(None, errors):
                 raise error
 
-    async def _while_held_by(self, address: str) -> None:
+    async def _until_leader_changes(self, address: str) -> None:
         while self._election.holder_address == address:
             await self._next_round()
 
-    async def _tell(self, call: Call) -> None:
-        outbox = Outbox(self._board, self._gateways, self._reported)
+    async def _send(self, call: Call) -> None:
+        outbox = Outbox(self._publisher, self._gateways, self._usage)
         try:
             while True:
                 for message in outbox.take():
-                    async with asyncio.timeout(SEND_SECONDS):
+                    async with asyncio.timeout(SEND_TIMEOUT):
                         await call.write(message)
                 await outbox.wait()
         except asyncio.InvalidStateError:  # the call is over, which is the reader's to tell
@@ -162,23 +164,23 @@ class Relay:
 class Outbox:
     """What is not told yet: at first everything."""
 
-    def __init__(self, board: Board, gateways: Gateways, reported: Reported) -> None:
-        self._board = board
+    def __init__(self, publisher: TablePublisher, gateways: Gateways, usage: UsageReports) -> None:
+        self._publisher = publisher
         self._gateways = gateways
-        self._reported = reported
-        self._standings: dict[str, None] = dict.fromkeys(gateways.here())  # in order
-        self._sums: dict[tuple[Source, Key], None] = dict.fromkeys(reported.all())
-        self._explained: set[str] = set()  # versions whose contents were told
+        self._usage = usage
+        self._changed_gateways: dict[str, None] = dict.fromkeys(gateways.local_names())  # in order
+        self._changed_sums: dict[tuple[GatewayRun, PolicyKey], None] = dict.fromkeys(usage.keys())
+        self._sent_contents: set[str] = set()  # versions whose contents were told
         self._more = asyncio.Event()
-        self._ends = (
-            gateways.follow(self._standing),
-            reported.follow(self._sum),
-            board.listen(self._published),
+        self._unsubscribe = (
+            gateways.on_local_change(self._on_gateway),
+            usage.on_growth(self._on_sum),
+            publisher.on_publish(self._on_publish),
         )
 
     def close(self) -> None:
         """Hear of nothing more."""
-        for end in self._ends:
+        for end in self._unsubscribe:
             end()
 
     async def wait(self) -> None:
@@ -188,47 +190,49 @@ class Outbox:
     def take(self) -> Iterator[wire.Relayed]:
         """All that is to be told now."""
         self._more.clear()
-        standings, self._standings = self._standings, {}
-        sums, self._sums = self._sums, {}
+        standings, self._changed_gateways = self._changed_gateways, {}
+        sums, self._changed_sums = self._changed_sums, {}
         for gateway in standings:
-            yield from self._of_gateway(gateway)
-        yield from self._of_sums(sums)
+            yield from self._gateway_messages(gateway)
+        yield from self._usage_messages(sums)
 
-    def _standing(self, gateway: str) -> None:
-        self._standings[gateway] = None
+    def _on_gateway(self, gateway: str) -> None:
+        self._changed_gateways[gateway] = None
         self._more.set()
 
-    def _published(self) -> None:
+    def _on_publish(self) -> None:
         """A gateway may have named the version before this replica knew what it holds."""
-        for gateway in self._gateways.here():
-            own = self._gateways.own(gateway)
-            if own is not None and own.running not in self._explained:
-                self._standing(gateway)
+        for gateway in self._gateways.local_names():
+            state = self._gateways.local_state(gateway)
+            if state is not None and state.running not in self._sent_contents:
+                self._on_gateway(gateway)
 
-    def _sum(self, source: Source, key: Key) -> None:
-        self._sums[source, key] = None
+    def _on_sum(self, source: GatewayRun, key: PolicyKey) -> None:
+        self._changed_sums[source, key] = None
         self._more.set()
 
-    def _of_gateway(self, gateway: str) -> Iterator[wire.Relayed]:
-        own = self._gateways.own(gateway)
-        if own is None:
-            lost = self._gateways.lost(gateway)
+    def _gateway_messages(self, gateway: str) -> Iterator[wire.Relayed]:
+        state = self._gateways.local_state(gateway)
+        if state is None:
+            lost = self._gateways.is_lost(gateway)
             presence = wire.PRESENCE_LOST if lost else wire.PRESENCE_LEFT
             yield wire.Relayed(standing=wire.Standing(gateway=gateway, presence=presence))
             return
-        versions = {own.running, own.refusal.version if own.refusal else ""}
-        for version in sorted(versions - self._explained):
-            contents = self._board.contents(version)
+        versions = {state.running, state.refusal.version if state.refusal else ""}
+        for version in sorted(versions - self._sent_contents):
+            contents = self._publisher.contents(version)
             if contents is not None:
-                self._explained.add(version)
-                told = wire.TableContents(version=version, policies=contents)
-                yield wire.Relayed(contents=told)
-        yield wire.Relayed(standing=_message(own))
+                self._sent_contents.add(version)
+                contents_message = wire.TableContents(version=version, policies=contents)
+                yield wire.Relayed(contents=contents_message)
+        yield wire.Relayed(standing=_state_message(state))
 
-    def _of_sums(self, sums: dict[tuple[Source, Key], None]) -> Iterator[wire.Relayed]:
-        by_source: dict[Source, list[PolicyUsage]] = {}
+    def _usage_messages(
+        self, sums: dict[tuple[GatewayRun, PolicyKey], None]
+    ) -> Iterator[wire.Relayed]:
+        by_source: dict[GatewayRun, list[PolicyUsage]] = {}
         for source, key in sums:
-            usage = self._reported.sum_of(source, key)
+            usage = self._usage.sum_of(source, key)
             if usage is not None:
                 entry = PolicyUsage(
                     policy=key[0],
@@ -240,21 +244,21 @@ class Outbox:
                 )
                 by_source.setdefault(source, []).append(entry)
         for source, entries in by_source.items():
-            for at in range(0, len(entries), SUMS_AT_ONCE):
-                part = entries[at : at + SUMS_AT_ONCE]
+            for at in range(0, len(entries), SUMS_PER_MESSAGE):
+                part = entries[at : at + SUMS_PER_MESSAGE]
                 usage_of_it = wire.GatewayUsage(
                     gateway=source.gateway, started=source.started, usage=part
                 )
                 yield wire.Relayed(usage=usage_of_it)
 
 
-def _message(standing: Standing) -> wire.Standing:
+def _state_message(state: GatewayState) -> wire.Standing:
     message = wire.Standing(
-        gateway=standing.gateway,
-        started=standing.started,
-        stream=standing.stream,
+        gateway=state.gateway,
+        started=state.started,
+        stream=state.stream,
         presence=wire.PRESENCE_CONNECTED,
-        running=standing.running,
+        running=state.running,
         health=[
             BackendHealth(
                 backend=h.backend,
@@ -264,18 +268,18 @@ def _message(standing: Standing) -> wire.Standing:
                 failures=h.failures,
                 last_failure=h.last_failure,
             )
-            for h in standing.health
+            for h in state.health
         ],
     )
-    if standing.refusal is not None:
-        refusal = standing.refusal
+    if state.refusal is not None:
+        refusal = state.refusal
         message.refusal.CopyFrom(
             wire.Refusal(version=refusal.version, policy=refusal.policy, reason=refusal.reason)
         )
     return message
 
 
-async def _until_over(call: Call) -> None:
+async def _read_until_end(call: Call) -> None:
     while await call.read() is not grpc.aio.EOF:
         pass
 

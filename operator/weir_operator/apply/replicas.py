@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from weir_operator.apply.admission import Doorkeeper
-from weir_operator.apply.board import Board
+from weir_operator.apply.authentication import Authenticator
 from weir_operator.apply.election import Election
-from weir_operator.apply.gateways import Gateways, Refusal, Standing, health_of
-from weir_operator.apply.reported import Reported
-from weir_operator.apply.stream import admitted
-from weir_operator.apply.usage import Source
+from weir_operator.apply.gateways import Gateways, GatewayState, Refusal, health_of
+from weir_operator.apply.stream import authenticate
+from weir_operator.apply.table_publisher import TablePublisher
+from weir_operator.apply.usage import GatewayRun
+from weir_operator.apply.usage_reports import UsageReports
 from weir_proto.routing.v1 import replicas_pb2 as wire
 from weir_proto.routing.v1 import replicas_pb2_grpc as rpc
 from weir_runtime.metrics import Registry
@@ -32,16 +32,16 @@ class ReplicasService(rpc.ReplicasServicer):
 
     def __init__(
         self,
-        board: Board,
+        publisher: TablePublisher,
         gateways: Gateways,
-        reported: Reported,
-        door: Doorkeeper,
+        usage: UsageReports,
+        authenticator: Authenticator,
         registry: Registry,
     ) -> None:
-        self._board = board
+        self._publisher = publisher
         self._gateways = gateways
-        self._reported = reported
-        self._door = door
+        self._usage = usage
+        self._authenticator = authenticator
         self._election: Election | None = None
         self._links: set[object] = set()
         registry.gauge_callback(
@@ -50,7 +50,7 @@ class ReplicasService(rpc.ReplicasServicer):
             lambda: len(self._links),
         )
 
-    def elect(self, election: Election) -> None:
+    def use_election(self, election: Election) -> None:
         """By whom it is decided whether this replica writes; before that it does not."""
         self._election = election
 
@@ -62,7 +62,7 @@ class ReplicasService(rpc.ReplicasServicer):
         self, request_iterator: AsyncIterator[wire.Relayed], context: Context
     ) -> None:
         """Take in what one replica says, for as long as this one leads."""
-        await admitted(self._door, context)
+        await authenticate(self._authenticator, context)
         if not self._leading:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this replica does not lead")
         link = object()
@@ -70,53 +70,57 @@ class ReplicasService(rpc.ReplicasServicer):
         try:
             await context.write(wire.Welcome())
             async with asyncio.TaskGroup() as tasks:
-                taking = tasks.create_task(self._take_all(link, request_iterator), name="weir-take")
-                tasks.create_task(self._until_deposed(taking), name="weir-until-deposed")
+                reading = tasks.create_task(self._read(link, request_iterator), name="weir-take")
+                tasks.create_task(self._while_leading(reading), name="weir-until-deposed")
         finally:
             self._links.discard(link)
-            self._gateways.unlink(link)
+            self._gateways.drop_link(link)
 
-    async def _until_deposed(self, taking: "asyncio.Task[None]") -> None:
-        while self._leading and not taking.done():
-            await asyncio.wait({taking}, timeout=1.0)
-        taking.cancel()
+    async def _while_leading(self, reading: "asyncio.Task[None]") -> None:
+        while self._leading and not reading.done():
+            await asyncio.wait({reading}, timeout=1.0)
+        reading.cancel()
 
-    async def _take_all(self, link: object, said: AsyncIterator[wire.Relayed]) -> None:
+    async def _read(self, link: object, messages: AsyncIterator[wire.Relayed]) -> None:
         with contextlib.suppress(asyncio.CancelledError):
-            async for message in said:
-                self._take(link, message)
+            async for message in messages:
+                self._record(link, message)
 
-    def _take(self, link: object, message: wire.Relayed) -> None:
+    def _record(self, link: object, message: wire.Relayed) -> None:
         match message.WhichOneof("what"):
             case "hello":
                 _LOG.info("a replica relays", extra={"replica": message.hello.replica})
             case "contents":
-                self._board.learn(message.contents.version, dict(message.contents.policies))
+                self._publisher.record_relayed(
+                    message.contents.version, dict(message.contents.policies)
+                )
             case "usage":
                 usage = message.usage
-                self._reported.note(Source(usage.gateway, usage.started), usage.usage)
+                self._usage.record(GatewayRun(usage.gateway, usage.started), usage.usage)
             case "standing":
-                self._stand(link, message.standing)
+                self._record_standing(link, message.standing)
             case None:
                 pass  # of a newer version
 
-    def _stand(self, link: object, told: wire.Standing) -> None:
-        if told.presence == wire.PRESENCE_CONNECTED:
-            self._gateways.relayed(link, _standing(told))
+    def _record_standing(self, link: object, standing: wire.Standing) -> None:
+        if standing.presence == wire.PRESENCE_CONNECTED:
+            self._gateways.record_relayed(link, _gateway_state(standing))
         else:
-            goodbye = told.presence == wire.PRESENCE_LEFT
-            self._gateways.relayed_end(link, told.gateway, goodbye=goodbye)
+            goodbye = standing.presence == wire.PRESENCE_LEFT
+            self._gateways.record_relayed_end(link, standing.gateway, goodbye=goodbye)
 
 
-def _standing(told: wire.Standing) -> Standing:
+def _gateway_state(standing: wire.Standing) -> GatewayState:
     refusal = None
-    if told.HasField("refusal"):
-        refusal = Refusal(told.refusal.version, told.refusal.policy, told.refusal.reason)
-    return Standing(
-        gateway=told.gateway,
-        started=told.started,
-        stream=told.stream,
-        running=told.running,
+    if standing.HasField("refusal"):
+        refusal = Refusal(
+            standing.refusal.version, standing.refusal.policy, standing.refusal.reason
+        )
+    return GatewayState(
+        gateway=standing.gateway,
+        started=standing.started,
+        stream=standing.stream,
+        running=standing.running,
         refusal=refusal,
-        health=health_of(told.health),
+        health=health_of(standing.health),
     )

@@ -22,7 +22,7 @@ class Resync:
         self._cluster = cluster
         self._index = index
 
-    async def start(self) -> None:
+    async def list_all(self) -> None:
         """Put everything into the index. Raises ClusterError."""
         for kind in KINDS:
             async for document in self._cluster.list_all(kind):
@@ -34,14 +34,14 @@ class Resync:
         while True:
             await asyncio.sleep(every)
             try:
-                await self.once()
+                await self.drop_deleted()
             except ClusterError as error:
                 _LOG.info("can't look for missed deletions: %s", error)
 
-    async def once(self) -> None:
+    async def drop_deleted(self) -> None:
         """Drop from the index what the API server no longer has. Raises ClusterError."""
         for kind in KINDS:
-            before = self._index.mark()
-            gone = self._index.keep(kind, await self._cluster.list_uids(kind), before)
+            before = self._index.checkpoint()
+            gone = self._index.retain(kind, await self._cluster.list_uids(kind), before)
             if gone:
                 _LOG.info("missed deletions were found", extra={"kind": str(kind), "count": gone})

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
-from weir_operator.apply.cluster import Wire
-from weir_operator.apply.gateways import Standing
-from weir_operator.apply.health import HealthReason, Healthy, health_in
+from weir_operator.apply.cluster import JsonObject
+from weir_operator.apply.gateways import GatewayState
+from weir_operator.apply.health import HealthReason, HealthVerdict, judge_health
 from weir_operator.apply.usage import Tally, tally_fields
 from weir_operator.plan.findings import Condition, Finding, Verdict
 
@@ -78,7 +78,7 @@ class Programmed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Condition:
     """One condition before it has a time."""
 
     type: str
@@ -88,73 +88,83 @@ class _Told:
 
 
 def status_of(
-    finding: Finding, programmed: Programmed, tally: Tally, before: Wire, now: str
+    finding: Finding, programmed: Programmed, tally: Tally, before: JsonObject, now: str
 ) -> dict[str, object]:
     """The status of a policy; `before` is what it says now, `now` is RFC 3339."""
-    told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
-    told.append(_Told("Programmed", programmed.holds, str(programmed.reason), programmed.message))
-    told.append(_ready(told))
+    conditions = [_of_verdict(finding.verdict(condition)) for condition in Condition]
+    conditions.append(
+        _Condition("Programmed", programmed.holds, str(programmed.reason), programmed.message)
+    )
+    conditions.append(_ready(conditions))
     return {
-        "conditions": _timed(told, finding.generation, before, now),
+        "conditions": _with_times(conditions, finding.generation, before, now),
         "programmed": f"{programmed.running}/{programmed.gateways}",
         **tally_fields(tally),
     }
 
 
 def backend_status_of(
-    finding: Finding, gateways: Iterable[Standing], before: Wire, now: str
+    finding: Finding, gateways: Iterable[GatewayState], before: JsonObject, now: str
 ) -> dict[str, object]:
     """The status of a backend; `before` is what it says now, `now` is RFC 3339."""
-    told = [_of_verdict(finding.verdict(condition)) for condition in Condition]
-    health = health_in(finding, gateways, _last_health(before, finding.generation))
-    told.append(_Told(HEALTHY, health.holds, str(health.reason), health.message))
-    return {"conditions": _timed(told, finding.generation, before, now)}
+    conditions = [_of_verdict(finding.verdict(condition)) for condition in Condition]
+    health = judge_health(finding, gateways, _last_health(before, finding.generation))
+    conditions.append(_Condition(HEALTHY, health.holds, str(health.reason), health.message))
+    return {"conditions": _with_times(conditions, finding.generation, before, now)}
 
 
-def _last_health(status: Wire, generation: int) -> Healthy | None:
+def _last_health(status: JsonObject, generation: int) -> HealthVerdict | None:
     """The last verdict on this generation."""
     condition = conditions_in(status).get(HEALTHY, {})
     holds = {"True": True, "False": False}.get(str(condition.get("status")))
     reason = str(condition.get("reason"))
     if condition.get("observedGeneration") != generation or reason not in set(HealthReason):
         return None
-    return Healthy(holds, HealthReason(reason), str(condition.get("message")))
+    return HealthVerdict(holds, HealthReason(reason), str(condition.get("message")))
 
 
-def conditions_in(status: Wire) -> dict[str, Wire]:
+def conditions_in(status: JsonObject) -> dict[str, JsonObject]:
     """The conditions that a status holds, by type."""
     listed = status.get("conditions")
     if not isinstance(listed, list):
         return {}
-    wires = [cast("Wire", c) for c in cast("list[object]", listed) if isinstance(c, dict)]
+    wires = [cast("JsonObject", c) for c in cast("list[object]", listed) if isinstance(c, dict)]
     return {str(wire.get("type")): wire for wire in wires}
 
 
-def _of_verdict(verdict: Verdict) -> _Told:
-    return _Told(str(verdict.condition), verdict.holds, str(verdict.reason), verdict.message)
+def _of_verdict(verdict: Verdict) -> _Condition:
+    return _Condition(str(verdict.condition), verdict.holds, str(verdict.reason), verdict.message)
 
 
-def _ready(told: Iterable[_Told]) -> _Told:
-    for condition in told:
+def _ready(conditions: Iterable[_Condition]) -> _Condition:
+    for condition in conditions:
         if not condition.holds:
-            return _Told("Ready", holds=False, reason=condition.reason, message=condition.message)
+            return _Condition(
+                "Ready", holds=False, reason=condition.reason, message=condition.message
+            )
     meaning = PROGRAM_MEANINGS[ProgramReason.READY][1]
-    return _Told("Ready", holds=True, reason=str(ProgramReason.READY), message=meaning)
+    return _Condition("Ready", holds=True, reason=str(ProgramReason.READY), message=meaning)
 
 
-def _timed(told: Iterable[_Told], generation: int, before: Wire, now: str) -> list[Wire]:
+def _with_times(
+    conditions: Iterable[_Condition], generation: int, before: JsonObject, now: str
+) -> list[JsonObject]:
     known = conditions_in(before)
-    return [_condition(condition, generation, known.get(condition.type), now) for condition in told]
+    return [
+        _to_json(condition, generation, known.get(condition.type), now) for condition in conditions
+    ]
 
 
-def _condition(told: _Told, generation: int, before: Wire | None, now: str) -> Wire:
-    status = "Unknown" if told.holds is None else str(told.holds)
+def _to_json(
+    condition: _Condition, generation: int, before: JsonObject | None, now: str
+) -> JsonObject:
+    status = "Unknown" if condition.holds is None else str(condition.holds)
     same = before is not None and before.get("status") == status
     return {
-        "type": told.type,
+        "type": condition.type,
         "status": status,
         "observedGeneration": generation,
         "lastTransitionTime": before["lastTransitionTime"] if before and same else now,
-        "reason": told.reason,
-        "message": told.message,
+        "reason": condition.reason,
+        "message": condition.message,
     }

@@ -11,19 +11,19 @@ from typing import Any
 
 import grpc
 
-from weir_operator.apply.admission import Doorkeeper, Refused
-from weir_operator.apply.board import Board, Snapshot
+from weir_operator.apply.authentication import AuthenticationFailed, Authenticator
 from weir_operator.apply.gateways import Gateways, Session
-from weir_operator.apply.reported import Reported
-from weir_operator.apply.usage import Source
+from weir_operator.apply.table_publisher import Snapshot, TablePublisher
+from weir_operator.apply.usage import GatewayRun
+from weir_operator.apply.usage_reports import UsageReports
 from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
 from weir_proto.routing.v1.routetable_pb2 import Report, RouteTable
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-HELLO_SECONDS = 10.0  # a caller that says nothing is let go
-SEND_SECONDS = 30.0  # a gateway that takes no table in that time is let go
+FIRST_REPORT_TIMEOUT = 10.0  # a caller that says nothing is let go
+SEND_TIMEOUT = 30.0  # a gateway that takes no table in that time is let go
 NAME_CHARS = 253
 
 Context = grpc.aio.ServicerContext[Report, RouteTable]
@@ -34,16 +34,16 @@ class RouteTables(rpc.RouteTablesServicer):
 
     def __init__(
         self,
-        board: Board,
+        publisher: TablePublisher,
         gateways: Gateways,
-        reported: Reported,
-        door: Doorkeeper,
+        usage: UsageReports,
+        authenticator: Authenticator,
         registry: Registry,
     ) -> None:
-        self._board = board
+        self._publisher = publisher
         self._gateways = gateways
-        self._reported = reported
-        self._door = door
+        self._usage = usage
+        self._authenticator = authenticator
         self._sent = registry.counter(
             "weir.operator.tables.sent", "Tables sent to gateways."
         ).labels()
@@ -53,27 +53,27 @@ class RouteTables(rpc.RouteTablesServicer):
         registry.gauge_callback(
             "weir.operator.gateways",
             "Gateways connected to this replica.",
-            lambda: len(gateways.here()),
+            lambda: len(gateways.local_names()),
         )
 
     async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
         self, request_iterator: AsyncIterator[Report], context: Context
     ) -> None:
         """Serve one gateway until it leaves."""
-        await admitted(self._door, context)
-        first = await self._first(request_iterator, context)
-        session = self._gateways.join(first)
+        await authenticate(self._authenticator, context)
+        first = await self._first_report(request_iterator, context)
+        session = self._gateways.connect(first)
         _LOG.info("a gateway connected", extra={"gateway": first.gateway})
         try:
-            self._note(session, first)
+            self._record(session, first)
             await self._serve(session, request_iterator, context)
         finally:
-            self._gateways.leave(session)
+            self._gateways.disconnect(session)
             _LOG.info("a gateway left", extra={"gateway": first.gateway})
 
-    async def _first(self, reports: AsyncIterator[Report], context: Context) -> Report:
+    async def _first_report(self, reports: AsyncIterator[Report], context: Context) -> Report:
         try:
-            async with asyncio.timeout(HELLO_SECONDS):
+            async with asyncio.timeout(FIRST_REPORT_TIMEOUT):
                 first = await anext(reports, None)
         except TimeoutError:
             first = None
@@ -91,22 +91,22 @@ class RouteTables(rpc.RouteTablesServicer):
         async with asyncio.TaskGroup() as tasks:
             sender = tasks.create_task(self._send(session, context), name="weir-send-tables")
             async for report in reports:
-                self._note(session, report)
+                self._record(session, report)
             sender.cancel()
 
     async def _send(self, session: Session, context: Context) -> None:
         sent: Snapshot | None = None
         while True:
-            current = self._board.current
+            current = self._publisher.current
             if current is not None and not current.same_as(sent):
-                async with asyncio.timeout(SEND_SECONDS):
+                async with asyncio.timeout(SEND_TIMEOUT):
                     await context.write(current.message)
                 sent = current
                 self._sent.add()
             await session.wake.wait()
             session.wake.clear()
 
-    def _note(self, session: Session, report: Report) -> None:
+    def _record(self, session: Session, report: Report) -> None:
         verdict = report.WhichOneof("verdict")
         if verdict:
             self._verdicts.labels(verdict).add()
@@ -114,27 +114,33 @@ class RouteTables(rpc.RouteTablesServicer):
             _LOG.warning(
                 "a gateway refused a table",
                 extra={
-                    "gateway": session.standing.gateway,
+                    "gateway": session.state.gateway,
                     "version": report.version,
                     "policy": report.nack.policy,
                     "reason": report.nack.reason,
                 },
             )
-        self._gateways.note(session, report)
-        self._reported.note(Source(session.standing.gateway, report.started), report.usage)
+        self._gateways.record_report(session, report)
+        self._usage.record(GatewayRun(session.state.gateway, report.started), report.usage)
 
 
-async def admitted(door: Doorkeeper, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+async def authenticate(
+    authenticator: Authenticator, context: grpc.aio.ServicerContext[Any, Any]
+) -> None:
     """Let the caller in, or end the call with a status that says why not."""
     metadata = dict(context.invocation_metadata() or ())
     try:
-        await door.admit(str(metadata.get("authorization", "")))
-    except Refused as refused:
+        await authenticator.authenticate(str(metadata.get("authorization", "")))
+    except AuthenticationFailed as refused:
         _LOG.warning("a caller was refused", extra={"peer": context.peer(), "why": str(refused)})
         await context.abort(_status(refused), str(refused))
 
 
-def _status(refused: Refused) -> grpc.StatusCode:
-    if refused.later:
+def _status(failure: AuthenticationFailed) -> grpc.StatusCode:
+    if failure.retryable:
         return grpc.StatusCode.UNAVAILABLE
-    return grpc.StatusCode.PERMISSION_DENIED if refused.known else grpc.StatusCode.UNAUTHENTICATED
+    return (
+        grpc.StatusCode.PERMISSION_DENIED
+        if failure.permission_denied
+        else grpc.StatusCode.UNAUTHENTICATED
+    )

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from weir_operator.apply.cluster import Wire
+from weir_operator.apply.cluster import JsonObject
 
-SOURCES = 32  # of whom a status remembers what is counted, or twice as many as there are gateways
+MAX_RUNS = 32  # of whom a status remembers what is counted, or twice as many as there are gateways
 UNKNOWN = 0  # `started` of a gateway that did not say
 
 
@@ -45,7 +45,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Source:
+class GatewayRun:
     """One life of one gateway."""
 
     gateway: str
@@ -57,53 +57,59 @@ class Tally:
     """A policy's sums, and how much of them came from whom; who reported last is last."""
 
     totals: Usage = Usage()
-    counted: tuple[tuple[Source, Usage], ...] = ()
+    by_run: tuple[tuple[GatewayRun, Usage], ...] = ()
 
 
-def brought_up(tally: Tally, reported: Mapping[Source, Usage], there: Collection[str]) -> Tally:
+def add_new_usage(
+    tally: Tally, reported: Mapping[GatewayRun, Usage], connected: Collection[str]
+) -> Tally:
     """The tally with what is new in `reported`; the same one where nothing is.
 
     `there` are the gateways that are connected: of those, what is counted is always remembered. A
     gateway's earlier life is over once a later one is counted, and what is still said of it is not
     looked at: it may have been forgotten that it was counted.
     """
-    counted = dict(tally.counted)
-    lives = _lives(counted)
+    counted = dict(tally.by_run)
+    latest_starts = _latest_starts(counted)
     totals = tally.totals
-    for source, now in sorted(reported.items()):
+    for source, reported_sum in sorted(reported.items()):
         before = counted.get(source, Usage())
-        if now.requests <= before.requests or source.started < lives.get(source.gateway, 0):
+        if reported_sum.requests <= before.requests or source.started < latest_starts.get(
+            source.gateway, 0
+        ):
             continue
-        totals = totals.plus(now.less(before))
+        totals = totals.plus(reported_sum.less(before))
         counted.pop(source, None)
-        counted[source] = now
+        counted[source] = reported_sum
     if totals == tally.totals:
         return tally
-    return Tally(totals, _remembered(counted, there))
+    return Tally(totals, _most_relevant(counted, connected))
 
 
-def _lives(counted: Mapping[Source, Usage]) -> dict[str, int]:
+def _latest_starts(counted: Mapping[GatewayRun, Usage]) -> dict[str, int]:
     """When each gateway that is counted began its latest life."""
-    lives: dict[str, int] = {}
+    starts: dict[str, int] = {}
     for source in counted:
-        lives[source.gateway] = max(source.started, lives.get(source.gateway, 0))
-    return lives
+        starts[source.gateway] = max(source.started, starts.get(source.gateway, 0))
+    return starts
 
 
-def _remembered(
-    counted: Mapping[Source, Usage], there: Collection[str]
-) -> tuple[tuple[Source, Usage], ...]:
-    lives = _lives(counted)
-    kept = [item for item in counted.items() if item[0].started == lives[item[0].gateway]]
-    over = len(kept) - max(SOURCES, 2 * len(there))
-    for item in tuple(kept):
-        if over > 0 and item[0].gateway not in there:
-            kept.remove(item)
+def _most_relevant(
+    counted: Mapping[GatewayRun, Usage], connected: Collection[str]
+) -> tuple[tuple[GatewayRun, Usage], ...]:
+    latest_starts = _latest_starts(counted)
+    entries = [
+        item for item in counted.items() if item[0].started == latest_starts[item[0].gateway]
+    ]
+    over = len(entries) - max(MAX_RUNS, 2 * len(connected))
+    for item in tuple(entries):
+        if over > 0 and item[0].gateway not in connected:
+            entries.remove(item)
             over -= 1
-    return tuple(kept)
+    return tuple(entries)
 
 
-def tally_in(status: Wire) -> Tally:
+def tally_in(status: JsonObject) -> Tally:
     """What a status holds."""
     return Tally(_usage(status.get("totals")), tuple(_counted(status.get("counted"))))
 
@@ -117,38 +123,38 @@ def tally_fields(tally: Tally) -> dict[str, object]:
         "strongShare": f"{100 * usage.strong / usage.requests:.1f}%",
         "saved": _usd(usage.saved),
         "requests": usage.requests,
-        "totals": _wire(usage),
+        "totals": _to_json(usage),
         "counted": [
-            {"gateway": source.gateway, "started": source.started, **_wire(of_it)}
-            for source, of_it in tally.counted
+            {"gateway": source.gateway, "started": source.started, **_to_json(of_it)}
+            for source, of_it in tally.by_run
         ],
     }
 
 
-def _counted(listed: object) -> list[tuple[Source, Usage]]:
+def _counted(listed: object) -> list[tuple[GatewayRun, Usage]]:
     if not isinstance(listed, list):
         return []
-    wires = [cast("Wire", c) for c in cast("list[object]", listed) if isinstance(c, dict)]
+    wires = [cast("JsonObject", c) for c in cast("list[object]", listed) if isinstance(c, dict)]
     return [
-        (Source(str(wire.get("gateway", "")), _number(wire, "started")), _usage(wire))
+        (GatewayRun(str(wire.get("gateway", "")), _number(wire, "started")), _usage(wire))
         for wire in wires
     ]
 
 
-def _usage(written: object) -> Usage:
-    if not isinstance(written, dict):
+def _usage(value: object) -> Usage:
+    if not isinstance(value, dict):
         return Usage()
-    wire = cast("Wire", written)
+    wire = cast("JsonObject", value)
     fields = ("requests", "strong", "paidMicroUsd", "savedMicroUsd")
     return Usage(*(_number(wire, name) for name in fields))
 
 
-def _number(wire: Wire, name: str) -> int:
+def _number(wire: JsonObject, name: str) -> int:
     value = wire.get(name)
     return value if isinstance(value, int) else 0
 
 
-def _wire(usage: Usage) -> dict[str, object]:
+def _to_json(usage: Usage) -> dict[str, object]:
     return {
         "requests": usage.requests,
         "strong": usage.strong,

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import FILE_NAME, RouterEntry
-from weir_scorer.engine.heads import (
+from weir_scorer.engine.onnx import Router
+from weir_scorer.engine.routers import (
     ENSEMBLE,
     KINDS,
     Arrays,
@@ -26,8 +27,7 @@ from weir_scorer.engine.heads import (
     Member,
     Qualities,
 )
-from weir_scorer.engine.heads.ports import Integers
-from weir_scorer.engine.onnx import Router
+from weir_scorer.engine.routers.ports import Integers
 
 _Made = TypeVar("_Made")
 

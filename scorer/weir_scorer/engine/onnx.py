@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock, text_function
-from weir_scorer.engine.heads import Head, Qualities
 from weir_scorer.engine.ports import (
     Description,
     Device,
@@ -19,6 +18,7 @@ from weir_scorer.engine.ports import (
     Scores,
     UnknownRouter,
 )
+from weir_scorer.engine.routers import Head, Qualities
 from weir_scorer.engine.sessions import Session
 from weir_scorer.engine.tokens import Tokens, pad
 from weir_scorer.features.text import normalise

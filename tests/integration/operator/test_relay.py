@@ -10,30 +10,36 @@ import grpc
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.waiting import eventually
-from weir_operator.apply.admission import Doorkeeper, OpenDoor, TokenDoor
-from weir_operator.apply.board import Board, Snapshot, contents_of
-from weir_operator.apply.election import ADDRESS, Election, Terms
+from weir_operator.apply.authentication import (
+    AllowAllAuthenticator,
+    Authenticator,
+    TokenReviewAuthenticator,
+)
+from weir_operator.apply.election import ADDRESS, Election, LeaseTiming
 from weir_operator.apply.gateways import Gateways
-from weir_operator.apply.relay import Identity, News, Relay
+from weir_operator.apply.relay import Relay, ReplicaIdentity, Sources
 from weir_operator.apply.replicas import ReplicasService
-from weir_operator.apply.reported import Reported
 from weir_operator.apply.server import StreamServer
 from weir_operator.apply.stream import RouteTables
-from weir_operator.apply.usage import Source
+from weir_operator.apply.table_publisher import Snapshot, TablePublisher, contents_of
+from weir_operator.apply.usage import GatewayRun
+from weir_operator.apply.usage_reports import UsageReports
 from weir_proto.routing.v1 import replicas_pb2_grpc
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_proto.routing.v1.replicas_pb2 import Hello, Relayed
 from weir_runtime.metrics import Registry
 
-TERMS = Terms(duration=60.0, every=0.02)
+TERMS = LeaseTiming(duration=60.0, retry_interval=0.02)
 
 
 class Replica:
     """One replica's stream, without the rest of it."""
 
-    def __init__(self, cluster: FakeCluster, name: str, door: Doorkeeper) -> None:
+    def __init__(self, cluster: FakeCluster, name: str, door: Authenticator) -> None:
         self.name = name
-        self.news = News(Board(), Gateways(time.monotonic), Reported(time.monotonic))
+        self.news = Sources(
+            TablePublisher(), Gateways(time.monotonic), UsageReports(time.monotonic)
+        )
         self.registry = Registry()
         self._cluster = cluster
         self._door = door
@@ -43,15 +49,15 @@ class Replica:
     async def running(self) -> AsyncGenerator["Replica"]:
         """Serve and take part in the election."""
         news = self.news
-        parts = (news.board, news.gateways, news.reported)
-        tables = RouteTables(*parts, OpenDoor(), self.registry)
+        parts = (news.publisher, news.gateways, news.usage)
+        tables = RouteTables(*parts, AllowAllAuthenticator(), self.registry)
         replicas = ReplicasService(*parts, self._door, self.registry)
         server = StreamServer(tables, replicas, None)
         port = await server.start("127.0.0.1:0")
         address = f"127.0.0.1:{port}"
         self.election = Election(self._cluster, self.name, address, self.clock, TERMS)
-        replicas.elect(self.election)
-        relay = Relay(Identity(self.name, None, None), news, self.election, self.registry)
+        replicas.use_election(self.election)
+        relay = Relay(ReplicaIdentity(self.name, None, None), news, self.election, self.registry)
         tasks = [
             asyncio.create_task(self.election.run(), name=f"election-{self.name}"),
             asyncio.create_task(relay.run(), name=f"relay-{self.name}"),
@@ -66,7 +72,7 @@ class Replica:
 
     def seen(self) -> list[tuple[str, str]]:
         """Every gateway that counts here, and what it runs."""
-        return [(s.gateway, s.running) for s in self.news.gateways.counted()]
+        return [(s.gateway, s.running) for s in self.news.gateways.active()]
 
 
 def used(requests: int) -> list[pb.PolicyUsage]:
@@ -94,60 +100,69 @@ async def sees(replica: Replica, *gateways: tuple[str, str]) -> None:
 
 async def test_the_leader_knows_what_a_follower_s_gateways_say() -> None:
     cluster = FakeCluster()
-    one, two = Replica(cluster, "one", OpenDoor()), Replica(cluster, "two", OpenDoor())
+    one, two = (
+        Replica(cluster, "one", AllowAllAuthenticator()),
+        Replica(cluster, "two", AllowAllAuthenticator()),
+    )
     async with one.running():
         await leads(one)
         async with two.running():
-            gateways, reported = two.news.gateways, two.news.reported
-            session = gateways.join(pb.Report(gateway="b", version="v1", started=5, stream=1))
-            reported.note(Source("b", 5), used(3))
-            one.news.gateways.join(pb.Report(gateway="a", version="v1", started=5, stream=1))
+            gateways, usage = two.news.gateways, two.news.usage
+            session = gateways.connect(pb.Report(gateway="b", version="v1", started=5, stream=1))
+            usage.record(GatewayRun("b", 5), used(3))
+            one.news.gateways.connect(pb.Report(gateway="a", version="v1", started=5, stream=1))
             await sees(one, ("a", "v1"), ("b", "v1"))
             acked = pb.Report(gateway="b", version="v2")
             acked.ack.SetInParent()
-            gateways.note(session, acked)
-            reported.note(Source("b", 5), used(7))
+            gateways.record_report(session, acked)
+            usage.record(GatewayRun("b", 5), used(7))
             await sees(one, ("a", "v1"), ("b", "v2"))
 
             async def counted() -> bool:
-                told = one.news.reported.of("shop/chat", "u").get(Source("b", 5))
+                told = one.news.usage.of("shop/chat", "u").get(GatewayRun("b", 5))
                 return told is not None and told.requests == 7
 
             await eventually(counted)
             session.goodbye = True
-            gateways.leave(session)
+            gateways.disconnect(session)
             await sees(one, ("a", "v1"))
             assert two.seen() == []
 
 
 async def test_a_follower_tells_what_a_table_holds_though_it_learns_it_late() -> None:
     cluster = FakeCluster()
-    one, two = Replica(cluster, "one", OpenDoor()), Replica(cluster, "two", OpenDoor())
+    one, two = (
+        Replica(cluster, "one", AllowAllAuthenticator()),
+        Replica(cluster, "two", AllowAllAuthenticator()),
+    )
     policy = pb.Policy(id="shop/chat", uid="u", generation=3)
     table = pb.RouteTable(version="otherwise", policies=[policy])
     async with one.running():
         await leads(one)
         async with two.running():
-            two.news.gateways.join(pb.Report(gateway="b", version="otherwise"))
+            two.news.gateways.connect(pb.Report(gateway="b", version="otherwise"))
             await sees(one, ("b", "otherwise"))
-            assert one.news.board.contents("otherwise") is None
+            assert one.news.publisher.contents("otherwise") is None
             contents = contents_of(table)
-            two.news.board.publish(Snapshot("otherwise", table, table, (), contents))
+            two.news.publisher.publish(Snapshot("otherwise", table, table, (), contents))
 
             async def learned() -> bool:
-                return one.news.board.contents("otherwise") == contents
+                return one.news.publisher.contents("otherwise") == contents
 
             await eventually(learned)
 
 
 async def test_when_the_lease_moves_the_other_way_is_told() -> None:
     cluster = FakeCluster()
-    one, two = Replica(cluster, "one", OpenDoor()), Replica(cluster, "two", OpenDoor())
+    one, two = (
+        Replica(cluster, "one", AllowAllAuthenticator()),
+        Replica(cluster, "two", AllowAllAuthenticator()),
+    )
     async with one.running():
         await leads(one)
-        one.news.gateways.join(pb.Report(gateway="a", version="v1", started=5, stream=1))
+        one.news.gateways.connect(pb.Report(gateway="a", version="v1", started=5, stream=1))
         async with two.running():
-            two.news.gateways.join(pb.Report(gateway="b", version="v1", started=5, stream=1))
+            two.news.gateways.connect(pb.Report(gateway="b", version="v1", started=5, stream=1))
             await sees(one, ("a", "v1"), ("b", "v1"))
             assert cluster.lease is not None
             cluster.lease["spec"]["holderIdentity"] = "two"
@@ -159,7 +174,9 @@ async def test_when_the_lease_moves_the_other_way_is_told() -> None:
 
 async def test_only_other_replicas_may_relay_and_only_to_the_leader() -> None:
     cluster = FakeCluster(tokens={"good": "operator", "gateway": "gateway"})
-    door = TokenDoor(cluster, frozenset({"operator"}), time.monotonic, "the operator's account")
+    door = TokenReviewAuthenticator(
+        cluster, frozenset({"operator"}), time.monotonic, "the operator's account"
+    )
     one = Replica(cluster, "one", door)
     async with one.running():
         await leads(one)

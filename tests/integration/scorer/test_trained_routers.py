@@ -37,7 +37,7 @@ from weir_scorer.build.assemble import CALIBRATION, write_bundle
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock
-from weir_scorer.engine.heads import KINDS, Ensemble, Member, Qualities
+from weir_scorer.engine.routers import KINDS, Ensemble, Member, Qualities
 from weir_scorer.features import lexical
 
 SECONDS = 180.0  # for anything to happen, on a busy machine

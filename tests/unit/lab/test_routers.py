@@ -11,7 +11,7 @@ from weir_lab.routers.fit import level, logistic_line, sigmoid, within
 from weir_lab.routers.mf import fit_mf
 from weir_lab.routers.sw_ranking import fit_sw_ranking
 from weir_lab.routers.task import Battles, Task
-from weir_scorer.engine.heads import KINDS
+from weir_scorer.engine.routers import KINDS
 
 
 def backwards_across() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:

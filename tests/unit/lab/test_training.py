@@ -29,7 +29,7 @@ from weir_lab.training.study import table, worth
 from weir_lab.training.write import Origin
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.opened import Bundle
-from weir_scorer.engine.heads import Kernel
+from weir_scorer.engine.routers import Kernel
 
 ORIGIN = Origin("linear", "tickets", "small", "large")
 WORDS = ("what", "is", "the", "sum", "of", "two", "prove", "theorem", "hi")

@@ -1,0 +1,95 @@
+"""The Secrets that backends refer to: read by name, kept in memory only, looked at again and again.
+
+Never lists Secrets: the operator's rights need not allow it. Must not know what a value is for.
+"""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+
+from weir_operator.apply.cluster import FORBIDDEN, Cluster, ClusterError
+from weir_operator.plan.check import secret_names
+from weir_operator.resources.objects import ResourceKind, Resources, Secret
+from weir_operator.resources.parse import parse
+
+_LOG = logging.getLogger(__name__)
+READS_AT_ONCE = 16
+
+SecretKey = tuple[str, str]  # namespace, name
+
+
+@dataclass(frozen=True, slots=True)
+class CachedSecret:
+    """What was read last: the Secret, or None where there is none or it may not be read."""
+
+    secret: Secret | None
+    forbidden: bool = False
+
+
+class SecretCache:
+    """The Secrets that are referred to now."""
+
+    def __init__(self, cluster: Cluster, changed: asyncio.Event) -> None:
+        """`changed` is set when a Secret that is referred to has changed."""
+        self._cluster = cluster
+        self._changed = changed
+        self._cached: dict[SecretKey, CachedSecret] = {}
+        self._slots = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def with_secrets(self, resources: Resources) -> Resources:
+        """`resources` with the Secrets they refer to. Raises ClusterError: come back later."""
+        needed = {
+            (backend.meta.ref.namespace, name)
+            for backend in resources.backends
+            for name in secret_names(backend)
+        }
+        self._cached = {key: held for key, held in self._cached.items() if key in needed}
+        missing = sorted(needed - self._cached.keys())
+        for key, held in zip(missing, await self._read_all(missing), strict=True):
+            self._cached[key] = held
+        return Resources(
+            policies=resources.policies,
+            backends=resources.backends,
+            secrets=tuple(held.secret for held in self._cached.values() if held.secret),
+            invalid=resources.invalid,
+            unreadable=frozenset(key for key, held in self._cached.items() if held.forbidden),
+        )
+
+    async def run(self, every: float) -> None:
+        """Read the referred Secrets again every so many seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            with contextlib.suppress(ClusterError):  # what is held stays until it can be read
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read them again once."""
+        keys = sorted(self._cached)
+        for key, held in zip(keys, await self._read_all(keys), strict=True):
+            if key in self._cached and held != self._cached[key]:
+                _LOG.info("a Secret changed", extra={"secret": "/".join(key)})
+                self._cached[key] = held
+                self._changed.set()
+
+    async def _read_all(self, keys: list[SecretKey]) -> list[CachedSecret]:
+        results = await asyncio.gather(*map(self._read, keys), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if isinstance(result, CachedSecret)]
+
+    async def _read(self, key: SecretKey) -> CachedSecret:
+        async with self._slots:
+            try:
+                wire = await self._cluster.secret(*key)
+            except ClusterError as error:
+                if error.status != FORBIDDEN:
+                    raise
+                _LOG.warning("a Secret may not be read", extra={"secret": "/".join(key)})
+                return CachedSecret(None, forbidden=True)
+        if wire is None:
+            return CachedSecret(None)
+        body = {"apiVersion": "v1", "kind": str(ResourceKind.SECRET), **wire}
+        parsed = parse({k: v for k, v in body.items() if k not in {"type", "immutable"}})
+        return CachedSecret(parsed.resource if isinstance(parsed.resource, Secret) else None)

@@ -1,0 +1,86 @@
+"""The newest sums that each gateway reported, to this replica or to another that relays them.
+
+Sums only grow, so of two reports the larger is the newer. Must not know statuses or gRPC.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from weir_operator.apply.usage import GatewayRun, Usage
+from weir_proto.routing.v1.routetable_pb2 import PolicyUsage
+
+MAX_SUMS = 200_000  # of one gateway and one policy each; some 300 bytes
+RETENTION_SECONDS = (
+    300.0  # seconds that the sums of a gateway that is gone are told to whoever writes next
+)
+
+PolicyKey = tuple[
+    str, str
+]  # a policy's id and uid; the uid is empty where the gateway did not say it
+Follower = Callable[[GatewayRun, PolicyKey], None]
+
+
+class UsageReports:
+    """Every gateway's sums."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives monotonic seconds."""
+        self._clock = clock
+        self._sums: dict[PolicyKey, dict[GatewayRun, Usage]] = {}
+        self._last_report: dict[
+            GatewayRun, float
+        ] = {}  # when it last said anything; the latest last
+        self._followers: list[Follower] = []
+
+    def on_growth(self, follower: Follower) -> Callable[[], None]:
+        """Call `follower` with whose sum of what has grown. Gives what ends that."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
+    def record(self, source: GatewayRun, reported: Iterable[PolicyUsage]) -> None:
+        """Take in what a gateway has counted."""
+        self._last_report.pop(source, None)
+        self._last_report[source] = self._clock()
+        for entry in reported:
+            now = Usage(entry.requests, entry.strong, entry.paid_micro_usd, entry.saved_micro_usd)
+            key = (entry.policy, entry.uid)
+            sums = self._sums.setdefault(key, {})
+            if now.requests > sums.get(source, Usage()).requests:
+                sums[source] = now
+                for follower in self._followers:
+                    follower(source, key)
+
+    def of(self, policy: str, uid: str) -> Mapping[GatewayRun, Usage]:
+        """Each gateway's sum of one policy."""
+        return {**self._sums.get((policy, ""), {}), **self._sums.get((policy, uid), {})}
+
+    def sum_of(self, source: GatewayRun, key: PolicyKey) -> Usage | None:
+        """One sum."""
+        return self._sums.get(key, {}).get(source)
+
+    def keys(self) -> Iterable[tuple[GatewayRun, PolicyKey]]:
+        """Whose sums of what there are."""
+        return [(source, key) for key, sums in self._sums.items() for source in sums]
+
+    def prune(self, connected: Collection[str], policies: Collection[PolicyKey]) -> None:
+        """Forget gateways that have been gone for long, and policies that are not `known`."""
+        now = self._clock()
+        old = {
+            s
+            for s, at in self._last_report.items()
+            if s.gateway not in connected and now - at > RETENTION_SECONDS
+        }
+        policies = {*policies, *((policy, "") for policy, _ in policies)}
+        self._sums = {
+            key: {source: usage for source, usage in sums.items() if source not in old}
+            for key, sums in self._sums.items()
+            if key in policies
+        }
+        while sum(map(len, self._sums.values())) > MAX_SUMS:
+            self._forget(next(iter(self._last_report)))
+        for source in old:
+            self._last_report.pop(source, None)
+
+    def _forget(self, source: GatewayRun) -> None:
+        self._last_report.pop(source, None)
+        for sums in self._sums.values():
+            sums.pop(source, None)

@@ -1,0 +1,58 @@
+"""Arrays of a head file, checked as they are read, and the curve that ends most heads."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats, Integers
+
+_CLIP = 30.0  # beyond this a sigmoid is 0 or 1 in float32 anyway
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """The logistic curve, as float32."""
+    return (1 / (1 + np.exp(-np.clip(logits, -_CLIP, _CLIP)))).astype(np.float32)
+
+
+def floats(arrays: Arrays, name: str, dimensions: int) -> Floats:
+    """The named array as float32. Raises BadHead where it is missing, misshapen or not finite."""
+    array = _named(arrays, name)
+    if array.ndim != dimensions or array.dtype.kind != "f":
+        raise BadHead(f"`{name}` must be floats in {dimensions} dimensions")
+    values = array.astype(np.float32)
+    if not np.all(np.isfinite(values)):
+        raise BadHead(f"`{name}` holds numbers that are not finite")
+    return values
+
+
+def bytewise(arrays: Arrays, name: str) -> Floats:
+    """A table kept as one signed byte a number, times `<name>_scale` of its column."""
+    array, scale = _named(arrays, name), floats(arrays, f"{name}_scale", 1)
+    if array.ndim != 2 or array.dtype != np.int8:  # noqa: PLR2004 - rows and columns
+        raise BadHead(f"`{name}` must be signed bytes in 2 dimensions")
+    if array.shape[1] != scale.size:
+        raise BadHead(f"`{name}` has {array.shape[1]} columns, its scale has {scale.size}")
+    table: Floats = array.astype(np.float32)
+    table *= scale
+    return table
+
+
+def whole(arrays: Arrays, name: str, most: int) -> Integers:
+    """A row of whole numbers from 0 to `most`."""
+    array = _named(arrays, name)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise BadHead(f"`{name}` must be whole numbers in 1 dimension")
+    if array.size and not (int(array.min()) >= 0 and int(array.max()) <= most):
+        raise BadHead(f"`{name}` must lie between 0 and {most}")
+    return array.astype(np.intp)
+
+
+def alike(name: str, rows: int, other: str, wanted: int) -> None:
+    """Raises BadHead unless two arrays are as long as each other."""
+    if rows != wanted:
+        raise BadHead(f"`{name}` has {rows} rows, `{other}` wants {wanted}")
+
+
+def _named(arrays: Arrays, name: str) -> NDArray[np.generic]:
+    if name not in arrays:
+        raise BadHead(f"no array `{name}`; there are: {', '.join(arrays) or 'none'}")
+    return arrays[name]

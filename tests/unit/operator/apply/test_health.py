@@ -1,0 +1,60 @@
+"""Whether a backend is healthy, from what gateways saw."""
+
+import pytest
+
+from weir_operator.apply.gateways import GatewayState, Health
+from weir_operator.apply.health import HEALTH_MEANINGS, HealthReason, HealthVerdict, judge_health
+from weir_operator.apply.status import backend_status_of, conditions_in
+from weir_operator.plan.findings import Finding
+from weir_operator.resources.objects import ResourceKind, ResourceRef
+
+FINDING = Finding(ResourceRef(ResourceKind.BACKEND, "shop", "weak"), 2, (), "u")
+WELL = HealthVerdict(holds=True, reason=HealthReason.HEALTHY, message="well")
+ILL = HealthVerdict(holds=False, reason=HealthReason.FAILING, message="by: timeout")
+
+
+def seen(calls: int, failures: int, generation: int = 2, uid: str = "u") -> GatewayState:
+    """One gateway that saw this."""
+    health = Health("shop/weak", uid, generation, calls, failures, "503" if failures else "")
+    return GatewayState(f"g{calls}-{failures}", health=(health,))
+
+
+@pytest.mark.parametrize(
+    ("gateways", "before", "holds"),
+    [
+        ((), None, None),
+        ((), WELL, True),
+        ((), ILL, False),
+        ((seen(10, 0),), None, True),
+        ((seen(10, 0),), ILL, True),
+        ((seen(10, 5),), WELL, False),
+        ((seen(1, 1),), None, False),
+        ((seen(10, 3),), WELL, True),
+        ((seen(10, 3),), ILL, False),
+        ((seen(10, 3),), None, True),
+        ((seen(10, 0), seen(12, 12)), None, False),  # over all gateways
+        ((seen(30, 0), seen(2, 2)), None, True),
+        ((seen(9, 9, generation=1),), None, None),  # of what it was before
+        ((seen(9, 9, uid="former"),), WELL, True),
+    ],
+)
+def test_the_verdict(
+    gateways: tuple[GatewayState, ...], before: HealthVerdict | None, holds: object
+) -> None:
+    assert judge_health(FINDING, gateways, before).holds is holds
+
+
+def test_the_status_keeps_the_verdict_of_its_generation_and_drops_it_with_another() -> None:
+    first = backend_status_of(FINDING, (seen(2, 2),), {}, "2026-01-01T00:00:00Z")
+    condition = conditions_in(first)["Healthy"]
+    assert (condition["status"], condition["reason"]) == ("False", "Failing")
+    assert "503" in str(condition["message"])
+    again = backend_status_of(FINDING, (), first, "2026-01-02T00:00:00Z")
+    assert again == first
+    changed = Finding(FINDING.ref, 3, (), "u")
+    anew = conditions_in(backend_status_of(changed, (), first, "2026-01-02T00:00:00Z"))["Healthy"]
+    assert (anew["status"], anew["reason"]) == ("Unknown", "NoTraffic")
+
+
+def test_every_reason_is_documented() -> None:
+    assert set(HEALTH_MEANINGS) == set(HealthReason)
