@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -16,8 +17,10 @@ from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 GATEWAYS = 4
-LIMIT = 500
+LIMIT = 200
 AT_MOST = LIMIT * 101 // 100
+AT_ONCE = 64  # requests of a burst; more would wait for the test's own loop
+MINUTE = 60.0
 # A busy machine is no defect: in the burst Redis is waited for as long as it takes.
 PATIENT = ("WEIR_REDIS_WITHIN", "20s")
 
@@ -55,8 +58,13 @@ async def _status(running: Running) -> int:
 
 
 async def _burst(running: Sequence[Running], requests: int) -> Counter[int]:
-    asked = (_status(running[n % len(running)]) for n in range(requests))
-    return Counter(await asyncio.gather(*asked))
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def status(number: int) -> int:
+        async with slots:
+            return await _status(running[number % len(running)])
+
+    return Counter(await asyncio.gather(*map(status, range(requests))))
 
 
 async def test_of_a_burst_no_more_than_the_limit_passes(tmp_path: Path) -> None:
@@ -64,9 +72,11 @@ async def test_of_a_burst_no_more_than_the_limit_passes(tmp_path: Path) -> None:
         redis_server() as server,
         gateways(tmp_path, server, PATIENT, requests_per_minute=LIMIT) as running,
     ):
-        told = await _burst(running, 4 * LIMIT)
-        assert set(told) == {200, 429}
-        assert LIMIT <= told[200] <= AT_MOST
+        started = time.monotonic()
+        statuses = await _burst(running, 4 * LIMIT)
+        minutes = 1 + int((time.monotonic() - started) // MINUTE)  # 1, but on a very slow machine
+        assert set(statuses) == {200, 429}
+        assert LIMIT <= statuses[200] <= AT_MOST * minutes
 
 
 async def test_dollars_are_shared_to_the_last_answer(tmp_path: Path) -> None:

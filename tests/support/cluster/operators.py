@@ -7,6 +7,7 @@ the gateways; operators are started and killed in it, and gateways run in the te
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,7 @@ from support.gateway import Running, running_gateway
 DEFINITIONS = CHART.parent / "weir-crds" / "templates"
 AUDIENCE = "weir-operator"
 NAME = "weir"
-DEADLINE = 60.0
+DEADLINE = 180.0  # seconds; generous, because it only bounds a failure
 
 
 def define(plane: ControlPlane) -> None:
@@ -154,18 +155,25 @@ class Site:
         found: dict[str, Any] = reply
         return found
 
-    async def until(self, name: str, kind: str, plural: str = "routepolicies", **said: str) -> str:
-        """Wait for a condition of this generation to say all of `said`; gives its message."""
+    async def until(
+        self, name: str, kind: str, plural: str = "routepolicies", *, message: str = "", **said: str
+    ) -> str:
+        """Wait for a condition of this generation to have these fields; returns its message.
+
+        `message` is a regular expression that the message must match.
+        """
         last: object = None
         until = time.monotonic() + DEADLINE
         while time.monotonic() < until:
             resource = await self.read(plural, name)
             last = condition = condition_of(resource, kind)
             current = condition.get("observedGeneration") == resource["metadata"]["generation"]
-            if current and all(condition.get(key) == value for key, value in said.items()):
+            same = all(condition.get(key) == value for key, value in said.items())
+            if current and same and re.search(message, condition["message"]):
                 return str(condition["message"])
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{kind} of {name} is {last}, not {said}; the operator:\n{self.logs}")
+        wanted = {**said, "message": message}
+        raise AssertionError(f"{kind} of {name} is {last}, not {wanted}; operator:\n{self.logs}")
 
     @property
     def logs(self) -> str:
