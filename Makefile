@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit kube test-images test-node bench bench-scorer bench-faults bench-cluster bench-pacing proto docs lock clean
+.PHONY: help run test lint mypy pyright types unit integration cluster kube test-images test-node bench bench-scorer \
+        bench-faults bench-cluster bench-pacing proto docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,35 +14,48 @@ help: ## List the targets
 # Two stamps, one environment: `run` needs only what ships, `test` adds the dev group on top.
 $(VENV)/.run: requirements/all.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Weir needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/all.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installing Weir and its locked packages into $(VENV): about a minute, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/all.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@echo "Installing the development tools into $(VENV): about a minute, once."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-run: $(VENV)/.run $(BUNDLE)/bundle.json ## Build the default bundle, start Weir on the quickstart, show its decisions
-	$(BIN)/weir demo --bundle $(BUNDLE)
+run: $(VENV)/.run $(BUNDLE)/bundle.json ## Start Weir on the quickstart and show its decisions (ARGS="--listen HOST:PORT")
+	$(BIN)/weir demo --bundle $(BUNDLE) $(ARGS)
 
 $(BUNDLE)/bundle.json: $(VENV)/.run
 	$(BIN)/weir bundle build --out $(BUNDLE)
 
-test: $(VENV)/.dev $(BUNDLE)/bundle.json lint types unit ## Linters, types, import contracts and every test
+# `make -j2 --output-sync=target test` runs its parts side by side, which is what .ci/run does.
+test: lint types unit integration cluster ## Linters, types, import contracts and every test
 
 lint: $(VENV)/.dev ## Ruff and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(VENV)/.dev ## mypy and pyright, both strict
+types: mypy pyright ## mypy and pyright, both strict
+
+mypy: $(VENV)/.dev
 	$(BIN)/mypy
+
+pyright: $(VENV)/.dev
 	$(BIN)/pyright
 
-unit: $(VENV)/.dev $(BUNDLE)/bundle.json
-	$(BIN)/pytest
+unit: $(VENV)/.dev $(BUNDLE)/bundle.json ## Tests of one process: units, contracts, the architecture
+	$(BIN)/pytest tests/unit tests/contract tests/architecture
+
+integration: $(VENV)/.dev $(BUNDLE)/bundle.json ## Tests over real sockets, programs and clients
+	$(BIN)/pytest tests/integration tests/e2e
+
+cluster: $(VENV)/.dev $(BUNDLE)/bundle.json ## Tests on a real Kubernetes API server
+	$(BIN)/pytest tests/cluster tests/node
 
 kube: $(VENV)/.dev ## Build (once, minutes) the Kubernetes programs that the cluster tests start
 	PYTHONPATH=tests $(BIN)/python -m support.cluster.binaries
