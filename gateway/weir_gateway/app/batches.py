@@ -5,39 +5,39 @@ from collections.abc import Callable
 
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
-from weir_gateway.batches.context import Pace
-from weir_gateway.batches.factory import KeptBatches, Parts, Places, open_batches
+from weir_gateway.batches.context import BatchLimits
+from weir_gateway.batches.factory import BatchDependencies, BatchService, BatchStorage, open_batches
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.settings import Settings
 
 
-async def open_kept_batches(
+async def open_batch_service(
     settings: Settings,
     routing: Routing,
     tables: Callable[[], RouteTable],
     keys: KeyRing | None,
     calls: HttpUpstreams,
     stack: contextlib.AsyncExitStack,
-) -> KeptBatches | None:
+) -> BatchService | None:
     """Open it until `stack` is left; None where there is none.
 
     Raises StoreUnavailable and OSError: a gateway that should keep batches starts with them only.
     """
     if settings.batches is None:
         return None
-    places = Places(
+    places = BatchStorage(
         folder=settings.batches,
-        file_bytes=settings.batch_file_bytes,
-        all_bytes=settings.batch_bytes,
-        keep=settings.batch_keep,
+        max_file_bytes=settings.batch_file_bytes,
+        max_total_bytes=settings.batch_bytes,
+        retention=settings.batch_keep,
     )
-    pace = Pace(
-        at_once=settings.batch_calls,
-        poll=settings.batch_poll,
-        longest_line=settings.max_body,
-        longest_answer=settings.max_answer,
+    pace = BatchLimits(
+        max_calls=settings.batch_calls,
+        poll_interval=settings.batch_poll,
+        max_line=settings.max_body,
+        max_answer=settings.max_answer,
     )
     patient = routing.patient(settings.batch_score_within)
-    parts = Parts(routing=patient, tables=tables, keys=keys, calls=calls)
+    parts = BatchDependencies(routing=patient, tables=tables, keys=keys, calls=calls)
     return await open_batches(places, pace, parts, stack)

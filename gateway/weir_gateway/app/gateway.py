@@ -37,21 +37,21 @@ from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.exploration_budget import SpendPurse
-from weir_gateway.app.batches import open_kept_batches
+from weir_gateway.app.batches import open_batch_service
 from weir_gateway.app.ledgers import open_ledgers
 from weir_gateway.app.stores import Stores, open_stores
-from weir_gateway.batches.factory import KeptBatches
+from weir_gateway.batches.factory import BatchService
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
-from weir_gateway.http.auth import Door
+from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.batch_routes import kept_paths
-from weir_gateway.http.catalogue import Catalogue
-from weir_gateway.http.client_wires import ANSWERING, CHAT, COUNT_TOKENS
+from weir_gateway.http.client_wires import CHAT, CLIENT_WIRES, COUNT_TOKENS
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.feedback import PATH as FEEDBACK
 from weir_gateway.http.feedback import FeedbackEndpoint
+from weir_gateway.http.models import ModelEndpoints
 from weir_gateway.http.route import Route
-from weir_gateway.http.server import MODELS, Paths, PatientServer
+from weir_gateway.http.server import MODELS, DrainingServer, RootHandler
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.pipeline import Keeping, Routing
 from weir_gateway.routing.ports import Accounts, Ports
@@ -125,9 +125,9 @@ class Gateway:
             tables.listen(self._accounts.in_force)
             tables.listen(keeper.in_force)
             keys = await self._keys()
-            door = Door(keys, time.time)
+            door = Authenticator(keys, time.time)
             # Closed only after the tasks, of which the batches' runner is one, have ended.
-            batches = await open_kept_batches(
+            batches = await open_batch_service(
                 settings, routing, tables.current, keys, self._calls, stack
             )
             tasks = await stack.enter_async_context(background())
@@ -245,9 +245,9 @@ class Gateway:
         self,
         routing: Routing,
         tables: Tables,
-        door: Door,
+        door: Authenticator,
         desk: FeedbackDesk | None,
-        batches: KeptBatches | None,
+        batches: BatchService | None,
         stop: asyncio.Event,
     ) -> None:
         settings = self._settings
@@ -256,12 +256,12 @@ class Gateway:
             client: Endpoint(
                 client, routing, tables.current, self._tracing, time.perf_counter, bounds
             )
-            for client in (*ANSWERING, COUNT_TOKENS)
+            for client in (*CLIENT_WIRES, COUNT_TOKENS)
         }
-        catalogue = Catalogue(routing, tables.current)
+        catalogue = ModelEndpoints(routing, tables.current)
         feedback = FeedbackEndpoint(desk, self._tracing, body_within=settings.body_within)
         kept = kept_paths(batches, largest=settings.batch_file_bytes, within=settings.body_within)
-        paths = Paths(
+        paths = RootHandler(
             {
                 **{("POST", client.path): endpoint for client, endpoint in served.items()},
                 ("POST", "/v1/route"): Route(served[CHAT], tables.current, self._tracing),
@@ -269,14 +269,14 @@ class Gateway:
                 ("GET", MODELS): catalogue.list,
                 **kept.exact,
             },
-            catalogue.one,
+            catalogue.get,
             door,
-            in_flight=settings.in_flight,
-            below=kept.below,
+            max_in_flight=settings.in_flight,
+            subpaths=kept.below,
         )
         self._tell_load(paths)
-        server = PatientServer(
-            paths, head_within=settings.head_within, keep_alive=settings.keep_alive
+        server = DrainingServer(
+            paths, head_timeout=settings.head_within, keep_alive=settings.keep_alive
         )
         runner = web.ServerRunner(server, shutdown_timeout=LAST_WRITE)
         await runner.setup()
@@ -296,7 +296,7 @@ class Gateway:
         finally:
             await runner.cleanup()
 
-    def _tell_load(self, paths: Paths) -> None:
+    def _tell_load(self, paths: RootHandler) -> None:
         self.registry.gauge_callback(
             "weir.requests.in_flight", "Requests being served.", lambda: paths.in_flight
         )

@@ -13,19 +13,19 @@ import msgspec
 
 from weir_gateway.adapters.providers.api_calls import Asked
 from weir_gateway.adapters.providers.upstream_errors import broken
-from weir_gateway.batches.async_files import reading
+from weir_gateway.batches.async_files import open_for_reading
 from weir_gateway.batches.provider import (
-    ASK_WITHIN,
+    CALL_TIMEOUT,
     LIST_PAGE,
     LIST_PAGES,
-    SEND_WITHIN,
-    SKEW,
-    SMALL,
-    Calls,
-    Look,
-    NotYet,
-    Parcel,
-    Told,
+    MAX_CLOCK_SKEW,
+    MAX_RESPONSE,
+    UPLOAD_TIMEOUT,
+    Lookup,
+    ProviderBatch,
+    ProviderCalls,
+    ResultLine,
+    Submission,
 )
 from weir_gateway.domain.table import Backend
 from weir_wires.wire import Wire
@@ -104,40 +104,40 @@ _ERROR: Final = msgspec.json.Decoder(_Error)
 class AnthropicBatches:
     """See `provider.Provider`."""
 
-    most_items = 100_000
-    most_bytes = 250_000_000  # 256 MB is what Anthropic takes
+    max_items = 100_000
+    max_bytes = 250_000_000  # 256 MB is what Anthropic takes
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: ProviderCalls) -> None:
         self._calls = calls
 
-    def begin(self, file: IO[bytes]) -> None:
+    def write_header(self, file: IO[bytes]) -> None:
         """All requests are one body."""
         file.write(b'{"requests":[')
 
-    def add(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
+    def write_item(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
         """One request; all are for messages."""
         del wire
         if file.tell() > len(b'{"requests":['):
             file.write(b",")
         file.write(b'{"custom_id":"' + item.encode() + b'","params":' + body + b"}")
 
-    def end(self, file: IO[bytes]) -> None:
+    def write_footer(self, file: IO[bytes]) -> None:
         """The end of the body."""
         file.write(b"]}")
 
-    async def submit(self, parcel: Parcel) -> str:
+    async def submit(self, parcel: Submission) -> str:
         """In one call, read from the file as it is sent."""
-        async with reading(parcel.file) as opened:
+        async with open_for_reading(parcel.file) as opened:
             asked = Asked(
                 method="POST",
                 path=PATH,
-                within=SEND_WITHIN,
+                within=UPLOAD_TIMEOUT,
                 data=opened,
                 headers={"idempotency-key": f"weir-{parcel.tag}"},
             )
             return (await self._ask(parcel.backend, asked, _Batch)).id
 
-    async def find(self, parcel: Parcel, others: frozenset[str]) -> str | NotYet | None:
+    async def find(self, parcel: Submission, others: frozenset[str]) -> str | Lookup | None:
         """By its size and time, and for certain by its results' ids."""
         waiting = False
         async with contextlib.aclosing(self._since(parcel)) as found:
@@ -148,64 +148,64 @@ class AnthropicBatches:
                     waiting = True
                 elif await self._is(parcel, batch):
                     return batch.id
-        return NotYet.NOT_YET if waiting else None
+        return Lookup.UNKNOWN if waiting else None
 
-    async def look(self, backend: Backend, upstream: str) -> Look:
+    async def get(self, backend: Backend, upstream: str) -> ProviderBatch:
         """All results lie in one file."""
-        asked = Asked(method="GET", path=f"{PATH}/{upstream}", within=ASK_WITHIN)
+        asked = Asked(method="GET", path=f"{PATH}/{upstream}", within=CALL_TIMEOUT)
         batch = await self._ask(backend, asked, _Batch)
         over = batch.processing_status == ENDED
-        return Look(over, (f"{PATH}/{upstream}/results",) if over else ())
+        return ProviderBatch(over, (f"{PATH}/{upstream}/results",) if over else ())
 
     async def cancel(self, backend: Backend, upstream: str) -> None:
         """What it has answered by then is kept."""
-        asked = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=ASK_WITHIN)
+        asked = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=CALL_TIMEOUT)
         await self._ask(backend, asked, _Batch)
 
     async def results(self, backend: Backend, source: str) -> AsyncGenerator[bytes]:
         """As they come, in no order."""
-        asked = Asked(method="GET", path=source, within=ASK_WITHIN)
+        asked = Asked(method="GET", path=source, within=CALL_TIMEOUT)
         answer = await self._calls.other(backend, WIRE, asked)
         async with contextlib.aclosing(answer.pieces()) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def read(self, line: bytes) -> Told | None:
+    def parse_result(self, line: bytes) -> ResultLine | None:
         """An answer, an error, or neither where it was cancelled or has expired."""
         try:
             said = _LINE.decode(line)
             result = said.result
             if result.type == SUCCEEDED:
-                return Told(said.custom_id, OK, bytes(result.message))
+                return ResultLine(said.custom_id, OK, bytes(result.message))
             if result.type != ERRORED:
-                return Told(said.custom_id, 0, b"")
+                return ResultLine(said.custom_id, 0, b"")
             kind = _ERROR.decode(result.error).error.type
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return Told(said.custom_id, STATUSES.get(kind, OTHER_STATUS), bytes(result.error))
+        return ResultLine(said.custom_id, STATUSES.get(kind, OTHER_STATUS), bytes(result.error))
 
-    async def tidy(self, backend: Backend, upstream: str) -> None:
+    async def delete(self, backend: Backend, upstream: str) -> None:
         """The batch with all that it has."""
-        asked = Asked(method="DELETE", path=f"{PATH}/{upstream}", within=ASK_WITHIN)
+        asked = Asked(method="DELETE", path=f"{PATH}/{upstream}", within=CALL_TIMEOUT)
         answer = await self._calls.other(backend, WIRE, asked)
         answer.close()
 
-    async def _since(self, parcel: Parcel) -> AsyncGenerator[_Batch]:
+    async def _since(self, parcel: Submission) -> AsyncGenerator[_Batch]:
         """The provider's batches, newest first, back to when the parcel was first submitted."""
         after: str | None = None
         for _ in range(LIST_PAGES):
             query = (("limit", str(LIST_PAGE)), *((("after_id", after),) if after else ()))
-            asked = Asked(method="GET", path=PATH, within=ASK_WITHIN, query=query)
+            asked = Asked(method="GET", path=PATH, within=CALL_TIMEOUT, query=query)
             page = await self._ask(parcel.backend, asked, _List)
             for batch in page.data:
-                if batch.created_at.timestamp() < parcel.sent - SKEW:
+                if batch.created_at.timestamp() < parcel.sent - MAX_CLOCK_SKEW:
                     return
                 yield batch
             if not page.has_more or not page.data:
                 return
             after = page.data[-1].id
 
-    async def _is(self, parcel: Parcel, batch: _Batch) -> bool:
+    async def _is(self, parcel: Submission, batch: _Batch) -> bool:
         """Whether the first of the results is one of the parcel's."""
         begun = b""
         source = f"{PATH}/{batch.id}/results"
@@ -214,12 +214,12 @@ class AnthropicBatches:
                 begun += piece
                 if b"\n" in begun or len(begun) > FIRST_LINE:
                     break
-        told = self.read(begun.partition(b"\n")[0])
-        return told is not None and told.item.startswith(f"{parcel.tag}-")
+        told = self.parse_result(begun.partition(b"\n")[0])
+        return told is not None and told.item_id.startswith(f"{parcel.tag}-")
 
     async def _ask(self, backend: Backend, asked: Asked, kind: type[T]) -> T:
         answer = await self._calls.other(backend, WIRE, asked)
-        body = await answer.whole(SMALL)
+        body = await answer.whole(MAX_RESPONSE)
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

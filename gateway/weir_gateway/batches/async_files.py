@@ -9,14 +9,14 @@ from typing import IO
 
 
 @contextlib.asynccontextmanager
-async def reading(path: Path) -> AsyncGenerator[IO[bytes]]:
+async def open_for_reading(path: Path) -> AsyncGenerator[IO[bytes]]:
     """The file, to be read in threads. Raises OSError."""
     async with _held(lambda: path.open("rb")) as file:
         yield file
 
 
 @contextlib.asynccontextmanager
-async def writing(path: Path) -> AsyncGenerator[IO[bytes]]:
+async def open_for_writing(path: Path) -> AsyncGenerator[IO[bytes]]:
     """A new file that only its owner may read, to be written in threads. Raises OSError."""
 
     def opened() -> IO[bytes]:
@@ -26,7 +26,7 @@ async def writing(path: Path) -> AsyncGenerator[IO[bytes]]:
         yield file
 
 
-def settle(file: IO[bytes], last: bytes) -> None:
+def write_and_sync(file: IO[bytes], last: bytes) -> None:
     """Write what is left and have it on disk. Blocking."""
     file.write(last)
     file.flush()

@@ -74,14 +74,14 @@ class Database:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction of its own: all of it is kept or nothing.
 
         Raises StoreUnavailable. A caller that is cancelled does not undo it.
         """
         return await self._call(lambda: self._transact(work))
 
-    async def soon(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def transact_grouped(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """As `do`, in one transaction with whatever else is asked for meanwhile.
 
         Returns once it is on disk. Raises StoreUnavailable, and then nothing of it is kept.
@@ -94,7 +94,7 @@ class Database:
     async def _flushed(self) -> None:
         async with self._one_at_a_time:  # what comes while one is written goes with the next
             works, self._gathered, self._flush = self._gathered, [], None
-            await self.do(lambda database: [work(database) for work in works])
+            await self.transact(lambda database: [work(database) for work in works])
 
     async def _call(self, work: Callable[[], T]) -> T:
         def mapped() -> T:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from weir_gateway.batches.context import Job
-from weir_gateway.batches.items import Asked
-from weir_gateway.batches.journal import Kept
+from weir_gateway.batches.items import ParsedItem
+from weir_gateway.batches.journal import JournalItem
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BadRequest, WeirError
 from weir_gateway.domain.request import Request
@@ -28,7 +28,7 @@ LONGEST_WAIT: Final = 10.0  # seconds; limits give way little by little
 class Chosen:
     """An item, decided."""
 
-    item: Kept
+    item: JournalItem
     request: Request
     decision: RouteDecision
 
@@ -37,7 +37,7 @@ class Chosen:
 class Wrong:
     """An item that can't be sent, and why."""
 
-    item: Kept
+    item: JournalItem
     error: WeirError
 
 
@@ -45,7 +45,7 @@ class Wrong:
 class Later:
     """An item that can't be sent now."""
 
-    item: Kept
+    item: JournalItem
     error: WeirError
 
     @property
@@ -69,7 +69,7 @@ class Decided:
     later: list[Later] = field(default_factory=list[Later])
 
 
-async def decide(job: Job, asked: Sequence[Asked], table: RouteTable) -> Decided:
+async def decide(job: Job, asked: Sequence[ParsedItem], table: RouteTable) -> Decided:
     """All of them at once."""
     page = Decided()
     for verdict in await asyncio.gather(*(_one(job, one, table) for one in asked)):
@@ -83,16 +83,16 @@ async def decide(job: Job, asked: Sequence[Asked], table: RouteTable) -> Decided
     return page
 
 
-async def _one(job: Job, asked: Asked, table: RouteTable) -> Chosen | Wrong | Later:
+async def _one(job: Job, asked: ParsedItem, table: RouteTable) -> Chosen | Wrong | Later:
     item, request = asked.item, asked.request
     if isinstance(request, BadRequest):
         return Wrong(item, request)
     try:
-        decision = await job.bench.routing.decide(request, table, batch=job.id)
+        decision = await job.context.routing.decide(request, table, batch=job.id)
     except WeirError as error:
         return Later(item, error) if _passes(error) else Wrong(item, error)
     if isinstance(decision.chosen.auth, Passthrough):
-        job.bench.routing.let_go(decision)
+        job.context.routing.let_go(decision)
         return Wrong(item, _keyless(decision))
     return Chosen(item, request, decision)
 

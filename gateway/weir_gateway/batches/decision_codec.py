@@ -23,7 +23,7 @@ from weir_gateway.domain.table import Backend, RouteTable
 from weir_gateway.domain.variant import Assigned
 
 
-class _Kept(msgspec.Struct, omit_defaults=True):
+class _StoredDecision(msgspec.Struct, omit_defaults=True):
     id: str
     policy: str
     chosen: str
@@ -42,18 +42,18 @@ class _Kept(msgspec.Struct, omit_defaults=True):
     servable: tuple[str, ...] = ()
     variant: Assigned | None = None
     room: Room | None = None
-    intended: "_Kept | None" = None
+    intended: "_StoredDecision | None" = None
 
 
-_DECODER = msgspec.json.Decoder(_Kept)
+_DECODER = msgspec.json.Decoder(_StoredDecision)
 
 
-def text_of(decision: RouteDecision) -> str:
+def encode(decision: RouteDecision) -> str:
     """What must be known of it when its answer comes."""
-    return msgspec.json.encode(_kept(decision)).decode()
+    return msgspec.json.encode(_stored(decision)).decode()
 
 
-def read(text: str, table: RouteTable) -> RouteDecision | None:
+def decode(text: str, table: RouteTable) -> RouteDecision | None:
     """The decision, at the prices of batches; None where the table lacks its backend now."""
     return _decision(_DECODER.decode(text), table)
 
@@ -65,9 +65,9 @@ def at_batch_price(backend: Backend) -> Backend:
     return replace(backend, price=discounted(backend.price, backend.batches.discount))
 
 
-def _kept(decision: RouteDecision) -> _Kept:
+def _stored(decision: RouteDecision) -> _StoredDecision:
     scored = decision.scored
-    return _Kept(
+    return _StoredDecision(
         id=decision.id,
         policy=decision.policy,
         chosen=decision.chosen.id,
@@ -86,11 +86,11 @@ def _kept(decision: RouteDecision) -> _Kept:
         servable=tuple(backend.id for backend in decision.servable),
         variant=decision.variant,
         room=decision.room,
-        intended=_kept(decision.intended) if decision.intended is not None else None,
+        intended=_stored(decision.intended) if decision.intended is not None else None,
     )
 
 
-def _decision(kept: _Kept, table: RouteTable) -> RouteDecision | None:
+def _decision(kept: _StoredDecision, table: RouteTable) -> RouteDecision | None:
     chosen = table.backends.get(BackendId(kept.chosen))
     if chosen is None:
         return None

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from weir_gateway.batches.anthropic_batches import AnthropicBatches
-from weir_gateway.batches.api import Desk
-from weir_gateway.batches.context import Bench, Keys, Pace
+from weir_gateway.batches.api import BatchApi
+from weir_gateway.batches.context import BatchContext, BatchLimits, Keys
 from weir_gateway.batches.database import Database
-from weir_gateway.batches.file_store import Shelf
+from weir_gateway.batches.file_store import FileStore
 from weir_gateway.batches.openai_batches import OpenAIBatches
-from weir_gateway.batches.provider import Calls, Provider
+from weir_gateway.batches.provider import BatchProvider, ProviderCalls
 from weir_gateway.batches.runner import Runner
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.pipeline import Routing
@@ -29,49 +29,56 @@ OPENAI: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class BatchStorage:
     """Where things are kept, how much of them and how long."""
 
     folder: Path
-    file_bytes: int  # the most one file may have
-    all_bytes: int  # and all together
-    keep: float  # seconds
+    max_file_bytes: int  # the most one file may have
+    max_total_bytes: int  # and all together
+    retention: float  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class BatchDependencies:
     """What batches are run with."""
 
     routing: Routing
     tables: Callable[[], RouteTable]
     keys: Keys | None
-    calls: Calls
+    calls: ProviderCalls
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBatches:
+class BatchService:
     """All of it, ready to be served and run."""
 
-    shelf: Shelf
-    desk: Desk
+    files: FileStore
+    api: BatchApi
     runner: Runner
 
 
 async def open_batches(
-    places: Places, pace: Pace, parts: Parts, stack: contextlib.AsyncExitStack
-) -> KeptBatches:
+    places: BatchStorage,
+    pace: BatchLimits,
+    parts: BatchDependencies,
+    stack: contextlib.AsyncExitStack,
+) -> BatchService:
     """Open the folder until `stack` is left. Raises OSError and StoreUnavailable."""
     folder = places.folder
     await asyncio.to_thread(_make, folder)
     database = Database(folder)
     stack.push_async_callback(database.stop)
     await database.start()
-    shelf = Shelf(
-        folder / FILES, database, _new_id, largest=places.file_bytes, most=places.all_bytes
+    shelf = FileStore(
+        folder / FILES,
+        database,
+        _new_id,
+        max_file_bytes=places.max_file_bytes,
+        max_total_bytes=places.max_total_bytes,
     )
-    bench = Bench(
+    bench = BatchContext(
         database=database,
-        shelf=shelf,
+        files=shelf,
         routing=parts.routing,
         tables=parts.tables,
         keys=parts.keys,
@@ -79,14 +86,14 @@ async def open_batches(
         clock=time.monotonic,
         ids=_new_id,
         scratch=folder / SCRATCH,
-        pace=pace,
-        calls=asyncio.Semaphore(pace.at_once),
+        limits=pace,
+        calls=asyncio.Semaphore(pace.max_calls),
     )
     openai = OpenAIBatches(parts.calls)
-    providers: dict[Wire, Provider] = dict.fromkeys(OPENAI, openai)
+    providers: dict[Wire, BatchProvider] = dict.fromkeys(OPENAI, openai)
     providers[Wire.ANTHROPIC_MESSAGES] = AnthropicBatches(parts.calls)
-    runner = Runner(bench, providers, folder, keep=places.keep)
-    return KeptBatches(shelf, Desk(database, shelf, runner.poke, time.time, _new_id), runner)
+    runner = Runner(bench, providers, folder, retention=places.retention)
+    return BatchService(shelf, BatchApi(database, shelf, runner.wake, time.time, _new_id), runner)
 
 
 def _make(folder: Path) -> None:

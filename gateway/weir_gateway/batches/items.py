@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weir_gateway.batches.journal import Kept
+from weir_gateway.batches.journal import JournalItem
 from weir_gateway.batches.lines import body_of
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.key import ClientKey
@@ -16,39 +16,39 @@ from weir_gateway.http.client_wires import ClientWire
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ItemContext:
     """What all items of a batch have in common."""
 
     batch: str
-    client: ClientWire
+    wire: ClientWire
     file: Path
     headers: Mapping[str, str]
     key: ClientKey | None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedItem:
     """One item, and its request or what is wrong with it."""
 
-    item: Kept
+    item: JournalItem
     request: Request | BadRequest
 
 
-def read(asking: Asking, items: Sequence[Kept]) -> list[Asked]:
+def parse_items(asking: ItemContext, items: Sequence[JournalItem]) -> list[ParsedItem]:
     """The items' requests. Raises OSError."""
-    asked: list[Asked] = []
+    asked: list[ParsedItem] = []
     with asking.file.open("rb") as file:
         for item in items:
             file.seek(item.start)
-            asked.append(Asked(item, _request(asking, item, file.read(item.size))))
+            asked.append(ParsedItem(item, _request(asking, item, file.read(item.size))))
     return asked
 
 
-def _request(asking: Asking, item: Kept, line: bytes) -> Request | BadRequest:
+def _request(asking: ItemContext, item: JournalItem, line: bytes) -> Request | BadRequest:
     # A provider that knows such keys charges a call that is made again after a crash but once.
     headers = {**asking.headers, "idempotency-key": f"weir-{asking.batch}-{item.line}"}
     try:
-        request = asking.client.parse(body_of(line), headers)
+        request = asking.wire.parse(body_of(line), headers)
     except BadRequest as error:
         return error
     if request.stream:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from weir_gateway.batches.lines import Item
 
 
-class State(IntEnum):
+class ItemState(IntEnum):
     """How far an item is; kept as its number."""
 
     NEW = 0
@@ -26,28 +26,28 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class JournalItem:
     """One item."""
 
     line: int
     custom_id: str
     start: int
     size: int
-    alone: bool  # it goes in no provider's batch (any more)
+    single: bool  # it goes in no provider's batch (any more)
     decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ItemResult:
     """How an item ended."""
 
     line: int
-    well: bool  # False: for the error file
+    ok: bool  # False: for the error file
     text: bytes  # its line there
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchPart:
     """What is sent to one provider as one batch."""
 
     batch: str
@@ -55,17 +55,17 @@ class Part:
     backend: str
     tag: str  # 16 hex digits by which it is known again at the provider
     items: int
-    made: int  # seconds since 1970
+    created: int  # seconds since 1970
     sent: int | None  # since when it may be there
     upstream: str | None  # the provider's id
 
 
-def begin(database: sqlite3.Connection, batch: str) -> None:
+def delete_items(database: sqlite3.Connection, batch: str) -> None:
     """Forget items of an earlier reading that was cut short."""
     database.execute("DELETE FROM items WHERE batch = ?", (batch,))
 
 
-def add(database: sqlite3.Connection, batch: str, items: Sequence[Item]) -> None:
+def add_items(database: sqlite3.Connection, batch: str, items: Sequence[Item]) -> None:
     """Items as they are read."""
     database.executemany(
         "INSERT INTO items (batch, line, custom_id, start, size) VALUES (?, ?, ?, ?, ?)",
@@ -73,7 +73,7 @@ def add(database: sqlite3.Connection, batch: str, items: Sequence[Item]) -> None
     )
 
 
-def total(database: sqlite3.Connection, batch: str) -> None:
+def set_total(database: sqlite3.Connection, batch: str) -> None:
     """Count them, when all have been read."""
     database.execute(
         "UPDATE batches SET total = (SELECT count(*) FROM items WHERE batch = ?) WHERE id = ?",
@@ -81,19 +81,19 @@ def total(database: sqlite3.Connection, batch: str) -> None:
     )
 
 
-def resume(database: sqlite3.Connection, batch: str) -> int:
+def reset_running(database: sqlite3.Connection, batch: str) -> int:
     """After a start: what was on its way alone is new again; gives how many that are."""
     return database.execute(
         "UPDATE items SET state = ? WHERE batch = ? AND state = ?",
-        (State.NEW, batch, State.RUNNING),
+        (ItemState.NEW, batch, ItemState.RUNNING),
     ).rowcount
 
 
-def some(
-    database: sqlite3.Connection, batch: str, state: State, *, after: int, most: int, size: int
-) -> list[Kept]:
+def list_items(
+    database: sqlite3.Connection, batch: str, state: ItemState, *, after: int, most: int, size: int
+) -> list[JournalItem]:
     """Items in `state` beyond line `after`: at most `most`, of `size` bytes or just one."""
-    found: list[Kept] = []
+    found: list[JournalItem] = []
     left = size
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND state = ? AND line > ? ORDER BY line LIMIT ?",
@@ -103,90 +103,95 @@ def some(
         left -= row["size"]
         if found and left < 0:
             break
-        found.append(_kept(row))
+        found.append(_item(row))
     return found
 
 
-def sent_with(database: sqlite3.Connection, part: Part, lines: Sequence[int]) -> dict[int, Kept]:
+def sent_items(
+    database: sqlite3.Connection, part: BatchPart, lines: Sequence[int]
+) -> dict[int, JournalItem]:
     """Those of a part's items that have no result yet, of these lines."""
     marks = ", ".join("?" * len(lines))
     rows = database.execute(
         f"SELECT * FROM items WHERE batch = ? AND part = ? AND state = ? AND line IN ({marks})",  # noqa: S608 - the marks are ours
-        (part.batch, part.number, State.SENT, *lines),
+        (part.batch, part.number, ItemState.SENT, *lines),
     )
-    return {row["line"]: _kept(row) for row in rows}
+    return {row["line"]: _item(row) for row in rows}
 
 
-def running(database: sqlite3.Connection, batch: str, line: int) -> None:
+def set_running(database: sqlite3.Connection, batch: str, line: int) -> None:
     """A call of its own is about to be made."""
     database.execute(
-        "UPDATE items SET state = ? WHERE batch = ? AND line = ?", (State.RUNNING, batch, line)
+        "UPDATE items SET state = ? WHERE batch = ? AND line = ?", (ItemState.RUNNING, batch, line)
     )
 
 
-def decided(
+def set_decided(
     database: sqlite3.Connection, batch: str, choices: Sequence[tuple[int, str, str]]
 ) -> None:
     """(line, backend's id, decision) of items that wait for a provider's batch."""
     database.executemany(
         "UPDATE items SET state = ?, backend = ?, decision = ? WHERE batch = ? AND line = ?",
-        ((State.DECIDED, backend, decision, batch, line) for line, backend, decision in choices),
+        (
+            (ItemState.DECIDED, backend, decision, batch, line)
+            for line, backend, decision in choices
+        ),
     )
 
 
-def ended(database: sqlite3.Connection, batch: str, results: Sequence[Result]) -> None:
+def add_results(database: sqlite3.Connection, batch: str, results: Sequence[ItemResult]) -> None:
     """Keep results, each once: an item that has one keeps it."""
     done = wrong = 0
     for result in results:
-        state = State.DONE if result.well else State.FAILED
+        state = ItemState.DONE if result.ok else ItemState.FAILED
         changed = database.execute(
             "UPDATE items SET state = ?, result = ? WHERE batch = ? AND line = ? AND state < ?",
-            (state, result.text, batch, result.line, State.DONE),
+            (state, result.text, batch, result.line, ItemState.DONE),
         ).rowcount
-        done += changed if result.well else 0
-        wrong += 0 if result.well else changed
+        done += changed if result.ok else 0
+        wrong += 0 if result.ok else changed
     database.execute(
         "UPDATE batches SET done = done + ?, wrong = wrong + ? WHERE id = ?", (done, wrong, batch)
     )
 
 
-def alone(database: sqlite3.Connection, batch: str, lines: Sequence[int]) -> None:
+def reset_to_single(database: sqlite3.Connection, batch: str, lines: Sequence[int]) -> None:
     """Items that are new again, to be sent one by one."""
     database.executemany(
         "UPDATE items SET state = ?, alone = 1, part = NULL, decision = NULL WHERE batch = ? "
         "AND line = ? AND state < ?",
-        ((State.NEW, batch, line, State.DONE) for line in lines),
+        ((ItemState.NEW, batch, line, ItemState.DONE) for line in lines),
     )
 
 
-def waiting(database: sqlite3.Connection, batch: str) -> list[str]:
+def backends_to_pack(database: sqlite3.Connection, batch: str) -> list[str]:
     """The backends whose batches are still to be made."""
     rows = database.execute(
         "SELECT DISTINCT backend FROM items WHERE batch = ? AND state = ? ORDER BY backend",
-        (batch, State.DECIDED),
+        (batch, ItemState.DECIDED),
     )
     return [str(row["backend"]) for row in rows]
 
 
-def decided_for(
+def decided_items(
     database: sqlite3.Connection, batch: str, backend: str, *, after: int, most: int, size: int
-) -> list[Kept]:
+) -> list[JournalItem]:
     """Items that wait for the backend's batch; bounded as `some` are."""
-    found: list[Kept] = []
+    found: list[JournalItem] = []
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND state = ? AND backend = ? AND line > ? "
         "ORDER BY line LIMIT ?",
-        (batch, State.DECIDED, backend, after, most),
+        (batch, ItemState.DECIDED, backend, after, most),
     )
     for row in rows:
         size -= row["size"]
         if found and size < 0:
             break
-        found.append(_kept(row))
+        found.append(_item(row))
     return found
 
 
-def next_part(database: sqlite3.Connection, batch: str) -> int:
+def next_part_number(database: sqlite3.Connection, batch: str) -> int:
     """The number of the next part."""
     (last,) = database.execute(
         "SELECT ifnull(max(part), 0) FROM parts WHERE batch = ?", (batch,)
@@ -194,31 +199,31 @@ def next_part(database: sqlite3.Connection, batch: str) -> int:
     return int(last) + 1
 
 
-def add_part(database: sqlite3.Connection, part: Part, lines: Sequence[int]) -> None:
+def add_part(database: sqlite3.Connection, part: BatchPart, lines: Sequence[int]) -> None:
     """A part whose file lies ready, and its items."""
     database.execute(
         "INSERT INTO parts (batch, part, backend, tag, items, made) VALUES (?, ?, ?, ?, ?, ?)",
-        (part.batch, part.number, part.backend, part.tag, part.items, part.made),
+        (part.batch, part.number, part.backend, part.tag, part.items, part.created),
     )
     database.executemany(
         "UPDATE items SET state = ?, part = ? WHERE batch = ? AND line = ?",
-        ((State.SENT, part.number, part.batch, line) for line in lines),
+        ((ItemState.SENT, part.number, part.batch, line) for line in lines),
     )
 
 
-def parts(database: sqlite3.Connection, batch: str) -> list[Part]:
+def open_parts(database: sqlite3.Connection, batch: str) -> list[BatchPart]:
     """Those that are not over."""
     rows = database.execute(
         "SELECT * FROM parts WHERE batch = ? AND over = 0 ORDER BY part", (batch,)
     )
     return [
-        Part(
+        BatchPart(
             batch=row["batch"],
             number=row["part"],
             backend=row["backend"],
             tag=row["tag"],
             items=row["items"],
-            made=row["made"],
+            created=row["made"],
             sent=row["sent"],
             upstream=row["upstream"],
         )
@@ -226,7 +231,7 @@ def parts(database: sqlite3.Connection, batch: str) -> list[Part]:
     ]
 
 
-def part_sent(database: sqlite3.Connection, part: Part, now: int) -> None:
+def set_part_sent(database: sqlite3.Connection, part: BatchPart, now: int) -> None:
     """It is about to be submitted."""
     database.execute(
         "UPDATE parts SET sent = ifnull(sent, ?) WHERE batch = ? AND part = ?",
@@ -234,7 +239,7 @@ def part_sent(database: sqlite3.Connection, part: Part, now: int) -> None:
     )
 
 
-def part_known(database: sqlite3.Connection, part: Part, upstream: str) -> None:
+def set_part_upstream(database: sqlite3.Connection, part: BatchPart, upstream: str) -> None:
     """The provider has it, as `upstream`."""
     database.execute(
         "UPDATE parts SET upstream = ? WHERE batch = ? AND part = ?",
@@ -242,51 +247,53 @@ def part_known(database: sqlite3.Connection, part: Part, upstream: str) -> None:
     )
 
 
-def known_upstream(database: sqlite3.Connection) -> set[str]:
+def known_upstream_ids(database: sqlite3.Connection) -> set[str]:
     """All providers' ids of parts."""
     rows = database.execute("SELECT upstream FROM parts WHERE upstream IS NOT NULL")
     return {str(row["upstream"]) for row in rows}
 
 
-def part_over(database: sqlite3.Connection, part: Part) -> list[Kept]:
+def close_part(database: sqlite3.Connection, part: BatchPart) -> list[JournalItem]:
     """Nothing more comes of it; gives its items that got no result."""
     database.execute(
         "UPDATE parts SET over = 1 WHERE batch = ? AND part = ?", (part.batch, part.number)
     )
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND part = ? AND state = ?",
-        (part.batch, part.number, State.SENT),
+        (part.batch, part.number, ItemState.SENT),
     )
-    return [_kept(row) for row in rows]
+    return [_item(row) for row in rows]
 
 
-def left_of(database: sqlite3.Connection, part: Part, most: int) -> list[int]:
+def lines_without_result(database: sqlite3.Connection, part: BatchPart, most: int) -> list[int]:
     """Lines of a part's items that have no result yet."""
     rows = database.execute(
         "SELECT line FROM items WHERE batch = ? AND part = ? AND state = ? LIMIT ?",
-        (part.batch, part.number, State.SENT, most),
+        (part.batch, part.number, ItemState.SENT, most),
     )
     return [int(row["line"]) for row in rows]
 
 
-def unfinished(database: sqlite3.Connection, batch: str, most: int) -> list[Kept]:
+def unfinished_items(database: sqlite3.Connection, batch: str, most: int) -> list[JournalItem]:
     """Items that have no result."""
     rows = database.execute(
-        "SELECT * FROM items WHERE batch = ? AND state < ? LIMIT ?", (batch, State.DONE, most)
+        "SELECT * FROM items WHERE batch = ? AND state < ? LIMIT ?", (batch, ItemState.DONE, most)
     )
-    return [_kept(row) for row in rows]
+    return [_item(row) for row in rows]
 
 
-def never_sent(database: sqlite3.Connection, batch: str, results: Sequence[Result]) -> None:
+def add_unsent_results(
+    database: sqlite3.Connection, batch: str, results: Sequence[ItemResult]
+) -> None:
     """What there is to say of items that were not executed, which counts as neither."""
     database.executemany(
         "UPDATE items SET state = ?, result = ? WHERE batch = ? AND line = ?",
-        ((State.FAILED, result.text, batch, result.line) for result in results),
+        ((ItemState.FAILED, result.text, batch, result.line) for result in results),
     )
 
 
-def results(
-    database: sqlite3.Connection, batch: str, state: State, *, after: int, size: int
+def read_results(
+    database: sqlite3.Connection, batch: str, state: ItemState, *, after: int, size: int
 ) -> tuple[int, list[bytes]]:
     """Results beyond line `after` in order, about `size` bytes, and the last one's line."""
     found: list[bytes] = []
@@ -300,7 +307,7 @@ def results(
     return last, found
 
 
-def forget_results(database: sqlite3.Connection, batch: str, most: int) -> bool:
+def delete_page(database: sqlite3.Connection, batch: str, most: int) -> bool:
     """They are in the files now; gives whether there may be more than the `most` that went."""
     database.execute("DELETE FROM parts WHERE batch = ?", (batch,))
     gone = database.execute(
@@ -311,7 +318,7 @@ def forget_results(database: sqlite3.Connection, batch: str, most: int) -> bool:
 
 
 def _results(
-    database: sqlite3.Connection, batch: str, state: State, after: int
+    database: sqlite3.Connection, batch: str, state: ItemState, after: int
 ) -> Iterator[tuple[int, bytes]]:
     rows = database.execute(
         "SELECT line, result FROM items WHERE batch = ? AND state = ? AND line > ? ORDER BY line",
@@ -321,12 +328,12 @@ def _results(
         yield int(row["line"]), bytes(row["result"])
 
 
-def _kept(row: sqlite3.Row) -> Kept:
-    return Kept(
+def _item(row: sqlite3.Row) -> JournalItem:
+    return JournalItem(
         line=row["line"],
         custom_id=row["custom_id"],
         start=row["start"],
         size=row["size"],
-        alone=bool(row["alone"]),
+        single=bool(row["alone"]),
         decision=row["decision"] or "",
     )

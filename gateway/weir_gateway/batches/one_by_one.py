@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from weir_gateway.batches import journal, outcome_lines, repository
+from weir_gateway.batches import journal, repository, result_lines
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.deciding import Chosen
-from weir_gateway.batches.journal import Result
+from weir_gateway.batches.journal import ItemResult
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
@@ -52,21 +52,21 @@ class _Answer:
 
 async def send(job: Job, chosen: Chosen, table: RouteTable) -> None:
     """Send one item and keep its result; nothing where the batch is to stop before."""
-    async with job.bench.calls:
+    async with job.context.calls:
         line = chosen.item.line
-        if not await _noted(job, lambda db: journal.running(db, job.id, line), paid=False):
-            job.bench.routing.let_go(chosen.decision)
+        if not await _noted(job, lambda db: journal.set_running(db, job.id, line), paid=False):
+            job.context.routing.let_go(chosen.decision)
             return
-        result = await _sent(job, _Way(chosen, table, job.bench.clock()))
+        result = await _sent(job, _Way(chosen, table, job.context.clock()))
         if result is not None:
-            await _noted(job, lambda db: journal.ended(db, job.id, [result]), paid=True)
+            await _noted(job, lambda db: journal.add_results(db, job.id, [result]), paid=True)
 
 
 async def _noted(job: Job, work: repository.Work, *, paid: bool) -> bool:
     """Whether it is on disk, once there is room; what is `paid` is waited for, come what may."""
-    while paid or not job.halt.is_set():
+    while paid or not job.stop_requested.is_set():
         try:
-            await job.bench.database.soon(work)
+            await job.context.database.transact_grouped(work)
         except StoreUnavailable:  # the log says why
             await asyncio.sleep(STORE_WAIT)
         else:
@@ -74,7 +74,7 @@ async def _noted(job: Job, work: repository.Work, *, paid: bool) -> bool:
     return False
 
 
-async def _sent(job: Job, way: _Way) -> Result | None:
+async def _sent(job: Job, way: _Way) -> ItemResult | None:
     """The item's result; None where the gateway drains while it waits for another try."""
     item, decision = way.chosen.item, way.chosen.decision
     try:
@@ -84,12 +84,12 @@ async def _sent(job: Job, way: _Way) -> Result | None:
         return None
     except (UpstreamError, BadRequest) as error:
         _account(job, way, None, error.status, error.code)
-        return outcome_lines.refused(item, job.id, decision.id, error, job.client.errors)
+        return result_lines.error_line(item, job.id, decision.id, error, job.client.errors)
     except asyncio.CancelledError:
         _account(job, way, None, GONE, CLIENT_GONE)  # what it had read is paid
         raise
     _account(job, way, answer.dispatched, answer.status, "")
-    return outcome_lines.answered(item, job.id, decision.id, answer.status, answer.body)
+    return result_lines.response_line(item, job.id, decision.id, answer.status, answer.body)
 
 
 async def _patiently(job: Job, way: _Way) -> _Answer:
@@ -100,7 +100,7 @@ async def _patiently(job: Job, way: _Way) -> _Answer:
             return await _once(job, way)
         except UpstreamError as error:
             hopeless = error.status not in PATIENT_WITH or not error.transient
-            if hopeless or attempt == TRIES or job.ending is not None:
+            if hopeless or attempt == TRIES or job.stop_status is not None:
                 raise
         await job.pause(wait)
         if job.draining:
@@ -111,7 +111,7 @@ async def _patiently(job: Job, way: _Way) -> _Answer:
 
 async def _once(job: Job, way: _Way) -> _Answer:
     chosen = way.chosen
-    dispatched = await job.bench.routing.dispatch(
+    dispatched = await job.context.routing.dispatch(
         chosen.request, chosen.decision, way.table, way.tab
     )
     whole = False
@@ -129,8 +129,8 @@ def _account(job: Job, way: _Way, dispatched: Dispatched | None, status: int, er
         status=status,
         usage=dispatched.reply.usage if dispatched is not None else None,
         overhead=0.0,
-        duration=job.bench.clock() - way.began,
+        duration=job.context.clock() - way.began,
         error=error,
         spent=tuple(way.tab),
     )
-    job.bench.routing.account(way.chosen.request, decision, ending)
+    job.context.routing.account(way.chosen.request, decision, ending)

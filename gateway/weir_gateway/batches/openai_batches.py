@@ -10,18 +10,18 @@ import msgspec
 
 from weir_gateway.adapters.providers.api_calls import Asked
 from weir_gateway.adapters.providers.upstream_errors import broken
-from weir_gateway.batches.async_files import reading
+from weir_gateway.batches.async_files import open_for_reading
 from weir_gateway.batches.provider import (
-    ASK_WITHIN,
+    CALL_TIMEOUT,
     LIST_PAGE,
     LIST_PAGES,
-    SEND_WITHIN,
-    SKEW,
-    SMALL,
-    Calls,
-    Look,
-    Parcel,
-    Told,
+    MAX_CLOCK_SKEW,
+    MAX_RESPONSE,
+    UPLOAD_TIMEOUT,
+    ProviderBatch,
+    ProviderCalls,
+    ResultLine,
+    Submission,
 )
 from weir_gateway.domain.table import Backend
 from weir_wires.providers import PROVIDERS
@@ -81,33 +81,33 @@ _LINE: Final = msgspec.json.Decoder(_Line)
 class OpenAIBatches:
     """See `provider.Provider`."""
 
-    most_items = 50_000
-    most_bytes = 190_000_000  # 200 MB is what OpenAI takes
+    max_items = 50_000
+    max_bytes = 190_000_000  # 200 MB is what OpenAI takes
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: ProviderCalls) -> None:
         self._calls = calls
 
-    def begin(self, file: IO[bytes]) -> None:
+    def write_header(self, file: IO[bytes]) -> None:
         """Nothing stands before the first line."""
 
-    def add(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
+    def write_item(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
         """One line."""
         said = {"custom_id": item, "method": "POST", "url": _path(wire)}
         line = body.replace(b"\r", b" ").replace(b"\n", b" ")
         file.write(json.dumps(said).encode()[:-1] + b', "body": ' + line + b"}\n")
 
-    def end(self, file: IO[bytes]) -> None:
+    def write_footer(self, file: IO[bytes]) -> None:
         """Nor after the last."""
 
-    async def submit(self, parcel: Parcel) -> str:
+    async def submit(self, parcel: Submission) -> str:
         """The file first, then the batch."""
-        async with reading(parcel.file) as opened:
+        async with open_for_reading(parcel.file) as opened:
             form = aiohttp.FormData({"purpose": "batch"})
             name = f"weir-{parcel.tag}.jsonl"
             form.add_field("file", opened, filename=name, content_type="application/jsonl")
             taken = await self._ask(
                 parcel.backend,
-                Asked(method="POST", path="/files", within=SEND_WITHIN, data=form, json=False),
+                Asked(method="POST", path="/files", within=UPLOAD_TIMEOUT, data=form, json=False),
                 _File,
             )
         said = {
@@ -118,31 +118,37 @@ class OpenAIBatches:
         }
         return (await self._post(parcel.backend, "/batches", said, parcel.tag)).id
 
-    async def find(self, parcel: Parcel, others: frozenset[str]) -> str | None:
+    async def find(self, parcel: Submission, others: frozenset[str]) -> str | None:
         """By the tag in its metadata."""
         after: str | None = None
         for _ in range(LIST_PAGES):
             query = (("limit", str(LIST_PAGE)), *((("after", after),) if after else ()))
-            asked = Asked(method="GET", path="/batches", within=ASK_WITHIN, query=query)
+            asked = Asked(method="GET", path="/batches", within=CALL_TIMEOUT, query=query)
             page = await self._ask(parcel.backend, asked, _List)
             for batch in page.data:
                 if (batch.metadata or {}).get(TAG) == parcel.tag and batch.id not in others:
                     return batch.id
-            if not page.has_more or not page.data or page.data[-1].created_at < parcel.sent - SKEW:
+            if (
+                not page.has_more
+                or not page.data
+                or page.data[-1].created_at < parcel.sent - MAX_CLOCK_SKEW
+            ):
                 return None
             after = page.data[-1].id
         return None
 
-    async def look(self, backend: Backend, upstream: str) -> Look:
+    async def get(self, backend: Backend, upstream: str) -> ProviderBatch:
         """Answers and errors lie in files of their own."""
         batch = await self._get(backend, upstream)
         if batch.status == FAILED:
             told = batch.errors.data if batch.errors is not None else None
             words = "; ".join(error.message or "" for error in told or ())
-            return Look(over=True, refused=words[:WORDS] or "it says no more than that it failed")
+            return ProviderBatch(
+                ended=True, error=words[:WORDS] or "it says no more than that it failed"
+            )
         ids = (batch.output_file_id, batch.error_file_id)
         sources = tuple(f"/files/{one}/content" for one in ids if one)
-        return Look(batch.status in OVER, sources)
+        return ProviderBatch(batch.status in OVER, sources)
 
     async def cancel(self, backend: Backend, upstream: str) -> None:
         """What it has answered by then is kept."""
@@ -150,44 +156,44 @@ class OpenAIBatches:
 
     async def results(self, backend: Backend, source: str) -> AsyncGenerator[bytes]:
         """The file's content."""
-        asked = Asked(method="GET", path=source, within=ASK_WITHIN)
+        asked = Asked(method="GET", path=source, within=CALL_TIMEOUT)
         answer = await self._calls.other(backend, WIRE, asked)
         async with contextlib.aclosing(answer.pieces()) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def read(self, line: bytes) -> Told | None:
+    def parse_result(self, line: bytes) -> ResultLine | None:
         """Lines of both files look alike."""
         try:
             said = _LINE.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if said.response is None:
-            return Told(said.custom_id, 0, b"")
-        return Told(said.custom_id, said.response.status_code, bytes(said.response.body))
+            return ResultLine(said.custom_id, 0, b"")
+        return ResultLine(said.custom_id, said.response.status_code, bytes(said.response.body))
 
-    async def tidy(self, backend: Backend, upstream: str) -> None:
+    async def delete(self, backend: Backend, upstream: str) -> None:
         """Its files: prompts and answers need not lie there for longer."""
         batch = await self._get(backend, upstream)
         ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
         for one in filter(None, ids):
-            asked = Asked(method="DELETE", path=f"/files/{one}", within=ASK_WITHIN)
+            asked = Asked(method="DELETE", path=f"/files/{one}", within=CALL_TIMEOUT)
             answer = await self._calls.other(backend, WIRE, asked)
             answer.close()
 
     async def _get(self, backend: Backend, upstream: str) -> _Batch:
-        asked = Asked(method="GET", path=f"/batches/{upstream}", within=ASK_WITHIN)
+        asked = Asked(method="GET", path=f"/batches/{upstream}", within=CALL_TIMEOUT)
         return await self._ask(backend, asked, _Batch)
 
     async def _post(self, backend: Backend, path: str, said: object, once: str) -> _Batch:
         data = json.dumps(said).encode()
         headers = {"idempotency-key": f"weir{path}-{once}"}
-        asked = Asked(method="POST", path=path, within=ASK_WITHIN, data=data, headers=headers)
+        asked = Asked(method="POST", path=path, within=CALL_TIMEOUT, data=data, headers=headers)
         return await self._ask(backend, asked, _Batch)
 
     async def _ask(self, backend: Backend, asked: Asked, kind: type[T]) -> T:
         answer = await self._calls.other(backend, WIRE, asked)
-        return read(backend, await answer.whole(SMALL), kind)
+        return read(backend, await answer.whole(MAX_RESPONSE), kind)
 
 
 def read(backend: Backend, body: bytes, kind: type[T]) -> T:

@@ -13,15 +13,15 @@ from weir_gateway.adapters.providers.api_calls import Asked, Open
 from weir_gateway.domain.table import Backend
 from weir_wires.wire import Wire
 
-ASK_WITHIN: Final = 60.0  # seconds for a small answer
-SEND_WITHIN: Final = 900.0  # seconds for a batch's file to be taken
-SMALL: Final = 4 << 20  # bytes of an answer about batches
+CALL_TIMEOUT: Final = 60.0  # seconds for a small answer
+UPLOAD_TIMEOUT: Final = 900.0  # seconds for a batch's file to be taken
+MAX_RESPONSE: Final = 4 << 20  # bytes of an answer about batches
 LIST_PAGE: Final = 100
 LIST_PAGES: Final = 50  # that are looked through for a batch that may be there
-SKEW: Final = 600  # seconds by which a provider's clock may be behind ours
+MAX_CLOCK_SKEW: Final = 600  # seconds by which a provider's clock may be behind ours
 
 
-class Calls(Protocol):
+class ProviderCalls(Protocol):
     """How providers are called."""
 
     async def other(self, backend: Backend, wire: Wire, asked: Asked) -> Open:
@@ -30,7 +30,7 @@ class Calls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Submission:
     """What is submitted as one batch."""
 
     backend: Backend
@@ -41,60 +41,60 @@ class Parcel:
     sent: int  # seconds since 1970 when it was first submitted
 
 
-class NotYet(Enum):
+class Lookup(Enum):
     """Whether the provider has a parcel can't be told now, and can be later."""
 
-    NOT_YET = "not yet"
+    UNKNOWN = "not yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProviderBatch:
     """How far a provider's batch is."""
 
-    over: bool
-    sources: tuple[str, ...] = ()  # where its results lie, paths below the API's /v1
-    refused: str | None = None  # the provider's words, where it took none of it
+    ended: bool
+    result_paths: tuple[str, ...] = ()  # where its results lie, paths below the API's /v1
+    error: str | None = None  # the provider's words, where it took none of it
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ResultLine:
     """One line of a provider's results."""
 
-    item: str  # the id that it was sent under
+    item_id: str  # the id that it was sent under
     status: int  # of the answer; 0: it was not executed, cancelled or expired
     body: bytes
 
 
-class Provider(Protocol):
+class BatchProvider(Protocol):
     """One provider's batches."""
 
-    most_items: int
-    most_bytes: int
+    max_items: int
+    max_bytes: int
 
-    def begin(self, file: IO[bytes]) -> None:
+    def write_header(self, file: IO[bytes]) -> None:
         """Write what stands before the first item."""
         ...
 
-    def add(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
+    def write_item(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
         """Write one item."""
         ...
 
-    def end(self, file: IO[bytes]) -> None:
+    def write_footer(self, file: IO[bytes]) -> None:
         """Write what stands after the last item."""
         ...
 
-    async def submit(self, parcel: Parcel) -> str:
+    async def submit(self, parcel: Submission) -> str:
         """Submit; gives the provider's id. Raises UpstreamError; it may be there all the same."""
         ...
 
-    async def find(self, parcel: Parcel, others: frozenset[str]) -> str | NotYet | None:
+    async def find(self, parcel: Submission, others: frozenset[str]) -> str | Lookup | None:
         """The id of a parcel that may have been submitted; None: it was not.
 
         `others` are ids that are known to be other parcels'. Raises UpstreamError.
         """
         ...
 
-    async def look(self, backend: Backend, upstream: str) -> Look:
+    async def get(self, backend: Backend, upstream: str) -> ProviderBatch:
         """How far it is. Raises UpstreamError."""
         ...
 
@@ -106,10 +106,10 @@ class Provider(Protocol):
         """One of its files of results as it comes. Raises UpstreamError."""
         ...
 
-    def read(self, line: bytes) -> Told | None:
+    def parse_result(self, line: bytes) -> ResultLine | None:
         """One line of them; None where it is none."""
         ...
 
-    async def tidy(self, backend: Backend, upstream: str) -> None:
+    async def delete(self, backend: Backend, upstream: str) -> None:
         """Delete what it left at the provider. Raises UpstreamError."""
         ...

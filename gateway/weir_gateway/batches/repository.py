@@ -38,7 +38,7 @@ def add_file(database: sqlite3.Connection, file: StoredFile) -> None:
     )
 
 
-def file(database: sqlite3.Connection, key: str, file_id: str) -> StoredFile | None:
+def get_file(database: sqlite3.Connection, key: str, file_id: str) -> StoredFile | None:
     """The key's file of this id."""
     row = database.execute(
         "SELECT * FROM files WHERE id = ? AND key = ?", (file_id, key)
@@ -46,7 +46,7 @@ def file(database: sqlite3.Connection, key: str, file_id: str) -> StoredFile | N
     return None if row is None else _file(row)
 
 
-def files(
+def list_files(
     database: sqlite3.Connection, key: str, page: Page, purpose: str | None
 ) -> list[StoredFile]:
     """The key's files, newest first; one more than the page has, where there are more."""
@@ -58,7 +58,7 @@ def files(
     return [_file(row) for row in rows]
 
 
-def forget_file(database: sqlite3.Connection, file_id: str) -> None:
+def delete_file(database: sqlite3.Connection, file_id: str) -> None:
     """Delete its row."""
     database.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
@@ -68,13 +68,13 @@ def file_ids(database: sqlite3.Connection) -> frozenset[str]:
     return frozenset(str(row["id"]) for row in database.execute("SELECT id FROM files"))
 
 
-def bytes_kept(database: sqlite3.Connection) -> int:
+def total_file_bytes(database: sqlite3.Connection) -> int:
     """All files together."""
     (total,) = database.execute("SELECT ifnull(sum(bytes), 0) FROM files").fetchone()
     return int(total)
 
 
-def needed_by(database: sqlite3.Connection, file_id: str) -> str | None:
+def active_batch_reading(database: sqlite3.Connection, file_id: str) -> str | None:
     """A batch under way that reads this file."""
     row = database.execute(
         f"SELECT id FROM batches WHERE input_file = ? AND status IN ({_MARKS})",  # noqa: S608 - the marks are ours
@@ -97,7 +97,7 @@ def add_batch(database: sqlite3.Connection, batch_id: BatchId, new: NewBatch, no
     return batch_of(database, batch_id)
 
 
-def batch(database: sqlite3.Connection, key: str, batch_id: str) -> Batch | None:
+def get_batch(database: sqlite3.Connection, key: str, batch_id: str) -> Batch | None:
     """The key's batch of this id."""
     row = database.execute(
         "SELECT * FROM batches WHERE id = ? AND key = ?", (batch_id, key)
@@ -113,7 +113,7 @@ def batch_of(database: sqlite3.Connection, batch_id: str) -> Batch:
     return _batch(row)
 
 
-def batches(database: sqlite3.Connection, key: str, page: Page) -> list[Batch]:
+def list_batches(database: sqlite3.Connection, key: str, page: Page) -> list[Batch]:
     """The key's batches, newest first; one more than the page has, where there are more."""
     rows = database.execute(
         "SELECT * FROM batches WHERE key = ? AND seq < ifnull((SELECT seq FROM batches "
@@ -123,7 +123,7 @@ def batches(database: sqlite3.Connection, key: str, page: Page) -> list[Batch]:
     return [_batch(row) for row in rows]
 
 
-def active(database: sqlite3.Connection, most: int) -> list[Batch]:
+def list_active(database: sqlite3.Connection, most: int) -> list[Batch]:
     """Batches that are not over: the oldest of each key, then the second oldest, and so on."""
     rows = database.execute(
         "SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq) AS turn FROM batches "  # noqa: S608 - the marks are ours
@@ -133,7 +133,7 @@ def active(database: sqlite3.Connection, most: int) -> list[Batch]:
     return [_batch(row) for row in rows]
 
 
-def active_of(database: sqlite3.Connection, key: str) -> int:
+def count_active(database: sqlite3.Connection, key: str) -> int:
     """How many of the key's batches are not over."""
     (count,) = database.execute(
         f"SELECT count(*) FROM batches WHERE key = ? AND status IN ({_MARKS})",  # noqa: S608 - the marks are ours
@@ -142,7 +142,7 @@ def active_of(database: sqlite3.Connection, key: str) -> int:
     return int(count)
 
 
-def stands(database: sqlite3.Connection, batch_id: str, status: BatchStatus, now: int) -> None:
+def set_status(database: sqlite3.Connection, batch_id: str, status: BatchStatus, now: int) -> None:
     """Note that it is `status` since `now`."""
     column = "" if status is BatchStatus.VALIDATING else f", {status} = ifnull({status}, {now:d})"
     database.execute(
@@ -151,29 +151,29 @@ def stands(database: sqlite3.Connection, batch_id: str, status: BatchStatus, now
     )
 
 
-def stop(database: sqlite3.Connection, batch_id: str, why: BatchStatus) -> None:
+def request_stop(database: sqlite3.Connection, batch_id: str, why: BatchStatus) -> None:
     """Note that it is to end before its time, and as what: the first reason stands."""
     database.execute(
         "UPDATE batches SET stopping = ifnull(stopping, ?) WHERE id = ?", (why, batch_id)
     )
 
 
-def stopping(database: sqlite3.Connection, batch_id: str) -> BatchStatus | None:
+def stop_status(database: sqlite3.Connection, batch_id: str) -> BatchStatus | None:
     """As what it is to end, where that is before its time."""
     row = database.execute("SELECT stopping FROM batches WHERE id = ?", (batch_id,)).fetchone()
     return BatchStatus(row["stopping"]) if row is not None and row["stopping"] else None
 
 
-def tell_errors(
+def set_failed(
     database: sqlite3.Connection, batch_id: str, errors: Sequence[LineError], now: int
 ) -> None:
     """It has failed, and why."""
     told = json.dumps([asdict(error) for error in errors])
     database.execute("UPDATE batches SET errors = ? WHERE id = ?", (told, batch_id))
-    stands(database, batch_id, BatchStatus.FAILED, now)
+    set_status(database, batch_id, BatchStatus.FAILED, now)
 
 
-def give_files(
+def set_result_files(
     database: sqlite3.Connection, batch_id: str, output: FileId | None, error: FileId | None
 ) -> None:
     """Its results."""
@@ -183,7 +183,7 @@ def give_files(
     )
 
 
-def old(database: sqlite3.Connection, before: int, most: int) -> list[str]:
+def expired_files(database: sqlite3.Connection, before: int, most: int) -> list[str]:
     """Files that were made before `before` (seconds since 1970) and no batch under way needs."""
     rows = database.execute(
         f"SELECT id FROM files WHERE created < ? AND id NOT IN (SELECT input_file FROM batches "  # noqa: S608 - the marks are ours
@@ -193,7 +193,7 @@ def old(database: sqlite3.Connection, before: int, most: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def leftovers(database: sqlite3.Connection) -> list[str]:
+def ended_with_items(database: sqlite3.Connection) -> list[str]:
     """Batches that are over and whose items are noted still: their end was cut short."""
     found = database.execute(
         f"SELECT id FROM batches WHERE status NOT IN ({_MARKS}) AND id IN "  # noqa: S608 - the marks are ours
@@ -203,7 +203,7 @@ def leftovers(database: sqlite3.Connection) -> list[str]:
     return [str(row["id"]) for row in found]
 
 
-def forget_batches(database: sqlite3.Connection, before: int) -> None:
+def delete_batches(database: sqlite3.Connection, before: int) -> None:
     """Delete those that were over and made before `before`, with all that was noted of them."""
     database.execute(
         f"DELETE FROM batches WHERE created < ? AND status NOT IN ({_MARKS})",  # noqa: S608 - the marks are ours

@@ -13,10 +13,10 @@ from weir_gateway.domain.key import ClientKey
 
 OWN_HEADER: Final = "x-weir-key"  # for clients whose Authorization is the provider's (passthrough)
 BEARER: Final = "bearer "
-HEADERS: Final = (OWN_HEADER, "authorization", "x-api-key", "api-key")
-IN_THE_URL: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
-HELD: Final = web.RequestKey("weir_client_key", ClientKey)
-HEADER: Final = web.RequestKey("weir_client_key_header", str)
+KEY_HEADERS: Final = (OWN_HEADER, "authorization", "x-api-key", "api-key")
+KEY_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
+CLIENT_KEY: Final = web.RequestKey("weir_client_key", ClientKey)
+CLIENT_KEY_HEADER: Final = web.RequestKey("weir_client_key_header", str)
 
 
 class Keys(Protocol):
@@ -27,7 +27,7 @@ class Keys(Protocol):
         ...
 
 
-class Door:
+class Authenticator:
     """Lets clients in."""
 
     def __init__(self, keys: Keys | None, now: Callable[[], float]) -> None:
@@ -35,7 +35,7 @@ class Door:
         self._keys = keys
         self._now = now
 
-    def admit(self, http: web.BaseRequest) -> None:
+    def authenticate(self, http: web.BaseRequest) -> None:
         """Note on `http` whose key it brings. Raises KeyRefused where that is none, or not good."""
         if self._keys is None:
             return
@@ -45,22 +45,22 @@ class Door:
         key = self._keys.find(presented, self._now())
         if key is None:
             raise KeyRefused("the API key is not, or no longer, known: ask who runs the gateway")
-        http[HELD] = key
-        http[HEADER] = header
+        http[CLIENT_KEY] = key
+        http[CLIENT_KEY_HEADER] = header
 
 
-def key_of(http: web.BaseRequest) -> ClientKey | None:
+def client_key(http: web.BaseRequest) -> ClientKey | None:
     """The client's key; None where the gateway asks for none."""
-    return http.get(HELD)
+    return http.get(CLIENT_KEY)
 
 
-def header_of(http: web.BaseRequest) -> str:
+def client_key_header(http: web.BaseRequest) -> str:
     """The header, in lower case, that the key came in: it is this gateway's and goes no further."""
-    return http[HEADER] if HEADER in http else ""  # noqa: SIM401 - its get() is untyped
+    return http[CLIENT_KEY_HEADER] if CLIENT_KEY_HEADER in http else ""  # noqa: SIM401 - its get() is untyped
 
 
 def _presented(http: web.BaseRequest) -> tuple[str, str]:
-    for name in HEADERS:
+    for name in KEY_HEADERS:
         value = http.headers.get(name)
         if value is None:
             continue
@@ -74,6 +74,6 @@ def _presented(http: web.BaseRequest) -> tuple[str, str]:
 
 def _missing(http: web.BaseRequest) -> str:
     where = "send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"
-    if any(name.lower() in IN_THE_URL for name in http.query):
+    if any(name.lower() in KEY_PARAMETERS for name in http.query):
         return f"an API key does not belong in the URL, which ends up in logs: {where}"
     return f"this gateway asks for an API key: {where}"

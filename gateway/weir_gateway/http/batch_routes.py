@@ -6,19 +6,19 @@ from typing import Protocol
 
 from weir_gateway.http.batches import BATCHES, BatchEndpoints, Batches
 from weir_gateway.http.files import FILES, FileEndpoints, Files
-from weir_gateway.http.server import ByName, Endpoint
+from weir_gateway.http.server import Handler, SubpathHandler
 
 
 class Keeping(Protocol):
     """Where files and batches are kept."""
 
     @property
-    def shelf(self) -> Files:
+    def files(self) -> Files:
         """The files."""
         ...
 
     @property
-    def desk(self) -> Batches:
+    def api(self) -> Batches:
         """The batches."""
         ...
 
@@ -27,8 +27,8 @@ class Keeping(Protocol):
 class KeptPaths:
     """What is served where."""
 
-    exact: Mapping[tuple[str, str], Endpoint]
-    below: Mapping[tuple[str, str], ByName]
+    exact: Mapping[tuple[str, str], Handler]
+    below: Mapping[tuple[str, str], SubpathHandler]
 
 
 def kept_paths(kept: Keeping | None, *, largest: int, within: float) -> KeptPaths:
@@ -36,8 +36,8 @@ def kept_paths(kept: Keeping | None, *, largest: int, within: float) -> KeptPath
 
     `largest` is the most bytes of a file; a body, or a piece of a file, may take `within` seconds.
     """
-    files = FileEndpoints(kept.shelf if kept else None, largest=largest, within=within)
-    batches = BatchEndpoints(kept.desk if kept else None, within=within)
+    files = FileEndpoints(kept.files if kept else None, max_file_bytes=largest, timeout=within)
+    batches = BatchEndpoints(kept.api if kept else None, timeout=within)
     return KeptPaths(
         {
             ("POST", FILES): files.create,
@@ -46,9 +46,9 @@ def kept_paths(kept: Keeping | None, *, largest: int, within: float) -> KeptPath
             ("GET", BATCHES): batches.list,
         },
         {
-            ("GET", FILES): files.one,
+            ("GET", FILES): files.get,
             ("DELETE", FILES): files.delete,
-            ("GET", BATCHES): batches.one,
+            ("GET", BATCHES): batches.get,
             ("POST", BATCHES): batches.cancel,
         },
     )

@@ -9,7 +9,7 @@ from weir_gateway.domain.errors import BadRequest, TooLarge, UnsupportedMedia
 JSON_TYPES = frozenset({"application/json", "text/json"})
 
 
-async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
+async def read_body(http: web.BaseRequest, *, max_bytes: int, within: float) -> bytes:
     """The whole body, at most `cap` bytes, in at most `within` seconds.
 
     Raises UnsupportedMedia, TooLarge, and BadRequest where the client is too slow or goes away.
@@ -19,22 +19,22 @@ async def read_body(http: web.BaseRequest, *, cap: int, within: float) -> bytes:
         raise UnsupportedMedia(
             f"the body's Content-Type is {media}: send application/json", param=None
         )
-    if (http.content_length or 0) > cap:
-        raise _too_large(cap)
+    if (http.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     content = http.content
-    if content.is_eof() and content.total_bytes <= cap:  # the common case: all there already
+    if content.is_eof() and content.total_bytes <= max_bytes:  # the common case: all there already
         return content.read_nowait(-1)
-    await welcome(http)
+    await send_continue(http)
     try:
         async with asyncio.timeout(within):
-            return await _read(http, cap)
+            return await _read(http, max_bytes)
     except TimeoutError as error:
         raise BadRequest(
             f"the body did not arrive within {within:g} s: send it faster", code="body_timeout"
         ) from error
 
 
-async def welcome(http: web.BaseRequest) -> None:
+async def send_continue(http: web.BaseRequest) -> None:
     """Say that the body is wanted; curl waits a second for this before it sends a large one."""
     if http.headers.get("Expect", "").lower() != "100-continue":
         return

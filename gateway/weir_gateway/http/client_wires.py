@@ -29,7 +29,7 @@ MESSAGES: Final = ClientWire("/v1/messages", anthropic_messages.parse, ANTHROPIC
 COUNT_TOKENS: Final = ClientWire(
     "/v1/messages/count_tokens", anthropic_messages.parse_count, ANTHROPIC
 )
-ANSWERING: Final = (
+CLIENT_WIRES: Final = (
     CHAT,
     ClientWire("/v1/responses", openai_responses.parse, RESPONSES),
     ClientWire("/v1/completions", openai_completions.parse, OPENAI),

@@ -20,12 +20,12 @@ from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.http.auth import header_of, key_of
+from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
 from weir_gateway.http.count_tokens import estimate, estimates
 from weir_gateway.http.errors import error_response, limit_headers
-from weir_gateway.http.sse import WholeEvents
+from weir_gateway.http.sse import EventBuffer
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
@@ -113,11 +113,11 @@ class Endpoint:
 
     async def request(self, http: web.BaseRequest) -> Request:
         """Read and parse the body."""
-        body = await read_body(http, cap=self._bounds.body, within=self._bounds.body_within)
+        body = await read_body(http, max_bytes=self._bounds.body, within=self._bounds.body_within)
         headers = {name.lower(): value for name, value in http.headers.items()}
-        key = key_of(http)
+        key = client_key(http)
         if key is not None:
-            headers.pop(header_of(http), None)
+            headers.pop(client_key_header(http), None)
         if len(body) > PARSE_ON_LOOP:
             request = await asyncio.to_thread(self._client.parse, body, headers)
         else:
@@ -284,7 +284,7 @@ async def _relay(
     dispatched: Dispatched, response: web.StreamResponse, errors: ErrorShape
 ) -> _Ended:
     """Write the chunks as they come; a stream that breaks ends with an error event."""
-    events = WholeEvents()
+    events = EventBuffer()
     last = b""
     try:
         async for chunk in dispatched.reply.chunks():

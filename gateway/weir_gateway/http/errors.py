@@ -10,7 +10,7 @@ from weir_wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
-WORTH_WAITING: Final = 90.0  # seconds; longer than any minute's limit takes to give way
+MAX_RETRY_WAIT: Final = 90.0  # seconds; longer than any minute's limit takes to give way
 ANTHROPIC_PATH: Final = "/v1/messages"
 ANTHROPIC_HEADER: Final = "anthropic-version"  # their clients send it with every call
 
@@ -27,7 +27,7 @@ def error_response(
     """The whole response, with Retry-After where waiting helps."""
     sent = dict(headers or {})
     if isinstance(error, LimitReached):
-        sent |= _limited(error)
+        sent |= _limit_error_headers(error)
     if error.retry_after is not None:
         sent["Retry-After"] = error.retry_after
     elif error.status == web.HTTPServiceUnavailable.status_code:
@@ -37,10 +37,10 @@ def error_response(
     )
 
 
-def _limited(error: LimitReached) -> dict[str, str]:
+def _limit_error_headers(error: LimitReached) -> dict[str, str]:
     """OpenAI's and Anthropic's clients come again by themselves: not where that would be late."""
     told = limit_headers(error.left)
-    if error.wait is None or error.wait > WORTH_WAITING:
+    if error.wait is None or error.wait > MAX_RETRY_WAIT:
         told["x-should-retry"] = "false"
     return told
 

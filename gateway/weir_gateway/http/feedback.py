@@ -13,15 +13,15 @@ from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
 from weir_gateway.domain.feedback import COMMENT_KEPT, Feedback, Taken
 from weir_gateway.domain.ids import DecisionId, ModelName
 from weir_gateway.domain.key import ClientKey
-from weir_gateway.http.auth import key_of
+from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import read_body
-from weir_gateway.http.parse.reading import decode
+from weir_gateway.http.parse.request_facts import decode
 from weir_runtime.tracing import TraceContext, Tracing
 
 PATH: Final = "/v1/feedback"
 SPAN: Final = "POST /v1/feedback"
 SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/feedback"}
-LARGEST: Final = 64 * 1024  # bytes of a body
+MAX_BODY: Final = 64 * 1024  # bytes of a body
 THUMBS: Final = {"up": 1.0, "down": 0.0}
 
 
@@ -36,7 +36,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER = msgspec.json.Decoder(_Body)
 
 
-class Desk(Protocol):
+class FeedbackReceiver(Protocol):
     """Where feedback is handed in."""
 
     async def give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
@@ -47,7 +47,9 @@ class Desk(Protocol):
 class FeedbackEndpoint:
     """The endpoint."""
 
-    def __init__(self, desk: Desk | None, tracing: Tracing, *, body_within: float) -> None:
+    def __init__(
+        self, desk: FeedbackReceiver | None, tracing: Tracing, *, body_within: float
+    ) -> None:
         """Without a `desk` nothing is kept; a body must arrive within `body_within` seconds."""
         self._desk = desk
         self._tracing = tracing
@@ -62,10 +64,10 @@ class FeedbackEndpoint:
             )
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES):
-            body = await read_body(http, cap=LARGEST, within=self._body_within)
+            body = await read_body(http, max_bytes=MAX_BODY, within=self._body_within)
             feedback = parse(body)
-            taken = await self._desk.give(feedback, key_of(http))
-        return web.json_response(_told(feedback, taken))
+            taken = await self._desk.give(feedback, client_key(http))
+        return web.json_response(_response_fields(feedback, taken))
 
 
 def parse(body: bytes) -> Feedback:
@@ -86,7 +88,7 @@ def parse(body: bytes) -> Feedback:
     )
 
 
-def _told(feedback: Feedback, taken: Taken) -> dict[str, object]:
+def _response_fields(feedback: Feedback, taken: Taken) -> dict[str, object]:
     return {
         "object": "feedback",
         "decision": feedback.decision,

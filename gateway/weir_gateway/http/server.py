@@ -13,13 +13,13 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import NothingCanServe, WeirError
-from weir_gateway.http.auth import Door
+from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.errors import error_response, shape_for
 
 _LOG = logging.getLogger(__name__)
 
-Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-ByName = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+SubpathHandler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 
 MODELS: Final = "/v1/models"
 OVERLOADED: Final = "overloaded"
@@ -41,27 +41,27 @@ class WrongMethod(WeirError):
     type = "invalid_request_error"
 
 
-class Paths:
+class RootHandler:
     """Which endpoint serves a request; errors become responses here, once for all of them."""
 
     def __init__(
         self,
-        endpoints: Mapping[tuple[str, str], Endpoint],
-        model: ByName,
-        door: Door,
+        endpoints: Mapping[tuple[str, str], Handler],
+        model: SubpathHandler,
+        authenticator: Authenticator,
         *,
-        in_flight: int,
-        below: Mapping[tuple[str, str], ByName] | None = None,
+        max_in_flight: int,
+        subpaths: Mapping[tuple[str, str], SubpathHandler] | None = None,
     ) -> None:
         """`in_flight` is how many requests are served at once; more get a 503.
 
         `below` serves what lies below a path, by method and path.
         """
-        self._below = dict(below or {})
+        self._subpaths = dict(subpaths or {})
         self._endpoints = dict(endpoints)
         self._model = model
-        self._door = door
-        self._limit = in_flight
+        self._authenticator = authenticator
+        self._limit = max_in_flight
         self.in_flight = 0
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -82,14 +82,14 @@ class Paths:
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         path = http.path
-        self._door.admit(http)
+        self._authenticator.authenticate(http)
         endpoint = self._endpoints.get((http.method, path))
         if endpoint is not None:
             return await endpoint(http)
         if http.method == "GET" and path.startswith(MODELS + "/"):
             return await self._model(http, path.removeprefix(MODELS + "/"))
-        above = self._above(path)
-        named = self._below.get((http.method, above))
+        above = self._base_of(path)
+        named = self._subpaths.get((http.method, above))
         if named is not None:
             return await named(http, path[len(above) + 1 :])
         methods = sorted(method for method, served in self._endpoints if served == path)
@@ -98,9 +98,9 @@ class Paths:
         served = ", ".join(sorted({served for _, served in self._endpoints}))
         raise NoSuchPath(f"nothing is served at {path[:200]}: this version serves {served}")
 
-    def _above(self, path: str) -> str:
+    def _base_of(self, path: str) -> str:
         """The path that `path` lies below, of those that have something below them."""
-        return next((base for _, base in self._below if path.startswith(f"{base}/")), "")
+        return next((base for _, base in self._subpaths if path.startswith(f"{base}/")), "")
 
 
 def _overloaded(limit: int) -> WeirError:
@@ -110,33 +110,33 @@ def _overloaded(limit: int) -> WeirError:
     )
 
 
-class PatientServer(web.Server):
+class DrainingServer(web.Server):
     """Hangs up on connections that don't manage to send a request's head in time (slow loris).
 
     Between requests of one connection aiohttp's keep-alive limit does the same. Drains without
     losing a request: aiohttp's own shutdown drops the rest of a body that is still arriving.
     """
 
-    def __init__(self, handler: Endpoint, *, head_within: float, keep_alive: float) -> None:
+    def __init__(self, handler: Handler, *, head_timeout: float, keep_alive: float) -> None:
         super().__init__(
             handler,
             handler_cancellation=True,  # a client that goes away cancels its upstream call
             access_log=None,
             keepalive_timeout=keep_alive,
         )
-        self._head_within = head_within
-        self._silent: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        self._head_within = head_timeout
+        self._head_timers: dict[web.RequestHandler, asyncio.TimerHandle] = {}
         self._busy: set[web.RequestHandler] = set()
         self._draining = False
         self._changed = asyncio.Event()
-        self._served = handler
-        self.request_handler = self._heard
+        self._handler = handler
+        self.request_handler = self._handle
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Start the clock."""
         super().connection_made(handler, transport)
         loop = asyncio.get_running_loop()
-        self._silent[handler] = loop.call_later(self._head_within, transport.abort)
+        self._head_timers[handler] = loop.call_later(self._head_within, transport.abort)
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None
@@ -168,12 +168,12 @@ class PatientServer(web.Server):
                     self._changed.clear()
                     await self._changed.wait()
 
-    async def _heard(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         connection = http.protocol
         self._stop_clock(connection)
         self._busy.add(connection)
         try:
-            response = await self._served(http)
+            response = await self._handler(http)
             if self._draining:
                 response.force_close()
             return response
@@ -182,6 +182,6 @@ class PatientServer(web.Server):
             self._changed.set()
 
     def _stop_clock(self, handler: web.RequestHandler) -> None:
-        timer = self._silent.pop(handler, None)
+        timer = self._head_timers.pop(handler, None)
         if timer is not None:
             timer.cancel()

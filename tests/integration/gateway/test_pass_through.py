@@ -27,7 +27,7 @@ from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.reply import StreamReply
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
 from weir_gateway.http.parse.openai_chat import parse
-from weir_gateway.http.server import PatientServer
+from weir_gateway.http.server import DrainingServer
 
 # Odd on purpose: white space, key order, spelling of numbers, unknown fields, a nested `model`.
 BODY = (
@@ -154,7 +154,7 @@ async def test_small_writes_are_not_held_back_by_the_server() -> None:
         seen.append(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         return web.Response()
 
-    server = PatientServer(endpoint, head_within=5, keep_alive=5)
+    server = DrainingServer(endpoint, head_timeout=5, keep_alive=5)
     runner = web.ServerRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

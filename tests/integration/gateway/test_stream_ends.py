@@ -25,11 +25,11 @@ from support.upstream import END, USAGE_EVENT, Exchange, answering, completion, 
 from support.upstream import running_upstream as upstream_with
 from support.waiting import eventually
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.http.auth import Door
-from weir_gateway.http.catalogue import Catalogue
+from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.client_wires import CHAT
 from weir_gateway.http.endpoint import Bounds, Endpoint
-from weir_gateway.http.server import Paths, PatientServer
+from weir_gateway.http.models import ModelEndpoints
+from weir_gateway.http.server import DrainingServer, RootHandler
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Ports
 
@@ -165,9 +165,11 @@ async def serving(answer: FakeReply | Exception) -> AsyncGenerator[tuple[Address
     current = tables.table(tables.policy())
     bounds = Bounds(body=1 << 20, body_within=5)
     chat = Endpoint(CHAT, routing, lambda: current, untraced(), FakeClock(), bounds)
-    one = Catalogue(routing, lambda: current).one
-    paths = Paths({("POST", "/"): chat}, one, Door(None, time.time), in_flight=10)
-    runner = web.ServerRunner(PatientServer(paths, head_within=5, keep_alive=5))
+    one = ModelEndpoints(routing, lambda: current).get
+    paths = RootHandler(
+        {("POST", "/"): chat}, one, Authenticator(None, time.time), max_in_flight=10
+    )
+    runner = web.ServerRunner(DrainingServer(paths, head_timeout=5, keep_alive=5))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

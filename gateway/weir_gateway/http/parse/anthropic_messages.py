@@ -10,7 +10,7 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.reading import Reading, decode, made, parts
+from weir_gateway.http.parse.request_facts import RequestFacts, build_request, decode, read_content
 from weir_wires.wire import Wire
 
 KINDS: Final = {"text": "text", "image": "image"}
@@ -63,9 +63,9 @@ def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
     asked = decode(_DECODER, body)
     if not asked.messages:
         raise BadRequest("`messages` is empty: write at least one", param="messages")
-    reading = Reading()
+    reading = RequestFacts()
     reading.messages = len(asked.messages)
-    system, _ = parts("system", asked.system, KINDS, reading)
+    system, _ = read_content("system", asked.system, KINDS, reading)
     if system:
         reading.system.append(system)
     for index, message in enumerate(asked.messages):
@@ -79,11 +79,11 @@ def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
     reading.temperature = asked.temperature
     reading.user = (asked.metadata.user_id if asked.metadata is not None else None) or ""
     stream = bool(asked.stream) and wire is Wire.ANTHROPIC_MESSAGES
-    return made(wire, body, headers, asked.model, reading, stream=stream)
+    return build_request(wire, body, headers, asked.model, reading, stream=stream)
 
 
-def _read(where: str, message: _Message, reading: Reading) -> None:
-    text, others = parts(where, message.content, KINDS, reading)
+def _read(where: str, message: _Message, reading: RequestFacts) -> None:
+    text, others = read_content(where, message.content, KINDS, reading)
     if message.role == "user" and (text or not others):
         reading.user_turns.append(text)
     if others:
@@ -91,9 +91,9 @@ def _read(where: str, message: _Message, reading: Reading) -> None:
             _read_other(f"{where}[{number}].content", block, reading)
 
 
-def _read_other(where: str, block: Mapping[str, Any], reading: Reading) -> None:
+def _read_other(where: str, block: Mapping[str, Any], reading: RequestFacts) -> None:
     """What tools were given and gave back is read by the model too."""
     if block.get("type") == "tool_result":
-        parts(where, block.get("content"), KINDS, reading)
+        read_content(where, block.get("content"), KINDS, reading)
     elif block.get("type") == "tool_use":
         reading.chars += len(msgspec.json.encode(block.get("input")))

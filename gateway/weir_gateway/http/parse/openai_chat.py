@@ -10,7 +10,13 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.reading import ONE, Reading, decode, made, parts
+from weir_gateway.http.parse.request_facts import (
+    SINGLE_ANSWER,
+    RequestFacts,
+    build_request,
+    decode,
+    read_content,
+)
 from weir_wires.wire import Wire
 
 KINDS: Final = {
@@ -54,10 +60,10 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     chat = decode(_DECODER, body)
     if not chat.messages:
         raise BadRequest("`messages` is empty: write at least one", param="messages")
-    reading = Reading()
+    reading = RequestFacts()
     reading.messages = len(chat.messages)
     for index, message in enumerate(chat.messages):
-        text, _ = parts(f"messages[{index}].content", message.content, KINDS, reading)
+        text, _ = read_content(f"messages[{index}].content", message.content, KINDS, reading)
         if message.role == "user":
             reading.user_turns.append(text)
         elif message.role in SYSTEM:
@@ -69,6 +75,8 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.max_tokens = chat.max_completion_tokens or chat.max_tokens or 0
     reading.temperature = chat.temperature
     reading.user = chat.user or ""
-    reading.several = chat.n not in ONE
+    reading.several = chat.n not in SINGLE_ANSWER
     reading.stores = bool(chat.store)
-    return made(Wire.OPENAI_CHAT, body, headers, chat.model, reading, stream=bool(chat.stream))
+    return build_request(
+        Wire.OPENAI_CHAT, body, headers, chat.model, reading, stream=bool(chat.stream)
+    )

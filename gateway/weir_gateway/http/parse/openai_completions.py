@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.reading import ONE, Reading, decode, made
+from weir_gateway.http.parse.request_facts import SINGLE_ANSWER, RequestFacts, build_request, decode
 from weir_wires.wire import Wire
 
 USUAL_CAP = 16  # tokens an answer has where the client sets no cap; the API's own default
@@ -28,7 +28,7 @@ _DECODER = msgspec.json.Decoder(_Completions)
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     """Read one request. Raises BadRequest naming the field and what to write."""
     asked = decode(_DECODER, body)
-    reading = Reading()
+    reading = RequestFacts()
     given = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt or []
     for prompt in given:
         if isinstance(prompt, str):
@@ -41,6 +41,8 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.temperature = asked.temperature
     reading.user = asked.user or ""
     prompts = sum(not isinstance(one, int) for one in given)  # one may come as its tokens
-    reading.several = asked.n not in ONE or prompts > 1
+    reading.several = asked.n not in SINGLE_ANSWER or prompts > 1
     stream = bool(asked.stream)
-    return made(Wire.OPENAI_COMPLETIONS, body, headers, asked.model, reading, stream=stream)
+    return build_request(
+        Wire.OPENAI_COMPLETIONS, body, headers, asked.model, reading, stream=stream
+    )

@@ -9,7 +9,12 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.reading import CHARS_PER_TOKEN, Reading, decode, made
+from weir_gateway.http.parse.request_facts import (
+    CHARS_PER_TOKEN,
+    RequestFacts,
+    build_request,
+    decode,
+)
 from weir_wires.wire import Wire
 
 
@@ -27,11 +32,11 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     asked = decode(_DECODER, body)
     if isinstance(asked.input, list) and not asked.input:
         raise BadRequest("`input` is empty: write at least one text", param="input")
-    reading = Reading()
+    reading = RequestFacts()
     reading.messages = 1
     reading.user = asked.user or ""
     reading.tokens = _longest(asked.input)
-    return made(Wire.OPENAI_EMBEDDINGS, body, headers, asked.model, reading)
+    return build_request(Wire.OPENAI_EMBEDDINGS, body, headers, asked.model, reading)
 
 
 def _longest(given: str | list[str | int | list[int]]) -> int:

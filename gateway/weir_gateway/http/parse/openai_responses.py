@@ -10,7 +10,7 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.reading import Reading, decode, made, parts
+from weir_gateway.http.parse.request_facts import RequestFacts, build_request, decode, read_content
 from weir_wires.wire import Wire
 
 KINDS: Final = {
@@ -61,7 +61,7 @@ _DECODER = msgspec.json.Decoder(_Responses)
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     """Read one request. Raises BadRequest naming the field and what to write."""
     asked = decode(_DECODER, body)
-    reading = Reading()
+    reading = RequestFacts()
     if isinstance(asked.instructions, str):
         reading.system.append(asked.instructions)
         reading.chars += len(asked.instructions)
@@ -81,12 +81,12 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     reading.stores = asked.store is not False  # the API's default is to
     kept = asked.previous_response_id is not None or asked.conversation is not None
     reading.state = reading.state or kept or bool(asked.background)
-    return made(
+    return build_request(
         Wire.OPENAI_RESPONSES, body, headers, asked.model, reading, stream=bool(asked.stream)
     )
 
 
-def _read(items: Sequence[_Item], reading: Reading) -> None:
+def _read(items: Sequence[_Item], reading: RequestFacts) -> None:
     if not items:
         raise BadRequest("`input` is empty: write at least one item", param="input")
     reading.messages = len(items)
@@ -95,9 +95,9 @@ def _read(items: Sequence[_Item], reading: Reading) -> None:
             reading.state = True
         elif item.type != "message":
             reading.chars += len(item.arguments) if isinstance(item.arguments, str) else 0
-            parts(f"input[{index}].output", _told(item.output), KINDS, reading)
+            read_content(f"input[{index}].output", _told(item.output), KINDS, reading)
             continue
-        text, _ = parts(f"input[{index}].content", item.content, KINDS, reading)
+        text, _ = read_content(f"input[{index}].content", item.content, KINDS, reading)
         if item.role == "user":
             reading.user_turns.append(text)
         elif item.role in SYSTEM:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.batches.lines import (
-    LONGEST_ID,
-    MOST_ERRORS,
-    Checker,
+    MAX_ERRORS,
+    MAX_ID_CHARS,
     Item,
     Line,
+    LineChecker,
     LineReader,
     body_of,
 )
@@ -27,10 +27,10 @@ def line(**changes: object) -> bytes:
     return json.dumps({name: value for name, value in said.items() if value is not None}).encode()
 
 
-def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], Checker]:
-    reader, checker = LineReader(longest), Checker(CHAT, longest)
+def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], LineChecker]:
+    reader, checker = LineReader(longest), LineChecker(CHAT, longest)
     found = [checker.check(one) for one in (*reader.feed(data), *reader.end())]
-    checker.whole()
+    checker.finish()
     return [item for item in found if item is not None], checker
 
 
@@ -52,7 +52,7 @@ def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], Checker]:
         (line(method="GET"), "invalid_method", 1, "method"),
         (line(url="/v1/embeddings"), "mismatched_endpoint", 1, "url"),
         (line(custom_id=""), "invalid_custom_id", 1, "custom_id"),
-        (line(custom_id="x" * (LONGEST_ID + 1)), "invalid_custom_id", 1, "custom_id"),
+        (line(custom_id="x" * (MAX_ID_CHARS + 1)), "invalid_custom_id", 1, "custom_id"),
         (line() + b"\n" + line(), "duplicate_custom_id", 2, "custom_id"),
         (line(body={"text": "x" * LONGEST}), "line_too_long", 1, None),
     ],
@@ -67,23 +67,23 @@ def test_each_mistake_has_its_code(
 
 
 def test_a_file_of_one_mistake_a_line_is_not_read_to_its_end() -> None:
-    reader, checker = LineReader(LONGEST), Checker(CHAT, LONGEST)
-    for one in reader.feed(b"nonsense\n" * (MOST_ERRORS + 50)):
+    reader, checker = LineReader(LONGEST), LineChecker(CHAT, LONGEST)
+    for one in reader.feed(b"nonsense\n" * (MAX_ERRORS + 50)):
         checker.check(one)
-        if checker.hopeless:
+        if checker.gave_up:
             break
-    assert len(checker.errors) == MOST_ERRORS
-    assert checker.items == MOST_ERRORS
+    assert len(checker.errors) == MAX_ERRORS
+    assert checker.items == MAX_ERRORS
 
 
 def test_one_request_too_many_fails_the_file() -> None:
-    checker = Checker(CHAT, LONGEST)
+    checker = LineChecker(CHAT, LONGEST)
     for number in range(MOST_ITEMS + 1):
         text = b'{"custom_id":"%d","method":"POST","url":"%s","body":{}}' % (number, CHAT.encode())
         checker.check(Line(number + 1, 0, text))
     (error,) = checker.errors
     assert (error.code, error.line) == ("too_many_requests", MOST_ITEMS + 1)
-    assert checker.hopeless
+    assert checker.gave_up
 
 
 def test_a_body_is_given_back_byte_for_byte() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.http.sse import MAX_HELD, WholeEvents
+from weir_gateway.http.sse import MAX_PENDING, EventBuffer
 
 LINE = st.text(alphabet="abc:{} ", max_size=12)
 
@@ -25,7 +25,7 @@ def test_no_cut_changes_a_byte_or_lets_half_an_event_through(
     last = data.draw(st.sampled_from([b"", b"data: unfini"]))
     stream += last
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    whole = WholeEvents()
+    whole = EventBuffer()
     sent = b""
     for start, end in pairwise(edges):
         sent += whole.feed(stream[start:end])
@@ -35,7 +35,7 @@ def test_no_cut_changes_a_byte_or_lets_half_an_event_through(
 
 
 def test_an_endless_event_is_let_through_rather_than_kept() -> None:
-    whole = WholeEvents()
-    piece = b"x" * (MAX_HELD // 2 + 1)
+    whole = EventBuffer()
+    piece = b"x" * (MAX_PENDING // 2 + 1)
     assert whole.feed(piece) == b""
     assert whole.feed(piece) == piece * 2

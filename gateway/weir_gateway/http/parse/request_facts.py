@@ -18,9 +18,11 @@ from weir_wires.wire import Wire
 
 CHARS_PER_TOKEN: Final = 3  # below what tokenizers reach on prose, so the estimate errs upwards
 TOKENS_PER_IMAGE: Final = 1000
-LONGEST_ANSWER: Final = 2**31 - 1  # tokens; no model has so many
-ONE: Final = (None, 1)  # what `n` says where one answer is asked for
-CAPS: Final = {Wire.OPENAI_RESPONSES: "max_output_tokens"}  # what a wire calls the answer's cap
+MAX_ANSWER_TOKENS: Final = 2**31 - 1  # tokens; no model has so many
+SINGLE_ANSWER: Final = (None, 1)  # what `n` says where one answer is asked for
+MAX_TOKENS_FIELDS: Final = {
+    Wire.OPENAI_RESPONSES: "max_output_tokens"
+}  # what a wire calls the answer's cap
 FACT_TEXT_CHARS: Final = 4000  # of the last user turn, for rules
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
@@ -33,7 +35,7 @@ _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _NOTHING = frozenset[Capability]()
 
 
-class Reading:
+class RequestFacts:
     """What one pass over a request gathers."""
 
     __slots__ = (
@@ -100,21 +102,21 @@ def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise BadRequest("the body is nested too deeply", code="invalid_json") from error
 
 
-def made(
+def build_request(
     wire: Wire,
     body: bytes,
     headers: Mapping[str, str],
     model: str,
-    reading: Reading,
+    reading: RequestFacts,
     *,
     stream: bool = False,
 ) -> Request:
     """The Request. Raises BadRequest where the body gives `model` twice, or an absurd cap."""
-    if not 0 <= reading.max_tokens <= LONGEST_ANSWER:
+    if not 0 <= reading.max_tokens <= MAX_ANSWER_TOKENS:
         raise BadRequest(
             f"the most tokens that an answer may have are {reading.max_tokens}: write 1 to "
-            f"{LONGEST_ANSWER}",
-            param=CAPS.get(wire, "max_tokens"),
+            f"{MAX_ANSWER_TOKENS}",
+            param=MAX_TOKENS_FIELDS.get(wire, "max_tokens"),
         )
     turns = reading.user_turns
     text = "\n".join(turns)
@@ -151,8 +153,8 @@ def made(
     )
 
 
-def parts(
-    where: str, content: object, kinds: Mapping[str, str], reading: Reading
+def read_content(
+    where: str, content: object, kinds: Mapping[str, str], reading: RequestFacts
 ) -> tuple[str, int]:
     """The text of `content`, plain or in parts, and how many of its parts are of no known kind.
 
@@ -201,7 +203,7 @@ def _text(where: str, part: Any) -> str:
     return text
 
 
-def _needs(reading: Reading) -> frozenset[Capability]:
+def _needs(reading: RequestFacts) -> frozenset[Capability]:
     if not (reading.tools or reading.images or reading.json_schema or reading.state):
         return _NOTHING
     pairs = (

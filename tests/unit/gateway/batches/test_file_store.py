@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from weir_gateway.batches.database import Database
-from weir_gateway.batches.file_store import Shelf
+from weir_gateway.batches.file_store import FileStore
 from weir_gateway.domain.batch import FileId
 from weir_gateway.domain.errors import TooLarge
 
@@ -14,12 +14,12 @@ ONE = FileId("file-1")
 
 
 @pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+async def shelf(tmp_path: Path) -> AsyncIterator[FileStore]:
     folder = tmp_path / "files"
     folder.mkdir()
     database = Database(tmp_path)
     await database.start()
-    yield Shelf(folder, database, lambda: "0" * 32, largest=100, most=1000)
+    yield FileStore(folder, database, lambda: "0" * 32, max_file_bytes=100, max_total_bytes=1000)
     await database.stop()
 
 
@@ -30,16 +30,16 @@ async def pieces(*given: bytes, error: Exception | None = None) -> AsyncIterator
         raise error
 
 
-async def test_one_that_is_made_again_takes_its_place(shelf: Shelf) -> None:
-    assert await shelf.put(ONE, pieces(b"first, ", b"and long")) == 15
-    assert await shelf.put(ONE, pieces(b"second")) == 6
+async def test_one_that_is_made_again_takes_its_place(shelf: FileStore) -> None:
+    assert await shelf.write(ONE, pieces(b"first, ", b"and long")) == 15
+    assert await shelf.write(ONE, pieces(b"second")) == 6
     assert shelf.path(ONE).read_bytes() == b"second"
     assert list(shelf.path(ONE).parent.iterdir()) == [shelf.path(ONE)]
 
 
-async def test_one_that_is_cut_short_leaves_what_was_there(shelf: Shelf) -> None:
-    await shelf.put(ONE, pieces(b"first"))
+async def test_one_that_is_cut_short_leaves_what_was_there(shelf: FileStore) -> None:
+    await shelf.write(ONE, pieces(b"first"))
     with pytest.raises(TooLarge):
-        await shelf.put(ONE, pieces(b"sec", error=TooLarge("too much")))
+        await shelf.write(ONE, pieces(b"sec", error=TooLarge("too much")))
     assert shelf.path(ONE).read_bytes() == b"first"
     assert list(shelf.path(ONE).parent.iterdir()) == [shelf.path(ONE)]

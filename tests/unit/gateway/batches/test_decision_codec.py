@@ -46,19 +46,19 @@ def test_nothing_is_lost_that_is_asked_for_later() -> None:
     decision = replace(DECISION, intended=replace(DECISION, chosen=STRONG, reason=Reason.RULE))
     plain = {f.name for f in fields(RouteDecision) if getattr(decision, f.name) == f.default}
     assert plain == FORGOTTEN  # every other field is something that could get lost
-    read = decision_codec.read(decision_codec.text_of(decision), table(policy()))
+    read = decision_codec.decode(decision_codec.encode(decision), table(policy()))
     assert read == decision
 
 
 def test_it_comes_back_at_the_price_of_batches() -> None:
     half = replace(WEAK, batches=Batches(discount=0.5))
     made = table(policy(candidates=(half, STRONG)))
-    read = decision_codec.read(decision_codec.text_of(DECISION), made)
+    read = decision_codec.decode(decision_codec.encode(DECISION), made)
     assert read is not None
     assert (read.chosen.price.input, read.chosen.id) == (WEAK.price.input // 2, WEAK.id)
     assert read.baseline.price == STRONG.price
 
 
 def test_one_whose_backend_has_left_the_table_is_none() -> None:
-    text = decision_codec.text_of(DECISION)
-    assert decision_codec.read(text, table(policy(candidates=(STRONG,)))) is None
+    text = decision_codec.encode(DECISION)
+    assert decision_codec.decode(text, table(policy(candidates=(STRONG,)))) is None

@@ -11,7 +11,7 @@ OWNER = "weir"
 EPOCH = "1970-01-01T00:00:00Z"  # policies have no birthday that a client could use
 
 
-class Catalogue:
+class ModelEndpoints:
     """The endpoints."""
 
     def __init__(self, routing: Routing, tables: Tables) -> None:
@@ -31,7 +31,7 @@ class Catalogue:
         }
         return web.json_response(page)
 
-    async def one(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
+    async def get(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
         """One name. Raises NoPolicy where nothing serves it."""
         if name not in self._routing.prepare(self._tables()):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")

@@ -14,8 +14,8 @@ async def test_a_key_with_many_batches_holds_up_no_other(tmp_path: Path) -> None
         for name in [f"a{n}" for n in range(9)] + ["b0", "b1", "c0"]:
             new = NewBatch(name[0], "/v1/chat/completions", FileId("file-1"), "24h", 86_400, {}, {})
             batch = BatchId(name)
-            await database.do(lambda db, b=batch, n=new: repository.add_batch(db, b, n, 0))  # type: ignore[misc] # bound per turn
-        found = await database.do(lambda db: repository.active(db, 6))
+            await database.transact(lambda db, b=batch, n=new: repository.add_batch(db, b, n, 0))  # type: ignore[misc] # bound per turn
+        found = await database.transact(lambda db: repository.list_active(db, 6))
         assert [one.id for one in found] == ["a0", "b0", "c0", "a1", "b1", "a2"]
     finally:
         await database.stop()

@@ -14,11 +14,11 @@ from typing import IO, Final
 
 from weir_gateway.adapters.providers.outbound import carried
 from weir_gateway.batches import items, journal
-from weir_gateway.batches.async_files import settle, writing
+from weir_gateway.batches.async_files import open_for_writing, write_and_sync
 from weir_gateway.batches.context import PAGE_BYTES, Job
-from weir_gateway.batches.items import Asked, Asking
-from weir_gateway.batches.journal import Kept, Part
-from weir_gateway.batches.provider import Provider
+from weir_gateway.batches.items import ItemContext, ParsedItem
+from weir_gateway.batches.journal import BatchPart, JournalItem
+from weir_gateway.batches.provider import BatchProvider
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, RouteTable
@@ -28,20 +28,20 @@ from weir_wires.wire import Wire
 PAGE: Final = 256  # items that are read and written at once
 TAG_DIGITS: Final = 16
 
-Providers = Mapping[Wire, Provider]
+Providers = Mapping[Wire, BatchProvider]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class BatchTarget:
     """A backend whose provider takes batches, and how."""
 
     backend: Backend
     account: Backend  # of several endpoints the first: a batch lives in one account
     wire: Wire
-    provider: Provider
+    provider: BatchProvider
 
 
-def route(job: Job, backend: Backend | None, providers: Providers) -> Route | None:
+def batch_target(job: Job, backend: Backend | None, providers: Providers) -> BatchTarget | None:
     """How the job's items go to `backend` as a batch; None where they go one by one."""
     if backend is None or backend.batches is None:
         return None
@@ -50,107 +50,109 @@ def route(job: Job, backend: Backend | None, providers: Providers) -> Route | No
     if found is None or provider is None:
         return None
     account = backend.endpoints[0].backend if backend.endpoints else backend
-    return Route(backend, account, found.out, provider)
+    return BatchTarget(backend, account, found.out, provider)
 
 
-def file_of(job: Job, number: int) -> Path:
+def part_path(job: Job, number: int) -> Path:
     """Where a part lies until it is over."""
-    return job.bench.scratch / f"{job.id}-{number}"
+    return job.context.scratch / f"{job.id}-{number}"
 
 
 async def pack(job: Job, table: RouteTable, providers: Providers, backend_id: str) -> None:
     """Pack all that waits for the backend. Raises StoreUnavailable and KeyGone."""
-    to = route(job, table.backends.get(BackendId(backend_id)), providers)
-    while not job.halt.is_set():
-        waiting = await _waiting(job, backend_id, 0)
+    to = batch_target(job, table.backends.get(BackendId(backend_id)), providers)
+    while not job.stop_requested.is_set():
+        waiting = await _next_page(job, backend_id, 0)
         if not waiting:
             return
         if to is None:  # the table has changed since
-            await _alone(job, [item.line for item in waiting])
+            await _reset_to_single(job, [item.line for item in waiting])
             continue
         try:
-            await _one_part(job, to)
+            await _pack_part(job, to)
         except OSError as error:
             words = f"the folder of batches can't be used: {error.strerror}"
             raise StoreUnavailable(words) from error
 
 
-async def _alone(job: Job, lines: Sequence[int]) -> None:
-    await job.bench.database.do(lambda db: journal.alone(db, job.id, lines))
+async def _reset_to_single(job: Job, lines: Sequence[int]) -> None:
+    await job.context.database.transact(lambda db: journal.reset_to_single(db, job.id, lines))
 
 
-async def _waiting(job: Job, backend_id: str, after: int) -> list[Kept]:
-    return await job.bench.database.do(
-        lambda db: journal.decided_for(
+async def _next_page(job: Job, backend_id: str, after: int) -> list[JournalItem]:
+    return await job.context.database.transact(
+        lambda db: journal.decided_items(
             db, job.id, backend_id, after=after, most=PAGE, size=PAGE_BYTES
         )
     )
 
 
-async def _one_part(job: Job, to: Route) -> None:
-    database = job.bench.database
-    number = await database.do(lambda db: journal.next_part(db, job.id))
-    tag = job.bench.ids()[:TAG_DIGITS]
-    lines, refused = await _written(job, to, tag, file_of(job, number))
-    part = Part(
+async def _pack_part(job: Job, to: BatchTarget) -> None:
+    database = job.context.database
+    number = await database.transact(lambda db: journal.next_part_number(db, job.id))
+    tag = job.context.ids()[:TAG_DIGITS]
+    lines, refused = await _write_part(job, to, tag, part_path(job, number))
+    part = BatchPart(
         batch=job.id,
         number=number,
         backend=to.backend.id,
         tag=tag,
         items=len(lines),
-        made=int(job.bench.now()),
+        created=int(job.context.now()),
         sent=None,
         upstream=None,
     )
 
     def noted(db: sqlite3.Connection) -> None:
-        journal.alone(db, job.id, refused)
+        journal.reset_to_single(db, job.id, refused)
         if lines:
             journal.add_part(db, part, lines)
 
-    await database.do(noted)
+    await database.transact(noted)
 
 
-async def _written(job: Job, to: Route, tag: str, path: Path) -> tuple[list[int], list[int]]:
+async def _write_part(
+    job: Job, to: BatchTarget, tag: str, path: Path
+) -> tuple[list[int], list[int]]:
     """Write as many items as one part takes; gives the lines written, and those that can't be."""
-    asking, provider = job.asking(), to.provider
+    asking, provider = job.item_context(), to.provider
     lines: list[int] = []
     refused: list[int] = []
-    async with writing(path) as file:
-        await asyncio.to_thread(provider.begin, file)
+    async with open_for_writing(path) as file:
+        await asyncio.to_thread(provider.write_header, file)
         after, full = 0, False
-        while not full and (waiting := await _waiting(job, to.backend.id, after)):
+        while not full and (waiting := await _next_page(job, to.backend.id, after)):
             page, bad, full = await asyncio.to_thread(
-                _page, asking, waiting[: provider.most_items - len(lines)], to, tag, file
+                _write_page, asking, waiting[: provider.max_items - len(lines)], to, tag, file
             )
             lines += page
             refused += bad
-            full = full or len(lines) >= provider.most_items
+            full = full or len(lines) >= provider.max_items
             after = waiting[-1].line
-        await asyncio.to_thread(provider.end, file)
-        await asyncio.to_thread(settle, file, b"")
+        await asyncio.to_thread(provider.write_footer, file)
+        await asyncio.to_thread(write_and_sync, file, b"")
     return lines, refused
 
 
-def _page(
-    asking: Asking, waiting: Sequence[Kept], to: Route, tag: str, file: IO[bytes]
+def _write_page(
+    asking: ItemContext, waiting: Sequence[JournalItem], to: BatchTarget, tag: str, file: IO[bytes]
 ) -> tuple[list[int], list[int], bool]:
     """Blocking: for a thread."""
     lines: list[int] = []
     refused: list[int] = []
-    for asked in items.read(asking, waiting):
-        if file.tell() + asked.item.size > to.provider.most_bytes and file.tell():
+    for asked in items.parse_items(asking, waiting):
+        if file.tell() + asked.item.size > to.provider.max_bytes and file.tell():
             return lines, refused, True
         body = _body(asked, to)
         if body is None:
             refused.append(asked.item.line)
         else:
-            to.provider.add(file, f"{tag}-{asked.item.line}", to.wire, body)
+            to.provider.write_item(file, f"{tag}-{asked.item.line}", to.wire, body)
             lines.append(asked.item.line)
     return lines, refused, False
 
 
-def _body(asked: Asked, to: Route) -> bytes | None:
+def _body(asked: ParsedItem, to: BatchTarget) -> bytes | None:
     if isinstance(asked.request, BadRequest):
         return None
     try:

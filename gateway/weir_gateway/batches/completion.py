@@ -12,16 +12,16 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.batches import journal, outcome_lines, repository
-from weir_gateway.batches.collecting import let_go
+from weir_gateway.batches import journal, repository, result_lines
+from weir_gateway.batches.collecting import release
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.database import Database
-from weir_gateway.batches.journal import Kept, State
+from weir_gateway.batches.journal import ItemState, JournalItem
 from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
 
 PAGE: Final = 512  # items that are marked at once
-FORGOTTEN: Final = 2_000  # items that are deleted at once, so that others get a turn
-PIECE: Final = 1 << 20  # bytes of results that are written at once
+DELETE_PAGE: Final = 2_000  # items that are deleted at once, so that others get a turn
+CHUNK: Final = 1 << 20  # bytes of results that are written at once
 _WHY: Final = {
     BatchStatus.EXPIRED: (
         "batch_expired",
@@ -36,62 +36,64 @@ _WHY: Final = {
 
 async def finish(job: Job) -> None:
     """Raises StoreUnavailable; then it is to be done again."""
-    database = job.bench.database
-    now = int(job.bench.now())
-    if job.ending is None:
-        await database.do(lambda db: repository.stands(db, job.id, BatchStatus.FINALIZING, now))
+    database = job.context.database
+    now = int(job.context.now())
+    if job.stop_status is None:
+        await database.transact(
+            lambda db: repository.set_status(db, job.id, BatchStatus.FINALIZING, now)
+        )
     else:
-        await _mark_unfinished(job, job.ending)
-    end = job.ending or BatchStatus.COMPLETED
-    output = await _written(job, State.DONE, "output")
-    errors = await _written(job, State.FAILED, "error")
+        await _mark_unfinished(job, job.stop_status)
+    end = job.stop_status or BatchStatus.COMPLETED
+    output = await _written(job, ItemState.DONE, "output")
+    errors = await _written(job, ItemState.FAILED, "error")
 
     def over(db: sqlite3.Connection) -> None:
         for file in (output, errors):
             if file is not None:
                 repository.add_file(db, file)
-        repository.give_files(
+        repository.set_result_files(
             db, job.id, output.id if output else None, errors.id if errors else None
         )
-        repository.stands(db, job.id, end, now)
+        repository.set_status(db, job.id, end, now)
 
-    await database.do(over)
-    await forget(database, job.bench.scratch, job.id)
+    await database.transact(over)
+    await clean_up(database, job.context.scratch, job.id)
 
 
-async def forget(database: Database, scratch: Path, batch: str) -> None:
+async def clean_up(database: Database, scratch: Path, batch: str) -> None:
     """Delete what was noted of a batch that is over, a little at a time, and what was packed."""
     with contextlib.suppress(OSError):
         await asyncio.to_thread(_unpack, scratch, batch)
-    while await database.do(lambda db: journal.forget_results(db, batch, FORGOTTEN)):
+    while await database.transact(lambda db: journal.delete_page(db, batch, DELETE_PAGE)):
         pass
 
 
 async def _mark_unfinished(job: Job, ending: BatchStatus) -> None:
     code, message = _WHY[ending]
 
-    def some(db: sqlite3.Connection) -> list[Kept]:
-        left = journal.unfinished(db, job.id, PAGE)
-        results = [outcome_lines.never_sent(item, job.id, code, message) for item in left]
-        journal.never_sent(db, job.id, results)
+    def some(db: sqlite3.Connection) -> list[JournalItem]:
+        left = journal.unfinished_items(db, job.id, PAGE)
+        results = [result_lines.unsent_line(item, job.id, code, message) for item in left]
+        journal.add_unsent_results(db, job.id, results)
         return left
 
-    while left := await job.bench.database.do(some):
-        let_go(job, left)
+    while left := await job.context.database.transact(some):
+        release(job, left)
 
 
-async def _written(job: Job, state: State, what: str) -> StoredFile | None:
+async def _written(job: Job, state: ItemState, what: str) -> StoredFile | None:
     """The results in `state` as a file; None where there are none."""
-    shelf, name = job.bench.shelf, f"{job.id}_{what}.jsonl"
+    shelf, name = job.context.files, f"{job.id}_{what}.jsonl"
     file_id = FileId(f"file-{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}")
-    size = await shelf.put(file_id, _pieces(job, state))
+    size = await shelf.write(file_id, _pieces(job, state))
     if not size:
-        await shelf.remove([file_id])
+        await shelf.delete_contents([file_id])
         return None
-    return shelf.described(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
+    return shelf.describe(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
 
 
-async def _pieces(job: Job, state: State) -> AsyncGenerator[bytes]:
+async def _pieces(job: Job, state: ItemState) -> AsyncGenerator[bytes]:
     last, lines = await _next(job, state, 0)
     while lines:
         yield b"".join(line + b"\n" for line in lines)
@@ -103,7 +105,7 @@ def _unpack(scratch: Path, batch: str) -> None:
         path.unlink(missing_ok=True)
 
 
-async def _next(job: Job, state: State, after: int) -> tuple[int, list[bytes]]:
-    return await job.bench.database.do(
-        lambda db: journal.results(db, job.id, state, after=after, size=PIECE)
+async def _next(job: Job, state: ItemState, after: int) -> tuple[int, list[bytes]]:
+    return await job.context.database.transact(
+        lambda db: journal.read_results(db, job.id, state, after=after, size=CHUNK)
     )
