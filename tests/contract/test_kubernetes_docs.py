@@ -1,11 +1,13 @@
 """The page on Kubernetes, the examples it applies and the chart agree."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -93,6 +95,18 @@ def test_every_condition_and_every_reason_stands_on_the_page() -> None:
     conditions = {str(condition) for condition in Condition} | {"Programmed", "Ready", HEALTHY}
     reasons = {str(r) for kind in (Reason, ProgramReason, HealthReason) for r in kind}
     assert told == conditions | reasons | {"observedGeneration", "lastTransitionTime"}
+
+
+def test_the_production_values_are_valid() -> None:
+    (block,) = re.findall(r"## Production values\n.*?```yaml\n(.*?)```", PAGE, re.DOTALL)
+    schema = json.loads((ROOT / "charts/weir/values.schema.json").read_text(encoding="utf-8"))
+    jsonschema_rs.validator_for(schema).validate(yaml.safe_load(block))
+
+
+def test_a_bare_peer_is_no_egress_rule() -> None:
+    schema = json.loads((ROOT / "charts/weir/values.schema.json").read_text(encoding="utf-8"))
+    peer = {"networkPolicy": {"gatewayTo": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}}
+    assert not jsonschema_rs.validator_for(schema).is_valid(peer)
 
 
 def _is_value(name: str) -> bool:
