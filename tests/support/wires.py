@@ -2,38 +2,29 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from support import tables
-from weir_gateway.domain.request import Request
 from weir_wires.event import Event, EventReader
-from weir_wires.translator import Back, Outgoing, Pair
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
 
 Json = dict[str, Any]
 
 
-def request(body: Json, wire: Wire) -> Request:
-    """A client's request, its bytes as its SDK would write them."""
-    return request_of(json.dumps(body, ensure_ascii=False).encode(), wire)
+def encoded(body: Json) -> bytes:
+    """A client's body, its bytes as its SDK would write them."""
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
-def request_of(body: bytes, wire: Wire) -> Request:
-    """The same for a body that may be no JSON."""
-    return replace(tables.request(), wire=wire, body=body)
-
-
-def sent(pair: Pair, body: Json, wire: Wire, model: str) -> tuple[Json, Outgoing]:
+def sent(translator: Translator, body: Json, model: str) -> tuple[Json, TranslatedRequest]:
     """What a provider gets for `body`."""
-    outgoing = pair.request(request(body, wire), model)
-    found: Json = json.loads(outgoing.body)
-    return found, outgoing
+    request = translator.translate(encoded(body), model)
+    fields: Json = json.loads(request.body)
+    return fields, request
 
 
-def answered(back: Back, answer: Json) -> Json:
+def answered(back: ResponseTranslator, answer: Json) -> Json:
     """What the client gets for a provider's whole answer."""
-    found: Json = json.loads(back.whole(json.dumps(answer).encode()))
+    found: Json = json.loads(back.translate(json.dumps(answer).encode()))
     return found
 
 
@@ -46,9 +37,9 @@ def as_stream(events: Iterable[Json], *, named: bool) -> bytes:
     return "".join(lines).encode()
 
 
-def streamed(back: Back, pieces: Sequence[bytes]) -> list[Event]:
+def streamed(back: ResponseTranslator, pieces: Sequence[bytes]) -> list[Event]:
     """The client's events for a provider's stream in these pieces, its orderly end included."""
-    events, reader = back.events(), EventReader()
+    events, reader = back.stream(), EventReader()
     out = [events.feed(event) for piece in pieces for event in reader.feed(piece)]
     out += [events.feed(event) for event in reader.rest()]
     out.append(events.end())

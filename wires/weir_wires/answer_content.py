@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from weir_gateway.domain.said import Said, ToolCall
+from weir_wires.content import Said, ToolCall
 from weir_wires.event import Event, EventReader, EventTooLarge
 from weir_wires.wire import Wire
 

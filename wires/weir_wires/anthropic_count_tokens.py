@@ -6,15 +6,15 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.anthropic_messages import ANTHROPIC_MESSAGES
-from weir_wires.tokens import whole
+from weir_wires.provider_json import decode_answer
 from weir_wires.wire import Wire
 
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def no_usage(body: bytes) -> None:
-    """Counting is free. Raises Unreadable where the answer is no JSON."""
-    whole(_DECODER, body)
+    """Counting is free. Raises MalformedResponse where the answer is no JSON."""
+    decode_answer(_DECODER, body)
 
 
 ANTHROPIC_COUNT_TOKENS: Final = replace(

@@ -4,11 +4,11 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.money import Usage
 from weir_wires.error_shapes import ANTHROPIC
 from weir_wires.event import Event
 from weir_wires.provider import ProviderWire
-from weir_wires.tokens import part, tokens, whole
+from weir_wires.provider_json import decode_answer, decode_event
+from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 VERSION: Final = "2023-06-01"  # of the API, as its documentation says to send it
@@ -37,8 +37,8 @@ _EVENTS = msgspec.json.Decoder(_Event)
 
 
 def usage_of(body: bytes) -> Usage | None:
-    """The usage of a whole answer; None where it tells none. Raises Unreadable."""
-    answer = whole(_DECODER, body)
+    """The usage of a whole answer; None where it tells none. Raises MalformedResponse."""
+    answer = decode_answer(_DECODER, body)
     return _usage(answer.usage) if answer is not None else None
 
 
@@ -55,7 +55,7 @@ class MessagesReader:
         """What a later event tells takes the place of what an earlier one told."""
         if event.name not in _TELLING:
             return
-        told = part(_EVENTS, event.data)
+        told = decode_event(_EVENTS, event.data)
         if told is None:
             return
         if told.type == "message_stop":
@@ -79,11 +79,11 @@ def _usage(told: _Usage | None) -> Usage | None:
     """Their `input_tokens` leave out what was read from the cache or written to it."""
     if told is None:
         return None
-    read = tokens(told.cache_read_input_tokens)
-    written = tokens(told.cache_creation_input_tokens)
+    read = bounded(told.cache_read_input_tokens)
+    written = bounded(told.cache_creation_input_tokens)
     return Usage(
-        input=tokens(told.input_tokens) + read + written,
-        output=tokens(told.output_tokens),
+        input=bounded(told.input_tokens) + read + written,
+        output=bounded(told.output_tokens),
         cached_input=read,
         cache_write=written,
     )

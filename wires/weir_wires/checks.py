@@ -11,8 +11,7 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
-from weir_gateway.domain.cascade import Check
-from weir_gateway.domain.said import Said
+from weir_wires.content import Said
 from weir_wires.prompt_content import Asked
 
 MOST_SCHEMA: Final = 256 * 1024  # bytes; a larger one is not worked through on a request's way
@@ -23,31 +22,24 @@ _NEITHER: Final = re.compile(
 )  # a minus and a per cent sign mean something
 
 
-def wrong(check: Check, request: Asked, said: Said) -> str:
-    """What keeps `said` from being what `check` asks for; empty where nothing does."""
-    match check:
-        case Check.JSON:
-            return _json(said)
-        case Check.SCHEMA:
-            return _schema(request, said)
-        case Check.TOOLS:
-            return _tools(request, said)
-
-
 def same(one: Said, other: Said) -> bool:
     """Whether both say the same, but for case, punctuation, spaces and JSON's order of keys."""
     return _normal(one) == _normal(other)
 
 
-def _json(said: Said) -> str:
+def json_violation(said: Said) -> str:
+    """What keeps an answer from being JSON; empty where nothing does."""
     if said.calls and not said.text.strip():
         return ""
     parsed, _ = _parsed(said.text)
     return "" if parsed else "it is no JSON"
 
 
-def _schema(request: Asked, said: Said) -> str:
-    """Nothing is wrong where the request brought no schema, or a tool is called instead."""
+def schema_violation(request: Asked, said: Said) -> str:
+    """What keeps an answer from fitting the request's schema; empty where nothing does.
+
+    A request without a schema and an answer that calls a tool instead pass.
+    """
     if request.schema is None or (said.calls and not said.text.strip()):
         return ""
     parsed, value = _parsed(said.text)
@@ -64,7 +56,8 @@ def _schema(request: Asked, said: Said) -> str:
         return "the schema can't be used"
 
 
-def _tools(request: Asked, said: Said) -> str:
+def tool_violation(request: Asked, said: Said) -> str:
+    """What is wrong with an answer's tool calls; empty where nothing is."""
     for call in said.calls:
         if call.name not in request.tools:
             return "it calls a tool that was not offered"

@@ -9,7 +9,6 @@ from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.completions_to_chat import CompletionsToChat
 from weir_wires.compose import Composed, fields
 from weir_wires.fields import Field
-from weir_wires.wire import Wire
 
 Clock = Callable[[], float]  # seconds since 1970
 
@@ -28,4 +27,4 @@ FIELDS: Final[tuple[Field, ...]] = fields(
 
 def completions_to_messages(clock: Clock = time.time) -> Composed:
     """The pair."""
-    return Composed(CompletionsToChat(clock), ChatToMessages(clock), Wire.OPENAI_CHAT, client_name)
+    return Composed(CompletionsToChat(clock), ChatToMessages(clock), client_name)

@@ -6,37 +6,40 @@ Must not know any one wire.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from weir_gateway.domain.errors import BadRequest
-from weir_gateway.domain.request import Request
+from weir_wires.errors import RequestError
 from weir_wires.event import Event, EventReader
 from weir_wires.fields import Fate, Field
-from weir_wires.translator import Back, Events, Outgoing, Pair
-from weir_wires.wire import Wire
+from weir_wires.translator import (
+    ResponseTranslator,
+    StreamTranslator,
+    TranslatedRequest,
+    Translator,
+)
 
 ClientName = Callable[[str], str]  # a field's path on the middle wire → the client's own
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """`near`, whose client side is the client's, and then `far`. See `pair.Pair`."""
+    """`near`, whose client side is the client's, and then `far`. See `Translator`."""
 
-    near: Pair
-    far: Pair
-    middle: Wire
+    near: Translator
+    far: Translator
     client_name: ClientName
 
-    def request(self, request: Request, model: str) -> Outgoing:
+    def translate(self, body: bytes, model: str) -> TranslatedRequest:
         """Both translations; every field is told by the client's name for it."""
-        first = self.near.request(request, model)
-        between = replace(request, wire=self.middle, body=first.body, model_span=(0, 0))
+        first = self.near.translate(body, model)
         try:
-            second = self.far.request(between, model)
-        except BadRequest as error:
+            second = self.far.translate(first.body, model)
+        except RequestError as error:
             raise self._renamed(error) from error
         dropped = dict.fromkeys([*first.dropped, *map(self.client_name, second.dropped)])
-        return Outgoing(second.body, _Back(first.back, second.back), tuple(dropped))
+        return TranslatedRequest(
+            second.body, _Back(first.response, second.response), tuple(dropped)
+        )
 
-    def _renamed(self, error: BadRequest) -> BadRequest:
+    def _renamed(self, error: RequestError) -> RequestError:
         if error.param is None:
             return error
         name = self.client_name(error.param)
@@ -46,26 +49,26 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """See `pair.Back`."""
+    """See `ResponseTranslator`."""
 
-    near: Back
-    far: Back
+    near: ResponseTranslator
+    far: ResponseTranslator
 
-    def whole(self, body: bytes) -> bytes:
+    def translate(self, body: bytes) -> bytes:
         """The provider's answer by way of the middle wire."""
-        return self.near.whole(self.far.whole(body))
+        return self.near.translate(self.far.translate(body))
 
-    def events(self) -> Events:
+    def stream(self) -> StreamTranslator:
         """The same for a stream."""
-        return _Events(self.near.events(), self.far.events())
+        return _Events(self.near.stream(), self.far.stream())
 
 
 class _Events:
-    """See `pair.Events`."""
+    """See `StreamTranslator`."""
 
     __slots__ = ("_far", "_near", "_reader")
 
-    def __init__(self, near: Events, far: Events) -> None:
+    def __init__(self, near: StreamTranslator, far: StreamTranslator) -> None:
         self._near = near
         self._far = far
         self._reader = EventReader()

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from weir_gateway.domain.errors import UpstreamError, WeirError
 from weir_wires.event import EventReader
 
 _SEQUENCE: Final = re.compile(rb'"sequence_number"\s*+:\s*+(\d{1,9})(?!\d)')
@@ -25,6 +24,38 @@ _TYPES: Final = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+
+
+class ApiError(Protocol):
+    """What an error answer says, whatever API it is written for."""
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def type(self) -> str:
+        """A group of errors, in OpenAI's words."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """A stable word for programs."""
+        ...
+
+    @property
+    def param(self) -> str | None:
+        """The path of the field at fault."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        ...
+
+    @property
+    def body(self) -> bytes | None:
+        """A provider's own error object, already in the client's shape."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +77,11 @@ class ErrorShape(Protocol):
         """A provider's error; None where `body` isn't of this shape."""
         ...
 
-    def write(self, error: WeirError) -> bytes:
+    def write(self, error: ApiError) -> bytes:
         """The body of an error answer; a provider's own where it has this shape already."""
         ...
 
-    def event(self, error: WeirError, before: bytes) -> bytes:
+    def event(self, error: ApiError, before: bytes) -> bytes:
         """The event that ends a stream which can't be finished; `before` is what went last."""
         ...
 
@@ -70,12 +101,13 @@ class OpenAIErrors:
             str(told["message"]), _text(told, "type"), _text(told, "code"), _text(told, "param")
         )
 
-    def write(self, error: WeirError) -> bytes:
+    def write(self, error: ApiError) -> bytes:
         """Lone surrogates of a client's own text become escapes, which any parser takes."""
-        own = _own(error)
-        return own if own is not None else json.dumps({"error": _fields(error)}).encode()
+        return (
+            error.body if error.body is not None else json.dumps({"error": _fields(error)}).encode()
+        )
 
-    def event(self, error: WeirError, before: bytes) -> bytes:
+    def event(self, error: ApiError, before: bytes) -> bytes:
         """No `[DONE]` follows it."""
         del before
         return b"data: " + _one_line(self.write(error)) + b"\n\n"
@@ -84,7 +116,7 @@ class OpenAIErrors:
 class ResponsesErrors(OpenAIErrors):
     """As OpenAI's; in a stream an `error` event that goes on with the sequence numbers."""
 
-    def event(self, error: WeirError, before: bytes) -> bytes:
+    def event(self, error: ApiError, before: bytes) -> bytes:
         """Says it twice: at the top as documented, under `error` as their client reads it."""
         numbers = _SEQUENCE.findall(before)
         fields = _fields(error)
@@ -113,11 +145,10 @@ class AnthropicErrors:
         told: dict[str, Any] = error  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
         return Told(str(told["message"]), _text(told, "type"))
 
-    def write(self, error: WeirError) -> bytes:
+    def write(self, error: ApiError) -> bytes:
         """The type follows from the status, as their clients expect."""
-        own = _own(error)
-        if own is not None:
-            return own
+        if error.body is not None:
+            return error.body
         fields: dict[str, object] = {
             "type": _TYPES.get(error.status, "api_error"),
             "message": error.message,
@@ -127,7 +158,7 @@ class AnthropicErrors:
             fields["param"] = error.param
         return json.dumps({"type": "error", "error": fields}).encode()
 
-    def event(self, error: WeirError, before: bytes) -> bytes:
+    def event(self, error: ApiError, before: bytes) -> bytes:
         """No `message_stop` follows it."""
         del before
         return b"event: error\ndata: " + _one_line(self.write(error)) + b"\n\n"
@@ -152,11 +183,7 @@ def tells_error(sent: bytes, shape: ErrorShape) -> bool:
     return kind in {"error", "response.failed"} or shape.read(data) is not None
 
 
-def _own(error: WeirError) -> bytes | None:
-    return error.body if isinstance(error, UpstreamError) else None
-
-
-def _fields(error: WeirError) -> dict[str, str | None]:
+def _fields(error: ApiError) -> dict[str, str | None]:
     return {
         "message": error.message,
         "type": error.type,

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.said import Asks, Question, Said
 from weir_wires.answer_content import whole
+from weir_wires.content import Asks, Question, Said
 from weir_wires.prompt_content import Asked
 from weir_wires.wire import Wire
 

@@ -4,11 +4,11 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.money import Usage
 from weir_wires.error_shapes import OPENAI
 from weir_wires.event import Event
 from weir_wires.provider import ProviderWire
-from weir_wires.tokens import part, tokens, whole
+from weir_wires.provider_json import decode_answer, decode_event
+from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 DONE: Final = b"[DONE]"
@@ -37,8 +37,8 @@ _DECODER = msgspec.json.Decoder(_Answer)
 
 
 def usage_of(body: bytes) -> Usage | None:
-    """The usage of a whole answer; None where it tells none. Raises Unreadable."""
-    return _usage(whole(_DECODER, body))
+    """The usage of a whole answer; None where it tells none. Raises MalformedResponse."""
+    return _usage(decode_answer(_DECODER, body))
 
 
 class ChatReader:
@@ -54,7 +54,7 @@ class ChatReader:
         if event.data.strip() == DONE:
             self.complete = self.last = True
             return
-        answer = part(_DECODER, event.data)
+        answer = decode_event(_DECODER, event.data)
         if answer is None:
             return
         self.usage = _usage(answer) or self.usage
@@ -66,11 +66,11 @@ def _usage(answer: _Answer | None) -> Usage | None:
     if told is None:
         return None
     details = told.prompt_tokens_details
-    read = tokens(told.prompt_tokens)
+    read = bounded(told.prompt_tokens)
     return Usage(
         input=read,
-        output=tokens(told.completion_tokens),
-        cached_input=min(tokens(details.cached_tokens if details else 0), read),
+        output=bounded(told.completion_tokens),
+        cached_input=min(bounded(details.cached_tokens if details else 0), read),
     )
 
 

@@ -4,11 +4,11 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.money import Usage
 from weir_wires.error_shapes import RESPONSES
 from weir_wires.event import Event
 from weir_wires.provider import ProviderWire
-from weir_wires.tokens import part, tokens, whole
+from weir_wires.provider_json import decode_answer, decode_event
+from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 COMPLETED: Final = "response.completed"
@@ -39,8 +39,8 @@ _EVENTS = msgspec.json.Decoder(_Event)
 
 
 def usage_of(body: bytes) -> Usage | None:
-    """The usage of a whole answer; None where it tells none. Raises Unreadable."""
-    return _usage(whole(_DECODER, body))
+    """The usage of a whole answer; None where it tells none. Raises MalformedResponse."""
+    return _usage(decode_answer(_DECODER, body))
 
 
 class ResponsesReader:
@@ -55,7 +55,7 @@ class ResponsesReader:
         """Only the last event matters."""
         if event.name and event.name not in ENDS:
             return
-        told = part(_EVENTS, event.data)
+        told = decode_event(_EVENTS, event.data)
         if told is not None and told.type in ENDS:
             self.usage = _usage(told.response) or self.usage
             self.complete = self.last = True
@@ -66,11 +66,11 @@ def _usage(answer: _Answer | None) -> Usage | None:
     if told is None:
         return None
     details = told.input_tokens_details
-    read = tokens(told.input_tokens)
+    read = bounded(told.input_tokens)
     return Usage(
         input=read,
-        output=tokens(told.output_tokens),
-        cached_input=min(tokens(details.cached_tokens if details else 0), read),
+        output=bounded(told.output_tokens),
+        cached_input=min(bounded(details.cached_tokens if details else 0), read),
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from weir_gateway.domain.money import Usage
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.event import Event
+from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 
@@ -34,7 +34,9 @@ class ProviderWire:
     path: str  # below the API's `/v1`
     key: tuple[str, str]  # the header that carries the key, and what stands before the key in it
     errors: ErrorShape
-    usage: Callable[[bytes], Usage | None]  # of a whole answer; raises Unreadable where it is none
+    usage: Callable[
+        [bytes], Usage | None
+    ]  # of a whole answer; raises MalformedResponse where it is none
     reader: Callable[[], Reader]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])  # with every call
     passes: tuple[str, ...] = ()  # the client's headers that go on to a provider of its own wire

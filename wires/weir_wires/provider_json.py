@@ -1,7 +1,7 @@
-"""A provider's JSON, read with patience for halves of characters. Must not know any one wire.
+"""A provider's JSON, read with patience: one strict reader for translations, two tolerant ones.
 
 A server that cuts its text into pieces without looking may cut a character beyond the basic plane
-in two: each half is then a lone surrogate, which is not valid in JSON's text and no reason to end
+in two. Each half is then a lone surrogate, which is not valid in JSON's text and no reason to end
 an answer.
 """
 
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from weir_wires.translator import Unreadable
+from weir_wires.errors import MalformedResponse
 
 T = TypeVar("T")
 
@@ -21,15 +21,39 @@ _ESCAPE: Final = re.compile(
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def decoded(decoder: "msgspec.json.Decoder[T]", data: bytes, what: str) -> T:
-    """`data` decoded; halves of characters become U+FFFD. Raises Unreadable: `what` it is not."""
+def decode_strictly(decoder: "msgspec.json.Decoder[T]", data: bytes, what: str) -> T:
+    """Decode `data`, with halves of characters as U+FFFD.
+
+    Raises MalformedResponse, which says that the data is no `what`.
+    """
     try:
-        return _decoded(decoder, data)
+        return _decode_mended(decoder, data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"what the provider sent is no {what}: {error}") from error
+        raise MalformedResponse(f"what the provider sent is no {what}: {error}") from error
 
 
-def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
+def decode_answer(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T | None:
+    """Decode a whole answer; None where it is JSON of another form.
+
+    Raises MalformedResponse where it is no JSON: it was cut off, or never was an answer.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedResponse(f"its answer is not JSON: {error}") from error
+
+
+def decode_event(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T | None:
+    """Decode an event's data; None where it can't be decoded."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _decode_mended(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError:
@@ -37,8 +61,8 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
     except msgspec.DecodeError:
         if _HALF.search(data) is None:
             raise
-    return decoder.decode(_ESCAPE.sub(_mended, data))
+    return decoder.decode(_ESCAPE.sub(_replace_half, data))
 
 
-def _mended(found: "re.Match[bytes]") -> bytes:
-    return found[0] if found["half"] is None else b"\\ufffd"
+def _replace_half(match: "re.Match[bytes]") -> bytes:
+    return match[0] if match["half"] is None else b"\\ufffd"

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest
+from weir_wires.errors import InvalidBody
 
 T = TypeVar("T")
 
@@ -27,17 +27,17 @@ class Body:
     __slots__ = ("_left", "dropped")
 
     def __init__(self, body: bytes) -> None:
-        """Raises BadRequest where `body` is no JSON object."""
+        """Raises InvalidBody where `body` is no JSON object."""
         try:
             self._left = _FIELDS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadRequest(
+            raise InvalidBody(
                 f"the body is not a JSON object: {error}", code="invalid_json"
             ) from error
         self.dropped: dict[str, None] = {}  # names in the order they were met, each once
 
     def take(self, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
-        """The field's value, None where it isn't there. Raises BadRequest naming the place."""
+        """The field's value, None where it isn't there. Raises InvalidBody naming the place."""
         raw = self.raw(name)
         return None if raw is None else read(raw, decoder, name)
 
@@ -45,7 +45,7 @@ class Body:
         """The same for a field that must be there."""
         value = self.take(name, decoder)
         if value is None:
-            raise BadRequest(f"`{name}` is missing", param=name, code="missing_field")
+            raise InvalidBody(f"`{name}` is missing", param=name, code="missing_field")
         return value
 
     def raw(self, name: str) -> msgspec.Raw | None:
@@ -71,13 +71,13 @@ class Body:
 
 
 def read(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str) -> T:
-    """Decode the value at `at`. Raises BadRequest naming the place within it."""
+    """Decode the value at `at`. Raises InvalidBody naming the place within it."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise _misfit(str(error), at) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"`{at}`: {error}", param=at, code="invalid_json") from error
+        raise InvalidBody(f"`{at}`: {error}", param=at, code="invalid_json") from error
 
 
 def tool_input(arguments: str) -> msgspec.Raw:
@@ -96,11 +96,11 @@ def tool_input(arguments: str) -> msgspec.Raw:
     return msgspec.Raw(data)
 
 
-def _misfit(message: str, at: str) -> BadRequest:
+def _misfit(message: str, at: str) -> InvalidBody:
     found = _PATH.search(message)
     what = message[: found.start()] if found else message
     path = at + (found["path"] if found else "")
     if what.startswith("Object missing required field"):
         path = f"{path}.{what.split('`')[1]}"
-        return BadRequest(f"`{path}` is missing", param=path, code="missing_field")
-    return BadRequest(f"`{path}`: {what[:1].lower()}{what[1:]}", param=path, code="invalid_type")
+        return InvalidBody(f"`{path}` is missing", param=path, code="missing_field")
+    return InvalidBody(f"`{path}`: {what[:1].lower()}{what[1:]}", param=path, code="invalid_type")

@@ -13,7 +13,6 @@ from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.compose import Composed, fields
 from weir_wires.fields import Field
 from weir_wires.responses_to_chat import ResponsesToChat
-from weir_wires.wire import Wire
 
 Clock = Callable[[], float]  # seconds since 1970
 
@@ -51,4 +50,4 @@ def responses_to_messages(
 ) -> Composed:
     """The pair."""
     near = ResponsesToChat(clock, effort=True)
-    return Composed(near, ChatToMessages(clock), Wire.OPENAI_CHAT, client_name)
+    return Composed(near, ChatToMessages(clock), client_name)

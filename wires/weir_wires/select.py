@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from weir_wires.translator import Pair
+from weir_wires.translator import Translator
 from weir_wires.translators import PAIRS
 from weir_wires.wire import Wire
 
-Pairs = Mapping[tuple[Wire, Wire], Pair]
+Pairs = Mapping[tuple[Wire, Wire], Translator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Way:
     """The wire a request goes out on, and its translation; None: it passes as it is."""
 
     out: Wire
-    pair: Pair | None
+    pair: Translator | None
 
 
 def way(client: Wire, spoken: AbstractSet[Wire], pairs: Pairs = PAIRS) -> Way | None:

@@ -1,70 +1,62 @@
-"""What a pair of wires is: the client's on one side, the provider's on the other, both ways.
-
-A new pair is one file that fills `Pair`, and one line in `pairs.py`. Must not know sockets.
-"""
+"""A translation between two wires: the client's on one side, the provider's on the other."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from weir_gateway.domain.request import Request
 from weir_wires.event import Event
 
 
-class Unreadable(ValueError):
-    """A provider's answer or event is not what its wire says; the message says what is wrong."""
-
-
-class Events(Protocol):
-    """One stream's translation; keeps what it needs between events and no more."""
+class StreamTranslator(Protocol):
+    """Translates one stream; keeps what it needs between events and no more."""
 
     def feed(self, event: Event) -> bytes:
-        """What the client is sent now: whole events of its wire, or nothing.
+        """Return what the client is sent now: whole events of its wire, or nothing.
 
-        An error event of the provider raises Unreadable with the provider's words: the stream
-        then ends as a broken one does. Other events it doesn't know are left out.
+        An error event of the provider raises MalformedResponse with the provider's words, and the
+        stream then ends as a broken one does. Other events it doesn't know are left out.
         """
         ...
 
     def end(self) -> bytes:
-        """What the client's wire wants last (`[DONE]`, `message_stop`, ...).
+        """Return what ends a stream on the client's wire (`[DONE]`, `message_stop`, ...).
 
-        Called once the provider's stream is over. Raises Unreadable where it ended before its own
-        wire's last event: a partial answer must never look complete.
+        Called once, after the provider's stream. Raises MalformedResponse where that ended before
+        its own wire's last event: a partial answer must never look complete.
         """
         ...
 
 
-class Back(Protocol):
-    """An answer's way back; made for one request, whose wishes it may know (`include_usage`)."""
+class ResponseTranslator(Protocol):
+    """Translates the answer to one request, whose options it may know (`include_usage`)."""
 
-    def whole(self, body: bytes) -> bytes:
-        """A provider's successful answer as the client's wire has it. Raises Unreadable."""
+    def translate(self, body: bytes) -> bytes:
+        """A provider's successful answer on the client's wire. Raises MalformedResponse."""
         ...
 
-    def events(self) -> Events:
-        """The same for a stream."""
+    def stream(self) -> StreamTranslator:
+        """Translate the answer as a stream."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request as the provider's wire has it."""
+class TranslatedRequest:
+    """A request on the provider's wire."""
 
     body: bytes
-    back: Back
+    response: ResponseTranslator
     dropped: tuple[str, ...] = ()  # the client's fields left out because that does no harm
 
 
-class Pair(Protocol):
-    """A translation from one wire to another and back."""
+class Translator(Protocol):
+    """Translates requests from one wire to another, and the answers back."""
 
-    def request(self, request: Request, model: str) -> Outgoing:
-        """`request.body` for `model`, the provider's id, on the provider's wire.
+    def translate(self, body: bytes, model: str) -> TranslatedRequest:
+        """Translate a client's `body` for `model`, the provider's id of the model.
 
         Equal prefixes of conversations give equal prefixes of bytes: what comes first in a body
         stays first and keeps its key order, so that providers' prompt caches still hit.
 
-        Raises CannotCarry, naming the field, where leaving it out would change the answer, and
-        BadRequest where the body is not valid on the client's own wire.
+        Raises NotCarried, naming the field, where leaving it out would change the answer, and
+        InvalidBody where the body is not valid on the client's own wire.
         """
         ...

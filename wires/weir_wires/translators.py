@@ -12,10 +12,10 @@ from weir_wires.completions_to_messages import completions_to_messages
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.responses_to_messages import responses_to_messages
-from weir_wires.translator import Pair
+from weir_wires.translator import Translator
 from weir_wires.wire import Wire
 
-PAIRS: Final[Mapping[tuple[Wire, Wire], Pair]] = {
+PAIRS: Final[Mapping[tuple[Wire, Wire], Translator]] = {
     (Wire.OPENAI_CHAT, Wire.ANTHROPIC_MESSAGES): ChatToMessages(),
     (Wire.ANTHROPIC_MESSAGES, Wire.OPENAI_CHAT): MessagesToChat(),
     (Wire.OPENAI_RESPONSES, Wire.OPENAI_CHAT): ResponsesToChat(),

@@ -23,11 +23,11 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.key import ClientKey
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.pipeline import Ending
+from weir_wires.errors import MalformedResponse
 from weir_wires.providers import PROVIDERS
-from weir_wires.translator import Unreadable
+from weir_wires.usage import Usage
 
 PAGE: Final = 256  # results that are taken in at once
 PAGE_BYTES: Final = 1 << 20  # of them together
@@ -196,14 +196,14 @@ def _one(
             raise told
         if told.status < OK_BELOW:
             usage = wire.usage(told.body)
-            back = carried(to.backend, request).back
-            body = told.body if back is None else back.whole(told.body)
+            back = carried(to.backend, request).response
+            body = told.body if back is None else back.translate(told.body)
             result = result_lines.response_line(item, asking.batch, request_id, told.status, body)
             return _Read(result, request, usage, told.status, "")
         error = from_status(to.backend, told.status, told.body, None, wire.errors, shape)
     except UpstreamError as refused:
         error = refused
-    except (Unreadable, BadRequest) as unreadable:
+    except (MalformedResponse, BadRequest) as unreadable:
         error = broken(to.backend, f"answered what can't be read: {unreadable}")
     result = result_lines.error_line(item, asking.batch, request_id, error, shape)
     return _Read(result, request, usage, error.status, error.code)

@@ -11,7 +11,7 @@ from operator import mul
 from typing import Final
 
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import Usage
+from weir_wires.usage import Usage
 
 OVERHEAD: Final = 512  # bytes an answer takes beside its own, about
 

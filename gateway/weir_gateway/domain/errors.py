@@ -45,6 +45,9 @@ class WeirError(Exception):
     code = "internal_error"
     type = "api_error"
     retry_after: str | None = None  # as Retry-After writes it; None where waiting doesn't help
+    body: bytes | None = (
+        None  # a provider's own error object, where the client's wire has its shape
+    )
 
     def __init__(
         self,
@@ -288,7 +291,7 @@ class UpstreamError(WeirError):
         self.failure = failure
         self.transient = transient
         self.upstream_status = upstream_status  # the provider's, where it answered at all
-        self.body = body  # the provider's own error object, where the client's wire has its shape
+        self.body = body
         self.retry_after = retry_after  # the provider's, as it wrote it
         if upstream_status is not None:
             self.status = upstream_status

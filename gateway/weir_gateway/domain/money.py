@@ -6,6 +6,8 @@ A price is micro-USD per million tokens; times tokens that is pico-USD (1e-12 US
 from dataclasses import dataclass
 from typing import NewType
 
+from weir_wires.usage import Usage
+
 PicoUsd = NewType("PicoUsd", int)
 
 PICO_PER_USD = 10**12
@@ -20,19 +22,6 @@ class Price:
     output: int
     cached_input: int
     cache_write: int
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one answer as the provider counted them.
-
-    `input` counts every prompt token, the cached and the cache-written ones among them.
-    """
-
-    input: int
-    output: int
-    cached_input: int = 0
-    cache_write: int = 0
 
 
 def discounted(price: Price, share: float) -> Price:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend
+from weir_wires.usage import Usage
 
 
 class Beside(StrEnum):

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import Beside, PaidBeside, Spent
 from weir_gateway.routing.ports import Outcome
 from weir_gateway.routing.steps.pick import estimate
+from weir_wires.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
 

@@ -13,12 +13,13 @@ from weir_gateway.domain.cascade import CascadeResult, Check
 from weir_gateway.domain.decision import Calibration, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName
 from weir_gateway.domain.limits import Ask, Held, Taken
-from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Facts, Request
-from weir_gateway.domain.said import Question, Said
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, Exploration
+from weir_wires.content import Question, Said
+from weir_wires.usage import Usage
 
 
 class Clock(Protocol):

@@ -5,8 +5,8 @@ Tells what the answer behind it tells. Must not know who passes it on, nor what 
 
 from collections.abc import Mapping
 
-from weir_gateway.domain.money import Usage
 from weir_gateway.routing.ports import Reply
+from weir_wires.usage import Usage
 
 
 class Passing:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from support.llamacpp.server import MODEL, llama_server
-from support.wires import Json, completion_of, data, message_of, request, request_of, streamed
+from support.wires import Json, completion_of, data, encoded, message_of, streamed
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.translator import Outgoing
+from weir_wires.translator import TranslatedRequest
 from weir_wires.wire import Wire
 
 CHAT = ChatToMessages(clock=lambda: 1.0)
@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def posted(server: str, wire: Wire, outgoing: Outgoing) -> bytes:
+def posted(server: str, wire: Wire, outgoing: TranslatedRequest) -> bytes:
     headers = {"Content-Type": "application/json", "anthropic-version": "2023-06-01"}
     call = urllib.request.Request(server + PATHS[wire], outgoing.body, headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(call, timeout=SECONDS) as response:  # noqa: S310 - our own server
@@ -69,15 +69,17 @@ def posted(server: str, wire: Wire, outgoing: Outgoing) -> bytes:
     return body
 
 
-def as_messages(body: Json) -> Outgoing:
+def as_messages(body: Json) -> TranslatedRequest:
     """The body on Anthropic's wire and, for its clients, back on chat's."""
-    there = CHAT.request(request(body, Wire.OPENAI_CHAT), MODEL)
-    return MESSAGES.request(request_of(there.body, Wire.ANTHROPIC_MESSAGES), MODEL)
+    there = CHAT.translate(encoded(body), MODEL)
+    return MESSAGES.translate(there.body, MODEL)
 
 
 def test_an_openai_client_of_its_messages(server: str) -> None:
-    outgoing = CHAT.request(request(BODY, Wire.OPENAI_CHAT), MODEL)
-    found = json.loads(outgoing.back.whole(posted(server, Wire.ANTHROPIC_MESSAGES, outgoing)))
+    outgoing = CHAT.translate(encoded(BODY), MODEL)
+    found = json.loads(
+        outgoing.response.translate(posted(server, Wire.ANTHROPIC_MESSAGES, outgoing))
+    )
     usage = found["usage"]
     assert found["choices"][0]["message"]["content"].strip()
     assert found["choices"][0]["finish_reason"] in {"stop", "length"}
@@ -86,9 +88,9 @@ def test_an_openai_client_of_its_messages(server: str) -> None:
 
 
 def test_an_openai_client_of_its_messages_streamed(server: str) -> None:
-    outgoing = CHAT.request(request({**BODY, **STREAM}, Wire.OPENAI_CHAT), MODEL)
+    outgoing = CHAT.translate(encoded({**BODY, **STREAM}), MODEL)
     stream = posted(server, Wire.ANTHROPIC_MESSAGES, outgoing)
-    found = completion_of(data(streamed(outgoing.back, [stream])))
+    found = completion_of(data(streamed(outgoing.response, [stream])))
     assert found["message"]["content"].strip()
     assert found["finish_reason"] in {"stop", "length"}
     assert found["usage"]["completion_tokens"] > 0
@@ -97,7 +99,7 @@ def test_an_openai_client_of_its_messages_streamed(server: str) -> None:
 
 def test_an_anthropic_client_of_its_chat(server: str) -> None:
     outgoing = as_messages(BODY)
-    found = json.loads(outgoing.back.whole(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    found = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
     assert found["content"][0]["text"].strip()
     assert found["stop_reason"] in {"end_turn", "max_tokens"}
     assert found["usage"]["output_tokens"] > 0
@@ -108,7 +110,7 @@ def test_an_anthropic_client_of_its_chat_streamed(server: str) -> None:
     outgoing = as_messages({**BODY, **STREAM})
     posted(server, Wire.OPENAI_CHAT, outgoing)
     stream = posted(server, Wire.OPENAI_CHAT, outgoing)
-    found = message_of(data(streamed(outgoing.back, [stream])))
+    found = message_of(data(streamed(outgoing.response, [stream])))
     assert found["content"][0]["text"].strip()
     assert found["usage"]["cache_read_input_tokens"] > found["usage"]["input_tokens"] > 0
 
@@ -118,5 +120,5 @@ def test_an_anthropic_clients_schema_holds(server: str) -> None:
     wanted: Json = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
     body: Json = {**BODY, "tools": [], "response_format": wanted, "max_tokens": 200}
     outgoing = as_messages({**body, "messages": [{"role": "user", "content": "hi"}]})
-    found = json.loads(outgoing.back.whole(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    found = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
     assert list(json.loads(found["content"][0]["text"])) == ["a"]

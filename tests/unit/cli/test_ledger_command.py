@@ -15,9 +15,10 @@ from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
-from weir_gateway.domain.money import PicoUsd, Usage
+from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.ports import Outcome
 from weir_lab.datasets.parquet import ParquetTable
+from weir_wires.usage import Usage
 
 WEAKLY = RouteDecision(
     id=DecisionId("0"),

@@ -12,22 +12,22 @@ from support.wires import (
     as_stream,
     completion_of,
     data,
-    request,
+    encoded,
     streamed,
     whole_events,
 )
 from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
-from weir_wires.translator import Back, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator
 
 CREATED = 1_700_000_000
 
 
-def back(**fields: Any) -> Back:
+def back(**fields: Any) -> ResponseTranslator:
     body: Json = {"model": "auto", "messages": [{"role": "user", "content": "hi"}], **fields}
     pair = ChatToMessages(clock=lambda: CREATED + 0.7)
-    return pair.request(request(body, Wire.OPENAI_CHAT), "claude-sonnet-4-5").back
+    return pair.translate(encoded(body), "claude-sonnet-4-5").response
 
 
 WITH_USAGE: Json = {"stream": True, "stream_options": {"include_usage": True}}
@@ -110,7 +110,7 @@ SAID: list[tuple[list[Json], Json]] = [
 @pytest.mark.parametrize(("content", "expected"), SAID)
 def test_what_it_says(content: list[Json], expected: Json) -> None:
     body = json.dumps(message(content), ensure_ascii=False).encode()
-    said = json.loads(back().whole(body))["choices"][0]["message"]
+    said = json.loads(back().translate(body))["choices"][0]["message"]
     assert said == {"role": "assistant", "refusal": None, **expected}
 
 
@@ -173,8 +173,8 @@ def test_usage(usage: Json | None, expected: Json | None) -> None:
     ],
 )
 def test_an_answer_that_is_none(body: bytes) -> None:
-    with pytest.raises(Unreadable):
-        back().whole(body)
+    with pytest.raises(MalformedResponse):
+        back().translate(body)
 
 
 def begins(index: int, block: Json) -> Json:
@@ -320,7 +320,7 @@ def test_cut_at_any_byte_it_is_the_same(ending: str) -> None:
 
 def test_broken_off_anywhere_it_never_looks_complete() -> None:
     for length in range(len(STREAM) - 1):
-        with pytest.raises(Unreadable):
+        with pytest.raises(MalformedResponse):
             streamed(back(), [as_stream(STREAM[:length], named=True)])
 
 
@@ -337,18 +337,18 @@ def test_broken_off_anywhere_it_never_looks_complete() -> None:
     ],
 )
 def test_a_stream_that_is_none(stream: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedResponse):
         streamed(back(), [stream])
 
 
 def test_an_error_in_a_stream_keeps_its_words() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    with pytest.raises(Unreadable, match="Overloaded"):
+    with pytest.raises(MalformedResponse, match="Overloaded"):
         streamed(back(), [as_stream([*STREAM[:12], error], named=True)])
 
 
 def test_what_comes_before_an_error_has_been_sent() -> None:
-    events = back(stream=True).events()
+    events = back(stream=True).stream()
     stream = whole_events(as_stream(STREAM[:13], named=True))
     sent = b"".join(events.feed(event) for event in stream)
     words = [chunk["choices"][0]["delta"].get("content") for chunk in data(whole_events(sent))]

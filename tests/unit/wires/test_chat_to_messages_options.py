@@ -6,7 +6,6 @@ import pytest
 
 from support.wires import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
-from weir_wires.wire import Wire
 
 PAIR = ChatToMessages()
 OLD = "claude-sonnet-4-5-20250929"
@@ -22,7 +21,7 @@ CALL: Json = {
 
 
 def outgoing(model: str = OLD, **fields: Any) -> tuple[Json, tuple[str, ...]]:
-    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, Wire.OPENAI_CHAT, model)
+    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, model)
     return body, made.dropped
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, request_of, sent
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from support.wires import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
-from weir_wires.wire import Wire
+from weir_wires.errors import InvalidBody, NotCarried
 
 PAIR = ChatToMessages(clock=lambda: 1_700_000_000.0)
 OLD = "claude-sonnet-4-5-20250929"
@@ -24,7 +23,7 @@ def text(words: str) -> Json:
 
 
 def outgoing(model: str = OLD, **fields: Any) -> tuple[Json, tuple[str, ...]]:
-    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, Wire.OPENAI_CHAT, model)
+    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, model)
     return body, made.dropped
 
 
@@ -456,7 +455,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("fields", "at"), REFUSED)
 def test_what_has_no_place_is_refused_by_name(fields: Json, at: str) -> None:
-    with pytest.raises(CannotCarry) as refused:
+    with pytest.raises(NotCarried) as refused:
         outgoing(**fields)
     assert refused.value.param == at
 
@@ -500,16 +499,16 @@ WRONG: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("fields", "at"), WRONG)
 def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -> None:
-    with pytest.raises(BadRequest) as refused:
+    with pytest.raises(InvalidBody) as refused:
         outgoing(**fields)
-    assert not isinstance(refused.value, CannotCarry)
+    assert not isinstance(refused.value, NotCarried)
     assert refused.value.param == at
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"a"', b"\xff", b'{"a":1}x'])
 def test_no_json_object(body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        PAIR.request(request_of(body, Wire.OPENAI_CHAT), OLD)
+    with pytest.raises(InvalidBody):
+        PAIR.translate(body, OLD)
 
 
 def test_schemas_keep_their_bytes() -> None:
@@ -519,6 +518,6 @@ def test_schemas_keep_their_bytes() -> None:
         '{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function",'
         '"function":{"name":"f","parameters":' + parameters + "}}]}"
     )
-    made = PAIR.request(request_of(body.encode(), Wire.OPENAI_CHAT), OLD).body
+    made = PAIR.translate(body.encode(), OLD).body
     assert parameters.encode() in made
     assert json.loads(made)["tools"][0]["name"] == "f"

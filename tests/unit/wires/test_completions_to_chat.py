@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types import Completion
 
-from support.wires import Json, answered, as_stream, data, request, sent, streamed
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from support.wires import Json, answered, as_stream, data, encoded, sent, streamed
 from weir_wires.completions_to_chat import CompletionsToChat
-from weir_wires.translator import Back, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.errors import InvalidBody, MalformedResponse, NotCarried
+from weir_wires.translator import ResponseTranslator
 
 CREATED = 1_700_000_000
 PAIR = CompletionsToChat(clock=lambda: CREATED)
@@ -21,15 +20,13 @@ USAGE: Json = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 def chat(model: str = "llama", **fields: Any) -> Json:
-    body, outgoing = sent(
-        PAIR, {"model": "auto", "prompt": "hi", **fields}, Wire.OPENAI_COMPLETIONS, model
-    )
+    body, outgoing = sent(PAIR, {"model": "auto", "prompt": "hi", **fields}, model)
     assert not outgoing.dropped
     return body
 
 
-def back() -> Back:
-    return PAIR.request(request({"prompt": "hi"}, Wire.OPENAI_COMPLETIONS), "llama").back
+def back() -> ResponseTranslator:
+    return PAIR.translate(encoded({"prompt": "hi"}), "llama").response
 
 
 def test_prompt_is_what_the_user_says() -> None:
@@ -71,7 +68,7 @@ def test_everything_else_keeps_its_name() -> None:
     ],
 )
 def test_what_can_not_be_carried_is_refused_by_name(field: str, value: Any) -> None:
-    with pytest.raises(CannotCarry) as refused:
+    with pytest.raises(NotCarried) as refused:
         chat(**{field: value})
     assert refused.value.param == field
 
@@ -80,10 +77,9 @@ def test_what_can_not_be_carried_is_refused_by_name(field: str, value: Any) -> N
     ("field", "value"), [("prompt", None), ("prompt", 7), ("max_tokens", 0), ("max_tokens", "x")]
 )
 def test_mistakes_are_told_by_name(field: str, value: Any) -> None:
-    with pytest.raises(BadRequest) as wrong:
+    with pytest.raises(InvalidBody) as wrong:
         chat(**{field: value})
     assert wrong.value.param == field
-    assert not isinstance(wrong.value, CannotCarry)
 
 
 def completion(*texts: str | None, finish: str = "stop") -> Json:
@@ -117,8 +113,8 @@ def test_finish_reasons(finish: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"choices":[]}', b'{"error":"no"}', b"[1]"])
 def test_what_is_no_completion_is_unreadable(body: bytes) -> None:
-    with pytest.raises(Unreadable):
-        back().whole(body)
+    with pytest.raises(MalformedResponse):
+        back().translate(body)
 
 
 def chunk(text: str, index: int = 0, finish: str | None = None) -> Json:
@@ -164,7 +160,7 @@ def test_pieces_cut_anywhere_are_joined_again(
     ],
 )
 def test_a_stream_that_is_not_whole_never_looks_it(body: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedResponse):
         streamed(back(), [body])
 
 

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.responses import response_of
-from support.wires import Json, answered, as_stream, data, request, sent, streamed
-from weir_gateway.domain.errors import CannotCarry
+from support.wires import Json, answered, as_stream, data, encoded, sent, streamed
 from weir_wires import completions_to_messages, responses_to_messages
 from weir_wires.completions_to_messages import completions_to_messages as completions
+from weir_wires.errors import MalformedResponse, NotCarried
 from weir_wires.fields import Fate
 from weir_wires.responses_to_messages import client_name
 from weir_wires.responses_to_messages import responses_to_messages as responses
-from weir_wires.translator import Back, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator
 
 MODEL = "claude-sonnet-4-5"
 THINKING: Json = {"type": "thinking", "thinking": "hm", "signature": "sig"}
@@ -25,9 +24,9 @@ AUDIO: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": 
 TOOL: Json = {"type": "function", "name": "read_gauge", "parameters": {"type": "object"}}
 
 
-def back(**fields: Any) -> Back:
+def back(**fields: Any) -> ResponseTranslator:
     body: Json = {"model": "auto", "input": "hi", **fields}
-    return responses().request(request(body, Wire.OPENAI_RESPONSES), MODEL).back
+    return responses().translate(encoded(body), MODEL).response
 
 
 def message(*content: Json, stop: str = "end_turn") -> Json:
@@ -78,7 +77,7 @@ def _pieces(block: Json) -> tuple[Json, list[Json]]:
 
 def asked(items: list[Json]) -> list[Json]:
     body: Json = {"model": "auto", "input": items, "tools": [TOOL]}
-    made, outgoing = sent(responses(), body, Wire.OPENAI_RESPONSES, MODEL)
+    made, outgoing = sent(responses(), body, MODEL)
     assert not outgoing.dropped
     found: list[Json] = made["messages"]
     return found
@@ -123,7 +122,7 @@ def test_stream_cut_at_any_byte_says_the_same(draw: st.DataObject) -> None:
 
 def test_a_stream_without_its_last_event_is_not_whole() -> None:
     events = events_of(message({"type": "text", "text": "Hi"}))
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedResponse):
         streamed(back(), [as_stream(events[:-1], named=True)])
 
 
@@ -136,22 +135,22 @@ def test_a_stream_without_its_last_event_is_not_whole() -> None:
     ],
 )
 def test_refusals_name_the_clients_own_field(field: str, body: Json) -> None:
-    with pytest.raises(CannotCarry) as refused:
-        sent(responses(), {"model": "a", "input": "hi", **body}, Wire.OPENAI_RESPONSES, MODEL)
+    with pytest.raises(NotCarried) as refused:
+        sent(responses(), {"model": "a", "input": "hi", **body}, MODEL)
     assert refused.value.param == field
     assert field in refused.value.message
 
 
 def test_effort_reaches_a_model_that_thinks() -> None:
     body: Json = {"model": "a", "input": "hi", "reasoning": {"effort": "low"}}
-    made, outgoing = sent(responses(), body, Wire.OPENAI_RESPONSES, "claude-opus-4-6")
+    made, outgoing = sent(responses(), body, "claude-opus-4-6")
     assert made["output_config"]["effort"] == "low"
     assert not outgoing.dropped
 
 
 def test_what_is_left_out_has_the_clients_own_name() -> None:
     body: Json = {"model": "a", "input": "hi", "text": {"verbosity": "low"}, "store": True}
-    _, outgoing = sent(responses(), body, Wire.OPENAI_RESPONSES, MODEL)
+    _, outgoing = sent(responses(), body, MODEL)
     assert set(outgoing.dropped) == {"store", "text.verbosity"}
 
 
@@ -181,16 +180,16 @@ def test_tables_have_the_worse_fate() -> None:
 
 def test_legacy_completion() -> None:
     body: Json = {"model": "a", "prompt": "hi", "stop": ["x"], "seed": 1}
-    made, outgoing = sent(completions(), body, Wire.OPENAI_COMPLETIONS, MODEL)
+    made, outgoing = sent(completions(), body, MODEL)
     assert made["max_tokens"] == 16
     assert made["stop_sequences"] == ["x"]
     assert made["messages"][0]["role"] == "user"
     assert outgoing.dropped == ("seed",)
     whole = message({"type": "text", "text": "Hi."}, stop="max_tokens")
-    found = answered(outgoing.back, whole)
+    found = answered(outgoing.response, whole)
     assert found["choices"][0]["text"] == "Hi."
     assert found["choices"][0]["finish_reason"] == "length"
-    events = streamed(outgoing.back, [as_stream(events_of(whole), named=True)])
+    events = streamed(outgoing.response, [as_stream(events_of(whole), named=True)])
     assert events[-1].data == b"[DONE]"
     told = [choice for event in data(events) for choice in event["choices"]]
     assert "".join(choice["text"] for choice in told) == "Hi."

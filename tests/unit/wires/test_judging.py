@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.said import Asks, Said, ToolCall
 from weir_wires import judging
+from weir_wires.content import Asks, Said, ToolCall
 from weir_wires.prompt_content import Asked, asked
 from weir_wires.wire import Wire
 

@@ -12,17 +12,17 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from pydantic import TypeAdapter
 
-from support.wires import Json, as_stream, data, request, streamed
-from weir_gateway.domain.errors import CannotCarry
+from support.wires import Json, as_stream, data, encoded, streamed
 from weir_wires import chat_to_messages, messages_to_chat
 from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.errors import NotCarried
 from weir_wires.fields import Fate, Field
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.translator import Pair
+from weir_wires.translator import Translator
 from weir_wires.wire import Wire
 
-CHAT: Pair = ChatToMessages(clock=lambda: 1.0)
-MESSAGES: Pair = MessagesToChat()
+CHAT: Translator = ChatToMessages(clock=lambda: 1.0)
+MESSAGES: Translator = MessagesToChat()
 TABLES = {
     Wire.OPENAI_CHAT: chat_to_messages.FIELDS,
     Wire.ANTHROPIC_MESSAGES: messages_to_chat.FIELDS,
@@ -73,12 +73,12 @@ CASES = [
 @pytest.mark.parametrize(("wire", "name", "fate"), CASES)
 def test_whole_fields_meet_their_fate(wire: Wire, name: str, fate: Fate) -> None:
     field = "a_field_nobody_knows" if name == "any other field" else name
-    asked = request({**BODY, field: ASKING.get(name, {"a": 1})}, wire)
+    asked = encoded({**BODY, field: ASKING.get(name, {"a": 1})})
     if fate is Fate.DROPPED:
-        assert PAIRS[wire].request(asked, "some-model").dropped == (field,)
+        assert PAIRS[wire].translate(asked, "some-model").dropped == (field,)
         return
-    with pytest.raises(CannotCarry) as refused:
-        PAIRS[wire].request(asked, "some-model")
+    with pytest.raises(NotCarried) as refused:
+        PAIRS[wire].translate(asked, "some-model")
     assert refused.value.param == name
 
 
@@ -117,8 +117,8 @@ WISHES: Json = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def test_what_an_openai_client_gets_fits_its_sdks_types() -> None:
-    back = CHAT.request(request({**BODY, **WISHES}, Wire.OPENAI_CHAT), "claude").back
-    whole = ChatCompletion.model_validate_json(back.whole(_json(ANSWER)), strict=True)
+    back = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
+    whole = ChatCompletion.model_validate_json(back.translate(_json(ANSWER)), strict=True)
     assert whole.usage is not None
     assert whole.usage.prompt_tokens == 4
     chunks = data(streamed(back, [as_stream(EVENTS, named=True)]))
@@ -128,9 +128,9 @@ def test_what_an_openai_client_gets_fits_its_sdks_types() -> None:
 
 
 def test_what_an_anthropic_client_gets_fits_its_sdks_types() -> None:
-    there = CHAT.request(request({**BODY, **WISHES}, Wire.OPENAI_CHAT), "claude").back
-    home = MESSAGES.request(request(BODY, Wire.ANTHROPIC_MESSAGES), "some-model").back
-    whole = Message.model_validate_json(home.whole(there.whole(_json(ANSWER))), strict=True)
+    there = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
+    home = MESSAGES.translate(encoded(BODY), "some-model").response
+    whole = Message.model_validate_json(home.translate(there.translate(_json(ANSWER))), strict=True)
     assert whole.usage.input_tokens == 1
     assert whole.usage.cache_read_input_tokens == 3
     chunks = streamed(there, [as_stream(EVENTS, named=True)])

@@ -15,20 +15,18 @@ from support.wires import (
     as_stream,
     completion_of,
     data,
+    encoded,
     message_of,
-    request,
-    request_of,
     sent,
     streamed,
 )
-from weir_gateway.domain.errors import BadRequest
 from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.errors import MalformedResponse, RequestError
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.translator import Back, Pair, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator, Translator
 
-CHAT: Pair = ChatToMessages(clock=lambda: 1.0)
-MESSAGES: Pair = MessagesToChat()
+CHAT: Translator = ChatToMessages(clock=lambda: 1.0)
+MESSAGES: Translator = MessagesToChat()
 CLAUDE = "claude-sonnet-4-5"
 OTHER = "qwen3-8b"
 
@@ -106,8 +104,8 @@ TOOLS = chat_tools()
 @given(chats(), OPTIONS, TOOLS)
 def test_a_chat_request_there_and_back(messages: list[Json], options: Json, tools: Any) -> None:
     body = {"model": OTHER, "tools": tools, "messages": messages, **options}
-    out = CHAT.request(request(body, Wire.OPENAI_CHAT), CLAUDE)
-    home = MESSAGES.request(request_of(out.body, Wire.ANTHROPIC_MESSAGES), OTHER)
+    out = CHAT.translate(encoded(body), CLAUDE)
+    home = MESSAGES.translate(out.body, OTHER)
     assert (out.dropped, home.dropped) == ((), ())
     back: Json = json.loads(home.body)
     back.pop("stream_options", None)
@@ -124,7 +122,7 @@ def test_a_longer_chat_begins_with_the_same_bytes(
     )
     end = b']}],"max_tokens"'
     short, long = (
-        CHAT.request(request({"messages": turns}, Wire.OPENAI_CHAT), CLAUDE).body
+        CHAT.translate(encoded({"messages": turns}), CLAUDE).body
         for turns in (messages[:cut], messages)
     )
     assert long.startswith(short[: short.rindex(end)])
@@ -135,12 +133,12 @@ def test_a_longer_chat_begins_with_the_same_bytes(
 def test_a_longer_conversation_begins_with_the_same_bytes(
     messages: list[Json], draw: st.DataObject
 ) -> None:
-    there, _ = sent(CHAT, {"messages": messages}, Wire.OPENAI_CHAT, CLAUDE)
+    there, _ = sent(CHAT, {"messages": messages}, CLAUDE)
     turns = there["messages"]
     cut = draw.draw(st.integers(1, len(turns)).filter(lambda n: turns[n - 1]["role"] == "user"))
     end = b'],"max_tokens"'
     short, long = (
-        MESSAGES.request(request({**there, "messages": some}, Wire.ANTHROPIC_MESSAGES), OTHER).body
+        MESSAGES.translate(encoded({**there, "messages": some}), OTHER).body
         for some in (turns[:cut], turns)
     )
     assert long.startswith(short[: short.rindex(end)])
@@ -148,16 +146,16 @@ def test_a_longer_conversation_begins_with_the_same_bytes(
 
 @given(chats())
 def test_the_same_request_gives_the_same_bytes(messages: list[Json]) -> None:
-    asked = request({"messages": messages}, Wire.OPENAI_CHAT)
-    assert CHAT.request(asked, CLAUDE).body == CHAT.request(asked, CLAUDE).body
+    asked = encoded({"messages": messages})
+    assert CHAT.translate(asked, CLAUDE).body == CHAT.translate(asked, CLAUDE).body
 
 
-def back_of(pair: Pair) -> Back:
+def back_of(pair: Translator) -> ResponseTranslator:
     body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
     wishes: Json = {"stream": True, "stream_options": {"include_usage": True}}
     if pair is CHAT:
-        return pair.request(request({**body, **wishes}, Wire.OPENAI_CHAT), CLAUDE).back
-    return pair.request(request(body, Wire.ANTHROPIC_MESSAGES), OTHER).back
+        return pair.translate(encoded({**body, **wishes}), CLAUDE).response
+    return pair.translate(encoded(body), OTHER).response
 
 
 def cut_up(draw: st.DrawFn, text: str) -> list[str]:
@@ -323,50 +321,48 @@ def mutated(draw: st.DrawFn, value: Any, depth: int = 0) -> Any:
 
 
 @st.composite
-def wrong_requests(draw: st.DrawFn) -> tuple[Pair, Wire, bytes]:
+def wrong_requests(draw: st.DrawFn) -> tuple[Translator, bytes]:
     body: Json = {"model": "auto", "messages": draw(chats()), "tools": draw(TOOLS)}
     body |= {**draw(OPTIONS), "system": "s", "thinking": {"type": "enabled", "budget_tokens": 2000}}
-    pair, wire = draw(
-        st.sampled_from([(CHAT, Wire.OPENAI_CHAT), (MESSAGES, Wire.ANTHROPIC_MESSAGES)])
-    )
+    pair = draw(st.sampled_from([CHAT, MESSAGES]))
     if pair is MESSAGES:
-        body = sent(CHAT, body, Wire.OPENAI_CHAT, CLAUDE)[0]
-    return pair, wire, json.dumps(mutated(draw, body)).encode()
+        body = sent(CHAT, body, CLAUDE)[0]
+    return pair, json.dumps(mutated(draw, body)).encode()
 
 
 @given(wrong_requests())
 def test_whatever_a_client_writes_it_is_carried_or_refused(
-    case: tuple[Pair, Wire, bytes],
+    case: tuple[Translator, bytes],
 ) -> None:
-    pair, wire, body = case
+    pair, body = case
     for model in (CLAUDE, OTHER, "gpt-5", "claude-opus-5"):
-        with contextlib.suppress(BadRequest):
-            msgspec.json.decode(pair.request(request_of(body, wire), model).body)
+        with contextlib.suppress(RequestError):
+            msgspec.json.decode(pair.translate(body, model).body)
 
 
 @given(st.sampled_from([CHAT, MESSAGES]), messages_answers(), chat_answers(), st.data())
 def test_whatever_a_provider_writes_it_is_carried_or_unreadable(
-    pair: Pair,
+    pair: Translator,
     messages: tuple[Json, list[Json]],
     chat: tuple[Json, list[Json]],
     draw: st.DataObject,
 ) -> None:
     whole, events = messages if pair is CHAT else chat
     body = json.dumps(draw.draw(st.composite(mutated)(whole))).encode()
-    with contextlib.suppress(Unreadable):
-        json.loads(back_of(pair).whole(body))
+    with contextlib.suppress(MalformedResponse):
+        json.loads(back_of(pair).translate(body))
     wrong: list[Json] = draw.draw(st.composite(mutated)(events))
     stream = "".join(f"data: {json.dumps(event)}\n\n" for event in wrong).encode()
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(MalformedResponse):
         data(streamed(back_of(pair), [stream]))
 
 
 @pytest.mark.parametrize("pair", [CHAT, MESSAGES])
 @given(junk=st.binary(max_size=40))
-def test_bytes_that_are_nothing(pair: Pair, junk: bytes) -> None:
-    with contextlib.suppress(BadRequest):
-        pair.request(request_of(junk, Wire.OPENAI_CHAT), CLAUDE)
-    with pytest.raises(Unreadable):
-        back_of(pair).whole(junk)
-    with pytest.raises(Unreadable):
+def test_bytes_that_are_nothing(pair: Translator, junk: bytes) -> None:
+    with contextlib.suppress(RequestError):
+        pair.translate(junk, CLAUDE)
+    with pytest.raises(MalformedResponse):
+        back_of(pair).translate(junk)
+    with pytest.raises(MalformedResponse):
         streamed(back_of(pair), [b"data: " + junk])

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, answered, as_stream, data, message_of, request, streamed
+from support.wires import Json, answered, as_stream, data, encoded, message_of, streamed
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.translator import Back, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator
 
 
-def back() -> Back:
+def back() -> ResponseTranslator:
     body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-    return MessagesToChat().request(request(body, Wire.ANTHROPIC_MESSAGES), "qwen3-8b").back
+    return MessagesToChat().translate(encoded(body), "qwen3-8b").response
 
 
 USAGE: Json = {
@@ -225,8 +225,8 @@ def test_usage_in_the_choice() -> None:
     ],
 )
 def test_an_answer_that_is_none(body: bytes) -> None:
-    with pytest.raises(Unreadable):
-        back().whole(body)
+    with pytest.raises(MalformedResponse):
+        back().translate(body)
 
 
 def chunk(delta: Json | None, reason: str | None = None, **fields: Any) -> Json:
@@ -429,7 +429,7 @@ def test_done_alone_is_an_end_too() -> None:
 
 def test_broken_off_anywhere_it_never_looks_complete() -> None:
     for length in range(len(STREAM) - 2):
-        with pytest.raises(Unreadable):
+        with pytest.raises(MalformedResponse):
             streamed(back(), [as_stream(STREAM[:length], named=False)])
 
 
@@ -460,13 +460,13 @@ def test_cut_at_any_byte_it_is_the_same(ending: str) -> None:
     ],
 )
 def test_a_stream_that_is_none(stream: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedResponse):
         streamed(back(), [stream])
 
 
 @pytest.mark.parametrize("error", [{"message": "Overloaded", "code": 503}, "Overloaded"])
 def test_an_error_in_a_stream_keeps_its_words(error: Any) -> None:
-    with pytest.raises(Unreadable, match="Overloaded"):
+    with pytest.raises(MalformedResponse, match="Overloaded"):
         streamed(back(), [as_stream([*STREAM[:6], {"error": error}], named=False)])
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, request_of, sent
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from support.wires import Json, sent
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.wire import Wire
 
 PAIR = MessagesToChat()
 PLAIN = "llama-3.1-8b"
@@ -23,7 +22,7 @@ def text(words: str) -> Json:
 
 def outgoing(model: str = PLAIN, **fields: Any) -> tuple[Json, tuple[str, ...]]:
     body = {"model": "auto", "max_tokens": 64, "messages": [HI], **fields}
-    found, made = sent(PAIR, body, Wire.ANTHROPIC_MESSAGES, model)
+    found, made = sent(PAIR, body, model)
     return found, made.dropped
 
 
@@ -444,7 +443,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("fields", "at"), REFUSED)
 def test_what_has_no_place_is_refused_by_name(fields: Json, at: str) -> None:
-    with pytest.raises(CannotCarry) as refused:
+    with pytest.raises(NotCarried) as refused:
         outgoing(**fields)
     assert refused.value.param == at
 
@@ -486,16 +485,16 @@ WRONG: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("fields", "at"), WRONG)
 def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -> None:
-    with pytest.raises(BadRequest) as refused:
+    with pytest.raises(InvalidBody) as refused:
         outgoing(**fields)
-    assert not isinstance(refused.value, CannotCarry)
+    assert not isinstance(refused.value, NotCarried)
     assert refused.value.param == at
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"a"', b"\xff"])
 def test_no_json_object(body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        PAIR.request(request_of(body, Wire.ANTHROPIC_MESSAGES), PLAIN)
+    with pytest.raises(InvalidBody):
+        PAIR.translate(body, PLAIN)
 
 
 def test_inputs_and_schemas_keep_their_bytes() -> None:
@@ -506,7 +505,7 @@ def test_inputs_and_schemas_keep_their_bytes() -> None:
         '"name":"f","input":' + odd + '}]},{"role":"user","content":"hi"}],'
         '"tools":[{"name":"f","input_schema":' + odd + "}]}"
     )
-    made = PAIR.request(request_of(body.encode(), Wire.ANTHROPIC_MESSAGES), PLAIN).body
+    made = PAIR.translate(body.encode(), PLAIN).body
     assert odd.encode() in made
     found = json.loads(made)["messages"][0]["tool_calls"][0]["function"]["arguments"]
     assert found == odd

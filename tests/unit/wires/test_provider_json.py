@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_wires.provider_json import decoded
-from weir_wires.translator import Unreadable
+from weir_wires.errors import MalformedResponse
+from weir_wires.provider_json import decode_strictly
 
 TEXT = msgspec.json.Decoder(str)
 
@@ -26,16 +26,16 @@ TEXT = msgspec.json.Decoder(str)
     ],
 )
 def test_a_half_is_no_reason_to_end(told: bytes, text: str) -> None:
-    assert decoded(TEXT, told, "text") == text
+    assert decode_strictly(TEXT, told, "text") == text
 
 
 @given(st.text(st.characters(), max_size=12))
 def test_any_text_is_read(text: str) -> None:
     mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    assert decoded(TEXT, json.dumps(text).encode(), "text") == mended
+    assert decode_strictly(TEXT, json.dumps(text).encode(), "text") == mended
 
 
 @pytest.mark.parametrize("told", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x', b'"\xff"'])
 def test_what_is_none_is_unreadable(told: bytes) -> None:
-    with pytest.raises(Unreadable, match="no text"):
-        decoded(TEXT, told, "text")
+    with pytest.raises(MalformedResponse, match="no text"):
+        decode_strictly(TEXT, told, "text")

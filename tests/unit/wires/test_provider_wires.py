@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.money import Usage
+from weir_wires.errors import MalformedResponse
 from weir_wires.providers import PROVIDERS
 from weir_wires.stream_ends import HEAD, TAIL, StreamEnds
-from weir_wires.translator import Unreadable
+from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 CHAT = (
@@ -69,7 +69,7 @@ def test_usage_of_a_whole_answer(wire: Wire, body: bytes, usage: Usage | None) -
 @pytest.mark.parametrize("wire", Wire)
 @pytest.mark.parametrize("body", [b"<html>", b'{"usage":{"prompt_to', b"", b"\xff"])
 def test_an_answer_that_was_cut_is_none(wire: Wire, body: bytes) -> None:
-    with pytest.raises(Unreadable, match="not JSON"):
+    with pytest.raises(MalformedResponse, match="not JSON"):
         PROVIDERS[wire].usage(body)
 
 

@@ -11,11 +11,11 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from support.responses import named, response_of
-from support.wires import Json, answered, as_stream, data, request, streamed
+from support.wires import Json, answered, as_stream, data, encoded, streamed
+from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.responses_to_chat.sealed import unseal
-from weir_wires.translator import Back, Unreadable
-from weir_wires.wire import Wire
+from weir_wires.translator import ResponseTranslator
 
 CREATED = 1_700_000_000
 EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
@@ -36,10 +36,10 @@ USAGE_OUT: Json = {
 BLOCKS: list[Json] = [{"type": "thinking", "thinking": "hm", "signature": "sig"}]
 
 
-def back(**fields: Any) -> Back:
+def back(**fields: Any) -> ResponseTranslator:
     pair = ResponsesToChat(clock=lambda: CREATED + 0.7)
     body: Json = {"model": "auto", "input": "hi", **fields}
-    return pair.request(request(body, Wire.OPENAI_RESPONSES), "llama").back
+    return pair.translate(encoded(body), "llama").response
 
 
 def completion(said: Json, finish: str = "stop", **fields: Any) -> Json:
@@ -140,8 +140,8 @@ def test_refusal_and_nothing_said() -> None:
     ],
 )
 def test_what_is_no_completion_is_unreadable(body: bytes) -> None:
-    with pytest.raises(Unreadable):
-        back().whole(body)
+    with pytest.raises(MalformedResponse):
+        back().translate(body)
 
 
 def chunks(*deltas: Json, finish: str | None = "stop") -> list[Json]:
@@ -325,7 +325,7 @@ def test_without_done_a_finish_reason_is_an_end() -> None:
     ],
 )
 def test_a_stream_that_is_not_whole_never_looks_it(body: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedResponse):
         streamed(back(), [body])
 
 

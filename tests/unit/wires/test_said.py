@@ -1,7 +1,7 @@
 """What answers say, whole and streamed, on each wire; and whether it is what it should be."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from weir_cli.mock_provider import anthropic_wire, openai_wire, responses_wire
 from weir_cli.mock_provider.answers import answer
 from weir_cli.mock_provider.model_request import ModelRequest, Tool
-from weir_gateway.domain.cascade import Check
-from weir_gateway.domain.said import Said, ToolCall
 from weir_wires.answer_content import streamed, whole
-from weir_wires.checks import same, wrong
+from weir_wires.checks import json_violation, same, schema_violation, tool_violation
+from weir_wires.content import Said, ToolCall
 from weir_wires.prompt_content import Asked
 from weir_wires.wire import Wire
 
@@ -84,6 +83,14 @@ def test_garbage_says_nothing_or_something_but_never_breaks(data: bytes, wire: W
         assert said is None or isinstance(said, Said)
 
 
+Violation = Callable[[Asked, Said], str]
+
+
+def json_only(asked: Asked, said: Said) -> str:
+    del asked
+    return json_violation(said)
+
+
 def schema(value: object) -> Asked:
     return Asked((), frozenset({"f"}), value)
 
@@ -92,32 +99,32 @@ NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 
 
 @pytest.mark.parametrize(
-    ("check", "asked", "said", "good"),
+    ("violation", "asked", "said", "good"),
     [
-        (Check.JSON, schema(None), Said(' {"n": 1}\n'), True),
-        (Check.JSON, schema(None), Said("```json\n{}\n```"), False),
-        (Check.JSON, schema(None), Said("", (ToolCall("f", "{}"),)), True),
-        (Check.SCHEMA, schema(NUMBER), Said('{"n": 1}'), True),
-        (Check.SCHEMA, schema(NUMBER), Said('{"n": "1"}'), False),
-        (Check.SCHEMA, schema(NUMBER), Said("{}"), False),
-        (Check.SCHEMA, schema(None), Said("prose"), True),
-        (Check.SCHEMA, schema(NUMBER), Said("", (ToolCall("f", "{}"),)), True),
-        (Check.SCHEMA, schema({"type": "nonsense"}), Said("{}"), False),
-        (Check.SCHEMA, schema("nonsense"), Said("{}"), False),
-        (Check.SCHEMA, schema(7), Said("{}"), False),
-        (Check.SCHEMA, schema({"$ref": "http://127.0.0.1:9/s"}), Said("{}"), False),
-        (Check.SCHEMA, schema({"$ref": "file:///etc/passwd"}), Said("{}"), False),
-        (Check.SCHEMA, schema({"const": "x" * (1 << 18)}), Said("{}"), False),
-        (Check.SCHEMA, schema({"pattern": "^(a+)+$"}), Said(json.dumps("a" * 99 + "b")), False),
-        (Check.TOOLS, schema(None), Said("prose"), True),
-        (Check.TOOLS, schema(None), Said("", (ToolCall("f", '{"a": 1}'),)), True),
-        (Check.TOOLS, schema(None), Said("", (ToolCall("g", "{}"),)), False),
-        (Check.TOOLS, schema(None), Said("", (ToolCall("f", '{"a": '),)), False),
-        (Check.TOOLS, schema(None), Said("", (ToolCall("f", "[]"),)), False),
+        (json_only, schema(None), Said(' {"n": 1}\n'), True),
+        (json_only, schema(None), Said("```json\n{}\n```"), False),
+        (json_only, schema(None), Said("", (ToolCall("f", "{}"),)), True),
+        (schema_violation, schema(NUMBER), Said('{"n": 1}'), True),
+        (schema_violation, schema(NUMBER), Said('{"n": "1"}'), False),
+        (schema_violation, schema(NUMBER), Said("{}"), False),
+        (schema_violation, schema(None), Said("prose"), True),
+        (schema_violation, schema(NUMBER), Said("", (ToolCall("f", "{}"),)), True),
+        (schema_violation, schema({"type": "nonsense"}), Said("{}"), False),
+        (schema_violation, schema("nonsense"), Said("{}"), False),
+        (schema_violation, schema(7), Said("{}"), False),
+        (schema_violation, schema({"$ref": "http://127.0.0.1:9/s"}), Said("{}"), False),
+        (schema_violation, schema({"$ref": "file:///etc/passwd"}), Said("{}"), False),
+        (schema_violation, schema({"const": "x" * (1 << 18)}), Said("{}"), False),
+        (schema_violation, schema({"pattern": "^(a+)+$"}), Said(json.dumps("a" * 99 + "b")), False),
+        (tool_violation, schema(None), Said("prose"), True),
+        (tool_violation, schema(None), Said("", (ToolCall("f", '{"a": 1}'),)), True),
+        (tool_violation, schema(None), Said("", (ToolCall("g", "{}"),)), False),
+        (tool_violation, schema(None), Said("", (ToolCall("f", '{"a": '),)), False),
+        (tool_violation, schema(None), Said("", (ToolCall("f", "[]"),)), False),
     ],
 )
-def test_checks(check: Check, asked: Asked, said: Said, *, good: bool) -> None:
-    assert (wrong(check, asked, said) == "") is good
+def test_checks(violation: Violation, asked: Asked, said: Said, *, good: bool) -> None:
+    assert (violation(asked, said) == "") is good
 
 
 @pytest.mark.parametrize(

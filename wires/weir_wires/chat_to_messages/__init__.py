@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from weir_gateway.domain.request import Request
 from weir_wires.chat_to_messages import answer
 from weir_wires.chat_to_messages.fields import FIELDS
 from weir_wires.chat_to_messages.request import translate
 from weir_wires.chat_to_messages.stream import ChatChunks
-from weir_wires.translator import Back, Events, Outgoing
+from weir_wires.translator import ResponseTranslator, StreamTranslator, TranslatedRequest
 
 Clock = Callable[[], float]  # seconds since 1970
 
@@ -18,28 +17,28 @@ __all__ = ["FIELDS", "ChatToMessages"]
 
 @dataclass(frozen=True, slots=True)
 class ChatToMessages:
-    """See `pair.Pair`. Answers on OpenAI's wire tell when they were made, hence the clock."""
+    """See `Translator`. Answers on OpenAI's wire tell when they were made, hence the clock."""
 
     clock: Clock = time.time
 
-    def request(self, request: Request, model: str) -> Outgoing:
-        """The request on Anthropic's wire; see `pair.Pair`."""
-        made = translate(request.body, model)
-        back: Back = _Back(self.clock, made.usage_in_stream)
-        return Outgoing(made.body, back, made.dropped)
+    def translate(self, body: bytes, model: str) -> TranslatedRequest:
+        """The request on Anthropic's wire; see `Translator`."""
+        made = translate(body, model)
+        back: ResponseTranslator = _Back(self.clock, made.usage_in_stream)
+        return TranslatedRequest(made.body, back, made.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """See `pair.Back`."""
+    """See `ResponseTranslator`."""
 
     clock: Clock
     usage_in_stream: bool
 
-    def whole(self, body: bytes) -> bytes:
+    def translate(self, body: bytes) -> bytes:
         """Anthropic's message as a chat completion."""
         return answer.translate(body, int(self.clock()))
 
-    def events(self) -> Events:
+    def stream(self) -> StreamTranslator:
         """Anthropic's stream as chunks."""
         return ChatChunks(int(self.clock()), with_usage=self.usage_in_stream)

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires.provider_json import decoded
-from weir_wires.translator import Unreadable
-from weir_wires.usage import MessagesUsage, to_chat
+from weir_wires.errors import MalformedResponse
+from weir_wires.provider_json import decode_strictly
+from weir_wires.usage_translation import MessagesUsage, to_chat
 
 NO_INPUT: Final = msgspec.Raw(b"")
 _STOPPED: Final = {
@@ -63,7 +63,7 @@ _MESSAGE: Final = msgspec.json.Decoder(Message)
 
 
 def translate(body: bytes, created: int) -> bytes:
-    """The completion; `created` in seconds since 1970. Raises Unreadable."""
+    """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
     message = _decode(body)
     finish = finish_reason(message.stop_reason)
     made: dict[str, Any] = {
@@ -102,11 +102,11 @@ def thinking_block(block: Block) -> dict[str, Any]:
 
 
 def _decode(body: bytes) -> Message:
-    message = decoded(_MESSAGE, body, "message")
+    message = decode_strictly(_MESSAGE, body, "message")
     if message.error is not None:
-        raise Unreadable(f"the provider answered with an error: {message.error.message}")
+        raise MalformedResponse(f"the provider answered with an error: {message.error.message}")
     if message.content is None:
-        raise Unreadable("the provider's answer has no content")
+        raise MalformedResponse("the provider's answer has no content")
     return message
 
 
@@ -137,4 +137,4 @@ def _text_of(block: Block) -> str:
     try:
         return arguments(block.input)
     except UnicodeDecodeError as error:
-        raise Unreadable("a tool call's input is not UTF-8") from error
+        raise MalformedResponse("a tool call's input is not UTF-8") from error

@@ -4,8 +4,8 @@ import binascii
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_wires.chat_to_messages.shapes import File, ImageUrl, Part
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.reading import Body
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ def text_block(text: str) -> Block | None:
 
 
 def content_blocks(content: str | list[Part] | None, at: str, body: Body) -> list[Block]:
-    """A message's content as blocks. Raises BadRequest and CannotCarry naming the part."""
+    """A message's content as blocks. Raises InvalidBody and NotCarried naming the part."""
     if content is None or isinstance(content, str):
         block = text_block(content or "")
         return [block] if block is not None else []
@@ -35,7 +35,7 @@ def texts_only(content: str | list[Part] | None, at: str, body: Body) -> list[Bl
     """The same where the other wire takes text alone, as in system turns."""
     blocks = content_blocks(content, at, body)
     if any(block["type"] != "text" for block in blocks):
-        raise CannotCarry(f"`{at}`: only text can be carried here", param=at)
+        raise NotCarried(f"`{at}`: only text can be carried here", param=at)
     return blocks
 
 
@@ -48,7 +48,7 @@ def _block(part: Part, at: str, body: Body) -> Block | None:
         return _image(part.image_url, f"{at}.image_url", body)
     if part.type == "file":
         return _document(_given(part.file, f"{at}.file"), f"{at}.file")
-    raise CannotCarry(f"`{at}`: a part of type {part.type!r} can't be carried", param=at)
+    raise NotCarried(f"`{at}`: a part of type {part.type!r} can't be carried", param=at)
 
 
 def _image(image: ImageUrl | str | None, at: str, body: Body) -> Block:
@@ -65,7 +65,7 @@ def _image(image: ImageUrl | str | None, at: str, body: Body) -> Block:
     media, data = _data_url(url, at)
     media = "image/jpeg" if media == "image/jpg" else media
     if media not in IMAGES:
-        raise CannotCarry(
+        raise NotCarried(
             f"`{at}`: images of type {media or 'unknown'} can't be carried: send one of "
             f"{', '.join(sorted(IMAGES))}",
             param=at,
@@ -75,7 +75,7 @@ def _image(image: ImageUrl | str | None, at: str, body: Body) -> Block:
 
 def _document(file: File, at: str) -> Block:
     if file.file_data is None:
-        raise CannotCarry(
+        raise NotCarried(
             f"`{at}.file_id`: an uploaded file is known to its own provider only: send `file_data`",
             param=f"{at}.file_id",
         )
@@ -87,7 +87,7 @@ def _document(file: File, at: str) -> Block:
     elif media == _PLAIN:
         source = {"type": "text", "media_type": media, "data": _plain(data, at)}
     else:
-        raise CannotCarry(f"`{at}`: only PDF and plain text can be carried", param=at)
+        raise NotCarried(f"`{at}`: only PDF and plain text can be carried", param=at)
     block: Block = {"type": "document", "source": source}
     return {**block, "title": file.filename} if file.filename else block
 
@@ -96,12 +96,12 @@ def _data_url(url: str, at: str) -> tuple[str, str]:
     """Media type and base64 data of a data URL."""
     head, comma, data = url.partition(",")
     if head[:5].lower() != "data:" or not comma:
-        raise BadRequest(
+        raise InvalidBody(
             f"`{at}` must be an http(s) URL or data:<media type>;base64,<data>", param=at
         )
     media, *parameters = head[5:].lower().split(";")
     if "base64" not in parameters:
-        raise BadRequest(f"`{at}`: the data URL must be base64", param=at)
+        raise InvalidBody(f"`{at}`: the data URL must be base64", param=at)
     _decoded(data, at)
     return media.strip(), data
 
@@ -110,9 +110,9 @@ def _decoded(data: str, at: str) -> bytes:
     try:
         decoded = binascii.a2b_base64(data, strict_mode=True)
     except ValueError as error:
-        raise BadRequest(f"`{at}` is not valid base64: {error}", param=at) from error
+        raise InvalidBody(f"`{at}` is not valid base64: {error}", param=at) from error
     if not decoded:
-        raise BadRequest(f"`{at}` has no data", param=at)
+        raise InvalidBody(f"`{at}` has no data", param=at)
     return decoded
 
 
@@ -120,7 +120,7 @@ def _plain(data: str, at: str) -> str:
     try:
         return _decoded(data, at).decode()
     except UnicodeDecodeError as error:
-        raise BadRequest(f"`{at}` is not UTF-8 text", param=at) from error
+        raise InvalidBody(f"`{at}` is not UTF-8 text", param=at) from error
 
 
 def _marked(block: Block, part: Part) -> Block:
@@ -148,5 +148,5 @@ def _given(value: T | None, at: str) -> T:
     return value
 
 
-def _missing(at: str) -> BadRequest:
-    return BadRequest(f"`{at}` is missing", param=at, code="missing_field")
+def _missing(at: str) -> InvalidBody:
+    return InvalidBody(f"`{at}` is missing", param=at, code="missing_field")

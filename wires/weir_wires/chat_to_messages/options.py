@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_wires.chat_to_messages.blocks import cache_control
 from weir_wires.chat_to_messages.shapes import CacheOptions, Kind
 from weir_wires.claude_features import Abilities
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.reading import Body, read
 
 # What a client gets that sets no limit: the wire must have one. Every model since Claude 4.5 can
@@ -68,11 +68,11 @@ NO_THOUGHT: Final = Thought({})
 
 
 def refuse(body: Body) -> None:
-    """Raise CannotCarry for the first field that asks for what the other wire can't do."""
+    """Raise NotCarried for the first field that asks for what the other wire can't do."""
     for name, idle in _MUST_BE_IDLE.items():
         told = body.take(name, _ANY)
         if told is not None and told not in idle:
-            raise CannotCarry(f"`{name}` can't be carried to this model", param=name)
+            raise NotCarried(f"`{name}` can't be carried to this model", param=name)
 
 
 def thought(
@@ -88,7 +88,7 @@ def thought(
     if effort is None:
         return NO_THOUGHT
     if effort not in BUDGETS and effort != _NO_EFFORT:
-        raise BadRequest(
+        raise InvalidBody(
             f"`reasoning_effort`: {effort!r} is none of none, {', '.join(BUDGETS)}",
             param="reasoning_effort",
         )
@@ -121,7 +121,7 @@ def limit(body: Body) -> int | None:
     older = body.take("max_tokens", _WHOLE)
     told = newer if newer is not None else older
     if told is not None and told < 1:
-        raise BadRequest("`max_tokens` must be at least 1", param="max_tokens")
+        raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
     return told
 
 
@@ -150,13 +150,13 @@ def _leave_out(made: dict[str, Any], body: Body, *names: str) -> None:
 
 
 def stops(body: Body) -> list[str]:
-    """Stop sequences. Raises CannotCarry for white space, which the other wire refuses."""
+    """Stop sequences. Raises NotCarried for white space, which the other wire refuses."""
     told = body.take("stop", _STOP)
     found = [told] if isinstance(told, str) else told or []
     for index, stop in enumerate(found):
         if not stop.strip():
             at = "stop" if isinstance(told, str) else f"stop[{index}]"
-            raise CannotCarry(f"`{at}`: white space alone can't be carried", param=at)
+            raise NotCarried(f"`{at}`: white space alone can't be carried", param=at)
     return found
 
 

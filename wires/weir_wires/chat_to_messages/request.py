@@ -33,7 +33,7 @@ class Translated:
 
 
 def translate(client_body: bytes, model: str) -> Translated:
-    """`client_body` for `model`. Raises CannotCarry and BadRequest naming the field."""
+    """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     for name in _OWN:
         body.raw(name)

@@ -17,10 +17,10 @@ from weir_wires.chat_to_messages.answer import (
     finish_reason,
     thinking_block,
 )
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
-from weir_wires.provider_json import decoded
-from weir_wires.translator import Unreadable
-from weir_wires.usage import MessagesUsage, to_chat
+from weir_wires.provider_json import decode_strictly
+from weir_wires.usage_translation import MessagesUsage, to_chat
 
 _DONE: Final = b"[DONE]"
 _TAIL: Final = b'},"logprobs":null,"finish_reason":null}]}'
@@ -77,8 +77,8 @@ class ChatChunks:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The chunks this event becomes; see `pair.Events`."""
-        told = decoded(_TOLD, event.data, "event of its wire")
+        """The chunks this event becomes; see `StreamTranslator`."""
+        told = decode_strictly(_TOLD, event.data, "event of its wire")
         if told.type == "content_block_delta":
             return self._delta(told)
         if told.type == "content_block_start":
@@ -93,13 +93,15 @@ class ChatChunks:
             self._complete = True
         if told.type == "error":
             failure = told.error or Failure()
-            raise Unreadable(failure.message or failure.type or "the provider reports an error")
+            raise MalformedResponse(
+                failure.message or failure.type or "the provider reports an error"
+            )
         return b""
 
     def end(self) -> bytes:
-        """The usage, where the client asked for it, and `[DONE]`; see `pair.Events`."""
+        """The usage, where the client asked for it, and `[DONE]`; see `StreamTranslator`."""
         if not self._complete:
-            raise Unreadable("the provider's stream ended before its message_stop")
+            raise MalformedResponse("the provider's stream ended before its message_stop")
         usage = to_chat(self._usage)
         if not self._with_usage or usage is None:
             return write(_DONE)
@@ -201,5 +203,5 @@ class ChatChunks:
 
     def _begun(self) -> bytes:
         if not self._head:
-            raise Unreadable("the provider's stream did not begin with message_start")
+            raise MalformedResponse("the provider's stream did not begin with message_start")
         return self._head

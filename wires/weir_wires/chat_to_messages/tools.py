@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_wires.chat_to_messages.shapes import ResponseFormat, Tool, ToolChoice
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.reading import Body
 
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
@@ -20,7 +20,7 @@ def tools(body: Body) -> list[dict[str, Any]]:
     """The tools offered; empty where there are none."""
     for name in ("functions", "function_call"):
         if body.raw(name) is not None:
-            raise CannotCarry(f"`{name}`: write `tools` and `tool_choice`", param=name)
+            raise NotCarried(f"`{name}`: write `tools` and `tool_choice`", param=name)
     found = body.take("tools", _TOOLS) or []
     return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(found)]
 
@@ -38,17 +38,17 @@ def tool_choice(body: Body, *, offered: bool) -> dict[str, Any] | None:
 
 
 def output_format(body: Body) -> dict[str, Any] | None:
-    """The schema that the answer must fit. Raises CannotCarry for a format with no place."""
+    """The schema that the answer must fit. Raises NotCarried for a format with no place."""
     told = body.take("response_format", _FORMAT)
     if told is None or told.type == "text":
         return None
     if told.type != "json_schema":
-        raise CannotCarry(
+        raise NotCarried(
             f"`response_format`: {told.type!r} can't be carried: send a `json_schema`",
             param="response_format",
         )
     if told.json_schema is None or not bytes(told.json_schema.schema):
-        raise BadRequest(
+        raise InvalidBody(
             "`response_format.json_schema.schema` is missing",
             param="response_format.json_schema.schema",
             code="missing_field",
@@ -58,10 +58,10 @@ def output_format(body: Body) -> dict[str, Any] | None:
 
 def _tool(tool: Tool, at: str) -> dict[str, Any]:
     if tool.type != "function":
-        raise CannotCarry(f"`{at}`: a tool of type {tool.type!r} can't be carried", param=at)
+        raise NotCarried(f"`{at}`: a tool of type {tool.type!r} can't be carried", param=at)
     function = tool.function
     if function is None:
-        raise BadRequest(f"`{at}.function` is missing", param=at, code="missing_field")
+        raise InvalidBody(f"`{at}.function` is missing", param=at, code="missing_field")
     made: dict[str, Any] = {"name": function.name}
     if function.description:
         made["description"] = function.description
@@ -79,12 +79,12 @@ def _choice(told: str | ToolChoice | None) -> dict[str, Any] | None:
         return None
     if isinstance(told, str):
         if told not in _CHOICES:
-            raise BadRequest(
+            raise InvalidBody(
                 f"`tool_choice`: {told!r} is none of {', '.join(_CHOICES)}", param="tool_choice"
             )
         return {"type": _CHOICES[told]}
     if told.type != "function" or told.function is None:
-        raise CannotCarry(
+        raise NotCarried(
             f"`tool_choice` of type {told.type!r} can't be carried", param="tool_choice"
         )
     return {"type": "tool", "name": told.function.name}

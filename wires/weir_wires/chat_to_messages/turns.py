@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_wires.chat_to_messages.blocks import (
     Block,
     all_text,
@@ -18,6 +17,7 @@ from weir_wires.chat_to_messages.blocks import (
     texts_only,
 )
 from weir_wires.chat_to_messages.shapes import Message, ToolCall
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.reading import Body, tool_input
 
 _SYSTEM: Final = frozenset({"system", "developer"})
@@ -38,11 +38,11 @@ class Turns:
         self._open: dict[str, deque[str]] = {}  # the client's id: ours, of calls not answered
 
     def read(self, messages: Sequence[Message]) -> None:
-        """Take all of them. Raises BadRequest and CannotCarry naming the message."""
+        """Take all of them. Raises InvalidBody and NotCarried naming the message."""
         for index, message in enumerate(messages):
             self._one(message, f"messages[{index}]")
         if not self.turns:
-            raise CannotCarry(
+            raise NotCarried(
                 "`messages` has no turn with content but the system's", param="messages"
             )
 
@@ -68,11 +68,11 @@ class Turns:
         elif message.role == "tool":
             self._give_result(message, at)
         elif message.role == "function":
-            raise CannotCarry(
+            raise NotCarried(
                 f"`{at}`: write `tool` messages in place of `function` ones", param=f"{at}.role"
             )
         else:
-            raise BadRequest(f"`{at}.role`: {message.role!r} is no role", param=f"{at}.role")
+            raise InvalidBody(f"`{at}.role`: {message.role!r} is no role", param=f"{at}.role")
 
     def _note_dropped(self, message: Message) -> None:
         if message.name is not None:
@@ -94,11 +94,11 @@ class Turns:
 
     def _say_assistant(self, message: Message, at: str) -> None:
         if message.function_call is not None:
-            raise CannotCarry(
+            raise NotCarried(
                 f"`{at}.function_call`: write `tool_calls`", param=f"{at}.function_call"
             )
         if message.audio is not None:
-            raise CannotCarry(f"`{at}.audio` can't be carried", param=f"{at}.audio")
+            raise NotCarried(f"`{at}.audio` can't be carried", param=f"{at}.audio")
         blocks = [*_thinking(message)]
         blocks += content_blocks(message.content, f"{at}.content", self._body)
         refusal = text_block(message.refusal or "")
@@ -114,7 +114,7 @@ class Turns:
 
     def _call(self, call: ToolCall, at: str) -> Block:
         if call.function is None:
-            raise CannotCarry(f"`{at}`: only function calls can be carried", param=at)
+            raise NotCarried(f"`{at}`: only function calls can be carried", param=at)
         given = self._own_id(call.id)
         self._open.setdefault(call.id, deque()).append(given)
         arguments = tool_input(call.function.arguments)
@@ -133,7 +133,7 @@ class Turns:
     def _give_result(self, message: Message, at: str) -> None:
         waiting = self._open.get(message.tool_call_id or "")
         if not waiting:
-            raise BadRequest(
+            raise InvalidBody(
                 f"`{at}.tool_call_id` answers no call of the assistant's turn before it",
                 param=f"{at}.tool_call_id",
             )

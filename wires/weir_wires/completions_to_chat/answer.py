@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
-from weir_wires.translator import Unreadable
 
 _DONE: Final = b"[DONE]"
 _FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
@@ -39,10 +39,10 @@ _TOLD: Final = msgspec.json.Decoder(_Told)
 
 
 def translate(body: bytes, created: int) -> bytes:
-    """The completion; `created` in seconds since 1970. Raises Unreadable."""
+    """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
     told = _decode(body, "the provider's answer is no chat completion")
     if not told.choices:
-        raise Unreadable("the provider's answer has no choices")
+        raise MalformedResponse("the provider's answer has no choices")
     choices = [_choice(choice, choice.message, "stop") for choice in told.choices]
     return msgspec.json.encode(_around(told, created, choices) | _usage(told))
 
@@ -56,7 +56,7 @@ class CompletionChunks:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The chunk this chunk becomes; see `pair.Events`."""
+        """The chunk this chunk becomes; see `StreamTranslator`."""
         if event.data.strip() == _DONE:
             self._complete = self._begun
             return b""
@@ -74,9 +74,9 @@ class CompletionChunks:
         return write(msgspec.json.encode(_around(told, self._created, choices) | usage))
 
     def end(self) -> bytes:
-        """`[DONE]`; see `pair.Events`."""
+        """`[DONE]`; see `StreamTranslator`."""
         if not self._complete:
-            raise Unreadable("the provider's stream ended before the answer was complete")
+            raise MalformedResponse("the provider's stream ended before the answer was complete")
         return write(_DONE)
 
 
@@ -84,9 +84,9 @@ def _decode(body: bytes, otherwise: str) -> _Told:
     try:
         told = _TOLD.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"{otherwise}: {error}") from error
+        raise MalformedResponse(f"{otherwise}: {error}") from error
     if told.error is not None:
-        raise Unreadable(f"the provider reports an error: {told.error}")
+        raise MalformedResponse(f"the provider reports an error: {told.error}")
     return told
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.openai_models import reasons
 from weir_wires.reading import Body
 
@@ -30,13 +30,13 @@ class Translated:
 
 
 def translate(client_body: bytes, model: str) -> Translated:
-    """`client_body` for `model`. Raises CannotCarry and BadRequest naming the field."""
+    """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     body.raw("model")  # the gateway itself sets it
     for name, idle in _MUST_BE_IDLE.items():
         told = body.take(name, _ANY)
         if told is not None and told not in idle:
-            raise CannotCarry(f"`{name}` can't be carried to a chat model", param=name)
+            raise NotCarried(f"`{name}` can't be carried to a chat model", param=name)
     said = [{"role": "user", "content": _prompt(body)}]
     made: dict[str, Any] = {"model": model, "messages": said, **_limit(body, model)}
     return Translated(msgspec.json.encode(made | body.rest()), ())
@@ -49,13 +49,13 @@ def _prompt(body: Body) -> str:
     if isinstance(told, str):
         return told
     if isinstance(told, list):
-        raise CannotCarry("`prompt`: one string can be carried to a chat model", param="prompt")
-    raise BadRequest("`prompt` must be a string", param="prompt", code="invalid_type")
+        raise NotCarried("`prompt`: one string can be carried to a chat model", param="prompt")
+    raise InvalidBody("`prompt` must be a string", param="prompt", code="invalid_type")
 
 
 def _limit(body: Body, model: str) -> dict[str, int]:
     told = body.take("max_tokens", _WHOLE)
     if told is not None and told < 1:
-        raise BadRequest("`max_tokens` must be at least 1", param="max_tokens")
+        raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
     name = "max_completion_tokens" if reasons(model) else "max_tokens"
     return {name: MAX_TOKENS if told is None else told}

@@ -2,34 +2,33 @@
 
 from dataclasses import dataclass
 
-from weir_gateway.domain.request import Request
 from weir_wires.messages_to_chat import answer
 from weir_wires.messages_to_chat.fields import FIELDS
 from weir_wires.messages_to_chat.request import translate
 from weir_wires.messages_to_chat.stream import MessageEvents
-from weir_wires.translator import Events, Outgoing
+from weir_wires.translator import StreamTranslator, TranslatedRequest
 
 __all__ = ["FIELDS", "MessagesToChat"]
 
 
 @dataclass(frozen=True, slots=True)
 class MessagesToChat:
-    """See `pair.Pair`."""
+    """See `Translator`."""
 
-    def request(self, request: Request, model: str) -> Outgoing:
-        """The request on OpenAI's chat wire; see `pair.Pair`."""
-        made = translate(request.body, model)
-        return Outgoing(made.body, _Back(), made.dropped)
+    def translate(self, body: bytes, model: str) -> TranslatedRequest:
+        """The request on OpenAI's chat wire; see `Translator`."""
+        made = translate(body, model)
+        return TranslatedRequest(made.body, _Back(), made.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """See `pair.Back`."""
+    """See `ResponseTranslator`."""
 
-    def whole(self, body: bytes) -> bytes:
+    def translate(self, body: bytes) -> bytes:
         """A chat completion as Anthropic's message."""
         return answer.translate(body)
 
-    def events(self) -> Events:
+    def stream(self) -> StreamTranslator:
         """Chunks as Anthropic's stream."""
         return MessageEvents()

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires.provider_json import decoded
+from weir_wires.errors import MalformedResponse
+from weir_wires.provider_json import decode_strictly
 from weir_wires.reading import tool_input
 from weir_wires.thinking import Field, mark
-from weir_wires.translator import Unreadable
-from weir_wires.usage import ChatUsage, to_messages
+from weir_wires.usage_translation import ChatUsage, to_messages
 
 NO_ARGUMENTS: Final = msgspec.Raw(b"")
 _ENDED: Final = {
@@ -99,11 +99,11 @@ _STRING: Final = msgspec.json.Decoder(str)
 
 
 def translate(body: bytes) -> bytes:
-    """The message. Raises Unreadable."""
+    """The message. Raises MalformedResponse."""
     completion = read(body)
     choice = next(iter(completion.choices or ()), None)
     if choice is None or choice.message is None:
-        raise Unreadable("the provider's answer has no choice")
+        raise MalformedResponse("the provider's answer has no choice")
     said = choice.message
     calls = said.tool_calls or []
     made = {
@@ -116,10 +116,10 @@ def translate(body: bytes) -> bytes:
 
 
 def read(data: bytes) -> Completion:
-    """A completion or a chunk. Raises Unreadable, with the provider's words where it has any."""
-    completion = decoded(_COMPLETION, data, "chat completion")
+    """Decode a completion or a chunk. Raises MalformedResponse, with the provider's words."""
+    completion = decode_strictly(_COMPLETION, data, "chat completion")
     if completion.error:  # some servers always write one, empty where there is none
-        raise Unreadable(_words(completion.error))
+        raise MalformedResponse(_words(completion.error))
     return completion
 
 
@@ -228,11 +228,11 @@ def _calls(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
     taken = set[str]()
     for number, call in enumerate(calls):
         if call.function is None or not call.function.name:
-            raise Unreadable("a tool call of the provider has no name")
+            raise MalformedResponse("a tool call of the provider has no name")
         try:
             given = tool_input(arguments_of(call))
         except (UnicodeDecodeError, msgspec.DecodeError) as error:
-            raise Unreadable(f"a tool call's arguments are not text: {error}") from error
+            raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
         yield {
             "type": "tool_use",
             "id": call_id(call.id, answer, number, taken),

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_wires import openai_models
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.schema import is_strict
 from weir_wires.messages_to_chat.shapes import (
@@ -47,11 +47,11 @@ _SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def refuse(body: Body) -> None:
-    """Raise CannotCarry for the first field that asks for what the other wire can't do."""
+    """Raise NotCarried for the first field that asks for what the other wire can't do."""
     for name in _REFUSED:
         told = body.take(name, _ANY)
         if told is not None and told not in _NOTHING:
-            raise CannotCarry(f"`{name}` can't be carried to this model", param=name)
+            raise NotCarried(f"`{name}` can't be carried to this model", param=name)
 
 
 def tools(body: Body) -> list[dict[str, Any]]:
@@ -68,12 +68,12 @@ def choice(body: Body, *, offered: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if told.type == "tool":
         if not told.name:
-            raise BadRequest("`tool_choice.name` is missing", param="tool_choice.name")
+            raise InvalidBody("`tool_choice.name` is missing", param="tool_choice.name")
         made["tool_choice"] = {"type": "function", "function": {"name": told.name}}
     elif told.type in _CHOICES:
         made["tool_choice"] = _CHOICES[told.type]
     else:
-        raise BadRequest(
+        raise InvalidBody(
             f"`tool_choice.type`: {told.type!r} is none of {', '.join(_CHOICES)}, tool",
             param="tool_choice.type",
         )
@@ -84,9 +84,9 @@ def limit(body: Body, model: str) -> dict[str, int]:
     """The most tokens of the answer."""
     told = body.need("max_tokens", _WHOLE)
     if told < 0:
-        raise BadRequest("`max_tokens` must be at least 1", param="max_tokens")
+        raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
     if told == 0:
-        raise CannotCarry(
+        raise NotCarried(
             "`max_tokens`: 0 only warms a cache, which this model can't", param="max_tokens"
         )
     newer = openai_models.reasons(model)
@@ -142,11 +142,11 @@ def rest(body: Body) -> dict[str, Any]:
 
 def _tool(tool: Tool, at: str, body: Body) -> dict[str, Any]:
     if tool.type not in {None, "custom"}:
-        raise CannotCarry(
+        raise NotCarried(
             f"`{at}`: {tool.type!r} is run by its provider and can't be carried", param=at
         )
     if not tool.name:
-        raise BadRequest(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
+        raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
     if tool.cache_control is not None:
         body.drop(CACHE)
     if tool.input_examples:
@@ -175,9 +175,9 @@ def _effort(thinking: Thinking | None, config: OutputConfig) -> str | None:
 def _format(told: Format) -> dict[str, Any]:
     at = "output_config.format"
     if told.type != "json_schema":
-        raise CannotCarry(f"`{at}`: {told.type!r} can't be carried", param=at)
+        raise NotCarried(f"`{at}`: {told.type!r} can't be carried", param=at)
     if not bytes(told.schema):
-        raise BadRequest(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
+        raise InvalidBody(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
     strict = is_strict(read(told.schema, _SCHEMA, f"{at}.schema"))
     schema = {"name": _SCHEMA_NAME, "schema": told.schema, "strict": strict}
     return {"type": "json_schema", "json_schema": schema}

@@ -4,7 +4,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any, Final
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.shapes import Block, Source
 from weir_wires.reading import Body
 
@@ -15,7 +15,7 @@ _PDF_NAME: Final = "document.pdf"
 
 
 def parts(blocks: Sequence[tuple[str, Block]], body: Body) -> list[Part]:
-    """What a user says. Raises BadRequest and CannotCarry naming the block."""
+    """What a user says. Raises InvalidBody and NotCarried naming the block."""
     found: list[Part] = []
     for at, block in blocks:
         note_dropped(block, body)
@@ -46,9 +46,9 @@ def note_dropped(block: Block, body: Body) -> None:
         body.drop("messages[].content[].citations")
 
 
-def not_carried(block: Block, at: str) -> CannotCarry:
+def not_carried(block: Block, at: str) -> NotCarried:
     """What to raise for a block of a type that has no place."""
-    return CannotCarry(f"`{at}`: a block of type {block.type!r} can't be carried", param=at)
+    return NotCarried(f"`{at}`: a block of type {block.type!r} can't be carried", param=at)
 
 
 def _parts(block: Block, at: str, body: Body) -> list[Part]:
@@ -70,7 +70,7 @@ def _image(source: Source, at: str) -> Part:
     if source.type == "url" and source.url is not None:
         return {"type": "image_url", "image_url": {"url": source.url}}
     if source.type != "base64":
-        raise CannotCarry(f"`{at}`: an image from {source.type!r} can't be carried", param=at)
+        raise NotCarried(f"`{at}`: an image from {source.type!r} can't be carried", param=at)
     return {"type": "image_url", "image_url": {"url": _data_url(source, at)}}
 
 
@@ -87,7 +87,7 @@ def _document(block: Block, at: str, body: Body) -> list[Part]:
         return [*titled, _text(source.data)]
     if source.type == "content" and isinstance(source.content, str):
         return [*titled, _text(source.content)]
-    raise CannotCarry(f"`{at}`: a document from {source.type!r} can't be carried", param=at)
+    raise NotCarried(f"`{at}`: a document from {source.type!r} can't be carried", param=at)
 
 
 def _source(block: Block, at: str) -> Source:
@@ -102,9 +102,11 @@ def _data_url(source: Source, at: str) -> str:
     try:
         binascii.a2b_base64(source.data, strict_mode=True)
     except ValueError as error:
-        raise BadRequest(f"`{at}.data` is not valid base64: {error}", param=f"{at}.data") from error
+        raise InvalidBody(
+            f"`{at}.data` is not valid base64: {error}", param=f"{at}.data"
+        ) from error
     return f"data:{source.media_type};base64,{source.data}"
 
 
-def _missing(at: str) -> BadRequest:
-    return BadRequest(f"`{at}` is missing", param=at, code="missing_field")
+def _missing(at: str) -> InvalidBody:
+    return InvalidBody(f"`{at}` is missing", param=at, code="missing_field")

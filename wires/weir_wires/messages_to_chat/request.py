@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import options
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
@@ -32,7 +32,7 @@ class Translated:
 
 
 def translate(client_body: bytes, model: str) -> Translated:
-    """`client_body` for `model`. Raises CannotCarry and BadRequest naming the field."""
+    """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     for name in _OWN:
         body.raw(name)
@@ -48,10 +48,10 @@ def translate(client_body: bytes, model: str) -> Translated:
 def _conversation(body: Body, model: str) -> dict[str, Any]:
     messages = body.need("messages", _MESSAGES)
     if not messages:
-        raise BadRequest("`messages` is empty: write at least one", param="messages")
+        raise InvalidBody("`messages` is empty: write at least one", param="messages")
     if messages[-1].role == "assistant":
         at = f"messages[{len(messages) - 1}]"
-        raise CannotCarry(f"`{at}`: this model can't go on with a begun answer", param=at)
+        raise NotCarried(f"`{at}`: this model can't go on with a begun answer", param=at)
     offered = options.tools(body)
     said = [*system(body.take("system", _SYSTEM) or "", body), *turns(messages, body)]
     made: dict[str, Any] = {"model": model}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
 from weir_wires.messages_to_chat.answer import (
     Choice,
@@ -28,8 +29,7 @@ from weir_wires.messages_to_chat.answer import (
     usage_of,
 )
 from weir_wires.thinking import Field, mark
-from weir_wires.translator import Unreadable
-from weir_wires.usage import ChatUsage, to_messages
+from weir_wires.usage_translation import ChatUsage, to_messages
 
 _DONE: Final = b"[DONE]"
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
@@ -77,7 +77,7 @@ class MessageEvents:
         self._done = False
 
     def feed(self, event: Event) -> bytes:
-        """The events this chunk becomes; see `pair.Events`."""
+        """The events this chunk becomes; see `StreamTranslator`."""
         if event.data.strip() == _DONE:
             self._done = True
             return b""
@@ -99,10 +99,10 @@ class MessageEvents:
         return begun + self._say(said) if said is not None else begun
 
     def end(self) -> bytes:
-        """The last blocks' ends, why it stopped, the usage; see `pair.Events`."""
+        """The last blocks' ends, why it stopped, the usage; see `StreamTranslator`."""
         last = self._last or Choice()
         if not self._begun or (self._last is None and not self._done):
-            raise Unreadable("the provider's stream ended before it told why it stopped")
+            raise MalformedResponse("the provider's stream ended before it told why it stopped")
         ends = self._close_text() + self._close_thought() + self._close_calls()
         delta = ending(last, calls=bool(self._calls), refused=self._refused)
         usage = to_messages(self._usage)
@@ -168,12 +168,12 @@ class MessageEvents:
     def _call(self, told: ToolCall) -> bytes:
         call = self._known(told)
         if call is None:
-            raise Unreadable("the provider goes on with a tool call that was whole")
+            raise MalformedResponse("the provider goes on with a tool call that was whole")
         out = b""
         try:
             piece = arguments_of(told)
         except (UnicodeDecodeError, msgspec.DecodeError) as error:
-            raise Unreadable(f"a tool call's arguments are not text: {error}") from error
+            raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
         if call.block < 0:
             call.name = (told.function.name if told.function is not None else None) or call.name
             if piece:
@@ -214,7 +214,7 @@ class MessageEvents:
         out = b""
         for call in self._calls.values():
             if call.block < 0 and not only_whole:
-                raise Unreadable("a tool call of the provider has no name")
+                raise MalformedResponse("a tool call of the provider has no name")
             if call.closed or call.block < 0 or (only_whole and not call.whole):
                 continue
             call.closed = True

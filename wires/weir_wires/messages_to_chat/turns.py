@@ -7,8 +7,8 @@ begins with the same bytes as the shorter one it grew from. Must not know option
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from weir_gateway.domain.errors import BadRequest
 from weir_wires import thinking
+from weir_wires.errors import InvalidBody
 from weir_wires.messages_to_chat.parts import (
     Part,
     content,
@@ -37,7 +37,7 @@ def system(told: str | list[Block], body: Body) -> list[Turn]:
 
 
 def turns(messages: Sequence[Message], body: Body) -> list[Turn]:
-    """All turns. Raises BadRequest and CannotCarry naming the block."""
+    """All turns. Raises InvalidBody and NotCarried naming the block."""
     found: list[Turn] = []
     for index, message in enumerate(messages):
         blocks = list(_blocks(message, f"messages[{index}].content"))
@@ -50,7 +50,7 @@ def turns(messages: Sequence[Message], body: Body) -> list[Turn]:
             found.extend([{"role": "system", "content": content(said)}] if said else [])
         else:
             at = f"messages[{index}].role"
-            raise BadRequest(f"`{at}`: {message.role!r} is no role", param=at)
+            raise InvalidBody(f"`{at}`: {message.role!r} is no role", param=at)
     return found
 
 
@@ -82,7 +82,7 @@ def _result(block: Block, at: str, shown: list[Part], body: Body) -> Turn:
     Chat's tool messages take text alone.
     """
     if block.tool_use_id is None:
-        raise BadRequest(
+        raise InvalidBody(
             f"`{at}.tool_use_id` is missing", param=f"{at}.tool_use_id", code="missing_field"
         )
     inner = block.content
@@ -121,13 +121,13 @@ def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
 def _call(block: Block, at: str) -> Turn:
     for name, value in (("id", block.id), ("name", block.name)):
         if not value:
-            raise BadRequest(
+            raise InvalidBody(
                 f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
             )
     try:
         arguments = bytes(block.input).decode() or "{}"
     except UnicodeDecodeError as error:
-        raise BadRequest(f"`{at}.input` is not UTF-8", param=f"{at}.input") from error
+        raise InvalidBody(f"`{at}.input` is not UTF-8", param=f"{at}.input") from error
     function = {"name": block.name, "arguments": arguments}
     return {"id": block.id, "type": "function", "function": function}
 

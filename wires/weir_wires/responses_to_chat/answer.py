@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
@@ -22,7 +23,6 @@ from weir_wires.responses_to_chat.output import (
     reasoning_of,
     response,
 )
-from weir_wires.translator import Unreadable
 
 
 class _Choice(msgspec.Struct):
@@ -45,7 +45,7 @@ _COMPLETION: Final = msgspec.json.Decoder(_Completion)
 
 
 def translate(body: bytes, created: int, echo: Mapping[str, Any]) -> bytes:
-    """The response; `created` in seconds since 1970. Raises Unreadable."""
+    """The response; `created` in seconds since 1970. Raises MalformedResponse."""
     told = _decode(body)
     choice = (told.choices or [])[0]
     said = choice.message or Said()
@@ -67,11 +67,11 @@ def _decode(body: bytes) -> _Completion:
     try:
         told = _COMPLETION.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"the provider's answer is no chat completion: {error}") from error
+        raise MalformedResponse(f"the provider's answer is no chat completion: {error}") from error
     if told.error is not None:
         raise error_in(told.error)
     if not told.choices:
-        raise Unreadable("the provider's answer has no choices")
+        raise MalformedResponse("the provider's answer has no choices")
     return told
 
 
@@ -92,7 +92,7 @@ def _calls(name: str, calls: Sequence[ToolCall], status: str) -> Iterator[Item]:
     for number, call in enumerate(calls):
         function = call.function or CallFunction()
         if not function.name:
-            raise Unreadable("the provider's answer calls a tool without a name")
+            raise MalformedResponse("the provider's answer calls a tool without a name")
         call_id = unique(call.id, taken, number, name)
         arguments = function.arguments or ""
         yield call_item(f"fc_{name}_{number}", call_id, function.name, arguments, status)

@@ -8,7 +8,7 @@ bytes as the shorter one it grew from. Must not know options.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.reading import Body
 from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, words
 from weir_wires.responses_to_chat.sealed import unseal
@@ -34,7 +34,7 @@ class Messages:
         self.messages: list[Message] = []
 
     def read(self, items: Sequence[Item]) -> None:
-        """All items. Raises BadRequest and CannotCarry naming the item."""
+        """All items. Raises InvalidBody and NotCarried naming the item."""
         for index, item in enumerate(items):
             self._item(item, f"input[{index}]")
         self._close()
@@ -57,13 +57,13 @@ class Messages:
         elif kind == "reasoning":
             self._reasoning(item)
         elif not kind:
-            raise BadRequest(f"`{at}.type` is missing", param=f"{at}.type", code="missing_field")
+            raise InvalidBody(f"`{at}.type` is missing", param=f"{at}.type", code="missing_field")
         elif kind in _NEEDS_STATE:
-            raise CannotCarry(
+            raise NotCarried(
                 f"`{at}`: {kind!r} names what only its own provider keeps: send the items", param=at
             )
         else:
-            raise CannotCarry(f"`{at}`: an item of type {kind!r} can't be carried", param=at)
+            raise NotCarried(f"`{at}`: an item of type {kind!r} can't be carried", param=at)
 
     def _message(self, item: Item, at: str) -> None:
         if item.role == _ASSISTANT:
@@ -71,7 +71,7 @@ class Messages:
             return
         role = _ROLES.get(item.role or "")
         if role is None:
-            raise BadRequest(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
+            raise InvalidBody(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
         self.say(role, content(item.content, f"{at}.content"))
 
     def _said(self, item: Item, at: str) -> None:
@@ -85,7 +85,7 @@ class Messages:
     def _call(self, item: Item, at: str) -> None:
         for name, value in (("call_id", item.call_id), ("name", item.name)):
             if not value:
-                raise BadRequest(
+                raise InvalidBody(
                     f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
                 )
         turn = self._turn if self._turn is not None else self._new_turn()
@@ -95,7 +95,7 @@ class Messages:
 
     def _output(self, item: Item, at: str) -> None:
         if not item.call_id:
-            raise BadRequest(
+            raise InvalidBody(
                 f"`{at}.call_id` is missing", param=f"{at}.call_id", code="missing_field"
             )
         self._close()

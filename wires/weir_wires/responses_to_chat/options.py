@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.openai_models import reasons
 from weir_wires.reading import Body
 from weir_wires.responses_to_chat.shapes import Format, Reasoning, Text, Tool, ToolChoice
@@ -52,13 +52,13 @@ _IDLE: Final[dict[str, tuple[Any, ...]]] = {
 
 
 def refuse(body: Body) -> None:
-    """Raise CannotCarry for the first field that asks for what the chat wire can't do."""
+    """Raise NotCarried for the first field that asks for what the chat wire can't do."""
     for name, (idle, why) in _MUST_BE_IDLE.items():
         told = body.take(name, _ANY)
         if told is not None and told not in idle:
-            raise CannotCarry(f"`{name}` {why}", param=name)
+            raise NotCarried(f"`{name}` {why}", param=name)
     if _LOGPROBS in (body.take("include", _NAMES) or ()):
-        raise CannotCarry("`include`: log probabilities can't be carried", param="include")
+        raise NotCarried("`include`: log probabilities can't be carried", param="include")
 
 
 def leave_out(body: Body) -> None:
@@ -70,7 +70,7 @@ def leave_out(body: Body) -> None:
 
 
 def tools(body: Body) -> list[dict[str, Any]]:
-    """The functions offered. Raises CannotCarry for a provider's own tool."""
+    """The functions offered. Raises NotCarried for a provider's own tool."""
     offered = body.take("tools", _TOOLS) or []
     return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(offered)]
 
@@ -82,13 +82,13 @@ def choice(body: Body, *, offered: bool) -> dict[str, Any]:
         return {}
     if isinstance(told, str):
         if told not in _CHOICES:
-            raise BadRequest(
+            raise InvalidBody(
                 f"`tool_choice`: {told!r} is none of {', '.join(sorted(_CHOICES))}",
                 param="tool_choice",
             )
         return {"tool_choice": told} if offered else {}
     if told.type != _FUNCTION or not told.name:
-        raise CannotCarry(
+        raise NotCarried(
             f"`tool_choice`: {told.type!r} can't be carried to this model", param="tool_choice"
         )
     return {"tool_choice": {"type": _FUNCTION, "function": {"name": told.name}}}
@@ -121,7 +121,7 @@ def limit(body: Body, model: str) -> dict[str, Any]:
     if told is None:
         return {}
     if told < 1:
-        raise BadRequest("`max_output_tokens` must be at least 1", param="max_output_tokens")
+        raise InvalidBody("`max_output_tokens` must be at least 1", param="max_output_tokens")
     return {"max_completion_tokens" if reasons(model) else "max_tokens": told}
 
 
@@ -139,11 +139,11 @@ def same(body: Body) -> dict[str, Any]:
 
 def _tool(tool: Tool, at: str) -> dict[str, Any]:
     if tool.type != _FUNCTION:
-        raise CannotCarry(
+        raise NotCarried(
             f"`{at}`: a tool of type {tool.type!r} is its own provider's: offer functions", param=at
         )
     if not tool.name:
-        raise BadRequest(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
+        raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
     function: dict[str, Any] = {"name": tool.name}
     function |= {"description": tool.description} if tool.description is not None else {}
     function |= {"parameters": tool.parameters} if _told(tool.parameters) else {}
@@ -158,7 +158,7 @@ def _response_format(told: Format) -> dict[str, Any]:
         return {"response_format": {"type": told.type}}
     if not _told(told.schema):
         at = "text.format.schema"
-        raise BadRequest(f"`{at}` is missing", param=at, code="missing_field")
+        raise InvalidBody(f"`{at}` is missing", param=at, code="missing_field")
     schema: dict[str, Any] = {"name": told.name or _FORMAT_NAME}
     schema |= {"description": told.description} if told.description is not None else {}
     schema["schema"] = told.schema

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS, seal
-from weir_wires.translator import Unreadable
 
 Item = dict[str, Any]
 
@@ -68,10 +68,10 @@ class Usage(msgspec.Struct):
     completion_tokens_details: CompletionDetails | None = None
 
 
-def error_in(error: Any) -> Unreadable:
+def error_in(error: Any) -> MalformedResponse:
     """What to raise for an error that a provider wrote where an answer was due."""
     told: Any = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON of any shape
-    return Unreadable(f"the provider reports an error: {told or 'it does not say which'}")
+    return MalformedResponse(f"the provider reports an error: {told or 'it does not say which'}")
 
 
 def cut_short(finish: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.responses_to_chat.shapes import ABSENT, Part
 
 ChatPart = dict[str, Any]
@@ -49,7 +49,7 @@ def _part(part: Part, at: str) -> ChatPart:
         if part.input_audio == ABSENT:
             raise _missing(f"{at}.input_audio")
         return {"type": part.type, "input_audio": part.input_audio}
-    raise CannotCarry(f"`{at}`: a part of type {part.type!r} can't be carried", param=at)
+    raise NotCarried(f"`{at}`: a part of type {part.type!r} can't be carried", param=at)
 
 
 def _image(part: Part, at: str) -> ChatPart:
@@ -64,7 +64,7 @@ def _file(part: Part, at: str) -> ChatPart:
     if part.file_data is None and part.file_id is not None:
         raise _uploaded(f"{at}.file_id", "file_data")
     if part.file_data is None and part.file_url is not None:
-        raise CannotCarry(
+        raise NotCarried(
             f"`{at}.file_url` can't be carried to this model: send `file_data`",
             param=f"{at}.file_url",
         )
@@ -73,8 +73,8 @@ def _file(part: Part, at: str) -> ChatPart:
     return {"type": "file", "file": {**name, "file_data": data}}
 
 
-def _uploaded(at: str, instead: str) -> CannotCarry:
-    return CannotCarry(
+def _uploaded(at: str, instead: str) -> NotCarried:
+    return NotCarried(
         f"`{at}`: an uploaded file is known to its own provider only: send `{instead}`", param=at
     )
 
@@ -85,5 +85,5 @@ def _given(value: str | None, at: str) -> str:
     return value
 
 
-def _missing(at: str) -> BadRequest:
-    return BadRequest(f"`{at}` is missing", param=at, code="missing_field")
+def _missing(at: str) -> InvalidBody:
+    return InvalidBody(f"`{at}` is missing", param=at, code="missing_field")

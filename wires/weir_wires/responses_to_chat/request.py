@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_gateway.domain.errors import BadRequest
+from weir_wires.errors import InvalidBody
 from weir_wires.openai_models import reasons
 from weir_wires.reading import Body
 from weir_wires.responses_to_chat import options
@@ -51,7 +51,7 @@ class Translated:
 def translate(client_body: bytes, model: str, *, effort: bool = False) -> Translated:
     """`client_body` for `model`; with `effort` it knows `reasoning_effort` whatever its name is.
 
-    Raises CannotCarry and BadRequest naming the field.
+    Raises NotCarried and InvalidBody naming the field.
     """
     body = Body(client_body)
     for name in _OWN:
@@ -81,7 +81,7 @@ def _messages(body: Body) -> list[dict[str, Any]]:
         gathered.say("system", instructions)
     told = body.need("input", _INPUT)
     if not told:
-        raise BadRequest("`input` is empty: write something", param="input")
+        raise InvalidBody("`input` is empty: write something", param="input")
     if isinstance(told, str):
         gathered.say("user", told)
     else:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.responses_to_chat.answer import unique
 from weir_wires.responses_to_chat.events import Numbered
@@ -27,7 +28,6 @@ from weir_wires.responses_to_chat.output import (
     response,
 )
 from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS
-from weir_wires.translator import Unreadable
 
 _DONE: Final = b"[DONE]"
 
@@ -78,7 +78,7 @@ class ResponseEvents:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The events this chunk becomes; see `pair.Events`."""
+        """The events this chunk becomes; see `StreamTranslator`."""
         if event.data.strip() == _DONE:
             self._complete = True
             return b""
@@ -96,11 +96,11 @@ class ResponseEvents:
         return b"".join(told)
 
     def end(self) -> bytes:
-        """What is open is closed, and the whole response told; see `pair.Events`."""
+        """What is open is closed, and the whole response told; see `StreamTranslator`."""
         if not self._base or not (self._complete or self._finish):
-            raise Unreadable("the provider's stream ended before the answer was complete")
+            raise MalformedResponse("the provider's stream ended before the answer was complete")
         if self._waiting:
-            raise Unreadable("the provider's stream called a tool without a name")
+            raise MalformedResponse("the provider's stream called a tool without a name")
         status = COMPLETED if cut_short(self._finish) is None else INCOMPLETE
         told = self._close_open(status)
         if all(isinstance(item, OpenReasoning) for item in self._items):
@@ -208,4 +208,6 @@ def _decode(data: bytes) -> _Chunk:
     try:
         return _CHUNK.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"an event of the provider is not as its wire says: {error}") from error
+        raise MalformedResponse(
+            f"an event of the provider is not as its wire says: {error}"
+        ) from error

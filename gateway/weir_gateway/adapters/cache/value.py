@@ -6,7 +6,7 @@ import msgspec
 
 from weir_gateway.domain.cache import Answer
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import Usage
+from weir_wires.usage import Usage
 
 FORMAT: Final = 1
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.money import Usage, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.routing.ports import Outcome
+from weir_wires.usage import Usage
 
 TEXT_KEPT = 16_384  # characters of a prompt, where content was asked for
 _NO_USAGE = Usage(input=0, output=0)

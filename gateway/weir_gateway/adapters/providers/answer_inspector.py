@@ -8,9 +8,9 @@ from typing import Final
 from weir_gateway.domain.cascade import Check
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Facts, Request
-from weir_gateway.domain.said import Question, Said
 from weir_gateway.domain.table import Backend
 from weir_wires import answer_content, checks, judging
+from weir_wires.content import Question, Said
 from weir_wires.prompt_content import asked
 from weir_wires.wire import Wire
 
@@ -94,7 +94,12 @@ def _said(wire: Wire, chunks: Sequence[bytes], stream: bool) -> Said | None:  # 
 
 
 def _wrong(check: Check, request: Request, answer: Said) -> str:
-    return checks.wrong(check, asked(request.wire, request.body), answer)
+    if check is Check.JSON:
+        return checks.json_violation(answer)
+    prompt = asked(request.wire, request.body)
+    if check is Check.SCHEMA:
+        return checks.schema_violation(prompt, answer)
+    return checks.tool_violation(prompt, answer)
 
 
 def _good(request: Request, answer: Said, fence: str) -> Question:

@@ -23,9 +23,9 @@ from weir_gateway.adapters.providers.upstream_errors import (
     mapped,
     may_be_mended,
 )
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
-from weir_wires.translator import Unreadable
+from weir_wires.errors import MalformedResponse
+from weir_wires.usage import Usage
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
@@ -66,7 +66,7 @@ async def reply(answer: Answer, *, stream: bool) -> UpstreamReply:
         return await _whole(answer)
     if not answer.first:
         raise broken(answer.backend, "ended its stream before it began")
-    if answer.out.back is None:
+    if answer.out.response is None:
         return StreamReply(
             answer.backend,
             answer.out.wire,
@@ -81,7 +81,7 @@ async def reply(answer: Answer, *, stream: bool) -> UpstreamReply:
         response,
         answer.headers,
         first=answer.first,
-        events=answer.out.back.events(),
+        events=answer.out.response.stream(),
         release=answer.call.end,
         secret=answer.secret,
     )
@@ -98,11 +98,11 @@ async def _whole(answer: Answer) -> WholeReply:
     if len(body) > answer.most:
         raise broken(backend, f"answered with more than {answer.most} bytes")
     try:
-        if answer.out.back is not None and len(body) > ON_LOOP:
+        if answer.out.response is not None and len(body) > ON_LOOP:
             body, usage = await asyncio.to_thread(_read, answer, body)
         else:
             body, usage = _read(answer, body)
-    except Unreadable as error:
+    except MalformedResponse as error:
         raise broken(backend, f"answered what can't be read: {error}") from error
     answer.call.end(usage, "")
     return WholeReply(answer.response.status, answer.headers, body, usage)
@@ -110,8 +110,8 @@ async def _whole(answer: Answer) -> WholeReply:
 
 def _read(answer: Answer, body: bytes) -> tuple[bytes, Usage | None]:
     usage = answer.out.wire.usage(body)
-    back = answer.out.back
-    return (body if back is None else back.whole(body)), usage
+    back = answer.out.response
+    return (body if back is None else back.translate(body)), usage
 
 
 async def _refusal(answer: Answer) -> WholeReply:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from opentelemetry.trace import SpanKind
 from yarl import URL
 
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
 from weir_runtime.tracing import Span, Tracing, current
+from weir_wires.usage import Usage
 
 
 class Call:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from weir_gateway.adapters.providers.prepared import Prepared
-from weir_gateway.domain.errors import CannotCarry
+from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_gateway.domain.request import Request, with_model
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_wires.error_shapes import ErrorShape
+from weir_wires.errors import NotCarried, RequestError
 from weir_wires.provider import ProviderWire
 from weir_wires.providers import PROVIDERS
 from weir_wires.select import Way, way
 from weir_wires.strip_foreign_thinking import own_thinking
-from weir_wires.translator import Back
+from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
 from weir_wires.wire import Wire
 
 ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
@@ -36,7 +37,7 @@ class Outbound:
     wire: ProviderWire
     wanted: ErrorShape  # the client's
     body: bytes
-    back: Back | None  # None: the provider's bytes are the client's
+    response: ResponseTranslator | None  # None: the provider's bytes are the client's
     headers: Mapping[str, str]  # of the answer, that say what was done to the request
 
 
@@ -62,10 +63,11 @@ async def outbound(prepared: Prepared, chosen: Way, request: Request) -> Outboun
         return Outbound(wire, wanted, body, None, {})
     model = prepared.backend.model
     if len(request.body) > ON_LOOP:
-        made = await asyncio.to_thread(chosen.pair.request, request, model)
+        translated = await asyncio.to_thread(_translate, chosen.pair, request, model)
     else:
-        made = chosen.pair.request(request, model)
-    return Outbound(wire, wanted, made.body, made.back, _told(made.dropped))
+        translated = _translate(chosen.pair, request, model)
+    dropped = _dropped_header(translated.dropped)
+    return Outbound(wire, wanted, translated.body, translated.response, dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Carried:
 
     wire: Wire
     body: bytes
-    back: Back | None  # None: the provider's bytes are the client's
+    response: ResponseTranslator | None  # None: the provider's bytes are the client's
 
 
 def carried(backend: Backend, request: Request) -> Carried:
@@ -88,8 +90,8 @@ def carried(backend: Backend, request: Request) -> Carried:
         if chosen.out is Wire.ANTHROPIC_MESSAGES:
             body = own_thinking(body)
         return Carried(chosen.out, body, None)
-    made = chosen.pair.request(request, backend.model)
-    return Carried(chosen.out, made.body, made.back)
+    translated = _translate(chosen.pair, request, backend.model)
+    return Carried(chosen.out, translated.body, translated.response)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
@@ -108,7 +110,17 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     return headers
 
 
-def _told(dropped: tuple[str, ...]) -> dict[str, str]:
+def _translate(translator: Translator, request: Request, model: str) -> TranslatedRequest:
+    """Translate `request`; the one place where errors of weir_wires become the gateway's."""
+    try:
+        return translator.translate(request.body, model)
+    except NotCarried as error:
+        raise CannotCarry(error.message, param=error.param, code=error.code) from error
+    except RequestError as error:
+        raise BadRequest(error.message, param=error.param, code=error.code) from error
+
+
+def _dropped_header(dropped: tuple[str, ...]) -> dict[str, str]:
     if not dropped:
         return {}
     return {DROPPED: ", ".join(_UNFIT.sub("?", name) for name in dropped)[:DROPPED_SHOWN]}

@@ -11,10 +11,10 @@ import aiohttp
 from weir_gateway.adapters.providers.idle import IdleLimit
 from weir_gateway.adapters.providers.upstream_errors import broken, mapped
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
 from weir_wires.provider import ProviderWire
 from weir_wires.stream_ends import StreamEnds
+from weir_wires.usage import Usage
 
 Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
 

@@ -15,11 +15,12 @@ from weir_gateway.adapters.providers.redaction import without
 from weir_gateway.adapters.providers.reply import Release
 from weir_gateway.adapters.providers.upstream_errors import broken, mapped
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Backend
+from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventReader, EventTooLarge
 from weir_wires.provider import ProviderWire
-from weir_wires.translator import Events, Unreadable
+from weir_wires.translator import StreamTranslator
+from weir_wires.usage import Usage
 
 _USAGE: Final = b"usage"  # stands in every event that tells of tokens
 
@@ -35,7 +36,7 @@ class TranslatedReply:
         headers: Mapping[str, str],
         *,
         first: bytes,
-        events: Events,
+        events: StreamTranslator,
         release: Release,
         secret: Secret | None,
     ) -> None:
@@ -105,14 +106,14 @@ class TranslatedReply:
     def _feed(self, chunk: bytes) -> bytes:
         try:
             return self._translated(self._reader.feed(chunk))
-        except (Unreadable, EventTooLarge) as error:
+        except (MalformedResponse, EventTooLarge) as error:
             raise self._broken(error) from error
 
     def _end(self) -> bytes:
         self._over = True
         try:
             return self._translated(self._reader.rest()) + self._events.end()
-        except (Unreadable, EventTooLarge) as error:
+        except (MalformedResponse, EventTooLarge) as error:
             raise self._broken(error) from error
 
     def _translated(self, events: list[Event]) -> bytes:

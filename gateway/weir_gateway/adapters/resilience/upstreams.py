@@ -24,10 +24,10 @@ from weir_gateway.adapters.resilience.race import race
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.ports import Clock
+from weir_wires.usage import Usage
 
 MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
 KEY_REFUSED: Final = frozenset({401, 403})

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 from weir_gateway.domain.cache import Answer
-from weir_gateway.domain.money import Usage
 from weir_gateway.routing.cache.key import as_object
 from weir_gateway.routing.ports import Sent
 from weir_gateway.routing.reply_wrapper import Passing
+from weir_wires.usage import Usage
 
 OK: Final = 200
 FREE: Final = Usage(input=0, output=0)

@@ -12,12 +12,12 @@ from typing import Final
 from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.said import Question
 from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.ports import Sent, Upstreams, Words
+from weir_wires.content import Question
+from weir_wires.usage import Usage
 
 EVENT_STREAM: Final = "text/event-stream"
 REFUSED_FROM: Final = 400

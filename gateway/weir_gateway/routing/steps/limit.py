@@ -24,12 +24,13 @@ from weir_gateway.domain.limits import (
     WhenGone,
     Window,
 )
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, Usage, cost
+from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Mode, Policy
 from weir_gateway.routing.policy.compiled import Matched
 from weir_gateway.routing.ports import Limits, Outcome
 from weir_gateway.routing.steps.pick import EXPECTED_OUTPUT
+from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 MOST_EXPECTED = 4096  # tokens of an answer that are set aside, whatever cap its client sets

@@ -9,9 +9,10 @@ scores come from.
 from collections.abc import Mapping, Sequence
 
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, ScorerFailure
+from weir_wires.usage import Usage
 
 # Tokens an answer is taken to have when costs are compared and the client's cap is not lower. The
 # same for every candidate, so it only sets how much output prices weigh against input prices.

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.steps.pick import expected_output
+from weir_wires.usage import Usage
 
 SESSION_HEADER: Final = "x-weir-session"
 LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning

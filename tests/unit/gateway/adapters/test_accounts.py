@@ -17,10 +17,11 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
-from weir_gateway.domain.money import NOTHING, PicoUsd, Usage
+from weir_gateway.domain.money import NOTHING, PicoUsd
 from weir_gateway.routing.ports import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
+from weir_wires.usage import Usage
 
 DECISION = RouteDecision(
     id=DecisionId("f" * 32),

@@ -12,7 +12,7 @@ from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.value import packed, unpacked
 from weir_gateway.domain.cache import Answer, similarity
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import Usage
+from weir_wires.usage import Usage
 
 
 def answer(size: int = 10, name: str = "shop/weak") -> Answer:

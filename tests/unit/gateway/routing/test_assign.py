@@ -13,7 +13,7 @@ from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import RouterName
-from weir_gateway.domain.money import Usage, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
@@ -22,6 +22,7 @@ from weir_gateway.routing.policy.variants import place
 from weir_gateway.routing.ports import Ports
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
+from weir_wires.usage import Usage
 
 CONTROL = Variant("control", 9)
 NEW = Variant("new", 1, router=RouterName("mf"), objective=Threshold(0.2))

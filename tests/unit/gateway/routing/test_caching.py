@@ -13,7 +13,6 @@ from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId, KeyName, PolicyId
 from weir_gateway.domain.key import ClientKey
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
 from weir_gateway.routing.cache.lookup import Caching
@@ -21,6 +20,7 @@ from weir_gateway.routing.cache.replies import Recorded, Room, whole
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.policy.compiled import Matched, compile_table
 from weir_gateway.routing.ports import Ports
+from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'

@@ -8,11 +8,11 @@ from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScore
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, UpstreamFailure
-from weir_gateway.domain.money import Usage
 from weir_gateway.domain.table import Capability, Expose
 from weir_gateway.routing.pipeline import Ending, Routing
 from weir_gateway.routing.ports import Ports
 from weir_runtime.tracing import TraceContext
+from weir_wires.usage import Usage
 
 SHED = UpstreamError("shed", failure=UpstreamFailure.STATUS, upstream_status=503)
 DOWN = UpstreamError("down", failure=UpstreamFailure.CONNECT)

@@ -17,7 +17,7 @@ from weir_gateway.domain.errors import (
     UpstreamError,
     UpstreamFailure,
 )
-from weir_gateway.domain.money import PicoUsd, Usage, cost
+from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.budget.budgets import Budgets
@@ -25,6 +25,7 @@ from weir_gateway.routing.budget.pacing import NOBODY
 from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 from weir_gateway.routing.pipeline import Ending, Routing
 from weir_gateway.routing.ports import Ports
+from weir_wires.usage import Usage
 
 USD = 10**12
 # A request of 10 tokens in and 400 out: .00041 USD by the weak one, .0041 by the strong one.
