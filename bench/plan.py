@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.resources.objects import Resources, gather
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import Resources, gather
 
 POLICIES = 1000
 BACKENDS = 2000

@@ -12,13 +12,13 @@ import yaml
 from weir_operator.apply.health import HEALTH_MEANINGS
 from weir_operator.apply.status import PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
-from weir_operator.resources.openapi import definitions
-from weir_operator.resources.reference import check_table, field_table
+from weir_policy.describe.crds import definitions
+from weir_policy.describe.reference import check_table, field_table
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = Path("charts/weir-crds/templates")
 DOCS = Path("docs/policies.md")
-HEADER = "# Made by operator/generate.py from weir_operator.resources; do not edit.\n"
+HEADER = "# Made by operator/generate.py from weir_policy; do not edit.\n"
 
 
 def reason_table() -> str:

@@ -13,7 +13,7 @@ import kopf
 
 from weir_operator.apply.index import Index
 from weir_operator.apply.kube import PAGE_SIZE, Access
-from weir_operator.resources.objects import GROUP, VERSION, ResourceKind, ResourceRef
+from weir_policy.reading.resources import GROUP, VERSION, ResourceKind, ResourceRef
 
 _LOG = logging.getLogger(__name__)
 

@@ -29,8 +29,8 @@ from weir_operator.apply.table_publisher import TablePublisher, contents_of, sna
 from weir_operator.apply.usage import Tally
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.resources.objects import ResourceKind, gather
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import ResourceKind, gather
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block, pytest.mark.timeout(300)]
 SEED = 20260101

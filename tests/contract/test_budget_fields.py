@@ -11,9 +11,9 @@ from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_operator.apply import probes
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
-from weir_operator.resources.mistakes import dotted
-from weir_operator.resources.objects import gather
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import gather
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 

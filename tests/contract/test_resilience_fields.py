@@ -21,9 +21,9 @@ from weir_gateway.domain.resilience import (
 from weir_gateway.domain.table import Backend, RouteTable, SecretRef
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.resources.mistakes import dotted
-from weir_operator.resources.objects import gather
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import gather
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 

@@ -9,9 +9,9 @@ from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import StrongShare, Threshold, Variant
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.resources.mistakes import dotted
-from weir_operator.resources.objects import gather
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import gather
 
 BUDGET = {"budget": {"usd": "5", "per": "day"}}
 

@@ -13,7 +13,7 @@ from weir_operator.apply.cluster import (
     JsonObject,
     TokenReview,
 )
-from weir_operator.resources.objects import ResourceKind, ResourceRef
+from weir_policy.reading.resources import ResourceKind, ResourceRef
 
 
 @dataclass

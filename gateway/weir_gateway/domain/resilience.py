@@ -1,6 +1,6 @@
 """How a backend's failures are borne: the settings of a ModelBackend, and what a fallback mends.
 
-The defaults are what a table that says nothing gets; operator/weir_operator/resources has the same,
+The defaults are what a table that says nothing gets; policy/weir_policy/spec has the same,
 and a test holds the two together. Must not know sockets or clocks.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from weir_operator.resources.objects import ResourceKind, ResourceRef
+from weir_policy.reading.resources import ResourceKind, ResourceRef
 
 JsonObject = Mapping[str, object]  # a resource as the API server gives it
 

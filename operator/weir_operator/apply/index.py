@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from weir_operator.apply.cluster import JsonObject
-from weir_operator.resources.objects import Invalid, ResourceKind, ResourceRef, Resources, gather
-from weir_operator.resources.parse import Parsed, parse
+from weir_policy.reading.parse import Parsed, parse
+from weir_policy.reading.resources import Invalid, ResourceKind, ResourceRef, Resources, gather
 
 _KINDS = {str(kind): kind for kind in ResourceKind}
 

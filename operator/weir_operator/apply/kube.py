@@ -23,7 +23,7 @@ from weir_operator.apply.cluster import (
     TokenReview,
 )
 from weir_operator.apply.table_json import PACKED, PLAIN
-from weir_operator.resources.objects import API_VERSION, ResourceKind, ResourceRef
+from weir_policy.reading.resources import API_VERSION, ResourceKind, ResourceRef
 
 REQUEST_TIMEOUT = 15.0
 PAGE_SIZE = 250  # resources that are held as plain documents at once

@@ -8,7 +8,7 @@ import logging
 
 from weir_operator.apply.cluster import Cluster, ClusterError
 from weir_operator.apply.index import Index
-from weir_operator.resources.objects import ResourceKind
+from weir_policy.reading.resources import ResourceKind
 
 _LOG = logging.getLogger(__name__)
 

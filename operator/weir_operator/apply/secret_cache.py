@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from weir_operator.apply.cluster import FORBIDDEN, Cluster, ClusterError
 from weir_operator.plan.check import secret_names
-from weir_operator.resources.objects import ResourceKind, Resources, Secret
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import ResourceKind, Resources, Secret
 
 _LOG = logging.getLogger(__name__)
 READS_AT_ONCE = 16

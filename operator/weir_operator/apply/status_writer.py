@@ -27,7 +27,7 @@ from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage import add_new_usage, tally_in
 from weir_operator.apply.usage_reports import UsageReports
 from weir_operator.plan.findings import Finding
-from weir_operator.resources.objects import ResourceKind
+from weir_policy.reading.resources import ResourceKind
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import yaml
 
-from weir_operator.resources.mistakes import Mistake, Path
+from weir_policy.fields.mistakes import Mistake, Path
 
 DEPTH = 32  # the deepest resource has 7
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -11,9 +11,9 @@ from pathlib import Path as FilePath
 from typing import cast
 
 from weir_operator.files.documents import Broken, Document, documents
-from weir_operator.resources.mistakes import Mistake, Path, dotted
-from weir_operator.resources.objects import Invalid, Resource, ResourceRef, Resources, gather
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import Mistake, Path, dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import Invalid, Resource, ResourceRef, Resources, gather
 
 FILE_BYTES = 8 * 1024 * 1024  # thousands of resources; more is a mistake in what was named
 SUFFIXES = frozenset({".yaml", ".yml"})

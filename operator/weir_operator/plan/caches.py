@@ -1,6 +1,6 @@
 """Writes a policy's caches down as weir.routing.v1.Cache. Decides nothing."""
 
-from weir_operator.resources.caches import Cache, CacheScope
+from weir_policy.spec.cache import Cache, CacheScope
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 SCOPES = {

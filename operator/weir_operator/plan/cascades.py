@@ -1,6 +1,6 @@
 """Writes a policy's cascade and judges down as weir.routing.v1. Decides nothing."""
 
-from weir_operator.resources.cascades import AnswerCheck, Cascade, HeldStreams, Judge, JudgeFailure
+from weir_policy.spec.cascade import AnswerCheck, Cascade, HeldStreams, Judge, JudgeFailure
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 CHECKS = {

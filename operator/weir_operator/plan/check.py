@@ -8,13 +8,12 @@ from weir_operator.plan.endpoints import Networks, forbidden
 from weir_operator.plan.findings import Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
-from weir_operator.resources.auth import Auth, SecretKeyRef
-from weir_operator.resources.backend import Wire, client_refs
-from weir_operator.resources.cascades import Judge
-from weir_operator.resources.mistakes import Path, nearest
-from weir_operator.resources.objects import ModelBackend, RoutePolicy
-from weir_operator.resources.policy import Candidate
-from weir_operator.resources.shapes import unserved
+from weir_policy.fields.mistakes import Path, nearest
+from weir_policy.reading.resources import ModelBackend, RoutePolicy
+from weir_policy.spec.auth import Auth, SecretKeyRef
+from weir_policy.spec.backend import Wire, client_refs
+from weir_policy.spec.cascade import Judge
+from weir_policy.spec.policy import Candidate
 
 SPEC: Path = ("spec",)
 JUDGE_ROUTER = "judge"  # a model, and none of the scorer's routers
@@ -41,7 +40,7 @@ def check_backend(
     backend: ModelBackend, secrets: SecretIndex, form: Form, allowed: Networks = ()
 ) -> CheckedBackend:
     """Everything that keeps the backend out of the table; `allowed` are addresses that may be."""
-    problems = list(_unserved(backend))
+    problems: list[Problem] = []
     if form is Form.CLUSTER:
         problems.extend(_cluster_problems(backend, allowed))
     credentials: list[Credential] = []
@@ -70,7 +69,6 @@ def check_policy(
     `broken` are the backends that are there and could not be read.
     """
     return (
-        *_unserved(policy),
         *_router_problems(policy, routers),
         *_rule_problems(policy),
         *_candidate_problems(policy, backends, broken),
@@ -81,12 +79,6 @@ def check_policy(
 def candidate_key(policy: RoutePolicy, candidate: Candidate | Judge) -> tuple[str, str]:
     """Namespace and name of the backend that a candidate or a judge means."""
     return candidate.namespace or policy.meta.ref.namespace, candidate.backend
-
-
-def _unserved(resource: ModelBackend | RoutePolicy) -> Iterator[Problem]:
-    for path in unserved(resource.spec, SPEC):
-        message = "is not served by this version yet"
-        yield Problem(Reason.NOT_SUPPORTED, path, message, "leave it out")
 
 
 def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Problem]:

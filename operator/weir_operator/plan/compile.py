@@ -8,7 +8,7 @@ from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.findings import Finding, Problem, Reason
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
 from weir_operator.plan.table import backend_message, policy_message, versioned
-from weir_operator.resources.objects import (
+from weir_policy.reading.resources import (
     Invalid,
     Meta,
     ResourceKind,

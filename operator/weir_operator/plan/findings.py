@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_operator.resources.mistakes import Path, dotted
-from weir_operator.resources.objects import ResourceRef
+from weir_policy.fields.mistakes import Path, dotted
+from weir_policy.reading.resources import ResourceRef
 
 
 class Condition(StrEnum):

@@ -1,6 +1,6 @@
 """Writes limits down as weir.routing.v1.PolicyLimits. Decides nothing."""
 
-from weir_operator.resources.limits import Allowance, LimitsFailure, PolicyLimits
+from weir_policy.spec.limits import Allowance, LimitsFailure, PolicyLimits
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 FAILURES = {

@@ -1,8 +1,8 @@
 """Writes down how a backend's failures are borne, and what a policy falls back on."""
 
-from weir_operator.resources.backend import ModelBackendSpec
-from weir_operator.resources.policy import FailureMode
-from weir_operator.resources.resilience import FallbackOn, Quantile
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import FailureMode
+from weir_policy.spec.resilience import FallbackOn, Quantile
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 OWN_WEIGHT = 10  # of a backend's own endpoint, which its further ones are relative to

@@ -14,7 +14,7 @@ from typing import cast
 import cel
 from google.protobuf.descriptor import FieldDescriptor
 
-from weir_operator.resources.mistakes import nearest
+from weir_policy.fields.mistakes import nearest
 from weir_proto.routing.v1.routetable_pb2 import RequestFacts
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")

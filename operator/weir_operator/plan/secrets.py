@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from weir_operator.plan.findings import Problem, Reason
-from weir_operator.resources.auth import SecretKeyRef
-from weir_operator.resources.mistakes import Path
-from weir_operator.resources.objects import Secret
+from weir_policy.fields.mistakes import Path
+from weir_policy.reading.resources import Secret
+from weir_policy.spec.auth import SecretKeyRef
 
 
 class Holds(Enum):

@@ -9,24 +9,12 @@ from weir_operator.plan.check import candidate_key
 from weir_operator.plan.limits import FAILURES as LIMITS_FAILURES
 from weir_operator.plan.limits import limits_message
 from weir_operator.plan.resilience import OWN_WEIGHT, fallback_on, set_resilience
-from weir_operator.resources.auth import Auth, SecretKeyRef
-from weir_operator.resources.backend import (
-    Capability,
-    ModelBackendSpec,
-    Price,
-    Protocol,
-    client_refs,
-)
-from weir_operator.resources.objective import (
-    Budget,
-    Objective,
-    Period,
-    SpendingPlan,
-    WhenSpent,
-)
-from weir_operator.resources.objects import ModelBackend, RoutePolicy
-from weir_operator.resources.policy import Exploration, Mode, Rule, RuleFallback, ScorerFailure
-from weir_operator.resources.variant import Variant
+from weir_policy.reading.resources import ModelBackend, RoutePolicy
+from weir_policy.spec.auth import Auth, SecretKeyRef
+from weir_policy.spec.backend import Capability, ModelBackendSpec, Price, Protocol, client_refs
+from weir_policy.spec.objective import Budget, Objective, Period, SpendingPlan, WhenSpent
+from weir_policy.spec.policy import Exploration, Mode, Rule, RuleFallback, ScorerFailure
+from weir_policy.spec.router import Variant
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PROTOCOLS = {

@@ -7,9 +7,9 @@ import pytest
 from support.resources import Wire, backend, policy
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.resources.mistakes import dotted
-from weir_operator.resources.objects import Invalid, gather
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import Invalid, gather
 from weir_proto.routing.v1 import routetable_pb2 as wire
 
 PAIR = (backend("weak"), backend("strong"))

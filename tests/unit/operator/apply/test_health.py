@@ -6,7 +6,7 @@ from weir_operator.apply.gateways import GatewayState, Health
 from weir_operator.apply.health import HEALTH_MEANINGS, HealthReason, HealthVerdict, judge_health
 from weir_operator.apply.status import backend_status_of, conditions_in
 from weir_operator.plan.findings import Finding
-from weir_operator.resources.objects import ResourceKind, ResourceRef
+from weir_policy.reading.resources import ResourceKind, ResourceRef
 
 FINDING = Finding(ResourceRef(ResourceKind.BACKEND, "shop", "weak"), 2, (), "u")
 WELL = HealthVerdict(holds=True, reason=HealthReason.HEALTHY, message="well")

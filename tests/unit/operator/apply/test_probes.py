@@ -11,8 +11,8 @@ from support.scorer_server import ScriptedScorer
 from weir_operator.apply.probes import ScorerProbeRunner
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
-from weir_operator.resources.objects import gather
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import gather
 from weir_proto.routing.v1.routetable_pb2 import RouteTable
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 

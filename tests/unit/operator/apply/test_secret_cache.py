@@ -8,8 +8,8 @@ from support.fake_cluster import FakeCluster
 from support.resources import backend
 from weir_operator.apply.cluster import FORBIDDEN, ClusterError, JsonObject
 from weir_operator.apply.secret_cache import SecretCache
-from weir_operator.resources.objects import Resources, gather
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import Resources, gather
 
 KEY = ("shop", "keys")
 

@@ -15,8 +15,8 @@ from weir_operator.apply.usage import Tally, Usage, tally_in
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import Finding
-from weir_operator.resources.objects import gather
-from weir_operator.resources.parse import parse
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import gather
 
 DONE = Programmed(True, ProgramReason.PROGRAMMED, "done", 2, 2)  # noqa: FBT003 - its first field
 WAITING = Programmed(False, ProgramReason.PROGRESSING, "1 of 2", 1, 2)  # noqa: FBT003 - its first field

@@ -16,7 +16,7 @@ from weir_operator.apply.status_writer import StatusSources, StatusWriter
 from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import UsageReports
-from weir_operator.resources.objects import ResourceKind, ResourceRef
+from weir_policy.reading.resources import ResourceKind, ResourceRef
 from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, Report
 from weir_runtime.metrics import Registry
 

@@ -31,12 +31,19 @@ def dotted(path: Path) -> str:
     return text
 
 
+def close_match(word: str, known: Iterable[str]) -> str:
+    """The known word that is spelt most like `word`; empty where none is close."""
+    by_lower = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[close[0]] if close else ""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the known word nearest to `word`, or else all that are known."""
     names = sorted(known)
-    close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1)
+    close = close_match(word, names)
     if close:
-        return f"did you mean {next(n for n in names if n.lower() == close[0])}?"
+        return f"did you mean {close}?"
     return f"known are {', '.join(names)}" if 0 < len(names) <= LISTED else ""
 
 

@@ -6,7 +6,7 @@ Each is a pattern, a sentence and a conversion. Must not know which field uses t
 import re
 from decimal import Decimal
 
-from weir_operator.resources.kinds import Text
+from weir_policy.fields.kinds import Text
 
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -48,105 +48,105 @@ NAME = Text(
     convert=str,
     max_length=253,
     pattern=rf"{_LABEL}(\.{_LABEL})*",
-    says="must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini",
+    message="must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini",
 )
 LABEL = Text(
     word="namespace",
     convert=str,
     max_length=63,
     pattern=_LABEL,
-    says="must be a namespace's name: lower-case letters, digits and '-', like team-a",
+    message="must be a namespace's name: lower-case letters, digits and '-', like team-a",
 )
 NAMESPACE_OR_ALL = Text(
     word="namespace or `*`",
     convert=str,
     max_length=63,
     pattern=rf"\*|{_LABEL}",
-    says="must be a namespace's name, like team-a, or * for every namespace",
+    message="must be a namespace's name, like team-a, or * for every namespace",
 )
 SECRET_KEY = Text(
     word="key",
     convert=str,
     max_length=253,
     pattern=r"[-._a-zA-Z0-9]+",
-    says="must be a key of a Secret: letters, digits, '-', '_' and '.', like api-key",
+    message="must be a key of a Secret: letters, digits, '-', '_' and '.', like api-key",
 )
 VARIABLE = Text(
     word="variable",
     convert=str,
     max_length=253,
     pattern=r"[A-Za-z_][A-Za-z0-9_]*",
-    says="must be the name of an environment variable, like OPENAI_API_KEY",
+    message="must be the name of an environment variable, like OPENAI_API_KEY",
 )
 WORD = Text(
     word="word",
     convert=str,
     max_length=63,
     pattern=r"[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?",
-    says="must be one word of letters, digits, '-' and '_', like long-tools",
+    message="must be one word of letters, digits, '-' and '_', like long-tools",
 )
 HEADER = Text(
     word="header name",
     convert=str.lower,
     max_length=253,
     pattern=r"[A-Za-z0-9][-_A-Za-z0-9]*",
-    says="must be an HTTP header's name, like x-team",
+    message="must be an HTTP header's name, like x-team",
 )
 HEADER_VALUE = Text(
     word="header value",
     convert=str,
     max_length=1024,
     pattern=r"[!-~]([ -~]*[!-~])?",
-    says="must be one line of printable ASCII",
+    message="must be one line of printable ASCII",
 )
 QUERY_NAME = Text(
     word="parameter name",
     convert=str,
     max_length=63,
     pattern=r"[-._~A-Za-z0-9]+",
-    says="must be a URL parameter's name, like api-version",
+    message="must be a URL parameter's name, like api-version",
 )
 QUERY_VALUE = Text(
     word="parameter value",
     convert=str,
     max_length=253,
     pattern=r"[!-~]+",
-    says="must be printable ASCII without spaces, like 2024-10-21",
+    message="must be printable ASCII without spaces, like 2024-10-21",
 )
 MODEL = Text(
     word="model name",
     convert=str,
     max_length=253,
     pattern=r"[!-~]+",
-    says="must be a model name without spaces, like auto",
+    message="must be a model name without spaces, like auto",
 )
 PROBABILITY = Text(
     word='decimal from "0" to "1"',
     convert=float,
     max_length=12,
     pattern=r"0(\.[0-9]{1,9})?|1(\.0{1,9})?",
-    says='must be a quoted decimal from "0" to "1", like "0.62"',
+    message='must be a quoted decimal from "0" to "1", like "0.62"',
 )
 TEMPERATURE = Text(
     word='decimal from "0" to "2", or `any`',
     convert=to_temperature,
     max_length=8,
     pattern=r"any|[01](\.[0-9]{1,4})?|2(\.0{1,4})?",
-    says='must be a quoted decimal from "0" to "2", like "0.3", or any',
+    message='must be a quoted decimal from "0" to "2", like "0.3", or any',
 )
 SHARE = Text(
     word="share, above 0% and below 100%",
     convert=to_share,
     max_length=8,
     pattern=r"(0?[1-9]|[1-9][0-9])(\.[0-9]{1,4})?%|0\.[0-9]{0,3}[1-9][0-9]{0,3}%",
-    says="must be a share above 0% and below 100%, like 20%",
+    message="must be a share above 0% and below 100%, like 20%",
 )
 USD = Text(
     word="USD",
     convert=to_micro_usd,
     max_length=16,
     pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
-    says='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
+    message='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
 )
 DURATION = Text(
     word="duration",
@@ -156,14 +156,14 @@ DURATION = Text(
     pattern=r"([0-9]{1,2}(\.[0-9]{1,3})?h)?([0-9]{1,4}(\.[0-9]{1,3})?m)?"
     r"([0-9]{1,5}(\.[0-9]{1,3})?s)?([0-9]{1,8}ms)?",
     contains="[1-9]",
-    says="must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h",
+    message="must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h",
 )
 ENDPOINT = Text(
     word="URL",
     convert=to_url,
     max_length=2048,
     pattern=r"https?://[^/?#@ \x00-\x20\x7f\\]+(/[^?#@ \x00-\x20\x7f\\]*)?",
-    says=(
+    message=(
         "must be an http:// or https:// URL without user, password, query or fragment, "
         "like https://api.example.com/v1"
     ),

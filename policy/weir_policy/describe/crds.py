@@ -3,11 +3,11 @@
 Must not know how or where they are written.
 """
 
-from weir_operator.resources.backend import ModelBackendSpec
-from weir_operator.resources.kinds import Kind, Schema
-from weir_operator.resources.objects import GROUP, VERSION, ResourceKind
-from weir_operator.resources.policy import RoutePolicySpec
-from weir_operator.resources.shapes import Object
+from weir_policy.fields.composite import Object
+from weir_policy.fields.kinds import Kind, Schema
+from weir_policy.reading.resources import GROUP, VERSION, ResourceKind
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _AGE: Schema = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}

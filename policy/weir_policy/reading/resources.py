@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from weir_operator.resources.backend import ModelBackendSpec
-from weir_operator.resources.mistakes import Mistake
-from weir_operator.resources.policy import RoutePolicySpec
+from weir_policy.fields.mistakes import Mistake
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 
 GROUP = "weir.dev"
 VERSION = "v1alpha1"
@@ -82,10 +82,11 @@ Resource = RoutePolicy | ModelBackend | Secret
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A resource that is there and could not be read."""
+    """A resource with mistakes in what is written."""
 
     meta: Meta
     mistakes: tuple[Mistake, ...]
+    partial: Resource | None = None  # what can be read in spite of them
 
 
 @dataclass(frozen=True, slots=True)

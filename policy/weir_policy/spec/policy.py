@@ -3,9 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.caches import Cache
-from weir_operator.resources.cascades import Cascade
-from weir_operator.resources.formats import (
+from weir_policy.fields.composite import ITSELF, List, Object
+from weir_policy.fields.formats import (
     DURATION,
     HEADER,
     LABEL,
@@ -17,22 +16,14 @@ from weir_operator.resources.formats import (
     WORD,
     text,
 )
-from weir_operator.resources.kinds import Choice, Flag
-from weir_operator.resources.limits import LimitsFailure, PolicyLimits
-from weir_operator.resources.objective import Objective, Period
-from weir_operator.resources.resilience import FallbackOn
-from weir_operator.resources.routers import Router
-from weir_operator.resources.shapes import (
-    ITSELF,
-    Check,
-    List,
-    Object,
-    defaulted,
-    optional,
-    required,
-    shape,
-)
-from weir_operator.resources.variant import Variant
+from weir_policy.fields.kinds import Choice, Flag
+from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.spec.cache import Cache
+from weir_policy.spec.cascade import Cascade
+from weir_policy.spec.limits import LimitsFailure, PolicyLimits
+from weir_policy.spec.objective import Objective, Period
+from weir_policy.spec.resilience import FallbackOn
+from weir_policy.spec.router import Router, Variant
 
 
 class ScorerFailure(StrEnum):
@@ -76,7 +67,7 @@ class Match:
     headers: tuple[HeaderMatch, ...] = defaulted(
         List(Object(HeaderMatch), at_most=16, unique="name"),
         "Headers that must all hold as well. The policy with more headers goes first.",
-        otherwise=[],
+        default=[],
     )
 
 
@@ -106,7 +97,7 @@ class Rule:
         "Who is asked when that candidate fails: whom failureMode says (policy), or nobody (none), "
         "so that such requests never go anywhere else. In mode Shadow the last candidate answers "
         "all the same.",
-        otherwise="policy",
+        default="policy",
     )
 
 
@@ -130,13 +121,13 @@ class FailureMode:
         Choice(ScorerFailure),
         "When there is no score in time: the first candidate answers (weak), the last (strong), or "
         "the request is refused with 503 (reject).",
-        otherwise="weak",
+        default="weak",
     )
     upstream: tuple[str, ...] = defaulted(
         List(NAME, at_most=16, unique=ITSELF),
         "The candidates that are tried, in this order, when the chosen one fails before its first "
         "byte. Empty: none is.",
-        otherwise=[],
+        default=[],
     )
     fallback_on: tuple[FallbackOn, ...] = defaulted(
         List(Choice(FallbackOn), at_least=1, at_most=8, unique=ITSELF),
@@ -144,14 +135,14 @@ class FailureMode:
         "longer than the window (contextLength; the next is one with a larger window), the "
         "provider's refusal of this prompt (contentFilter), anything else that keeps it from "
         "answering (down), and a field that its wire has no place for (cannotCarry).",
-        otherwise=["rateLimit", "contextLength", "down", "cannotCarry"],
+        default=["rateLimit", "contextLength", "down", "cannotCarry"],
     )
     limits: LimitsFailure = defaulted(
         Choice(LimitsFailure),
         "While the Redis that counts limits for all gateways is gone: each gateway counts alone, "
         "at the full limit (open), or requests that come under a limit are refused with 503 "
         "(closed).",
-        otherwise="open",
+        default="open",
     )
 
 
@@ -200,18 +191,16 @@ class ClientThreshold:
 class Expose:
     """What clients may see and do beside chatting."""
 
-    score: bool = defaulted(Flag(), "The score, in the header x-weir-score.", otherwise=False)
+    score: bool = defaulted(Flag(), "The score, in the header x-weir-score.", default=False)
     route: bool = defaulted(
-        Flag(), "The decision alone, with nothing sent: POST /v1/route.", otherwise=False
+        Flag(), "The decision alone, with nothing sent: POST /v1/route.", default=False
     )
     client_threshold: ClientThreshold | None = optional(
         Object(ClientThreshold),
         "Clients may choose the threshold by the model name `router-<router>-<threshold>`, within "
         "these bounds.",
     )
-    direct: bool = defaulted(
-        Flag(), "Candidates may be called by their own names.", otherwise=False
-    )
+    direct: bool = defaulted(Flag(), "Candidates may be called by their own names.", default=False)
 
 
 @shape
@@ -307,9 +296,9 @@ class RoutePolicySpec:
     rules: tuple[Rule, ...] = defaulted(
         List(Object(Rule), at_most=32, unique="name"),
         "Choices made before any scoring; the first rule that holds decides.",
-        otherwise=[],
+        default=[],
     )
-    router: Router = defaulted(Object(Router), "How a prompt is scored.", otherwise={})
+    router: Router = defaulted(Object(Router), "How a prompt is scored.", default={})
     objective: Objective | None = optional(
         Object(Objective),
         "How it is decided whether a prompt needs the strong model; without effect where there is "
@@ -323,7 +312,7 @@ class RoutePolicySpec:
     cache: Cache | None = optional(Object(Cache), "Answers that are given again.")
     session: Session | None = optional(Object(Session), "What holds for a conversation.")
     failure_mode: FailureMode = defaulted(
-        Object(FailureMode), "What happens when something fails.", otherwise={}
+        Object(FailureMode), "What happens when something fails.", default={}
     )
     limits: PolicyLimits | None = optional(Object(PolicyLimits), "What clients may use.")
     exploration: Exploration | None = optional(
@@ -334,18 +323,18 @@ class RoutePolicySpec:
         List(Object(Variant), at_most=8, unique="name"),
         "Routers or objectives that compete, each for a share of the conversations; one that "
         "names neither is the policy as it is. See docs/experiments.md.",
-        otherwise=[],
+        default=[],
     )
     expose: Expose = defaulted(
-        Object(Expose), "What clients may see and do beside chatting.", otherwise={}
+        Object(Expose), "What clients may see and do beside chatting.", default={}
     )
     mode: Mode = defaulted(
         Choice(Mode),
         "Enforce: decisions are obeyed. Shadow: they are recorded, and the last candidate answers.",
-        otherwise="Enforce",
+        default="Enforce",
     )
     probes: tuple[Probe, ...] = defaulted(
         List(Object(Probe), at_most=16),
         "Decisions that must hold before a new table is programmed.",
-        otherwise=[],
+        default=[],
     )

@@ -4,15 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import cast
 
-from weir_operator.resources.backend import ModelBackendSpec
-from weir_operator.resources.policy import RoutePolicySpec
-from weir_operator.resources.shapes import (
-    Field,
-    Presence,
-    Shape,
-    checks,
-    declared,
-)
+from weir_policy.fields.shapes import Field, Presence, Shape, checks, declared
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 
 SPECS: dict[str, type[Shape]] = {"RoutePolicy": RoutePolicySpec, "ModelBackend": ModelBackendSpec}
 
@@ -38,9 +32,8 @@ def check_table(kind: str) -> str:
 def _rows(cls: type[Shape], at: str) -> Iterator[str]:
     for name, (_, field) in declared(cls).items():
         path = f"{at}.{name}"
-        doc = field.doc if field.served else f"*Not served yet: refused.* {field.doc}"
         word = field.kind.word.replace("|", "\\|")
-        yield f"| `{path}` | {word} | {_default(field)} | {doc} |"
+        yield f"| `{path}` | {word} | {_default(field)} | {field.doc} |"
         inner = _inner(field)
         if inner:
             yield from _rows(inner[1], path + inner[0])
@@ -61,4 +54,4 @@ def _inner(field: Field) -> tuple[str, type[Shape]] | None:
 def _default(field: Field) -> str:
     if field.presence is Presence.REQUIRED:
         return "**required**"
-    return f"`{json.dumps(field.otherwise)}`" if field.presence is Presence.DEFAULTED else ""
+    return f"`{json.dumps(field.default)}`" if field.presence is Presence.DEFAULTED else ""

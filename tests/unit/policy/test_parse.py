@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from support.resource_case import Case
 from support.resource_cases import CASES, GOOD
 from support.resources import Wire, backend, changed, policy, secret
-from weir_operator.resources.mistakes import dotted
-from weir_operator.resources.objects import ModelBackend, RoutePolicy, Secret
-from weir_operator.resources.parse import parse
+from weir_policy.fields.mistakes import dotted
+from weir_policy.reading.parse import parse
+from weir_policy.reading.resources import ModelBackend, RoutePolicy, Secret
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.formats import USD
-from weir_operator.resources.kinds import Whole
-from weir_operator.resources.shapes import Check, Object, optional, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import USD
+from weir_policy.fields.kinds import Whole
+from weir_policy.fields.shapes import Check, optional, shape
 
 COUNT = Whole(at_least=1, at_most=4_000_000_000)
 _MONEY = ("usdPerMinute", "usdPerDay", "strongUsdPerDay")

@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 
-from weir_operator.resources.auth import Auth
-from weir_operator.resources.formats import DURATION, ENDPOINT, SHARE
-from weir_operator.resources.kinds import Choice, Whole
-from weir_operator.resources.shapes import Object, defaulted, optional, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import DURATION, ENDPOINT, SHARE
+from weir_policy.fields.kinds import Choice, Whole
+from weir_policy.fields.shapes import defaulted, optional, shape
+from weir_policy.spec.auth import Auth
 
 
 class Quantile(StrEnum):
@@ -34,19 +35,19 @@ class Retries:
         Whole(at_least=1, at_most=10),
         "Calls in all for one request; 1: a failed one is never made again. One more mends what is "
         "over in a moment; for what lasts there are fallbacks.",
-        otherwise=2,
+        default=2,
     )
     budget: float = defaulted(
         SHARE,
         "The share of requests that may be made again (and one a second beyond it), so that an "
         "outage is not multiplied.",
-        otherwise="20%",
+        default="20%",
     )
     wait: int = defaulted(
         DURATION,
         "The longest wait before the next call; waits are random and grow. A provider whose "
         "Retry-After asks for more is not waited for.",
-        otherwise="1s",
+        default="1s",
     )
 
 
@@ -57,25 +58,25 @@ class Breaker:
     failures: int = defaulted(
         Whole(at_least=1, at_most=1_000_000),
         "Failed calls within `window` that open it. Ten are no accident.",
-        otherwise=10,
+        default=10,
     )
     share: float = defaulted(
         SHARE,
         "The share of its calls within `window` that must have failed as well, so that a busy "
         "endpoint's few failures don't open it.",
-        otherwise="25%",
+        default="25%",
     )
-    window: int = defaulted(DURATION, "How far back failures count.", otherwise="10s")
+    window: int = defaulted(DURATION, "How far back failures count.", default="10s")
     open: int = defaulted(
         DURATION,
         "How long it is left alone before it is tried again; doubled with each trial that fails, "
         "up to eight times.",
-        otherwise="5s",
+        default="5s",
     )
     trials: int = defaulted(
         Whole(at_least=1, at_most=100),
         "Calls in a row that must succeed, one at a time, to close it.",
-        otherwise=3,
+        default=3,
     )
 
 
@@ -84,13 +85,13 @@ class Queue:
     """Who waits where `limits.inFlight` is reached."""
 
     size: int = defaulted(
-        Whole(at_least=0, at_most=100_000), "Requests that may wait; 0: none.", otherwise=16
+        Whole(at_least=0, at_most=100_000), "Requests that may wait; 0: none.", default=16
     )
     wait: int = defaulted(
         DURATION,
         "How long each waits at most before it falls back or is refused; short, for a place that "
         "is not free soon won't be.",
-        otherwise="250ms",
+        default="250ms",
     )
 
 
@@ -102,12 +103,12 @@ class Hedge:
     """
 
     budget: float = defaulted(
-        SHARE, "The share of streamed requests that may be called twice.", otherwise="5%"
+        SHARE, "The share of streamed requests that may be called twice.", default="5%"
     )
     after: Quantile = defaulted(
         Choice(Quantile),
         "How late: later than this share of this backend's first tokens.",
-        otherwise="p95",
+        default="p95",
     )
 
 
@@ -120,5 +121,5 @@ class ExtraEndpoint:
     weight: int = defaulted(
         Whole(at_least=1, at_most=1000),
         "Its share of the calls, relative to 10, the weight of the backend's own endpoint.",
-        otherwise=10,
+        default=10,
     )

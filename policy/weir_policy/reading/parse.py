@@ -8,13 +8,16 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
-from weir_operator.resources.backend import ModelBackendSpec
-from weir_operator.resources.formats import LABEL, NAME, SECRET_KEY
-from weir_operator.resources.kinds import BAD, Bad
-from weir_operator.resources.mistakes import Mistake, nearest, what
-from weir_operator.resources.objects import (
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import LABEL, NAME, SECRET_KEY
+from weir_policy.fields.kinds import BAD, Bad
+from weir_policy.fields.mistakes import Mistake, Path, nearest, what
+from weir_policy.fields.shapes import Shape
+from weir_policy.reading.checks import broken_checks
+from weir_policy.reading.partial import read_partly
+from weir_policy.reading.resources import (
     API_VERSION,
     DEFAULT_NAMESPACE,
     Meta,
@@ -25,9 +28,11 @@ from weir_operator.resources.objects import (
     RoutePolicy,
     Secret,
 )
-from weir_operator.resources.policy import RoutePolicySpec
-from weir_operator.resources.shapes import Object
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 
+S = TypeVar("S", bound=Shape)
+SPEC: Path = ("spec",)
 _TOP = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _SECRET_TOP = frozenset(
     {"apiVersion", "kind", "metadata", "data", "stringData", "type", "immutable"}
@@ -44,11 +49,12 @@ _BACKEND_SPEC = Object(ModelBackendSpec)
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a document held. No resource where there are mistakes; its meta where it can be told."""
+    """What a document held. No resource where there are mistakes; its meta where it is readable."""
 
     meta: Meta | None
     resource: Resource | None
     mistakes: tuple[Mistake, ...]
+    partial: Resource | None = None  # what can be read in spite of the mistakes
 
 
 def parse(document: object) -> Parsed:
@@ -63,8 +69,8 @@ def parse(document: object) -> Parsed:
     meta = _read_meta(kind, wire.get("metadata"), mistakes)
     known = _SECRET_TOP if kind is ResourceKind.SECRET else _TOP
     mistakes.extend(_unknown(wire, known))
-    resource = _read_body(kind, meta, wire, mistakes)
-    return Parsed(meta, None if mistakes else resource, tuple(mistakes))
+    resource, partial = _read_body(kind, meta, wire, mistakes)
+    return Parsed(meta, None if mistakes else resource, tuple(mistakes), partial)
 
 
 def _read_kind(wire: dict[object, object], mistakes: list[Mistake]) -> ResourceKind | None:
@@ -111,18 +117,39 @@ def _unknown(wire: Mapping[object, object], known: frozenset[str]) -> list[Mista
 
 def _read_body(
     kind: ResourceKind, meta: Meta | None, wire: dict[object, object], mistakes: list[Mistake]
-) -> Resource | None:
+) -> tuple[Resource | None, Resource | None]:
+    """The resource as it is written, and as far as it can be read."""
     if kind is ResourceKind.SECRET:
-        values = _read_values(wire, mistakes)
-        return Secret(meta, values) if meta else None
+        secret = Secret(meta, _read_values(wire, mistakes)) if meta else None
+        return secret, secret
     if wire.get("spec") is None:
         mistakes.append(Mistake(("spec",), "is required", "write a spec"))
-        return None
+        return None, None
     if kind is ResourceKind.POLICY:
-        policy = _POLICY_SPEC.read(wire["spec"], ("spec",), mistakes)
-        return RoutePolicy(meta, policy) if meta and isinstance(policy, RoutePolicySpec) else None
-    backend = _BACKEND_SPEC.read(wire["spec"], ("spec",), mistakes)
-    return ModelBackend(meta, backend) if meta and isinstance(backend, ModelBackendSpec) else None
+        policy, partial_policy = _read_spec(_POLICY_SPEC, wire["spec"], mistakes)
+        if meta is None:
+            return None, None
+        return policy and RoutePolicy(meta, policy), partial_policy and RoutePolicy(
+            meta, partial_policy
+        )
+    backend, partial_backend = _read_spec(_BACKEND_SPEC, wire["spec"], mistakes)
+    if meta is None:
+        return None, None
+    return backend and ModelBackend(meta, backend), partial_backend and ModelBackend(
+        meta, partial_backend
+    )
+
+
+def _read_spec(
+    kind: Object[S], written: object, mistakes: list[Mistake]
+) -> tuple[S | None, S | None]:
+    found: list[Mistake] = []
+    spec = kind.read(written, SPEC, found)
+    broken = list(broken_checks(kind, written, SPEC, found))
+    mistakes.extend((*found, *broken))
+    if isinstance(spec, Bad):
+        return None, read_partly(kind, written)
+    return None if broken else spec, spec
 
 
 def _read_values(wire: dict[object, object], mistakes: list[Mistake]) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
-from weir_operator.resources.mistakes import Mistake, Path, nearest, what
+from weir_policy.fields.mistakes import Mistake, Path, nearest, what
 
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=StrEnum, covariant=True)
@@ -51,7 +51,7 @@ class Kind(ABC, Generic[T_co]):
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Kind[T_co]):
-    """Text, of a pattern where one is given; `says` is the sentence both sides refuse it with.
+    """Text, of a pattern where one is given; `message` is the sentence both sides refuse it with.
 
     A pattern matches the whole text, `contains` any part of it; both use only what RE2 and `re`
     agree on.
@@ -63,7 +63,7 @@ class Text(Kind[T_co]):
     min_length: int = 1
     pattern: str = ""
     contains: str = ""
-    says: str = ""
+    message: str = ""
 
     def read(self, value: object, at: Path, mistakes: list[Mistake]) -> T_co | Bad:
         """Wrong type, wrong length, not Unicode, not of the pattern: one mistake, the first."""
@@ -80,20 +80,20 @@ class Text(Kind[T_co]):
         """Where YAML took a bare number for text. Nothing else is repeated: it may be a secret."""
         if isinstance(value, int | float) and not isinstance(value, bool):
             quoted = json.dumps(str(value))
-            return self.says if self._fault(str(value)) else f"write it in quotes: {quoted}"
-        return self.says
+            return self.message if self._fault(str(value)) else f"write it in quotes: {quoted}"
+        return self.message
 
     def _fault(self, value: str) -> str:
         if len(value) > self.max_length:
             return f"must be at most {self.max_length} characters long"
         if len(value) < self.min_length:
-            return self.says or "must not be empty"
+            return self.message or "must not be empty"
         if _NOT_TEXT.search(value):
             return "must be Unicode text without NUL"
         if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
-            return self.says
+            return self.message
         if self.contains and not re.search(self.contains, value, re.ASCII):
-            return self.says
+            return self.message
         return ""
 
     def schema(self) -> Schema:
@@ -105,7 +105,7 @@ class Text(Kind[T_co]):
             rule = f"self.matches({json.dumps(f'^(?:{self.pattern})$')})"
             if self.contains:
                 rule += f" && self.matches({json.dumps(self.contains)})"
-            schema["x-kubernetes-validations"] = [{"rule": rule, "message": self.says}]
+            schema["x-kubernetes-validations"] = [{"rule": rule, "message": self.message}]
         return schema
 
 

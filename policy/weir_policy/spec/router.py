@@ -1,11 +1,36 @@
-"""Variants of a RoutePolicy: the declaration only."""
+"""The router that scores a RoutePolicy's prompts, and the variants that compete with it."""
 
 from typing import ClassVar
 
-from weir_operator.resources.formats import WORD
-from weir_operator.resources.kinds import Whole
-from weir_operator.resources.objective import Objective
-from weir_operator.resources.shapes import Check, Object, optional, required, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import WORD
+from weir_policy.fields.kinds import Whole
+from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.spec.cascade import Judge
+from weir_policy.spec.objective import Objective
+
+
+@shape
+class Router:
+    """How a prompt is scored."""
+
+    CHECKS: ClassVar = (
+        Check(
+            "has(self.judge) == (has(self.name) && self.name == 'judge')",
+            "name a judge's backend with the router judge, and with no other",
+            "judge",
+        ),
+    )
+
+    name: str = defaulted(
+        WORD,
+        "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
+        "the bundle's own choice. `judge` asks a model.",
+        default="default",
+    )
+    judge: Judge | None = optional(
+        Object(Judge), "The model that rates how hard a prompt is, for the router `judge`."
+    )
 
 
 @shape

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.auth import Auth, SecretKeyRef
-from weir_operator.resources.formats import (
+from weir_policy.fields.composite import ITSELF, List, Object
+from weir_policy.fields.formats import (
     DURATION,
     ENDPOINT,
     HEADER,
@@ -17,18 +17,10 @@ from weir_operator.resources.formats import (
     USD,
     text,
 )
-from weir_operator.resources.kinds import Choice, Whole
-from weir_operator.resources.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
-from weir_operator.resources.shapes import (
-    ITSELF,
-    Check,
-    List,
-    Object,
-    defaulted,
-    optional,
-    required,
-    shape,
-)
+from weir_policy.fields.kinds import Choice, Whole
+from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.spec.auth import Auth, SecretKeyRef
+from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
 
 # What HTTP and the gateway decide themselves, and what would be a secret in plain sight.
 RESERVED_HEADERS = (
@@ -92,8 +84,8 @@ class ExtraHeader:
 class Price:
     """What the provider charges, in USD per million tokens."""
 
-    input: int = defaulted(USD, "Prompt tokens.", otherwise="0")
-    output: int = defaulted(USD, "Answer tokens.", otherwise="0")
+    input: int = defaulted(USD, "Prompt tokens.", default="0")
+    output: int = defaulted(USD, "Answer tokens.", default="0")
     cached_input: int | None = optional(
         USD, "Prompt tokens read from the provider's cache; where not set, as `input`."
     )
@@ -121,14 +113,14 @@ class Limits:
 class Timeouts:
     """How long the backend may take before the gateway gives up or tries the next."""
 
-    connect: int = defaulted(DURATION, "To connect, TLS included.", otherwise="2s")
+    connect: int = defaulted(DURATION, "To connect, TLS included.", default="2s")
     first_token: int = defaulted(
         DURATION,
         "From the request sent to a stream's first byte; whole answers have total.",
-        otherwise="30s",
+        default="30s",
     )
-    idle: int = defaulted(DURATION, "Between two chunks of an answer.", otherwise="60s")
-    total: int = defaulted(DURATION, "For the whole answer.", otherwise="10m")
+    idle: int = defaulted(DURATION, "Between two chunks of an answer.", default="60s")
+    total: int = defaulted(DURATION, "For the whole answer.", default="10m")
 
 
 @shape
@@ -136,7 +128,7 @@ class Batches:
     """The provider takes many requests as one batch, answers within hours, and asks less for it."""
 
     discount: float = defaulted(
-        SHARE, "The share of the price that it takes off for batches.", otherwise="50%"
+        SHARE, "The share of the price that it takes off for batches.", default="50%"
     )
 
 
@@ -188,7 +180,7 @@ class ModelBackendSpec:
         List(Choice(Wire), at_most=8, unique=ITSELF),
         "What the endpoint speaks; a request on another wire is translated where that can be. Not "
         "set: chat for openai, messages for anthropic.",
-        otherwise=[],
+        default=[],
     )
     model: str = required(text("model id", 253), "The provider's id for the model.")
     auth: Auth | None = optional(
@@ -197,15 +189,15 @@ class ModelBackendSpec:
     query: tuple[QueryParameter, ...] = defaulted(
         List(Object(QueryParameter), at_most=16, unique="name"),
         "Parameters in the URL of every call.",
-        otherwise=[],
+        default=[],
     )
     headers: tuple[ExtraHeader, ...] = defaulted(
         List(Object(ExtraHeader), at_most=16, unique="name"),
         "Headers of every call, never secret.",
-        otherwise=[],
+        default=[],
     )
     price: Price = defaulted(
-        Object(Price), "What the provider charges, in USD per million tokens.", otherwise={}
+        Object(Price), "What the provider charges, in USD per million tokens.", default={}
     )
     context_window: int | None = optional(
         COUNT,
@@ -216,26 +208,26 @@ class ModelBackendSpec:
         List(Choice(Capability), at_most=8, unique=ITSELF),
         "What the model can do. A candidate that lacks what a request needs is filtered out. "
         "`state` says that the endpoint keeps answers and conversations for later requests.",
-        otherwise=[],
+        default=[],
     )
     limits: Limits = defaulted(
-        Object(Limits), "What the gateway sends here at most; not set: unbounded.", otherwise={}
+        Object(Limits), "What the gateway sends here at most; not set: unbounded.", default={}
     )
-    timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", otherwise={})
+    timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", default={})
     endpoints: tuple[ExtraEndpoint, ...] = defaulted(
         List(Object(ExtraEndpoint), at_most=16),
         "Further endpoints or keys that serve the same model at the same price. The less loaded "
         "and healthier of two drawn at random is called.",
-        otherwise=[],
+        default=[],
     )
     retries: Retries = defaulted(
-        Object(Retries), "Calls that failed before their first byte, made again.", otherwise={}
+        Object(Retries), "Calls that failed before their first byte, made again.", default={}
     )
     breaker: Breaker = defaulted(
-        Object(Breaker), "When an endpoint is left alone, and for how long.", otherwise={}
+        Object(Breaker), "When an endpoint is left alone, and for how long.", default={}
     )
     queue: Queue = defaulted(
-        Object(Queue), "Who waits where `limits.inFlight` is reached.", otherwise={}
+        Object(Queue), "Who waits where `limits.inFlight` is reached.", default={}
     )
     hedge: Hedge | None = optional(
         Object(Hedge), "A second call where the first token is late. Not set: never."
@@ -256,5 +248,5 @@ class ModelBackendSpec:
         List(NAMESPACE_OR_ALL, at_most=64, unique=ITSELF),
         "The other namespaces whose policies may use this backend; * is every namespace. Its own "
         "always may.",
-        otherwise=[],
+        default=[],
     )

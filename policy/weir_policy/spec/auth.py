@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
-from weir_operator.resources.formats import HEADER, NAME, SECRET_KEY, VARIABLE
-from weir_operator.resources.kinds import Flag
-from weir_operator.resources.shapes import Check, Object, optional, required, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import HEADER, NAME, SECRET_KEY, VARIABLE
+from weir_policy.fields.kinds import Flag
+from weir_policy.fields.shapes import Check, optional, required, shape
 
 
 @shape

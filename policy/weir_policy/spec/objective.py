@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.formats import PROBABILITY, SHARE, USD
-from weir_operator.resources.kinds import Choice
-from weir_operator.resources.shapes import Check, Object, defaulted, optional, required, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import PROBABILITY, SHARE, USD
+from weir_policy.fields.kinds import Choice
+from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
 
 
 class Period(StrEnum):
@@ -35,9 +36,7 @@ class Quality:
     """Keep a share of the strongest candidate's quality."""
 
     retention: float = required(SHARE, "The share of its quality to keep.")
-    confidence: float = defaulted(
-        SHARE, "How sure the calibration must be of that.", otherwise="95%"
-    )
+    confidence: float = defaulted(SHARE, "How sure the calibration must be of that.", default="95%")
 
 
 @shape
@@ -54,13 +53,13 @@ class Budget:
         Choice(WhenSpent),
         "What becomes of requests for which no room is left: the first candidate answers all the "
         "same (weakest), or they are refused with 429 until the period ends (reject).",
-        otherwise="weakest",
+        default="weakest",
     )
     plan: SpendingPlan = defaulted(
         Choice(SpendingPlan),
         "How spending is laid over the period: as the traffic of the days before came (traffic; "
         "evenly until one whole day is known), or the same every second (even).",
-        otherwise="traffic",
+        default="traffic",
     )
 
 

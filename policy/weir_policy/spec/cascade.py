@@ -2,9 +2,10 @@
 
 from enum import StrEnum
 
-from weir_operator.resources.formats import DURATION, LABEL, NAME, PROBABILITY
-from weir_operator.resources.kinds import Choice, Whole
-from weir_operator.resources.shapes import Object, defaulted, optional, required, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import DURATION, LABEL, NAME, PROBABILITY
+from weir_policy.fields.kinds import Choice, Whole
+from weir_policy.fields.shapes import defaulted, optional, required, shape
 
 
 class AnswerCheck(StrEnum):
@@ -42,7 +43,7 @@ class Judge:
     namespace: str | None = optional(
         LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
     )
-    timeout: int = defaulted(DURATION, "How long its verdict is waited for.", otherwise="3s")
+    timeout: int = defaulted(DURATION, "How long its verdict is waited for.", default="3s")
 
 
 @shape
@@ -64,7 +65,7 @@ class Cascade:
     samples: int = defaulted(
         Whole(at_least=1, at_most=5),
         "Answers of the weakest model to the same request that are compared; 1: only the one.",
-        otherwise=1,
+        default=1,
     )
     skip_above: float | None = optional(
         PROBABILITY, "From this score on the last candidate answers at once."
@@ -73,10 +74,10 @@ class Cascade:
         Choice(HeldStreams),
         "Of streamed answers the weak one is held until it is accepted (hold), or the last "
         "candidate (strong) or the weakest (weak) answers at once and nobody looks.",
-        otherwise="hold",
+        default="hold",
     )
     on_judge_failure: JudgeFailure = defaulted(
         Choice(JudgeFailure),
         "What becomes of an answer whose judge is late, broken or says neither yes nor no.",
-        otherwise="escalate",
+        default="escalate",
     )

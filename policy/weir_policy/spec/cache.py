@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from weir_operator.resources.formats import DURATION, PROBABILITY, TEMPERATURE
-from weir_operator.resources.kinds import Choice
-from weir_operator.resources.shapes import Check, Object, defaulted, optional, required, shape
+from weir_policy.fields.composite import Object
+from weir_policy.fields.formats import DURATION, PROBABILITY, TEMPERATURE
+from weir_policy.fields.kinds import Choice
+from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
 
 
 class CacheScope(StrEnum):
@@ -31,7 +32,7 @@ class SemanticCache:
         PROBABILITY,
         "The least cosine between the two prompts' embeddings; beside it their wording must be the "
         "same but for case, punctuation, courtesies and the like.",
-        otherwise="0.80",
+        default="0.80",
     )
 
 
@@ -52,10 +53,10 @@ class Cache:
         "Who may be given an answer that was made for somebody else: nobody, each client key has "
         "answers of its own (key), or whoever may use the policy (policy). Without client keys all "
         "clients are one.",
-        otherwise="key",
+        default="key",
     )
     temperature: float = defaulted(
         TEMPERATURE,
         "The highest temperature of a request that takes part; a request that names none has 1.",
-        otherwise="0",
+        default="0",
     )

@@ -1,0 +1,1 @@
+"""The declarations as CRDs and documentation. Knows no field by name."""

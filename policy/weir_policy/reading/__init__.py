@@ -1,0 +1,1 @@
+"""From a document, as YAML or the API server gives it, to a resource or its mistakes."""
