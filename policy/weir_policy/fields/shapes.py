@@ -85,7 +85,7 @@ def defaulted(kind: Kind[T], doc: str, *, default: object, feature: str = "") ->
     if value is BAD:
         raise TypeError(f"the default {default!r}: {mistakes}")
     field = Field(kind, doc, Presence.DEFAULTED, default, feature)
-    return cast("T", dataclasses.field(default=value, metadata={_KEY: field}))
+    return dataclasses.field(default=value, metadata={_KEY: field})
 
 
 @dataclass_transform(

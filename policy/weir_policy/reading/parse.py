@@ -126,18 +126,12 @@ def _read_body(
         mistakes.append(Mistake(("spec",), "is required", "write a spec"))
         return None, None
     if kind is ResourceKind.POLICY:
-        policy, partial_policy = _read_spec(_POLICY_SPEC, wire["spec"], mistakes)
-        if meta is None:
-            return None, None
-        return policy and RoutePolicy(meta, policy), partial_policy and RoutePolicy(
-            meta, partial_policy
-        )
-    backend, partial_backend = _read_spec(_BACKEND_SPEC, wire["spec"], mistakes)
-    if meta is None:
-        return None, None
-    return backend and ModelBackend(meta, backend), partial_backend and ModelBackend(
-        meta, partial_backend
-    )
+        specs = _read_spec(_POLICY_SPEC, wire["spec"], mistakes)
+        policies = [RoutePolicy(meta, spec) if meta and spec else None for spec in specs]
+        return policies[0], policies[1]
+    backend_specs = _read_spec(_BACKEND_SPEC, wire["spec"], mistakes)
+    backends = [ModelBackend(meta, spec) if meta and spec else None for spec in backend_specs]
+    return backends[0], backends[1]
 
 
 def _read_spec(
