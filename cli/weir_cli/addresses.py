@@ -1,4 +1,4 @@
-"""`HOST:PORT` on the command line, and whether it is free to listen on."""
+"""`HOST:PORT` on the command line, and sockets that listen there."""
 
 import errno
 import socket
@@ -9,6 +9,7 @@ from weir_cli.failure import Failure
 from weir_runtime.quantities import Address, address
 
 _BACKLOG = 1024
+ANY_LOOPBACK_PORT = Address(host="127.0.0.1", port=0)
 _ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
 
@@ -62,6 +63,12 @@ def bound_address(listening: socket.socket) -> Address:
     """Where a socket really listens."""
     host, port = listening.getsockname()[:2]
     return Address(host=str(host), port=int(port))
+
+
+def free_address(at: Address) -> Address:
+    """`at` with a port that is free now, where its port is 0."""
+    with listen(at) as listening:
+        return bound_address(listening)
 
 
 def _hint(refused: OSError, option: str) -> str:

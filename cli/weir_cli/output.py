@@ -1,8 +1,9 @@
-"""What a command prints: a table or picture for people, JSON when asked. Nothing else prints."""
+"""What a command prints: a table or picture, or JSON on request; messages on standard error."""
 
 import json
 import sys
 
+import click
 from rich.console import Console, RenderableType
 
 _PIPED_WIDTH = 120  # where there is no terminal to ask
@@ -22,8 +23,13 @@ def print_json(data: object) -> None:
     sys.stdout.write("\n")
 
 
+def say(line: str) -> None:
+    """Print a message on standard error."""
+    click.echo(f"weir: {line}", err=True)
+
+
 def console(*, error: bool = False) -> Console:
-    """A console on standard output or error; plain and wide enough where it is no terminal."""
+    """A console on standard output or error; without a terminal, plain and 120 columns wide."""
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else _PIPED_WIDTH
     return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())

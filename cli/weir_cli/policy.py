@@ -1,7 +1,4 @@
-"""`weir policy check|compile`: what is wrong with policy files, and the table they compile to.
-
-Thin: everything is weir_operator's own planner.
-"""
+"""`weir policy check|compile`: the mistakes in policy files, and the table they compile to."""
 
 import json
 import sys
@@ -10,17 +7,8 @@ from pathlib import Path
 
 import click
 
+from weir_cli.options import FILES
 from weir_operator.local import Compiled, compile_paths
-
-FILES = click.option(
-    "-f",
-    "--file",
-    "paths",
-    multiple=True,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A YAML file, or a folder of them. May be given more than once.",
-)
 
 
 @click.group()

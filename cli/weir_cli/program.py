@@ -1,27 +1,32 @@
-"""The click program: its options, and what becomes of what a command raises."""
+"""The click program: its options, and how an exception becomes a message and an exit code."""
 
 import importlib.metadata
 from collections.abc import Sequence
 
 import click
 
-from weir_cli.commands import LazyGroup
+from weir_cli.commands import LazyGroup, is_ours, missing_library
 from weir_cli.failure import Failure
 
 _DISTRIBUTION = "weir-gateway"
 
 
 def run(arguments: Sequence[str], *, debug: bool) -> int:
-    """Run one command line; gives the exit code. With `debug` exceptions fly."""
+    """Run one command line; returns the exit code. With `debug`, bugs raise."""
     try:
         code: object = weir.main(args=list(arguments), prog_name="weir", standalone_mode=False)
-    except click.ClickException as told:
-        told.show()
-        return told.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("weir: interrupted.", err=True)
+        return 1
+    except ModuleNotFoundError as missing:
+        if is_ours(missing) or debug:
+            raise
+        missing_library("This command", missing).show()
         return 1
     except Exception as broken:
         if debug:

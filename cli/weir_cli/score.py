@@ -1,4 +1,4 @@
-"""`weir score`: prompts in, scores out, offline. Thin: `Bundle` does the work."""
+"""`weir score`: prompts in, scores out, offline."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.failure import Failure
 from weir_cli.prompts import Prompt, Source, open_prompts
 from weir_scorer.bundle.errors import BundleError
@@ -22,18 +23,28 @@ _CHUNK = 1024  # prompts held at a time
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=Path("-"))
 @click.option("--router", default="default", show_default=True, help="A router of the bundle.")
+@BUNDLE
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option(
-    "--bundle",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path(".cache/bundle"),
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
     show_default=True,
+    help="CPU threads of the encoder.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--progress/--no-progress", default=None, help="[default: on a terminal]")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar on standard error.  [default: on a terminal]",
+)
 def score(
-    *, file: Path, router: str, path: Path, device: str, threads: int, progress: bool | None
+    *,
+    file: Path,
+    router: str,
+    bundle: Path | None,
+    device: str,
+    threads: int,
+    progress: bool | None,
 ) -> None:
     """Score the prompts of FILE: JSONL lines {"id", "prompt"}, parquet, or - for standard input.
 
@@ -41,14 +52,14 @@ def score(
     model's answer beats a weak one's; `quality` is per profiled model, empty where the router
     predicts none.
     """
-    bundle = _open(path, device, threads)
-    with bundle, open_prompts(file) as source, _bar(source, shown=progress) as bar:
+    opened = _open(require_bundle(bundle), device, threads)
+    with opened, open_prompts(file) as source, _bar(source, shown=progress) as bar:
         try:
-            name = bundle.engines[0].resolve(router)
+            name = opened.engines[0].resolve(router)
         except EngineError as error:
             raise click.BadParameter(str(error), param_hint="--router") from error
         prompts = 0
-        for lines in _scored(bundle, source, name):
+        for lines in _scored(opened, source, name):
             sys.stdout.writelines(lines)
             prompts += len(lines)
             bar.update(bar.task_ids[0], completed=source.done(), prompts=prompts)

@@ -1,17 +1,23 @@
-"""`weir up`: scorer and gateway in one command, with no cluster."""
+"""`weir up`: scorer and gateway in one command, without a cluster."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 
-from weir_cli.addresses import HostPort
+from weir_cli.addresses import ANY_LOOPBACK_PORT, HostPort, free_address, url
+from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.local import runner
-from weir_cli.local.runner import Hooks, Options, Policies
-from weir_cli.options import BATCHES, BUNDLE, FILES, LEDGER, SPEND, existing_bundle
-from weir_cli.policy_files import compile_files, credentials_json
+from weir_cli.local.mock_provider import mock_provider
+from weir_cli.local.runner import Hooks, Options
+from weir_cli.options import BATCHES, FILES, LEDGER, SPEND
+from weir_cli.output import say
+from weir_cli.policy_files import Policies, compile_policies, loopback_endpoints, with_endpoints_at
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
+
+_CONNECT = 2.0  # seconds
 
 
 @click.command()
@@ -29,7 +35,7 @@ from weir_runtime.quantities import Address
     type=HostPort(),
     default="127.0.0.1:9090",
     show_default=True,
-    help="Probes and metrics: this port and the next ones, one a worker, the scorer's last.",
+    help="Probes and metrics: this port and the next ones, one per worker, the scorer's last.",
 )
 @click.option(
     "--workers",
@@ -38,50 +44,78 @@ from weir_runtime.quantities import Address
     show_default=True,
     help="Gateway processes that share the port.",
 )
+@click.option(
+    "--stand-in",
+    "mock",
+    is_flag=True,
+    help="Answer for every backend with `weir stand-in`, started here: nothing is paid for.",
+)
 @LEDGER
 @BATCHES
 @SPEND
-def up(  # noqa: PLR0913 - one parameter an option
+def up(  # noqa: PLR0913 - one parameter per option
     paths: tuple[Path, ...],
-    bundle: Path,
+    bundle: Path | None,
     *,
     listen: Address,
     admin: Address,
     workers: int,
+    mock: bool,
     ledger: Path,
     batches: Path,
     spend: Path,
 ) -> None:
     """Run scorer and gateway here, from policy files.
 
-    Prints `ready http://HOST:PORT` on standard output when it serves. Changed files come into
-    force without dropping a request; with mistakes in them the last good ones stay. SIGTERM or
-    Ctrl-C lets open requests end. Every request is kept in the ledger: see `weir ledger`.
+    Prints `ready http://HOST:PORT` on standard output when it serves. Changed files take effect
+    without dropping a request; a file with mistakes changes nothing. SIGTERM or Ctrl-C lets open
+    requests end. Every request has a row in the ledger: see `weir ledger`.
     """
     environment = {
         "WEIR_LEDGER": str(ledger.absolute()),
         "WEIR_BATCHES": str(batches.absolute()),
         "WEIR_SPEND": str(spend.absolute()),
     }
-    options = Options(paths, existing_bundle(bundle).resolve(), listen, admin, workers, environment)
-    hooks = Hooks(lambda: compile_policies(paths, bundle), _ready, say)
-
-    async def main(stop: asyncio.Event) -> int:
-        return await runner.run(options, hooks, stop)
-
-    run(main)
+    folder = require_bundle(bundle).resolve()
+    options = Options(paths, folder, listen, admin, workers, environment)
+    provider = free_address(ANY_LOOPBACK_PORT) if mock else None
+    run(lambda stop: _run(options, provider, stop))
 
 
-def compile_policies(paths: tuple[Path, ...], bundle: Path) -> Policies:
-    """What a local Weir runs. Raises Failure with every mistake."""
-    done = compile_files(paths, bundle)
-    return Policies(done.table_json, credentials_json(done))
+async def _run(options: Options, provider: Address | None, stop: asyncio.Event) -> int:
+    def compile_() -> Policies:
+        policies = compile_policies(options.paths, options.bundle)
+        return policies if provider is None else with_endpoints_at(policies, url(provider))
+
+    async def ready(served: str) -> None:
+        if provider is None:
+            await _warn_of_silent_backends(await asyncio.to_thread(compile_))
+        else:
+            say(f"every backend is `weir stand-in` at {url(provider)}, which is no model")
+        click.echo(f"ready {served}")
+
+    async with AsyncExitStack() as stack:
+        if provider is not None:
+            await stack.enter_async_context(mock_provider(provider, (), say))
+        return await runner.run(options, Hooks(compile_, ready, say), stop)
 
 
-def say(line: str) -> None:
-    """Tell a person something, on standard error."""
-    click.echo(f"weir: {line}", err=True)
+async def _warn_of_silent_backends(policies: Policies) -> None:
+    """Say which backends on this machine refuse connections, and what would serve them."""
+    for address, names in loopback_endpoints(policies).items():
+        if not await _accepts(address):
+            say(
+                f"nothing listens on {address}, where {' and '.join(names)} should be served: "
+                f"requests to them fail until something does. Start your model server there, or "
+                f"`weir stand-in --listen {address}`, or run `weir up --stand-in`"
+            )
 
 
-async def _ready(url: str) -> None:
-    click.echo(f"ready {url}")
+async def _accepts(address: Address) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from weir_cli.addresses import HostPort, bound_address, url
-from weir_cli.addresses import listen as listening
+from weir_cli.addresses import ANY_LOOPBACK_PORT, HostPort, free_address, url
+from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.demo.client import Price, Row, ask_all, threshold
 from weir_cli.demo.models import BadModels, Models, mock_models, prepare, real_models
 from weir_cli.demo.picture import how_to_call, picture
@@ -18,11 +18,10 @@ from weir_cli.failure import Failure
 from weir_cli.local import runner
 from weir_cli.local.mock_provider import mock_provider
 from weir_cli.local.runner import Hooks, Options
-from weir_cli.options import BUNDLE, JSON, existing_bundle
-from weir_cli.output import console, print_json
-from weir_cli.policy_files import compile_files
+from weir_cli.options import JSON
+from weir_cli.output import console, print_json, say
+from weir_cli.policy_files import compile_files, compile_policies
 from weir_cli.score_bar import Scale
-from weir_cli.up import compile_policies, say
 from weir_runtime.loop import run
 from weir_runtime.quantities import Address
 from weir_scorer.bundle.calibration import parse_calibration
@@ -51,24 +50,42 @@ class _Demo:
     show_default=True,
     help="The folder with models.yaml and policy.yaml.",
 )
-@click.option("--listen", type=HostPort(), default="127.0.0.1:8080", show_default=True)
-@click.option("--admin", type=HostPort(), default="127.0.0.1:9090", show_default=True)
+@click.option(
+    "--listen",
+    type=HostPort(),
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Where to serve; port 0 takes a free one.",
+)
+@click.option(
+    "--admin",
+    type=HostPort(),
+    default="127.0.0.1:9090",
+    show_default=True,
+    help="Probes and metrics: this port for the gateway, the next one for the scorer.",
+)
 @click.option("--once", is_flag=True, help="End after the table.")
 @JSON
 def demo(
-    bundle: Path, quickstart: Path, listen: Address, admin: Address, *, once: bool, as_json: bool
+    bundle: Path | None,
+    quickstart: Path,
+    listen: Address,
+    admin: Address,
+    *,
+    once: bool,
+    as_json: bool,
 ) -> None:
     """Start everything, send a few prompts over HTTP, show the decisions, stay up.
 
     The two models are `weir stand-in` unless OPENAI_API_KEY is set, or OPENAI_BASE_URL together
     with WEIR_DEMO_MODELS=WEAK,STRONG for any OpenAI-compatible server.
     """
-    existing_bundle(bundle)
-    at = _free_port()
+    bundle_folder = require_bundle(bundle).resolve()
+    at = free_address(ANY_LOOPBACK_PORT)
     models = _models(url(at))
     with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
         paths = _prepared(quickstart, models, Path(folder))
-        options = Options(paths, bundle.resolve(), listen, admin, environment=_quiet())
+        options = Options(paths, bundle_folder, listen, admin, environment=_quiet())
         shown = _Demo(options, models, once, as_json)
 
         async def main(stop: asyncio.Event) -> int:
@@ -143,8 +160,3 @@ def _prepared(quickstart: Path, models: Models, into: Path) -> tuple[Path, Path]
             f"{missing.filename} is not there.",
             hint="Run this in a checkout of Weir, or name the quickstart's folder with -f.",
         ) from missing
-
-
-def _free_port() -> Address:
-    with listening(Address(host="127.0.0.1", port=0)) as found:
-        return bound_address(found)

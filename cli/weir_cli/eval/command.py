@@ -1,43 +1,18 @@
-"""`weir eval`: how good routers are on recorded prompts. Thin: the lab does the work."""
+"""The options of `weir eval`; the lab is imported when the command runs."""
 
-import json
-import math
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
-import numpy as np
 from click.core import ParameterSource
-from rich.table import Table
 
-from weir_cli.eval.feedback import EvalOptions, eval_feedback
-from weir_cli.failure import Failure
-from weir_cli.lab_helpers import (
-    Percent,
-    lab_failures,
-    open_bundle,
-    say_step,
-    score_with_bar,
-    scores_of,
-)
-from weir_cli.options import BUNDLE, JSON, existing_bundle, since_micros
-from weir_cli.output import show
-from weir_lab.datasets import Pair, load_pair
-from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
-from weir_lab.evaluation.evaluate import Options
-from weir_lab.evaluation.figures import RETENTIONS
-from weir_lab.feedback import Options as Estimating
-from weir_lab.feedback.estimate import CLIP
-from weir_lab.metrics import Interval
-from weir_lab.metrics.ranked import Floats
-from weir_scorer.bundle.opened import Bundle
+from weir_cli.bundles import BUNDLE, require_bundle
+from weir_cli.options import JSON, SEED, Percent, files_option, since_micros
 
-_MEANING = (
-    "calls, bill: what keeping that much of the strong model's quality takes, as a share of all "
-    "calls and of all-strong's bill; every figure's interval is in the report"
-)
+_ONLY_WITH: Final = {
+    "data": ("files", "weak", "strong", "share"),
+    "feedback": ("paths", "policy", "threshold", "since", "clip"),
+}
 
 
 @click.command("eval")
@@ -52,15 +27,10 @@ _MEANING = (
     metavar="LEDGER",
     help="Instead of --data: a ledger with clients' feedback, to estimate another policy from.",
 )
-@click.option(
-    "-f",
-    "--file",
-    "paths",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="With --feedback: policy files whose policy of the same name is estimated.",
+@files_option(
+    "With --feedback: policy files whose policy of the same name is estimated.", required=False
 )
-@click.option("--policy", help="With --feedback: whose decisions, where there are several.")
+@click.option("--policy", help="With --feedback: the policy, where the ledger has several.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -70,9 +40,9 @@ _MEANING = (
 @click.option(
     "--clip",
     type=click.FloatRange(1),
-    default=CLIP,
+    default=100.0,
     show_default=True,
-    help="With --feedback: the largest weight of a rating; the bias is told.",
+    help="With --feedback: the largest weight of a rating; the report shows the bias.",
 )
 @BUNDLE
 @click.option(
@@ -104,11 +74,17 @@ _MEANING = (
     show_default=True,
     help="The share of strong calls at which slices and flips are judged.",
 )
-@click.option("--repeats", type=click.IntRange(20), default=1000, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--repeats",
+    type=click.IntRange(20),
+    default=1000,
+    show_default=True,
+    help="Bootstrap samples for the intervals.",
+)
+@SEED
 @JSON
 @click.pass_context
-def evaluation(  # noqa: PLR0913 - one parameter an option
+def evaluation(  # noqa: PLR0913 - one parameter per option
     context: click.Context,
     *,
     data: Path | None,
@@ -118,7 +94,7 @@ def evaluation(  # noqa: PLR0913 - one parameter an option
     threshold: float | None,
     since: str | None,
     clip: float,
-    bundle: Path,
+    bundle: Path | None,
     routers: tuple[str, ...],
     files: tuple[str, ...],
     weak: str | None,
@@ -133,164 +109,67 @@ def evaluation(  # noqa: PLR0913 - one parameter an option
 
     Prints a table, and writes a JSON file and a page with curves, slices and intervals.
 
-    With --feedback: what a --threshold, the policy of -f, or another --bundle or --router would
-    have been worth to those who rated, from the decisions that were drawn while exploring.
+    With --feedback: how clients would have rated another --threshold, the policy of -f, or another
+    --bundle or --router, estimated from the decisions that were explored at random.
     """
     if (data is None) == (feedback is None):
         raise click.UsageError("give either --data or --feedback")
-    _belong(context, "data" if feedback is None else "feedback")
+    _refuse_unused(context, "data" if feedback is None else "feedback")
     if feedback is not None:
         if len(routers) > 1:
             raise click.UsageError("with --feedback, name one --router")
-        asked = EvalOptions(
+        from weir_cli.eval.feedback import (  # noqa: PLC0415 - needs the lab's libraries
+            EvalOptions,
+            eval_feedback,
+        )
+
+        options = EvalOptions(
             ledger=feedback,
             files=paths,
             policy=policy,
             threshold=threshold,
             bundle=bundle,
-            rescore=bool(routers) or _said(context, "bundle"),
+            rescore=bool(routers) or _on_command_line(context, "bundle"),
             router=routers[0] if routers else None,
             since=since_micros(since),
-            options=Estimating(clip, repeats, seed),
+            clip=clip,
+            repeats=repeats,
+            seed=seed,
             out=out,
         )
-        eval_feedback(asked, as_json=as_json)
+        eval_feedback(options, as_json=as_json)
     elif data is not None:
-        options = Options(share, repeats, seed)
-        report = _measure(data, existing_bundle(bundle), (routers, files), (weak, strong), options)
-        _write(out, report)
-        show(_table(report), json.loads(to_json(report)), as_json=as_json)
+        from weir_cli.eval.recorded import (  # noqa: PLC0415 - needs the lab's libraries
+            RecordedOptions,
+            eval_recorded,
+        )
+
+        recorded = RecordedOptions(
+            data=data,
+            bundle=require_bundle(bundle),
+            routers=routers,
+            score_files=files,
+            weak=weak,
+            strong=strong,
+            share=share,
+            repeats=repeats,
+            seed=seed,
+            out=out,
+        )
+        eval_recorded(recorded, as_json=as_json)
 
 
-eval = evaluation  # noqa: A001 - what the table of commands looks for: the command's own name
+eval = evaluation  # noqa: A001 - the table of commands looks for the command's own name
 
 
-def _measure(
-    data: Path,
-    bundle: Path,
-    named: tuple[tuple[str, ...], tuple[str, ...]],
-    models: tuple[str | None, str | None],
-    options: Options,
-) -> Report:
-    """`named` are routers of the bundle, and others' files of scores."""
-    with lab_failures():
-        say_step(f"reading {data}")
-        pair = load_pair(data, *models)
-    others = [_from_file(name, pair) for name in named[1]]
-    with open_bundle(bundle) as opened:
-        names = named[0] or ((opened.default_router,) if not others else ())
-        contenders, vectors = _score(opened, names, pair)
-        with lab_failures():
-            return evaluate(
-                pair,
-                [*contenders, *others],
-                data=data.name,
-                options=options,
-                vectors=vectors,
-                bundle=opened.version if names else None,
-                progress=say_step,
-            )
-
-
-_WITH: Final = {
-    "data": ("files", "weak", "strong", "share"),
-    "feedback": ("paths", "policy", "threshold", "since", "clip"),
-}
-
-
-def _belong(context: click.Context, way: str) -> None:
-    """Refuse what would be passed over: an option that goes with the other way alone."""
-    other = "data" if way == "feedback" else "feedback"
+def _refuse_unused(context: click.Context, mode: str) -> None:
+    """Refuse an option that belongs to the other mode: it would have no effect."""
+    other = "data" if mode == "feedback" else "feedback"
     for option in context.command.params:
-        if option.name in _WITH[other] and _said(context, option.name):
-            raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{way}")
+        if option.name in _ONLY_WITH[other] and _on_command_line(context, option.name):
+            raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{mode}")
 
 
-def _said(context: click.Context, name: str) -> bool:
+def _on_command_line(context: click.Context, name: str) -> bool:
     """Whether an option was given, rather than left to the environment or its default."""
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _score(
-    bundle: Bundle, routers: tuple[str, ...], pair: Pair
-) -> tuple[list[Contender], Floats | None]:
-    contenders: list[Contender] = []
-    vectors: Floats | None = None
-    for router in routers:
-        found = score_with_bar(bundle, router, pair.prompts)
-        contenders.append(Contender(router, found.scores, partial(_rescore, bundle, router)))
-        vectors = found.vectors if vectors is None else vectors
-    return contenders, vectors
-
-
-def _rescore(bundle: Bundle, router: str, prompts: Sequence[str]) -> Floats:
-    return scores_of(bundle, router, tuple(prompts))
-
-
-def _from_file(option: str, pair: Pair) -> Contender:
-    name, equals, path = option.partition("=")
-    if not equals or not name or not path:
-        raise click.BadParameter(f"{option!r} is not NAME=FILE", param_hint="--scores")
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        scores = np.array([float(json.loads(line)["score"]) for line in lines if line.strip()])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Failure(f"{path}: not JSONL lines with a number `score`: {error}") from error
-    if len(scores) != len(pair):
-        raise Failure(f"{path}: {len(scores)} scores for {len(pair)} prompts")
-    if not np.isfinite(scores).all():
-        line = int(np.flatnonzero(~np.isfinite(scores))[0]) + 1
-        raise Failure(f"{path}: score {line} is not a finite number")
-    return Contender(name, scores)
-
-
-def _write(out: Path, report: Report) -> None:
-    with lab_failures():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.with_name(f"{out.name}.json").write_text(to_json(report), encoding="utf-8")
-        out.with_name(f"{out.name}.html").write_text(render(report), encoding="utf-8")
-    click.echo(f"wrote {out}.json and {out}.html", err=True)
-
-
-def _table(report: Report) -> Table:
-    table = Table(
-        title=(
-            f"{report.prompts} prompts of {report.data}: {report.weak_name} {report.weak:.3f}, "
-            f"{report.strong_name} {report.strong:.3f}"
-        ),
-        caption="\n".join([_single(report), _MEANING, *report.notes]),
-        caption_justify="left",
-    )
-    kinds = ("calls", "bill") if report.priced else ("calls",)
-    kept = "/".join(f"{100 * retention:.0f}" for retention in RETENTIONS)
-    table.add_column("router", no_wrap=True)
-    for heading in ("APGR", "CPT(50%)", *(f"{kind} at {kept}%" for kind in kinds)):
-        table.add_column(heading, justify="right")
-    for row in report.rows:
-        found = row.figures
-        taken = [found.strong_calls, found.spend] if report.priced else [found.strong_calls]
-        table.add_row(
-            row.name,
-            _cell(found.apgr),
-            _cell(found.cpt[0.5]),
-            *(_values([figure[r].value for r in RETENTIONS]) for figure in taken),
-            style="dim" if row.baseline else None,
-        )
-    single = report.single
-    alike = [single.calls, single.spend] if report.priced else [single.calls]
-    same = [_values([value] * len(RETENTIONS)) for value in alike]
-    table.add_row("best single model", "-", "-", *same, style="dim")
-    return table
-
-
-def _single(report: Report) -> str:
-    single = report.single
-    return f"best single model: {single.name}, mean quality {single.quality}"
-
-
-def _cell(found: Interval) -> str:
-    return str(found) if math.isfinite(found.value) else "-"
-
-
-def _values(found: Sequence[float]) -> str:
-    return " ".join(f"{value:.3f}" if math.isfinite(value) else "-" for value in found)

@@ -1,4 +1,4 @@
-"""`weir eval --feedback`: what another policy would have been worth to those who rated. Thin."""
+"""`weir eval --feedback`: how clients would have rated another policy, from the ledger."""
 
 import json
 import math
@@ -9,11 +9,11 @@ import click
 import numpy as np
 from rich.table import Table
 
+from weir_cli.bundles import require_bundle
 from weir_cli.eval.rated_decisions import BoolArray, RatedDecisions, read_rated
 from weir_cli.explain.in_process import InProcessScorer
 from weir_cli.failure import Failure
 from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, score_with_bar
-from weir_cli.options import existing_bundle
 from weir_cli.output import show
 from weir_cli.policy_files import compile_files
 from weir_gateway.adapters.route_table.codec import decode
@@ -30,17 +30,19 @@ NOTHING = Interval(math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
-    """What the command line says."""
+    """The command's options."""
 
     ledger: Path
     files: tuple[Path, ...]
     policy: str | None
     threshold: float | None
-    bundle: Path
+    bundle: Path | None
     rescore: bool  # whether a bundle or router was named
     router: str | None
     since: int  # microseconds since 1970
-    options: Options
+    clip: float  # the largest weight of a rating, >= 1
+    repeats: int  # bootstrap samples
+    seed: int
     out: Path
 
 
@@ -92,7 +94,7 @@ def _target(asked: EvalOptions, rated: RatedDecisions) -> _Target:
 def _rescored(asked: EvalOptions, rated: RatedDecisions, policy: Policy | None) -> _Target:
     """With the scores of a bundle's router, which are the logged ones where it is the same."""
     router = asked.router or (policy.router if policy is not None else "") or "default"
-    with open_bundle(existing_bundle(asked.bundle)) as bundle:
+    with open_bundle(require_bundle(asked.bundle)) as bundle:
         with lab_failures():
             router = bundle.engines[0].resolve(router)
         threshold = _threshold_of(asked, policy, bundle, router)
@@ -146,7 +148,7 @@ def _by_objective(objective: Objective | None, scorer: InProcessScorer, router: 
 
 
 def _policy(asked: EvalOptions, rated: RatedDecisions) -> Policy:
-    table = decode(compile_files(asked.files, existing_bundle(asked.bundle)).table)
+    table = decode(compile_files(asked.files, require_bundle(asked.bundle)).table)
     named = [p for p in table.policies if p.id == rated.policy] or [
         p for p in table.policies if p.id.partition("/")[2] == rated.policy.partition("/")[2]
     ]
@@ -171,7 +173,8 @@ def _all(rated: RatedDecisions, threshold: float) -> Floats:
 
 
 def _report(asked: EvalOptions, target: _Target) -> FeedbackReport:
-    rated, options = target.rated, asked.options
+    rated = target.rated
+    options = Options(asked.clip, asked.repeats, asked.seed)
     told = np.isfinite(rated.rating)
     logged = _logged(rated).only(told)
     found = estimate(logged, target.strong[told], options)

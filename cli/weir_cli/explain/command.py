@@ -1,20 +1,20 @@
-"""`weir explain`: how a prompt would be routed, with nothing sent."""
+"""`weir explain`: how a request would be routed, with nothing sent."""
 
 import asyncio
-import json
 import secrets
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.explain.explanation import Explanation, describe
 from weir_cli.explain.in_process import InProcessScorer
 from weir_cli.explain.picture import Picture
+from weir_cli.explain.request import APIS, RequestOptions, read_request
 from weir_cli.failure import Failure
-from weir_cli.options import BUNDLE, FILES, JSON, SPEND, existing_bundle
+from weir_cli.options import FILES, JSON, SPEND
 from weir_cli.output import show
 from weir_cli.policy_files import compile_files
 from weir_cli.score_bar import Scale
@@ -26,48 +26,99 @@ from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import Treasury
 from weir_gateway.routing.explain import Explainer
 from weir_scorer import Bundle
 
 _ANY_MODEL = "auto"
-_PATIENCE = 30.0  # seconds; a person waits longer than a request, and the first score is a cold one
+_SCORE_TIMEOUT = 30.0  # seconds; the first score is a cold one
 
 
 @click.command()
 @FILES
 @BUNDLE
-@click.option("--policy", default="", metavar="NAME", help="Ask this policy and no other.")
-@click.option("--model", default="", metavar="NAME", help="What the client writes in `model`.")
+@click.option("--policy", default="", metavar="NAME", help="Use this policy and no other.")
+@click.option("--model", metavar="NAME", help="What the client writes in `model`.")
+@click.option("--image", "images", count=True, help="The prompt brings an image; may be repeated.")
 @click.option(
-    "--temperature", type=float, metavar="N", help="What the client asks for; caches go by it."
+    "--tools",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="N",
+    help="The request offers N tools.",
+)
+@click.option(
+    "--turns",
+    type=click.IntRange(1, 1000),
+    default=1,
+    metavar="N",
+    help="The prompt is the N-th turn of the user.",
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A header of the request; may be repeated.",
+)
+@click.option(
+    "--temperature", type=float, metavar="T", help="The request's temperature; caches read it."
+)
+@click.option(
+    "--request",
+    "request_file",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="A whole request body as JSON in place of PROMPT; - reads standard input.",
+)
+@click.option(
+    "--api",
+    type=click.Choice(APIS),
+    default=APIS[0],
+    show_default=True,
+    help="With --request: the API that the body is for.",
 )
 @SPEND
 @JSON
-@click.argument("prompt")
-def explain(  # noqa: PLR0913 - one parameter an option
+@click.argument("prompt", required=False)
+def explain(  # noqa: PLR0913 - one parameter per option
     paths: tuple[Path, ...],
-    bundle: Path,
+    bundle: Path | None,
     *,
     policy: str,
-    model: str,
+    model: str | None,
+    images: int,
+    tools: int,
+    turns: int,
+    headers: tuple[str, ...],
     temperature: float | None,
+    request_file: Path | None,
+    api: str,
     spend: Path,
     as_json: bool,
-    prompt: str,
+    prompt: str | None,
 ) -> None:
     """Show how PROMPT would be routed, and why; `-` reads it from standard input.
 
-    Nothing is sent to any model. The decision is the gateway's own, made in this process.
+    Nothing is sent to any model. The gateway's own code decides, in this process.
     """
-    done = compile_files(paths, existing_bundle(bundle))
-    table = _only(decode(done.table), policy) if policy else decode(done.table)
-    asked = model or _first_model(table)
-    request = _request(asked, sys.stdin.read() if prompt == "-" else prompt, temperature)
+    options = RequestOptions(
+        prompt=prompt,
+        file=request_file,
+        api=api,
+        images=images,
+        tools=tools,
+        turns=turns,
+        temperature=temperature,
+        headers=headers,
+    )
+    folder = require_bundle(bundle)
+    compiled = decode(compile_files(paths, folder).table)
+    table = _only(compiled, policy) if policy else compiled
     try:
-        with Bundle.open(bundle, devices=["cpu"]) as opened:
+        request = read_request(options, model, _first_model(table))
+        with Bundle.open(folder, devices=["cpu"]) as opened:
             explanation = asyncio.run(_explain(opened, request, table, _treasury(spend)))
     except WeirError as refused:
         raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
@@ -75,7 +126,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 
 def _treasury(spend: Path) -> Treasury:
-    """What was spent, read and never written; nothing where no gateway has kept anything."""
+    """What budgets have spent, read only; nothing where no gateway has written yet."""
     return SqliteTreasury(spend, read_only=True) if spend.is_file() else MemoryTreasury()
 
 
@@ -86,7 +137,7 @@ async def _explain(
         scorer=InProcessScorer(bundle),
         conditions=CelConditions(),
         ids=lambda: DecisionId(secrets.token_hex(16)),
-        score_within=_PATIENCE,
+        score_within=_SCORE_TIMEOUT,
         budgets=Budgets(treasury, time.monotonic, time.time, secrets.token_hex(16)),
     )
     explained = await explainer.explain(request, table)
@@ -95,24 +146,16 @@ async def _explain(
     return describe(request.model, explained, scales)
 
 
-def _request(model: str, prompt: str, temperature: float | None) -> Request:
-    """The request a client would send, read the way the gateway reads it."""
-    body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-    if temperature is not None:
-        body["temperature"] = temperature
-    return parse(json.dumps(body).encode(), {})
-
-
 def _only(table: RouteTable, policy: str) -> RouteTable:
     """The table with one policy, named with or without its namespace."""
-    kept = tuple(p for p in table.policies if policy in {p.id, p.id.partition("/")[2]})
-    if not kept:
+    matching = tuple(p for p in table.policies if policy in {p.id, p.id.partition("/")[2]})
+    if not matching:
         known = ", ".join(p.id for p in table.policies)
         raise Failure(f"There is no policy {policy}.", hint=f"There are: {known}")
-    return replace(table, policies=kept)
+    return replace(table, policies=matching)
 
 
 def _first_model(table: RouteTable) -> str:
-    """`auto` where a policy serves it, else what the first policy serves."""
+    """`auto` where a policy serves it, else the first name that the first policy serves."""
     names = [name for policy in table.policies for name in policy.models]
     return _ANY_MODEL if _ANY_MODEL in names or not names else names[0]

@@ -42,6 +42,7 @@ class Candidate:
     cost_usd: float  # predicted, from above
     lacks: str  # what it lacks to serve this request; empty where it can
     chosen: bool
+    profiled: bool = True  # whether its backend names a `profile`
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +181,10 @@ def _rules(explained: Explained) -> tuple[Rule, ...]:
 
 def _candidate(seen: CandidateSeen) -> Candidate:
     return Candidate(
-        seen.backend.name, seen.quality, usd(seen.estimate), seen.lacks, chosen=seen.chosen
+        seen.backend.name,
+        seen.quality,
+        usd(seen.estimate),
+        seen.lacks,
+        chosen=seen.chosen,
+        profiled=bool(seen.backend.profile),
     )

@@ -9,10 +9,10 @@ from weir_cli.explain.explanation import BudgetStatus, Candidate, Explanation, R
 from weir_cli.score_bar import bar, mark_at
 
 _UNSCORED = {
-    "rule": "not asked: a rule decided",
-    "filtered": "not asked: only one candidate could serve",
-    "direct": "not asked: the model was named",
-    "scorer_unavailable": "none was to be had",
+    "rule": "not scored: a rule decided",
+    "filtered": "not scored: only one candidate can serve this",
+    "direct": "not scored: the client named the model",
+    "scorer_unavailable": "there was none",
 }
 _WIDTH = 32
 _BAR_AT = 18  # the column where the bar begins
@@ -56,7 +56,7 @@ class Picture:
         if shown.score is None:
             word = shown.reason.partition(":")[0]
             if shown.judge and word == "scorer_unavailable":
-                said = f"not asked: {shown.judge} rates prompts, and nothing is sent here"
+                said = f"not scored: {shown.judge} rates prompts, and explain sends nothing"
                 yield _line("score", said)
                 return
             yield _line("score", _UNSCORED.get(word, "none"))
@@ -89,7 +89,7 @@ def _line(word: str, rest: str) -> Text:
 
 def _rule(rule: Rule) -> Text:
     line = _label("rule")
-    verdict = rule.verdict or "not asked"
+    verdict = rule.verdict or "not evaluated"
     line.append(f"{rule.name}: {verdict}", "yellow" if rule.matched else "not bold")
     line.append(f"   {rule.when}", "dim")
     if rule.error:
@@ -105,22 +105,26 @@ def _candidates(candidates: tuple[Candidate, ...]) -> Table:
     table.add_column("predicted cost", justify="right")
     table.add_column("")
     for each in candidates:
-        quality = "not predicted" if each.quality is None else f"{each.quality:.2f}"
+        quality = _unpredicted(each) if each.quality is None else f"{each.quality:.2f}"
         table.add_row(
             "▶" if each.chosen else "",
             each.name,
             quality,
             f"${each.cost_usd:.6f}",
-            f"can't serve this: lacks {each.lacks}" if each.lacks else "",
+            f"can't serve this: it lacks {each.lacks}" if each.lacks else "",
             style="bold" if each.chosen else "",
         )
     return table
 
 
+def _unpredicted(candidate: Candidate) -> str:
+    return "not predicted" if candidate.profiled else "no `profile:`"
+
+
 def _choice(shown: Explanation) -> Text:
     line = _label("choice").append(shown.choice, "bold green").append(f"   because: {shown.reason}")
     if shown.intended:
-        line.append(f"   (only watching: it would have been {shown.intended})", "yellow")
+        line.append(f"   (mode Shadow: its choice is {shown.intended})", "yellow")
     elif shown.score is not None and shown.threshold is not None:
         sign = "≥" if shown.score >= shown.threshold else "<"
         line.append(f"   {shown.score:.3f} {sign} {shown.threshold:.3f}", "dim")

@@ -17,19 +17,12 @@ from weir_cli.local.ports import Ports, reserve
 from weir_cli.local.programs import Program, StateFolder
 from weir_cli.local.supervisor import Child, EndedBeforeReady, NotReady, Say, wait_ready
 from weir_cli.local.watch_files import changes
+from weir_cli.policy_files import Policies
 from weir_runtime.quantities import Address
 
 _READY_WITHIN = 120.0  # a cold start loads the encoder and warms it up
 _DRAIN = 35.0  # open requests' time to end; longer than the gateway's own
 _SCORER_STOP = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """What the policy files came to, as the gateways read it."""
-
-    table: bytes
-    credentials: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

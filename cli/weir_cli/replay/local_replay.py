@@ -1,27 +1,22 @@
-"""A local Weir for policy files, its backends replaced by the stand-in: nothing is paid for.
+"""A local Weir for policy files, with every backend served by the mock provider.
 
-What is decided is what the real thing would decide; only the answers are made up.
+Its decisions are the real ones; only the answers are made up, so nothing is paid for.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from weir_cli.addresses import bound_address, url
-from weir_cli.addresses import listen as listening
+from weir_cli.addresses import ANY_LOOPBACK_PORT, free_address, url
 from weir_cli.failure import Failure
 from weir_cli.local import runner
 from weir_cli.local.mock_provider import mock_provider
-from weir_cli.local.runner import Hooks, Options, Policies
-from weir_cli.up import compile_policies, say
+from weir_cli.local.runner import Hooks, Options
+from weir_cli.output import say
+from weir_cli.policy_files import Policies, compile_policies, route_table, with_endpoints_at
 from weir_runtime.loop import run
-from weir_runtime.quantities import Address
-
-_ANY = Address(host="127.0.0.1", port=0)
-_OPENAI = "PROTOCOL_OPENAI"
 
 T = TypeVar("T")
 
@@ -71,9 +66,14 @@ def replay_locally(
 
     Raises Failure.
     """
-    with listening(_ANY) as found:
-        at = bound_address(found)
-    options = Options(paths, bundle.resolve(), _ANY, _ANY, environment={"WEIR_LOG_LEVEL": "error"})
+    at = free_address(ANY_LOOPBACK_PORT)
+    options = Options(
+        paths,
+        bundle.resolve(),
+        ANY_LOOPBACK_PORT,
+        ANY_LOOPBACK_PORT,
+        environment={"WEIR_LOG_LEVEL": "error"},
+    )
     made: list[T] = []
 
     async def main(stop: asyncio.Event) -> int:
@@ -91,17 +91,3 @@ def replay_locally(
     if not made:
         raise Failure("It was stopped before every prompt was answered.")
     return made[0]
-
-
-def with_endpoints_at(policies: Policies, at: str) -> Policies:
-    """The same policies with every backend served by the stand-in at a URL."""
-    table = route_table(policies)
-    for backend in table.get("backends", []):
-        wire = backend.get("protocol", _OPENAI)
-        backend["endpoint"] = f"{at}/v1" if wire == _OPENAI else at
-    return replace(policies, table=json.dumps(table).encode())
-
-
-def route_table(policies: Policies) -> dict[str, Any]:
-    """The compiled table, as its JSON says."""
-    return cast("dict[str, Any]", json.loads(policies.table))

@@ -1,37 +1,27 @@
-"""`weir train`: a router for one's own traffic, from labels. Thin: the lab does the work."""
+"""The options of `weir train`; the lab is imported when the command runs."""
 
-from dataclasses import asdict
+import os
 from pathlib import Path
 
 import click
 
-from weir_cli.lab_helpers import columns_of, lab_failures, say_step
-from weir_cli.options import DEFAULT_BUNDLE, JSON, existing_bundle
-from weir_cli.output import print_json
-from weir_cli.train.from_scratch import TrainOptions, train_from_scratch
-from weir_lab.datasets import Pair, find_leaks, load_pair
-from weir_lab.datasets.prompts import load_prompts
-from weir_lab.training import Adapted, adapt, write_adapted
-from weir_lab.training.adapt import MOST
-from weir_lab.training.write import Origin
+from weir_cli.bundles import bundle_option, require_bundle
+from weir_cli.options import JSON, SEED
 
-_FEW = 300  # labels
+_DEFAULT = ""  # `--from` without a value
 
 
 @click.command()
 @click.option(
     "--from",
     "start",
-    type=click.Path(path_type=Path),
-    help="A bundle whose router is adapted: does most with some hundreds of labels.",
+    is_flag=False,
+    flag_value=_DEFAULT,
+    metavar="[BUNDLE]",
+    help="Adapt a router of this bundle, best with some hundreds of labels. Without a value: "
+    "the bundle of WEIR_BUNDLE, or else the default one.",
 )
-@click.option(
-    "--encoder",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_BUNDLE,
-    show_default=True,
-    help="Without --from: the bundle whose encoder reads the prompts.",
-)
+@bundle_option("Without --from: the bundle whose encoder reads the prompts.", "--encoder")
 @click.option(
     "--data",
     required=True,
@@ -56,12 +46,12 @@ _FEW = 300  # labels
     type=click.Path(path_type=Path),
     help="Prompts kept for judging: labels that equal or overlap one of them are left out.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@SEED
 @JSON
-def train(  # noqa: PLR0913 - one parameter an option
+def train(  # noqa: PLR0913 - one parameter per option
     *,
-    start: Path | None,
-    encoder: Path,
+    start: str | None,
+    encoder: Path | None,
     data: Path,
     out: Path,
     router: str,
@@ -75,61 +65,39 @@ def train(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Train a router on labelled prompts of your own, and write a new bundle.
 
-    With --from a bundle's router is adapted: 50 labels at least, some hundreds do it well; the new
-    router is the new bundle's default and the old ones stay. Without, everything is learnt from
-    the data alone: 200 labels at least, better 5,000; an interrupted run goes on where it stopped.
-    The same labels and seed give the same bundle, bit for bit.
+    With --from, a router of that bundle is adapted: at least 50 labels, some hundreds do well. The
+    new router is the new bundle's default; the old ones stay. Without --from, everything is learnt
+    from the data alone: at least 200 labels, better 5,000; an interrupted run continues where it
+    stopped. The same labels and seed give the same bundle, bit for bit.
     """
-    if start is None:
-        return train_from_scratch(
-            TrainOptions(
-                existing_bundle(encoder), data, out, router, weak, strong, held_out, seed, also
-            ),
-            as_json=as_json,
-        )
-    if also:
+    if start is not None and also:
         raise click.UsageError("--also goes without --from: an adapted bundle keeps its routers")
-    if not name.replace("-", "_").replace("_", "a").isalnum() or name in {"default", router}:
+    if start is not None and not _is_router_name(name, router):
         raise click.BadParameter(
             f"{name!r}: letters, digits, - and _, and another name than the router's",
             param_hint="--name",
         )
-    with lab_failures():
-        say_step(f"reading {data}")
-        pair = _apart(load_pair(data, weak, strong), held_out)
-    columns = columns_of(existing_bundle(start), router, pair.prompts)
-    with lab_failures():
-        say_step(f"fitting {min(len(pair), MOST)} labels")
-        adapted = adapt(columns, pair, seed)
-        origin = Origin(columns.router, data.name, pair.weak_name, pair.strong_name)
-        version = write_adapted(start, out, name, adapted, origin)
-    return _report(adapted, pair, name, version, out, as_json=as_json)
-
-
-def _apart(pair: Pair, held_out: Path | None) -> Pair:
-    """Without the labels that an evaluation on the held-out prompts must not have seen."""
-    if held_out is None:
-        return pair
-    leaks = find_leaks(pair.prompts, load_prompts(held_out))
-    dropped = int(leaks.any.sum())
-    return pair.only(~leaks.any, f"{dropped} labels left out: {leaks.summary}") if dropped else pair
-
-
-def _report(
-    adapted: Adapted, pair: Pair, name: str, version: str, out: Path, *, as_json: bool
-) -> None:
-    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores"}}
-    if as_json:
-        print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
-        return
-    click.echo(f"{version} in {out}: router {name}, the default")
-    click.echo(
-        f"APGR on the {adapted.labels} labels: {adapted.left_out_apgr:.3f} (each scored from the "
-        f"others); before: {adapted.prior_apgr:.3f}"
+    from weir_cli.train.adapt_bundle import adapt_bundle  # noqa: PLC0415 - needs the lab
+    from weir_cli.train.from_scratch import (  # noqa: PLC0415 - as above
+        TrainOptions,
+        train_from_scratch,
     )
-    if adapted.prior_kept:
-        click.echo("The labels told nothing new: the router ranks as before.")
-    for note in pair.notes:
-        click.echo(f"note: {note}", err=True)
-    if adapted.labels < _FEW:
-        click.echo(f"note: {adapted.labels} labels are few; {_FEW} or more do better", err=True)
+
+    named = encoder if start is None else (Path(start) if start else _from_environment())
+    options = TrainOptions(
+        require_bundle(named), data, out, router, weak, strong, held_out, seed, also
+    )
+    if start is None:
+        train_from_scratch(options, as_json=as_json)
+    else:
+        adapt_bundle(options, name, as_json=as_json)
+
+
+def _is_router_name(name: str, router: str) -> bool:
+    letters = name.replace("-", "_").replace("_", "a")
+    return letters.isalnum() and name not in {"default", router}
+
+
+def _from_environment() -> Path | None:
+    value = os.environ.get("WEIR_BUNDLE")
+    return Path(value) if value else None

@@ -1,6 +1,6 @@
-"""`weir train` without --from: a bundle from labels alone. Thin: the lab does the work.
+"""`weir train` without --from: a bundle from labels alone, by the lab.
 
-What has been read of the prompts lies in OUT.partial until the bundle is whole.
+OUT.partial keeps what has been read of the prompts until the bundle is complete.
 """
 
 import shutil
@@ -31,7 +31,7 @@ _UNCHECKED = "No evaluation set was named, so no leak was looked for (--held-out
 class TrainOptions:
     """The command's options."""
 
-    encoder: Path
+    bundle: Path  # whose encoder reads the prompts
     data: Path
     out: Path
     router: str
@@ -42,54 +42,54 @@ class TrainOptions:
     also: tuple[str, ...]
 
 
-def train_from_scratch(asked: TrainOptions, *, as_json: bool) -> None:
+def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
     """Train and write. Raises Failure."""
-    if (asked.weak is None) != (asked.strong is None):
+    if (options.weak is None) != (options.strong is None):
         raise click.UsageError("name both --weak and --strong, or neither")
     with lab_failures():
-        refuse_to_overwrite(asked.out)
-        say_step(f"reading {asked.data}")
-        outcomes, battles, leaks = _load(asked)
-        needs = _needs(asked, outcomes, battles)
+        refuse_to_overwrite(options.out)
+        say_step(f"reading {options.data}")
+        outcomes, battles, leaks = _load(options)
+        needs = _needs(options, outcomes, battles)
         texts = (*needs.prompts, *(outcomes.prompts if outcomes is not None else ()))
         prompts = tuple(dict.fromkeys(texts))
-    kept = asked.out.with_name(f"{asked.out.name}.partial")
-    raw = _read(asked, prompts, kept)
+    partial = options.out.with_name(f"{options.out.name}.partial")
+    raw = _read(options, prompts, partial)
     with lab_failures():
         say_step(f"fitting {len(needs)} labels")
-        trained = train_scratch(raw, prompts, needs, outcomes, asked.seed)
+        trained = train_scratch(raw, prompts, needs, outcomes, options.seed)
         near = {
             kind: train_near(
-                kind, raw, widths_of(asked.encoder, asked.router), prompts, needs, asked.seed
+                kind, raw, widths_of(options.bundle, options.router), prompts, needs, options.seed
             )
-            for kind in dict.fromkeys(asked.also)
+            for kind in dict.fromkeys(options.also)
         }
-        story = Story(asked.data.name, asked.seed, needs.said, needs.notes, leaks)
+        story = Story(options.data.name, options.seed, needs.said, needs.notes, leaks)
         version = write_scratch(
-            asked.encoder, asked.out, asked.router, prompts, trained, near, story
+            options.bundle, options.out, options.router, prompts, trained, near, story
         )
-    shutil.rmtree(kept, ignore_errors=True)
-    _report(asked, trained, near, story, version, as_json=as_json)
+    shutil.rmtree(partial, ignore_errors=True)
+    _report(options, trained, near, story, version, as_json=as_json)
 
 
-def _read(asked: TrainOptions, prompts: Sequence[str], kept: Path) -> NDArray[np.float32]:
+def _read(options: TrainOptions, prompts: Sequence[str], partial: Path) -> NDArray[np.float32]:
     with progress_bar() as progress, lab_failures():
         task = progress.add_task("reading prompts", total=len(prompts))
         return read_for_scratch(
-            asked.encoder,
-            asked.router,
+            options.bundle,
+            options.router,
             prompts,
-            kept,
+            partial,
             lambda more: progress.update(task, advance=more),
         )
 
 
-def _load(asked: TrainOptions) -> tuple[Outcomes | None, Battles | None, str]:
-    outcomes = load_outcomes(asked.data) if holds_outcomes(asked.data) else None
-    battles = load_battles(asked.data) if holds_battles(asked.data) else None
-    if asked.held_out is None:
+def _load(options: TrainOptions) -> tuple[Outcomes | None, Battles | None, str]:
+    outcomes = load_outcomes(options.data) if holds_outcomes(options.data) else None
+    battles = load_battles(options.data) if holds_battles(options.data) else None
+    if options.held_out is None:
         return outcomes, battles, _UNCHECKED
-    held_out = load_prompts(asked.held_out)
+    held_out = load_prompts(options.held_out)
     found: list[str] = []
     if outcomes is not None:
         leaks = find_leaks(outcomes.prompts, held_out)
@@ -99,20 +99,20 @@ def _load(asked: TrainOptions) -> tuple[Outcomes | None, Battles | None, str]:
         leaks = find_leaks(battles.prompts, held_out)
         battles = battles.only(~leaks.any)
         found.append(f"{int(leaks.any.sum())} battles left out: {leaks.summary}")
-    return outcomes, battles, f"Leak check against {asked.held_out.name}: {'; '.join(found)}."
+    return outcomes, battles, f"Leak check against {options.held_out.name}: {'; '.join(found)}."
 
 
-def _needs(asked: TrainOptions, outcomes: Outcomes | None, battles: Battles | None) -> Needs:
+def _needs(options: TrainOptions, outcomes: Outcomes | None, battles: Battles | None) -> Needs:
     parts: list[Needs] = []
     if outcomes is not None:
-        parts.append(from_outcomes(outcomes, asked.weak, asked.strong))
+        parts.append(from_outcomes(outcomes, options.weak, options.strong))
     if battles is not None:
         parts.append(from_battles(battles))
     return together(parts)
 
 
 def _report(
-    asked: TrainOptions,
+    options: TrainOptions,
     trained: Trained,
     near: Mapping[str, Near],
     story: Story,
@@ -127,7 +127,7 @@ def _report(
         beside = {kind: found.apgr for kind, found in near.items()}
         print_json({"bundle": version, **facts, "also": beside, "notes": notes})
         return
-    click.echo(f"{version} in {asked.out}")
+    click.echo(f"{version} in {options.out}")
     click.echo(
         f"{trained.train} labels trained; APGR on {trained.held_out} held out: linear "
         f"{trained.apgr:.3f}, prompt length {trained.length_apgr:.3f}, chance .5"

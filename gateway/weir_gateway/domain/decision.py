@@ -98,7 +98,7 @@ class Verdict(StrEnum):
     """How a rule came out for one request."""
 
     HOLDS = "holds"
-    HOLDS_NOT = "holds not"
+    HOLDS_NOT = "does not hold"
     FAILED = "failed"  # it could not be evaluated, which counts as not holding
 
 

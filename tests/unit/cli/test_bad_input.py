@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from support.bundles import TINY_DIM, tiny_bundle, tiny_parts
 from support.parquet import write_parquet
-from weir_cli.calibrate import calibrate
+from weir_cli.calibrate.command import calibrate
 from weir_cli.eval.command import evaluation
 from weir_cli.train.command import train
 from weir_scorer.build.assemble import write_bundle

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 
 from support.bundles import tiny_bundle
 from support.parquet import write_parquet
-from weir_cli.calibrate import calibrate
+from weir_cli.calibrate.command import calibrate
 from weir_cli.eval.command import evaluation
-from weir_cli.lab_helpers import Percent
-from weir_cli.profile import profile
+from weir_cli.options import Percent
+from weir_cli.profile.command import profile
 from weir_cli.train.command import train
 from weir_scorer.bundle.opened import Bundle
 

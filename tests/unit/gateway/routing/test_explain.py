@@ -24,7 +24,7 @@ async def test_everything_that_led_to_the_choice() -> None:
         0.6,
         "shop/chat",
     )
-    assert [(r.name, r.verdict.value) for r in seen.rules] == [("never", "holds not")]
+    assert [(r.name, r.verdict.value) for r in seen.rules] == [("never", "does not hold")]
     weak, strong = seen.candidates
     assert (weak.quality, weak.chosen, weak.lacks) == (0.4, False, "")
     assert (strong.quality, strong.chosen) == (0.8, True)

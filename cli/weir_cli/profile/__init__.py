@@ -1,0 +1,1 @@
+"""`weir profile`: adds a model to a bundle by its outcomes on probe prompts."""

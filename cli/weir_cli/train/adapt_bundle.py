@@ -1,0 +1,62 @@
+"""`weir train --from`: a bundle's router adapted to labels, by the lab."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from weir_cli.lab_helpers import columns_of, lab_failures, say_step
+from weir_cli.output import print_json
+from weir_cli.train.from_scratch import TrainOptions
+from weir_lab.datasets import Pair, find_leaks, load_pair
+from weir_lab.datasets.prompts import load_prompts
+from weir_lab.training import Adapted, adapt, write_adapted
+from weir_lab.training.adapt import MOST
+from weir_lab.training.write import Origin
+
+_FEW = 300  # labels
+
+
+def adapt_bundle(options: TrainOptions, name: str, *, as_json: bool) -> None:
+    """Adapt, write the new bundle with its router `name`, print. Raises Failure."""
+    with lab_failures():
+        say_step(f"reading {options.data}")
+        pair = _without_leaks(
+            load_pair(options.data, options.weak, options.strong), options.held_out
+        )
+    columns = columns_of(options.bundle, options.router, pair.prompts)
+    with lab_failures():
+        say_step(f"fitting {min(len(pair), MOST)} labels")
+        adapted = adapt(columns, pair, options.seed)
+        origin = Origin(columns.router, options.data.name, pair.weak_name, pair.strong_name)
+        version = write_adapted(options.bundle, options.out, name, adapted, origin)
+    _report(adapted, pair, name, version, options.out, as_json=as_json)
+
+
+def _without_leaks(pair: Pair, held_out: Path | None) -> Pair:
+    """Without the labels whose prompts equal or overlap a held-out prompt."""
+    if held_out is None:
+        return pair
+    leaks = find_leaks(pair.prompts, load_prompts(held_out))
+    dropped = int(leaks.any.sum())
+    return pair.only(~leaks.any, f"{dropped} labels left out: {leaks.summary}") if dropped else pair
+
+
+def _report(
+    adapted: Adapted, pair: Pair, name: str, version: str, out: Path, *, as_json: bool
+) -> None:
+    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores"}}
+    if as_json:
+        print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
+        return
+    click.echo(f"{version} in {out}: router {name}, the default")
+    click.echo(
+        f"APGR on the {adapted.labels} labels: {adapted.left_out_apgr:.3f} (each scored from the "
+        f"others); before: {adapted.prior_apgr:.3f}"
+    )
+    if adapted.prior_kept:
+        click.echo("The labels add nothing: the router ranks as before.")
+    for note in pair.notes:
+        click.echo(f"note: {note}", err=True)
+    if adapted.labels < _FEW:
+        click.echo(f"note: {adapted.labels} labels are few; {_FEW} or more do better", err=True)
