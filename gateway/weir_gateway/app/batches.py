@@ -20,24 +20,24 @@ async def open_batch_service(
     calls: HttpUpstreams,
     stack: contextlib.AsyncExitStack,
 ) -> BatchService | None:
-    """Open it until `stack` is left; None where there is none.
+    """Open the batch service; `stack` closes it. Returns None where batches are disabled.
 
-    Raises StoreUnavailable and OSError: a gateway that should keep batches starts with them only.
+    Raises StoreUnavailable and OSError: with batches enabled, the gateway does not start without.
     """
     if settings.batches is None:
         return None
-    places = BatchStorage(
+    storage = BatchStorage(
         folder=settings.batches,
         max_file_bytes=settings.batch_file_bytes,
         max_total_bytes=settings.batch_bytes,
         retention=settings.batch_keep,
     )
-    pace = BatchLimits(
+    limits = BatchLimits(
         max_calls=settings.batch_calls,
         poll_interval=settings.batch_poll,
         max_line=settings.max_body,
         max_answer=settings.max_answer,
     )
     patient = routing.patient(settings.batch_score_within)
-    parts = BatchDependencies(routing=patient, tables=tables, keys=keys, calls=calls)
-    return await open_batches(places, pace, parts, stack)
+    dependencies = BatchDependencies(routing=patient, tables=tables, keys=keys, calls=calls)
+    return await open_batches(storage, limits, dependencies, stack)

@@ -44,7 +44,7 @@ from weir_gateway.batches.factory import BatchService
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.http.auth import Authenticator
-from weir_gateway.http.batch_routes import kept_paths
+from weir_gateway.http.batches import batch_routes
 from weir_gateway.http.client_wires import CHAT, CLIENT_WIRES, COUNT_TOKENS
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.feedback import PATH as FEEDBACK
@@ -260,19 +260,24 @@ class Gateway:
         }
         catalogue = ModelEndpoints(routing, tables.current)
         feedback = FeedbackEndpoint(desk, self._tracing, body_within=settings.body_within)
-        kept = kept_paths(batches, largest=settings.batch_file_bytes, within=settings.body_within)
+        routes = batch_routes(
+            batches.files if batches else None,
+            batches.api if batches else None,
+            max_file_bytes=settings.batch_file_bytes,
+            timeout=settings.body_within,
+        )
         paths = RootHandler(
             {
                 **{("POST", client.path): endpoint for client, endpoint in served.items()},
                 ("POST", "/v1/route"): Route(served[CHAT], tables.current, self._tracing),
                 ("POST", FEEDBACK): feedback,
                 ("GET", MODELS): catalogue.list,
-                **kept.exact,
+                **routes.exact,
             },
             catalogue.get,
             door,
             max_in_flight=settings.in_flight,
-            subpaths=kept.below,
+            subpaths=routes.subpaths,
         )
         self._tell_load(paths)
         server = DrainingServer(

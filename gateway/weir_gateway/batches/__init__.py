@@ -1,5 +1,6 @@
-"""Files and batches: what is kept of them, and who works through them.
+"""Files and batches: stores them, serves them to clients, and runs the batches in the background.
 
-Beside the way of a request and built on it: an item of a batch is decided, sent and accounted as
-any request is, only later and in the company of many. Must not know who its clients are.
+An item of a batch is decided, sent and accounted like any request, only later and together with
+many others. `api` and `file_store` answer the HTTP endpoints; `runner` works through the batches;
+`journal` records how far each item is, so that a restart neither loses nor repeats paid work.
 """

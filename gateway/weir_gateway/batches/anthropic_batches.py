@@ -1,42 +1,38 @@
-"""Anthropic's message batches, as a provider has them. Fills `provider.Provider`.
+"""Anthropic's message batches API; implements `provider.BatchProvider`.
 
-They carry nothing of ours but the items' ids, which only results show: a batch that may have been
-submitted is known again once it has ended.
+Anthropic stores nothing of ours with a batch but the items' ids, and only results show them. So a
+batch that may have been submitted is recognised only after it has ended.
 """
 
 import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import IO, Final, TypeVar
+from typing import IO, Final
 
 import msgspec
 
 from weir_gateway.adapters.providers.api_calls import Asked
-from weir_gateway.adapters.providers.upstream_errors import broken
 from weir_gateway.batches.async_files import open_for_reading
-from weir_gateway.batches.provider import (
+from weir_gateway.batches.provider import Lookup, ProviderBatch, ResultLine, Submission
+from weir_gateway.batches.provider_http import (
     CALL_TIMEOUT,
-    LIST_PAGE,
     LIST_PAGES,
     MAX_CLOCK_SKEW,
-    MAX_RESPONSE,
     UPLOAD_TIMEOUT,
-    Lookup,
-    ProviderBatch,
+    BatchHttp,
     ProviderCalls,
-    ResultLine,
-    Submission,
+    page_query,
 )
 from weir_gateway.domain.table import Backend
 from weir_wires.wire import Wire
 
 PATH: Final = "/messages/batches"
-WIRE: Final = Wire.ANTHROPIC_MESSAGES
 ENDED: Final = "ended"
 SUCCEEDED: Final = "succeeded"
 ERRORED: Final = "errored"
 OK: Final = 200
-FIRST_LINE: Final = 64 << 20  # bytes of results that are read to know a batch again
+MAX_FIRST_LINE: Final = 64 << 20  # bytes of results that are read to recognise a batch
+HEADER: Final = b'{"requests":['
 STATUSES: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -50,8 +46,6 @@ STATUSES: Final = {
 }
 OTHER_STATUS: Final = 500
 
-T = TypeVar("T")
-
 
 class _Counts(msgspec.Struct):
     processing: int = 0
@@ -61,8 +55,8 @@ class _Counts(msgspec.Struct):
     expired: int = 0
 
     @property
-    def all(self) -> int:
-        """Every request is in one of them."""
+    def total(self) -> int:
+        """The number of requests: each is counted in exactly one of the fields."""
         return self.processing + self.succeeded + self.errored + self.canceled + self.expired
 
 
@@ -102,125 +96,111 @@ _ERROR: Final = msgspec.json.Decoder(_Error)
 
 
 class AnthropicBatches:
-    """See `provider.Provider`."""
+    """Input is one JSON object with all requests; results come in one file."""
 
     max_items = 100_000
-    max_bytes = 250_000_000  # 256 MB is what Anthropic takes
+    max_bytes = 250_000_000  # Anthropic accepts 256 MB
 
     def __init__(self, calls: ProviderCalls) -> None:
-        self._calls = calls
+        self._http = BatchHttp(calls, Wire.ANTHROPIC_MESSAGES)
 
     def write_header(self, file: IO[bytes]) -> None:
-        """All requests are one body."""
-        file.write(b'{"requests":[')
+        """Open the list of requests."""
+        file.write(HEADER)
 
     def write_item(self, file: IO[bytes], item: str, wire: Wire, body: bytes) -> None:
-        """One request; all are for messages."""
+        """Write one request; `wire` is always messages."""
         del wire
-        if file.tell() > len(b'{"requests":['):
+        if file.tell() > len(HEADER):
             file.write(b",")
         file.write(b'{"custom_id":"' + item.encode() + b'","params":' + body + b"}")
 
     def write_footer(self, file: IO[bytes]) -> None:
-        """The end of the body."""
+        """Close the list of requests."""
         file.write(b"]}")
 
-    async def submit(self, parcel: Submission) -> str:
-        """In one call, read from the file as it is sent."""
-        async with open_for_reading(parcel.file) as opened:
-            asked = Asked(
+    async def submit(self, submission: Submission) -> str:
+        """Create the batch in one call that streams the file."""
+        async with open_for_reading(submission.file) as opened:
+            call = Asked(
                 method="POST",
                 path=PATH,
                 within=UPLOAD_TIMEOUT,
                 data=opened,
-                headers={"idempotency-key": f"weir-{parcel.tag}"},
+                headers={"idempotency-key": f"weir-{submission.tag}"},
             )
-            return (await self._ask(parcel.backend, asked, _Batch)).id
+            return (await self._http.call(submission.backend, call, _Batch)).id
 
-    async def find(self, parcel: Submission, others: frozenset[str]) -> str | Lookup | None:
-        """By its size and time, and for certain by its results' ids."""
-        waiting = False
-        async with contextlib.aclosing(self._since(parcel)) as found:
-            async for batch in found:
-                if batch.request_counts.all != parcel.items or batch.id in others:
+    async def find(self, submission: Submission, others: frozenset[str]) -> str | Lookup | None:
+        """Search the list for batches of the same size; then compare the ids of their results."""
+        undecided = False
+        async with contextlib.aclosing(self._batches_since(submission)) as batches:
+            async for batch in batches:
+                if batch.request_counts.total != submission.items or batch.id in others:
                     continue
                 if batch.processing_status != ENDED:
-                    waiting = True
-                elif await self._is(parcel, batch):
+                    undecided = True
+                elif await self._is_ours(submission, batch):
                     return batch.id
-        return Lookup.UNKNOWN if waiting else None
+        return Lookup.UNKNOWN if undecided else None
 
     async def get(self, backend: Backend, upstream: str) -> ProviderBatch:
-        """All results lie in one file."""
-        asked = Asked(method="GET", path=f"{PATH}/{upstream}", within=CALL_TIMEOUT)
-        batch = await self._ask(backend, asked, _Batch)
-        over = batch.processing_status == ENDED
-        return ProviderBatch(over, (f"{PATH}/{upstream}/results",) if over else ())
+        """Return the batch's state; all results are in one file."""
+        batch = await self._http.get(backend, f"{PATH}/{upstream}", _Batch)
+        ended = batch.processing_status == ENDED
+        return ProviderBatch(ended, (f"{PATH}/{upstream}/results",) if ended else ())
 
     async def cancel(self, backend: Backend, upstream: str) -> None:
-        """What it has answered by then is kept."""
-        asked = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=CALL_TIMEOUT)
-        await self._ask(backend, asked, _Batch)
+        """Request cancellation; the answers written by then stay available."""
+        call = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=CALL_TIMEOUT)
+        await self._http.call(backend, call, _Batch)
 
-    async def results(self, backend: Backend, source: str) -> AsyncGenerator[bytes]:
-        """As they come, in no order."""
-        asked = Asked(method="GET", path=source, within=CALL_TIMEOUT)
-        answer = await self._calls.other(backend, WIRE, asked)
-        async with contextlib.aclosing(answer.pieces()) as pieces:
-            async for piece in pieces:
-                yield piece
+    def results(self, backend: Backend, path: str) -> AsyncGenerator[bytes]:
+        """Stream the results, which are in no particular order."""
+        return self._http.stream(backend, path)
 
     def parse_result(self, line: bytes) -> ResultLine | None:
-        """An answer, an error, or neither where it was cancelled or has expired."""
+        """Parse a line: an answer, an error, or neither where it was cancelled or expired."""
         try:
-            said = _LINE.decode(line)
-            result = said.result
+            decoded = _LINE.decode(line)
+            result = decoded.result
             if result.type == SUCCEEDED:
-                return ResultLine(said.custom_id, OK, bytes(result.message))
+                return ResultLine(decoded.custom_id, OK, bytes(result.message))
             if result.type != ERRORED:
-                return ResultLine(said.custom_id, 0, b"")
-            kind = _ERROR.decode(result.error).error.type
+                return ResultLine(decoded.custom_id, 0, b"")
+            error_type = _ERROR.decode(result.error).error.type
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return ResultLine(said.custom_id, STATUSES.get(kind, OTHER_STATUS), bytes(result.error))
+        status = STATUSES.get(error_type, OTHER_STATUS)
+        return ResultLine(decoded.custom_id, status, bytes(result.error))
 
     async def delete(self, backend: Backend, upstream: str) -> None:
-        """The batch with all that it has."""
-        asked = Asked(method="DELETE", path=f"{PATH}/{upstream}", within=CALL_TIMEOUT)
-        answer = await self._calls.other(backend, WIRE, asked)
-        answer.close()
+        """Delete the batch with its requests and results."""
+        await self._http.delete(backend, f"{PATH}/{upstream}")
 
-    async def _since(self, parcel: Submission) -> AsyncGenerator[_Batch]:
-        """The provider's batches, newest first, back to when the parcel was first submitted."""
+    async def _batches_since(self, submission: Submission) -> AsyncGenerator[_Batch]:
+        """Yield the provider's batches, newest first, back to the time of the submission."""
         after: str | None = None
         for _ in range(LIST_PAGES):
-            query = (("limit", str(LIST_PAGE)), *((("after_id", after),) if after else ()))
-            asked = Asked(method="GET", path=PATH, within=CALL_TIMEOUT, query=query)
-            page = await self._ask(parcel.backend, asked, _List)
+            page = await self._http.get(
+                submission.backend, PATH, _List, page_query("after_id", after)
+            )
             for batch in page.data:
-                if batch.created_at.timestamp() < parcel.sent - MAX_CLOCK_SKEW:
+                if batch.created_at.timestamp() < submission.sent - MAX_CLOCK_SKEW:
                     return
                 yield batch
             if not page.has_more or not page.data:
                 return
             after = page.data[-1].id
 
-    async def _is(self, parcel: Submission, batch: _Batch) -> bool:
-        """Whether the first of the results is one of the parcel's."""
-        begun = b""
-        source = f"{PATH}/{batch.id}/results"
-        async with contextlib.aclosing(self.results(parcel.backend, source)) as pieces:
+    async def _is_ours(self, submission: Submission, batch: _Batch) -> bool:
+        """Return whether the first result belongs to the submission."""
+        start = b""
+        path = f"{PATH}/{batch.id}/results"
+        async with contextlib.aclosing(self.results(submission.backend, path)) as pieces:
             async for piece in pieces:
-                begun += piece
-                if b"\n" in begun or len(begun) > FIRST_LINE:
+                start += piece
+                if b"\n" in start or len(start) > MAX_FIRST_LINE:
                     break
-        told = self.parse_result(begun.partition(b"\n")[0])
-        return told is not None and told.item_id.startswith(f"{parcel.tag}-")
-
-    async def _ask(self, backend: Backend, asked: Asked, kind: type[T]) -> T:
-        answer = await self._calls.other(backend, WIRE, asked)
-        body = await answer.whole(MAX_RESPONSE)
-        try:
-            return msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise broken(backend, f"answered what can't be read: {error}") from error
+        first = self.parse_result(start.partition(b"\n")[0])
+        return first is not None and first.item_id.startswith(f"{submission.tag}-")

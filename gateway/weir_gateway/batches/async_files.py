@@ -1,4 +1,4 @@
-"""Files that are opened, and always closed, off the loop. Must not know what is in them."""
+"""Opens, writes and closes files without blocking the event loop."""
 
 import asyncio
 import contextlib
@@ -10,35 +10,36 @@ from typing import IO
 
 @contextlib.asynccontextmanager
 async def open_for_reading(path: Path) -> AsyncGenerator[IO[bytes]]:
-    """The file, to be read in threads. Raises OSError."""
-    async with _held(lambda: path.open("rb")) as file:
+    """Open a file to be read in threads. Raises OSError."""
+    async with _opened(lambda: path.open("rb")) as file:
         yield file
 
 
 @contextlib.asynccontextmanager
 async def open_for_writing(path: Path) -> AsyncGenerator[IO[bytes]]:
-    """A new file that only its owner may read, to be written in threads. Raises OSError."""
+    """Create or truncate a file (mode 0600) to be written in threads. Raises OSError."""
 
-    def opened() -> IO[bytes]:
+    def create() -> IO[bytes]:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
-    async with _held(opened) as file:
+    async with _opened(create) as file:
         yield file
 
 
 def write_and_sync(file: IO[bytes], last: bytes) -> None:
-    """Write what is left and have it on disk. Blocking."""
+    """Write `last` and flush the file to disk. Blocking."""
     file.write(last)
     file.flush()
     os.fsync(file.fileno())
 
 
 @contextlib.asynccontextmanager
-async def _held(opened: Callable[[], IO[bytes]]) -> AsyncGenerator[IO[bytes]]:
-    opening = asyncio.create_task(asyncio.to_thread(opened), name="weir-file-open")
+async def _opened(open_file: Callable[[], IO[bytes]]) -> AsyncGenerator[IO[bytes]]:
+    opening = asyncio.create_task(asyncio.to_thread(open_file), name="weir-file-open")
     try:
         file = await asyncio.shield(opening)
-    except asyncio.CancelledError:  # the thread goes on, and what it opens is closed
+    except asyncio.CancelledError:
+        # The thread can't be cancelled: close what it opens.
         opening.add_done_callback(_close)
         raise
     try:

@@ -1,7 +1,7 @@
-"""A batch's end: its results written to files in the order of its lines, and its journal forgotten.
+"""Ends a batch: writes its results to files in the order of its lines, then deletes its journal.
 
-Files first, complete and on disk; then everything else in one transaction. Cut short, it is done
-again from the start, into files of the same names: they don't pile up.
+The files are complete on disk before one transaction stores the rest. An interrupted end is
+repeated from the start, into files of the same names, so that none are left over.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import ItemState, JournalItem
 from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
 
-PAGE: Final = 512  # items that are marked at once
-DELETE_PAGE: Final = 2_000  # items that are deleted at once, so that others get a turn
-CHUNK: Final = 1 << 20  # bytes of results that are written at once
-_WHY: Final = {
+PAGE: Final = 512  # items marked at once
+DELETE_PAGE: Final = 2_000  # items deleted at once, so that other transactions get through
+CHUNK: Final = 1 << 20  # bytes of results written at once
+_UNSENT_ERRORS: Final = {  # (code, message) of items that were not executed
     BatchStatus.EXPIRED: (
         "batch_expired",
         "This request was not executed before the batch's completion window ended.",
@@ -35,7 +35,7 @@ _WHY: Final = {
 
 
 async def finish(job: Job) -> None:
-    """Raises StoreUnavailable; then it is to be done again."""
+    """Write the results and set the final status. Raises StoreUnavailable; then call it again."""
     database = job.context.database
     now = int(job.context.now())
     if job.stop_status is None:
@@ -44,68 +44,68 @@ async def finish(job: Job) -> None:
         )
     else:
         await _mark_unfinished(job, job.stop_status)
-    end = job.stop_status or BatchStatus.COMPLETED
-    output = await _written(job, ItemState.DONE, "output")
-    errors = await _written(job, ItemState.FAILED, "error")
+    status = job.stop_status or BatchStatus.COMPLETED
+    output = await _write_results(job, ItemState.DONE, "output")
+    errors = await _write_results(job, ItemState.FAILED, "error")
 
-    def over(db: sqlite3.Connection) -> None:
+    def end(db: sqlite3.Connection) -> None:
         for file in (output, errors):
             if file is not None:
                 repository.add_file(db, file)
         repository.set_result_files(
             db, job.id, output.id if output else None, errors.id if errors else None
         )
-        repository.set_status(db, job.id, end, now)
+        repository.set_status(db, job.id, status, now)
 
-    await database.transact(over)
+    await database.transact(end)
     await clean_up(database, job.context.scratch, job.id)
 
 
 async def clean_up(database: Database, scratch: Path, batch: str) -> None:
-    """Delete what was noted of a batch that is over, a little at a time, and what was packed."""
+    """Delete the part files and the journal of an ended batch, page by page."""
     with contextlib.suppress(OSError):
-        await asyncio.to_thread(_unpack, scratch, batch)
+        await asyncio.to_thread(_delete_parts, scratch, batch)
     while await database.transact(lambda db: journal.delete_page(db, batch, DELETE_PAGE)):
         pass
 
 
-async def _mark_unfinished(job: Job, ending: BatchStatus) -> None:
-    code, message = _WHY[ending]
+async def _mark_unfinished(job: Job, status: BatchStatus) -> None:
+    code, message = _UNSENT_ERRORS[status]
 
-    def some(db: sqlite3.Connection) -> list[JournalItem]:
-        left = journal.unfinished_items(db, job.id, PAGE)
-        results = [result_lines.unsent_line(item, job.id, code, message) for item in left]
+    def mark_page(db: sqlite3.Connection) -> list[JournalItem]:
+        unfinished = journal.unfinished_items(db, job.id, PAGE)
+        results = [result_lines.unsent_line(item, job.id, code, message) for item in unfinished]
         journal.add_unsent_results(db, job.id, results)
-        return left
+        return unfinished
 
-    while left := await job.context.database.transact(some):
-        release(job, left)
+    while unfinished := await job.context.database.transact(mark_page):
+        release(job, unfinished)
 
 
-async def _written(job: Job, state: ItemState, what: str) -> StoredFile | None:
-    """The results in `state` as a file; None where there are none."""
-    shelf, name = job.context.files, f"{job.id}_{what}.jsonl"
+async def _write_results(job: Job, state: ItemState, suffix: str) -> StoredFile | None:
+    """Write the results in `state` to a file; return None where there are none."""
+    files, name = job.context.files, f"{job.id}_{suffix}.jsonl"
     file_id = FileId(f"file-{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}")
-    size = await shelf.write(file_id, _pieces(job, state))
+    size = await files.write(file_id, _pieces(job, state))
     if not size:
-        await shelf.delete_contents([file_id])
+        await files.delete_contents([file_id])
         return None
-    return shelf.describe(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
+    return files.describe(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
 
 
 async def _pieces(job: Job, state: ItemState) -> AsyncGenerator[bytes]:
-    last, lines = await _next(job, state, 0)
+    last, lines = await _next_results(job, state, 0)
     while lines:
         yield b"".join(line + b"\n" for line in lines)
-        last, lines = await _next(job, state, last)
+        last, lines = await _next_results(job, state, last)
 
 
-def _unpack(scratch: Path, batch: str) -> None:
-    for path in scratch.glob(f"{batch}-*"):
-        path.unlink(missing_ok=True)
-
-
-async def _next(job: Job, state: ItemState, after: int) -> tuple[int, list[bytes]]:
+async def _next_results(job: Job, state: ItemState, after: int) -> tuple[int, list[bytes]]:
     return await job.context.database.transact(
         lambda db: journal.read_results(db, job.id, state, after=after, size=CHUNK)
     )
+
+
+def _delete_parts(scratch: Path, batch: str) -> None:
+    for path in scratch.glob(f"{batch}-*"):
+        path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""What every step of a batch needs: the stores, routing, and when to stop. Must not know the steps.
+"""The shared context of all batches, and one batch in progress (`Job`).
 
-A batch stops for three reasons: its client cancels it, its window ends, or the gateway drains; only
-the first two are the batch's end.
+A job stops for three reasons: its client cancels the batch, its window ends, or the gateway drains.
+Only the first two end the batch.
 """
 
 import asyncio
@@ -24,31 +24,34 @@ from weir_gateway.routing.ports import Clock
 from weir_wires.providers import PROVIDERS
 from weir_wires.wire import Wire
 
-STOP_CHECK_INTERVAL: Final = 0.5  # seconds between looks at whether a batch is to stop
-PAGE_ITEMS: Final = 64  # that are decided at once: the texts of one call to the scorer
-PAGE_BYTES: Final = 1 << 20  # of a page's items; one alone may be larger
+STOP_CHECK_INTERVAL: Final = 0.5  # seconds between checks whether a job is to stop
+PAGE_ITEMS: Final = 64  # decided at once: the texts of one call to the scorer
+PAGE_BYTES: Final = 1 << 20  # of a page's items; a single one may be larger
 NO_TABLE_WAIT: Final = 1.0  # seconds
 
+# By endpoint, a path of this gateway such as /v1/chat/completions.
 CLIENTS: Final[Mapping[str, ClientWire]] = {client.path: client for client in CLIENT_WIRES}
-WIRES: Final[Mapping[str, Wire]] = {f"/v1{one.path}": wire for wire, one in PROVIDERS.items()}
+WIRES: Final[Mapping[str, Wire]] = {
+    f"/v1{provider.path}": wire for wire, provider in PROVIDERS.items()
+}
 
 
 class Keys(Protocol):
-    """The client keys there are."""
+    """Looks up client keys by name."""
 
     def named(self, name: str, now: float) -> ClientKey | None:
-        """The key of this name; None: revoked, unknown or expired."""
+        """Return the key; None where it is revoked, unknown or expired at `now` (Unix seconds)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """How fast batches are worked through; times in seconds."""
+    """Bounds on calls and sizes, and how often providers are polled."""
 
-    max_calls: int  # calls that are made one by one, over all batches
-    poll_interval: float  # between looks at a provider's batch
-    max_line: int  # bytes
-    max_answer: int  # bytes
+    max_calls: int  # concurrent single calls, over all batches
+    poll_interval: float  # seconds between polls of a provider's batch
+    max_line: int  # bytes of a line of the input file
+    max_answer: int  # bytes of a line of a provider's results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +61,19 @@ class BatchContext:
     database: Database
     files: FileStore
     routing: Routing
-    tables: Callable[[], RouteTable]  # raises NothingCanServe where there is none yet
-    keys: Keys | None  # None: the gateway asks for none
-    now: Callable[[], float]  # seconds since 1970
+    tables: Callable[[], RouteTable]  # raises NothingCanServe while there is none
+    keys: Keys | None  # None: the gateway requires no keys
+    now: Callable[[], float]  # Unix seconds
     clock: Clock
     ids: Callable[[], str]  # 32 hex digits
-    scratch: Path  # a folder for what is sent to providers
+    scratch: Path  # the folder of files that are sent to providers
     limits: BatchLimits
-    calls: asyncio.Semaphore  # `pace.at_once` of them
+    calls: asyncio.Semaphore  # `limits.max_calls` of them
 
 
 @contextlib.asynccontextmanager
 async def task_group() -> AsyncGenerator[asyncio.TaskGroup]:
-    """A group of tasks; of what goes wrong the first is raised as itself."""
+    """Open a task group that raises the first failure itself rather than an exception group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -79,63 +82,62 @@ async def task_group() -> AsyncGenerator[asyncio.TaskGroup]:
 
 
 class KeyRevoked(Exception):
-    """The batch's client key was revoked or has expired: nothing more is sent for it."""
+    """The batch's client key was revoked or has expired: nothing more is sent for the batch."""
 
 
 @dataclass(slots=True)
 class Job:
-    """One batch under way."""
+    """One batch in progress."""
 
     context: BatchContext
     batch: Batch
-    stop_requested: asyncio.Event = field(default_factory=asyncio.Event)  # take up nothing new
-    stop_status: BatchStatus | None = None  # as what it ends before its time; None: it does not
+    stop_requested: asyncio.Event = field(default_factory=asyncio.Event)  # start nothing new
+    stop_status: BatchStatus | None = None  # the status of an early end; None: no early end
 
     @property
     def id(self) -> str:
-        """The batch's."""
         return self.batch.id
 
     @property
     def client(self) -> ClientWire:
-        """What its items speak."""
+        """The API of its items, as clients speak it."""
         return CLIENTS[self.batch.endpoint]
 
     @property
+    def wire(self) -> Wire:
+        """The API of its items, as a wire."""
+        return WIRES[self.batch.endpoint]
+
+    @property
     def input(self) -> Path:
-        """Its file."""
+        """The path of its input file."""
         return self.context.files.path(self.batch.input_file)
 
     @property
     def draining(self) -> bool:
-        """Whether it stops only because the gateway does, to be taken up again."""
+        """Whether it stops only because the gateway does, and is resumed later."""
         return self.stop_requested.is_set() and self.stop_status is None
 
-    @property
-    def wire(self) -> Wire:
-        """The same as a wire."""
-        return WIRES[self.batch.endpoint]
-
     def key(self) -> ClientKey | None:
-        """Its client's key, as far as it is known now."""
+        """Return the client's key; None where it is gone, or where the gateway has no keys."""
         keys = self.context.keys
         return None if keys is None else keys.named(self.batch.key, self.context.now())
 
     def item_context(self) -> items.ItemContext:
-        """What its items have in common. Raises KeyGone."""
+        """Return what its items have in common. Raises KeyRevoked."""
         key = self.key()
         if key is None and self.context.keys is not None:
             raise KeyRevoked(self.batch.key)
         return items.ItemContext(self.id, self.client, self.input, self.batch.headers, key)
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until it is to stop."""
+        """Wait `seconds`, or until the job is to stop."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stop_requested.wait()
 
     async def wait_for_table(self) -> RouteTable | None:
-        """The table in force, as soon as there is one; None where it is to stop before."""
+        """Return the current table once there is one; None where the job is to stop before."""
         while not self.stop_requested.is_set():
             table = self.current_table()
             if table is not None:
@@ -144,16 +146,16 @@ class Job:
         return None
 
     def current_table(self) -> RouteTable | None:
-        """The table in force, if there is one."""
         try:
             return self.context.tables()
         except NothingCanServe:
             return None
 
     async def watch(self) -> None:
-        """Notice that it is to stop: what its client says, and the end of its window."""
+        """Poll for cancellation and for the end of the window; then request the stop."""
         while True:
-            with contextlib.suppress(StoreUnavailable):  # whoever can't do without it says so
+            # Steps that need the store report its failure themselves.
+            with contextlib.suppress(StoreUnavailable):
                 self.stop_status = await self._read_stop_status()
             if self.stop_status is not None:
                 self.stop_requested.set()

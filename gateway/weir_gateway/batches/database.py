@@ -1,7 +1,7 @@
-"""The SQLite file beside the batches' files: one connection in a thread of its own.
+"""The SQLite database of files and batches: one connection in a thread of its own.
 
-Every transaction is on disk before its call returns, for money hangs on it. Foreign errors become
-StoreUnavailable here. Must not know what is kept, its tables aside.
+Every transaction is on disk before its call returns, because a lost row can mean that a paid call
+is repeated. Errors of SQLite and of the file system become StoreUnavailable here.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 NAME: Final = "batches.db"
 VERSION: Final = 1  # PRAGMA user_version
-BUSY: Final = 10.0  # seconds to wait for another gateway of the same folder
+BUSY_TIMEOUT: Final = 10.0  # seconds to wait for another gateway that uses the same folder
 
 T = TypeVar("T")
 
@@ -55,45 +55,46 @@ CREATE TABLE IF NOT EXISTS parts (
 
 
 class Database:
-    """The file; `start` it before anything else."""
+    """Runs transactions; call `start` first and `stop` last."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="weir-batches")
         self._connection: sqlite3.Connection | None = None
-        self._gathered: list[Callable[[sqlite3.Connection], None]] = []
+        self._queued: list[Callable[[sqlite3.Connection], None]] = []
         self._flush: asyncio.Task[None] | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._commit_lock = asyncio.Lock()
 
     async def start(self) -> None:
-        """Open it, made where it is not there. Raises StoreUnavailable."""
+        """Open the database and create its tables where needed. Raises StoreUnavailable."""
         await self._call(self._open)
 
     async def stop(self) -> None:
-        """Close it, when what has begun is done."""
+        """Close the database after the transactions in progress."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a transaction of its own: all of it is kept or nothing.
+        """Run `work` in its own transaction: all of it is stored or nothing.
 
-        Raises StoreUnavailable. A caller that is cancelled does not undo it.
+        Raises StoreUnavailable. Cancelling the caller does not undo the transaction.
         """
         return await self._call(lambda: self._transact(work))
 
     async def transact_grouped(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """As `do`, in one transaction with whatever else is asked for meanwhile.
+        """Run `work` in one transaction with whatever else is queued meanwhile.
 
-        Returns once it is on disk. Raises StoreUnavailable, and then nothing of it is kept.
+        Returns once it is on disk. Raises StoreUnavailable; then nothing of the group is stored.
         """
-        self._gathered.append(work)
+        self._queued.append(work)
         if self._flush is None:
-            self._flush = asyncio.create_task(self._flushed(), name="weir-batches-commit")
+            self._flush = asyncio.create_task(self._run_queued(), name="weir-batches-commit")
         await asyncio.shield(self._flush)
 
-    async def _flushed(self) -> None:
-        async with self._one_at_a_time:  # what comes while one is written goes with the next
-            works, self._gathered, self._flush = self._gathered, [], None
+    async def _run_queued(self) -> None:
+        # Work that arrives during a commit goes into the next one.
+        async with self._commit_lock:
+            works, self._queued, self._flush = self._queued, [], None
             await self.transact(lambda database: [work(database) for work in works])
 
     async def _call(self, work: Callable[[], T]) -> T:
@@ -101,7 +102,7 @@ class Database:
             try:
                 return work()
             except (sqlite3.Error, OSError) as error:
-                _LOG.error("the batches' file %s can't be used: %s", self._path, error)
+                _LOG.error("the database of batches %s can't be used: %s", self._path, error)
                 raise StoreUnavailable(
                     "files and batches can't be read or written now: try again later"
                 ) from error
@@ -115,21 +116,24 @@ class Database:
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:  # a full disk has undone it already
+            # After "disk full" SQLite has rolled back already.
+            if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         return result
 
     def _open(self) -> sqlite3.Connection:
         self._path.touch(mode=0o600)
-        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        write_ahead(connection, BUSY)
+        write_ahead(connection, BUSY_TIMEOUT)
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in {0, VERSION}:
             connection.close()
-            raise sqlite3.DatabaseError(f"it has format {version}, this gateway writes {VERSION}")
+            raise sqlite3.DatabaseError(
+                f"its format is {version}, but this gateway writes {VERSION}"
+            )
         connection.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
         )

@@ -1,6 +1,7 @@
-"""A decision as text, for the hours that a provider's batch takes and for a restart in between.
+"""Stores a decision as text for the hours that a provider's batch takes, and across restarts.
 
-Backends are kept by id: prices and addresses are those of the table in force when it is read.
+Backends are stored by id: prices and addresses come from the table that is current at reading.
+Field names are part of the journal's format: entries of an older gateway must stay readable.
 """
 
 from dataclasses import replace
@@ -49,17 +50,17 @@ _DECODER = msgspec.json.Decoder(_StoredDecision)
 
 
 def encode(decision: RouteDecision) -> str:
-    """What must be known of it when its answer comes."""
+    """Encode what accounting needs once the answer arrives."""
     return msgspec.json.encode(_stored(decision)).decode()
 
 
 def decode(text: str, table: RouteTable) -> RouteDecision | None:
-    """The decision, at the prices of batches; None where the table lacks its backend now."""
+    """Decode at batch prices; None where the table no longer has the backend."""
     return _decision(_DECODER.decode(text), table)
 
 
 def at_batch_price(backend: Backend) -> Backend:
-    """The backend, charging what its provider asks for batches."""
+    """Return the backend with its provider's batch discount."""
     if backend.batches is None:
         return backend
     return replace(backend, price=discounted(backend.price, backend.batches.discount))
@@ -90,35 +91,36 @@ def _stored(decision: RouteDecision) -> _StoredDecision:
     )
 
 
-def _decision(kept: _StoredDecision, table: RouteTable) -> RouteDecision | None:
-    chosen = table.backends.get(BackendId(kept.chosen))
+def _decision(stored: _StoredDecision, table: RouteTable) -> RouteDecision | None:
+    chosen = table.backends.get(BackendId(stored.chosen))
     if chosen is None:
         return None
-    baseline = table.backends.get(BackendId(kept.baseline), chosen)
+    baseline = table.backends.get(BackendId(stored.baseline), chosen)
     scored = None
-    if kept.score is not None:
-        scored = Scored(kept.score, {}, BundleVersion(kept.bundle), RouterName(kept.router))
+    if stored.score is not None:
+        scored = Scored(stored.score, {}, BundleVersion(stored.bundle), RouterName(stored.router))
     return RouteDecision(
-        id=DecisionId(kept.id),
-        policy=PolicyId(kept.policy),
+        id=DecisionId(stored.id),
+        policy=PolicyId(stored.policy),
         chosen=at_batch_price(chosen),
-        baseline=at_batch_price(baseline),  # what is saved must not be the discount's doing
-        reason=Reason(kept.reason),
-        table=TableVersion(kept.table),
-        detail=kept.detail,
+        # Both at batch prices, so that the discount does not count as saved by routing.
+        baseline=at_batch_price(baseline),
+        reason=Reason(stored.reason),
+        table=TableVersion(stored.table),
+        detail=stored.detail,
         scored=scored,
-        threshold=kept.threshold,
-        admission=kept.admission,
-        propensity=kept.propensity,
-        explored=kept.explored,
-        batch=kept.batch,
-        servable=_those_of(kept.servable, table),
-        variant=kept.variant,
-        room=kept.room,
-        intended=_decision(kept.intended, table) if kept.intended is not None else None,
+        threshold=stored.threshold,
+        admission=stored.admission,
+        propensity=stored.propensity,
+        explored=stored.explored,
+        batch=stored.batch,
+        servable=_backends(stored.servable, table),
+        variant=stored.variant,
+        room=stored.room,
+        intended=_decision(stored.intended, table) if stored.intended is not None else None,
     )
 
 
-def _those_of(ids: tuple[str, ...], table: RouteTable) -> tuple[Backend, ...]:
-    found = (table.backends.get(BackendId(one)) for one in ids)
-    return tuple(backend for backend in found if backend is not None)
+def _backends(ids: tuple[str, ...], table: RouteTable) -> tuple[Backend, ...]:
+    backends = (table.backends.get(BackendId(backend_id)) for backend_id in ids)
+    return tuple(backend for backend in backends if backend is not None)

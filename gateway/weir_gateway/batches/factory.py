@@ -1,4 +1,4 @@
-"""Puts the parts of what keeps and runs batches together, over one folder."""
+"""Builds the batch service over one folder."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,8 @@ from weir_gateway.batches.context import BatchContext, BatchLimits, Keys
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.file_store import FileStore
 from weir_gateway.batches.openai_batches import OpenAIBatches
-from weir_gateway.batches.provider import BatchProvider, ProviderCalls
+from weir_gateway.batches.provider import BatchProvider
+from weir_gateway.batches.provider_http import ProviderCalls
 from weir_gateway.batches.runner import Runner
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.pipeline import Routing
@@ -30,27 +31,27 @@ OPENAI: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStorage:
-    """Where things are kept, how much of them and how long."""
+    """Where files and batches are stored, how many bytes and for how long."""
 
     folder: Path
-    max_file_bytes: int  # the most one file may have
-    max_total_bytes: int  # and all together
+    max_file_bytes: int
+    max_total_bytes: int
     retention: float  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDependencies:
-    """What batches are run with."""
+    """The parts of the gateway that batches use."""
 
     routing: Routing
-    tables: Callable[[], RouteTable]
-    keys: Keys | None
+    tables: Callable[[], RouteTable]  # raises NothingCanServe while there is none
+    keys: Keys | None  # None: the gateway requires no keys
     calls: ProviderCalls
 
 
 @dataclass(frozen=True, slots=True)
 class BatchService:
-    """All of it, ready to be served and run."""
+    """The open store of files and batches, and their runner."""
 
     files: FileStore
     api: BatchApi
@@ -58,47 +59,53 @@ class BatchService:
 
 
 async def open_batches(
-    places: BatchStorage,
-    pace: BatchLimits,
-    parts: BatchDependencies,
+    storage: BatchStorage,
+    limits: BatchLimits,
+    dependencies: BatchDependencies,
     stack: contextlib.AsyncExitStack,
 ) -> BatchService:
-    """Open the folder until `stack` is left. Raises OSError and StoreUnavailable."""
-    folder = places.folder
-    await asyncio.to_thread(_make, folder)
+    """Open the folder; `stack` closes it. Raises OSError and StoreUnavailable."""
+    folder = storage.folder
+    await asyncio.to_thread(_make_folders, folder)
     database = Database(folder)
     stack.push_async_callback(database.stop)
     await database.start()
-    shelf = FileStore(
+    files = FileStore(
         folder / FILES,
         database,
         _new_id,
-        max_file_bytes=places.max_file_bytes,
-        max_total_bytes=places.max_total_bytes,
+        max_file_bytes=storage.max_file_bytes,
+        max_total_bytes=storage.max_total_bytes,
     )
-    bench = BatchContext(
+    context = BatchContext(
         database=database,
-        files=shelf,
-        routing=parts.routing,
-        tables=parts.tables,
-        keys=parts.keys,
+        files=files,
+        routing=dependencies.routing,
+        tables=dependencies.tables,
+        keys=dependencies.keys,
         now=time.time,
         clock=time.monotonic,
         ids=_new_id,
         scratch=folder / SCRATCH,
-        limits=pace,
-        calls=asyncio.Semaphore(pace.max_calls),
+        limits=limits,
+        calls=asyncio.Semaphore(limits.max_calls),
     )
-    openai = OpenAIBatches(parts.calls)
-    providers: dict[Wire, BatchProvider] = dict.fromkeys(OPENAI, openai)
-    providers[Wire.ANTHROPIC_MESSAGES] = AnthropicBatches(parts.calls)
-    runner = Runner(bench, providers, folder, retention=places.retention)
-    return BatchService(shelf, BatchApi(database, shelf, runner.wake, time.time, _new_id), runner)
+    providers = _providers(dependencies.calls)
+    runner = Runner(context, providers, folder, retention=storage.retention)
+    return BatchService(files, BatchApi(database, files, runner.wake, time.time, _new_id), runner)
 
 
-def _make(folder: Path) -> None:
-    for place in (folder, folder / FILES, folder / SCRATCH):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _providers(calls: ProviderCalls) -> dict[Wire, BatchProvider]:
+    openai = OpenAIBatches(calls)
+    return {
+        **dict.fromkeys(OPENAI, openai),
+        Wire.ANTHROPIC_MESSAGES: AnthropicBatches(calls),
+    }
+
+
+def _make_folders(folder: Path) -> None:
+    for path in (folder, folder / FILES, folder / SCRATCH):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _new_id() -> str:

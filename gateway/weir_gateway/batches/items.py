@@ -1,7 +1,4 @@
-"""A batch's items as requests: read from its file again when they are needed, never kept.
-
-Must not know what becomes of them. Blocking: for a thread, never for the event loop.
-"""
+"""Parses a batch's items from its input file, each time they are needed. Blocking: for threads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,29 +25,29 @@ class ItemContext:
 
 @dataclass(frozen=True, slots=True)
 class ParsedItem:
-    """One item, and its request or what is wrong with it."""
+    """One item, and its request or the error of parsing it."""
 
     item: JournalItem
     request: Request | BadRequest
 
 
-def parse_items(asking: ItemContext, items: Sequence[JournalItem]) -> list[ParsedItem]:
-    """The items' requests. Raises OSError."""
-    asked: list[ParsedItem] = []
-    with asking.file.open("rb") as file:
+def parse_items(context: ItemContext, items: Sequence[JournalItem]) -> list[ParsedItem]:
+    """Read and parse the items. Raises OSError."""
+    parsed: list[ParsedItem] = []
+    with context.file.open("rb") as file:
         for item in items:
             file.seek(item.start)
-            asked.append(ParsedItem(item, _request(asking, item, file.read(item.size))))
-    return asked
+            parsed.append(ParsedItem(item, _parse(context, item, file.read(item.size))))
+    return parsed
 
 
-def _request(asking: ItemContext, item: JournalItem, line: bytes) -> Request | BadRequest:
-    # A provider that knows such keys charges a call that is made again after a crash but once.
-    headers = {**asking.headers, "idempotency-key": f"weir-{asking.batch}-{item.line}"}
+def _parse(context: ItemContext, item: JournalItem, line: bytes) -> Request | BadRequest:
+    # A provider that honours idempotency keys charges a call repeated after a crash only once.
+    headers = {**context.headers, "idempotency-key": f"weir-{context.batch}-{item.line}"}
     try:
-        request = asking.wire.parse(body_of(line), headers)
+        request = context.wire.parse(body_of(line), headers)
     except BadRequest as error:
         return error
     if request.stream:
         return BadRequest("`stream` must be left out or false in a batch", param="stream")
-    return request if asking.key is None else replace(request, key=asking.key)
+    return request if context.key is None else replace(request, key=context.key)

@@ -1,13 +1,13 @@
-"""What has become of each item of a batch, and of what was sent for it: money hangs on it.
+"""The journal of a batch: how far each item is, and which parts were sent to providers.
 
-An item is NEW, then RUNNING (a call of its own is about to be made) or DECIDED (for a provider's
-batch) and SENT (with a part), then DONE or FAILED with its line of the results. A part's `sent` is
-noted before it is submitted, its `upstream` after: between the two only the provider knows.
-Every function runs in a transaction of its caller's.
+An item is NEW, then either RUNNING (its own call is about to start) or DECIDED (waits for a
+provider's batch) and SENT (its part is written), then DONE or FAILED with its line of the results.
+A part's `sent` is stored before the part is submitted and its `upstream` after; in between, only
+the provider knows whether it has the part. Every function runs inside its caller's transaction.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,7 +15,7 @@ from weir_gateway.batches.lines import Item
 
 
 class ItemState(IntEnum):
-    """How far an item is; kept as its number."""
+    """How far an item is; stored as its number."""
 
     NEW = 0
     RUNNING = 1
@@ -27,46 +27,46 @@ class ItemState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class JournalItem:
-    """One item."""
+    """One item of a batch; `start` and `size` locate its line in the input file."""
 
     line: int
     custom_id: str
     start: int
     size: int
-    single: bool  # it goes in no provider's batch (any more)
-    decision: str = ""
+    single: bool  # it is sent by a call of its own and never in a provider's batch
+    decision: str = ""  # encoded by decision_codec; empty where none is stored
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """How an item ended."""
+    """The outcome of an item."""
 
     line: int
-    ok: bool  # False: for the error file
-    text: bytes  # its line there
+    ok: bool  # False: it goes into the error file
+    text: bytes  # its line in the output or error file
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPart:
-    """What is sent to one provider as one batch."""
+    """The items of a batch that are sent to one provider as one batch of theirs."""
 
     batch: str
     number: int
     backend: str
-    tag: str  # 16 hex digits by which it is known again at the provider
+    tag: str  # 16 hex digits that identify it at the provider
     items: int
-    created: int  # seconds since 1970
-    sent: int | None  # since when it may be there
-    upstream: str | None  # the provider's id
+    created: int  # Unix seconds
+    sent: int | None  # Unix seconds since when the provider may have it
+    upstream: str | None  # the provider's id of it
 
 
 def delete_items(database: sqlite3.Connection, batch: str) -> None:
-    """Forget items of an earlier reading that was cut short."""
+    """Delete the items of an earlier reading that was interrupted."""
     database.execute("DELETE FROM items WHERE batch = ?", (batch,))
 
 
 def add_items(database: sqlite3.Connection, batch: str, items: Sequence[Item]) -> None:
-    """Items as they are read."""
+    """Add items as the input file is read."""
     database.executemany(
         "INSERT INTO items (batch, line, custom_id, start, size) VALUES (?, ?, ?, ?, ?)",
         ((batch, item.line, item.custom_id, item.start, item.size) for item in items),
@@ -74,7 +74,7 @@ def add_items(database: sqlite3.Connection, batch: str, items: Sequence[Item]) -
 
 
 def set_total(database: sqlite3.Connection, batch: str) -> None:
-    """Count them, when all have been read."""
+    """Store the number of items once all have been read."""
     database.execute(
         "UPDATE batches SET total = (SELECT count(*) FROM items WHERE batch = ?) WHERE id = ?",
         (batch, batch),
@@ -82,7 +82,7 @@ def set_total(database: sqlite3.Connection, batch: str) -> None:
 
 
 def reset_running(database: sqlite3.Connection, batch: str) -> int:
-    """After a start: what was on its way alone is new again; gives how many that are."""
+    """Make RUNNING items NEW again after a restart; return how many there were."""
     return database.execute(
         "UPDATE items SET state = ? WHERE batch = ? AND state = ?",
         (ItemState.NEW, batch, ItemState.RUNNING),
@@ -92,35 +92,28 @@ def reset_running(database: sqlite3.Connection, batch: str) -> int:
 def list_items(
     database: sqlite3.Connection, batch: str, state: ItemState, *, after: int, most: int, size: int
 ) -> list[JournalItem]:
-    """Items in `state` beyond line `after`: at most `most`, of `size` bytes or just one."""
-    found: list[JournalItem] = []
-    left = size
+    """Return items in `state` after line `after`: at most `most`, of `size` bytes or just one."""
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND state = ? AND line > ? ORDER BY line LIMIT ?",
         (batch, state, after, most),
     )
-    for row in rows:
-        left -= row["size"]
-        if found and left < 0:
-            break
-        found.append(_item(row))
-    return found
+    return _up_to(size, rows)
 
 
 def sent_items(
     database: sqlite3.Connection, part: BatchPart, lines: Sequence[int]
 ) -> dict[int, JournalItem]:
-    """Those of a part's items that have no result yet, of these lines."""
+    """Return the part's items at `lines` that have no result yet, by line."""
     marks = ", ".join("?" * len(lines))
     rows = database.execute(
-        f"SELECT * FROM items WHERE batch = ? AND part = ? AND state = ? AND line IN ({marks})",  # noqa: S608 - the marks are ours
+        f"SELECT * FROM items WHERE batch = ? AND part = ? AND state = ? AND line IN ({marks})",  # noqa: S608 - only question marks are inserted
         (part.batch, part.number, ItemState.SENT, *lines),
     )
     return {row["line"]: _item(row) for row in rows}
 
 
 def set_running(database: sqlite3.Connection, batch: str, line: int) -> None:
-    """A call of its own is about to be made."""
+    """Record that the item's own call is about to start."""
     database.execute(
         "UPDATE items SET state = ? WHERE batch = ? AND line = ?", (ItemState.RUNNING, batch, line)
     )
@@ -129,7 +122,7 @@ def set_running(database: sqlite3.Connection, batch: str, line: int) -> None:
 def set_decided(
     database: sqlite3.Connection, batch: str, choices: Sequence[tuple[int, str, str]]
 ) -> None:
-    """(line, backend's id, decision) of items that wait for a provider's batch."""
+    """Store (line, backend id, decision) of items that wait for a provider's batch."""
     database.executemany(
         "UPDATE items SET state = ?, backend = ?, decision = ? WHERE batch = ? AND line = ?",
         (
@@ -140,8 +133,8 @@ def set_decided(
 
 
 def add_results(database: sqlite3.Connection, batch: str, results: Sequence[ItemResult]) -> None:
-    """Keep results, each once: an item that has one keeps it."""
-    done = wrong = 0
+    """Store results; an item that already has one keeps it."""
+    done = failed = 0
     for result in results:
         state = ItemState.DONE if result.ok else ItemState.FAILED
         changed = database.execute(
@@ -149,14 +142,14 @@ def add_results(database: sqlite3.Connection, batch: str, results: Sequence[Item
             (state, result.text, batch, result.line, ItemState.DONE),
         ).rowcount
         done += changed if result.ok else 0
-        wrong += 0 if result.ok else changed
+        failed += 0 if result.ok else changed
     database.execute(
-        "UPDATE batches SET done = done + ?, wrong = wrong + ? WHERE id = ?", (done, wrong, batch)
+        "UPDATE batches SET done = done + ?, wrong = wrong + ? WHERE id = ?", (done, failed, batch)
     )
 
 
 def reset_to_single(database: sqlite3.Connection, batch: str, lines: Sequence[int]) -> None:
-    """Items that are new again, to be sent one by one."""
+    """Make items NEW again, to be sent by calls of their own."""
     database.executemany(
         "UPDATE items SET state = ?, alone = 1, part = NULL, decision = NULL WHERE batch = ? "
         "AND line = ? AND state < ?",
@@ -165,7 +158,7 @@ def reset_to_single(database: sqlite3.Connection, batch: str, lines: Sequence[in
 
 
 def backends_to_pack(database: sqlite3.Connection, batch: str) -> list[str]:
-    """The backends whose batches are still to be made."""
+    """Return ids of the backends for which decided items wait."""
     rows = database.execute(
         "SELECT DISTINCT backend FROM items WHERE batch = ? AND state = ? ORDER BY backend",
         (batch, ItemState.DECIDED),
@@ -176,23 +169,16 @@ def backends_to_pack(database: sqlite3.Connection, batch: str) -> list[str]:
 def decided_items(
     database: sqlite3.Connection, batch: str, backend: str, *, after: int, most: int, size: int
 ) -> list[JournalItem]:
-    """Items that wait for the backend's batch; bounded as `some` are."""
-    found: list[JournalItem] = []
+    """Return items that wait for the backend's batch, bounded as in `list_items`."""
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND state = ? AND backend = ? AND line > ? "
         "ORDER BY line LIMIT ?",
         (batch, ItemState.DECIDED, backend, after, most),
     )
-    for row in rows:
-        size -= row["size"]
-        if found and size < 0:
-            break
-        found.append(_item(row))
-    return found
+    return _up_to(size, rows)
 
 
 def next_part_number(database: sqlite3.Connection, batch: str) -> int:
-    """The number of the next part."""
     (last,) = database.execute(
         "SELECT ifnull(max(part), 0) FROM parts WHERE batch = ?", (batch,)
     ).fetchone()
@@ -200,7 +186,7 @@ def next_part_number(database: sqlite3.Connection, batch: str) -> int:
 
 
 def add_part(database: sqlite3.Connection, part: BatchPart, lines: Sequence[int]) -> None:
-    """A part whose file lies ready, and its items."""
+    """Add a part whose file is complete, and mark its items SENT."""
     database.execute(
         "INSERT INTO parts (batch, part, backend, tag, items, made) VALUES (?, ?, ?, ?, ?, ?)",
         (part.batch, part.number, part.backend, part.tag, part.items, part.created),
@@ -212,7 +198,7 @@ def add_part(database: sqlite3.Connection, part: BatchPart, lines: Sequence[int]
 
 
 def open_parts(database: sqlite3.Connection, batch: str) -> list[BatchPart]:
-    """Those that are not over."""
+    """Return the parts that are not closed."""
     rows = database.execute(
         "SELECT * FROM parts WHERE batch = ? AND over = 0 ORDER BY part", (batch,)
     )
@@ -232,7 +218,7 @@ def open_parts(database: sqlite3.Connection, batch: str) -> list[BatchPart]:
 
 
 def set_part_sent(database: sqlite3.Connection, part: BatchPart, now: int) -> None:
-    """It is about to be submitted."""
+    """Record that the part is about to be submitted."""
     database.execute(
         "UPDATE parts SET sent = ifnull(sent, ?) WHERE batch = ? AND part = ?",
         (now, part.batch, part.number),
@@ -240,7 +226,7 @@ def set_part_sent(database: sqlite3.Connection, part: BatchPart, now: int) -> No
 
 
 def set_part_upstream(database: sqlite3.Connection, part: BatchPart, upstream: str) -> None:
-    """The provider has it, as `upstream`."""
+    """Record the provider's id of the part."""
     database.execute(
         "UPDATE parts SET upstream = ? WHERE batch = ? AND part = ?",
         (upstream, part.batch, part.number),
@@ -248,13 +234,13 @@ def set_part_upstream(database: sqlite3.Connection, part: BatchPart, upstream: s
 
 
 def known_upstream_ids(database: sqlite3.Connection) -> set[str]:
-    """All providers' ids of parts."""
+    """Return the providers' ids of all parts."""
     rows = database.execute("SELECT upstream FROM parts WHERE upstream IS NOT NULL")
     return {str(row["upstream"]) for row in rows}
 
 
 def close_part(database: sqlite3.Connection, part: BatchPart) -> list[JournalItem]:
-    """Nothing more comes of it; gives its items that got no result."""
+    """Close the part; return its items that got no result."""
     database.execute(
         "UPDATE parts SET over = 1 WHERE batch = ? AND part = ?", (part.batch, part.number)
     )
@@ -266,7 +252,7 @@ def close_part(database: sqlite3.Connection, part: BatchPart) -> list[JournalIte
 
 
 def lines_without_result(database: sqlite3.Connection, part: BatchPart, most: int) -> list[int]:
-    """Lines of a part's items that have no result yet."""
+    """Return up to `most` lines of the part's items that have no result yet."""
     rows = database.execute(
         "SELECT line FROM items WHERE batch = ? AND part = ? AND state = ? LIMIT ?",
         (part.batch, part.number, ItemState.SENT, most),
@@ -275,7 +261,7 @@ def lines_without_result(database: sqlite3.Connection, part: BatchPart, most: in
 
 
 def unfinished_items(database: sqlite3.Connection, batch: str, most: int) -> list[JournalItem]:
-    """Items that have no result."""
+    """Return up to `most` items of the batch that have no result."""
     rows = database.execute(
         "SELECT * FROM items WHERE batch = ? AND state < ? LIMIT ?", (batch, ItemState.DONE, most)
     )
@@ -285,7 +271,7 @@ def unfinished_items(database: sqlite3.Connection, batch: str, most: int) -> lis
 def add_unsent_results(
     database: sqlite3.Connection, batch: str, results: Sequence[ItemResult]
 ) -> None:
-    """What there is to say of items that were not executed, which counts as neither."""
+    """Store the lines of items that were not executed; they count as neither done nor failed."""
     database.executemany(
         "UPDATE items SET state = ?, result = ? WHERE batch = ? AND line = ?",
         ((ItemState.FAILED, result.text, batch, result.line) for result in results),
@@ -295,26 +281,26 @@ def add_unsent_results(
 def read_results(
     database: sqlite3.Connection, batch: str, state: ItemState, *, after: int, size: int
 ) -> tuple[int, list[bytes]]:
-    """Results beyond line `after` in order, about `size` bytes, and the last one's line."""
-    found: list[bytes] = []
+    """Return about `size` bytes of results after line `after`, and the last one's line number."""
+    texts: list[bytes] = []
     last = after
     for line, text in _results(database, batch, state, after):
-        found.append(text)
+        texts.append(text)
         last = line
         size -= len(text)
         if size < 0:
             break
-    return last, found
+    return last, texts
 
 
 def delete_page(database: sqlite3.Connection, batch: str, most: int) -> bool:
-    """They are in the files now; gives whether there may be more than the `most` that went."""
+    """Delete up to `most` items, and all parts; return whether items may be left."""
     database.execute("DELETE FROM parts WHERE batch = ?", (batch,))
-    gone = database.execute(
+    deleted = database.execute(
         "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE batch = ? LIMIT ?)",
         (batch, most),
     ).rowcount
-    return gone == most
+    return deleted == most
 
 
 def _results(
@@ -326,6 +312,17 @@ def _results(
     )
     for row in rows:
         yield int(row["line"]), bytes(row["result"])
+
+
+def _up_to(size: int, rows: Iterable[sqlite3.Row]) -> list[JournalItem]:
+    """Return the first items, of at most `size` bytes together or just one."""
+    items: list[JournalItem] = []
+    for row in rows:
+        size -= row["size"]
+        if items and size < 0:
+            break
+        items.append(_item(row))
+    return items
 
 
 def _item(row: sqlite3.Row) -> JournalItem:

@@ -1,6 +1,6 @@
-"""A batch's file, line by line: pure, in bounded memory, with errors as OpenAI tells them.
+"""Reads and checks a batch's input file line by line, in bounded memory. Pure.
 
-Must not know what an item's body means; that is its wire's parser's business.
+Errors have the codes of OpenAI's. What an item's body means is checked later, by its wire's parser.
 """
 
 import re
@@ -12,27 +12,27 @@ import msgspec
 
 from weir_gateway.domain.batch import MOST_ITEMS, LineError
 
-MAX_ID_CHARS: Final = 512  # characters of a custom_id
-MAX_ERRORS: Final = 100  # that are told of one file
+MAX_ID_CHARS: Final = 512  # of a custom_id
+MAX_ERRORS: Final = 100  # reported for one file
 _BLANK: Final = re.compile(rb"[ \t\r]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One request of a batch and where its body lies."""
+    """One request of a batch, and where its line lies in the file."""
 
     line: int  # from 1
     custom_id: str
     start: int  # of the line in the file, bytes
-    size: int  # of the line, without its end
+    size: int  # of the line without its newline, bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line and where it lies; `text` is None where it is longer than it may be."""
+    """One line and where it starts; `text` is None where the line is too long."""
 
     number: int  # from 1
-    start: int
+    start: int  # bytes
     text: bytes | None
 
 
@@ -47,17 +47,17 @@ _DECODER: Final = msgspec.json.Decoder(_RequestLine)
 
 
 class LineReader:
-    """Cuts what is fed into lines; keeps no more than one line of at most `longest` bytes."""
+    """Splits a stream into lines; holds at most one line of `max_bytes` in memory."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._longest = max_bytes
+        self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
         self._size = 0  # of the line so far
         self._start = 0
         self._number = 1
 
     def feed(self, data: bytes) -> Iterator[Line]:
-        """The lines that `data` completes."""
+        """Yield the lines that `data` completes."""
         at = 0
         while (end := data.find(b"\n", at)) >= 0:
             self._append(data[at:end])
@@ -66,19 +66,19 @@ class LineReader:
         self._append(data[at:])
 
     def end(self) -> Iterator[Line]:
-        """The last line, where the file does not end with a newline."""
+        """Yield the last line, where the file does not end with a newline."""
         if self._size:
             yield self._line(0)
 
-    def _append(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > self._longest:
+    def _append(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._max_bytes:
             self._pieces.clear()
-        elif part:
-            self._pieces.append(part)
+        elif piece:
+            self._pieces.append(piece)
 
     def _line(self, newline: int) -> Line:
-        text = b"".join(self._pieces) if self._size <= self._longest else None
+        text = b"".join(self._pieces) if self._size <= self._max_bytes else None
         line = Line(self._number, self._start, text)
         self._start += self._size + newline
         self._number += 1
@@ -88,22 +88,22 @@ class LineReader:
 
 
 class LineChecker:
-    """Holds a file's lines to what a batch for `endpoint` may be."""
+    """Checks that the lines of a file are valid requests for `endpoint`."""
 
-    def __init__(self, endpoint: str, longest: int) -> None:
+    def __init__(self, endpoint: str, max_bytes: int) -> None:
         self._endpoint = endpoint
-        self._longest = longest
-        self._seen: set[str] = set()
+        self._max_bytes = max_bytes
+        self._ids: set[str] = set()
         self.errors: list[LineError] = []
         self.items = 0
 
     @property
     def gave_up(self) -> bool:
-        """Whether reading on tells nothing new."""
+        """Whether there are too many errors or items to read on."""
         return len(self.errors) >= MAX_ERRORS or self.items > MOST_ITEMS
 
     def check(self, line: Line) -> Item | None:
-        """The line's item; None where it is blank or wrong, which is noted."""
+        """Return the line's item; None where the line is blank or has an error, which is stored."""
         text = line.text
         if text is not None and _BLANK.fullmatch(text):
             return None
@@ -112,16 +112,16 @@ class LineChecker:
             self._add_error("too_many_requests", f"a batch may have {MOST_ITEMS} requests", line)
             return None
         if text is None:
-            message = f"the line is longer than {self._longest} bytes, the most a request may have"
+            message = f"the line is longer than the limit of {self._max_bytes} bytes"
             self._add_error("line_too_long", message, line)
             return None
-        said = self._decode(text, line)
-        if said is None or not self._is_valid(said, line):
+        request = self._decode(text, line)
+        if request is None or not self._is_valid(request, line):
             return None
-        return Item(line.number, said.custom_id, line.start, len(text))
+        return Item(line.number, request.custom_id, line.start, len(text))
 
     def finish(self) -> None:
-        """Say what only the whole file shows."""
+        """Add the errors that show only after the last line."""
         if not self.items and not self.errors:
             self.errors.append(LineError("empty_file", "the file has no requests", param="file"))
 
@@ -129,50 +129,51 @@ class LineChecker:
         try:
             return _DECODER.decode(text)
         except msgspec.ValidationError as error:
-            field = _field(str(error))
+            field = _missing_field(str(error))
             code = "invalid_type" if field is None else "missing_required_parameter"
-            self._add_error(code, _plain(str(error)), line, field)
+            self._add_error(code, _plain_message(str(error)), line, field)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._add_error("invalid_json_line", "the line is not a JSON object", line)
         return None
 
-    def _is_valid(self, said: _RequestLine, line: Line) -> bool:
-        if said.method != "POST":
-            message = f"the method must be POST, not {said.method[:20]!r}"
+    def _is_valid(self, request: _RequestLine, line: Line) -> bool:
+        if request.method != "POST":
+            message = f"the method must be POST, not {request.method[:20]!r}"
             return self._add_error("invalid_method", message, line, "method")
-        if said.url != self._endpoint:
+        if request.url != self._endpoint:
             message = f"the url must be the batch's endpoint {self._endpoint}"
             return self._add_error("mismatched_endpoint", message, line, "url")
-        if not said.custom_id or len(said.custom_id) > MAX_ID_CHARS:
+        if not request.custom_id or len(request.custom_id) > MAX_ID_CHARS:
             message = f"custom_id must have 1 to {MAX_ID_CHARS} characters"
             return self._add_error("invalid_custom_id", message, line, "custom_id")
-        if said.custom_id in self._seen:
+        if request.custom_id in self._ids:
             message = "another line of the file has this custom_id"
             return self._add_error("duplicate_custom_id", message, line, "custom_id")
-        if not bytes(said.body).startswith(b"{"):
+        if not bytes(request.body).startswith(b"{"):
             return self._add_error("invalid_type", "body must be an object", line, "body")
-        self._seen.add(said.custom_id)
+        self._ids.add(request.custom_id)
         return True
 
     def _add_error(self, code: str, message: str, line: Line, param: str | None = None) -> bool:
+        """Store the error unless there are too many; return False."""
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(LineError(code, message, line.number, param))
         return False
 
 
 def body_of(line: bytes) -> bytes:
-    """An item's body, from a line that was checked, byte for byte."""
+    """Return an item's body byte for byte, from a line that was checked."""
     return bytes(_DECODER.decode(line).body)
 
 
-def _field(message: str) -> str | None:
-    """The field that a line lacks, in msgspec's words."""
-    found = re.match(r"Object missing required field `(\w+)`", message)
-    return found[1] if found else None
+def _missing_field(message: str) -> str | None:
+    """Return the field that msgspec's message says is missing, if any."""
+    match = re.match(r"Object missing required field `(\w+)`", message)
+    return match[1] if match else None
 
 
-def _plain(message: str) -> str:
-    field = _field(message)
-    return (
-        f"{field} is missing" if field else message.replace("`$.", "`").replace("`$`", "the line")
-    )
+def _plain_message(message: str) -> str:
+    field = _missing_field(message)
+    if field:
+        return f"{field} is missing"
+    return message.replace("`$.", "`").replace("`$`", "the line")

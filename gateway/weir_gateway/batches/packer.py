@@ -1,8 +1,8 @@
-"""Items that were decided for a backend with batches, packed into parts: one file each, on disk.
+"""Packs decided items for a backend with batches into parts: one file on disk each.
 
-A part's row and its items' are written in one transaction when its file is complete; a file without
-a row is packed anew. What the backend's wire can't carry goes alone, where a fallback may. Must not
-know how a part is sent.
+When a part's file is complete, one transaction stores the part and marks its items. A file without
+a stored part is packed again. Items that the backend's wire can't carry are sent by calls of their
+own, where a fallback may carry them.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from weir_gateway.adapters.providers.outbound import carried
-from weir_gateway.batches import items, journal
+from weir_gateway.batches import journal
 from weir_gateway.batches.async_files import open_for_writing, write_and_sync
 from weir_gateway.batches.context import PAGE_BYTES, Job
-from weir_gateway.batches.items import ItemContext, ParsedItem
+from weir_gateway.batches.items import ItemContext, ParsedItem, parse_items
 from weir_gateway.batches.journal import BatchPart, JournalItem
 from weir_gateway.batches.provider import BatchProvider
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
@@ -25,7 +25,7 @@ from weir_gateway.domain.table import Backend, RouteTable
 from weir_wires.select import way
 from weir_wires.wire import Wire
 
-PAGE: Final = 256  # items that are read and written at once
+PAGE: Final = 256  # items read and written at once
 TAG_DIGITS: Final = 16
 
 Providers = Mapping[Wire, BatchProvider]
@@ -33,16 +33,16 @@ Providers = Mapping[Wire, BatchProvider]
 
 @dataclass(frozen=True, slots=True)
 class BatchTarget:
-    """A backend whose provider takes batches, and how."""
+    """A backend whose provider takes batches, and how to reach it."""
 
     backend: Backend
-    account: Backend  # of several endpoints the first: a batch lives in one account
+    account: Backend  # the first of several endpoints: a batch exists in one account only
     wire: Wire
     provider: BatchProvider
 
 
 def batch_target(job: Job, backend: Backend | None, providers: Providers) -> BatchTarget | None:
-    """How the job's items go to `backend` as a batch; None where they go one by one."""
+    """Return how the job's items reach `backend` as a batch; None where they need single calls."""
     if backend is None or backend.batches is None:
         return None
     found = way(job.wire, backend.wires)
@@ -54,25 +54,26 @@ def batch_target(job: Job, backend: Backend | None, providers: Providers) -> Bat
 
 
 def part_path(job: Job, number: int) -> Path:
-    """Where a part lies until it is over."""
+    """Return the path of a part's file."""
     return job.context.scratch / f"{job.id}-{number}"
 
 
 async def pack(job: Job, table: RouteTable, providers: Providers, backend_id: str) -> None:
-    """Pack all that waits for the backend. Raises StoreUnavailable and KeyGone."""
-    to = batch_target(job, table.backends.get(BackendId(backend_id)), providers)
+    """Pack all items that wait for the backend. Raises StoreUnavailable and KeyRevoked."""
+    target = batch_target(job, table.backends.get(BackendId(backend_id)), providers)
     while not job.stop_requested.is_set():
-        waiting = await _next_page(job, backend_id, 0)
-        if not waiting:
+        page = await _next_page(job, backend_id, 0)
+        if not page:
             return
-        if to is None:  # the table has changed since
-            await _reset_to_single(job, [item.line for item in waiting])
+        if target is None:
+            # The table has changed since the decisions.
+            await _reset_to_single(job, [item.line for item in page])
             continue
         try:
-            await _pack_part(job, to)
+            await _pack_part(job, target)
         except OSError as error:
-            words = f"the folder of batches can't be used: {error.strerror}"
-            raise StoreUnavailable(words) from error
+            message = f"the folder of batches can't be used: {error.strerror}"
+            raise StoreUnavailable(message) from error
 
 
 async def _reset_to_single(job: Job, lines: Sequence[int]) -> None:
@@ -87,15 +88,15 @@ async def _next_page(job: Job, backend_id: str, after: int) -> list[JournalItem]
     )
 
 
-async def _pack_part(job: Job, to: BatchTarget) -> None:
+async def _pack_part(job: Job, target: BatchTarget) -> None:
     database = job.context.database
     number = await database.transact(lambda db: journal.next_part_number(db, job.id))
     tag = job.context.ids()[:TAG_DIGITS]
-    lines, refused = await _write_part(job, to, tag, part_path(job, number))
+    lines, rejected = await _write_part(job, target, tag, part_path(job, number))
     part = BatchPart(
         batch=job.id,
         number=number,
-        backend=to.backend.id,
+        backend=target.backend.id,
         tag=tag,
         items=len(lines),
         created=int(job.context.now()),
@@ -103,59 +104,65 @@ async def _pack_part(job: Job, to: BatchTarget) -> None:
         upstream=None,
     )
 
-    def noted(db: sqlite3.Connection) -> None:
-        journal.reset_to_single(db, job.id, refused)
+    def store(db: sqlite3.Connection) -> None:
+        journal.reset_to_single(db, job.id, rejected)
         if lines:
             journal.add_part(db, part, lines)
 
-    await database.transact(noted)
+    await database.transact(store)
 
 
 async def _write_part(
-    job: Job, to: BatchTarget, tag: str, path: Path
+    job: Job, target: BatchTarget, tag: str, path: Path
 ) -> tuple[list[int], list[int]]:
-    """Write as many items as one part takes; gives the lines written, and those that can't be."""
-    asking, provider = job.item_context(), to.provider
+    """Write as many items as a part takes; return the lines written and the lines rejected."""
+    context, provider = job.item_context(), target.provider
     lines: list[int] = []
-    refused: list[int] = []
+    rejected: list[int] = []
     async with open_for_writing(path) as file:
         await asyncio.to_thread(provider.write_header, file)
         after, full = 0, False
-        while not full and (waiting := await _next_page(job, to.backend.id, after)):
-            page, bad, full = await asyncio.to_thread(
-                _write_page, asking, waiting[: provider.max_items - len(lines)], to, tag, file
+        while not full and (page := await _next_page(job, target.backend.id, after)):
+            written, bad, full = await asyncio.to_thread(
+                _write_page, context, page[: provider.max_items - len(lines)], target, tag, file
             )
-            lines += page
-            refused += bad
+            lines += written
+            rejected += bad
             full = full or len(lines) >= provider.max_items
-            after = waiting[-1].line
+            after = page[-1].line
         await asyncio.to_thread(provider.write_footer, file)
         await asyncio.to_thread(write_and_sync, file, b"")
-    return lines, refused
+    return lines, rejected
 
 
 def _write_page(
-    asking: ItemContext, waiting: Sequence[JournalItem], to: BatchTarget, tag: str, file: IO[bytes]
+    context: ItemContext,
+    page: Sequence[JournalItem],
+    target: BatchTarget,
+    tag: str,
+    file: IO[bytes],
 ) -> tuple[list[int], list[int], bool]:
-    """Blocking: for a thread."""
+    """Return the lines written, the lines rejected, and whether the part is full. Blocking."""
     lines: list[int] = []
-    refused: list[int] = []
-    for asked in items.parse_items(asking, waiting):
-        if file.tell() + asked.item.size > to.provider.max_bytes and file.tell():
-            return lines, refused, True
-        body = _body(asked, to)
+    rejected: list[int] = []
+    for parsed in parse_items(context, page):
+        item = parsed.item
+        if file.tell() + item.size > target.provider.max_bytes and file.tell():
+            return lines, rejected, True
+        body = _body(parsed, target)
         if body is None:
-            refused.append(asked.item.line)
+            rejected.append(item.line)
         else:
-            to.provider.write_item(file, f"{tag}-{asked.item.line}", to.wire, body)
-            lines.append(asked.item.line)
-    return lines, refused, False
+            target.provider.write_item(file, f"{tag}-{item.line}", target.wire, body)
+            lines.append(item.line)
+    return lines, rejected, False
 
 
-def _body(asked: ParsedItem, to: BatchTarget) -> bytes | None:
-    if isinstance(asked.request, BadRequest):
+def _body(parsed: ParsedItem, target: BatchTarget) -> bytes | None:
+    """Return the body in the backend's wire; None where the wire can't carry the request."""
+    if isinstance(parsed.request, BadRequest):
         return None
     try:
-        return carried(to.backend, asked.request).body
+        return carried(target.backend, parsed.request).body
     except BadRequest:
         return None

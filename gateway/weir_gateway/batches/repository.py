@@ -1,4 +1,7 @@
-"""Files and batches as rows, and back. Every function runs in a transaction of its caller's."""
+"""Reads and writes the rows of files and batches.
+
+Every function runs inside its caller's transaction; times are in Unix seconds.
+"""
 
 import json
 import sqlite3
@@ -31,7 +34,6 @@ _OPTIONAL_TIMES: Final = (
 
 
 def add_file(database: sqlite3.Connection, file: StoredFile) -> None:
-    """Keep it."""
     database.execute(
         "INSERT INTO files (id, key, name, bytes, created, purpose) VALUES (?, ?, ?, ?, ?, ?)",
         (file.id, file.key, file.name, file.bytes, file.created, file.purpose),
@@ -39,7 +41,7 @@ def add_file(database: sqlite3.Connection, file: StoredFile) -> None:
 
 
 def get_file(database: sqlite3.Connection, key: str, file_id: str) -> StoredFile | None:
-    """The key's file of this id."""
+    """Return one of the key's files; None where there is no such file."""
     row = database.execute(
         "SELECT * FROM files WHERE id = ? AND key = ?", (file_id, key)
     ).fetchone()
@@ -49,7 +51,7 @@ def get_file(database: sqlite3.Connection, key: str, file_id: str) -> StoredFile
 def list_files(
     database: sqlite3.Connection, key: str, page: Page, purpose: str | None
 ) -> list[StoredFile]:
-    """The key's files, newest first; one more than the page has, where there are more."""
+    """Return the key's files, newest first; one more than `page.limit` if there are more."""
     rows = database.execute(
         "SELECT * FROM files WHERE key = ? AND (? IS NULL OR purpose = ?) AND seq < "
         "ifnull((SELECT seq FROM files WHERE id = ? AND key = ?), 9e18) ORDER BY seq DESC LIMIT ?",
@@ -59,32 +61,30 @@ def list_files(
 
 
 def delete_file(database: sqlite3.Connection, file_id: str) -> None:
-    """Delete its row."""
+    """Delete the row of a file; its content stays."""
     database.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
 def file_ids(database: sqlite3.Connection) -> frozenset[str]:
-    """All files' ids."""
     return frozenset(str(row["id"]) for row in database.execute("SELECT id FROM files"))
 
 
 def total_file_bytes(database: sqlite3.Connection) -> int:
-    """All files together."""
+    """Return the bytes of all files together."""
     (total,) = database.execute("SELECT ifnull(sum(bytes), 0) FROM files").fetchone()
     return int(total)
 
 
 def active_batch_reading(database: sqlite3.Connection, file_id: str) -> str | None:
-    """A batch under way that reads this file."""
+    """Return the id of an active batch that reads this file; None where there is none."""
     row = database.execute(
-        f"SELECT id FROM batches WHERE input_file = ? AND status IN ({_MARKS})",  # noqa: S608 - the marks are ours
+        f"SELECT id FROM batches WHERE input_file = ? AND status IN ({_MARKS})",  # noqa: S608 - only question marks are inserted
         (file_id, *ACTIVE),
     ).fetchone()
     return None if row is None else str(row["id"])
 
 
 def add_batch(database: sqlite3.Connection, batch_id: BatchId, new: NewBatch, now: int) -> Batch:
-    """Keep a new one."""
     database.execute(
         "INSERT INTO batches (id, key, endpoint, input_file, completion_window, metadata, headers, "
         "status, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -98,7 +98,7 @@ def add_batch(database: sqlite3.Connection, batch_id: BatchId, new: NewBatch, no
 
 
 def get_batch(database: sqlite3.Connection, key: str, batch_id: str) -> Batch | None:
-    """The key's batch of this id."""
+    """Return one of the key's batches; None where there is no such batch."""
     row = database.execute(
         "SELECT * FROM batches WHERE id = ? AND key = ?", (batch_id, key)
     ).fetchone()
@@ -106,7 +106,7 @@ def get_batch(database: sqlite3.Connection, key: str, batch_id: str) -> Batch | 
 
 
 def batch_of(database: sqlite3.Connection, batch_id: str) -> Batch:
-    """The batch of this id, whosever it is. Raises LookupError where it is gone."""
+    """Return a batch of any key. Raises LookupError where it is gone."""
     row = database.execute("SELECT * FROM batches WHERE id = ?", (batch_id,)).fetchone()
     if row is None:
         raise LookupError(batch_id)
@@ -114,7 +114,7 @@ def batch_of(database: sqlite3.Connection, batch_id: str) -> Batch:
 
 
 def list_batches(database: sqlite3.Connection, key: str, page: Page) -> list[Batch]:
-    """The key's batches, newest first; one more than the page has, where there are more."""
+    """Return the key's batches, newest first; one more than `page.limit` if there are more."""
     rows = database.execute(
         "SELECT * FROM batches WHERE key = ? AND seq < ifnull((SELECT seq FROM batches "
         "WHERE id = ? AND key = ?), 9e18) ORDER BY seq DESC LIMIT ?",
@@ -124,9 +124,9 @@ def list_batches(database: sqlite3.Connection, key: str, page: Page) -> list[Bat
 
 
 def list_active(database: sqlite3.Connection, most: int) -> list[Batch]:
-    """Batches that are not over: the oldest of each key, then the second oldest, and so on."""
+    """Return active batches in turns: the oldest of each key, then the second oldest, and so on."""
     rows = database.execute(
-        "SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq) AS turn FROM batches "  # noqa: S608 - the marks are ours
+        "SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq) AS turn FROM batches "  # noqa: S608 - only question marks are inserted
         f"WHERE status IN ({_MARKS}) ORDER BY turn, seq LIMIT ?",
         (*ACTIVE, most),
     )
@@ -134,32 +134,32 @@ def list_active(database: sqlite3.Connection, most: int) -> list[Batch]:
 
 
 def count_active(database: sqlite3.Connection, key: str) -> int:
-    """How many of the key's batches are not over."""
+    """Count the key's batches that have not ended."""
     (count,) = database.execute(
-        f"SELECT count(*) FROM batches WHERE key = ? AND status IN ({_MARKS})",  # noqa: S608 - the marks are ours
+        f"SELECT count(*) FROM batches WHERE key = ? AND status IN ({_MARKS})",  # noqa: S608 - only question marks are inserted
         (key, *ACTIVE),
     ).fetchone()
     return int(count)
 
 
 def set_status(database: sqlite3.Connection, batch_id: str, status: BatchStatus, now: int) -> None:
-    """Note that it is `status` since `now`."""
+    """Set the status, and `now` as its time unless it has one."""
     column = "" if status is BatchStatus.VALIDATING else f", {status} = ifnull({status}, {now:d})"
     database.execute(
-        f"UPDATE batches SET status = ?{column} WHERE id = ?",  # noqa: S608 - the column is a status of ours
+        f"UPDATE batches SET status = ?{column} WHERE id = ?",  # noqa: S608 - the column is one of our statuses
         (status, batch_id),
     )
 
 
-def request_stop(database: sqlite3.Connection, batch_id: str, why: BatchStatus) -> None:
-    """Note that it is to end before its time, and as what: the first reason stands."""
+def request_stop(database: sqlite3.Connection, batch_id: str, status: BatchStatus) -> None:
+    """Record that the batch is to end early and with which status; the first request wins."""
     database.execute(
-        "UPDATE batches SET stopping = ifnull(stopping, ?) WHERE id = ?", (why, batch_id)
+        "UPDATE batches SET stopping = ifnull(stopping, ?) WHERE id = ?", (status, batch_id)
     )
 
 
 def stop_status(database: sqlite3.Connection, batch_id: str) -> BatchStatus | None:
-    """As what it is to end, where that is before its time."""
+    """Return the status of a requested early end; None where none was requested."""
     row = database.execute("SELECT stopping FROM batches WHERE id = ?", (batch_id,)).fetchone()
     return BatchStatus(row["stopping"]) if row is not None and row["stopping"] else None
 
@@ -167,16 +167,15 @@ def stop_status(database: sqlite3.Connection, batch_id: str) -> BatchStatus | No
 def set_failed(
     database: sqlite3.Connection, batch_id: str, errors: Sequence[LineError], now: int
 ) -> None:
-    """It has failed, and why."""
-    told = json.dumps([asdict(error) for error in errors])
-    database.execute("UPDATE batches SET errors = ? WHERE id = ?", (told, batch_id))
+    """Set the status to failed and store the errors of its file."""
+    text = json.dumps([asdict(error) for error in errors])
+    database.execute("UPDATE batches SET errors = ? WHERE id = ?", (text, batch_id))
     set_status(database, batch_id, BatchStatus.FAILED, now)
 
 
 def set_result_files(
     database: sqlite3.Connection, batch_id: str, output: FileId | None, error: FileId | None
 ) -> None:
-    """Its results."""
     database.execute(
         "UPDATE batches SET output_file = ?, error_file = ? WHERE id = ?",
         (output, error, batch_id),
@@ -184,9 +183,9 @@ def set_result_files(
 
 
 def expired_files(database: sqlite3.Connection, before: int, most: int) -> list[str]:
-    """Files that were made before `before` (seconds since 1970) and no batch under way needs."""
+    """Return ids of files created before `before` that no active batch reads."""
     rows = database.execute(
-        f"SELECT id FROM files WHERE created < ? AND id NOT IN (SELECT input_file FROM batches "  # noqa: S608 - the marks are ours
+        f"SELECT id FROM files WHERE created < ? AND id NOT IN (SELECT input_file FROM batches "  # noqa: S608 - only question marks are inserted
         f"WHERE status IN ({_MARKS})) LIMIT ?",
         (before, *ACTIVE, most),
     )
@@ -194,23 +193,23 @@ def expired_files(database: sqlite3.Connection, before: int, most: int) -> list[
 
 
 def ended_with_items(database: sqlite3.Connection) -> list[str]:
-    """Batches that are over and whose items are noted still: their end was cut short."""
-    found = database.execute(
-        f"SELECT id FROM batches WHERE status NOT IN ({_MARKS}) AND id IN "  # noqa: S608 - the marks are ours
+    """Return ids of ended batches that still have items: their clean-up was interrupted."""
+    rows = database.execute(
+        f"SELECT id FROM batches WHERE status NOT IN ({_MARKS}) AND id IN "  # noqa: S608 - only question marks are inserted
         "(SELECT DISTINCT batch FROM items)",
         ACTIVE,
     )
-    return [str(row["id"]) for row in found]
+    return [str(row["id"]) for row in rows]
 
 
 def delete_batches(database: sqlite3.Connection, before: int) -> None:
-    """Delete those that were over and made before `before`, with all that was noted of them."""
+    """Delete ended batches created before `before`, with their items and parts."""
     database.execute(
-        f"DELETE FROM batches WHERE created < ? AND status NOT IN ({_MARKS})",  # noqa: S608 - the marks are ours
+        f"DELETE FROM batches WHERE created < ? AND status NOT IN ({_MARKS})",  # noqa: S608 - only question marks are inserted
         (before, *ACTIVE),
     )
     for table in ("items", "parts"):
-        database.execute(f"DELETE FROM {table} WHERE batch NOT IN (SELECT id FROM batches)")  # noqa: S608 - the name is ours
+        database.execute(f"DELETE FROM {table} WHERE batch NOT IN (SELECT id FROM batches)")  # noqa: S608 - the table is one of the two above
 
 
 def _file(row: sqlite3.Row) -> StoredFile:

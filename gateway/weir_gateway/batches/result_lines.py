@@ -1,4 +1,4 @@
-"""Lines of a batch's results, as OpenAI writes them. Pure."""
+"""Writes the lines of a batch's output and error files, as OpenAI does. Pure."""
 
 import json
 from typing import Final
@@ -13,7 +13,7 @@ OK_BELOW: Final = 400
 def response_line(
     item: JournalItem, batch: str, request_id: str, status: int, body: bytes
 ) -> ItemResult:
-    """A provider's answer, or its refusal, under the caller's id."""
+    """Write a provider's response, answer or error, under the client's custom_id."""
     head = json.dumps({"id": _id(batch, item), "custom_id": item.custom_id})[:-1]
     response = json.dumps({"status_code": status, "request_id": request_id})[:-1]
     text = f'{head}, "response": {response}, "body": '.encode() + _one_line(body)
@@ -23,19 +23,19 @@ def response_line(
 def error_line(
     item: JournalItem, batch: str, request_id: str, error: WeirError, shape: ErrorShape
 ) -> ItemResult:
-    """An error of ours, in the shape that the item's wire has."""
+    """Write an error of this gateway, in the shape of the item's API."""
     return response_line(item, batch, request_id, error.status, shape.write(error))
 
 
 def unsent_line(item: JournalItem, batch: str, code: str, message: str) -> ItemResult:
-    """What there is to say of an item that was not executed."""
-    said = {
+    """Write the line of an item that was not executed."""
+    line = {
         "id": _id(batch, item),
         "custom_id": item.custom_id,
         "response": None,
         "error": {"code": code, "message": message},
     }
-    return ItemResult(item.line, ok=False, text=json.dumps(said).encode())
+    return ItemResult(item.line, ok=False, text=json.dumps(line).encode())
 
 
 def _id(batch: str, item: JournalItem) -> str:
@@ -43,5 +43,5 @@ def _id(batch: str, item: JournalItem) -> str:
 
 
 def _one_line(body: bytes) -> bytes:
-    """JSON has raw newlines between its tokens only."""
+    # JSON has raw newlines only between its tokens, where a space means the same.
     return body.strip().replace(b"\r", b" ").replace(b"\n", b" ") or b"null"

@@ -1,7 +1,7 @@
-"""Works through the batches of a folder: one gateway at a time, by a lock that dies with it.
+"""Runs the batches of a folder. A file lock makes sure that one gateway at a time does.
 
-Other gateways of the same folder keep files and take batches in; whoever has the lock runs them.
-Must not know what a batch's steps are.
+Other gateways that share the folder store files and accept batches; the one with the lock runs
+them. The kernel releases the lock when its holder dies.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ from weir_gateway.domain.errors import StoreUnavailable
 _LOG = logging.getLogger(__name__)
 
 LOCK: Final = "runner.lock"
-CHECK_INTERVAL: Final = 1.0  # seconds between looks for new batches, and for the lock
-MAX_JOBS: Final = 64  # batches under way, and beside them a share of this for a key that has none
+CHECK_INTERVAL: Final = 1.0  # seconds between checks for new batches and for the lock
+MAX_JOBS: Final = 64  # active batches taken up at once, in turns by client key
 DELETE_INTERVAL: Final = 3600.0  # seconds
-DELETE_PAGE: Final = 500  # files that are deleted at once
-FIRST_WAIT: Final = 1.0  # seconds before a batch that could not go on is taken up again, doubled
+DELETE_PAGE: Final = 500  # files deleted at once
+FIRST_WAIT: Final = 1.0  # seconds before a failed job is retried; doubled each time
 LONGEST_WAIT: Final = 60.0
 
 
 class RunnerLock:
-    """Who runs the folder's batches. The kernel gives it back when its holder dies."""
+    """The lock on a folder's batches."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Whether it is held now. Blocking for no longer than a look at a file takes."""
+        """Try to take the lock and return whether it is held. Blocks only to open the file."""
         if self._descriptor is not None:
             return True
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -51,19 +51,18 @@ class RunnerLock:
         return True
 
     def release(self) -> None:
-        """Let another have it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class Runner:
-    """The background task of a gateway that keeps batches."""
+    """The background task that runs jobs and deletes what is past its retention."""
 
     def __init__(
         self, context: BatchContext, providers: Providers, folder: Path, *, retention: float
     ) -> None:
-        """`keep` is how many seconds files and batches that are over are kept."""
+        """Files and ended batches are deleted `retention` seconds after their creation."""
         self._context = context
         self._providers = providers
         self._lock = RunnerLock(folder / LOCK)
@@ -71,23 +70,24 @@ class Runner:
         self._wake_event = asyncio.Event()
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._backoff: dict[str, tuple[float, float]] = {}  # until when, and how long then
-        self._tidied = -DELETE_INTERVAL
+        self._backoff: dict[str, tuple[float, float]] = {}  # (retry at, seconds waited for it)
+        self._deleted_at = -DELETE_INTERVAL
         self._draining = False
 
     def wake(self) -> None:
-        """There is something new."""
+        """Check for changes now rather than at the next interval."""
         self._wake_event.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         try:
             while True:
                 try:
                     if not self._draining and await asyncio.to_thread(self._lock.acquire):
+                        await self._delete_old()
                         await self._start_waiting()
                 except (StoreUnavailable, OSError) as error:
-                    _LOG.warning("batches can't go on for now: %s", error)
+                    _LOG.warning("batches are paused: %s", error)
                 self._wake_event.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(CHECK_INTERVAL):
@@ -96,24 +96,22 @@ class Runner:
             await self._shut_down()
 
     async def drain(self, within: float) -> None:
-        """Take up nothing new; calls under way may end, for at most `within` seconds."""
+        """Start nothing new; let calls in flight finish, for at most `within` seconds."""
         self._draining = True
-        for one in self._jobs.values():
-            one.stop_requested.set()
+        for running in self._jobs.values():
+            running.stop_requested.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 for _ in range(self._context.limits.max_calls):
                     await self._context.calls.acquire()
 
     async def _start_waiting(self) -> None:
-        """Start what is to be done."""
-        await self._delete_old()
-        waiting = await self._context.database.transact(
+        active = await self._context.database.transact(
             lambda db: repository.list_active(db, MAX_JOBS)
         )
-        for batch in waiting:
-            until, _ = self._backoff.get(batch.id, (0.0, 0.0))
-            if batch.id not in self._tasks and self._context.clock() >= until:
+        for batch in active:
+            retry_at, _ = self._backoff.get(batch.id, (0.0, 0.0))
+            if batch.id not in self._tasks and self._context.clock() >= retry_at:
                 self._start(batch)
 
     def _start(self, batch: Batch) -> None:
@@ -122,17 +120,19 @@ class Runner:
         self._tasks[batch.id] = task
         task.add_done_callback(lambda _: self._remove(batch.id))
 
-    async def _run(self, one: Job) -> None:
+    async def _run(self, running: Job) -> None:
         try:
-            await job.run(one, self._providers)
+            await job.run(running, self._providers)
         except StoreUnavailable as error:
-            self._back_off(one.id)
-            _LOG.warning("a batch can't go on: %s", error, extra={"batch": one.id})
-        except Exception:  # noqa: BLE001 - a defect that one batch meets must not end the gateway
-            self._back_off(one.id)
-            _LOG.exception("a batch met a defect of the gateway", extra={"batch": one.id})
+            self._back_off(running.id)
+            _LOG.warning("a batch is paused: %s", error, extra={"batch": running.id})
+        except Exception:  # noqa: BLE001 - a bug that one batch triggers must not end the gateway
+            self._back_off(running.id)
+            _LOG.exception(
+                "a batch failed because of a bug in the gateway", extra={"batch": running.id}
+            )
         else:
-            self._backoff.pop(one.id, None)
+            self._backoff.pop(running.id, None)
 
     def _back_off(self, batch_id: str) -> None:
         _, wait = self._backoff.get(batch_id, (0.0, FIRST_WAIT / 2))
@@ -145,19 +145,19 @@ class Runner:
         self.wake()
 
     async def _delete_old(self) -> None:
-        """Delete what has been kept for long enough, now and then."""
+        """Delete files and batches past their retention, once per DELETE_INTERVAL."""
         clock = self._context.clock()
-        if clock - self._tidied < DELETE_INTERVAL:
+        if clock - self._deleted_at < DELETE_INTERVAL:
             return
-        self._tidied = clock
+        self._deleted_at = clock
         before = int(self._context.now() - self._retention)
-        database, shelf = self._context.database, self._context.files
-        while gone := await database.transact(lambda db: _forget_files(db, before)):
-            await shelf.delete_contents(gone)
+        database, files = self._context.database, self._context.files
+        while deleted := await database.transact(lambda db: _delete_files(db, before)):
+            await files.delete_contents(deleted)
         for batch in await database.transact(repository.ended_with_items):
             await completion.clean_up(database, self._context.scratch, batch)
         await database.transact(lambda db: repository.delete_batches(db, before))
-        await shelf.sweep()
+        await files.delete_orphans()
 
     async def _shut_down(self) -> None:
         tasks = list(self._tasks.values())
@@ -167,8 +167,8 @@ class Runner:
         self._lock.release()
 
 
-def _forget_files(db: sqlite3.Connection, before: int) -> list[str]:
-    gone = repository.expired_files(db, before, DELETE_PAGE)
-    for file_id in gone:
+def _delete_files(db: sqlite3.Connection, before: int) -> list[str]:
+    expired = repository.expired_files(db, before, DELETE_PAGE)
+    for file_id in expired:
         repository.delete_file(db, file_id)
-    return gone
+    return expired

@@ -1,1 +1,4 @@
-"""The HTTP edge: wires in, domain requests out, and back. Raw dicts stop here."""
+"""The HTTP edge: parses clients' requests into domain values and writes the responses.
+
+Raw dicts stop here. Must not know adapters: `app` passes them in, behind protocols.
+"""

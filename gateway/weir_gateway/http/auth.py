@@ -1,7 +1,4 @@
-"""Who may come in: a request's client key, looked up once for every path.
-
-Must not know how keys are kept.
-"""
+"""Authenticates requests by their client key, the same way for every path."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -20,46 +17,52 @@ CLIENT_KEY_HEADER: Final = web.RequestKey("weir_client_key_header", str)
 
 
 class Keys(Protocol):
-    """The keys there are."""
+    """Looks up client keys."""
 
     def find(self, presented: str, now: float) -> ClientKey | None:
-        """The key that was presented at `now` (seconds since 1970); None: unknown or expired."""
+        """Return the key, or None where it is unknown or expired at `now` (Unix seconds)."""
         ...
 
 
 class Authenticator:
-    """Lets clients in."""
+    """Checks each request's client key and stores it on the request."""
 
     def __init__(self, keys: Keys | None, now: Callable[[], float]) -> None:
-        """Without `keys` everybody may come in."""
+        """Without `keys` every request is admitted."""
         self._keys = keys
         self._now = now
 
     def authenticate(self, http: web.BaseRequest) -> None:
-        """Note on `http` whose key it brings. Raises KeyRefused where that is none, or not good."""
+        """Store the client's key on `http`. Raises KeyRefused where it is missing or unknown."""
         if self._keys is None:
             return
-        header, presented = _presented(http)
+        header, presented = _presented_key(http)
         if not presented:
-            raise KeyRefused(_missing(http))
+            raise KeyRefused(_missing_key(http))
         key = self._keys.find(presented, self._now())
         if key is None:
-            raise KeyRefused("the API key is not, or no longer, known: ask who runs the gateway")
+            raise KeyRefused(
+                "the API key is unknown or has expired: ask the gateway's administrator for one"
+            )
         http[CLIENT_KEY] = key
         http[CLIENT_KEY_HEADER] = header
 
 
 def client_key(http: web.BaseRequest) -> ClientKey | None:
-    """The client's key; None where the gateway asks for none."""
+    """Return the client's key; None where the gateway requires none."""
     return http.get(CLIENT_KEY)
 
 
 def client_key_header(http: web.BaseRequest) -> str:
-    """The header, in lower case, that the key came in: it is this gateway's and goes no further."""
+    """Return the lower-case name of the header that carried the key; empty where none did.
+
+    The key is for this gateway alone, so the header is never passed on.
+    """
     return http[CLIENT_KEY_HEADER] if CLIENT_KEY_HEADER in http else ""  # noqa: SIM401 - its get() is untyped
 
 
-def _presented(http: web.BaseRequest) -> tuple[str, str]:
+def _presented_key(http: web.BaseRequest) -> tuple[str, str]:
+    """Return (header name, key); both empty where the request has no key."""
     for name in KEY_HEADERS:
         value = http.headers.get(name)
         if value is None:
@@ -72,8 +75,8 @@ def _presented(http: web.BaseRequest) -> tuple[str, str]:
     return "", ""
 
 
-def _missing(http: web.BaseRequest) -> str:
-    where = "send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+def _missing_key(http: web.BaseRequest) -> str:
+    hint = "send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"
     if any(name.lower() in KEY_PARAMETERS for name in http.query):
-        return f"an API key does not belong in the URL, which ends up in logs: {where}"
-    return f"this gateway asks for an API key: {where}"
+        return f"an API key does not belong in the URL, because URLs are logged: {hint}"
+    return f"this gateway requires an API key: {hint}"

@@ -1,9 +1,7 @@
-"""POST /v1/batches and what may be done with one, as OpenAI's clients speak it.
-
-Must not know how batches are run.
-"""
+"""The endpoints of /v1/batches, as OpenAI's clients speak them; the routes of files and batches."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -13,20 +11,29 @@ from weir_gateway.domain.batch import Batch, BatchStatus, FileId, NewBatch, Page
 from weir_gateway.domain.errors import BadRequest, NotKept
 from weir_gateway.http.auth import client_key_header
 from weir_gateway.http.body import read_body
-from weir_gateway.http.files import BATCHES_DISABLED, owner, page_json, requested_page
+from weir_gateway.http.files import (
+    BATCHES_DISABLED,
+    FILES,
+    FileEndpoints,
+    Files,
+    owner,
+    page_json,
+    requested_page,
+)
 from weir_gateway.http.parse.request_facts import SECRET_HEADERS, decode
+from weir_gateway.http.server import Handler, SubpathHandler
 from weir_runtime.quantities import duration
 
 BATCHES: Final = "/v1/batches"
-MAX_BODY: Final = 64 * 1024  # bytes; metadata is all that may be long
+MAX_BODY: Final = 64 * 1024  # bytes; only the metadata may be long
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
-MAX_METADATA_PAIRS: Final = 16  # pairs, as at OpenAI
+MAX_METADATA_PAIRS: Final = 16  # OpenAI's bounds
 MAX_KEY_CHARS: Final = 64
 MAX_VALUE_CHARS: Final = 512
 MIN_WINDOW: Final = 1.0  # seconds
 MAX_WINDOW: Final = 7 * 86_400.0  # seconds
-# Of the request that makes a batch; its items are none of these.
+# These headers belong to the request that creates a batch, not to the batch's items.
 DROPPED_HEADERS: Final = SECRET_HEADERS | {
     *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect"),
     *("host", "idempotency-key", "traceparent", "tracestate", "transfer-encoding", "x-weir-key"),
@@ -34,22 +41,22 @@ DROPPED_HEADERS: Final = SECRET_HEADERS | {
 
 
 class Batches(Protocol):
-    """Where batches are kept."""
+    """Stores the batches of client keys."""
 
     async def create(self, new: NewBatch) -> Batch:
-        """Take one in. Raises NoSuchObject, BadRequest and NothingCanServe."""
+        """Store a new batch. Raises NoSuchObject, BadRequest and NothingCanServe."""
         ...
 
     async def get(self, key: str, batch_id: str) -> Batch:
-        """The key's batch of this id. Raises NoSuchObject."""
+        """Return one of the key's batches. Raises NoSuchObject."""
         ...
 
     async def list_batches(self, key: str, page: Page) -> list[Batch]:
-        """The key's batches, newest first, and one more than the page has where there are more."""
+        """Return the key's batches, newest first; one more than `page.limit` if there are more."""
         ...
 
     async def cancel(self, key: str, batch_id: str) -> Batch:
-        """Ask for its end. Raises NoSuchObject and InUse."""
+        """Request cancellation. Raises NoSuchObject and InUse."""
         ...
 
 
@@ -63,60 +70,93 @@ class _New(msgspec.Struct):
 _NEW: Final = msgspec.json.Decoder(_New)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchRoutes:
+    """Handlers of files and batches by (method, path)."""
+
+    exact: Mapping[tuple[str, str], Handler]
+    subpaths: Mapping[tuple[str, str], SubpathHandler]  # what lies below the path
+
+
+def batch_routes(
+    files: Files | None, batches: Batches | None, *, max_file_bytes: int, timeout: float
+) -> BatchRoutes:
+    """Build the routes; where `files` and `batches` are None, they answer that both are disabled.
+
+    A body, or a piece of a file, may take `timeout` seconds.
+    """
+    file = FileEndpoints(files, max_file_bytes=max_file_bytes, timeout=timeout)
+    batch = BatchEndpoints(batches, timeout=timeout)
+    return BatchRoutes(
+        {
+            ("POST", FILES): file.create,
+            ("GET", FILES): file.list,
+            ("POST", BATCHES): batch.create,
+            ("GET", BATCHES): batch.list,
+        },
+        {
+            ("GET", FILES): file.get,
+            ("DELETE", FILES): file.delete,
+            ("GET", BATCHES): batch.get,
+            ("POST", BATCHES): batch.cancel,
+        },
+    )
+
+
 class BatchEndpoints:
-    """The endpoints."""
+    """Creates, lists, describes and cancels batches."""
 
     def __init__(self, batches: Batches | None, *, timeout: float) -> None:
-        """Without `batches` each says that none are kept; bodies may take `within` seconds."""
-        self._kept = batches
-        self._within = timeout
+        """Without `batches` every endpoint answers that batches are disabled."""
+        self._store = batches
+        self._timeout = timeout
 
     async def create(self, http: web.BaseRequest) -> web.StreamResponse:
-        """Take one in. Raises BadRequest naming the field."""
+        """Store a new batch. Raises BadRequest naming the field."""
         batches = self._batches()
-        asked = decode(_NEW, await read_body(http, max_bytes=MAX_BODY, within=self._within))
-        metadata = asked.metadata or {}
-        _check(metadata)
-        own = client_key_header(http)
+        fields = decode(_NEW, await read_body(http, max_bytes=MAX_BODY, within=self._timeout))
+        metadata = fields.metadata or {}
+        _check_metadata(metadata)
+        key_header = client_key_header(http)
         new = NewBatch(
             key=owner(http),
-            endpoint=asked.endpoint,
-            input_file=FileId(asked.input_file_id),
-            window=asked.completion_window,
-            seconds=_seconds(asked.completion_window),
+            endpoint=fields.endpoint,
+            input_file=FileId(fields.input_file_id),
+            window=fields.completion_window,
+            seconds=_window_seconds(fields.completion_window),
             metadata=metadata,
             headers={
                 lower: value
                 for name, value in http.headers.items()
-                if (lower := name.lower()) not in DROPPED_HEADERS and lower != own
+                if (lower := name.lower()) not in DROPPED_HEADERS and lower != key_header
             },
         )
         return web.json_response(batch_json(await batches.create(new)))
 
     async def list(self, http: web.BaseRequest) -> web.StreamResponse:
-        """The client's batches."""
+        """Answer with a page of the client's batches."""
         page = requested_page(http, MAX_LIMIT, default_limit=DEFAULT_LIMIT)
         found = await self._batches().list_batches(owner(http), page)
         return web.json_response(page_json([batch_json(batch) for batch in found], page.limit))
 
     async def get(self, http: web.BaseRequest, batch_id: str) -> web.StreamResponse:
-        """GET of a batch."""
+        """Answer with one batch. Raises NoSuchObject."""
         return web.json_response(batch_json(await self._batches().get(owner(http), batch_id)))
 
     async def cancel(self, http: web.BaseRequest, rest: str) -> web.StreamResponse:
-        """POST to a batch's `cancel`."""
-        batch_id, _, what = rest.partition("/")
-        if what != "cancel":
+        """Serve POST {id}/cancel. Raises NoSuchObject and InUse."""
+        batch_id, _, action = rest.partition("/")
+        if action != "cancel":
             raise NotKept(f"nothing is served at {http.path[:200]}", code="unknown_path")
         return web.json_response(batch_json(await self._batches().cancel(owner(http), batch_id)))
 
     def _batches(self) -> Batches:
-        if self._kept is None:
+        if self._store is None:
             raise NotKept(BATCHES_DISABLED)
-        return self._kept
+        return self._store
 
 
-def _check(metadata: Mapping[str, str]) -> None:
+def _check_metadata(metadata: Mapping[str, str]) -> None:
     too_many = len(metadata) > MAX_METADATA_PAIRS
     too_long = any(len(k) > MAX_KEY_CHARS or len(v) > MAX_VALUE_CHARS for k, v in metadata.items())
     if too_many or too_long:
@@ -127,7 +167,7 @@ def _check(metadata: Mapping[str, str]) -> None:
         )
 
 
-def _seconds(window: str) -> float:
+def _window_seconds(window: str) -> float:
     try:
         seconds: float = duration(window)
     except ValueError:
@@ -141,8 +181,8 @@ def _seconds(window: str) -> float:
 
 
 def batch_json(batch: Batch) -> dict[str, Any]:
-    """A batch as OpenAI's clients read it."""
-    data = [
+    """Write a batch as OpenAI's clients read it."""
+    errors = [
         {"code": e.code, "line": e.line, "message": e.message, "param": e.param}
         for e in batch.errors
     ]
@@ -150,7 +190,7 @@ def batch_json(batch: Batch) -> dict[str, Any]:
         "id": batch.id,
         "object": "batch",
         "endpoint": batch.endpoint,
-        "errors": {"object": "list", "data": data} if data else None,
+        "errors": {"object": "list", "data": errors} if errors else None,
         "input_file_id": batch.input_file,
         "completion_window": batch.window,
         "status": batch.status,

@@ -1,4 +1,4 @@
-"""Reads a request's body within its bounds: size, time, media type. Must not know any wire."""
+"""Reads a request's body within bounds of size, time and media type."""
 
 import asyncio
 
@@ -10,9 +10,9 @@ JSON_TYPES = frozenset({"application/json", "text/json"})
 
 
 async def read_body(http: web.BaseRequest, *, max_bytes: int, within: float) -> bytes:
-    """The whole body, at most `cap` bytes, in at most `within` seconds.
+    """Read the whole body, at most `max_bytes`, in at most `within` seconds.
 
-    Raises UnsupportedMedia, TooLarge, and BadRequest where the client is too slow or goes away.
+    Raises UnsupportedMedia, TooLarge, and BadRequest where the client is too slow or disconnects.
     """
     media = http.content_type
     if media not in JSON_TYPES and not media.endswith("+json"):
@@ -22,7 +22,8 @@ async def read_body(http: web.BaseRequest, *, max_bytes: int, within: float) -> 
     if (http.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
     content = http.content
-    if content.is_eof() and content.total_bytes <= max_bytes:  # the common case: all there already
+    # The common case: the whole body has already arrived.
+    if content.is_eof() and content.total_bytes <= max_bytes:
         return content.read_nowait(-1)
     await send_continue(http)
     try:
@@ -35,27 +36,28 @@ async def read_body(http: web.BaseRequest, *, max_bytes: int, within: float) -> 
 
 
 async def send_continue(http: web.BaseRequest) -> None:
-    """Say that the body is wanted; curl waits a second for this before it sends a large one."""
+    """Answer `Expect: 100-continue`; curl waits a second for it before it sends a large body."""
     if http.headers.get("Expect", "").lower() != "100-continue":
         return
     writer = http.writer
     await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    writer.output_size = 0  # no part of the response, whose head is still to come
+    # The interim response is no part of the real one, whose headers are still unsent.
+    writer.output_size = 0
 
 
-async def _read(http: web.BaseRequest, cap: int) -> bytes:
+async def _read(http: web.BaseRequest, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
         while chunk := await http.content.readany():
             size += len(chunk)
-            if size > cap:
-                raise _too_large(cap)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
             chunks.append(chunk)
     except (web.HTTPException, web.RequestPayloadError) as error:
         raise BadRequest(f"the body can't be read: {error}", code="invalid_body") from error
     return b"".join(chunks)
 
 
-def _too_large(cap: int) -> TooLarge:
-    return TooLarge(f"the body is over {cap} bytes, the most this gateway takes")
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"the body is over {max_bytes} bytes, the most this gateway accepts")

@@ -1,4 +1,4 @@
-"""What clients may speak: one line a wire, its path, its parser and the shape of its errors."""
+"""The APIs that clients may speak: path, parser and error shape of each, one line a wire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from weir_wires.error_shapes import ANTHROPIC, OPENAI, RESPONSES, ErrorShape
 
 @dataclass(frozen=True, slots=True)
 class ClientWire:
-    """One wire as clients speak it."""
+    """One API as clients speak it."""
 
     path: str
     parse: Callable[[bytes, Mapping[str, str]], Request]  # raises BadRequest naming the field

@@ -1,4 +1,4 @@
-"""Errors as answers, each in the shape of the wire its client speaks."""
+"""Turns errors into responses, each in the shape of the API that the client speaks."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,13 +10,13 @@ from weir_wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
-MAX_RETRY_WAIT: Final = 90.0  # seconds; longer than any minute's limit takes to give way
+MAX_RETRY_WAIT: Final = 90.0  # seconds; longer than any per-minute limit takes to recover
 ANTHROPIC_PATH: Final = "/v1/messages"
-ANTHROPIC_HEADER: Final = "anthropic-version"  # their clients send it with every call
+ANTHROPIC_HEADER: Final = "anthropic-version"  # Anthropic's clients send it with every call
 
 
 def shape_for(http: web.BaseRequest) -> ErrorShape:
-    """The shape that whoever sent `http` reads, whatever path it asked for."""
+    """Return the error shape that the sender of `http` reads, on any path."""
     anthropic = http.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in http.headers
     return ANTHROPIC if anthropic else OPENAI
 
@@ -24,7 +24,7 @@ def shape_for(http: web.BaseRequest) -> ErrorShape:
 def error_response(
     error: WeirError, shape: ErrorShape, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """The whole response, with Retry-After where waiting helps."""
+    """Build the whole response, with Retry-After where waiting helps."""
     sent = dict(headers or {})
     if isinstance(error, LimitReached):
         sent |= _limit_error_headers(error)
@@ -38,13 +38,13 @@ def error_response(
 
 
 def _limit_error_headers(error: LimitReached) -> dict[str, str]:
-    """OpenAI's and Anthropic's clients come again by themselves: not where that would be late."""
-    told = limit_headers(error.left)
+    headers = limit_headers(error.left)
+    # OpenAI's and Anthropic's clients retry by themselves: pointless where the wait is long.
     if error.wait is None or error.wait > MAX_RETRY_WAIT:
-        told["x-should-retry"] = "false"
-    return told
+        headers["x-should-retry"] = "false"
+    return headers
 
 
 def limit_headers(left: Mapping[str, int]) -> dict[str, str]:
-    """What is left of a minute, as OpenAI's headers tell it."""
+    """Write what is left of the current minute's limits as OpenAI's headers."""
     return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}

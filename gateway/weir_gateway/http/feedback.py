@@ -1,7 +1,4 @@
-"""POST /v1/feedback: what a client says of an answer, by the id in its x-weir-decision.
-
-Must not know how feedback is kept.
-"""
+"""POST /v1/feedback: a client's rating of an answer, by the id in its x-weir-decision header."""
 
 from typing import Annotated, Final, Literal, Protocol
 
@@ -21,7 +18,7 @@ from weir_runtime.tracing import TraceContext, Tracing
 PATH: Final = "/v1/feedback"
 SPAN: Final = "POST /v1/feedback"
 SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/feedback"}
-MAX_BODY: Final = 64 * 1024  # bytes of a body
+MAX_BODY: Final = 64 * 1024  # bytes
 THUMBS: Final = {"up": 1.0, "down": 0.0}
 
 
@@ -37,54 +34,54 @@ _DECODER = msgspec.json.Decoder(_Body)
 
 
 class FeedbackReceiver(Protocol):
-    """Where feedback is handed in."""
+    """Stores feedback."""
 
     async def give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
-        """Keep it. Raises FeedbackRefused, NotPermitted and BadRequest."""
+        """Store it. Raises FeedbackRefused, NotPermitted and BadRequest."""
         ...
 
 
 class FeedbackEndpoint:
-    """The endpoint."""
+    """Reads feedback and hands it on."""
 
     def __init__(
-        self, desk: FeedbackReceiver | None, tracing: Tracing, *, body_within: float
+        self, receiver: FeedbackReceiver | None, tracing: Tracing, *, body_within: float
     ) -> None:
-        """Without a `desk` nothing is kept; a body must arrive within `body_within` seconds."""
-        self._desk = desk
+        """Without a `receiver` feedback is refused; `body_within` is in seconds."""
+        self._receiver = receiver
         self._tracing = tracing
         self._body_within = body_within
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
-        """Take one client's word. Raises WeirError."""
-        if self._desk is None:
+        """Store one client's feedback. Raises WeirError."""
+        if self._receiver is None:
             raise FeedbackNotKept(
-                "this gateway keeps no ledger, so there is nothing to tie feedback to: set "
+                "feedback needs a ledger, and this gateway has none: its administrator can set "
                 "WEIR_LEDGER"
             )
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES):
             body = await read_body(http, max_bytes=MAX_BODY, within=self._body_within)
             feedback = parse(body)
-            taken = await self._desk.give(feedback, client_key(http))
+            taken = await self._receiver.give(feedback, client_key(http))
         return web.json_response(_response_fields(feedback, taken))
 
 
 def parse(body: bytes) -> Feedback:
-    """What the body says. Raises BadRequest naming the field."""
-    said = decode(_DECODER, body)
-    ways = [said.score, said.thumbs, said.preferred]
-    if sum(way is not None for way in ways) != 1:
+    """Parse the body. Raises BadRequest naming the field."""
+    fields = decode(_DECODER, body)
+    ratings = [fields.score, fields.thumbs, fields.preferred]
+    if sum(rating is not None for rating in ratings) != 1:
         raise BadRequest(
             "write exactly one of score (0 to 1), thumbs (up or down) and preferred (a model)",
             param="score",
         )
-    score = THUMBS[said.thumbs] if said.thumbs is not None else said.score
+    score = THUMBS[fields.thumbs] if fields.thumbs is not None else fields.score
     return Feedback(
-        decision=DecisionId(said.decision),
+        decision=DecisionId(fields.decision),
         score=score,
-        preferred=ModelName(said.preferred) if said.preferred is not None else None,
-        comment=(said.comment or "").encode("utf-8", "replace").decode(),
+        preferred=ModelName(fields.preferred) if fields.preferred is not None else None,
+        comment=(fields.comment or "").encode("utf-8", "replace").decode(),
     )
 
 

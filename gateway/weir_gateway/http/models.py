@@ -1,4 +1,7 @@
-"""GET /v1/models and /v1/models/{id}: what a client may write in `model`, in their wire's shape."""
+"""GET /v1/models and /v1/models/{id}: the model names that policies serve.
+
+A client that sends Anthropic's version header gets Anthropic's shape, every other one OpenAI's.
+"""
 
 from aiohttp import web
 
@@ -8,18 +11,18 @@ from weir_gateway.http.errors import ANTHROPIC_HEADER
 from weir_gateway.routing.pipeline import Routing
 
 OWNER = "weir"
-EPOCH = "1970-01-01T00:00:00Z"  # policies have no birthday that a client could use
+EPOCH = "1970-01-01T00:00:00Z"  # policies have no creation time that a client could use
 
 
 class ModelEndpoints:
-    """The endpoints."""
+    """Lists the models of the current route table."""
 
     def __init__(self, routing: Routing, tables: Tables) -> None:
         self._routing = routing
         self._tables = tables
 
     async def list(self, http: web.BaseRequest) -> web.StreamResponse:
-        """All names, on one page."""
+        """Answer with all names on one page."""
         names = self._routing.prepare(self._tables())
         if ANTHROPIC_HEADER not in http.headers:
             return web.json_response({"object": "list", "data": [_model(name) for name in names]})
@@ -32,7 +35,7 @@ class ModelEndpoints:
         return web.json_response(page)
 
     async def get(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
-        """One name. Raises NoPolicy where nothing serves it."""
+        """Answer with one name. Raises NoPolicy where no policy serves it."""
         if name not in self._routing.prepare(self._tables()):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
         shape = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model

@@ -1,7 +1,7 @@
-"""The listening side: connections, their time limits, and which path is whose.
+"""The HTTP server: connections, their time limits, and the handler of each path.
 
-aiohttp's low-level server, without router and middlewares: a request's way is one dictionary
-look-up. Must not know what the endpoints do.
+It builds on aiohttp's low-level server, without its router and middlewares: finding a handler is
+one dictionary look-up.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ OVERLOADED: Final = "overloaded"
 
 
 class NoSuchPath(WeirError):
-    """Nothing is served there."""
+    """No handler serves this path."""
 
     status = 404
     code = "unknown_path"
@@ -34,7 +34,7 @@ class NoSuchPath(WeirError):
 
 
 class WrongMethod(WeirError):
-    """The path is served, by another method."""
+    """The path is served, but by another method."""
 
     status = 405
     code = "method_not_allowed"
@@ -42,7 +42,7 @@ class WrongMethod(WeirError):
 
 
 class RootHandler:
-    """Which endpoint serves a request; errors become responses here, once for all of them."""
+    """Authenticates a request and calls its handler; turns every error into a response."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class RootHandler:
         max_in_flight: int,
         subpaths: Mapping[tuple[str, str], SubpathHandler] | None = None,
     ) -> None:
-        """`in_flight` is how many requests are served at once; more get a 503.
+        """Requests beyond `max_in_flight` get a 503.
 
-        `below` serves what lies below a path, by method and path.
+        `model` serves what lies below /v1/models, `subpaths` what lies below other paths.
         """
         self._subpaths = dict(subpaths or {})
         self._endpoints = dict(endpoints)
@@ -73,9 +73,9 @@ class RootHandler:
             return await self._serve(http)
         except WeirError as error:
             return error_response(error, shape_for(http))
-        except Exception:  # noqa: BLE001 - the last line of defence: a defect of ours is a 500, never a hang-up
-            _LOG.exception("a request failed on a defect of the gateway")
-            failed = WeirError("the gateway failed; its log says why")
+        except Exception:  # noqa: BLE001 - the last line of defence: a bug is a 500, never a dropped connection
+            _LOG.exception("a request failed because of a bug in the gateway")
+            failed = WeirError("the gateway failed: its log has the reason")
             return error_response(failed, shape_for(http))
         finally:
             self.in_flight -= 1
@@ -88,10 +88,10 @@ class RootHandler:
             return await endpoint(http)
         if http.method == "GET" and path.startswith(MODELS + "/"):
             return await self._model(http, path.removeprefix(MODELS + "/"))
-        above = self._base_of(path)
-        named = self._subpaths.get((http.method, above))
-        if named is not None:
-            return await named(http, path[len(above) + 1 :])
+        base = self._base_of(path)
+        below = self._subpaths.get((http.method, base))
+        if below is not None:
+            return await below(http, path[len(base) + 1 :])
         methods = sorted(method for method, served in self._endpoints if served == path)
         if methods:
             raise WrongMethod(f"{path} takes {' and '.join(methods)}, not {http.method}")
@@ -99,28 +99,29 @@ class RootHandler:
         raise NoSuchPath(f"nothing is served at {path[:200]}: this version serves {served}")
 
     def _base_of(self, path: str) -> str:
-        """The path that `path` lies below, of those that have something below them."""
+        """Return the path with subpath handlers that `path` lies below; empty if there is none."""
         return next((base for _, base in self._subpaths if path.startswith(f"{base}/")), "")
 
 
 def _overloaded(limit: int) -> WeirError:
     return NothingCanServe(
-        f"{limit} requests are being served, the most this gateway takes: try again",
+        f"the gateway is at its limit of {limit} concurrent requests: try again",
         code=OVERLOADED,
     )
 
 
 class DrainingServer(web.Server):
-    """Hangs up on connections that don't manage to send a request's head in time (slow loris).
+    """Closes connections that send a request's head too slowly (slow loris), and drains.
 
-    Between requests of one connection aiohttp's keep-alive limit does the same. Drains without
-    losing a request: aiohttp's own shutdown drops the rest of a body that is still arriving.
+    Between two requests of a connection aiohttp's keep-alive limit does the same. Draining loses no
+    request: aiohttp's own shutdown drops the rest of a body that is still arriving.
     """
 
     def __init__(self, handler: Handler, *, head_timeout: float, keep_alive: float) -> None:
         super().__init__(
             handler,
-            handler_cancellation=True,  # a client that goes away cancels its upstream call
+            # A client that disconnects cancels its upstream call.
+            handler_cancellation=True,
             access_log=None,
             keepalive_timeout=keep_alive,
         )
@@ -133,7 +134,7 @@ class DrainingServer(web.Server):
         self.request_handler = self._handle
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Start the clock."""
+        """Start the timer for the first request's head."""
         super().connection_made(handler, transport)
         loop = asyncio.get_running_loop()
         self._head_timers[handler] = loop.call_later(self._head_within, transport.abort)
@@ -141,36 +142,36 @@ class DrainingServer(web.Server):
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None
     ) -> None:
-        """Stop the clock."""
-        self._stop_clock(handler)
+        """Stop the timer."""
+        self._stop_timer(handler)
         self._changed.set()
         super().connection_lost(handler, exc)
 
     async def drain(self, within: float, linger: float) -> None:
-        """Serve what has begun, for at most `within` seconds; call it with no door open any more.
+        """Finish the requests in flight, for at most `within` seconds; close the listeners first.
 
-        For `linger` seconds connections are left to their clients, and every answer says
-        `Connection: close`: a client in mid-conversation leaves by itself rather than on a reset.
+        For `linger` seconds connections stay open, and every response says `Connection: close`: a
+        client with a next request to send closes by itself and meets no reset.
         """
         self._draining = True
         loop = asyncio.get_running_loop()
         until = loop.time() + within
-        await self._until(lambda: not self.connections, min(loop.time() + linger, until))
+        await self._wait_until(lambda: not self.connections, min(loop.time() + linger, until))
         for connection in self.connections:
             if connection not in self._busy:
                 connection.close()
-        await self._until(lambda: not self._busy, until)
+        await self._wait_until(lambda: not self._busy, until)
 
-    async def _until(self, holds: Callable[[], bool], deadline: float) -> None:
+    async def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                while not holds():
+                while not condition():
                     self._changed.clear()
                     await self._changed.wait()
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         connection = http.protocol
-        self._stop_clock(connection)
+        self._stop_timer(connection)
         self._busy.add(connection)
         try:
             response = await self._handler(http)
@@ -181,7 +182,7 @@ class DrainingServer(web.Server):
             self._busy.discard(connection)
             self._changed.set()
 
-    def _stop_clock(self, handler: web.RequestHandler) -> None:
+    def _stop_timer(self, handler: web.RequestHandler) -> None:
         timer = self._head_timers.pop(handler, None)
         if timer is not None:
             timer.cancel()

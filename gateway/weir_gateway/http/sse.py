@@ -1,50 +1,50 @@
-"""Server-sent events on their way through: whole events only, not a byte changed.
+"""Passes server-sent events through byte for byte, whole events only.
 
 An event that breaks off half-way must not reach the client: its line would run into the error
-event that follows. So what comes after the last blank line waits for the rest of its event.
+event that follows. So bytes after the last blank line wait for the rest of their event.
 """
 
-MAX_PENDING = 1 << 20  # bytes of one unfinished event; past that it is let through as it is
+MAX_PENDING = 1 << 20  # bytes of one incomplete event; a longer one is passed on as it comes
 
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_LONGEST = 3  # bytes of an end that may have come without its last
+_MAX_TAIL = 3  # bytes of an event's end that may arrive without its last byte
 
 
 class EventBuffer:
-    """Lets complete events pass and holds the unfinished one."""
+    """Lets complete events pass and holds back the incomplete one."""
 
     __slots__ = ("_pending", "_size", "_tail")
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []  # pieces: joined once, however many they are
+        self._pending: list[bytes] = []  # joined once, whatever the number of pieces
         self._size = 0
-        self._tail = b""  # the last bytes of them: half of an end, perhaps
+        self._tail = b""  # the last bytes of `_pending`, which may be half of an event's end
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may be sent now that `chunk` is there; often `chunk` itself."""
+        """Add `chunk` and return the bytes that may be sent now; often `chunk` itself."""
         if not self._pending and chunk.endswith(_ENDS):
             return chunk
-        seen = self._tail + chunk
-        end = max(_after_last(seen, mark) for mark in _ENDS) - len(self._tail)
+        searched = self._tail + chunk
+        end = max(_after_last(searched, mark) for mark in _ENDS) - len(self._tail)
         if end <= 0:
             self._append(chunk)
             return self.rest() if self._size > MAX_PENDING else b""
-        passed = b"".join([*self._pending, chunk[:end]])
+        complete = b"".join([*self._pending, chunk[:end]])
         self.rest()
         self._append(chunk[end:])
-        return passed
+        return complete
 
     def rest(self) -> bytes:
-        """What an orderly end leaves: a last event without its blank line."""
-        held = b"".join(self._pending)
+        """Take out what is pending; at an orderly end, a last event without its blank line."""
+        pending = b"".join(self._pending)
         self._pending, self._size, self._tail = [], 0, b""
-        return held
+        return pending
 
     def _append(self, piece: bytes) -> None:
         if piece:
             self._pending.append(piece)
             self._size += len(piece)
-            self._tail = (self._tail + piece)[-_LONGEST:]
+            self._tail = (self._tail + piece)[-_MAX_TAIL:]
 
 
 def _after_last(data: bytes, mark: bytes) -> int:

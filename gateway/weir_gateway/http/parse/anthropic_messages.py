@@ -1,6 +1,6 @@
-"""Anthropic's messages as a domain Request, and the same prompt where only its tokens are asked.
+"""Parses Anthropic's messages and count_tokens requests.
 
-A turn that only brings tools' results is not the user's own. Must not know aiohttp.
+A turn that holds only tool results does not count as the user's own.
 """
 
 from collections.abc import Mapping
@@ -50,50 +50,50 @@ _DECODER = msgspec.json.Decoder(_Messages)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request. Raises BadRequest naming the field and what to write."""
+    """Parse one request. Raises BadRequest naming the field and what to write."""
     return _parse(Wire.ANTHROPIC_MESSAGES, body, headers)
 
 
 def parse_count(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request to count tokens. Raises as `parse` does."""
+    """Parse a request that only counts the prompt's tokens. Raises BadRequest as `parse` does."""
     return _parse(Wire.ANTHROPIC_COUNT_TOKENS, body, headers)
 
 
 def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
-    asked = decode(_DECODER, body)
-    if not asked.messages:
+    fields = decode(_DECODER, body)
+    if not fields.messages:
         raise BadRequest("`messages` is empty: write at least one", param="messages")
-    reading = RequestFacts()
-    reading.messages = len(asked.messages)
-    system, _ = read_content("system", asked.system, KINDS, reading)
+    facts = RequestFacts()
+    facts.messages = len(fields.messages)
+    system, _ = read_content("system", fields.system, KINDS, facts)
     if system:
-        reading.system.append(system)
-    for index, message in enumerate(asked.messages):
-        _read(f"messages[{index}].content", message, reading)
-    if asked.tools:
-        reading.add_tools(asked.tools)
-    config = asked.output_config
-    form = asked.output_format or (config.format if config is not None else None)
-    reading.json_schema = form is not None and form.type == "json_schema"
-    reading.max_tokens = asked.max_tokens or 0
-    reading.temperature = asked.temperature
-    reading.user = (asked.metadata.user_id if asked.metadata is not None else None) or ""
-    stream = bool(asked.stream) and wire is Wire.ANTHROPIC_MESSAGES
-    return build_request(wire, body, headers, asked.model, reading, stream=stream)
+        facts.system.append(system)
+    for index, message in enumerate(fields.messages):
+        _read(f"messages[{index}].content", message, facts)
+    if fields.tools:
+        facts.add_tools(fields.tools)
+    config = fields.output_config
+    form = fields.output_format or (config.format if config is not None else None)
+    facts.json_schema = form is not None and form.type == "json_schema"
+    facts.max_tokens = fields.max_tokens or 0
+    facts.temperature = fields.temperature
+    facts.user = (fields.metadata.user_id if fields.metadata is not None else None) or ""
+    stream = bool(fields.stream) and wire is Wire.ANTHROPIC_MESSAGES
+    return build_request(wire, body, headers, fields.model, facts, stream=stream)
 
 
-def _read(where: str, message: _Message, reading: RequestFacts) -> None:
-    text, others = read_content(where, message.content, KINDS, reading)
-    if message.role == "user" and (text or not others):
-        reading.user_turns.append(text)
-    if others:
+def _read(where: str, message: _Message, facts: RequestFacts) -> None:
+    text, unknown = read_content(where, message.content, KINDS, facts)
+    if message.role == "user" and (text or not unknown):
+        facts.user_turns.append(text)
+    if unknown:
         for number, block in enumerate(message.content):
-            _read_other(f"{where}[{number}].content", block, reading)
+            _read_block(f"{where}[{number}].content", block, facts)
 
 
-def _read_other(where: str, block: Mapping[str, Any], reading: RequestFacts) -> None:
-    """What tools were given and gave back is read by the model too."""
+def _read_block(where: str, block: Mapping[str, Any], facts: RequestFacts) -> None:
+    """Count a tool's input and output, which the model reads too."""
     if block.get("type") == "tool_result":
-        read_content(where, block.get("content"), KINDS, reading)
+        read_content(where, block.get("content"), KINDS, facts)
     elif block.get("type") == "tool_use":
-        reading.chars += len(msgspec.json.encode(block.get("input")))
+        facts.chars += len(msgspec.json.encode(block.get("input")))

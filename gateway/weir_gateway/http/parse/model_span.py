@@ -1,20 +1,20 @@
-"""Where the top-level `model` of a JSON object lies in its bytes, so that it alone is replaced.
+"""Finds the top-level `model` of a JSON object in its bytes, so that it alone can be replaced.
 
-The body is otherwise passed on as it came: key order, white space, spelling of numbers, fields
-nobody here knows. Knows JSON and nothing of any wire.
+The rest of the body is passed on byte for byte: key order, white space, spelling of numbers,
+fields that this gateway does not know.
 """
 
 import re
 
 from weir_gateway.domain.errors import BadRequest
 
-# Possessive: a plain repeat keeps a way back for every character, a gigabyte for a string of 8 MB.
+# Possessive: a plain repeat stores a backtracking point per character, a gigabyte for 8 MB.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 # An unescaped quote before `model` opens a string, so this finds every key spelled plainly,
 # at whatever depth, and nothing inside a string.
 _PLAIN_KEY = re.compile(rb'(?<!\\)"model"\s*+:\s*+(' + _STRING + rb")")
-# A key may also be spelled with escapes; any that could stand for a letter of `model` sends the
-# search the exact way.
+# A key may also be spelled with escapes. Any that could stand for a letter of `model` makes the
+# search take the exact, slower path.
 _ESCAPED_LETTER = re.compile(rb"\\u006[dDfFcC45]")
 _TOKEN = re.compile(_STRING + rb'|[{}\[\]:,]|[^\s"{}\[\]:,]++')
 
@@ -22,10 +22,9 @@ Span = tuple[int, int]
 
 
 def model_span(body: bytes) -> Span:
-    """[start, end) of the JSON string that is the top-level `model` of a valid JSON object.
+    """Return [start, end) of the JSON string that is the top-level `model` of a valid object.
 
-    Raises BadRequest where `model` stands there twice: which one a provider reads is anyone's
-    guess.
+    Raises BadRequest where `model` is given twice, as providers differ in the one that they read.
     """
     spans = [match.span(1) for match in _PLAIN_KEY.finditer(body)]
     if len(spans) == 1 and not _ESCAPED_LETTER.search(body):
@@ -39,7 +38,7 @@ def model_span(body: bytes) -> Span:
 
 
 def _top_level_models(body: bytes) -> list[Span]:
-    depth, key, found = 0, b"", list[Span]()
+    depth, key, spans = 0, b"", list[Span]()
     expect_key = False
     for match in _TOKEN.finditer(body):
         token = match[0]
@@ -55,10 +54,10 @@ def _top_level_models(body: bytes) -> list[Span]:
         elif expect_key:
             key, expect_key = token, False
         elif token != b":" and _unescaped(key) == b"model":
-            found.append(match.span())
-    return found
+            spans.append(match.span())
+    return spans
 
 
 def _unescaped(key: bytes) -> bytes:
-    """A JSON string's text where it is ASCII, enough to tell whether it is `model`."""
+    """Decode a JSON string's ASCII escapes: enough to tell whether it is `model`."""
     return re.sub(rb"\\u00([0-9a-fA-F]{2})", lambda m: bytes.fromhex(m[1].decode()), key[1:-1])

@@ -1,6 +1,6 @@
-"""OpenAI's chat completions as a domain Request: parsed once, checked where routing depends on it.
+"""Parses OpenAI's chat completions requests.
 
-What the provider alone cares about is neither read nor checked here. Must not know aiohttp.
+Only what routing depends on is read and checked; the rest is the provider's business.
 """
 
 from collections.abc import Mapping
@@ -56,27 +56,27 @@ _DECODER = msgspec.json.Decoder(_Chat)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request. Raises BadRequest naming the field and what to write."""
-    chat = decode(_DECODER, body)
-    if not chat.messages:
+    """Parse one request. Raises BadRequest naming the field and what to write."""
+    fields = decode(_DECODER, body)
+    if not fields.messages:
         raise BadRequest("`messages` is empty: write at least one", param="messages")
-    reading = RequestFacts()
-    reading.messages = len(chat.messages)
-    for index, message in enumerate(chat.messages):
-        text, _ = read_content(f"messages[{index}].content", message.content, KINDS, reading)
+    facts = RequestFacts()
+    facts.messages = len(fields.messages)
+    for index, message in enumerate(fields.messages):
+        text, _ = read_content(f"messages[{index}].content", message.content, KINDS, facts)
         if message.role == "user":
-            reading.user_turns.append(text)
+            facts.user_turns.append(text)
         elif message.role in SYSTEM:
-            reading.system.append(text)
-    if chat.tools or chat.functions:
-        reading.add_tools([*(chat.tools or ()), *(chat.functions or ())])
-    form = chat.response_format
-    reading.json_schema = form is not None and form.type == "json_schema"
-    reading.max_tokens = chat.max_completion_tokens or chat.max_tokens or 0
-    reading.temperature = chat.temperature
-    reading.user = chat.user or ""
-    reading.several = chat.n not in SINGLE_ANSWER
-    reading.stores = bool(chat.store)
+            facts.system.append(text)
+    if fields.tools or fields.functions:
+        facts.add_tools([*(fields.tools or ()), *(fields.functions or ())])
+    form = fields.response_format
+    facts.json_schema = form is not None and form.type == "json_schema"
+    facts.max_tokens = fields.max_completion_tokens or fields.max_tokens or 0
+    facts.temperature = fields.temperature
+    facts.user = fields.user or ""
+    facts.several = fields.n not in SINGLE_ANSWER
+    facts.stores = bool(fields.store)
     return build_request(
-        Wire.OPENAI_CHAT, body, headers, chat.model, reading, stream=bool(chat.stream)
+        Wire.OPENAI_CHAT, body, headers, fields.model, facts, stream=bool(fields.stream)
     )

@@ -1,4 +1,4 @@
-"""OpenAI's completions as a domain Request. The prompt is the user's own, whole."""
+"""Parses OpenAI's completions requests. The whole prompt counts as the user's own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.http.parse.request_facts import SINGLE_ANSWER, RequestFacts, build_request, decode
 from weir_wires.wire import Wire
 
-USUAL_CAP = 16  # tokens an answer has where the client sets no cap; the API's own default
+DEFAULT_MAX_TOKENS = 16  # the API's own default
 
 
 class _Completions(msgspec.Struct):
@@ -26,23 +26,22 @@ _DECODER = msgspec.json.Decoder(_Completions)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request. Raises BadRequest naming the field and what to write."""
-    asked = decode(_DECODER, body)
-    reading = RequestFacts()
-    given = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt or []
-    for prompt in given:
+    """Parse one request. Raises BadRequest naming the field and what to write."""
+    fields = decode(_DECODER, body)
+    facts = RequestFacts()
+    prompts = [fields.prompt] if isinstance(fields.prompt, str) else fields.prompt or []
+    for prompt in prompts:
         if isinstance(prompt, str):
-            reading.user_turns.append(prompt)
-            reading.chars += len(prompt)
+            facts.user_turns.append(prompt)
+            facts.chars += len(prompt)
         else:
-            reading.tokens += len(prompt) if isinstance(prompt, list) else 1
-    reading.messages = len(reading.user_turns)
-    reading.max_tokens = USUAL_CAP if asked.max_tokens is None else asked.max_tokens
-    reading.temperature = asked.temperature
-    reading.user = asked.user or ""
-    prompts = sum(not isinstance(one, int) for one in given)  # one may come as its tokens
-    reading.several = asked.n not in SINGLE_ANSWER or prompts > 1
-    stream = bool(asked.stream)
-    return build_request(
-        Wire.OPENAI_COMPLETIONS, body, headers, asked.model, reading, stream=stream
-    )
+            facts.tokens += len(prompt) if isinstance(prompt, list) else 1
+    facts.messages = len(facts.user_turns)
+    facts.max_tokens = DEFAULT_MAX_TOKENS if fields.max_tokens is None else fields.max_tokens
+    facts.temperature = fields.temperature
+    facts.user = fields.user or ""
+    # A single prompt may also be a list of its tokens.
+    count = sum(not isinstance(prompt, int) for prompt in prompts)
+    facts.several = fields.n not in SINGLE_ANSWER or count > 1
+    stream = bool(fields.stream)
+    return build_request(Wire.OPENAI_COMPLETIONS, body, headers, fields.model, facts, stream=stream)

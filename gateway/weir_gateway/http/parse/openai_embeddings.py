@@ -1,6 +1,6 @@
-"""OpenAI's embeddings as a domain Request. There is nothing to score: no answer is written.
+"""Parses OpenAI's embeddings requests. They are not scored, as no answer is generated.
 
-Of several inputs each has to fit on its own, so the longest one counts.
+Each input must fit into the model's context by itself, so the longest one counts.
 """
 
 from collections.abc import Mapping
@@ -28,24 +28,24 @@ _DECODER = msgspec.json.Decoder(_Embeddings)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request. Raises BadRequest naming the field and what to write."""
-    asked = decode(_DECODER, body)
-    if isinstance(asked.input, list) and not asked.input:
+    """Parse one request. Raises BadRequest naming the field and what to write."""
+    fields = decode(_DECODER, body)
+    if isinstance(fields.input, list) and not fields.input:
         raise BadRequest("`input` is empty: write at least one text", param="input")
-    reading = RequestFacts()
-    reading.messages = 1
-    reading.user = asked.user or ""
-    reading.tokens = _longest(asked.input)
-    return build_request(Wire.OPENAI_EMBEDDINGS, body, headers, asked.model, reading)
+    facts = RequestFacts()
+    facts.messages = 1
+    facts.user = fields.user or ""
+    facts.tokens = _longest(fields.input)
+    return build_request(Wire.OPENAI_EMBEDDINGS, body, headers, fields.model, facts)
 
 
-def _longest(given: str | list[str | int | list[int]]) -> int:
-    """Tokens, estimated from above where text came."""
-    if isinstance(given, str):
-        return len(given) // CHARS_PER_TOKEN
+def _longest(inputs: str | list[str | int | list[int]]) -> int:
+    """Tokens of the longest input, estimated from above where it is text."""
+    if isinstance(inputs, str):
+        return len(inputs) // CHARS_PER_TOKEN
     sizes = [
         len(i) if isinstance(i, list) else len(i) // CHARS_PER_TOKEN
-        for i in given
+        for i in inputs
         if not isinstance(i, int)
     ]
-    return max(sizes, default=len(given))
+    return max(sizes, default=len(inputs))

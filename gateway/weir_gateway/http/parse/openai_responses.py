@@ -1,6 +1,6 @@
-"""OpenAI's responses as a domain Request. Must not know aiohttp or what a provider keeps.
+"""Parses OpenAI's responses requests.
 
-`input` is a text or a list of items; only messages of the user are the user's own turns.
+`input` is a text or a list of items; only messages with role `user` are the user's own turns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ KINDS: Final = {
     "input_image": "image",
 }
 SYSTEM: Final = frozenset({"system", "developer"})
-KEPT: Final = "item_reference"  # an item that the provider keeps
+STORED_ITEM: Final = "item_reference"  # an item stored at the provider
 
 
 class _Item(msgspec.Struct):
@@ -59,51 +59,51 @@ _DECODER = msgspec.json.Decoder(_Responses)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read one request. Raises BadRequest naming the field and what to write."""
-    asked = decode(_DECODER, body)
-    reading = RequestFacts()
-    if isinstance(asked.instructions, str):
-        reading.system.append(asked.instructions)
-        reading.chars += len(asked.instructions)
-    if isinstance(asked.input, str):
-        reading.messages = 1
-        reading.user_turns.append(asked.input)
-        reading.chars += len(asked.input)
-    elif asked.input is not None:
-        _read(asked.input, reading)
-    if asked.tools:
-        reading.add_tools(asked.tools)
-    form = asked.text.format if asked.text is not None else None
-    reading.json_schema = form is not None and form.type == "json_schema"
-    reading.max_tokens = asked.max_output_tokens or 0
-    reading.temperature = asked.temperature
-    reading.user = asked.user or ""
-    reading.stores = asked.store is not False  # the API's default is to
-    kept = asked.previous_response_id is not None or asked.conversation is not None
-    reading.state = reading.state or kept or bool(asked.background)
+    """Parse one request. Raises BadRequest naming the field and what to write."""
+    fields = decode(_DECODER, body)
+    facts = RequestFacts()
+    if isinstance(fields.instructions, str):
+        facts.system.append(fields.instructions)
+        facts.chars += len(fields.instructions)
+    if isinstance(fields.input, str):
+        facts.messages = 1
+        facts.user_turns.append(fields.input)
+        facts.chars += len(fields.input)
+    elif fields.input is not None:
+        _read(fields.input, facts)
+    if fields.tools:
+        facts.add_tools(fields.tools)
+    form = fields.text.format if fields.text is not None else None
+    facts.json_schema = form is not None and form.type == "json_schema"
+    facts.max_tokens = fields.max_output_tokens or 0
+    facts.temperature = fields.temperature
+    facts.user = fields.user or ""
+    facts.stores = fields.store is not False  # the API's default is to
+    stateful = fields.previous_response_id is not None or fields.conversation is not None
+    facts.state = facts.state or stateful or bool(fields.background)
     return build_request(
-        Wire.OPENAI_RESPONSES, body, headers, asked.model, reading, stream=bool(asked.stream)
+        Wire.OPENAI_RESPONSES, body, headers, fields.model, facts, stream=bool(fields.stream)
     )
 
 
-def _read(items: Sequence[_Item], reading: RequestFacts) -> None:
+def _read(items: Sequence[_Item], facts: RequestFacts) -> None:
     if not items:
         raise BadRequest("`input` is empty: write at least one item", param="input")
-    reading.messages = len(items)
+    facts.messages = len(items)
     for index, item in enumerate(items):
-        if item.type == KEPT:
-            reading.state = True
+        if item.type == STORED_ITEM:
+            facts.state = True
         elif item.type != "message":
-            reading.chars += len(item.arguments) if isinstance(item.arguments, str) else 0
-            read_content(f"input[{index}].output", _told(item.output), KINDS, reading)
+            facts.chars += len(item.arguments) if isinstance(item.arguments, str) else 0
+            read_content(f"input[{index}].output", _readable(item.output), KINDS, facts)
             continue
-        text, _ = read_content(f"input[{index}].content", item.content, KINDS, reading)
+        text, _ = read_content(f"input[{index}].content", item.content, KINDS, facts)
         if item.role == "user":
-            reading.user_turns.append(text)
+            facts.user_turns.append(text)
         elif item.role in SYSTEM:
-            reading.system.append(text)
+            facts.system.append(text)
 
 
-def _told(output: object) -> object:
-    """A call's output where it is text or parts; other items have outputs of their own kinds."""
+def _readable(output: object) -> object:
+    """Return a call's output if it is text or parts; other items have outputs of other kinds."""
     return output if isinstance(output, str | list) else None  # pyright: ignore[reportUnknownVariableType] - JSON of any shape

@@ -1,7 +1,4 @@
-"""What every wire's parser shares: decoding with errors that name the field, and the Request.
-
-Must not know aiohttp or any one wire.
-"""
+"""What the parsers of all wires share: decoding, content, the facts of a request, the Request."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,14 +13,13 @@ from weir_gateway.domain.table import Capability
 from weir_gateway.http.parse.model_span import model_span
 from weir_wires.wire import Wire
 
-CHARS_PER_TOKEN: Final = 3  # below what tokenizers reach on prose, so the estimate errs upwards
+CHARS_PER_TOKEN: Final = 3  # less than tokenizers reach on prose, so the estimate errs upwards
 TOKENS_PER_IMAGE: Final = 1000
-MAX_ANSWER_TOKENS: Final = 2**31 - 1  # tokens; no model has so many
-SINGLE_ANSWER: Final = (None, 1)  # what `n` says where one answer is asked for
-MAX_TOKENS_FIELDS: Final = {
-    Wire.OPENAI_RESPONSES: "max_output_tokens"
-}  # what a wire calls the answer's cap
-FACT_TEXT_CHARS: Final = 4000  # of the last user turn, for rules
+MAX_ANSWER_TOKENS: Final = 2**31 - 1  # no model writes so many
+SINGLE_ANSWER: Final = (None, 1)  # values of `n` that ask for one answer
+# The field that caps the answer's tokens, where it is not `max_tokens`.
+MAX_TOKENS_FIELDS: Final = {Wire.OPENAI_RESPONSES: "max_output_tokens"}
+FACT_TEXT_CHARS: Final = 4000  # of the last user turn that rules may read
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
 )
@@ -32,11 +28,11 @@ T = TypeVar("T")
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_NOTHING = frozenset[Capability]()
+_NO_NEEDS = frozenset[Capability]()
 
 
 class RequestFacts:
-    """What one pass over a request gathers."""
+    """What a parser gathers in one pass over a request."""
 
     __slots__ = (
         "chars",
@@ -60,30 +56,30 @@ class RequestFacts:
         self.system: list[str] = []
         self.messages = 0
         self.images = 0
-        self.chars = 0  # of everything the model reads
-        self.tokens = 0  # what came as tokens, which need no estimate
+        self.chars = 0  # of all that the model reads
+        self.tokens = 0  # of input that came as tokens, which needs no estimate
         self.tools = 0
         self.json_schema = False
-        self.state = False  # whether it names what a provider keeps
-        self.several = False  # whether more than one answer is asked for
-        self.stores = False  # whether a provider is asked to keep the answer
+        self.state = False  # whether it refers to state at the provider
+        self.several = False  # whether it asks for more than one answer
+        self.stores = False  # whether it asks the provider to store the answer
         self.max_tokens = 0
         self.temperature: float | None = None
         self.user = ""
 
     def add_tools(self, tools: Sequence[msgspec.Raw]) -> None:
-        """Count them and what they add to the prompt."""
+        """Count tools and the characters that they add to the prompt."""
         self.tools += len(tools)
         self.chars += sum(len(bytes(tool)) for tool in tools)
 
     @property
     def prompt_tokens(self) -> int:
-        """The estimate from above."""
+        """The prompt's tokens, estimated from above."""
         return self.chars // CHARS_PER_TOKEN + self.images * TOKENS_PER_IMAGE + self.tokens
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    """The body decoded. Raises BadRequest naming the field and what to write."""
+    """Decode the body. Raises BadRequest naming the field and what to write."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -107,20 +103,19 @@ def build_request(
     body: bytes,
     headers: Mapping[str, str],
     model: str,
-    reading: RequestFacts,
+    facts: RequestFacts,
     *,
     stream: bool = False,
 ) -> Request:
-    """The Request. Raises BadRequest where the body gives `model` twice, or an absurd cap."""
-    if not 0 <= reading.max_tokens <= MAX_ANSWER_TOKENS:
+    """Build the Request. Raises BadRequest where `model` is given twice or a cap is impossible."""
+    if not 0 <= facts.max_tokens <= MAX_ANSWER_TOKENS:
         raise BadRequest(
-            f"the most tokens that an answer may have are {reading.max_tokens}: write 1 to "
-            f"{MAX_ANSWER_TOKENS}",
+            f"the answer's token limit is {facts.max_tokens}: write 1 to {MAX_ANSWER_TOKENS}",
             param=MAX_TOKENS_FIELDS.get(wire, "max_tokens"),
         )
-    turns = reading.user_turns
+    turns = facts.user_turns
     text = "\n".join(turns)
-    temperature = reading.temperature
+    temperature = facts.temperature
     return Request(
         wire=wire,
         body=body,
@@ -133,36 +128,36 @@ def build_request(
             model=model,
             stream=stream,
             turns=len(turns),
-            messages=reading.messages,
+            messages=facts.messages,
             chars=len(text),
-            tools=reading.tools,
-            images=reading.images,
-            json_schema=reading.json_schema,
-            max_tokens=reading.max_tokens,
+            tools=facts.tools,
+            images=facts.images,
+            json_schema=facts.json_schema,
+            max_tokens=facts.max_tokens,
             temperature=1.0 if temperature is None else temperature,
-            user=reading.user,
+            user=facts.user,
             headers={k: v for k, v in headers.items() if k not in SECRET_HEADERS},
             text=turns[-1][:FACT_TEXT_CHARS] if turns else "",
         ),
-        needs=_needs(reading),
-        prompt_tokens=reading.prompt_tokens,
-        max_tokens=reading.max_tokens,
-        several=reading.several,
-        stores=reading.stores,
-        opening=(*reading.system[:1], *turns[:1]),
+        needs=_needs(facts),
+        prompt_tokens=facts.prompt_tokens,
+        max_tokens=facts.max_tokens,
+        several=facts.several,
+        stores=facts.stores,
+        opening=(*facts.system[:1], *turns[:1]),
     )
 
 
 def read_content(
-    where: str, content: object, kinds: Mapping[str, str], reading: RequestFacts
+    where: str, content: object, kinds: Mapping[str, str], facts: RequestFacts
 ) -> tuple[str, int]:
-    """The text of `content`, plain or in parts, and how many of its parts are of no known kind.
+    """Return the text of `content`, plain or in parts, and the number of parts of unknown types.
 
-    `kinds` tells of a part's `type` whether it is "text" or "image"; images are counted. Raises
-    BadRequest, naming the place below `where`.
+    `kinds` maps a part's `type` to "text" or "image"; characters and images are added to `facts`.
+    Raises BadRequest naming the field below `where`.
     """
     if isinstance(content, str):
-        reading.chars += len(content)
+        facts.chars += len(content)
         return content, 0
     if content is None:
         return "", 0
@@ -175,16 +170,16 @@ def read_content(
         if kind == "text":
             texts.append(_text(f"{where}[{number}].text", part))
         elif kind == "image":
-            reading.images += 1
+            facts.images += 1
         else:
             others += 1
     text = "\n".join(texts)
-    reading.chars += len(text)
+    facts.chars += len(text)
     return text, others
 
 
 def bad_content(where: str) -> BadRequest:
-    """Content that is neither text nor a list of parts."""
+    """Build the error for content that is neither a string nor a list of parts."""
     return BadRequest(
         f"`{where}` must be a string or a list of content parts", param=where, code="invalid_type"
     )
@@ -203,22 +198,22 @@ def _text(where: str, part: Any) -> str:
     return text
 
 
-def _needs(reading: RequestFacts) -> frozenset[Capability]:
-    if not (reading.tools or reading.images or reading.json_schema or reading.state):
-        return _NOTHING
+def _needs(facts: RequestFacts) -> frozenset[Capability]:
+    if not (facts.tools or facts.images or facts.json_schema or facts.state):
+        return _NO_NEEDS
     pairs = (
-        (reading.tools, Capability.TOOLS),
-        (reading.images, Capability.VISION),
-        (reading.json_schema, Capability.JSON_SCHEMA),
-        (reading.state, Capability.STATE),
+        (facts.tools, Capability.TOOLS),
+        (facts.images, Capability.VISION),
+        (facts.json_schema, Capability.JSON_SCHEMA),
+        (facts.state, Capability.STATE),
     )
     return frozenset(capability for needed, capability in pairs if needed)
 
 
 def _invalid(message: str) -> BadRequest:
-    found = _PATH.search(message)
-    path = found["path"] if found else ""
-    what = message[: found.start()] if found else message
+    match = _PATH.search(message)
+    path = match["path"] if match else ""
+    what = message[: match.start()] if match else message
     if what.startswith("Object missing required field"):
         field = what.split("`")[1]
         path = f"{path}.{field}" if path else field
