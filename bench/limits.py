@@ -29,8 +29,8 @@ from weir_gateway.domain.limits import Allowance, PolicyLimits
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import Ending
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Limits, Ports
+from weir_gateway.routing.pipeline import Ports, Routing
+from weir_gateway.routing.steps.limit import Limits
 from weir_runtime.metrics import Registry
 
 OUT = Path(__file__).parent / "out" / "limits.json"

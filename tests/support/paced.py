@@ -23,8 +23,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import Treasury
-from weir_gateway.routing.pipeline import Ending, Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_wires.usage import Usage
 
 MIDNIGHT = 1_800_057_600.0  # 2027-01-16 00:00 UTC, a Saturday

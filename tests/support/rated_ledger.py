@@ -20,7 +20,7 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.routing.ports import Outcome
+from weir_gateway.domain.outcome import Outcome
 from weir_lab.metrics.offpolicy import Logged
 
 NOW = 1_800_000_000.0

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from weir_cli.explain.policy_text import caches, cascade, limits, named
 from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
-from weir_gateway.domain.decision import Verdict
+from weir_gateway.domain.decision import Assigned, Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
-from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.explain import CandidateSeen
 from weir_gateway.routing.explain import Explanation as Explained
 from weir_gateway.routing.steps.explore import other_way

@@ -9,7 +9,7 @@ from weir_gateway.domain.limits import Allowance, WhenGone
 from weir_gateway.domain.money import PicoUsd, usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
-from weir_gateway.routing.steps.limit import expected_tokens
+from weir_gateway.routing.estimate import expected_tokens
 
 
 def limits(policy: Policy, request: Request) -> str:

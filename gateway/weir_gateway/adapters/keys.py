@@ -16,9 +16,9 @@ from typing import Annotated, Final
 import msgspec
 
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.limits import Allowance
 from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.request import ClientKey
 
 _LOG = logging.getLogger(__name__)
 

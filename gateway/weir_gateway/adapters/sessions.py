@@ -6,8 +6,8 @@ what stickiness is worth.
 
 from collections import OrderedDict
 
-from weir_gateway.domain.session import Warm
 from weir_gateway.routing.ports import Clock
+from weir_gateway.routing.steps.sticky import Warm
 
 
 class MemorySessions:

@@ -52,9 +52,9 @@ from weir_gateway.http.feedback import FeedbackEndpoint
 from weir_gateway.http.models import ModelEndpoints
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, DrainingServer, RootHandler
+from weir_gateway.routing.account import Accounts
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.pipeline import Keeping, Routing
-from weir_gateway.routing.ports import Accounts, Ports
+from weir_gateway.routing.pipeline import Keeping, Ports, Routing
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
@@ -173,7 +173,6 @@ class Gateway:
                 clock=time.perf_counter,
                 ids=_new_id,
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
-                spend=stores.spend,
                 answers=stores.answers,
                 limits=stores.limits,
                 purse=SpendPurse(stores.spend, self.registry, time.time),

@@ -14,7 +14,7 @@ from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
-from weir_gateway.routing.ports import Accounts
+from weir_gateway.routing.account import Accounts
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Registry
 from weir_runtime.otlp import log_exporter

@@ -22,7 +22,7 @@ from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
 from weir_gateway.routing.budget.ports import Treasury
-from weir_gateway.routing.ports import Limits
+from weir_gateway.routing.steps.limit import Limits
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background

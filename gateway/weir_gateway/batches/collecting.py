@@ -22,8 +22,7 @@ from weir_gateway.batches.provider import ProviderBatch, ResultLine
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.key import ClientKey
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.routing.pipeline import Ending
 from weir_wires.errors import MalformedResponse
 from weir_wires.providers import PROVIDERS

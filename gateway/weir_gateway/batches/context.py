@@ -16,7 +16,7 @@ from weir_gateway.batches.database import Database
 from weir_gateway.batches.file_store import FileStore
 from weir_gateway.domain.batch import Batch, BatchStatus
 from weir_gateway.domain.errors import NothingCanServe, StoreUnavailable
-from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.client_wires import CLIENT_WIRES, ClientWire
 from weir_gateway.routing.pipeline import Routing

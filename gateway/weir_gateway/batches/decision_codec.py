@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from weir_gateway.domain.budget import Room
-from weir_gateway.domain.decision import Reason, RouteDecision, Scored
+from weir_gateway.domain.decision import Assigned, Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import (
     BackendId,
     BundleVersion,
@@ -21,7 +21,6 @@ from weir_gateway.domain.ids import (
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import discounted
 from weir_gateway.domain.table import Backend, RouteTable
-from weir_gateway.domain.variant import Assigned
 
 
 class _StoredDecision(msgspec.Struct, omit_defaults=True):

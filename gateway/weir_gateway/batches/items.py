@@ -7,8 +7,7 @@ from pathlib import Path
 from weir_gateway.batches.journal import JournalItem
 from weir_gateway.batches.lines import body_of
 from weir_gateway.domain.errors import BadRequest
-from weir_gateway.domain.key import ClientKey
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.http.client_wires import ClientWire
 
 

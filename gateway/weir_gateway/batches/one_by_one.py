@@ -14,7 +14,7 @@ from weir_gateway.batches.context import Job
 from weir_gateway.batches.deciding import Chosen
 from weir_gateway.batches.journal import ItemResult
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
-from weir_gateway.domain.spent import Spent
+from weir_gateway.domain.outcome import Spent
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending

@@ -18,7 +18,15 @@ from weir_gateway.domain.ids import (
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend, Policy, Retention
-from weir_gateway.domain.variant import Assigned
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A request's variant."""
+
+    name: str
+    share: float  # (0,1] of conversations that have it
+    unit: str  # the conversation, as a hash: all its requests have the same variant
 
 
 class Reason(StrEnum):

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from weir_gateway.domain.errors import KeyRefused
-from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.request import ClientKey
 
 OWN_HEADER: Final = "x-weir-key"  # for clients whose Authorization is the provider's (passthrough)
 BEARER: Final = "bearer "

@@ -17,8 +17,8 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
+from weir_gateway.domain.outcome import Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body

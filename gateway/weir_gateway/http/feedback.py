@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind
 from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
 from weir_gateway.domain.feedback import COMMENT_KEPT, Feedback, Taken
 from weir_gateway.domain.ids import DecisionId, ModelName
-from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import read_body
 from weir_gateway.http.parse.request_facts import decode

@@ -1,17 +1,41 @@
 """Step 7: what a request cost and what its decision saved. Arithmetic only."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
+from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.outcome import Beside, Outcome, PaidBeside, Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import Beside, PaidBeside, Spent
-from weir_gateway.routing.ports import Outcome
-from weir_gateway.routing.steps.pick import estimate
+from weir_gateway.routing.estimate import estimate_costs, estimated
 from weir_wires.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
+
+
+class Accounts(Protocol):
+    """Where decisions and their outcomes are counted. Never blocks, never raises."""
+
+    def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
+        """Count one decision that took `seconds`."""
+        ...
+
+    def fell_back(self, request: Request, decision: RouteDecision) -> None:
+        """Count that `decision` took the place of one whose model failed."""
+        ...
+
+    def joined(self, request: Request, decision: RouteDecision) -> None:
+        """Count that the answer to the same request, which was under way, is `decision`'s too."""
+        ...
+
+    def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
+        """Count one request's end, an aborted one too."""
+        ...
+
+    def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
+        """Count how a weak answer came out, and that `decision` follows from it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +95,7 @@ def against_budget(
     other_price = decision.batch or decision.reason is Reason.CACHE
     if outcome.usage is None or outcome.error or outcome.beside or other_price:
         return outcome.paid, PicoUsd(0)
-    return outcome.paid, estimate([decision.chosen], request)[decision.chosen.id]
-
-
-def estimated(request: Request, pieces: int) -> Usage | None:
-    """What a stream cost whose provider told no tokens, as most do unless a client asks for them.
-
-    Better about right than nothing: of most wires an event carries about a token. The prompt's
-    estimate is from above, three characters a token; prose has about four.
-    """
-    if not pieces:
-        return None
-    return Usage(input=request.prompt_tokens * 3 // 4, output=pieces)
+    return outcome.paid, estimate_costs([decision.chosen], request)[decision.chosen.id]
 
 
 def _left(request: Request, decision: RouteDecision, ending: Ending) -> Usage | None:

@@ -14,24 +14,29 @@ from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
 from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.ids import PolicyId, TableVersion
+from weir_gateway.domain.outcome import Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
-from weir_gateway.domain.spent import Spent
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.cache.lookup import Caching
+from weir_gateway.routing.cache.lookup import Answers, Caching
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.plan import lead
 from weir_gateway.routing.policy.authorize import permit
-from weir_gateway.routing.policy.compiled import Compiled, CompiledRule, Matched, compile_table
+from weir_gateway.routing.policy.compiled import (
+    Compiled,
+    CompiledRule,
+    Conditions,
+    Matched,
+    compile_table,
+)
 from weir_gateway.routing.policy.match import match
-from weir_gateway.routing.policy.variants import assign
-from weir_gateway.routing.ports import Answers, Conditions, Ids, Scorer, Sessions, TraceContext
+from weir_gateway.routing.policy.variants import assign, session_key
+from weir_gateway.routing.ports import Ids, Scorer, TraceContext
 from weir_gateway.routing.steps import pick, rules, score
 from weir_gateway.routing.steps.by_budget import Pacing
 from weir_gateway.routing.steps.choose import Choice, by_budget, weigh
 from weir_gateway.routing.steps.filter import fit, no_state, not_served, unfit_to_follow
-from weir_gateway.routing.steps.sticky import session_key
+from weir_gateway.routing.steps.sticky import Sessions, Warm
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
 

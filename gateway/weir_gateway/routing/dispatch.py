@@ -14,8 +14,9 @@ from weir_gateway.domain.errors import CannotCarry, UpstreamError, UpstreamFailu
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.resilience import FallbackOn
 from weir_gateway.domain.table import Backend
+from weir_gateway.routing.account import Accounts
 from weir_gateway.routing.policy.compiled import CompiledPolicy
-from weir_gateway.routing.ports import Accounts, Sent, Upstreams
+from weir_gateway.routing.replies import Sent, Upstreams
 
 Failure = UpstreamError | CannotCarry
 

@@ -16,8 +16,9 @@ from weir_gateway.domain.table import Backend, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import fallbacks
-from weir_gateway.routing.ports import Conditions, Ids, ScoreQuery, Scorer
-from weir_gateway.routing.steps import pick
+from weir_gateway.routing.estimate import estimate_costs
+from weir_gateway.routing.policy.compiled import Conditions
+from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Explainer:
         decision = await self._decider.decide(request, table)
         compiled = self._decider.compiled(table).by_id[decision.policy]
         policy = compiled.policy
-        costs = pick.estimate(policy.candidates, request)
+        costs = estimate_costs(policy.candidates, request)
         lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
         quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
         return Explanation(

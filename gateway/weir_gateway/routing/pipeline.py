@@ -5,7 +5,7 @@ Must not know HTTP, nor who fills the ports.
 
 import asyncio
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheState
@@ -14,29 +14,32 @@ from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.money import NOTHING
+from weir_gateway.domain.outcome import Beside, Outcome, Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
-from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, dispatch
-from weir_gateway.routing.account import Ending
+from weir_gateway.routing.account import Accounts, Ending
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.cache.replies import Room
+from weir_gateway.routing.cache.lookup import Answers
 from weir_gateway.routing.cache.serve import Again, Keeping
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.run import Cascades
-from weir_gateway.routing.cascade.side_calls import Judges
+from weir_gateway.routing.cascade.side_calls import Judges, Words
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy import compiled
-from weir_gateway.routing.policy.compiled import CompiledPolicy
+from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
 from weir_gateway.routing.policy.match import match
-from weir_gateway.routing.ports import Outcome, Ports, Span, TraceContext
+from weir_gateway.routing.policy.variants import session_key
+from weir_gateway.routing.ports import Clock, Ids, Scorer, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
-from weir_gateway.routing.steps import explore, pick
-from weir_gateway.routing.steps.limit import Limiter
+from weir_gateway.routing.replies import Room, Upstreams
+from weir_gateway.routing.steps import explore
+from weir_gateway.routing.steps.explore import Purse
+from weir_gateway.routing.steps.limit import Limiter, Limits
 from weir_gateway.routing.steps.spend_cap import lean
-from weir_gateway.routing.steps.sticky import session_key
+from weir_gateway.routing.steps.sticky import Sessions, Warm
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it
@@ -47,6 +50,23 @@ HELD = 256 << 20  # bytes of all of them at once
 BOUNDS = Keeping()
 
 __all__ = ["Dispatched", "Ending", "Keeping", "Routing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything routing is built from. A policy that needs a port which is None goes without."""
+
+    scorer: Scorer
+    upstreams: Upstreams
+    accounts: Accounts
+    conditions: Conditions
+    clock: Clock
+    ids: Ids
+    sessions: Sessions | None = None
+    purse: Purse | None = None
+    answers: Answers | None = None  # without it no answer is given twice
+    words: Words | None = None  # without it no answer is looked at, and no model judges
+    limits: Limits | None = None  # without it nothing is limited
 
 
 class Routing:
@@ -201,7 +221,7 @@ class Routing:
             if counted and admission.dear and not admission.leaning:
                 decision = self._explored(request, decision, policy)
             if counted and self._budgets is not None and isinstance(policy.objective, Budget):
-                estimates = pick.estimate(policy.candidates, request)
+                estimates = estimate_costs(policy.candidates, request)
                 decision = await self._budgets.hold(policy, decision, estimates)
         except BaseException:
             self._limiter.give_back(admission)

@@ -16,8 +16,7 @@ from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.table import StrongShare
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ports, Routing
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import Tracing
 

@@ -30,8 +30,7 @@ from weir_gateway.http.client_wires import CHAT
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.models import ModelEndpoints
 from weir_gateway.http.server import DrainingServer, RootHandler
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ports, Routing
 
 Address = tuple[str, int]
 

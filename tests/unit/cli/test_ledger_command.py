@@ -16,7 +16,7 @@ from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.routing.ports import Outcome
+from weir_gateway.domain.outcome import Outcome
 from weir_lab.datasets.parquet import ParquetTable
 from weir_wires.usage import Usage
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
+from weir_gateway.domain.outcome import Outcome, PaidBeside
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import PaidBeside
-from weir_gateway.routing.ports import Outcome
 from weir_wires.usage import Usage
 
 TEXT_KEPT = 16_384  # characters of a prompt, where content was asked for

@@ -26,8 +26,8 @@ from weir_gateway.domain.errors import (
 )
 from weir_gateway.domain.feedback import Feedback, Taken
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.key import ClientKey
-from weir_gateway.routing.ports import Accounts
+from weir_gateway.domain.request import ClientKey
+from weir_gateway.routing.account import Accounts
 from weir_runtime.metrics import Counter, Family, Registry
 
 _LOG = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.feedback import Decided
 from weir_gateway.domain.ids import DecisionId, KeyName
+from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.ports import Accounts, Outcome
+from weir_gateway.routing.account import Accounts
 
 REMEMBERED: Final = 20_000  # decisions, about 0.5 kB each
 

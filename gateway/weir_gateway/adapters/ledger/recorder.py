@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from weir_gateway.adapters.ledger.entry import Entry, entries
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.ports import Accounts, Outcome
+from weir_gateway.routing.account import Accounts
 from weir_runtime.metrics import Counter, Family, Registry
 
 

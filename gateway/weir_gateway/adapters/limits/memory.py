@@ -7,17 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from weir_gateway.adapters.limits.sliding_minute import Fits, SlidingMinute
 from weir_gateway.adapters.spend.sums import Sums
-from weir_gateway.domain.limits import (
-    DAY_SECONDS,
-    PICO_PER_NANO,
-    Ask,
-    Fits,
-    Held,
-    SlidingMinute,
-    Taken,
-    Window,
-)
+from weir_gateway.domain.limits import DAY_SECONDS, PICO_PER_NANO, Ask, Held, Taken, Window
 from weir_gateway.domain.money import PicoUsd
 
 MOST_MINUTES: Final = 50_000  # minutes that are kept; the longest unused leave first

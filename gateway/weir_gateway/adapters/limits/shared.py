@@ -11,7 +11,7 @@ from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.redis.errors import StoreGone
 from weir_gateway.domain.errors import LimitsUnknown
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
-from weir_gateway.routing.ports import Limits
+from weir_gateway.routing.steps.limit import Limits
 from weir_runtime.metrics import Registry
 
 

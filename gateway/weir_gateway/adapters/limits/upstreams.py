@@ -12,8 +12,9 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.limits import Ask, Held, Measure, Window
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.ports import Limits, Reply, Sent, Upstreams
-from weir_gateway.routing.steps.limit import expected_tokens
+from weir_gateway.routing.estimate import expected_tokens
+from weir_gateway.routing.replies import Reply, Sent, Upstreams
+from weir_gateway.routing.steps.limit import Limits
 
 
 class LimitedUpstreams:

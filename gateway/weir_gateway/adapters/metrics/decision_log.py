@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.money import usd
+from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.ports import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,9 @@ from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
+from weir_gateway.domain.outcome import Outcome, PaidBeside
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import PaidBeside
 from weir_gateway.domain.table import Backend, RouteTable
-from weir_gateway.routing.ports import Outcome
 from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
 log = logging.getLogger(__name__)

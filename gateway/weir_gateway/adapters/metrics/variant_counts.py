@@ -1,9 +1,8 @@
 """Answers and money by variant, as metrics. Must not know how variants are drawn."""
 
-from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.decision import Assigned, RouteDecision
 from weir_gateway.domain.money import usd
-from weir_gateway.domain.variant import Assigned
-from weir_gateway.routing.ports import Outcome
+from weir_gateway.domain.outcome import Outcome
 from weir_runtime.metrics import Registry
 
 

@@ -13,7 +13,7 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.ports import Sent, Upstreams
+from weir_gateway.routing.replies import Sent, Upstreams
 
 HALF_SECONDS = 30.0  # two halves make the minute that is told: the last one and the current one
 MAX_KEPT = 4096  # backends in one half

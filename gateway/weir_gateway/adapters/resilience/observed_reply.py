@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.routing.ports import Reply
-from weir_gateway.routing.reply_wrapper import Passing
+from weir_gateway.routing.replies import Passing, Reply
 
 
 class WatchedReply(Passing):

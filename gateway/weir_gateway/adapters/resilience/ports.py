@@ -4,7 +4,7 @@ from typing import Protocol
 
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.ports import Reply
+from weir_gateway.routing.replies import Reply
 
 
 class Caller(Protocol):

@@ -12,7 +12,7 @@ from operator import attrgetter
 import cel
 
 from weir_gateway.domain.request import Facts
-from weir_gateway.routing.ports import RuleFailed
+from weir_gateway.routing.policy.compiled import RuleFailed
 
 Getter = Callable[[Facts], object]
 

@@ -4,12 +4,30 @@ Periods are whole ones since 1970, in UTC. Must not know what is explored, nor w
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import PicoUsd, usd
 from weir_gateway.domain.table import Exploration
-from weir_gateway.routing.ports import Spend
 from weir_runtime.metrics import Registry
+
+
+class Spend(Protocol):
+    """Sums of money by name, over all gateways that share a store. Never blocks, never raises."""
+
+    def add(self, counter: str, amount: PicoUsd, until: float) -> None:
+        """Add `amount`, at least 0, to a sum that is over at `until` (seconds since 1970).
+
+        Its period is part of its name.
+        """
+        ...
+
+    def spent(self, counter: str, until: float) -> PicoUsd:
+        """The sum as far as it is known here: what others add shows within a second.
+
+        Of a sum that was never asked for, only what was added here.
+        """
+        ...
 
 
 class SpendPurse:

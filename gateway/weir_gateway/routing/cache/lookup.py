@@ -7,7 +7,7 @@ embedding is there. Must not know where answers are kept.
 import asyncio
 from dataclasses import replace
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from weir_gateway.domain.cache import (
     NOT_LOOKED,
@@ -23,12 +23,23 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability, Mode, Passthrough
 from weir_gateway.routing.cache.key import Keys, NoKey, keys
 from weir_gateway.routing.policy.compiled import Matched
-from weir_gateway.routing.ports import Answers
 from weir_wires.wire import Wire
 
 ON_LOOP: Final = 32 * 1024  # bytes; making the key of more takes about a millisecond: off the loop
 LARGEST: Final = 512 * 1024  # bytes of a request that takes part
 _CREDENTIALS: Final = ("authorization", "x-api-key", "api-key")
+
+
+class Answers(Protocol):
+    """Answers that are kept to be given again; bounded, forgets the least used first."""
+
+    async def find(self, key: bytes) -> Answer | None:
+        """The answer kept under `key`; None where there is none, or none in time. Never raises."""
+        ...
+
+    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+        """Keep it for `seconds`, unless it is too large. Never blocks, never raises."""
+        ...
 
 
 class Caching:

@@ -7,8 +7,7 @@ from typing import Final
 
 from weir_gateway.domain.cache import Answer
 from weir_gateway.routing.cache.key import as_object
-from weir_gateway.routing.ports import Sent
-from weir_gateway.routing.reply_wrapper import Passing
+from weir_gateway.routing.replies import Passing, Room, Sent
 from weir_wires.usage import Usage
 
 OK: Final = 200
@@ -39,15 +38,6 @@ class Replayed:
 
     async def close(self, *, abort: bool) -> None:
         """Nothing is held."""
-
-
-class Room:
-    """Bytes that answers under way may take here, all of them together."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int) -> None:
-        self.left = left
 
 
 class Recorded(Passing):

@@ -12,11 +12,13 @@ from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
-from weir_gateway.routing.account import estimated
-from weir_gateway.routing.cache.replies import FREE, Recorded, Replayed, Room, kept_headers
+from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.cache.lookup import Answers
+from weir_gateway.routing.cache.replies import FREE, Recorded, Replayed, kept_headers
 from weir_gateway.routing.cache.single_flight import Flight, Flights
 from weir_gateway.routing.dispatch import Dispatched
-from weir_gateway.routing.ports import Accounts, Answers
+from weir_gateway.routing.estimate import estimated
+from weir_gateway.routing.replies import Room
 
 # Not what the policy would have wanted, had all been well.
 MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})

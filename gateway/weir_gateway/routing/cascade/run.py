@@ -13,23 +13,23 @@ from typing import Final
 from weir_gateway.domain.cascade import Cascade, CascadeResult
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError
+from weir_gateway.domain.outcome import Beside, Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.cache.replies import Room
+from weir_gateway.routing.account import Accounts
 from weir_gateway.routing.cascade.side_calls import (
     REFUSED_FROM,
     JudgeFailed,
     Judges,
+    Words,
     fetch,
-    prompt_of,
     put_down,
     streams,
 )
 from weir_gateway.routing.dispatch import Dispatched, dispatch
+from weir_gateway.routing.estimate import prompt_of
 from weir_gateway.routing.policy.compiled import CompiledPolicy
-from weir_gateway.routing.ports import Accounts, Sent, Upstreams, Words
-from weir_gateway.routing.reply_wrapper import Passing
+from weir_gateway.routing.replies import Passing, Room, Sent, Upstreams
 from weir_wires.content import Said
 
 NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one

@@ -7,23 +7,57 @@ never by way of a policy, so that none leads to another. Must not know what the 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from weir_gateway.domain.cascade import Judge
+from weir_gateway.domain.cascade import Check, Judge
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.ids import BackendId
+from weir_gateway.domain.outcome import Beside, Spent
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.spent import Beside, Spent
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.ports import Sent, Upstreams, Words
-from weir_wires.content import Question
-from weir_wires.usage import Usage
+from weir_gateway.routing.estimate import prompt_of
+from weir_gateway.routing.replies import Sent, Upstreams
+from weir_wires.content import Question, Said
 
 EVENT_STREAM: Final = "text/event-stream"
 REFUSED_FROM: Final = 400
 REFUSALS: Final = frozenset({400, 422})  # of a field that a provider doesn't know
 MOST_KEPT: Final = 10_000  # backends that refuse logprobs; a bound for tables that come and go
 MOST_SAID: Final = 1 << 20  # bytes of a judge's answer; a hundred times what one takes
+
+
+class Words(Protocol):
+    """What is said in requests and answers, on any wire, and what a judge is told and says."""
+
+    async def said(self, request: Request, chunks: Sequence[bytes], *, stream: bool) -> Said | None:
+        """The words of an answer to `request`; None where it can't be read."""
+        ...
+
+    async def wrong(self, check: Check, request: Request, said: Said) -> str:
+        """What keeps an answer from being what `check` asks for; empty where nothing does."""
+        ...
+
+    def same(self, one: Said, other: Said) -> bool:
+        """Whether two answers say the same, but for case, punctuation and spaces."""
+        ...
+
+    async def good(self, request: Request, said: Said) -> Question:
+        """Asks whether an answer is good."""
+        ...
+
+    def hard(self, text: str) -> Question:
+        """Asks how hard it is to answer what a user wrote."""
+        ...
+
+    def put(
+        self, question: Question, backend: Backend, request: Request, *, logprobs: bool
+    ) -> Request:
+        """The question as a request to `backend`, on `request`'s behalf."""
+        ...
+
+    def heard(self, question: Question, asked: Request, body: bytes) -> float | None:
+        """What the judge says, in [0,1]: how good, or how hard. None where it says neither."""
+        ...
 
 
 class JudgeFailed(Exception):
@@ -157,8 +191,3 @@ def put_down(
     spent = Spent(backend, usage or prompt_of(request, reply.pieces), what, counted=counted)
     tab.append(spent)
     return spent
-
-
-def prompt_of(request: Request, output: int = 0) -> Usage:
-    """About what a call took of which nothing is told; a request's own estimate is from above."""
-    return Usage(input=request.prompt_tokens * 3 // 4, output=output)

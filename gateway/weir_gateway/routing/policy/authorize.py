@@ -4,7 +4,7 @@ Must not know what a key is, only what it may do.
 """
 
 from weir_gateway.domain.errors import NotPermitted
-from weir_gateway.domain.key import ClientKey
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.routing.policy.compiled import Matched
 
 

@@ -8,16 +8,49 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Protocol
 
 from weir_gateway.domain.cascade import Judge
+from weir_gateway.domain.decision import Assigned
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.ids import BackendId, ModelName, PolicyId, RouterName
-from weir_gateway.domain.table import Backend, Capability, Policy, RouteTable, Rule, Variant
-from weir_gateway.domain.variant import Assigned
-from weir_gateway.routing.ports import Condition, Conditions
+from weir_gateway.domain.ids import (
+    BackendId,
+    ModelName,
+    PolicyId,
+    RouterName,
+)
+from weir_gateway.domain.request import Facts
+from weir_gateway.domain.table import (
+    Backend,
+    Capability,
+    Policy,
+    RouteTable,
+    Rule,
+    Variant,
+)
 from weir_wires.wire import Wire
 
 NAMES_LISTED = 12  # in the message for an unknown `model`
+
+
+class Condition(Protocol):
+    """A rule's `when`, compiled."""
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it holds for a request. Raises RuleFailed where it can't be evaluated."""
+        ...
+
+
+class RuleFailed(Exception):
+    """A rule can't be evaluated for this request; the message says why."""
+
+
+class Conditions(Protocol):
+    """The language rules are written in."""
+
+    def compile(self, when: str) -> Condition:
+        """Compile once per table. Raises ValueError, saying where, when it does not parse."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,32 @@ import hashlib
 from dataclasses import replace
 from typing import Final
 
+from weir_gateway.domain.decision import Assigned
+from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.variant import Assigned
 from weir_gateway.routing.policy.compiled import Matched
-from weir_gateway.routing.steps.sticky import session_key
 
 DIGITS: Final = 16  # of a unit's name in the ledger: enough to tell a billion conversations apart
 _ALL: Final = 2.0**64
+
+
+SESSION_HEADER: Final = "x-weir-session"
+
+
+def session_key(policy: PolicyId, request: Request) -> str:
+    """Which conversation a request belongs to, within its policy; empty where nothing tells.
+
+    The client's own word in x-weir-session, else a hash of user, system prompt and first user turn.
+    """
+    said = request.headers.get(SESSION_HEADER)
+    told = ("header", said) if said else ("opening", request.facts.user, *request.opening)
+    if not said and not request.opening:
+        return ""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (policy, *told):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
 
 
 def assign(matched: Matched, request: Request) -> Matched:

@@ -12,12 +12,13 @@ from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.account import merit_of
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import DEAREST, NOBODY, Seen, place
+from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.steps import pick, sticky
+from weir_gateway.routing.steps.sticky import Warm
 
 AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 
@@ -51,7 +52,7 @@ class Pacing:
     ) -> Paced:
         """The candidate by the line as it is now, and where a warm prompt cache keeps it."""
         account = self.budgets.account(policy, self.budget)
-        estimates = pick.estimate(policy.candidates, request)
+        estimates = estimate_costs(policy.candidates, request)
         merit = merit_of(scored, policy, servable)
         by_price = len(merit) > 1
         seen = Seen(account.costs(servable, estimates), merit)

@@ -11,11 +11,12 @@ from weir_gateway.domain.decision import Reason, Scored
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy, Retention
+from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import Matched
 from weir_gateway.routing.steps import pick, score, sticky
 from weir_gateway.routing.steps.by_budget import AHEAD, Paced, Pacing
+from weir_gateway.routing.steps.sticky import Warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _by_quality(
     retention: float,
     warm: Warm | None,
 ) -> Choice | None:
-    costs = pick.estimate(policy.candidates, request)
+    costs = estimate_costs(policy.candidates, request)
     best = pick.by_quality(servable, scored.quality, retention, costs)
     if best is None:
         return None

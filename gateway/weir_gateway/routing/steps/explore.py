@@ -7,18 +7,29 @@ is counted.
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.ids import DecisionId, PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Exploration, Policy
-from weir_gateway.routing.ports import Purse
-from weir_gateway.routing.steps import pick
+from weir_gateway.routing.estimate import estimate_costs
 
 DETAIL: Final = "explored"
 _ALL: Final = 2.0**64
+
+
+class Purse(Protocol):
+    """What policies may spend on exploration, by period. Never blocks, never raises."""
+
+    def holds(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> bool:
+        """Whether `amount` is left in this period, as far as is known here."""
+        ...
+
+    def take(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> None:
+        """Spend it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ def other_way(request: Request, decision: RouteDecision, exploration: Exploratio
     other = ends.get(decision.chosen.id)
     if other is None:
         return None
-    costs = pick.estimate((decision.chosen, other), request)
+    costs = estimate_costs((decision.chosen, other), request)
     return Way(other, PicoUsd(max(costs[other.id] - costs[decision.chosen.id], NOTHING)))
 
 

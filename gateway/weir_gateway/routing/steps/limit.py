@@ -7,17 +7,18 @@ at least, and what the dearest takes at most. Must not know who counts.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded, LimitReached
 from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.limits import (
     PICO_PER_NANO,
     UNLIMITED,
     Admission,
     Allowance,
     Ask,
+    Held,
     Measure,
     Part,
     Taken,
@@ -25,15 +26,13 @@ from weir_gateway.domain.limits import (
     Window,
 )
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Backend, Mode, Policy
+from weir_gateway.routing.estimate import expected_tokens, reserved_output
 from weir_gateway.routing.policy.compiled import Matched
-from weir_gateway.routing.ports import Limits, Outcome
-from weir_gateway.routing.steps.pick import EXPECTED_OUTPUT
 from weir_wires.usage import Usage
-from weir_wires.wire import Wire
 
-MOST_EXPECTED = 4096  # tokens of an answer that are set aside, whatever cap its client sets
 LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises
 TOO_FEW_CHARS = 3 / 4  # prompt tokens are estimated at three characters each; prose has about four
 _NAMES = {  # as users write them
@@ -43,6 +42,22 @@ _NAMES = {  # as users write them
     (Measure.USD, Window.DAY): "usdPerDay",
     (Measure.STRONG_USD, Window.DAY): "strongUsdPerDay",
 }
+
+
+class Limits(Protocol):
+    """What clients and backends may still use."""
+
+    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+        """Set aside what one request takes of all its limits, or nothing where one refuses it.
+
+        `closed` limits raise LimitsUnknown while the store that counts for all gateways is gone;
+        others are then counted here alone.
+        """
+        ...
+
+    def settle(self, held: Held, amount: int) -> None:
+        """Count `amount` in place of what was set aside. Never blocks, never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,18 +234,7 @@ def _taking(matched: Matched, request: Request) -> _Taking:
 
 def _estimate(backend: Backend, request: Request) -> PicoUsd:
     """From above: all of the prompt, and the cap that its client set."""
-    return cost(backend.price, Usage(input=request.prompt_tokens, output=_expected(request)))
-
-
-def expected_tokens(request: Request) -> int:
-    """What a request's prompt and answer are taken to have, until it is known."""
-    return request.prompt_tokens + _expected(request)
-
-
-def _expected(request: Request) -> int:
-    if request.wire is Wire.OPENAI_EMBEDDINGS:
-        return 0
-    return min(request.max_tokens or EXPECTED_OUTPUT, MOST_EXPECTED)
+    return cost(backend.price, Usage(input=request.prompt_tokens, output=reserved_output(request)))
 
 
 def _admitted(limits: Sequence[_Limit], taken: Taken) -> Admission:

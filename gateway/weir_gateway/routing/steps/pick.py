@@ -9,14 +9,11 @@ scores come from.
 from collections.abc import Mapping, Sequence
 
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd, cost
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend, ScorerFailure
-from weir_wires.usage import Usage
 
 # Tokens an answer is taken to have when costs are compared and the client's cap is not lower. The
 # same for every candidate, so it only sets how much output prices weigh against input prices.
-EXPECTED_OUTPUT = 400
 
 
 def by_threshold(servable: Sequence[Backend], score: float, threshold: float) -> Backend:
@@ -52,17 +49,3 @@ def without_score(servable: Sequence[Backend], failure: ScorerFailure) -> Backen
             return servable[-1]
         case ScorerFailure.REJECT:
             return None
-
-
-def estimate(candidates: Sequence[Backend], request: Request) -> dict[BackendId, PicoUsd]:
-    """What the request would cost on each candidate: its prompt, and an answer of expected length.
-
-    An estimate from above: prompt tokens are, and no cache is assumed.
-    """
-    usage = Usage(input=request.prompt_tokens, output=expected_output(request))
-    return {backend.id: cost(backend.price, usage) for backend in candidates}
-
-
-def expected_output(request: Request) -> int:
-    """Tokens the answer is taken to have."""
-    return min(request.max_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 from weir_gateway.domain.decision import RuleTried, Verdict
 from weir_gateway.domain.request import Facts
-from weir_gateway.routing.policy.compiled import CompiledRule
-from weir_gateway.routing.ports import RuleFailed
+from weir_gateway.routing.policy.compiled import CompiledRule, RuleFailed
 
 
 def first_that_holds(

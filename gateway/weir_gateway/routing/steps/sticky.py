@@ -6,36 +6,38 @@ moves in proportion to the difference in price that this request really faces, w
 a conversation goes over only where the expected gain exceeds that. Pure arithmetic.
 """
 
-import hashlib
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from weir_gateway.domain.ids import PolicyId
+from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.steps.pick import expected_output
+from weir_gateway.routing.estimate import expected_output
 from weir_wires.usage import Usage
 
-SESSION_HEADER: Final = "x-weir-session"
 LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning
 
 
-def session_key(policy: PolicyId, request: Request) -> str:
-    """Which conversation a request belongs to, within its policy; empty where nothing tells.
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Which backend has served a conversation last, and about how many tokens of it."""
 
-    The client's own word in x-weir-session, else a hash of user, system prompt and first user turn.
-    """
-    said = request.headers.get(SESSION_HEADER)
-    told = ("header", said) if said else ("opening", request.facts.user, *request.opening)
-    if not said and not request.opening:
-        return ""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (policy, *told):
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+    backend: BackendId
+    tokens: int
+
+
+class Sessions(Protocol):
+    """Which backend has served a conversation last; bounded, forgets the oldest."""
+
+    def warm(self, session: str) -> Warm | None:
+        """Who has its beginning cached; None where that is not known or too long ago."""
+        ...
+
+    def keep(self, session: str, warm: Warm, seconds: float) -> None:
+        """Remember it for `seconds`."""
+        ...
 
 
 def threshold(plain: float, servable: Sequence[Backend], request: Request, warm: Warm) -> float:

@@ -18,7 +18,7 @@ from weir_gateway.domain.ids import (
     TableVersion,
 )
 from weir_gateway.domain.money import NOTHING, PicoUsd
-from weir_gateway.routing.ports import Outcome
+from weir_gateway.domain.outcome import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

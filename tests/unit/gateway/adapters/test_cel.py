@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.tables import FACTS
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.request import Facts
-from weir_gateway.routing.ports import RuleFailed
+from weir_gateway.routing.policy.compiled import RuleFailed
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BUSY = replace(

@@ -39,10 +39,10 @@ from weir_gateway.domain.errors import (
 )
 from weir_gateway.domain.feedback import Decided, Feedback, Taken
 from weir_gateway.domain.ids import DecisionId, KeyName, ModelName, PolicyId, TableVersion
-from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.feedback import parse
-from weir_gateway.routing.ports import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 

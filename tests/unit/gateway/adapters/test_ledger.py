@@ -19,9 +19,8 @@ from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
 from weir_gateway.domain.money import PicoUsd, cost
-from weir_gateway.domain.spent import Beside, Spent
+from weir_gateway.domain.outcome import Beside, Outcome, Spent
 from weir_gateway.routing.account import Ending, outcome
-from weir_gateway.routing.ports import Outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

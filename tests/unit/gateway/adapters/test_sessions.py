@@ -3,7 +3,7 @@
 from support.fakes import FakeClock
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.session import Warm
+from weir_gateway.routing.steps.sticky import Warm
 
 WARM = Warm(BackendId("shop/strong"), 5000)
 

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from support.tables import STRONG, WEAK, policy, table
 from weir_gateway.batches import decision_codec
 from weir_gateway.domain.budget import Room
-from weir_gateway.domain.decision import Reason, RouteDecision, Scored
+from weir_gateway.domain.decision import Assigned, Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import (
     BundleVersion,
     DecisionId,
@@ -16,7 +16,6 @@ from weir_gateway.domain.ids import (
 from weir_gateway.domain.limits import Admission, Held, Measure, Part, Window
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Batches
-from weir_gateway.domain.variant import Assigned
 
 # Of the way to the decision, which is told when it is made: nobody asks for it once it is sent.
 FORGOTTEN = {"estimates", "excluded", "rules_tried", "cache", "held"}

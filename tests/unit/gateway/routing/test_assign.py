@@ -17,9 +17,8 @@ from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
-from weir_gateway.routing.pipeline import Routing
+from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.policy.variants import place
-from weir_gateway.routing.ports import Ports
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

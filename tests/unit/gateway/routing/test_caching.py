@@ -12,14 +12,13 @@ from weir_gateway.domain.cache import Answer, CacheRules, CacheScope, CacheState
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId, KeyName, PolicyId
-from weir_gateway.domain.key import ClientKey
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
 from weir_gateway.routing.cache.lookup import Caching
-from weir_gateway.routing.cache.replies import Recorded, Room, whole
-from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
+from weir_gateway.routing.cache.replies import Recorded, whole
+from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
 from weir_gateway.routing.policy.compiled import Matched, compile_table
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.replies import Room
 from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 

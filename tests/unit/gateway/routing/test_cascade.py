@@ -8,9 +8,8 @@ from weir_gateway.adapters.providers.answer_inspector import WireWords
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.spent import Beside, Spent
-from weir_gateway.routing.pipeline import Dispatched, Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.domain.outcome import Beside, Spent
+from weir_gateway.routing.pipeline import Dispatched, Ports, Routing
 from weir_wires.usage import Usage
 
 PROSE = b'{"choices":[{"index":0,"message":{"content":"no JSON at all"}}]}'

@@ -17,20 +17,20 @@ from weir_gateway.adapters.spend.exploration_budget import SpendPurse
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
-from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.limits import Allowance, Ask, Held, Taken
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Exploration, Mode, Policy
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Limits, Ports
-from weir_gateway.routing.steps import pick
+from weir_gateway.routing.estimate import estimate_costs
+from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.explore import drawn
+from weir_gateway.routing.steps.limit import Limits
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 
 RICH = Exploration(band=0.05, share=0.2, budget=PicoUsd(1000 * PICO_PER_USD), period=86_400)
 EXPLORING = replace(policy(), exploration=RICH)  # the threshold is .6
-EXTRA = pick.estimate([STRONG], request())[STRONG.id] - pick.estimate([WEAK], request())[WEAK.id]
+EXTRA = estimate_costs([STRONG], request())[STRONG.id] - estimate_costs([WEAK], request())[WEAK.id]
 
 
 class Ids:

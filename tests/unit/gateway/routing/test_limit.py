@@ -17,14 +17,12 @@ from weir_gateway.domain.errors import (
     ScorerUnavailable,
 )
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.key import ClientKey
 from weir_gateway.domain.limits import Allowance, Ask, Held, PolicyLimits, Taken
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.account import Ending
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ports, Routing
 from weir_wires.usage import Usage
 
 NOW = 1_800_014_400.0

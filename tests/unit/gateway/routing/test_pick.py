@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from support.tables import STRONG, WEAK, backend, request
 from weir_gateway.domain.table import Backend, ScorerFailure
+from weir_gateway.routing.estimate import EXPECTED_OUTPUT, estimate_costs
 from weir_gateway.routing.steps import pick
 
 UNIT = st.floats(0, 1)
@@ -45,7 +46,7 @@ THREE = (backend("s", price=1), backend("m", price=5), backend("l", price=25))
 def test_the_cheapest_that_keeps_enough_of_the_best(
     quality: dict[str, float], retention: float, chosen: str
 ) -> None:
-    costs = pick.estimate(THREE, request())
+    costs = estimate_costs(THREE, request())
     best = pick.by_quality(THREE, quality, retention, costs)
     assert best is not None
     assert best.name == chosen
@@ -53,12 +54,12 @@ def test_the_cheapest_that_keeps_enough_of_the_best(
 
 def test_of_equally_cheap_ones_the_better() -> None:
     twins = (backend("a", price=2), backend("b", price=2))
-    best = pick.by_quality(twins, {"a": 0.8, "b": 0.81}, 0.9, pick.estimate(twins, request()))
+    best = pick.by_quality(twins, {"a": 0.8, "b": 0.81}, 0.9, estimate_costs(twins, request()))
     assert best is twins[1]
 
 
 def test_without_a_single_profile_nobody_is_chosen() -> None:
-    costs = pick.estimate(THREE, request())
+    costs = estimate_costs(THREE, request())
     assert pick.by_quality(THREE, {"other": 1.0}, 0.9, costs) is None
 
 
@@ -67,7 +68,7 @@ def test_the_chosen_keeps_its_promise_and_none_cheaper_does(
     qualities: tuple[float, float, float], retention: float
 ) -> None:
     quality = dict(zip("sml", qualities, strict=True))
-    costs = pick.estimate(THREE, request())
+    costs = estimate_costs(THREE, request())
     best = pick.by_quality(THREE, quality, retention, costs)
     assert best is not None
     enough = retention * max(qualities)
@@ -76,11 +77,11 @@ def test_the_chosen_keeps_its_promise_and_none_cheaper_does(
 
 
 def test_costs_count_the_clients_cap_where_it_is_lower() -> None:
-    capped = pick.estimate([WEAK], request(prompt_tokens=100, max_tokens=50))[WEAK.id]
-    free = pick.estimate([WEAK], request(prompt_tokens=100))[WEAK.id]
-    large = pick.estimate([WEAK], request(prompt_tokens=100, max_tokens=10**6))[WEAK.id]
+    capped = estimate_costs([WEAK], request(prompt_tokens=100, max_tokens=50))[WEAK.id]
+    free = estimate_costs([WEAK], request(prompt_tokens=100))[WEAK.id]
+    large = estimate_costs([WEAK], request(prompt_tokens=100, max_tokens=10**6))[WEAK.id]
     assert capped == 150 * WEAK.price.input
-    assert free == large == (100 + pick.EXPECTED_OUTPUT) * WEAK.price.input
+    assert free == large == (100 + EXPECTED_OUTPUT) * WEAK.price.input
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Capability, Expose
-from weir_gateway.routing.pipeline import Ending, Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_runtime.tracing import TraceContext
 from weir_wires.usage import Usage
 

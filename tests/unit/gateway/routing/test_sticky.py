@@ -21,11 +21,10 @@ from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.session import Warm
 from weir_gateway.domain.table import Backend, Policy, Threshold
-from weir_gateway.routing.pipeline import Routing
-from weir_gateway.routing.ports import Ports
-from weir_gateway.routing.steps.sticky import session_key, threshold
+from weir_gateway.routing.pipeline import Ports, Routing
+from weir_gateway.routing.policy.variants import session_key
+from weir_gateway.routing.steps.sticky import Warm, threshold
 from weir_wires.wire import Wire
 
 LONG = 20_000  # tokens of a conversation worth caching

@@ -23,8 +23,7 @@ from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFa
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import NOBODY
 from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
-from weir_gateway.routing.pipeline import Ending, Routing
-from weir_gateway.routing.ports import Ports
+from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_wires.usage import Usage
 
 USD = 10**12

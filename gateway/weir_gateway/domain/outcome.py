@@ -1,4 +1,4 @@
-"""What one request costs beside the answer its client gets. Must not know who spends it."""
+"""How a request ended: what it cost and saved, and which calls were paid beside its answer."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,3 +34,22 @@ class PaidBeside:
 
     spent: Spent
     paid: PicoUsd
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a dispatched request ended: what was paid, what was saved, how long it took."""
+
+    status: int
+    usage: Usage | None  # None where the provider told none
+    paid: PicoUsd  # in all
+    saved: PicoUsd  # against the last candidate; an estimate
+    overhead: float  # seconds spent deciding
+    duration: float  # seconds from the request's arrival to its last byte
+    error: str = ""  # the code, where it did not end well
+    beside: tuple[PaidBeside, ...] = ()  # what of `paid` was not for the answer itself
+
+    @property
+    def paid_for_answer(self) -> PicoUsd:
+        """What of `paid` was for the answer that the client got."""
+        return PicoUsd(self.paid - sum(one.paid for one in self.beside))

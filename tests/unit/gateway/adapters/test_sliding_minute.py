@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.limits import SlidingMinute
+from weir_gateway.adapters.limits.sliding_minute import SlidingMinute
 
 STEPS = st.lists(st.tuples(st.floats(-5, 40), st.integers(1, 4)), max_size=60)
 

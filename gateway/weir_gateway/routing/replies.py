@@ -1,0 +1,105 @@
+"""The ports of a provider's reply, and the wrapper that most replies of the gateway derive from."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
+from weir_wires.usage import Usage
+
+
+class Reply(Protocol):
+    """An upstream's answer, its first chunk already there: a fallback is no longer possible."""
+
+    @property
+    def status(self) -> int:
+        """The provider's HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The provider's headers that may be passed on, names in lower case."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens as the provider counted them; known once the chunks have ended, if told at all."""
+        ...
+
+    @property
+    def pieces(self) -> int:
+        """Events of a stream that have passed so far; 0 of a whole answer."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
+        ...
+
+    async def close(self, *, abort: bool) -> None:
+        """Give the connection back; with `abort` cancel the upstream call at once."""
+        ...
+
+
+class Sent(Reply, Protocol):
+    """A request's answer, and what was spent beside it."""
+
+    @property
+    def wasted(self) -> Usage | None:
+        """Tokens, estimated, of a second call for the same request that was cancelled."""
+        ...
+
+
+class Upstreams(Protocol):
+    """The providers."""
+
+    async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
+        """Forward `request` to `backend`; returns once the first chunk is there.
+
+        `last_resort` says that nobody else is left: a backend that is left alone for its failures
+        is then called all the same. Raises UpstreamError before the first byte, and for answers
+        that a fallback may mend; CannotCarry where the backend's wire has no place for a field.
+        """
+        ...
+
+
+class Passing:
+    """All of a Sent but its chunks: those are where they who pass it on differ."""
+
+    __slots__ = ("_reply", "wasted")
+
+    def __init__(self, reply: Reply, wasted: Usage | None = None) -> None:
+        self._reply = reply
+        self.wasted = wasted  # of a call beside this one that was cancelled
+
+    @property
+    def status(self) -> int:
+        """The provider's HTTP status."""
+        return self._reply.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The provider's headers that may be passed on."""
+        return self._reply.headers
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens as the provider counted them."""
+        return self._reply.usage
+
+    @property
+    def pieces(self) -> int:
+        """Events of a stream that have come so far."""
+        return self._reply.pieces
+
+    async def close(self, *, abort: bool) -> None:
+        """Give the connection back; with `abort` cancel the upstream call at once."""
+        await self._reply.close(abort=abort)
+
+
+class Room:
+    """Bytes that answers under way may take here, all of them together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
