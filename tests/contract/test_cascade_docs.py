@@ -10,11 +10,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "cascade.md"
 
 def shown(name: str) -> str:
     """The prompt as the page has it."""
-    found = re.search(
+    match = re.search(
         rf"<!-- prompt:{name} -->\n```text\n(.*?)\n```", PAGE.read_text("utf-8"), re.DOTALL
     )
-    assert found is not None
-    return found[1]
+    assert match is not None
+    return match[1]
 
 
 def test_the_prompt_for_answers() -> None:

@@ -10,23 +10,23 @@ TOLD = re.compile(r'"((?:weir|gen_ai)\.[a-z_.]+)"')
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "_seconds")
 
 
-def asked() -> set[str]:
+def queried() -> set[str]:
     """The names in alerts and dashboard, as OpenTelemetry would have them, dots as underscores."""
     text = (CHART / "alerts.yaml").read_text() + (CHART / "dashboards" / "weir.json").read_text()
     names = {first or second for first, second in ASKED.findall(text)}
     return {_without_suffixes(name) for name in names}
 
 
-def told() -> set[str]:
+def documented() -> set[str]:
     """The names the programs' sources declare."""
     folders = ("runtime", "gateway", "scorer", "operator")
     sources = [path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py")]
     return {name.replace(".", "_") for text in sources for name in TOLD.findall(text)}
 
 
-def test_every_metric_asked_for_exists() -> None:
-    assert len(asked()) > 8
-    assert asked() <= told()
+def test_every_queried_metric_exists() -> None:
+    assert len(queried()) > 8
+    assert queried() <= documented()
 
 
 def _without_suffixes(name: str) -> str:

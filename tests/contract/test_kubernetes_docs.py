@@ -28,8 +28,8 @@ VALUES: dict[str, Any] = yaml.safe_load((ROOT / "charts/weir/values.yaml").read_
 def secret(tmp_path: Path) -> Path:
     """The Secret that the page's `kubectl create secret generic` makes."""
     command = r"kubectl -n (\S+) create secret generic (\S+) --from-literal=(\S+?)=\$OPENAI_API_KEY"
-    (found,) = re.findall(command, PAGE)
-    namespace, name, key = found
+    (groups,) = re.findall(command, PAGE)
+    namespace, name, key = groups
     document = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -52,17 +52,17 @@ def test_the_examples_serve_on_a_cluster(loaded: LoadedFiles) -> None:
     plan = compile_table(loaded.resources, Form.CLUSTER)
     assert plan.problems == ()
     (policy,) = plan.table.policies
-    (asked,) = re.findall(r'"model":"(\w+)"', PAGE)
-    assert list(policy.match.models) == [asked]
+    (model,) = re.findall(r'"model":"(\w+)"', PAGE)
+    assert list(policy.match.models) == [model]
     assert len(plan.table.backends) == 2
     assert len(plan.credentials) == 1  # both backends share it
 
 
-def test_without_the_secret_its_name_is_told(loaded: LoadedFiles) -> None:
+def test_a_missing_secret_is_named(loaded: LoadedFiles) -> None:
     plan = compile_table(replace(loaded.resources, secrets=()), Form.CLUSTER)
-    told = {str(problem.message) for ref, problem in plan.problems if "Backend" in str(ref.kind)}
-    assert all("weir-keys" in each for each in told)
-    assert told
+    messages = {str(problem.message) for ref, problem in plan.problems if "Backend" in str(ref.kind)}
+    assert all("weir-keys" in message for message in messages)
+    assert messages
 
 
 def test_the_chart_lets_the_operator_read_the_examples_secret(secret: Path) -> None:
@@ -80,21 +80,21 @@ def test_every_value_on_the_page_is_one_of_the_chart() -> None:
 
 def test_defaults_on_the_page_are_the_chart_s() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| (\w+) \|", PAGE, re.MULTILINE)
-    for name, said in filter(lambda row: _is_value(row[0]), rows):
+    for name, written in filter(lambda row: _is_value(row[0]), rows):
         value: Any = VALUES
         for part in name.split("."):
             value = value[part]
         shown = {True: "on", False: "false"}.get(value, value) if isinstance(value, bool) else value
-        if said != "all":  # an empty list of namespaces
-            assert said == str(shown), name
+        if written != "all":  # an empty list of namespaces
+            assert written == str(shown), name
 
 
 def test_every_condition_and_every_reason_stands_on_the_page() -> None:
     section = PAGE.partition("## Conditions\n")[2].partition("\n## ")[0]
-    told = set(re.findall(r"`(\w+)`", section))
+    named = set(re.findall(r"`(\w+)`", section))
     conditions = {str(condition) for condition in Condition} | {"Programmed", "Ready", HEALTHY}
     reasons = {str(r) for kind in (Reason, ProgramReason, HealthReason) for r in kind}
-    assert told == conditions | reasons | {"observedGeneration", "lastTransitionTime"}
+    assert named == conditions | reasons | {"observedGeneration", "lastTransitionTime"}
 
 
 def test_the_production_values_are_valid() -> None:

@@ -50,13 +50,13 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def _constants(module: ast.Module) -> dict[str, ast.expr]:
-    found: dict[str, ast.expr] = {}
+    constants: dict[str, ast.expr] = {}
     for node in module.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = node.value
+            constants[node.targets[0].id] = node.value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            found[node.target.id] = node.value
-    return found
+            constants[node.target.id] = node.value
+    return constants
 
 
 def _strings(node: ast.expr | None, constants: dict[str, ast.expr]) -> list[str]:
@@ -85,7 +85,7 @@ def _calls(module: ast.Module) -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def _metrics() -> set[Metric]:
-    found: set[Metric] = set()
+    metrics: set[Metric] = set()
     for program, module in _modules():
         constants = _constants(module)
         for method, owner, call in _calls(module):
@@ -97,8 +97,8 @@ def _metrics() -> set[Metric]:
             assert plain or labels, f"{name}: labels that this test can't read"
             units = [_strings(k.value, constants) for k in call.keywords if k.arg == "unit"]
             unit = units[0][0] if units else ("s" if method == "histogram" else "1")
-            found.add((program, name, KINDS[method], ", ".join(labels), unit))
-    return found
+            metrics.add((program, name, KINDS[method], ", ".join(labels), unit))
+    return metrics
 
 
 def _spans() -> tuple[set[tuple[str, str]], set[str]]:
