@@ -60,7 +60,9 @@ def test_the_examples_serve_on_a_cluster(loaded: LoadedFiles) -> None:
 
 def test_a_missing_secret_is_named(loaded: LoadedFiles) -> None:
     plan = compile_table(replace(loaded.resources, secrets=()), Form.CLUSTER)
-    messages = {str(problem.message) for ref, problem in plan.problems if "Backend" in str(ref.kind)}
+    messages = {
+        str(problem.message) for ref, problem in plan.problems if "Backend" in str(ref.kind)
+    }
     assert all("weir-keys" in message for message in messages)
     assert messages
 
