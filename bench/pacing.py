@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.paced import (
+from support.recorded_traffic import candidates, drawing, recorded
+from support.tables import policy, table
+from support.traffic_simulation import (
     DAY,
     HOUR,
     MIDNIGHT,
@@ -26,8 +28,6 @@ from support.paced import (
     arrivals,
     bursts_of,
 )
-from support.recorded_traffic import candidates, drawing, recorded
-from support.tables import policy, table
 from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.domain.budget import Budget, Period, Plan
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost, usd

@@ -10,8 +10,8 @@ import pytest
 
 from support.cluster.control_plane import ControlPlane
 from support.cluster.operators import Site, condition_of, define, site
+from support.polling import eventually
 from support.resources import REMOVED, Wire, backend, changed, policy, secret
-from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block, pytest.mark.timeout(900)]
 ALL = ("Accepted", "ResolvedRefs", "Programmed", "Ready")

@@ -20,8 +20,8 @@ import pytest
 
 from support.cluster.control_plane import ControlPlane
 from support.cluster.operators import OperatorProcess, Site, define, site
+from support.polling import eventually
 from support.resources import Wire, backend, policy, secret
-from support.waiting import eventually
 from weir_operator.apply.gateways import GatewayState
 from weir_operator.apply.progress import RolloutState, progress_of
 from weir_operator.apply.status import backend_status_of, conditions_in, status_of

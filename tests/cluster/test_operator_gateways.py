@@ -15,9 +15,9 @@ import pytest
 from support.cluster.binaries import Binaries
 from support.cluster.control_plane import ControlPlane, control_plane
 from support.cluster.operators import Site, condition_of, define, own_address, site
+from support.polling import eventually
 from support.resources import Wire, backend, policy, secret
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block, pytest.mark.timeout(300)]
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'

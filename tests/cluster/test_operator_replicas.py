@@ -13,9 +13,9 @@ from support.cluster.control_plane import ControlPlane
 from support.cluster.operators import OperatorProcess, Site, condition_of, define, own_address, site
 from support.forwarding import forwarding
 from support.gateway import Running
+from support.polling import eventually
 from support.resources import backend, policy
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block, pytest.mark.timeout(300)]
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'

@@ -20,8 +20,8 @@ import pytest
 from support.accounting import MICRO, Price, Row, ledger, metric, paid, summed, tokens, told
 from support.gateway_program import GatewayProgram, gateway_program
 from support.operator_stream import Operator, running_operator
+from support.polling import eventually
 from support.programs import stand_in
-from support.waiting import eventually
 from weir_operator.local import compile_paths
 from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, RouteTable
 

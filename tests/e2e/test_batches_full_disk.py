@@ -6,7 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.batching import (
+from support.batches import (
     direct,
     item,
     ledger_rows,
@@ -18,7 +18,7 @@ from support.batching import (
 )
 from support.gateway import write
 from support.gateway_program import gateway_program
-from support.waiting import eventually
+from support.polling import eventually
 from weir_cli.mock_provider.config import Delay
 from weir_cli.mock_provider.server import MockConfig
 
@@ -27,7 +27,7 @@ CALLS = 4  # under way at once
 TOLD = 3  # times that the disk was found full
 
 
-async def test_answers_wait_for_a_disk_that_is_full(tmp_path: Path) -> None:
+async def test_answers_wait_while_the_disk_is_full(tmp_path: Path) -> None:
     log, files = tmp_path / "gateway.log", tmp_path / "batches"
     async with standing_in(MockConfig(delay=Delay(first=0.02))) as provider:
         write(

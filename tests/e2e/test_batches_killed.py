@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from support.batching import (
+from support.batches import (
     Provider,
     anthropic_backend,
     direct,
@@ -26,7 +26,7 @@ from support.batching import (
 )
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
-from support.waiting import eventually
+from support.polling import eventually
 from weir_cli.mock_provider.config import Delay, Fault, Kind
 from weir_cli.mock_provider.server import MockConfig
 from weir_proto.routing.v1 import routetable_pb2 as pb
@@ -89,7 +89,9 @@ async def killed_and_started_again(
         return [line["custom_id"] for line in await lines_of(client, done.output_file_id)]
 
 
-async def test_items_that_go_alone(tmp_path: Path, provider: Provider) -> None:
+async def test_killing_a_gateway_repeats_at_most_the_single_calls_in_flight(
+    tmp_path: Path, provider: Provider
+) -> None:
     table = direct(openai_backend("weak", provider.url, batches=False))
     line = provider.server.stats.of("weak-model")
 
@@ -107,9 +109,7 @@ async def test_items_that_go_alone(tmp_path: Path, provider: Provider) -> None:
     assert len({row["decision"] for row in rows}) == len(rows) <= COUNT
 
 
-async def test_a_gateway_that_ends_in_order_pays_nothing_twice(
-    tmp_path: Path, provider: Provider
-) -> None:
+async def test_an_orderly_end_repeats_no_call(tmp_path: Path, provider: Provider) -> None:
     table = direct(openai_backend("weak", provider.url, batches=False))
     line = provider.server.stats.of("weak-model")
 
@@ -125,7 +125,7 @@ async def test_a_gateway_that_ends_in_order_pays_nothing_twice(
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "both"])
-async def test_providers_batches_are_submitted_once(
+async def test_killing_a_gateway_submits_each_provider_batch_once(
     tmp_path: Path, provider: Provider, kind: str
 ) -> None:
     weak = openai_backend("weak", provider.url, batches=True)
@@ -149,7 +149,7 @@ async def test_providers_batches_are_submitted_once(
 
 
 @pytest.mark.parametrize("make", [openai_backend, anthropic_backend])
-async def test_one_that_only_the_provider_knows_of_is_found_again(
+async def test_finds_a_batch_that_only_the_provider_recorded(
     tmp_path: Path, losing: Provider, make: Callable[..., pb.Backend]
 ) -> None:
     more = {"batches": True} if make is openai_backend else {}

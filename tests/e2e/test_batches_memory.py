@@ -6,11 +6,11 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.batching import OVER, Provider, direct, item, jsonl, openai_backend, standing_in
+from support.batches import OVER, Provider, direct, item, jsonl, openai_backend, standing_in
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
+from support.polling import eventually
 from support.programs import resident_mb
-from support.waiting import eventually
 
 TEXT = "water " * 650  # about 4 kB
 FEW, MANY = 1_000, 8_000
@@ -22,9 +22,7 @@ async def provider() -> AsyncIterator[Provider]:
         yield one
 
 
-async def test_a_file_eight_times_as_large_takes_hardly_more(
-    tmp_path: Path, provider: Provider
-) -> None:
+async def test_memory_does_not_grow_with_the_file(tmp_path: Path, provider: Provider) -> None:
     file = tmp_path / "routetable.json"
     write(file, direct(openai_backend("weak", provider.url, batches=True)))
     environment = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from support.asking import TIMEOUT, chat
+from support.chat_client import TIMEOUT, chat
 from support.programs import quickstart, stand_in, up
 
 

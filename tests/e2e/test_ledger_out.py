@@ -4,7 +4,7 @@ from pathlib import Path
 
 import aiohttp
 
-from support.asking import TIMEOUT, ask, chat
+from support.chat_client import TIMEOUT, ask, chat
 from support.otlp import collecting, texts
 from support.programs import Program, quickstart, up
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import aiohttp
 
-from support.asking import TIMEOUT, Answered, ask, chat
+from support.chat_client import TIMEOUT, Answered, ask, chat
+from support.polling import eventually
 from support.programs import up
-from support.waiting import eventually
 
 CALLERS = 16
 

@@ -7,9 +7,9 @@ import pytest
 
 from support.bundles import default_bundle
 from support.data import data_file
-from support.paced import DAY, MIDNIGHT, Clock, Gateways, arrivals, bursts_of
 from support.recorded_traffic import candidates, drawing, recorded
 from support.tables import policy, table
+from support.traffic_simulation import DAY, MIDNIGHT, Clock, Gateways, arrivals, bursts_of
 from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.domain.budget import Budget, Period
 from weir_gateway.domain.money import PicoUsd, cost

@@ -7,8 +7,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from support.asking import TIMEOUT, ask, ask_all, chat
 from support.bundles import default_bundle
+from support.chat_client import TIMEOUT, ask, ask_all, chat
 from support.data import data_file
 from support.programs import up
 from weir_lab.datasets.parquet import read_columns

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import aiohttp
 
-from support.asking import TIMEOUT, ask, ask_all, chat
+from support.chat_client import TIMEOUT, ask, ask_all, chat
+from support.polling import eventually
 from support.programs import Program, up
-from support.waiting import eventually
 
 REQUESTS = 2000
 KILL_AFTER = 400

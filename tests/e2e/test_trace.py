@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import web
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from support.asking import TIMEOUT, ask, chat
+from support.chat_client import TIMEOUT, ask, chat
 from support.otlp import Seen, collecting
 from support.programs import quickstart, up
 from weir_cli.mock_provider.server import MockConfig, MockProvider

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.asking import ask_all
 from support.bundles import default_bundle
+from support.chat_client import ask_all
 from support.programs import QUICKSTART, ROOT, Program, resident_mb
 
 GATEWAY_MB = 120

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from support.cluster.programs import free_ports
+from support.polling import eventually
 from support.programs import QUIET
-from support.waiting import eventually
 
 START = 30.0  # seconds
 NO_SCORER = "127.0.0.1:1"

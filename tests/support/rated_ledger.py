@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from support.rated import World
+from support.synthetic_ratings import World
 from support.tables import STRONG, WEAK, request
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback

@@ -7,8 +7,8 @@ from random import Random
 
 import numpy as np
 
-from support.paced import Prompt
 from support.tables import backend
+from support.traffic_simulation import Prompt
 from weir_gateway.domain.money import PICO_PER_USD, Price
 from weir_gateway.domain.table import Backend
 from weir_lab.datasets import load_outcomes

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis as Client
 
-from support.waiting import eventually
+from support.polling import eventually
 from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.redis.url import place
 from weir_runtime.metrics import Registry

@@ -5,7 +5,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.batching import (
+from support.batches import (
     anthropic_backend,
     batch_gateway,
     direct,
@@ -19,7 +19,7 @@ from support.batching import (
 )
 
 
-async def test_items_go_one_by_one_where_a_backend_has_no_batches(tmp_path: Path) -> None:
+async def test_items_are_sent_by_single_calls_if_the_backend_has_no_batches(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         async with batch_gateway(tmp_path, made) as (_, client):
@@ -45,7 +45,7 @@ async def test_items_go_one_by_one_where_a_backend_has_no_batches(tmp_path: Path
         assert sum(row["input_tokens"] for row in rows) == books["prompt_tokens"]
 
 
-async def test_one_batch_upstream_for_each_chosen_model_at_half_the_price(tmp_path: Path) -> None:
+async def test_submits_one_batch_per_chosen_model_at_half_the_price(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(
             openai_backend("weak", provider.url, batches=True),
@@ -76,7 +76,7 @@ async def test_one_batch_upstream_for_each_chosen_model_at_half_the_price(tmp_pa
         assert sum(row["paid_pico_usd"] for row in rows) == paid
 
 
-async def test_files_and_batches_are_their_owners_alone(tmp_path: Path) -> None:
+async def test_lists_reads_and_deletes_files_and_batches(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         async with batch_gateway(tmp_path, made) as (_, client):

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from support.gateway import backend, running_gateway, table, write
+from support.polling import eventually
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 
 
 @pytest.mark.parametrize("text", ["[]", '"x"', "null", "7", "", "{", '{"policies":[1]}'])
-async def test_what_is_no_route_table_is_refused_counted_and_logged(
+async def test_an_invalid_route_table_is_rejected_counted_and_logged(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
@@ -34,7 +34,7 @@ async def test_what_is_no_route_table_is_refused_counted_and_logged(
     "text",
     ["null", "[1]", '{"a":1}', '[{"namespace":"shop"}]', "[", '[{"value":"sk-very-secret"}]'],
 )
-async def test_a_broken_credentials_file_ends_nothing_and_shows_nothing(
+async def test_a_broken_credentials_file_is_survived_and_not_leaked(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = tmp_path / "credentials.json"
@@ -65,7 +65,7 @@ async def test_a_broken_credentials_file_ends_nothing_and_shows_nothing(
         await eventually(mended)
 
 
-async def test_a_key_that_ends_in_a_newline_is_sent_without_it(tmp_path: Path) -> None:
+async def test_strips_a_newline_at_the_end_of_a_key(tmp_path: Path) -> None:
     async with running_upstream(answering(completion())) as upstream:
         keyed = backend("weak", upstream.url)
         keyed.auth.env = "SOME_KEY"

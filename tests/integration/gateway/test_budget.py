@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from support.gateway import Running, backend, running_gateway, table
+from support.polling import eventually
 from support.redis_server import redis_server
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.accounting import Row, ledger, metric
+from support.cascades import BODY, STREAM_BODY, cascading, in_turn, plainly, verdict, with_ledger
 from support.gateway import HEADERS, Running, running_gateway
-from support.judged import BODY, STREAM_BODY, cascading, in_turn, plainly, verdict, with_ledger
+from support.polling import eventually
 from support.raw_http import ask
 from support.upstream import (
     END,
@@ -24,7 +25,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 WEAK, STRONG = completion("weak says 4", 7, 3), completion("strong says 4", 7, 5)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from support.cascades import cascading
 from support.gateway import HEADERS, Running, running_gateway
-from support.judged import cascading
 from support.otlp import collecting
 from weir_cli.mock_provider.server import MockConfig, MockProvider
 from weir_proto.routing.v1 import routetable_pb2 as pb

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from support.gateway import Running, backend, running_gateway, table
+from support.polling import eventually
 from support.upstream import END, Exchange, answering, completion, event, running_upstream
-from support.waiting import eventually
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')

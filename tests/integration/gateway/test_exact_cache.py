@@ -9,8 +9,9 @@ import pytest
 from openai import AsyncOpenAI
 
 from support.accounting import metric
-from support.caching import cached_table, chat
+from support.caches import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
+from support.polling import eventually
 from support.scorer_server import ScriptedScorer
 from support.upstream import (
     END,
@@ -24,7 +25,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from support.waiting import eventually
 from weir_cli.ledger.command import read
 from weir_proto.routing.v1 import routetable_pb2 as pb
 

@@ -15,9 +15,9 @@ import pytest
 
 from support.faults import ANSWER, PIECES, TEXT, Fault, failing, faults, good
 from support.gateway import Running, backend, running_gateway, table
+from support.polling import eventually
 from support.raw_http import Raw, ask
 from support.upstream import running_upstream
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"

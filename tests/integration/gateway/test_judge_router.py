@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.accounting import ledger, metric
+from support.cascades import JUDGED, cascading, in_turn, plainly, with_ledger
 from support.gateway import HEADERS, Running, running_gateway
-from support.judged import JUDGED, cascading, in_turn, plainly, with_ledger
 from support.upstream import Behaviour, answering, completion, never, resetting, running_upstream
 from weir_proto.routing.v1 import routetable_pb2 as pb
 

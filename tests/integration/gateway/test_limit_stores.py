@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from support.limits import ask, memory
+from support.polling import eventually
 from support.redis_server import connected, redis_server
-from support.waiting import eventually
 from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import SharedLimits

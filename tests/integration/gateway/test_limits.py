@@ -10,8 +10,9 @@ import anthropic
 import openai
 import pytest
 
-from support.caching import chat
+from support.caches import chat
 from support.gateway import Running, backend, running_gateway, running_scorer, table
+from support.polling import eventually
 from support.scorer_server import ScriptedScorer
 from support.upstream import (
     END,
@@ -25,7 +26,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 ANSWER = completion(prompt=1000, output=500)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from support.caching import chat
+from support.caches import chat
 from support.gateway import Running, backend, running_gateway, table
+from support.polling import eventually
 from support.redis_server import RedisServer, redis_server
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 GATEWAYS = 4

@@ -8,8 +8,8 @@ import pytest
 
 from support.certificates import Authority, authority, server_context
 from support.forwarding import forwarding
+from support.polling import eventually
 from support.redis_server import connected, redis_server
-from support.waiting import eventually
 from weir_gateway.adapters.redis.errors import StoreGone, Trouble
 from weir_gateway.adapters.redis.shared import Redis, Script
 from weir_gateway.adapters.redis.url import Place, place

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.gateway import Running, backend, running_gateway, table
+from support.polling import eventually
 from support.upstream import (
     END,
     JSON,
@@ -24,7 +25,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from support.waiting import eventually
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'

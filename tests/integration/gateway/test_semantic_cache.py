@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from support.caching import cached_table, chat
+from support.caches import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from support.caching import cached_table, chat
+from support.caches import cached_table, chat
 from support.gateway import Running, running_gateway
+from support.polling import eventually
 from support.redis_server import connected, redis_server
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 from weir_gateway.adapters.cache.shared import PREFIX
 from weir_gateway.adapters.redis.shared import Redis
 

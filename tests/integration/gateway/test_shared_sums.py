@@ -1,7 +1,7 @@
 """Sums of money in a real Redis: shared, exact over broken calls, healed when it has lost them."""
 
+from support.polling import eventually
 from support.redis_server import connected, redis_server
-from support.waiting import eventually
 from weir_gateway.adapters.redis.shared import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Change, Sums

@@ -21,9 +21,9 @@ from support.fakes import (
     FakeUpstreams,
 )
 from support.gateway import backend, running_gateway, table, untraced
+from support.polling import eventually
 from support.upstream import END, USAGE_EVENT, Exchange, answering, completion, event
 from support.upstream import running_upstream as upstream_with
-from support.waiting import eventually
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.client_wires import CHAT

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.gateway import Running, backend, running_gateway, running_scorer, table, write
+from support.polling import eventually
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
-from support.waiting import eventually
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 KEY = "sk-very-secret-value"

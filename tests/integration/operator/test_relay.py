@@ -9,7 +9,7 @@ import grpc
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from support.waiting import eventually
+from support.polling import eventually
 from weir_operator.apply.authentication import (
     AllowAllAuthenticator,
     Authenticator,

@@ -11,7 +11,7 @@ import pytest
 from grpc import aio
 
 from support.fakes_scorer import FakeBundles, write_bundle
-from support.neighbours import NOT_SERVING, SERVING, health, next_health, services, watch_health
+from support.grpc_services import NOT_SERVING, SERVING, health, next_health, services, watch_health
 from support.scorer_app import (
     SECONDS,
     RunningScorer,

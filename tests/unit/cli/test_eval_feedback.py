@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.bundles import tiny_bundle
-from support.rated import World
 from support.rated_ledger import write_ledger, write_others
+from support.synthetic_ratings import World
 from weir_cli.eval.command import evaluation
 from weir_cli.eval.rated_decisions import read_rated
 from weir_gateway.domain.decision import Reason

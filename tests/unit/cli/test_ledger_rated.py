@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from support.rated import World
 from support.rated_ledger import write_ledger
+from support.synthetic_ratings import World
 from weir_cli.ledger.command import ledger
 from weir_lab.datasets.load import load_battles, load_outcomes
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.rated import World
+from support.synthetic_ratings import World
 from weir_lab.errors import NoOverlap, TooFew
 from weir_lab.feedback import FeedbackReport, Options, estimate, render, sweep, to_json
 from weir_lab.metrics import Interval

@@ -41,7 +41,7 @@ DECISION = RouteDecision(
 )
 
 
-def test_nothing_is_lost_that_is_asked_for_later() -> None:
+def test_decoding_restores_every_stored_field() -> None:
     decision = replace(DECISION, intended=replace(DECISION, chosen=STRONG, reason=Reason.RULE))
     plain = {f.name for f in fields(RouteDecision) if getattr(decision, f.name) == f.default}
     assert plain == FORGOTTEN  # every other field is something that could get lost
@@ -49,7 +49,7 @@ def test_nothing_is_lost_that_is_asked_for_later() -> None:
     assert read == decision
 
 
-def test_it_comes_back_at_the_price_of_batches() -> None:
+def test_decodes_at_batch_prices() -> None:
     half = replace(WEAK, batches=Batches(discount=0.5))
     made = table(policy(candidates=(half, STRONG)))
     read = decision_codec.decode(decision_codec.encode(DECISION), made)
@@ -58,6 +58,6 @@ def test_it_comes_back_at_the_price_of_batches() -> None:
     assert read.baseline.price == STRONG.price
 
 
-def test_one_whose_backend_has_left_the_table_is_none() -> None:
+def test_decodes_to_none_if_the_table_lacks_the_backend() -> None:
     text = decision_codec.encode(DECISION)
     assert decision_codec.decode(text, table(policy(candidates=(STRONG,)))) is None

@@ -30,14 +30,14 @@ async def pieces(*given: bytes, error: Exception | None = None) -> AsyncIterator
         raise error
 
 
-async def test_one_that_is_made_again_takes_its_place(shelf: FileStore) -> None:
+async def test_writing_again_replaces_the_content(shelf: FileStore) -> None:
     assert await shelf.write(ONE, pieces(b"first, ", b"and long")) == 15
     assert await shelf.write(ONE, pieces(b"second")) == 6
     assert shelf.path(ONE).read_bytes() == b"second"
     assert list(shelf.path(ONE).parent.iterdir()) == [shelf.path(ONE)]
 
 
-async def test_one_that_is_cut_short_leaves_what_was_there(shelf: FileStore) -> None:
+async def test_an_interrupted_write_leaves_the_old_content(shelf: FileStore) -> None:
     await shelf.write(ONE, pieces(b"first"))
     with pytest.raises(TooLarge):
         await shelf.write(ONE, pieces(b"sec", error=TooLarge("too much")))

@@ -57,7 +57,7 @@ def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], LineChecke
         (line(body={"text": "x" * LONGEST}), "line_too_long", 1, None),
     ],
 )
-def test_each_mistake_has_its_code(
+def test_each_invalid_line_has_its_error_code(
     data: bytes, code: str, at: int | None, param: str | None
 ) -> None:
     _, checker = checked(data)
@@ -66,7 +66,7 @@ def test_each_mistake_has_its_code(
     assert error.message
 
 
-def test_a_file_of_one_mistake_a_line_is_not_read_to_its_end() -> None:
+def test_stops_reading_after_too_many_errors() -> None:
     reader, checker = LineReader(LONGEST), LineChecker(CHAT, LONGEST)
     for one in reader.feed(b"nonsense\n" * (MAX_ERRORS + 50)):
         checker.check(one)
@@ -76,7 +76,7 @@ def test_a_file_of_one_mistake_a_line_is_not_read_to_its_end() -> None:
     assert checker.items == MAX_ERRORS
 
 
-def test_one_request_too_many_fails_the_file() -> None:
+def test_too_many_requests_fail_the_file() -> None:
     checker = LineChecker(CHAT, LONGEST)
     for number in range(MOST_ITEMS + 1):
         text = b'{"custom_id":"%d","method":"POST","url":"%s","body":{}}' % (number, CHAT.encode())
@@ -86,7 +86,7 @@ def test_one_request_too_many_fails_the_file() -> None:
     assert checker.gave_up
 
 
-def test_a_body_is_given_back_byte_for_byte() -> None:
+def test_body_of_returns_the_exact_bytes() -> None:
     body = b'{"model" : "auto",  "x":1.50, "\\u0061":"\\u00e4"}'
     data = b'{"custom_id":"a","method":"POST","url":"' + CHAT.encode() + b'","body":' + body + b"}"
     assert body_of(data) == body
@@ -104,7 +104,7 @@ def _cut(data: bytes, at: list[int]) -> Iterator[bytes]:
     st.lists(st.integers(0, 400), max_size=8),
     st.integers(1, 30),
 )
-def test_lines_are_the_same_however_the_file_comes(
+def test_lines_do_not_depend_on_how_the_file_is_split(
     texts: list[bytes],
     last_newline: bool,  # noqa: FBT001 - hypothesis gives it
     at: list[int],
@@ -124,7 +124,7 @@ def test_lines_are_the_same_however_the_file_comes(
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_too_strange(data: bytes) -> None:
+def test_any_bytes_are_items_or_errors(data: bytes) -> None:
     items, checker = checked(data)
     assert items == [] or checker.errors == []
 
@@ -134,6 +134,6 @@ def test_no_bytes_are_too_strange(data: bytes) -> None:
         st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-def test_no_json_is_too_strange(value: object) -> None:
+def test_any_other_json_is_an_error(value: object) -> None:
     _, checker = checked(json.dumps(value).encode(), longest=1 << 20)
     assert checker.errors

@@ -7,7 +7,7 @@ from weir_gateway.batches.database import Database
 from weir_gateway.domain.batch import BatchId, FileId, NewBatch
 
 
-async def test_a_key_with_many_batches_holds_up_no_other(tmp_path: Path) -> None:
+async def test_active_batches_take_turns_by_key(tmp_path: Path) -> None:
     database = Database(tmp_path)
     await database.start()
     try:

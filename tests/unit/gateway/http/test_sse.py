@@ -18,7 +18,7 @@ EVENT = st.builds(_event, st.lists(LINE, max_size=3), st.sampled_from(["\n", "\r
 
 
 @given(st.lists(EVENT, max_size=5), st.lists(st.integers(0, 400), max_size=8), st.data())
-def test_no_cut_changes_a_byte_or_lets_half_an_event_through(
+def test_passes_whole_events_unchanged_however_the_stream_is_split(
     events: list[bytes], cuts: list[int], data: st.DataObject
 ) -> None:
     stream = b"".join(events)
@@ -34,7 +34,7 @@ def test_no_cut_changes_a_byte_or_lets_half_an_event_through(
     assert sent == stream.removesuffix(last)
 
 
-def test_an_endless_event_is_let_through_rather_than_kept() -> None:
+def test_passes_on_an_event_over_the_pending_limit() -> None:
     whole = EventBuffer()
     piece = b"x" * (MAX_PENDING // 2 + 1)
     assert whole.feed(piece) == b""

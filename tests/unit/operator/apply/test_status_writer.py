@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from support.fake_cluster import FakeCluster
+from support.polling import eventually
 from support.resources import Wire, backend, policy
-from support.waiting import eventually
 from weir_operator.apply.cluster import ClusterError
 from weir_operator.apply.compile_loop import CompileLoop, NoProbes
 from weir_operator.apply.gateways import Gateways

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from support.fakes import FakeAccounts, FakeIds, FakeReply, FakeScorer, FakeUpstreams
-from support.paced import MIDNIGHT, Clock
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
+from support.traffic_simulation import MIDNIGHT, Clock
 from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.budget import Budget, BudgetState, Period, WhenSpent

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from support.paced import (
+from support.tables import policy, table
+from support.traffic_simulation import (
     DAY,
     MIDNIGHT,
     Clock,
@@ -17,7 +18,6 @@ from support.paced import (
     arrivals,
     bursts_of,
 )
-from support.tables import policy, table
 from weir_gateway.adapters.budget.memory import MemoryTreasury
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.decision import Reason

@@ -13,7 +13,7 @@ from aiohttp import web
 from openai.types import Batch
 
 from support.gateway import Running, backend, running_gateway, table
-from support.waiting import eventually
+from support.polling import eventually
 from weir_cli.mock_provider.server import MockConfig, MockProvider
 from weir_proto.routing.v1 import routetable_pb2 as pb
 

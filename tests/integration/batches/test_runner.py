@@ -6,7 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.batching import (
+from support.batches import (
     CHAT,
     batch_gateway,
     direct,
@@ -20,8 +20,8 @@ from support.batching import (
     submitted,
 )
 from support.gateway import running_gateway, running_scorer
+from support.polling import eventually
 from support.scorer_server import ScriptedScorer
-from support.waiting import eventually
 from weir_cli.mock_provider.config import Delay
 from weir_cli.mock_provider.server import MockConfig
 from weir_gateway.domain.errors import StoreUnavailable
@@ -30,7 +30,7 @@ from weir_proto.routing.v1 import routetable_pb2 as pb
 COUNT = 256
 
 
-async def test_items_are_scored_in_few_calls_and_each_goes_its_own_way(tmp_path: Path) -> None:
+async def test_items_are_scored_together_and_routed_one_by_one(tmp_path: Path) -> None:
     scorer = ScriptedScorer(score=lambda text: 0.9 if text.startswith("hard") else 0.1)
     async with standing_in() as provider, running_scorer(tmp_path, scorer) as server:
         made = direct(
@@ -50,7 +50,7 @@ async def test_items_are_scored_in_few_calls_and_each_goes_its_own_way(tmp_path:
         assert provider.server.stats.batches == 2
 
 
-async def test_another_gateway_takes_over_where_one_ends(tmp_path: Path) -> None:
+async def test_another_gateway_takes_over(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     folder = ("WEIR_BATCHES", str(tmp_path / "batches"))
@@ -71,7 +71,7 @@ async def test_another_gateway_takes_over_where_one_ends(tmp_path: Path) -> None
         assert provider.lines()["weak-model"]["batch_requests"] == 201
 
 
-async def test_the_client_that_waits_for_each_answer_works_too(tmp_path: Path) -> None:
+async def test_the_synchronous_client_works(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         async with batch_gateway(tmp_path, made) as (running, client):
@@ -81,7 +81,7 @@ async def test_the_client_that_waits_for_each_answer_works_too(tmp_path: Path) -
             assert await asyncio.to_thread(_content, running.url, done.output_file_id)
 
 
-async def test_a_limit_is_waited_for(tmp_path: Path) -> None:
+async def test_items_wait_for_a_rate_limit(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         made.policies[0].limits.total.tokens_per_minute = 100
@@ -99,7 +99,9 @@ async def test_a_limit_is_waited_for(tmp_path: Path) -> None:
         assert {error["code"] for error in errors.values()} == {"batch_cancelled"}
 
 
-async def test_a_budget_has_spent_what_the_items_cost_and_holds_no_more(tmp_path: Path) -> None:
+async def test_a_budget_is_charged_what_the_items_cost_and_reserves_nothing_after(
+    tmp_path: Path,
+) -> None:
     async with standing_in() as provider:
         made = direct(
             openai_backend("weak", provider.url, batches=True),
@@ -123,7 +125,7 @@ async def test_a_budget_has_spent_what_the_items_cost_and_holds_no_more(tmp_path
             await eventually(settled)
 
 
-async def test_a_folder_that_can_t_be_used_is_said_at_the_start(tmp_path: Path) -> None:
+async def test_an_unusable_folder_fails_the_start(tmp_path: Path) -> None:
     folder = tmp_path / "batches"
     folder.mkdir()
     (folder / "batches.db").write_bytes(b"this is no database " * 100)
@@ -133,7 +135,7 @@ async def test_a_folder_that_can_t_be_used_is_said_at_the_start(tmp_path: Path) 
             raise AssertionError("it serves")
 
 
-async def test_files_that_are_full_refuse_more(tmp_path: Path) -> None:
+async def test_rejects_files_beyond_the_total_size(tmp_path: Path) -> None:
     made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=False))
     async with batch_gateway(tmp_path, made, ("WEIR_BATCH_BYTES", "1KiB")) as (_, client):
         file = await client.files.create(file=("a.jsonl", b"x" * 2000), purpose="batch")

@@ -1,4 +1,4 @@
-"""Waiting for what shows only from outside: a metric, a closed door."""
+"""Polls for state that is visible only from outside, such as a metric or a closed port."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.batching import (
+from support.batches import (
     anthropic_backend,
     batch_gateway,
     direct,
@@ -20,7 +20,7 @@ from support.batching import (
     standing_in,
     submitted,
 )
-from support.waiting import eventually
+from support.polling import eventually
 from weir_cli.mock_provider.config import Delay, Fault, Kind
 from weir_cli.mock_provider.server import MockConfig
 from weir_proto.routing.v1 import routetable_pb2 as pb
@@ -32,7 +32,9 @@ MAKERS: dict[str, Callable[[str], pb.Backend]] = {
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-async def test_what_a_provider_refuses_is_in_the_error_file(tmp_path: Path, kind: str) -> None:
+async def test_items_rejected_by_the_provider_are_in_the_error_file(
+    tmp_path: Path, kind: str
+) -> None:
     orders = MockConfig(faults=(Fault(kind=Kind.STATUS, status=400, rate=0.25),))
     async with standing_in(orders) as provider:
         made = direct(MAKERS[kind](provider.url))
@@ -51,7 +53,7 @@ async def test_what_a_provider_refuses_is_in_the_error_file(tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-async def test_what_passes_is_sent_once_more_alone_and_may_fall_back(
+async def test_items_with_transient_errors_are_retried_by_single_calls_with_fallbacks(
     tmp_path: Path, kind: str
 ) -> None:
     orders = MockConfig(faults=(Fault(kind=Kind.STATUS, status=429, rate=0.2, model="weak-model"),))
@@ -77,7 +79,7 @@ async def test_what_passes_is_sent_once_more_alone_and_may_fall_back(
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-async def test_a_batch_whose_answer_is_lost_is_found_and_not_sent_again(
+async def test_a_batch_whose_response_is_lost_is_found_and_not_resubmitted(
     tmp_path: Path, kind: str
 ) -> None:
     orders = MockConfig(faults=(Fault(kind=Kind.LOST),))
@@ -92,7 +94,7 @@ async def test_a_batch_whose_answer_is_lost_is_found_and_not_sent_again(
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-async def test_a_batch_of_another_client_is_not_taken_for_ours(tmp_path: Path, kind: str) -> None:
+async def test_does_not_mistake_another_batch_for_its_own(tmp_path: Path, kind: str) -> None:
     orders = MockConfig(faults=(Fault(kind=Kind.LOST, rate=0.5),))  # every second one
     async with standing_in(orders) as provider:
         made = direct(MAKERS[kind](provider.url))
@@ -106,7 +108,7 @@ async def test_a_batch_of_another_client_is_not_taken_for_ours(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-async def test_a_cancelled_batch_is_cancelled_upstream_and_gives_what_there_is(
+async def test_cancelling_reaches_the_provider_and_returns_partial_results(
     tmp_path: Path, kind: str
 ) -> None:
     async with standing_in(MockConfig(delay=Delay(batch=10.0))) as provider:
@@ -125,7 +127,7 @@ async def test_a_cancelled_batch_is_cancelled_upstream_and_gives_what_there_is(
         assert provider.lines()["weak-model"]["batch_requests"] < 320
 
 
-async def test_a_window_that_ends_gives_what_there_is(tmp_path: Path) -> None:
+async def test_an_expired_batch_returns_partial_results(tmp_path: Path) -> None:
     async with standing_in(MockConfig(delay=Delay(batch=30.0))) as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path, made) as (_, client):
@@ -136,7 +138,7 @@ async def test_a_window_that_ends_gives_what_there_is(tmp_path: Path) -> None:
             await _complete(client, done, "batch_expired", 320)
 
 
-async def test_items_that_go_alone_are_cancelled_between_calls(tmp_path: Path) -> None:
+async def test_cancelling_stops_single_calls_between_items(tmp_path: Path) -> None:
     async with standing_in(MockConfig(delay=Delay(first=0.2))) as provider:
         made = direct(openai_backend("weak", provider.url, batches=False))
         async with batch_gateway(tmp_path, made, ("WEIR_BATCH_CALLS", "2")) as (_, client):
@@ -157,7 +159,7 @@ async def test_items_that_go_alone_are_cancelled_between_calls(tmp_path: Path) -
             assert books["aborted"] == 0
 
 
-async def test_a_model_that_the_provider_does_not_know_is_said_item_by_item(
+async def test_a_model_unknown_to_the_provider_fails_each_item(
     tmp_path: Path,
 ) -> None:
     orders = MockConfig(models=("other",))  # the provider knows none of our models
@@ -169,7 +171,7 @@ async def test_a_model_that_the_provider_does_not_know_is_said_item_by_item(
             assert [line["response"]["status_code"] for line in bad] == [404] * 3
 
 
-async def test_a_provider_that_stays_away_is_given_up_a_day_after_the_window(
+async def test_gives_up_on_a_provider_a_day_after_the_window(
     tmp_path: Path,
 ) -> None:
     made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=True))

@@ -29,7 +29,7 @@ FIELDS = st.dictionaries(KEYS.filter(lambda key: key != "model"), VALUES, max_si
     indent=st.sampled_from([None, 0, 2]),
     ascii_only=st.booleans(),
 )
-def test_only_the_top_level_model_changes(
+def test_replaces_only_the_top_level_model(
     before: dict[str, object],
     after: dict[str, object],
     model: str,
@@ -56,19 +56,19 @@ def test_only_the_top_level_model_changes(
         (b'{"model":"a\\"b"}', b'"a\\"b"'),
     ],
 )
-def test_keys_spelled_with_escapes_and_models_elsewhere(body: bytes, found: bytes) -> None:
+def test_finds_model_despite_escaped_keys_and_nested_models(body: bytes, found: bytes) -> None:
     start, end = model_span(body)
     assert body[start:end] == found
 
 
 @pytest.mark.parametrize("body", [b'{"model":"a","model":"b"}', b'{"model":"a","\\u006dodel":"b"}'])
-def test_a_model_given_twice_is_refused(body: bytes) -> None:
+def test_rejects_a_body_with_two_models(body: bytes) -> None:
     with pytest.raises(BadRequest, match="more than once"):
         model_span(body)
 
 
 @pytest.mark.parametrize("inner", ["", '"a":{"model":"inner"},'], ids=["at a glance", "exactly"])
-def test_a_long_string_takes_no_memory_of_its_own(inner: str) -> None:
+def test_a_long_string_needs_no_extra_memory(inner: str) -> None:
     text = "x" * (1 << 20) + '\\"' * (1 << 19)
     body = f'{{{inner}"messages":["{text}"],"model":"{text}"}}'.encode()
     tracemalloc.start()

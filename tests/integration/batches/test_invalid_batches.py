@@ -11,7 +11,7 @@ import aiohttp
 import openai
 import pytest
 
-from support.batching import (
+from support.batches import (
     CHAT,
     anthropic_backend,
     batch_gateway,
@@ -26,7 +26,7 @@ from support.batching import (
     submitted,
 )
 from support.gateway import Running, running_gateway
-from support.waiting import eventually
+from support.polling import eventually
 
 SMALL = (("WEIR_BATCH_FILE_BYTES", "1MiB"), ("WEIR_MAX_BODY", "64KiB"))
 NOWHERE = "http://127.0.0.1:9"
@@ -58,7 +58,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Running, openai.AsyncOpe
         (b"x" * 900_000, "line_too_long", 1),
     ],
 )
-async def test_a_file_that_is_wrong_fails_its_batch(
+async def test_an_invalid_file_fails_its_batch(
     served: tuple[Running, openai.AsyncOpenAI], data: bytes, code: str, line: int | None
 ) -> None:
     _, client = served
@@ -84,7 +84,7 @@ async def test_a_file_that_is_wrong_fails_its_batch(
         ({"metadata": {"a": "x" * 513}}, "metadata"),
     ],
 )
-async def test_a_batch_that_is_wrong_is_refused(
+async def test_rejects_an_invalid_batch(
     served: tuple[Running, openai.AsyncOpenAI], changes: dict[str, Any], param: str
 ) -> None:
     _, client = served
@@ -93,7 +93,7 @@ async def test_a_batch_that_is_wrong_is_refused(
     assert refused.value.param == param
 
 
-async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(
+async def test_rejects_a_file_that_is_too_large_and_stores_nothing(
     served: tuple[Running, openai.AsyncOpenAI], tmp_path: Path
 ) -> None:
     running, client = served
@@ -128,7 +128,7 @@ async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(
         (b"--" + BOUNDARY.encode() + b"\r\n\r\nx", FORM, 400),
     ],
 )
-async def test_a_form_that_is_none_is_refused(
+async def test_rejects_an_invalid_form(
     served: tuple[Running, openai.AsyncOpenAI], body: bytes, headers: dict[str, str], status: int
 ) -> None:
     running, _ = served
@@ -139,7 +139,7 @@ async def test_a_form_that_is_none_is_refused(
         assert (await answer.json())["error"]["message"]
 
 
-async def test_only_files_for_batches_are_kept(
+async def test_stores_only_files_for_batches(
     served: tuple[Running, openai.AsyncOpenAI],
 ) -> None:
     running, client = served
@@ -157,7 +157,7 @@ async def test_only_files_for_batches_are_kept(
         await client.files.retrieve("../batches.db")
 
 
-async def test_what_is_wrong_with_one_item_is_its_own(tmp_path: Path) -> None:
+async def test_an_invalid_item_fails_alone(tmp_path: Path) -> None:
     async with standing_in() as provider:
         made = direct(openai_backend("weak", provider.url, batches=True))
         async with batch_gateway(tmp_path, made) as (_, client):
@@ -176,7 +176,7 @@ async def test_what_is_wrong_with_one_item_is_its_own(tmp_path: Path) -> None:
             assert good["custom_id"] == "fine"
 
 
-async def test_files_and_batches_are_their_keys(tmp_path: Path) -> None:
+async def test_a_key_sees_only_its_own_files_and_batches(tmp_path: Path) -> None:
     keys = {"a": "wk-a" + "0" * 40, "b": "wk-b" + "0" * 40}
     file = tmp_path / "keys.json"
     _write(file, keys)
@@ -201,7 +201,7 @@ async def test_files_and_batches_are_their_keys(tmp_path: Path) -> None:
             assert [f async for f in other.files.list()] == []
 
 
-async def test_a_revoked_key_ends_its_batches(tmp_path: Path) -> None:
+async def test_revoking_a_key_cancels_its_batches(tmp_path: Path) -> None:
     keys = {"a": "wk-a" + "0" * 40, "b": "wk-b" + "0" * 40}
     file = tmp_path / "keys.json"
     _write(file, keys)
@@ -269,7 +269,7 @@ async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:
         assert {line["requests"] for line in provider.lines().values()} == {0}
 
 
-async def test_without_a_folder_it_says_so(tmp_path: Path) -> None:
+async def test_answers_that_batches_are_disabled_without_a_folder(tmp_path: Path) -> None:
     made = direct(openai_backend("weak", NOWHERE, batches=False))
     async with (
         running_gateway(tmp_path, made) as running,

@@ -13,7 +13,7 @@ from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.http.parse.request_facts import TOKENS_PER_IMAGE
 
 
-def test_only_the_users_own_turns_are_scored() -> None:
+def test_scores_only_the_users_own_turns() -> None:
     messages = [
         {"role": "system", "content": "You are an agent with many rules."},
         {"role": "developer", "content": "More rules."},
@@ -43,7 +43,7 @@ def test_only_the_users_own_turns_are_scored() -> None:
     assert request.prompt_tokens >= TOKENS_PER_IMAGE
 
 
-def test_what_a_request_needs() -> None:
+def test_reads_needed_capabilities_and_facts() -> None:
     body: dict[str, object] = {
         "model": "auto",
         "messages": [{"role": "user", "content": "hi"}],
@@ -74,7 +74,7 @@ def test_what_a_request_needs() -> None:
         (anthropic_messages.parse, "max_tokens"),
     ],
 )
-def test_a_negative_or_absurd_cap_is_refused(
+def test_rejects_an_impossible_token_limit(
     read: Callable[[bytes, dict[str, str]], Request], field: str, cap: int
 ) -> None:
     said = [{"role": "user", "content": "hi"}]
@@ -84,7 +84,7 @@ def test_a_negative_or_absurd_cap_is_refused(
     assert refused.value.param in {field, "max_tokens"}
 
 
-def test_fields_that_are_null_count_as_unset() -> None:
+def test_null_fields_count_as_unset() -> None:
     nulls = b'"stream":null,"tools":null,"response_format":null,"max_tokens":null'
     body = (
         b'{"model":"auto","messages":[{"role":"user","content":"hi"}],"temperature":null,'
@@ -100,7 +100,7 @@ def test_fields_that_are_null_count_as_unset() -> None:
     ("fields", "several"),
     [({}, False), ({"n": None}, False), ({"n": 1}, False), ({"n": 2}, True), ({"n": "2"}, True)],
 )
-def test_whether_several_answers_are_asked_for(fields: dict[str, object], *, several: bool) -> None:
+def test_n_above_one_asks_for_several_answers(fields: dict[str, object], *, several: bool) -> None:
     body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], **fields}
     assert parse(json.dumps(body).encode(), {}).several is several
     completion = {"model": "auto", "prompt": "hello", **fields}
@@ -111,6 +111,6 @@ def test_whether_several_answers_are_asked_for(fields: dict[str, object], *, sev
     ("prompt", "several"),
     [(["one"], False), (["one", "two"], True), ([1, 2], False), ([[1, 2], [3]], True)],
 )
-def test_several_prompts_want_several_answers(prompt: object, *, several: bool) -> None:
+def test_several_prompts_ask_for_several_answers(prompt: object, *, several: bool) -> None:
     body = json.dumps({"model": "auto", "prompt": prompt}).encode()
     assert openai_completions.parse(body, {}).several is several
