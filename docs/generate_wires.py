@@ -1,13 +1,11 @@
-"""Write docs/wires.md from what the pairs of wires declare; a contract test fails on drift."""
+"""Write docs/wires.md from what the translators declare; a contract test fails on drift."""
 
-import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
-from weir_wires.fields import Field
-from weir_wires.providers import PROVIDERS
-from weir_wires.translators import PAIRS
+from weir_wires.registry import WIRES
+from weir_wires.translator import Translator
 from weir_wires.wire import Wire
 
 TARGET = Path(__file__).with_name("wires.md")
@@ -33,14 +31,17 @@ This page is generated from the translations' own declarations (`make docs`).
 
 def render() -> str:
     """The page."""
-    tables = (_pair(come, out) for come, out in PAIRS)
+    tables = (
+        _fields(client, wire, translator)
+        for client in WIRES
+        for wire, translator in _translators(client)
+    )
     return "\n".join((HEAD, _wires(), *tables))
 
 
 def _wires() -> str:
     rows = [
-        f"| `{wire.short}` | `/v1{spoken.path}` | {_reached(wire)} |"
-        for wire, spoken in PROVIDERS.items()
+        f"| `{wire.short}` | `/v1{spec.path}` | {_reached(wire)} |" for wire, spec in WIRES.items()
     ]
     head = (
         "## Who can be asked on what\n",
@@ -53,17 +54,21 @@ def _wires() -> str:
 def _reached(wire: Wire) -> str:
     if wire is Wire.ANTHROPIC_COUNT_TOKENS:
         return "`messages`; of any other the gateway estimates"
-    outs = [out.short for come, out in PAIRS if come is wire]
+    outs = [out.short for out, _ in _translators(wire)]
     return ", ".join(f"`{name}`" for name in (wire.short, *outs))
 
 
-def _pair(come: Wire, out: Wire) -> str:
-    module = importlib.import_module(f"weir_wires.{come.short}_to_{out.short}")
-    fields: Iterable[Field] = module.FIELDS
-    rows = [f"| `{f.name}` | {f.fate} | {f.note} |" for f in fields]
+def _translators(client: Wire) -> Iterator[tuple[Wire, Translator]]:
+    for wire, spec in WIRES.items():
+        if client in spec.translators:
+            yield wire, spec.translators[client]
+
+
+def _fields(client: Wire, wire: Wire, translator: Translator) -> str:
+    rows = [f"| `{f.name}` | {f.fate} | {f.note} |" for f in translator.fields]
     head = (
-        f"## From `{come.short}` to `{out.short}`\n",
-        f"| field of `{come.short}` | fate | how |",
+        f"## From `{client.short}` to `{wire.short}`\n",
+        f"| field of `{client.short}` | fate | how |",
         "|---|---|---|",
     )
     return "\n".join((*head, *rows, ""))

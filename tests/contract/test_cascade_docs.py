@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from weir_wires.judging import GOOD, HARD
+from weir_wires.judging import DIFFICULTY_RULES, QUALITY_RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "cascade.md"
 
@@ -18,8 +18,8 @@ def shown(name: str) -> str:
 
 
 def test_the_prompt_for_answers() -> None:
-    assert shown("good") == GOOD
+    assert shown("good") == QUALITY_RULES
 
 
 def test_the_prompt_for_prompts() -> None:
-    assert shown("hard") == HARD
+    assert shown("hard") == DIFFICULTY_RULES

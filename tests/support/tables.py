@@ -20,7 +20,6 @@ from weir_gateway.domain.table import (
     Mode,
     Objective,
     Policy,
-    Protocol,
     RouteTable,
     Rule,
     ScorerFailure,
@@ -43,7 +42,7 @@ def backend(
     return Backend(
         id=BackendId(f"shop/{name}"),
         name=ModelName(name),
-        protocol=Protocol.OPENAI,
+        protocol="openai",
         endpoint=endpoint,
         model=name,
         auth=None,

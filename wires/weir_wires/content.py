@@ -1,7 +1,9 @@
-"""What was said in a request and in its answer, whatever the wire. Must not know wires."""
+"""What a request asks and an answer says, whatever the wire."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +14,14 @@ class ToolCall:
     arguments: str  # JSON, where the model wrote it well
 
 
+def joined_calls(calls: Mapping[int, Sequence[str]]) -> tuple[ToolCall, ...]:
+    """A stream's calls in order; by index, each a name and its arguments."""
+    return tuple(ToolCall(*calls[index]) for index in sorted(calls))
+
+
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An answer's words and calls."""
+class AnswerContent:
+    """An answer's words and tool calls."""
 
     text: str
     calls: tuple[ToolCall, ...] = ()
@@ -25,17 +32,26 @@ class Said:
         return not self.calls and not self.text.strip()
 
 
-class Asks(StrEnum):
+@dataclass(frozen=True, slots=True)
+class PromptContent:
+    """The gist of a request."""
+
+    turns: tuple[tuple[str, str], ...]  # role and words, in order
+    tools: frozenset[str]  # names of those offered
+    schema: Any  # that the answer must fit; None where there is none
+
+
+class QuestionKind(StrEnum):
     """What a judge is asked."""
 
-    GOOD = "good"  # is this answer good?
-    HARD = "hard"  # how hard is this request?
+    QUALITY = "quality"  # is this answer good?
+    DIFFICULTY = "difficulty"  # how hard is this request?
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a judge is told and asked; user text stands in it between fences."""
+class JudgeQuestion:
+    """What a judge reads; user text stands in it between fences."""
 
-    asks: Asks
+    kind: QuestionKind
     rules: str  # the system prompt
     text: str

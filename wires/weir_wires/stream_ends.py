@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final
 
 from weir_wires.event import EventReader, EventTooLarge
-from weir_wires.provider import ProviderWire, Reader
+from weir_wires.spec import StreamReader, WireSpec
 
 HEAD: Final = 4 * 1024  # bytes: the first event may tell what was read
 TAIL: Final = 16 * 1024  # bytes: usage stands in one of the last events
@@ -25,10 +25,10 @@ class StreamEnds:
         "pieces",
     )
 
-    def __init__(self, wire: ProviderWire) -> None:
+    def __init__(self, wire: WireSpec) -> None:
         self.pieces = 0  # events that have passed, but for one that was cut in its first word
         self._reader = wire.reader
-        self._marks = wire.marks
+        self._marks = wire.large_events
         self._head: list[bytes] = []
         self._kept = 0  # bytes of the head
         self._chunks: deque[bytes] = deque()
@@ -57,7 +57,7 @@ class StreamEnds:
         """The chunk that came last."""
         return self._chunks[-1] if self._chunks else (self._head[-1] if self._head else b"")
 
-    def read(self) -> Reader:
+    def read(self) -> StreamReader:
         """What the kept events say; events that were cut are none."""
         reader = self._reader()
         events = EventReader()

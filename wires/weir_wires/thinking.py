@@ -1,18 +1,34 @@
 """Where a thinking block came from, written into its signature (decision 64).
 
 Anthropic's clients give thinking blocks back with the signature they got. Thinking that a chat
-provider wrote has no signature of Anthropic's; ours says which field of the chat wire it belongs
-to, and holds the provider's own signature, if it has one. Must not know either wire's shapes.
+provider wrote has no signature of Anthropic's; Weir's says which field of the chat wire it belongs
+to, and holds the provider's own signature, if it has one.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 MARK: Final = "weir:"
+_QUOTED_MARK: Final = f'"{MARK}'.encode()
+_SIGNED: Final = {"thinking": "signature", "redacted_thinking": "data"}
 
 
-class Field(StrEnum):
+class _Block(msgspec.Struct):
+    type: str = ""
+    signature: str = ""
+    data: str = ""
+
+
+_BLOCK: Final = msgspec.json.Decoder(_Block)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_FIELDS: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+class ReasoningField(StrEnum):
     """The fields of chat messages in which providers put reasoning."""
 
     REASONING_CONTENT = "reasoning_content"  # text
@@ -25,21 +41,68 @@ class Field(StrEnum):
 class Origin:
     """The field a block came in, and the provider's signature or encrypted data."""
 
-    field: Field
+    field: ReasoningField
     signature: str
 
 
-def mark(field: Field, signature: str = "") -> str:
-    """The signature that our client sees."""
+def mark(field: ReasoningField, signature: str = "") -> str:
+    """The signature that the client gets."""
     return f"{MARK}{field}:{signature}"
 
 
 def origin(signature: str) -> Origin | None:
-    """Where a block came from; None where it is not of a chat provider."""
+    """Where a block came from; None where no chat provider wrote it."""
     if not signature.startswith(MARK):
         return None
     name, _, rest = signature.removeprefix(MARK).partition(":")
     try:
-        return Origin(Field(name), rest)
+        return Origin(ReasoningField(name), rest)
     except ValueError:
         return None
+
+
+def strip_foreign_thinking(body: bytes) -> bytes:
+    """An Anthropic request without the thinking that no Anthropic model wrote.
+
+    A conversation that a chat model began may go on with an Anthropic model, whose API refuses
+    signatures that it didn't make. Marked blocks are left out, or get back the signature that
+    Anthropic gave them. The very same bytes come back where nothing is marked, and where the body
+    is not what the wire says: its provider then tells the client what is wrong.
+    """
+    if _QUOTED_MARK not in body:
+        return body
+    try:
+        fields: dict[str, Any] = {**_OBJECT.decode(body)}
+        messages = [_strip_message(raw) for raw in _LIST.decode(fields["messages"])]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+        return body
+    fields["messages"] = [message for message in messages if message is not None]
+    return msgspec.json.encode(fields)
+
+
+def _strip_message(raw: msgspec.Raw) -> msgspec.Raw | dict[str, Any] | None:
+    """A turn; None where nothing of it is left."""
+    if _QUOTED_MARK not in bytes(raw):
+        return raw
+    fields: dict[str, Any] = {**_OBJECT.decode(raw)}
+    content = fields.get("content")
+    if content is None or not bytes(content).startswith(b"["):
+        return raw
+    blocks = [_strip_block(block) for block in _LIST.decode(content)]
+    fields["content"] = [block for block in blocks if block is not None]
+    return fields if fields["content"] else None
+
+
+def _strip_block(raw: msgspec.Raw) -> msgspec.Raw | dict[str, Any] | None:
+    if _QUOTED_MARK not in bytes(raw):
+        return raw
+    block = _BLOCK.decode(raw)
+    name = _SIGNED.get(block.type)
+    if name is None:
+        return raw  # the words of a text, say
+    came_from = origin(block.signature if name == "signature" else block.data)
+    if came_from is None:
+        return raw
+    if came_from.field is not ReasoningField.THINKING_BLOCKS:
+        return None
+    return {**_FIELDS.decode(raw), name: came_from.signature}

@@ -1,6 +1,7 @@
 """A translation between two wires: the client's on one side, the provider's on the other."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from weir_wires.event import Event
@@ -47,8 +48,42 @@ class TranslatedRequest:
     dropped: tuple[str, ...] = ()  # the client's fields left out because that does no harm
 
 
+class Fate(StrEnum):
+    """What a translator does with one field of the client's."""
+
+    CARRIED = "carried"
+    DROPPED = "dropped"  # left out, named in a warning: the answer is the same kind of answer
+    REFUSED = "refused"  # the request fails (or falls back), naming the field
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the client's wire and its fate; `[]` stands for any index."""
+
+    name: str
+    fate: Fate
+    note: str = ""  # what it becomes, or when; one clause
+
+
+def carried(name: str, note: str = "") -> Field:
+    return Field(name, Fate.CARRIED, note)
+
+
+def dropped(name: str, note: str = "") -> Field:
+    return Field(name, Fate.DROPPED, note)
+
+
+def refused(name: str, note: str = "") -> Field:
+    return Field(name, Fate.REFUSED, note)
+
+
 class Translator(Protocol):
     """Translates requests from one wire to another, and the answers back."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What becomes of each field of the client's; docs/wires.md is made from it."""
+        ...
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         """Translate a client's `body` for `model`, the provider's id of the model.

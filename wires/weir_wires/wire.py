@@ -1,36 +1,42 @@
-"""The wires there are: what a client speaks, and what a backend's endpoint speaks."""
+"""The names of wires: what a client speaks, and what a backend's endpoint speaks."""
 
-from enum import StrEnum
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 
-class Wire(StrEnum):
-    """One request-answer format of one API."""
+@dataclass(frozen=True, slots=True, order=True)
+class Wire:
+    """One request-and-answer format of one API.
 
-    OPENAI_CHAT = "openai.chat"
-    OPENAI_RESPONSES = "openai.responses"
-    OPENAI_COMPLETIONS = "openai.completions"
-    OPENAI_EMBEDDINGS = "openai.embeddings"
-    ANTHROPIC_MESSAGES = "anthropic.messages"
-    ANTHROPIC_COUNT_TOKENS = "anthropic.count_tokens"
+    The wires below are those that code refers to by name. A new API makes its own `Wire` in its
+    folder; `registry.py` knows them all.
+    """
 
-    @property
-    def answers(self) -> bool:
-        """Whether a model is asked for an answer; counting a prompt's tokens asks for none."""
-        return self is not Wire.ANTHROPIC_COUNT_TOKENS
+    name: str  # the API's family, a dot, the format
+    operation: str = field(default="chat", compare=False)  # OpenTelemetry's gen_ai.operation.name
+    answers: bool = field(default=True, compare=False)  # whether a model writes an answer
 
-    @property
-    def operation(self) -> str:
-        """What OpenTelemetry's conventions call it (`gen_ai.operation.name`)."""
-        return _OPERATIONS.get(self, "chat")
+    OPENAI_CHAT: ClassVar["Wire"]
+    OPENAI_RESPONSES: ClassVar["Wire"]
+    OPENAI_COMPLETIONS: ClassVar["Wire"]
+    OPENAI_EMBEDDINGS: ClassVar["Wire"]
+    ANTHROPIC_MESSAGES: ClassVar["Wire"]
+    ANTHROPIC_COUNT_TOKENS: ClassVar["Wire"]
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def short(self) -> str:
-        """The name without its API's: what a ModelBackend's `wires` say."""
-        return self.value.partition(".")[2]
+        """The name without its family's: what a ModelBackend's `wires` say."""
+        return self.name.partition(".")[2]
 
 
-_OPERATIONS = {
-    Wire.OPENAI_COMPLETIONS: "text_completion",
-    Wire.OPENAI_EMBEDDINGS: "embeddings",
-    Wire.ANTHROPIC_COUNT_TOKENS: "count_tokens",
-}
+Wire.OPENAI_CHAT = Wire("openai.chat")
+Wire.OPENAI_RESPONSES = Wire("openai.responses")
+Wire.OPENAI_COMPLETIONS = Wire("openai.completions", operation="text_completion")
+Wire.OPENAI_EMBEDDINGS = Wire("openai.embeddings", operation="embeddings")
+Wire.ANTHROPIC_MESSAGES = Wire("anthropic.messages")
+Wire.ANTHROPIC_COUNT_TOKENS = Wire(
+    "anthropic.count_tokens", operation="count_tokens", answers=False
+)

@@ -25,7 +25,7 @@ from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.routing.pipeline import Ending
 from weir_wires.errors import MalformedResponse
-from weir_wires.providers import PROVIDERS
+from weir_wires.registry import WIRES
 from weir_wires.usage import Usage
 
 PAGE: Final = 256  # results that are taken in at once
@@ -188,7 +188,7 @@ def _one(
     request_id: str,
 ) -> _Read:
     item, shape = asked.item, asking.wire.errors
-    wire = PROVIDERS[to.wire]
+    wire = WIRES[to.wire]
     usage: Usage | None = None
     try:
         if isinstance(told, UpstreamError):

@@ -21,7 +21,6 @@ from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.client_wires import CLIENT_WIRES, ClientWire
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
-from weir_wires.providers import PROVIDERS
 from weir_wires.wire import Wire
 
 STOP_CHECK_INTERVAL: Final = 0.5  # seconds between checks whether a job is to stop
@@ -31,9 +30,6 @@ NO_TABLE_WAIT: Final = 1.0  # seconds
 
 # By endpoint, a path of this gateway such as /v1/chat/completions.
 CLIENTS: Final[Mapping[str, ClientWire]] = {client.path: client for client in CLIENT_WIRES}
-WIRES: Final[Mapping[str, Wire]] = {
-    f"/v1{provider.path}": wire for wire, provider in PROVIDERS.items()
-}
 
 
 class Keys(Protocol):
@@ -106,7 +102,7 @@ class Job:
     @property
     def wire(self) -> Wire:
         """The API of its items, as a wire."""
-        return WIRES[self.batch.endpoint]
+        return CLIENTS[self.batch.endpoint].wire
 
     @property
     def input(self) -> Path:

@@ -20,7 +20,7 @@ from weir_gateway.batches.provider_http import (
     page_query,
 )
 from weir_gateway.domain.table import Backend
-from weir_wires.providers import PROVIDERS
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 TAG: Final = "weir_tag"  # the metadata that identifies a submission
@@ -182,4 +182,4 @@ class OpenAIBatches:
 
 
 def _path(wire: Wire) -> str:
-    return f"/v1{PROVIDERS[wire].path}"
+    return f"/v1{WIRES[wire].path}"

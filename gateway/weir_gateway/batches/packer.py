@@ -22,7 +22,7 @@ from weir_gateway.batches.provider import BatchProvider
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, RouteTable
-from weir_wires.select import way
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 PAGE: Final = 256  # items read and written at once
@@ -45,12 +45,12 @@ def batch_target(job: Job, backend: Backend | None, providers: Providers) -> Bat
     """Return how the job's items reach `backend` as a batch; None where they need single calls."""
     if backend is None or backend.batches is None:
         return None
-    found = way(job.wire, backend.wires)
-    provider = None if found is None else providers.get(found.out)
+    found = WIRES.route(job.wire, backend.wires)
+    provider = None if found is None else providers.get(found.wire)
     if found is None or provider is None:
         return None
     account = backend.endpoints[0].backend if backend.endpoints else backend
-    return BatchTarget(backend, account, found.out, provider)
+    return BatchTarget(backend, account, found.wire, provider)
 
 
 def part_path(job: Job, number: int) -> Path:

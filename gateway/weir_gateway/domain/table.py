@@ -35,13 +35,6 @@ from weir_gateway.domain.resilience import (
 from weir_wires.wire import Wire
 
 
-class Protocol(StrEnum):
-    """The wire a backend speaks."""
-
-    OPENAI = "openai"
-    ANTHROPIC = "anthropic"
-
-
 class Capability(StrEnum):
     """What a request may need and a backend may lack."""
 
@@ -116,7 +109,7 @@ class Backend:
 
     id: BackendId
     name: ModelName
-    protocol: Protocol
+    protocol: str  # the provider's family, for telemetry; its usual wire is in weir_wires
     endpoint: str  # the provider SDK's base_url, without a trailing slash
     model: str  # the provider's id for the model
     auth: Auth
@@ -132,6 +125,7 @@ class Backend:
     client_certificate: SecretRef | None = None  # with client_key, or neither
     client_key: SecretRef | None = None
     wires: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # what its endpoint speaks
+    version_path: str = ""  # between endpoint and a wire's path, such as `/v1`
     takes: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # clients' wires it can serve
     key_header: str = ""  # carries the bare key; empty: as the wire has it
     query: tuple[tuple[str, str], ...] = ()  # in the URL of every call

@@ -1,4 +1,4 @@
-"""The APIs that clients may speak: path, parser and error shape of each, one line a wire."""
+"""What clients may speak: one line a wire and its parser; the rest is in weir_wires."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,27 +12,35 @@ from weir_gateway.http.parse import (
     openai_embeddings,
     openai_responses,
 )
-from weir_wires.error_shapes import ANTHROPIC, OPENAI, RESPONSES, ErrorShape
+from weir_wires.error_shapes import ErrorShape
+from weir_wires.registry import WIRES
+from weir_wires.wire import Wire
+
+Parse = Callable[[bytes, Mapping[str, str]], Request]  # raises BadRequest naming the field
 
 
 @dataclass(frozen=True, slots=True)
 class ClientWire:
     """One API as clients speak it."""
 
-    path: str
-    parse: Callable[[bytes, Mapping[str, str]], Request]  # raises BadRequest naming the field
-    errors: ErrorShape
+    wire: Wire
+    parse: Parse
+
+    @property
+    def path(self) -> str:
+        return f"/v1{WIRES[self.wire].path}"
+
+    @property
+    def errors(self) -> ErrorShape:
+        return WIRES[self.wire].errors
 
 
-CHAT: Final = ClientWire("/v1/chat/completions", openai_chat.parse, OPENAI)
-MESSAGES: Final = ClientWire("/v1/messages", anthropic_messages.parse, ANTHROPIC)
-COUNT_TOKENS: Final = ClientWire(
-    "/v1/messages/count_tokens", anthropic_messages.parse_count, ANTHROPIC
-)
+CHAT: Final = ClientWire(Wire.OPENAI_CHAT, openai_chat.parse)
+COUNT_TOKENS: Final = ClientWire(Wire.ANTHROPIC_COUNT_TOKENS, anthropic_messages.parse_count)
 CLIENT_WIRES: Final = (
     CHAT,
-    ClientWire("/v1/responses", openai_responses.parse, RESPONSES),
-    ClientWire("/v1/completions", openai_completions.parse, OPENAI),
-    ClientWire("/v1/embeddings", openai_embeddings.parse, OPENAI),
-    MESSAGES,
+    ClientWire(Wire.OPENAI_RESPONSES, openai_responses.parse),
+    ClientWire(Wire.OPENAI_COMPLETIONS, openai_completions.parse),
+    ClientWire(Wire.OPENAI_EMBEDDINGS, openai_embeddings.parse),
+    ClientWire(Wire.ANTHROPIC_MESSAGES, anthropic_messages.parse),
 )

@@ -30,7 +30,7 @@ from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
-from weir_wires.error_shapes import ErrorShape, tells_error
+from weir_wires.error_shapes import ErrorShape, ends_with_error
 from weir_wires.wire import Wire
 
 _LOG = logging.getLogger(__name__)
@@ -293,7 +293,7 @@ async def _relay(
                 last = whole
                 await response.write(whole)
     except UpstreamError as error:
-        if not tells_error(last, errors):  # one error is enough
+        if not ends_with_error(last, errors):  # one error is enough
             await response.write(errors.event(error, last))
         await response.write_eof()
         return _Ended(error.status, error.code)

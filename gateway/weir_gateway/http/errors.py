@@ -6,7 +6,9 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import LimitReached, WeirError
-from weir_wires.error_shapes import ANTHROPIC, OPENAI, ErrorShape
+from weir_wires.anthropic.errors import ANTHROPIC_ERRORS
+from weir_wires.error_shapes import ErrorShape
+from weir_wires.openai.errors import OPENAI_ERRORS
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
@@ -18,7 +20,7 @@ ANTHROPIC_HEADER: Final = "anthropic-version"  # Anthropic's clients send it wit
 def shape_for(http: web.BaseRequest) -> ErrorShape:
     """Return the error shape that the sender of `http` reads, on any path."""
     anthropic = http.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in http.headers
-    return ANTHROPIC if anthropic else OPENAI
+    return ANTHROPIC_ERRORS if anthropic else OPENAI_ERRORS
 
 
 def error_response(

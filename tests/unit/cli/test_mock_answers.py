@@ -13,7 +13,7 @@ from weir_cli.mock_provider.config import BadOption, Delay, Fault, Kind, delay, 
 from weir_cli.mock_provider.json_fields import BadRequest, Json, Object, parse
 from weir_cli.mock_provider.model_request import Finish, ModelRequest, Tool
 from weir_cli.mock_provider.schema_example import example
-from weir_wires.judging import hard
+from weir_wires.judging import difficulty_question
 
 
 def ask(prompt: str = "hello", **changes: object) -> ModelRequest:
@@ -80,7 +80,7 @@ def test_a_judges_verdict_does_not_hang_on_the_marker(text: str, marker: str) ->
 def test_a_judge_goes_by_what_it_is_shown_and_not_by_the_questions_own_words(
     word: str, digit: str
 ) -> None:
-    question = hard(f"a {word} one", "0123456789abcdef")
+    question = difficulty_question(f"a {word} one", "0123456789abcdef")
     prompt = f"system: {question.rules}\nuser: {question.text}"
     assert answer(ask(prompt, model="judge")).text == digit
 

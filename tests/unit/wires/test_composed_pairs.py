@@ -9,13 +9,9 @@ from hypothesis import strategies as st
 
 from support.responses import response_of
 from support.wires import Json, answered, as_stream, data, encoded, sent, streamed
-from weir_wires import completions_to_messages, responses_to_messages
-from weir_wires.completions_to_messages import completions_to_messages as completions
 from weir_wires.errors import MalformedResponse, NotCarried
-from weir_wires.fields import Fate
-from weir_wires.responses_to_messages import client_name
-from weir_wires.responses_to_messages import responses_to_messages as responses
-from weir_wires.translator import ResponseTranslator
+from weir_wires.through_chat import completions_to_messages, responses_name, responses_to_messages
+from weir_wires.translator import Fate, ResponseTranslator
 
 MODEL = "claude-sonnet-4-5"
 THINKING: Json = {"type": "thinking", "thinking": "hm", "signature": "sig"}
@@ -26,7 +22,7 @@ TOOL: Json = {"type": "function", "name": "read_gauge", "parameters": {"type": "
 
 def back(**fields: Any) -> ResponseTranslator:
     body: Json = {"model": "auto", "input": "hi", **fields}
-    return responses().translate(encoded(body), MODEL).response
+    return responses_to_messages().translate(encoded(body), MODEL).response
 
 
 def message(*content: Json, stop: str = "end_turn") -> Json:
@@ -77,7 +73,7 @@ def _pieces(block: Json) -> tuple[Json, list[Json]]:
 
 def asked(items: list[Json]) -> list[Json]:
     body: Json = {"model": "auto", "input": items, "tools": [TOOL]}
-    made, outgoing = sent(responses(), body, MODEL)
+    made, outgoing = sent(responses_to_messages(), body, MODEL)
     assert not outgoing.dropped
     found: list[Json] = made["messages"]
     return found
@@ -136,21 +132,21 @@ def test_a_stream_without_its_last_event_is_not_whole() -> None:
 )
 def test_refusals_name_the_clients_own_field(field: str, body: Json) -> None:
     with pytest.raises(NotCarried) as refused:
-        sent(responses(), {"model": "a", "input": "hi", **body}, MODEL)
+        sent(responses_to_messages(), {"model": "a", "input": "hi", **body}, MODEL)
     assert refused.value.param == field
     assert field in refused.value.message
 
 
 def test_effort_reaches_a_model_that_thinks() -> None:
     body: Json = {"model": "a", "input": "hi", "reasoning": {"effort": "low"}}
-    made, outgoing = sent(responses(), body, "claude-opus-4-6")
+    made, outgoing = sent(responses_to_messages(), body, "claude-opus-4-6")
     assert made["output_config"]["effort"] == "low"
     assert not outgoing.dropped
 
 
 def test_what_is_left_out_has_the_clients_own_name() -> None:
     body: Json = {"model": "a", "input": "hi", "text": {"verbosity": "low"}, "store": True}
-    _, outgoing = sent(responses(), body, MODEL)
+    _, outgoing = sent(responses_to_messages(), body, MODEL)
     assert set(outgoing.dropped) == {"store", "text.verbosity"}
 
 
@@ -164,23 +160,23 @@ def test_what_is_left_out_has_the_clients_own_name() -> None:
     ],
 )
 def test_names(chat: str, client: str) -> None:
-    assert client_name(chat) == client
+    assert responses_name(chat) == client
 
 
 def test_tables_have_the_worse_fate() -> None:
-    fates = {field.name: field.fate for field in responses_to_messages.FIELDS}
+    fates = {field.name: field.fate for field in responses_to_messages().fields}
     assert fates["text.verbosity"] is Fate.DROPPED
     assert fates["input[].content[].input_audio"] is Fate.REFUSED
     assert fates["previous_response_id"] is Fate.REFUSED
     assert fates["max_output_tokens"] is Fate.CARRIED
-    legacy = {field.name: field.fate for field in completions_to_messages.FIELDS}
+    legacy = {field.name: field.fate for field in completions_to_messages().fields}
     assert legacy["seed"] is Fate.DROPPED
     assert legacy["prompt"] is Fate.CARRIED
 
 
 def test_legacy_completion() -> None:
     body: Json = {"model": "a", "prompt": "hi", "stop": ["x"], "seed": 1}
-    made, outgoing = sent(completions(), body, MODEL)
+    made, outgoing = sent(completions_to_messages(), body, MODEL)
     assert made["max_tokens"] == 16
     assert made["stop_sequences"] == ["x"]
     assert made["messages"][0]["role"] == "user"

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_wires import judging
-from weir_wires.content import Asks, Said, ToolCall
-from weir_wires.prompt_content import Asked, asked
+from weir_wires.content import AnswerContent, PromptContent, QuestionKind, ToolCall
+from weir_wires.content_readers import read_prompt
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 FENCE = "=====[f00d]====="
-NOTHING = Asked((), frozenset(), None)
+NOTHING = PromptContent((), frozenset(), None)
 
 
 def chat(text: str | None, *top: tuple[str, float]) -> bytes:
@@ -47,7 +48,7 @@ def chat(text: str | None, *top: tuple[str, float]) -> bytes:
     ],
 )
 def test_verdicts(answer: bytes, good: float | None) -> None:
-    heard = judging.heard(Asks.GOOD, Wire.OPENAI_CHAT, answer)
+    heard = judging.parse_verdict(QuestionKind.QUALITY, Wire.OPENAI_CHAT, answer)
     assert heard == (good if good is None else pytest.approx(good))
 
 
@@ -65,12 +66,14 @@ def test_verdicts(answer: bytes, good: float | None) -> None:
     ],
 )
 def test_ratings(answer: bytes, hard: float | None) -> None:
-    assert judging.heard(Asks.HARD, Wire.OPENAI_CHAT, answer) == hard
+    assert judging.parse_verdict(QuestionKind.DIFFICULTY, Wire.OPENAI_CHAT, answer) == hard
 
 
-@given(st.binary(), st.sampled_from(Asks), st.sampled_from(Wire))
-def test_whatever_a_judge_says_is_a_verdict_or_none(answer: bytes, asks: Asks, wire: Wire) -> None:
-    heard = judging.heard(asks, wire, answer)
+@given(st.binary(), st.sampled_from(QuestionKind), st.sampled_from(list(WIRES)))
+def test_whatever_a_judge_says_is_a_verdict_or_none(
+    answer: bytes, kind: QuestionKind, wire: Wire
+) -> None:
+    heard = judging.parse_verdict(kind, wire, answer)
     assert heard is None or 0 <= heard <= 1
 
 
@@ -84,19 +87,19 @@ JSONS = st.recursive(
     st.dictionaries(
         st.sampled_from(["choices", "logprobs", "content", "message", "output"]), JSONS
     ),
-    st.sampled_from(Wire),
+    st.sampled_from(list(WIRES)),
 )
 def test_json_of_any_shape_too(answer: object, wire: Wire) -> None:
-    heard = judging.heard(Asks.GOOD, wire, json.dumps(answer).encode())
+    heard = judging.parse_verdict(QuestionKind.QUALITY, wire, json.dumps(answer).encode())
     assert heard is None or 0 <= heard <= 1
 
 
 @given(st.text(), st.text())
 def test_what_was_said_stands_between_fences_and_nowhere_else(request: str, answer: str) -> None:
-    asking = Asked((("user", request),), frozenset(), None)
-    text = judging.good(asking, Said(answer), FENCE).text
+    asking = PromptContent((("user", request),), frozenset(), None)
+    text = judging.quality_question(asking, AnswerContent(answer), FENCE).text
     before, shown, between, said, after = text.split(FENCE)
-    empty = judging.good(NOTHING, Said(""), FENCE).text
+    empty = judging.quality_question(NOTHING, AnswerContent(""), FENCE).text
     assert (before, between, after) == tuple(empty.split(FENCE)[::2])
     assert shown == f"\nuser: {request}\n"
     assert said == f"\n{answer}\n"
@@ -104,21 +107,24 @@ def test_what_was_said_stands_between_fences_and_nowhere_else(request: str, answ
 
 def test_what_is_long_is_cut_in_its_middle() -> None:
     long = "a" * 30_000 + "the question"
-    text = judging.hard(long, FENCE).text
-    assert len(text) < judging.MOST_ASKED + 300
+    text = judging.difficulty_question(long, FENCE).text
+    assert len(text) < judging.MAX_PROMPT + 300
     assert "the question\n" in text
     assert "\n[18012 characters are left out here]\n" in text
 
 
 def test_calls_are_shown_as_they_were_written() -> None:
-    said = Said("Let me look.", (ToolCall("weather", '{"city": "Bern"}'),))
-    assert 'Let me look.\nweather({"city": "Bern"})' in judging.good(NOTHING, said, FENCE).text
+    said = AnswerContent("Let me look.", (ToolCall("weather", '{"city": "Bern"}'),))
+    assert (
+        'Let me look.\nweather({"city": "Bern"})'
+        in judging.quality_question(NOTHING, said, FENCE).text
+    )
 
 
 def test_on_each_wire_the_model_stands_first_and_its_place_is_known() -> None:
-    question = judging.hard("why?", FENCE)
+    question = judging.difficulty_question("why?", FENCE)
     for wire in (Wire.OPENAI_CHAT, Wire.ANTHROPIC_MESSAGES):
-        body = judging.body(question, wire, logprobs=True)
+        body = judging.question_body(question, wire, logprobs=True)
         assert body.startswith(b'{"model":"judge",')
         assert ("logprobs" in json.loads(body)) is (wire is Wire.OPENAI_CHAT)
 
@@ -168,7 +174,7 @@ RESPONSES: dict[str, object] = {
     ],
 )
 def test_the_gist_of_a_request(wire: Wire, body: dict[str, object]) -> None:
-    gist = asked(wire, json.dumps(body).encode())
+    gist = read_prompt(wire, json.dumps(body).encode())
     assert [words for _, words in gist.turns] == ["Be brief.", "Look:", "f({})", "42"]
     assert gist.tools == {"f"}
     assert gist.schema == {"type": "object"}
@@ -178,8 +184,8 @@ def test_the_gist_of_a_request(wire: Wire, body: dict[str, object]) -> None:
     st.dictionaries(
         st.sampled_from(["messages", "input", "system", "tools", "text", "prompt"]), JSONS
     ),
-    st.sampled_from(Wire),
+    st.sampled_from(list(WIRES)),
 )
 def test_of_any_json_there_is_a_gist(body: object, wire: Wire) -> None:
-    gist = asked(wire, json.dumps(body).encode())
+    gist = read_prompt(wire, json.dumps(body).encode())
     assert all(words for _, words in gist.turns)

@@ -13,19 +13,17 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from pydantic import TypeAdapter
 
 from support.wires import Json, as_stream, data, encoded, streamed
-from weir_wires import chat_to_messages, messages_to_chat
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.errors import NotCarried
-from weir_wires.fields import Fate, Field
 from weir_wires.messages_to_chat import MessagesToChat
-from weir_wires.translator import Translator
+from weir_wires.translator import Fate, Field, Translator
 from weir_wires.wire import Wire
 
 CHAT: Translator = ChatToMessages(clock=lambda: 1.0)
 MESSAGES: Translator = MessagesToChat()
 TABLES = {
-    Wire.OPENAI_CHAT: chat_to_messages.FIELDS,
-    Wire.ANTHROPIC_MESSAGES: messages_to_chat.FIELDS,
+    Wire.OPENAI_CHAT: CHAT.fields,
+    Wire.ANTHROPIC_MESSAGES: MESSAGES.fields,
 }
 PAIRS = {Wire.OPENAI_CHAT: CHAT, Wire.ANTHROPIC_MESSAGES: MESSAGES}
 BODY: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}

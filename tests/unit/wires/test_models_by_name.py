@@ -2,13 +2,17 @@
 
 import pytest
 
-from weir_wires import openai_models
-from weir_wires.claude_features import Abilities, abilities
+from weir_wires.model_features import (
+    ClaudeFeatures,
+    claude_features,
+    takes_reasoning_effort,
+    takes_sampling,
+)
 
-BUDGETS = Abilities(effort=False, highest_effort=False, sampling=True, sampling_together=False)
-OLDEST = Abilities(effort=False, highest_effort=False, sampling=True, sampling_together=True)
-EFFORT = Abilities(effort=True, highest_effort=False, sampling=True, sampling_together=False)
-NEWEST = Abilities(effort=True, highest_effort=True, sampling=False, sampling_together=False)
+BUDGETS = ClaudeFeatures(effort=False, highest_effort=False, sampling=True, sampling_together=False)
+OLDEST = ClaudeFeatures(effort=False, highest_effort=False, sampling=True, sampling_together=True)
+EFFORT = ClaudeFeatures(effort=True, highest_effort=False, sampling=True, sampling_together=False)
+NEWEST = ClaudeFeatures(effort=True, highest_effort=True, sampling=False, sampling_together=False)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +35,8 @@ NEWEST = Abilities(effort=True, highest_effort=True, sampling=False, sampling_to
         ("", OLDEST),
     ],
 )
-def test_claude(model: str, expected: Abilities) -> None:
-    assert abilities(model) == expected
+def test_claude(model: str, expected: ClaudeFeatures) -> None:
+    assert claude_features(model) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,5 +57,5 @@ def test_claude(model: str, expected: Abilities) -> None:
     ],
 )
 def test_openai(model: str, reasons: bool, samples: bool) -> None:  # noqa: FBT001 - columns of the table
-    assert openai_models.reasons(model) is reasons
-    assert openai_models.samples(model) is samples
+    assert takes_reasoning_effort(model) is reasons
+    assert takes_sampling(model) is samples

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.wires import Json
-from weir_wires.strip_foreign_thinking import own_thinking
+from weir_wires.thinking import strip_foreign_thinking
 
 HI: Json = {"role": "user", "content": "hi"}
 TEXT: Json = {"type": "text", "text": "yes"}
@@ -14,7 +14,7 @@ OWN: Json = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
 
 def passed(*messages: Json) -> list[Json]:
     body = {"max_tokens": 9, "messages": list(messages), "model": "m"}
-    found = json.loads(own_thinking(json.dumps(body).encode()))
+    found = json.loads(strip_foreign_thinking(json.dumps(body).encode()))
     assert list(found) == list(body)
     turns: list[Json] = found["messages"]
     return turns
@@ -41,7 +41,7 @@ def thought(signature: str) -> Json:
     ],
 )
 def test_what_has_none_keeps_every_byte(body: bytes) -> None:
-    assert own_thinking(body) == body
+    assert strip_foreign_thinking(body) == body
 
 
 @pytest.mark.parametrize(

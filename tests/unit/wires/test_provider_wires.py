@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_wires.errors import MalformedResponse
-from weir_wires.providers import PROVIDERS
+from weir_wires.registry import SPECS, WIRES
 from weir_wires.stream_ends import HEAD, TAIL, StreamEnds
 from weir_wires.usage import Usage
 from weir_wires.wire import Wire
@@ -33,9 +33,11 @@ DELTA = b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_t
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 
-def test_every_wire_is_spoken_by_some_provider() -> None:
-    assert set(PROVIDERS) == set(Wire)
-    assert all(wire is spoken.wire for wire, spoken in PROVIDERS.items())
+def test_every_wire_has_one_spec_and_a_short_name_of_its_own() -> None:
+    named = {value for value in vars(Wire).values() if isinstance(value, Wire)}
+    assert named <= set(WIRES)
+    assert [spec.wire for spec in SPECS] == list(WIRES)
+    assert len({wire.short for wire in WIRES}) == len(SPECS)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +65,14 @@ def test_every_wire_is_spoken_by_some_provider() -> None:
     ],
 )
 def test_usage_of_a_whole_answer(wire: Wire, body: bytes, usage: Usage | None) -> None:
-    assert PROVIDERS[wire].usage(body) == usage
+    assert WIRES[wire].usage(body) == usage
 
 
-@pytest.mark.parametrize("wire", Wire)
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("body", [b"<html>", b'{"usage":{"prompt_to', b"", b"\xff"])
 def test_an_answer_that_was_cut_is_none(wire: Wire, body: bytes) -> None:
     with pytest.raises(MalformedResponse, match="not JSON"):
-        PROVIDERS[wire].usage(body)
+        WIRES[wire].usage(body)
 
 
 LAST = {
@@ -85,7 +87,7 @@ LAST = {
 def test_a_stream_s_ends_are_bounded_and_tell_whatever_went_between(
     wire: Wire, chunks: list[bytes]
 ) -> None:
-    ends = StreamEnds(PROVIDERS[wire])
+    ends = StreamEnds(WIRES[wire])
     first, last, usage = LAST[wire]
     if first:
         ends.feed(first)
@@ -101,7 +103,7 @@ def test_a_stream_s_ends_are_bounded_and_tell_whatever_went_between(
 
 @given(cut=st.integers(min_value=1, max_value=60))
 def test_a_last_event_larger_than_the_tail_is_kept_whole(cut: int) -> None:
-    ends = StreamEnds(PROVIDERS[Wire.OPENAI_RESPONSES])
+    ends = StreamEnds(WIRES[Wire.OPENAI_RESPONSES])
     for _ in range(100):
         ends.feed(b'event: response.output_text.delta\ndata: {"delta":"%s"}\n\n' % (b"x" * 900))
     output = b'{"output":"%s","usage":{"input_tokens":3,"output_tokens":2}}' % (b"y" * 500_000)
@@ -132,7 +134,7 @@ def test_a_stream_says_whether_it_is_complete(
     complete: bool,  # noqa: FBT001 - a table of cases
     last: bool,  # noqa: FBT001 - a table of cases
 ) -> None:
-    ends = StreamEnds(PROVIDERS[wire])
+    ends = StreamEnds(WIRES[wire])
     ends.feed(stream)
     told = ends.read()
     assert (told.complete, told.last) == (complete, last)

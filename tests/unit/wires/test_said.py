@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from weir_cli.mock_provider import anthropic_wire, openai_wire, responses_wire
 from weir_cli.mock_provider.answers import answer
 from weir_cli.mock_provider.model_request import ModelRequest, Tool
-from weir_wires.answer_content import streamed, whole
-from weir_wires.checks import json_violation, same, schema_violation, tool_violation
-from weir_wires.content import Said, ToolCall
-from weir_wires.prompt_content import Asked
+from weir_wires.checks import agree, json_violation, schema_violation, tool_violation
+from weir_wires.content import AnswerContent, PromptContent, ToolCall
+from weir_wires.content_readers import read_answer, read_stream
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 WEATHER = Tool("weather", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -43,17 +43,17 @@ def ask(prompt: str, tool: Tool | None = None) -> ModelRequest:
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
 def test_all_wires_say_the_same_however_they_are_cut(prompt: str, piece: int) -> None:
-    expected = Said(answer(ask(prompt)).text)
+    expected = AnswerContent(answer(ask(prompt)).text)
     for wire, (body, events) in made(ask(prompt)).items():
         cut = [events[at : at + piece] for at in range(0, len(events), piece)]
-        assert whole(wire, body) == streamed(wire, cut) == expected, wire
+        assert read_answer(wire, body) == read_stream(wire, cut) == expected, wire
 
 
 def test_calls_of_tools_are_read_too() -> None:
     for wire, (body, events) in made(ask("the weather", WEATHER)).items():
         if wire is Wire.OPENAI_COMPLETIONS:  # has no tools
             continue
-        for said in (whole(wire, body), streamed(wire, [events])):
+        for said in (read_answer(wire, body), read_stream(wire, [events])):
             assert said is not None
             ((name, arguments),) = ((call.name, call.arguments) for call in said.calls)
             assert name == "weather"
@@ -72,27 +72,27 @@ FAILURES: Mapping[Wire, bytes] = {
 @pytest.mark.parametrize("wire", FAILURES)
 def test_a_stream_that_tells_of_a_failure_says_nothing(wire: Wire) -> None:
     _, events = made(ask("an error failed"))[wire]  # the words alone are no failure
-    assert streamed(wire, [events]) is not None
+    assert read_stream(wire, [events]) is not None
     first, gap, rest = events.partition(b"\n\n")
-    assert streamed(wire, [first + gap, FAILURES[wire] + gap, rest]) is None
+    assert read_stream(wire, [first + gap, FAILURES[wire] + gap, rest]) is None
 
 
-@given(st.binary(), st.sampled_from(Wire))
+@given(st.binary(), st.sampled_from(list(WIRES)))
 def test_garbage_says_nothing_or_something_but_never_breaks(data: bytes, wire: Wire) -> None:
-    for said in (whole(wire, data), streamed(wire, [b"data: " + data + b"\n\n"])):
-        assert said is None or isinstance(said, Said)
+    for said in (read_answer(wire, data), read_stream(wire, [b"data: " + data + b"\n\n"])):
+        assert said is None or isinstance(said, AnswerContent)
 
 
-Violation = Callable[[Asked, Said], str]
+Violation = Callable[[PromptContent, AnswerContent], str]
 
 
-def json_only(asked: Asked, said: Said) -> str:
+def json_only(asked: PromptContent, said: AnswerContent) -> str:
     del asked
     return json_violation(said)
 
 
-def schema(value: object) -> Asked:
-    return Asked((), frozenset({"f"}), value)
+def schema(value: object) -> PromptContent:
+    return PromptContent((), frozenset({"f"}), value)
 
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -101,29 +101,36 @@ NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 @pytest.mark.parametrize(
     ("violation", "asked", "said", "good"),
     [
-        (json_only, schema(None), Said(' {"n": 1}\n'), True),
-        (json_only, schema(None), Said("```json\n{}\n```"), False),
-        (json_only, schema(None), Said("", (ToolCall("f", "{}"),)), True),
-        (schema_violation, schema(NUMBER), Said('{"n": 1}'), True),
-        (schema_violation, schema(NUMBER), Said('{"n": "1"}'), False),
-        (schema_violation, schema(NUMBER), Said("{}"), False),
-        (schema_violation, schema(None), Said("prose"), True),
-        (schema_violation, schema(NUMBER), Said("", (ToolCall("f", "{}"),)), True),
-        (schema_violation, schema({"type": "nonsense"}), Said("{}"), False),
-        (schema_violation, schema("nonsense"), Said("{}"), False),
-        (schema_violation, schema(7), Said("{}"), False),
-        (schema_violation, schema({"$ref": "http://127.0.0.1:9/s"}), Said("{}"), False),
-        (schema_violation, schema({"$ref": "file:///etc/passwd"}), Said("{}"), False),
-        (schema_violation, schema({"const": "x" * (1 << 18)}), Said("{}"), False),
-        (schema_violation, schema({"pattern": "^(a+)+$"}), Said(json.dumps("a" * 99 + "b")), False),
-        (tool_violation, schema(None), Said("prose"), True),
-        (tool_violation, schema(None), Said("", (ToolCall("f", '{"a": 1}'),)), True),
-        (tool_violation, schema(None), Said("", (ToolCall("g", "{}"),)), False),
-        (tool_violation, schema(None), Said("", (ToolCall("f", '{"a": '),)), False),
-        (tool_violation, schema(None), Said("", (ToolCall("f", "[]"),)), False),
+        (json_only, schema(None), AnswerContent(' {"n": 1}\n'), True),
+        (json_only, schema(None), AnswerContent("```json\n{}\n```"), False),
+        (json_only, schema(None), AnswerContent("", (ToolCall("f", "{}"),)), True),
+        (schema_violation, schema(NUMBER), AnswerContent('{"n": 1}'), True),
+        (schema_violation, schema(NUMBER), AnswerContent('{"n": "1"}'), False),
+        (schema_violation, schema(NUMBER), AnswerContent("{}"), False),
+        (schema_violation, schema(None), AnswerContent("prose"), True),
+        (schema_violation, schema(NUMBER), AnswerContent("", (ToolCall("f", "{}"),)), True),
+        (schema_violation, schema({"type": "nonsense"}), AnswerContent("{}"), False),
+        (schema_violation, schema("nonsense"), AnswerContent("{}"), False),
+        (schema_violation, schema(7), AnswerContent("{}"), False),
+        (schema_violation, schema({"$ref": "http://127.0.0.1:9/s"}), AnswerContent("{}"), False),
+        (schema_violation, schema({"$ref": "file:///etc/passwd"}), AnswerContent("{}"), False),
+        (schema_violation, schema({"const": "x" * (1 << 18)}), AnswerContent("{}"), False),
+        (
+            schema_violation,
+            schema({"pattern": "^(a+)+$"}),
+            AnswerContent(json.dumps("a" * 99 + "b")),
+            False,
+        ),
+        (tool_violation, schema(None), AnswerContent("prose"), True),
+        (tool_violation, schema(None), AnswerContent("", (ToolCall("f", '{"a": 1}'),)), True),
+        (tool_violation, schema(None), AnswerContent("", (ToolCall("g", "{}"),)), False),
+        (tool_violation, schema(None), AnswerContent("", (ToolCall("f", '{"a": '),)), False),
+        (tool_violation, schema(None), AnswerContent("", (ToolCall("f", "[]"),)), False),
     ],
 )
-def test_checks(violation: Violation, asked: Asked, said: Said, *, good: bool) -> None:
+def test_checks(
+    violation: Violation, asked: PromptContent, said: AnswerContent, *, good: bool
+) -> None:
     assert (violation(asked, said) == "") is good
 
 
@@ -143,4 +150,4 @@ def test_checks(violation: Violation, asked: Asked, said: Said, *, good: bool) -
     ],
 )
 def test_agreement(one: str, other: str, *, alike: bool) -> None:
-    assert same(Said(one), Said(other)) is alike
+    assert agree(AnswerContent(one), AnswerContent(other)) is alike

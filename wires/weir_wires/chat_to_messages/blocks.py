@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from weir_wires.chat_to_messages.shapes import File, ImageUrl, Part
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 
 T = TypeVar("T")
 Block = dict[str, Any]  # as it goes out; its keys stand in the wire's usual order

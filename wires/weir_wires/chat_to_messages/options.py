@@ -7,9 +7,9 @@ import msgspec
 
 from weir_wires.chat_to_messages.blocks import cache_control
 from weir_wires.chat_to_messages.shapes import CacheOptions, Kind
-from weir_wires.claude_features import Abilities
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.reading import Body, read
+from weir_wires.model_features import ClaudeFeatures
+from weir_wires.request_body import Body, read
 
 # What a client gets that sets no limit: the wire must have one. Every model since Claude 4.5 can
 # write four times as much; a larger default makes providers hold more of a rate limit's tokens.
@@ -76,7 +76,12 @@ def refuse(body: Body) -> None:
 
 
 def thought(
-    body: Body, able: Abilities, choice: dict[str, Any] | None, *, resumable: bool, cap: int | None
+    body: Body,
+    able: ClaudeFeatures,
+    choice: dict[str, Any] | None,
+    *,
+    resumable: bool,
+    cap: int | None,
 ) -> Thought:
     """Thinking as the client's effort asks for it, or as it wrote it on Anthropic's own wire."""
     effort = body.take("reasoning_effort", _TEXT)
@@ -105,7 +110,7 @@ def thought(
     return Thought(fields, budget=budget, on=True)
 
 
-def _by_effort(effort: str, able: Abilities, *, forced: bool) -> Thought:
+def _by_effort(effort: str, able: ClaudeFeatures, *, forced: bool) -> Thought:
     if effort == _NO_EFFORT:
         return Thought({"thinking": {"type": _DISABLED}})
     effort = "low" if effort == "minimal" else effort
@@ -125,7 +130,7 @@ def limit(body: Body) -> int | None:
     return told
 
 
-def sampling(body: Body, able: Abilities, *, thinks: bool) -> dict[str, Any]:
+def sampling(body: Body, able: ClaudeFeatures, *, thinks: bool) -> dict[str, Any]:
     """Temperature and its like, within what the model takes."""
     temperature = body.take("temperature", _NUMBER)
     top_p = body.take("top_p", _NUMBER)

@@ -14,8 +14,8 @@ from weir_wires.chat_to_messages import options
 from weir_wires.chat_to_messages.shapes import Message, StreamOptions
 from weir_wires.chat_to_messages.tools import output_format, tool_choice, tools
 from weir_wires.chat_to_messages.turns import Turns
-from weir_wires.claude_features import abilities
-from weir_wires.reading import Body
+from weir_wires.model_features import claude_features
+from weir_wires.request_body import Body
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
 _STREAM_OPTIONS: Final = msgspec.json.Decoder(StreamOptions)
@@ -32,7 +32,7 @@ class Translated:
     dropped: tuple[str, ...]
 
 
-def translate(client_body: bytes, model: str) -> Translated:
+def translate_request(client_body: bytes, model: str) -> Translated:
     """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     for name in _OWN:
@@ -62,7 +62,7 @@ def _conversation(body: Body, model: str) -> dict[str, Any]:
 
 
 def _wishes(body: Body, model: str, *, offered: bool, resumable: bool) -> dict[str, Any]:
-    able = abilities(model)
+    able = claude_features(model)
     cap = options.limit(body)
     choice = tool_choice(body, offered=offered)
     thought = options.thought(body, able, choice, resumable=resumable, cap=cap)

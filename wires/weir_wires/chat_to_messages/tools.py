@@ -6,7 +6,7 @@ import msgspec
 
 from weir_wires.chat_to_messages.shapes import ResponseFormat, Tool, ToolChoice
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 _CHOICE: Final = msgspec.json.Decoder(str | ToolChoice)

@@ -18,7 +18,7 @@ from weir_wires.chat_to_messages.blocks import (
 )
 from weir_wires.chat_to_messages.shapes import Message, ToolCall
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.reading import Body, tool_input
+from weir_wires.request_body import Body, tool_input
 
 _SYSTEM: Final = frozenset({"system", "developer"})
 _TOOL_RESULT: Final = "tool_result"

@@ -6,37 +6,36 @@ from dataclasses import dataclass
 
 from weir_wires.completions_to_chat import answer
 from weir_wires.completions_to_chat.fields import FIELDS
-from weir_wires.completions_to_chat.request import translate
-from weir_wires.translator import ResponseTranslator, StreamTranslator, TranslatedRequest
+from weir_wires.completions_to_chat.request import translate_request
+from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 
 Clock = Callable[[], float]  # seconds since 1970
 
-__all__ = ["FIELDS", "CompletionsToChat"]
+__all__ = ["CompletionsToChat"]
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionsToChat:
-    """See `Translator`. A completion tells when it was made, hence the clock."""
+    """A completion tells when it was made, hence the clock."""
 
     clock: Clock = time.time
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return FIELDS
+
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
-        """The request on the chat wire; see `Translator`."""
-        made = translate(body, model)
-        back: ResponseTranslator = _Back(self.clock)
-        return TranslatedRequest(made.body, back, made.dropped)
+        request = translate_request(body, model)
+        response: ResponseTranslator = _Response(self.clock)
+        return TranslatedRequest(request.body, response, request.dropped)
 
 
 @dataclass(frozen=True, slots=True)
-class _Back:
-    """See `ResponseTranslator`."""
-
+class _Response:
     clock: Clock
 
     def translate(self, body: bytes) -> bytes:
-        """A chat completion as a legacy one."""
         return answer.translate(body, int(self.clock()))
 
     def stream(self) -> StreamTranslator:
-        """A chat's stream as that of a legacy completion."""
         return answer.CompletionChunks(int(self.clock()))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from weir_wires.fields import Field, carried, refused
+from weir_wires.translator import Field, carried, refused
 
 FIELDS: Final[tuple[Field, ...]] = (
     carried("model", "the backend's own model"),

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.openai_models import reasons
-from weir_wires.reading import Body
+from weir_wires.model_features import takes_reasoning_effort
+from weir_wires.request_body import Body
 
 MAX_TOKENS: Final = 16  # what this wire says where the client sets no limit
 
@@ -29,7 +29,7 @@ class Translated:
     dropped: tuple[str, ...]
 
 
-def translate(client_body: bytes, model: str) -> Translated:
+def translate_request(client_body: bytes, model: str) -> Translated:
     """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     body.raw("model")  # the gateway itself sets it
@@ -57,5 +57,5 @@ def _limit(body: Body, model: str) -> dict[str, int]:
     told = body.take("max_tokens", _WHOLE)
     if told is not None and told < 1:
         raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
-    name = "max_completion_tokens" if reasons(model) else "max_tokens"
+    name = "max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens"
     return {name: MAX_TOKENS if told is None else told}

@@ -7,8 +7,8 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.provider_json import decode_strictly
-from weir_wires.reading import tool_input
-from weir_wires.thinking import Field, mark
+from weir_wires.request_body import tool_input
+from weir_wires.thinking import ReasoningField, mark
 from weir_wires.usage_translation import ChatUsage, to_messages
 
 NO_ARGUMENTS: Final = msgspec.Raw(b"")
@@ -185,23 +185,23 @@ def redacted_block(data: str) -> Block:
     return {"type": "redacted_thinking", "data": data}
 
 
-def signed(said: Said) -> Iterator[tuple[Field, Thought]]:
+def signed(said: Said) -> Iterator[tuple[ReasoningField, Thought]]:
     """The entries that have a signature or encrypted data, and the field they are from."""
     for thought in said.thinking_blocks or ():
         if thought.signature or thought.data:
-            yield Field.THINKING_BLOCKS, thought
+            yield ReasoningField.THINKING_BLOCKS, thought
     if not said.thinking_blocks:
         for thought in said.reasoning_details or ():
             if thought.signature or thought.data:
-                yield Field.REASONING_DETAILS, thought
+                yield ReasoningField.REASONING_DETAILS, thought
 
 
-def plain_reasoning(said: Said) -> tuple[Field, str] | None:
+def plain_reasoning(said: Said) -> tuple[ReasoningField, str] | None:
     """Unsigned reasoning and the field it is in."""
     if said.reasoning_content:
-        return Field.REASONING_CONTENT, said.reasoning_content
+        return ReasoningField.REASONING_CONTENT, said.reasoning_content
     if said.reasoning:
-        return Field.REASONING, said.reasoning
+        return ReasoningField.REASONING, said.reasoning
     return None
 
 

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires import openai_models
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.schema import is_strict
@@ -16,7 +15,8 @@ from weir_wires.messages_to_chat.shapes import (
     Tool,
     ToolChoice,
 )
-from weir_wires.reading import Body, read
+from weir_wires.model_features import takes_reasoning_effort, takes_sampling
+from weir_wires.request_body import Body, read
 
 # The least tokens of thinking that are as much as an effort; below the first it is `low`.
 _EFFORTS: Final = ((16_384, "high"), (4_096, "medium"))
@@ -89,7 +89,7 @@ def limit(body: Body, model: str) -> dict[str, int]:
         raise NotCarried(
             "`max_tokens`: 0 only warms a cache, which this model can't", param="max_tokens"
         )
-    newer = openai_models.reasons(model)
+    newer = takes_reasoning_effort(model)
     return {"max_completion_tokens" if newer else "max_tokens": told}
 
 
@@ -99,7 +99,7 @@ def sampling(body: Body, model: str) -> dict[str, float]:
     if body.raw("top_k") is not None:
         body.drop("top_k")
     made = {name: value for name, value in asked.items() if value is not None}
-    if openai_models.samples(model):
+    if takes_sampling(model):
         return made
     for name, value in made.items():
         if value != 1:
@@ -112,7 +112,7 @@ def effort_and_format(body: Body, model: str) -> dict[str, Any]:
     thinking = body.take("thinking", _THINKING)
     config = body.take("output_config", _CONFIG) or OutputConfig()
     made: dict[str, Any] = {}
-    if openai_models.reasons(model):
+    if takes_reasoning_effort(model):
         effort = _effort(thinking, config)
         made |= {"reasoning_effort": effort} if effort is not None else {}
     else:

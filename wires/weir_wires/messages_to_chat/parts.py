@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.shapes import Block, Source
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 
 Part = dict[str, Any]  # as it goes out; its keys stand in the wire's usual order
 

@@ -14,7 +14,7 @@ from weir_wires.messages_to_chat import options
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
 from weir_wires.messages_to_chat.turns import system, turns
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
 _SYSTEM: Final = msgspec.json.Decoder(str | list[Block])
@@ -31,7 +31,7 @@ class Translated:
     dropped: tuple[str, ...]
 
 
-def translate(client_body: bytes, model: str) -> Translated:
+def translate_request(client_body: bytes, model: str) -> Translated:
     """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
     body = Body(client_body)
     for name in _OWN:

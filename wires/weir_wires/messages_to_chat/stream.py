@@ -28,7 +28,7 @@ from weir_wires.messages_to_chat.answer import (
     thinking_block,
     usage_of,
 )
-from weir_wires.thinking import Field, mark
+from weir_wires.thinking import ReasoningField, mark
 from weir_wires.usage_translation import ChatUsage, to_messages
 
 _DONE: Final = b"[DONE]"
@@ -68,7 +68,7 @@ class MessageEvents:
         self._blocks = 0  # that have begun
         self._text = -1  # the block of text that is open
         self._thought = -1  # the block of thinking that is open
-        self._origin = Field.REASONING_CONTENT
+        self._origin = ReasoningField.REASONING_CONTENT
         self._calls: dict[int, _Call] = {}
         self._ids: set[str] = set()
         self._usage: ChatUsage | None = None

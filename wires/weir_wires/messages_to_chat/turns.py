@@ -18,7 +18,7 @@ from weir_wires.messages_to_chat.parts import (
     text_of,
 )
 from weir_wires.messages_to_chat.shapes import Block, Message
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 
 Turn = dict[str, Any]
 
@@ -139,9 +139,9 @@ def _reasoning(thought: Sequence[Block], body: Body) -> Turn:
         came = thinking.origin((block.data or block.signature) or "")
         if came is None:
             body.drop("messages[].content[].thinking")
-        elif came.field is thinking.Field.THINKING_BLOCKS:
+        elif came.field is thinking.ReasoningField.THINKING_BLOCKS:
             made.setdefault(came.field.value, []).append(_signed_block(block, came.signature))
-        elif came.field is thinking.Field.REASONING_DETAILS:
+        elif came.field is thinking.ReasoningField.REASONING_DETAILS:
             made.setdefault(came.field.value, []).append(_detail(block, came.signature))
         else:
             made[came.field.value] = made.get(came.field.value, "") + (block.thinking or "")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.reading import Body
+from weir_wires.request_body import Body
 from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, words
 from weir_wires.responses_to_chat.sealed import unseal
 from weir_wires.responses_to_chat.shapes import Item, Part

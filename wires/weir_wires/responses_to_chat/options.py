@@ -5,8 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.openai_models import reasons
-from weir_wires.reading import Body
+from weir_wires.model_features import takes_reasoning_effort
+from weir_wires.request_body import Body
 from weir_wires.responses_to_chat.shapes import Format, Reasoning, Text, Tool, ToolChoice
 
 _FUNCTION: Final = "function"
@@ -122,7 +122,7 @@ def limit(body: Body, model: str) -> dict[str, Any]:
         return {}
     if told < 1:
         raise InvalidBody("`max_output_tokens` must be at least 1", param="max_output_tokens")
-    return {"max_completion_tokens" if reasons(model) else "max_tokens": told}
+    return {"max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens": told}
 
 
 def sampling(body: Body) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody
-from weir_wires.openai_models import reasons
-from weir_wires.reading import Body
+from weir_wires.model_features import takes_reasoning_effort
+from weir_wires.request_body import Body
 from weir_wires.responses_to_chat import options
 from weir_wires.responses_to_chat.items import Messages
 from weir_wires.responses_to_chat.shapes import Item
@@ -48,7 +48,7 @@ class Translated:
     echo: dict[str, Any]
 
 
-def translate(client_body: bytes, model: str, *, effort: bool = False) -> Translated:
+def translate_request(client_body: bytes, model: str, *, effort: bool = False) -> Translated:
     """`client_body` for `model`; with `effort` it knows `reasoning_effort` whatever its name is.
 
     Raises NotCarried and InvalidBody naming the field.
@@ -70,7 +70,9 @@ def _conversation(body: Body, model: str, *, effort: bool) -> dict[str, Any]:
     made["messages"] = _messages(body)
     made |= options.limit(body, model)
     made |= options.choice(body, offered=bool(offered))
-    made |= options.reasoning(body, known=effort or reasons(model)) | options.text(body)
+    made |= options.reasoning(body, known=effort or takes_reasoning_effort(model)) | options.text(
+        body
+    )
     return made | options.sampling(body) | options.same(body)
 
 

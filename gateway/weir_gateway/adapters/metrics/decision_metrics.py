@@ -255,4 +255,4 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
 
 
 def _operation(backend: Backend, name: str) -> tuple[str, str, str]:
-    return (name, backend.protocol.value, backend.model)
+    return (name, backend.protocol, backend.model)

@@ -9,9 +9,9 @@ from weir_gateway.domain.cascade import Check
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Facts, Request
 from weir_gateway.domain.table import Backend
-from weir_wires import answer_content, checks, judging
-from weir_wires.content import Question, Said
-from weir_wires.prompt_content import asked
+from weir_wires import checks, judging
+from weir_wires.content import AnswerContent, JudgeQuestion
+from weir_wires.content_readers import read_answer, read_prompt, read_stream
 from weir_wires.wire import Wire
 
 ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
@@ -32,37 +32,39 @@ class WireWords:
         """`fence` makes a marker that stands in no text there is."""
         self._fence = fence
 
-    async def said(self, request: Request, chunks: Sequence[bytes], *, stream: bool) -> Said | None:
+    async def said(
+        self, request: Request, chunks: Sequence[bytes], *, stream: bool
+    ) -> AnswerContent | None:
         """The words of an answer; None where it can't be read."""
         if sum(map(len, chunks)) > ON_LOOP:
             return await asyncio.to_thread(_said, request.wire, chunks, stream)
         return _said(request.wire, chunks, stream)
 
-    async def wrong(self, check: Check, request: Request, said: Said) -> str:
+    async def wrong(self, check: Check, request: Request, said: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; in a thread, as schemas go."""
         return await asyncio.to_thread(_wrong, check, request, said)
 
-    def same(self, one: Said, other: Said) -> bool:
+    def same(self, one: AnswerContent, other: AnswerContent) -> bool:
         """Whether two answers say the same."""
-        return checks.same(one, other)
+        return checks.agree(one, other)
 
-    async def good(self, request: Request, said: Said) -> Question:
+    async def good(self, request: Request, said: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         if len(request.body) > ON_LOOP:
             return await asyncio.to_thread(_good, request, said, self._fence())
         return _good(request, said, self._fence())
 
-    def hard(self, text: str) -> Question:
+    def hard(self, text: str) -> JudgeQuestion:
         """Asks how hard it is to answer what a user wrote."""
-        return judging.hard(text, self._fence())
+        return judging.difficulty_question(text, self._fence())
 
     def put(
-        self, question: Question, backend: Backend, request: Request, *, logprobs: bool
+        self, question: JudgeQuestion, backend: Backend, request: Request, *, logprobs: bool
     ) -> Request:
         """The question on a wire that the backend itself speaks."""
         chat = Wire.OPENAI_CHAT in backend.wires
         wire = Wire.OPENAI_CHAT if chat else Wire.ANTHROPIC_MESSAGES
-        body = judging.body(question, wire, logprobs=logprobs and chat)
+        body = judging.question_body(question, wire, logprobs=logprobs and chat)
         start = len(MODEL[0])
         headers = {name: value for name, value in request.headers.items() if name in PASSED_ON}
         return Request(
@@ -80,33 +82,29 @@ class WireWords:
             key=request.key,
         )
 
-    def heard(self, question: Question, asked: Request, body: bytes) -> float | None:
+    def heard(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]."""
-        return judging.heard(question.asks, asked.wire, body)
+        return judging.parse_verdict(question.kind, asked.wire, body)
 
 
-def _said(wire: Wire, chunks: Sequence[bytes], stream: bool) -> Said | None:  # noqa: FBT001 - called by a thread, which takes no names
-    return (
-        answer_content.streamed(wire, chunks)
-        if stream
-        else answer_content.whole(wire, b"".join(chunks))
-    )
+def _said(wire: Wire, chunks: Sequence[bytes], stream: bool) -> AnswerContent | None:  # noqa: FBT001 - called by a thread, which takes no names
+    return read_stream(wire, chunks) if stream else read_answer(wire, b"".join(chunks))
 
 
-def _wrong(check: Check, request: Request, answer: Said) -> str:
+def _wrong(check: Check, request: Request, answer: AnswerContent) -> str:
     if check is Check.JSON:
         return checks.json_violation(answer)
-    prompt = asked(request.wire, request.body)
+    prompt = read_prompt(request.wire, request.body)
     if check is Check.SCHEMA:
         return checks.schema_violation(prompt, answer)
     return checks.tool_violation(prompt, answer)
 
 
-def _good(request: Request, answer: Said, fence: str) -> Question:
-    return judging.good(asked(request.wire, request.body), answer, fence)
+def _good(request: Request, answer: AnswerContent, fence: str) -> JudgeQuestion:
+    return judging.quality_question(read_prompt(request.wire, request.body), answer, fence)
 
 
-def _facts(question: Question) -> Facts:
+def _facts(question: JudgeQuestion) -> Facts:
     return Facts(
         model="judge",
         stream=False,

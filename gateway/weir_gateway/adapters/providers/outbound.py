@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from yarl import URL
+
 from weir_gateway.adapters.providers.prepared import Prepared
 from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_gateway.domain.request import Request, with_model
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.errors import NotCarried, RequestError
-from weir_wires.provider import ProviderWire
-from weir_wires.providers import PROVIDERS
-from weir_wires.select import Way, way
-from weir_wires.strip_foreign_thinking import own_thinking
+from weir_wires.registry import WIRES, WireRoute
+from weir_wires.spec import WireSpec
 from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
 from weir_wires.wire import Wire
 
@@ -34,40 +34,40 @@ _UNFIT: Final = re.compile(r"[^!-~]")
 class Outbound:
     """What is sent, and what is needed to read the answer."""
 
-    wire: ProviderWire
+    wire: WireSpec
     wanted: ErrorShape  # the client's
+    url: URL
     body: bytes
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
     headers: Mapping[str, str]  # of the answer, that say what was done to the request
 
 
-def chosen_way(backend: Backend, request: Request) -> Way:
+def chosen_way(backend: Backend, request: Request) -> WireRoute:
     """How `request` reaches `backend`. Raises CannotCarry where it can't."""
-    found = way(request.wire, backend.wires)
-    if found is None:
+    route = WIRES.route(request.wire, backend.wires)
+    if route is None:
         spoken = ", ".join(sorted(wire.short for wire in backend.wires))
         raise CannotCarry(
             f"backend {backend.id} speaks {spoken}, which can't carry {request.wire.short}",
             param="model",
         )
-    return found
+    return route
 
 
-async def outbound(prepared: Prepared, chosen: Way, request: Request) -> Outbound:
+async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> Outbound:
     """`request` for the prepared backend. Raises CannotCarry and BadRequest naming the field."""
-    wire, wanted = prepared.wire, PROVIDERS[request.wire].errors
-    if chosen.pair is None:
-        body = with_model(request, prepared.model)
-        if chosen.out is Wire.ANTHROPIC_MESSAGES:
-            body = own_thinking(body)
-        return Outbound(wire, wanted, body, None, {})
+    wire, wanted = prepared.wire, WIRES[request.wire].errors
+    url = prepared.stream_url if request.stream else prepared.url
+    if chosen.translator is None:
+        body = _prepared_body(wire, with_model(request, prepared.model))
+        return Outbound(wire, wanted, url, body, None, {})
     model = prepared.backend.model
     if len(request.body) > ON_LOOP:
-        translated = await asyncio.to_thread(_translate, chosen.pair, request, model)
+        translated = await asyncio.to_thread(_translate, chosen.translator, request, model)
     else:
-        translated = _translate(chosen.pair, request, model)
+        translated = _translate(chosen.translator, request, model)
     dropped = _dropped_header(translated.dropped)
-    return Outbound(wire, wanted, translated.body, translated.response, dropped)
+    return Outbound(wire, wanted, url, translated.body, translated.response, dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,18 @@ def carried(backend: Backend, request: Request) -> Carried:
     Raises CannotCarry and BadRequest naming the field.
     """
     chosen = chosen_way(backend, request)
-    if chosen.pair is None:
+    if chosen.translator is None:
         body = with_model(request, json.dumps(backend.model).encode())
-        if chosen.out is Wire.ANTHROPIC_MESSAGES:
-            body = own_thinking(body)
-        return Carried(chosen.out, body, None)
-    translated = _translate(chosen.pair, request, backend.model)
-    return Carried(chosen.out, translated.body, translated.response)
+        body = _prepared_body(WIRES[chosen.wire], body)
+        return Carried(chosen.wire, body, None)
+    translated = _translate(chosen.translator, request, backend.model)
+    return Carried(chosen.wire, translated.body, translated.response)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     """The prepared ones and those of the client's that go on; its key only where that is said."""
     headers = dict(prepared.headers)
-    own = prepared.wire.passes if request.wire is prepared.wire.wire else ()
+    own = prepared.wire.forwarded if request.wire is prepared.wire.wire else ()
     for name in (*SENT_ON, *own):
         value = request.headers.get(name)
         if value is not None:
@@ -105,9 +104,14 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     if prepared.backend.headers:
         headers.update(prepared.backend.headers)
     if isinstance(prepared.backend.auth, Passthrough):
-        for name in {"authorization", prepared.wire.key[0].lower()} & request.headers.keys():
+        for name in {"authorization", prepared.wire.auth[0].lower()} & request.headers.keys():
             headers[name] = request.headers[name]
     return headers
+
+
+def _prepared_body(wire: WireSpec, body: bytes) -> bytes:
+    """A client's body that goes on untranslated."""
+    return body if wire.prepare is None else wire.prepare(body)
 
 
 def _translate(translator: Translator, request: Request, model: str) -> TranslatedRequest:

@@ -17,9 +17,9 @@ from weir_gateway.adapters.providers.proxy import Proxy, proxy_for
 from weir_gateway.adapters.providers.tls import context
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.table import Backend, Protocol, SecretRef
-from weir_wires.provider import ProviderWire
-from weir_wires.providers import PROVIDERS
+from weir_gateway.domain.table import Backend, SecretRef
+from weir_wires.registry import WIRES
+from weir_wires.spec import WireSpec
 from weir_wires.wire import Wire
 
 MODELS: Final = "/models"
@@ -31,9 +31,10 @@ class Prepared:
     """A backend, ready to be called."""
 
     backend: Backend
-    wire: ProviderWire
+    wire: WireSpec
     credentials: int  # the store's version it was made with
     url: URL
+    stream_url: URL  # of the same call where the answer is streamed
     models: URL  # where the endpoint lists its models: a probe
     headers: Mapping[str, str]
     model: bytes  # the provider's id, as JSON
@@ -64,11 +65,11 @@ class Preparer:
         """
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
-        fresh = self._fresh(backend, PROVIDERS[wire])
+        fresh = self._fresh(backend, WIRES[wire])
         self._kept[(backend.id, wire)] = fresh
         return fresh
 
-    def _fresh(self, backend: Backend, wire: ProviderWire) -> Prepared:
+    def _fresh(self, backend: Backend, wire: WireSpec) -> Prepared:
         headers = {
             "content-type": "application/json",
             "accept-encoding": "identity",
@@ -77,15 +78,17 @@ class Preparer:
         secret = self._credentials.of(backend)
         if secret is not None:
             # A key that was written with `echo` ends in a newline, which no header may hold.
-            name, prefix = (backend.key_header, "") if backend.key_header else wire.key
+            name, prefix = (backend.key_header, "") if backend.key_header else wire.auth
             headers[name] = prefix + secret.reveal().strip()
         timeouts = backend.timeouts
-        url = url_of(backend, wire.path)
+        base = backend.endpoint + backend.version_path
+        url = _with_query(backend, wire.url(base, backend.model, stream=False))
         return Prepared(
             backend=backend,
             wire=wire,
             credentials=self._credentials.version,
             url=url,
+            stream_url=_with_query(backend, wire.url(base, backend.model, stream=True)),
             models=url_of(backend, MODELS),
             headers={**headers, **dict(backend.headers)},
             model=json.dumps(backend.model).encode(),
@@ -124,7 +127,10 @@ class Preparer:
 
 
 def url_of(backend: Backend, path: str) -> URL:
-    """Where `path` of the API lies: OpenAI's SDK takes a base URL with /v1, Anthropic's without."""
-    version = "" if backend.protocol is Protocol.OPENAI else "/v1"
-    url = URL(backend.endpoint + version + path)
-    return url.with_query(list(backend.query)) if backend.query else url
+    """The URL of `path` below the API's version."""
+    return _with_query(backend, backend.endpoint + backend.version_path + path)
+
+
+def _with_query(backend: Backend, text: str) -> URL:
+    url = URL(text)
+    return url.update_query(list(backend.query)) if backend.query else url

@@ -12,7 +12,7 @@ from weir_gateway.adapters.providers.idle import IdleLimit
 from weir_gateway.adapters.providers.upstream_errors import broken, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
-from weir_wires.provider import ProviderWire
+from weir_wires.spec import WireSpec
 from weir_wires.stream_ends import StreamEnds
 from weir_wires.usage import Usage
 
@@ -46,7 +46,7 @@ class StreamReply:
     def __init__(
         self,
         backend: Backend,
-        wire: ProviderWire,
+        wire: WireSpec,
         response: aiohttp.ClientResponse,
         headers: Mapping[str, str],
         first: bytes,

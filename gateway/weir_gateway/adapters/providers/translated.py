@@ -18,7 +18,7 @@ from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventReader, EventTooLarge
-from weir_wires.provider import ProviderWire
+from weir_wires.spec import WireSpec
 from weir_wires.translator import StreamTranslator
 from weir_wires.usage import Usage
 
@@ -31,7 +31,7 @@ class TranslatedReply:
     def __init__(  # noqa: PLR0913 - a stream, its translation, and what ends it
         self,
         backend: Backend,
-        wire: ProviderWire,
+        wire: WireSpec,
         response: aiohttp.ClientResponse,
         headers: Mapping[str, str],
         *,

@@ -25,8 +25,8 @@ from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_runtime.tracing import Tracing
-from weir_wires.error_shapes import OPENAI
-from weir_wires.providers import PROVIDERS
+from weir_wires.openai.errors import OPENAI_ERRORS
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
@@ -74,7 +74,7 @@ class HttpUpstreams:
         anything is sent, where the backend's wires have no place for what the request says.
         """
         chosen = chosen_way(backend, request)
-        prepared = await self._prepared(backend, chosen.out)
+        prepared = await self._prepared(backend, chosen.wire)
         out = await outbound(prepared, chosen, request)
         call = self.calls.begin(backend, request.wire.operation)
         try:
@@ -85,7 +85,7 @@ class HttpUpstreams:
 
     async def probe(self, backend: Backend, within: float) -> None:
         """Ask for its models: whether its endpoint answers at all. Raises UpstreamError."""
-        prepared = await self._prepared(backend, next(w for w in PROVIDERS if w in backend.wires))
+        prepared = await self._prepared(backend, next(w for w in WIRES if w in backend.wires))
         if self._session is None:
             raise RuntimeError("HttpUpstreams is not started")
         proxy = prepared.proxy
@@ -99,7 +99,9 @@ class HttpUpstreams:
                     proxy_headers=proxy.headers if proxy is not None else None,
                     allow_redirects=False,
                 ) as response:
-                    error = from_status(backend, response.status, b"", None, OPENAI, OPENAI)
+                    error = from_status(
+                        backend, response.status, b"", None, OPENAI_ERRORS, OPENAI_ERRORS
+                    )
         if may_be_mended(error):
             raise error
 
@@ -166,26 +168,26 @@ class HttpUpstreams:
         headers = headers_for(prepared, request) | call.span.context.to_headers()
         self._pool.begin()
         try:
-            return await self._write(self._session, prepared, out.body, headers)
+            return await self._write(self._session, prepared, out, headers)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if self._pool.opened:
                 raise
         # A kept connection that its provider had just closed: once more.
-        return await self._write(self._session, prepared, out.body, headers)
+        return await self._write(self._session, prepared, out, headers)
 
     async def _write(
         self,
         session: aiohttp.ClientSession,
         prepared: Prepared,
-        body: bytes,
+        out: Outbound,
         headers: Mapping[str, str],
     ) -> aiohttp.ClientResponse:
         proxy = prepared.proxy
         if proxy is not None and proxy.url.host is not None and self._pool is not None:
             self._pool.trust_proxy(proxy.url.host, proxy.url.port)
         return await session.post(
-            prepared.url,
-            data=_payload(body),
+            out.url,
+            data=_payload(out.body),
             headers=headers,
             timeout=prepared.timeout,
             ssl=prepared.tls,

@@ -23,7 +23,7 @@ from weir_gateway.domain.ids import (
 )
 from weir_gateway.domain.money import PicoUsd, Price
 from weir_proto.routing.v1 import routetable_pb2 as pb
-from weir_wires.select import spoken, taken
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 MILLIS = 1000
@@ -39,10 +39,9 @@ _CAPABILITIES = {
     pb.CAPABILITY_STATE: domain.Capability.STATE,
 }
 _PROTOCOLS = {
-    pb.PROTOCOL_OPENAI: (domain.Protocol.OPENAI, Wire.OPENAI_CHAT),
-    pb.PROTOCOL_ANTHROPIC: (domain.Protocol.ANTHROPIC, Wire.ANTHROPIC_MESSAGES),
+    pb.PROTOCOL_OPENAI: "openai",
+    pb.PROTOCOL_ANTHROPIC: "anthropic",
 }
-_WIRES = {wire.short: wire for wire in Wire}
 _SCORER_FAILURES = {
     pb.SCORER_FAILURE_UNSPECIFIED: domain.ScorerFailure.WEAK,
     pb.SCORER_FAILURE_WEAK: domain.ScorerFailure.WEAK,
@@ -97,8 +96,9 @@ def decode(message: pb.RouteTable) -> domain.RouteTable:
 def _backend(message: pb.Backend) -> domain.Backend:
     if message.protocol not in _PROTOCOLS:
         raise BadTable(f"backend {message.id} has a protocol that this gateway doesn't know")
-    protocol, usual = _PROTOCOLS[message.protocol]
-    wires = _wires(message) if message.wires else spoken({usual})
+    protocol = _PROTOCOLS[message.protocol]
+    usual = WIRES.usual(protocol)
+    wires = _wires(message) if message.wires else WIRES.spoken({usual.wire})
     price = message.price
     mutual = message.HasField("client_certificate") and message.HasField("client_key")
     backend = domain.Backend(
@@ -121,7 +121,8 @@ def _backend(message: pb.Backend) -> domain.Backend:
         client_certificate=_ref(message.client_certificate) if mutual else None,
         client_key=_ref(message.client_key) if mutual else None,
         wires=wires,
-        takes=taken(wires),
+        takes=WIRES.servable(wires),
+        version_path=usual.version_path,
         key_header=message.auth.header,
         query=tuple((setting.name, setting.value) for setting in message.query),
         headers=tuple((setting.name, setting.value) for setting in message.headers),
@@ -140,11 +141,11 @@ def _batches(message: pb.Backend) -> domain.Batches | None:
 
 def _wires(message: pb.Backend) -> frozenset[Wire]:
     """Those of its wires that this gateway knows; a newer operator may name others too."""
-    known = {_WIRES[name] for name in message.wires if name in _WIRES}
+    known = {wire for name in message.wires if (wire := WIRES.named(name)) is not None}
     if not known:
         names = ", ".join(message.wires)
         raise BadTable(f"backend {message.id} speaks {names}, which this gateway does not")
-    return spoken(known)
+    return WIRES.spoken(known)
 
 
 def _timeouts(message: pb.Timeouts) -> domain.Timeouts:

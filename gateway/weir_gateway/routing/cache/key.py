@@ -61,7 +61,7 @@ def keys(request: Request, where: tuple[str, ...], *, by_meaning: bool) -> Keys:
     fields = {name: value for name, value in body.items() if name not in kept}
     told = (
         *where,
-        request.wire.value,
+        request.wire.name,
         "stream" if request.stream else "whole",
         *(f"{name}={request.headers[name]}" for name in HEADERS if name in request.headers),
     )

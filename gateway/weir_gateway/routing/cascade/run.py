@@ -30,7 +30,7 @@ from weir_gateway.routing.dispatch import Dispatched, dispatch
 from weir_gateway.routing.estimate import prompt_of
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import Passing, Room, Sent, Upstreams
-from weir_wires.content import Said
+from weir_wires.content import AnswerContent
 
 NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
 
@@ -213,7 +213,12 @@ class Cascades:
         return verdict
 
     async def _judged(
-        self, said: Said, request: Request, judge: Backend, cascade: Cascade, tab: list[Spent]
+        self,
+        said: AnswerContent,
+        request: Request,
+        judge: Backend,
+        cascade: Cascade,
+        tab: list[Spent],
     ) -> _Verdict:
         if cascade.judge is None:
             raise TypeError("a cascade without a judge has nobody to ask")
@@ -227,7 +232,12 @@ class Cascades:
         return _weighed(f"judge {judge.name}", sure, cascade.accept)
 
     async def _agreement(
-        self, said: Said, request: Request, backend: Backend, samples: int, tab: list[Spent]
+        self,
+        said: AnswerContent,
+        request: Request,
+        backend: Backend,
+        samples: int,
+        tab: list[Spent],
     ) -> float:
         """The share of all the weak model's answers that say what the first one says."""
         headers = {k: v for k, v in request.headers.items() if k not in NOT_AGAIN}
@@ -242,7 +252,7 @@ class Cascades:
         return (1 + sum(other.result() for other in others)) / samples
 
     async def _agrees(
-        self, said: Said, request: Request, backend: Backend, tab: list[Spent]
+        self, said: AnswerContent, request: Request, backend: Backend, tab: list[Spent]
     ) -> bool:
         try:
             got = await fetch(self._upstreams, backend, request, Beside.SAMPLE, tab, self._hold)

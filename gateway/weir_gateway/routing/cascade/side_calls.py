@@ -17,7 +17,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import prompt_of
 from weir_gateway.routing.replies import Sent, Upstreams
-from weir_wires.content import Question, Said
+from weir_wires.content import AnswerContent, JudgeQuestion
 
 EVENT_STREAM: Final = "text/event-stream"
 REFUSED_FROM: Final = 400
@@ -29,33 +29,35 @@ MOST_SAID: Final = 1 << 20  # bytes of a judge's answer; a hundred times what on
 class Words(Protocol):
     """What is said in requests and answers, on any wire, and what a judge is told and says."""
 
-    async def said(self, request: Request, chunks: Sequence[bytes], *, stream: bool) -> Said | None:
+    async def said(
+        self, request: Request, chunks: Sequence[bytes], *, stream: bool
+    ) -> AnswerContent | None:
         """The words of an answer to `request`; None where it can't be read."""
         ...
 
-    async def wrong(self, check: Check, request: Request, said: Said) -> str:
+    async def wrong(self, check: Check, request: Request, said: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; empty where nothing does."""
         ...
 
-    def same(self, one: Said, other: Said) -> bool:
+    def same(self, one: AnswerContent, other: AnswerContent) -> bool:
         """Whether two answers say the same, but for case, punctuation and spaces."""
         ...
 
-    async def good(self, request: Request, said: Said) -> Question:
+    async def good(self, request: Request, said: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         ...
 
-    def hard(self, text: str) -> Question:
+    def hard(self, text: str) -> JudgeQuestion:
         """Asks how hard it is to answer what a user wrote."""
         ...
 
     def put(
-        self, question: Question, backend: Backend, request: Request, *, logprobs: bool
+        self, question: JudgeQuestion, backend: Backend, request: Request, *, logprobs: bool
     ) -> Request:
         """The question as a request to `backend`, on `request`'s behalf."""
         ...
 
-    def heard(self, question: Question, asked: Request, body: bytes) -> float | None:
+    def heard(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]: how good, or how hard. None where it says neither."""
         ...
 
@@ -90,7 +92,7 @@ class Judges:
         self,
         judge: Judge,
         backend: Backend,
-        question: Question,
+        question: JudgeQuestion,
         request: Request,
         tab: list[Spent],
     ) -> float:
@@ -109,7 +111,7 @@ class Judges:
             raise JudgeFailed(error.code) from error
 
     async def _ask(
-        self, backend: Backend, question: Question, request: Request, tab: list[Spent]
+        self, backend: Backend, question: JudgeQuestion, request: Request, tab: list[Spent]
     ) -> float:
         logprobs = backend.id not in self._plain
         asked = self._words.put(question, backend, request, logprobs=logprobs)

@@ -20,6 +20,7 @@ from weir_gateway.domain.table import (
     ScorerFailure,
 )
 from weir_gateway.routing.decide import Decider
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 CHECKED = Cascade(accept=0.7, check=Check.JSON)
@@ -139,7 +140,7 @@ async def test_what_was_decided_otherwise_stands(
 
 async def test_state_that_a_provider_keeps_is_not_judged() -> None:
     keeping = [
-        replace(b, capabilities=frozenset({Capability.STATE}), takes=frozenset(Wire))
+        replace(b, capabilities=frozenset({Capability.STATE}), takes=frozenset(WIRES))
         for b in (WEAK, STRONG)
     ]
     asked = replace(request(needs=[Capability.STATE], facts=FACTS), wire=Wire.OPENAI_RESPONSES)

@@ -1,15 +1,13 @@
-"""Two pairs as one: the client's wire to a middle one, and that to the provider's.
-
-Must not know any one wire.
-"""
+"""Two translators as one: the client's wire to a middle one, and that to the provider's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from weir_wires.errors import RequestError
 from weir_wires.event import Event, EventReader
-from weir_wires.fields import Fate, Field
 from weir_wires.translator import (
+    Fate,
+    Field,
     ResponseTranslator,
     StreamTranslator,
     TranslatedRequest,
@@ -20,24 +18,34 @@ ClientName = Callable[[str], str]  # a field's path on the middle wire → the c
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
-    """`near`, whose client side is the client's, and then `far`. See `Translator`."""
+class ComposedTranslator:
+    """`near`, whose client side is the client's, and then `far`."""
 
     near: Translator
     far: Translator
     client_name: ClientName
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Each field of the client's with the worse of its two fates.
+
+        Several fields of the middle wire may share a client's name: the first one counts.
+        """
+        later: dict[str, Field] = {}
+        for field in self.far.fields:
+            later.setdefault(self.client_name(field.name), field)
+        return tuple(_worse(field, later.get(field.name)) for field in self.near.fields)
+
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
-        """Both translations; every field is told by the client's name for it."""
+        """Translate twice; errors and dropped fields have the client's names."""
         first = self.near.translate(body, model)
         try:
             second = self.far.translate(first.body, model)
         except RequestError as error:
             raise self._renamed(error) from error
         dropped = dict.fromkeys([*first.dropped, *map(self.client_name, second.dropped)])
-        return TranslatedRequest(
-            second.body, _Back(first.response, second.response), tuple(dropped)
-        )
+        response = _ComposedResponse(first.response, second.response)
+        return TranslatedRequest(second.body, response, tuple(dropped))
 
     def _renamed(self, error: RequestError) -> RequestError:
         if error.param is None:
@@ -48,24 +56,18 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Back:
-    """See `ResponseTranslator`."""
-
+class _ComposedResponse:
     near: ResponseTranslator
     far: ResponseTranslator
 
     def translate(self, body: bytes) -> bytes:
-        """The provider's answer by way of the middle wire."""
         return self.near.translate(self.far.translate(body))
 
     def stream(self) -> StreamTranslator:
-        """The same for a stream."""
-        return _Events(self.near.stream(), self.far.stream())
+        return _ComposedStream(self.near.stream(), self.far.stream())
 
 
-class _Events:
-    """See `StreamTranslator`."""
-
+class _ComposedStream:
     __slots__ = ("_far", "_near", "_reader")
 
     def __init__(self, near: StreamTranslator, far: StreamTranslator) -> None:
@@ -74,30 +76,15 @@ class _Events:
         self._reader = EventReader()
 
     def feed(self, event: Event) -> bytes:
-        """What the client is sent now."""
-        return self._through(self._far.feed(event))
+        return self._through_near(self._far.feed(event))
 
     def end(self) -> bytes:
-        """What both wires want last."""
-        return self._through(self._far.end()) + self._near.end()
+        return self._through_near(self._far.end()) + self._near.end()
 
-    def _through(self, data: bytes) -> bytes:
-        if not data:
+    def _through_near(self, stream: bytes) -> bytes:
+        if not stream:
             return b""
-        return b"".join(self._near.feed(event) for event in self._reader.feed(data))
-
-
-def fields(
-    near: tuple[Field, ...], far: tuple[Field, ...], client_name: ClientName
-) -> tuple[Field, ...]:
-    """What becomes of the client's fields on both ways together: the worse of the two fates.
-
-    Several fields of the middle wire may share a client's name: the first one counts.
-    """
-    later: dict[str, Field] = {}
-    for field in far:
-        later.setdefault(client_name(field.name), field)
-    return tuple(_worse(field, later.get(field.name)) for field in near)
+        return b"".join(self._near.feed(event) for event in self._reader.feed(stream))
 
 
 def _worse(field: Field, later: Field | None) -> Field:

@@ -1,13 +1,14 @@
-"""OpenAI's responses as providers speak them. Must not know translations."""
+"""OpenAI's responses."""
 
 from typing import Final
 
 import msgspec
 
-from weir_wires.error_shapes import RESPONSES
 from weir_wires.event import Event
-from weir_wires.provider import ProviderWire
+from weir_wires.openai.answers import RESPONSES_ANSWER
+from weir_wires.openai.errors import RESPONSES_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
+from weir_wires.spec import PromptShape, WireSpec
 from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
@@ -39,7 +40,7 @@ _EVENTS = msgspec.json.Decoder(_Event)
 
 
 def usage_of(body: bytes) -> Usage | None:
-    """The usage of a whole answer; None where it tells none. Raises MalformedResponse."""
+    """The usage of a whole answer; None where it reports none. Raises MalformedResponse."""
     return _usage(decode_answer(_DECODER, body))
 
 
@@ -52,35 +53,38 @@ class ResponsesReader:
         self.last = False
 
     def feed(self, event: Event) -> None:
-        """Only the last event matters."""
         if event.name and event.name not in ENDS:
             return
-        told = decode_event(_EVENTS, event.data)
-        if told is not None and told.type in ENDS:
-            self.usage = _usage(told.response) or self.usage
+        read = decode_event(_EVENTS, event.data)
+        if read is not None and read.type in ENDS:
+            self.usage = _usage(read.response) or self.usage
             self.complete = self.last = True
 
 
 def _usage(answer: _Answer | None) -> Usage | None:
-    told = answer.usage if answer is not None else None
-    if told is None:
+    reported = answer.usage if answer is not None else None
+    if reported is None:
         return None
-    details = told.input_tokens_details
-    read = bounded(told.input_tokens)
+    details = reported.input_tokens_details
+    prompt = bounded(reported.input_tokens)
     return Usage(
-        input=read,
-        output=bounded(told.output_tokens),
-        cached_input=min(bounded(details.cached_tokens if details else 0), read),
+        input=prompt,
+        output=bounded(reported.output_tokens),
+        cached_input=min(bounded(details.cached_tokens if details else 0), prompt),
     )
 
 
-OPENAI_RESPONSES: Final = ProviderWire(
+RESPONSES: Final = WireSpec(
     wire=Wire.OPENAI_RESPONSES,
     path="/responses",
-    key=("authorization", "Bearer "),
-    errors=RESPONSES,
+    auth=("authorization", "Bearer "),
+    errors=RESPONSES_ERRORS,
     usage=usage_of,
     reader=ResponsesReader,
-    passes=("openai-beta",),
-    marks=tuple(sorted(b"event: " + end.encode() for end in ENDS)),
+    forwarded=("openai-beta",),
+    large_events=tuple(sorted(b"event: " + end.encode() for end in ENDS)),
+    answer=RESPONSES_ANSWER,
+    prompt=PromptShape(
+        turns="input", system="instructions", schemas=(("text", "format", "schema"),)
+    ),
 )

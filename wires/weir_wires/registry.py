@@ -1,0 +1,70 @@
+"""The wires there are, and how a request on one of them reaches an endpoint that speaks others."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from weir_wires import anthropic, openai
+from weir_wires.spec import WireSpec
+from weir_wires.translator import Translator
+from weir_wires.wire import Wire
+
+# One line per API. Where several wires of an endpoint could carry a request, the first one does.
+SPECS: Final[tuple[WireSpec, ...]] = (
+    *openai.WIRES,
+    *anthropic.WIRES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRoute:
+    """The wire a request goes out on, and its translator; None: it passes as it is."""
+
+    wire: Wire
+    translator: Translator | None
+
+
+class Registry(Mapping[Wire, WireSpec]):
+    """Each wire's spec, in the order of preference."""
+
+    def __init__(self, specs: Iterable[WireSpec]) -> None:
+        self._specs = {spec.wire: spec for spec in specs}
+        self._usual = {spec.protocol: spec for spec in self._specs.values() if spec.protocol}
+
+    def __getitem__(self, wire: Wire) -> WireSpec:
+        return self._specs[wire]
+
+    def __iter__(self) -> Iterator[Wire]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def named(self, short: str) -> Wire | None:
+        """The wire that a ModelBackend's `wires` call `short`; None where there is none."""
+        return next((wire for wire in self._specs if wire.short == short), None)
+
+    def usual(self, protocol: str) -> WireSpec:
+        """The usual wire of a ModelBackend's `protocol`. Raises KeyError where there is none."""
+        return self._usual[protocol]
+
+    def route(self, client: Wire, spoken: AbstractSet[Wire]) -> WireRoute | None:
+        """How a request on `client` reaches an endpoint that speaks `spoken`; None if it can't."""
+        if client in spoken:
+            return WireRoute(client, None)
+        for wire, spec in self._specs.items():
+            if wire in spoken and client in spec.translators:
+                return WireRoute(wire, spec.translators[client])
+        return None
+
+    def spoken(self, wires: AbstractSet[Wire]) -> frozenset[Wire]:
+        """All that an endpoint answers: who answers messages also counts their tokens."""
+        return frozenset(wires).union(*(self._specs[wire].also for wire in wires))
+
+    def servable(self, wires: AbstractSet[Wire]) -> frozenset[Wire]:
+        """The clients' wires that an endpoint which speaks `wires` can serve."""
+        return frozenset(wire for wire in self._specs if self.route(wire, wires) is not None)
+
+
+WIRES: Final = Registry(SPECS)

@@ -1,0 +1,73 @@
+"""Everything that is known of one wire, as data and pure functions.
+
+A new wire is a folder that fills a `WireSpec` and one line in `registry.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from weir_wires.content import AnswerContent
+from weir_wires.error_shapes import ErrorShape
+from weir_wires.event import Event
+from weir_wires.translator import Translator
+from weir_wires.usage import Usage
+from weir_wires.wire import Wire
+
+
+class StreamReader(Protocol):
+    """Reads a stream's events for what the gateway itself needs; never raises."""
+
+    usage: Usage | None  # as reported so far
+    complete: bool  # an orderly end now would be a whole answer's
+    last: bool  # the wire's very last event has come: nothing more can be missing
+
+    def feed(self, event: Event) -> None:
+        """Take note of one event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReader:
+    """Reads the words and tool calls of an answer; None where they can't be read."""
+
+    whole: Callable[[bytes], AnswerContent | None]
+    stream: Callable[[Sequence[Event]], AnswerContent | None]  # of all events of a whole stream
+
+
+@dataclass(frozen=True, slots=True)
+class PromptShape:
+    """Where a request's fields have the prompt; a path names a field of a field."""
+
+    turns: str = "messages"  # a list of turns, or one text
+    system: str = "system"
+    schemas: tuple[tuple[str, ...], ...] = ()  # where the answer's JSON schema may be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireSpec:
+    """One wire as providers speak it, and as far as clients may, too."""
+
+    wire: Wire
+    path: str  # below the API's version, such as `/v1`
+    auth: tuple[str, str]  # the header that carries the key, and what comes before the key in it
+    errors: ErrorShape
+    usage: Callable[[bytes], Usage | None]  # of a whole answer; raises MalformedResponse
+    reader: Callable[[], StreamReader]
+    url_of: Callable[[str, str, bool], str] | None = None  # (base, model, stream) → URL; see `url`
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # with every call
+    forwarded: tuple[str, ...] = ()  # client headers that go on to a provider of the same wire
+    large_events: tuple[bytes, ...] = ()  # begin a last event that may exceed a stream's kept end
+    protocol: str = ""  # the value of a ModelBackend's `protocol` whose usual wire this is
+    version_path: str = ""  # what `protocol`'s SDK leaves out of its base URL, such as `/v1`
+    also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
+    prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
+    translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
+    answer: AnswerReader | None = None
+    prompt: PromptShape = PromptShape()
+
+    def url(self, base: str, model: str, *, stream: bool) -> str:
+        """Return the URL of a call; `base` ends with the API's version."""
+        if self.url_of is not None:
+            return self.url_of(base, model, stream)
+        return base + self.path
