@@ -5,15 +5,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "weir"
-ASKED = re.compile(r"\b((?:weir|gen_ai)_[a-z_]+)[{\[]|label_values\(((?:weir|gen_ai)_[a-z_]+)")
-TOLD = re.compile(r'"((?:weir|gen_ai)\.[a-z_.]+)"')
+QUERY = re.compile(r"\b((?:weir|gen_ai)_[a-z_]+)[{\[]|label_values\(((?:weir|gen_ai)_[a-z_]+)")
+DECLARATION = re.compile(r'"((?:weir|gen_ai)\.[a-z_.]+)"')
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "_seconds")
 
 
 def queried() -> set[str]:
     """The names in alerts and dashboard, as OpenTelemetry would have them, dots as underscores."""
     text = (CHART / "alerts.yaml").read_text() + (CHART / "dashboards" / "weir.json").read_text()
-    names = {first or second for first, second in ASKED.findall(text)}
+    names = {first or second for first, second in QUERY.findall(text)}
     return {_without_suffixes(name) for name in names}
 
 
@@ -21,7 +21,7 @@ def documented() -> set[str]:
     """The names the programs' sources declare."""
     folders = ("runtime", "gateway", "scorer", "operator")
     sources = [path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    return {name.replace(".", "_") for text in sources for name in TOLD.findall(text)}
+    return {name.replace(".", "_") for text in sources for name in DECLARATION.findall(text)}
 
 
 def test_every_queried_metric_exists() -> None:
