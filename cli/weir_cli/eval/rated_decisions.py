@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_cli.failure import Failure
-from weir_cli.ledger.command import open_ledger
+from weir_cli.ledger.database import open_ledger
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD

@@ -25,7 +25,7 @@ from weir_cli.experiment.statistics import (
     verdict,
 )
 from weir_cli.failure import Failure
-from weir_cli.ledger.command import open_ledger
+from weir_cli.ledger.database import open_ledger
 from weir_cli.options import JSON, LEDGER, since_micros
 from weir_cli.output import show
 

@@ -11,7 +11,7 @@ import pytest
 
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
-from weir_cli.ledger.command import read
+from weir_cli.ledger.sums import read_sums
 from weir_gateway.adapters.keys import KeysError
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
@@ -70,7 +70,7 @@ async def test_who_comes_in(tmp_path: Path) -> None:
             assert await asked(running, x_api_key=NARROW) == (403, "key_not_permitted")
         for received in upstream.received:
             assert KEY not in str(received)
-    by_key = {line.group: line.requests for line in read(tmp_path / "ledger.db", "key", 0)}
+    by_key = {line.group: line.requests for line in read_sums(tmp_path / "ledger.db", "key", 0)[0]}
     assert by_key == {"a": 3}
 
 

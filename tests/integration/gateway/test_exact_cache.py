@@ -25,7 +25,8 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_cli.ledger.command import read
+from support.waiting import eventually
+from weir_cli.ledger.sums import read_sums
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 1000, 500
@@ -56,7 +57,7 @@ async def test_the_same_request_is_answered_again_and_costs_nothing(tmp_path: Pa
     labels = 'cache="exact",policy="shop/chat"'
     assert f'weir_cache_requests_total{{{labels},result="hit"}} 1.0' in metrics
     assert f'weir_cache_requests_total{{{labels},result="miss"}} 1.0' in metrics
-    (total,) = read(ledger, "policy", 0)
+    (total,) = read_sums(ledger, "policy", 0)[0]
     once = (PROMPT_TOKENS + OUTPUT_TOKENS) * 1e-6
     assert (total.requests, total.input_tokens, total.output_tokens) == (2, 1000, 500)
     assert (total.paid_usd, total.saved_usd) == (pytest.approx(once), pytest.approx(once))
@@ -312,7 +313,7 @@ async def test_a_hundred_at_once_make_one_call(tmp_path: Path) -> None:
     assert states == ["hit"] * 99 + ["miss"]
     joined = 'weir_cache_requests_total{cache="exact",policy="shop/chat",result="joined"} 99.0'
     assert joined in metrics
-    (total,) = read(ledger, "policy", 0)
+    (total,) = read_sums(ledger, "policy", 0)[0]
     once = (PROMPT_TOKENS + OUTPUT_TOKENS) * 1e-6
     assert (total.requests, total.input_tokens) == (100, PROMPT_TOKENS)
     assert total.paid_usd == pytest.approx(once)
@@ -357,7 +358,7 @@ async def test_who_leaves_while_it_waits_for_another_pays_nothing(tmp_path: Path
             gate.opened.set()
             assert (await leader)[0] == "miss"
         assert len(upstream.received) == 1
-    (total,) = read(ledger, "policy", 0)
+    (total,) = read_sums(ledger, "policy", 0)[0]
     assert total.requests == 2
     assert total.paid_usd == pytest.approx((PROMPT_TOKENS + OUTPUT_TOKENS) * 1e-6)
 

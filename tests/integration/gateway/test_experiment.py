@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
 from weir_cli.experiment.command import experiment
-from weir_cli.ledger.command import read
+from weir_cli.ledger.sums import read_sums
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
@@ -47,7 +47,7 @@ async def test_variants_are_told_from_the_ledger(tmp_path: Path) -> None:
             ) as response:
                 metrics = await response.text()
     assert metrics.count("weir_variant_decisions_total{") == 2
-    by_variant = {line.group: line.requests for line in read(path, "variant", 0)}
+    by_variant = {line.group: line.requests for line in read_sums(path, "variant", 0)[0]}
     assert sum(by_variant.values()) == 220
     assert set(by_variant) == {"control", "new"}
     assert all(count % 2 == 0 for count in by_variant.values())  # both requests of a conversation

@@ -15,7 +15,7 @@ from support.upstream import (
     running_upstream,
     streaming,
 )
-from weir_cli.ledger.command import read
+from weir_cli.ledger.sums import read_sums
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
@@ -36,7 +36,7 @@ async def test_every_request_is_in_the_ledger(tmp_path: Path) -> None:
             upstream.behaviour = answering(b"{}", 500)
             async with await running.chat(BODY) as response:
                 assert response.status == 500
-    (total,) = read(path, "policy", 0)
+    (total,) = read_sums(path, "policy", 0)[0]
     assert (total.requests, total.failed, total.uncounted) == (22, 1, 1)
     assert total.input_tokens == 20 * 1000 + 11
     cached = 4 * 0.5e-6  # the fixture's price: a dollar per million tokens, half of it cached
@@ -82,7 +82,7 @@ async def test_a_stream_that_tells_no_usage_costs_about_what_it_wrote(tmp_path: 
             async with await running.chat(STREAM) as response:
                 await response.read()
             metrics = await running.metrics()
-    (sums,) = read(path, "model", 0)
+    (sums,) = read_sums(path, "model", 0)[0]
     assert (sums.requests, sums.uncounted, sums.output_tokens) == (1, 1, 0)
     assert 100e-6 <= sums.paid_usd <= 110e-6  # at a dollar per million tokens
     counts = [line for line in metrics.splitlines() if "client_token_usage_count{" in line]
@@ -102,6 +102,6 @@ async def test_who_hangs_up_on_a_whole_answer_is_charged_for_the_prompt(tmp_path
             with suppress(asyncio.CancelledError):
                 await asking
             await upstream.exchanges[0].gone.wait()
-    (sums,) = read(path, "model", 0)
+    (sums,) = read_sums(path, "model", 0)[0]
     assert (sums.requests, sums.failed, sums.uncounted) == (1, 1, 1)
     assert 700e-6 <= sums.paid_usd <= 800e-6  # 3,000 characters at a dollar per million tokens

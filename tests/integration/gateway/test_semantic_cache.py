@@ -10,7 +10,7 @@ from support.caches import cached_table, chat
 from support.gateway import Running, running_gateway, running_scorer
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
-from weir_cli.ledger.command import read
+from weir_cli.ledger.sums import read_sums
 
 QUESTION = "Which drugs should be taken with food?"
 SAME = "please, which drugs should be taken with food"
@@ -54,7 +54,7 @@ async def test_a_request_that_means_the_same_gets_the_answer_and_costs_nothing(
     assert 'cache="semantic",policy="shop/chat",result="hit"} 2.0' in metrics
     assert 'cache="semantic",policy="shop/chat",result="miss"} 3.0' in metrics
     assert 'cache="exact",policy="shop/chat"' not in metrics
-    (total,) = read(ledger, "policy", 0)
+    (total,) = read_sums(ledger, "policy", 0)[0]
     at_weak, at_strong = 1500e-6, 15_000e-6
     assert total.paid_usd == pytest.approx(3 * at_weak)
     assert total.saved_usd == pytest.approx(3 * (at_strong - at_weak) + 2 * at_strong)

@@ -13,8 +13,14 @@ from weir_cli.ledger.command import ledger
 from weir_cli.ledger.export import TOGETHER
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
-from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
+from weir_gateway.domain.decision import Reason, RouteDecision, Scored
+from weir_gateway.domain.ids import (
+    BundleVersion,
+    DecisionId,
+    PolicyId,
+    RouterName,
+    TableVersion,
+)
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.outcome import Outcome
 from weir_lab.datasets.parquet import ParquetTable
@@ -77,9 +83,65 @@ def test_by_model_as_json(path: Path) -> None:
 
 def test_by_day_as_a_table(path: Path) -> None:
     shown = run("--ledger", str(path), "--by", "day")
-    days = [line.split()[0] for line in shown.splitlines()]
+    table, _, notes = shown.partition("\n\n")
+    days = [line.split()[0] for line in table.splitlines()]
     assert days == ["day", "1970-01-02", "1970-01-03", "total"]
-    assert "$0.013000" in shown.splitlines()[-1]
+    assert table.splitlines()[-1].split()[-3:] == ["$0.013000", "$0.040000", "$0.027000"]
+    assert "1.0 ms (p50), 1.0 ms (p99)" in notes
+
+
+def test_the_percentiles_of_the_overhead_are_by_nearest_rank(tmp_path: Path) -> None:
+    slow = [
+        entry(
+            request(),
+            replace(WEAKLY, id=DecisionId(f"n{n}")),
+            replace(outcome(0, 0), overhead=n / 1000),
+            at=DAY,
+            content=False,
+        )
+        for n in range(1, 201)
+    ]
+    SqliteLedger(tmp_path / "ledger.db").write(slow)
+    told = json.loads(run("--ledger", str(tmp_path / "ledger.db"), "--json"))
+    assert (told["total"]["overhead_p50_ms"], told["total"]["overhead_p99_ms"]) == (100.0, 198.0)
+    assert told["lines"][0]["overhead_p99_ms"] == 198.0
+
+
+def test_what_limits_forced_is_told_apart_and_no_row_is_nameless(path: Path) -> None:
+    forced = replace(STRONGLY, id=DecisionId("f"), chosen=WEAK, reason=Reason.BUDGET)
+    line = entry(request(), forced, outcome(0.001, 0.5), at=DAY, content=False)
+    SqliteLedger(path).write([line])
+    told = json.loads(run("--ledger", str(path), "--json"))
+    assert told["total"]["saved_by_limits_usd"] == 0.5
+    assert told["total"]["all_strong_usd"] == pytest.approx(0.541)
+    shown = run("--ledger", str(path), "--by", "variant")
+    assert "(no variant)" in shown
+    assert "Limits and budgets forced $0.500000" in shown
+
+
+def test_one_decision_in_full(path: Path) -> None:
+    scored = Scored(0.31, {}, BundleVersion("b@1"), RouterName("linear"))
+    made = replace(WEAKLY, id=DecisionId("abc123"), scored=scored, threshold=0.4)
+    SqliteLedger(path).write([entry(request(), made, outcome(0.001, 0.009), at=DAY, content=False)])
+    shown = run("--ledger", str(path), "--decision", "abc")
+    for words in (
+        "abc123, ended 1970-01-02 00:00:00 UTC",
+        "scored: score 0.3100 < threshold 0.4000",
+        "linear of b@1",
+        "1,000 input (10 cached), 100 output",
+        "$0.001000 paid; $0.010000 on strong, so $0.009000 saved",
+        "1,000.0 ms in all; Weir decided in 1.0 ms",
+    ):
+        assert words in shown
+    (row,) = json.loads(run("--ledger", str(path), "--decision", "abc123", "--json"))["rows"]
+    assert (row["decision"], row["score"]) == ("abc123", 0.31)
+
+
+@pytest.mark.parametrize(("id_", "message"), [("zz", "no decision zz"), ("", "Several")])
+def test_a_decision_that_is_not_one_is_said_plainly(path: Path, id_: str, message: str) -> None:
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), "--decision", id_])
+    assert result.exit_code == 1
+    assert message in result.output
 
 
 def test_a_period_that_is_none_is_refused(path: Path) -> None:

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import click
 import pytest
 
+from support.bundles import tiny_bundle
 from weir_cli.commands import COMMANDS, CommandEntry, load
 from weir_cli.failure import Failure
 
@@ -34,6 +37,51 @@ def test_unknown_command_is_bad_usage() -> None:
     done = weir("rout")
     assert done.returncode == 2
     assert "No such command 'rout'" in done.stderr
+
+
+def test_a_misspelt_command_gets_a_suggestion() -> None:
+    done = weir("polcy", "check")
+    assert done.returncode == 2
+    assert "did you mean policy?" in done.stderr
+
+
+_WITHOUT_LAB = """
+import sys
+for name in ("pyarrow", "scipy", "jinja2", "onnx"):
+    sys.modules[name] = None
+from weir_cli import program
+sys.exit(program.run(sys.argv[1:], debug=False))
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "calibrate", "profile", "replay"])
+def test_help_works_without_the_labs_libraries_and_running_says_what_to_install(
+    command: str, tmp_path: Path
+) -> None:
+    bundle = str(tiny_bundle(tmp_path))
+    arguments = {
+        "train": ["--data", "d", "--out", "o", "--encoder", bundle],
+        "eval": ["--data", "d", "--bundle", bundle],
+        "calibrate": ["--data", "d", "--share", "20%", "--bundle", bundle],
+        "profile": ["--data", "d", "--out", "o", "--model", "m", "--from", bundle],
+        "replay": ["--data", "d", "--gateway", "http://127.0.0.1:9"],
+    }[command]
+    python = [sys.executable, "-c", _WITHOUT_LAB, command]
+    shown = subprocess.run([*python, "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: weir" in shown.stdout
+    done = subprocess.run([*python, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "which is not installed" in done.stderr
+    assert "-m pip install 'weir-gateway[all]'" in done.stderr
+
+
+@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
+def test_every_option_has_a_sentence(entry: CommandEntry) -> None:
+    command = load(entry)
+    every = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    for each in every:
+        silent = [p.name for p in each.params if isinstance(p, click.Option) and not p.help]
+        assert not silent, f"{each.name}: {silent}"
 
 
 def test_bad_value_is_bad_usage_and_says_what_to_write() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
-from weir_cli.ledger.command import read
+from weir_cli.ledger.sums import read_sums
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
@@ -140,10 +140,10 @@ def older(path: Path, count: int) -> None:
 def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     older(path, 3)
-    assert read(path, "model", 0)[0].requests == 3  # before, too
+    assert read_sums(path, "model", 0)[0][0].requests == 3  # before, too
     SqliteLedger(path).write([line(2), line(3)])
     assert [row["part"] for row in rows(path)] == [0, 0, 0, 0]
-    assert read(path, "model", 0)[0].requests == 4
+    assert read_sums(path, "model", 0)[0][0].requests == 4
 
 
 def test_two_gateways_take_an_older_file_over_once(tmp_path: Path) -> None:
