@@ -25,7 +25,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from support.waiting import eventually
 from weir_cli.ledger.sums import read_sums
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
