@@ -1,4 +1,4 @@
-"""Every path that CONTRIBUTING.md, architecture.md and extending.md name exists."""
+"""Every path that the pages for contributors name exists."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
-PAGES = ("CONTRIBUTING.md", "docs/architecture.md", "docs/extending.md")
+PAGES = ("CONTRIBUTING.md", "docs/architecture.md", "docs/extending.md", "docs/providers.md")
 QUESTIONS = 5
 
 
