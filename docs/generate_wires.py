@@ -13,19 +13,21 @@ TARGET = Path(__file__).with_name("wires.md")
 HEAD = """\
 # Wires
 
-A wire is one request-and-answer format of one API. A client speaks one, a backend's endpoint one
-or several (`spec.wires` of its ModelBackend). Where the endpoint speaks the client's wire, the
-body goes on byte for byte with `model` replaced, and the answer comes back byte for byte. Where
-it does not, the request is translated, and the answer back, streams event by event; where there
-is no translation the candidate is filtered out before scoring.
+A wire is one request and answer format of one API. A client speaks one; a backend's endpoint
+speaks one or several (`spec.wires` of its ModelBackend). If the endpoint speaks the client's wire,
+the body is forwarded byte for byte with `model` replaced, and the answer comes back byte for byte.
+Otherwise the request and its answer are translated, streams event by event. A candidate without a
+translation is filtered out before scoring.
 
-What a translation does with a field is one of three things. It is **carried**. Or it is
-**dropped**, which does no harm to the answer, and named in the header `x-weir-dropped`. Or it is
-**refused**: leaving it out would change the answer. Then another candidate that can carry it
-answers, by the policy's `failureMode.upstream`, or the client gets 400 with the code
-`not_carried` and the field's name.
+A translation does one of three things with a field:
 
-This page is generated from the translations' own declarations (`make docs`).
+- **carried**: the field has an equivalent.
+- **dropped**: without it the answer is of the same kind. The header `x-weir-dropped` names it.
+- **refused**: without it the answer would be another one. Another candidate that can carry it
+  answers, by the policy's `failureMode.upstream`, or the client gets 400 with the code
+  `not_carried` and the field's name.
+
+This page is generated from the translators' own declarations (`make docs`).
 """
 
 
@@ -44,7 +46,7 @@ def _wires() -> str:
         f"| `{wire.short}` | `/v1{spec.path}` | {_reached(wire)} |" for wire, spec in WIRES.items()
     ]
     head = (
-        "## Who can be asked on what\n",
+        "## Which backends serve which clients\n",
         "| the client speaks | at | the backend speaks |",
         "|---|---|---|",
     )
