@@ -11,9 +11,9 @@ from rich.table import Table
 
 from weir_cli.bundles import build_bundle, default_bundle, require_bundle
 from weir_cli.failure import Failure
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
-from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import Calibration, Description, EngineError
 
 _SHARE = 0.2  # the table shows the threshold that sends this share to the strong model

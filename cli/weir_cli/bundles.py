@@ -85,8 +85,8 @@ def build_bundle(
     """Build a bundle into `out`, atomically; returns its version. Raises Failure."""
     try:
         from weir_scorer.build import default  # noqa: PLC0415 - serving needs no onnx
-        from weir_scorer.build.errors import BuildError  # noqa: PLC0415 - as above
         from weir_scorer.build.variants import VARIANTS  # noqa: PLC0415 - as above
+        from weir_scorer.bundle.errors import BuildError  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         raise Failure(
             f"Building a bundle needs {missing.name}, which is not installed.",

@@ -15,9 +15,8 @@ from weir_lab.errors import LabError
 from weir_lab.metrics.ranked import Floats
 from weir_lab.scoring import Scored, score_prompts
 from weir_lab.training import Columns, read_columns
-from weir_scorer.build.errors import BuildError
-from weir_scorer.bundle.errors import BundleError
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
+from weir_scorer.bundle.errors import BuildError, BundleError
 from weir_scorer.engine.ports import EngineError
 
 

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.failure import Failure
 from weir_cli.prompts import Prompt, Source, open_prompts
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BundleError
-from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.ports import EngineError, Scores
 
 _CHUNK = 1024  # prompts held at a time

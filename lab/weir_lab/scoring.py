@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_lab.metrics.ranked import Floats
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 _CHUNK = 512  # prompts between two words on how far it is
 

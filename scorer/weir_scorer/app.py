@@ -1,6 +1,6 @@
-"""The scorer as a whole: build, start, swap, drain. The only place where its parts meet.
+"""The scorer as a whole: build, start, swap, drain. The only module that knows every part.
 
-Must not know how a bundle is opened: `open_bundle` is given, so that tests bring their own.
+`open_bundle` is injected, so that tests bring their own bundles.
 """
 
 import asyncio
@@ -16,21 +16,25 @@ from weir_runtime.metrics import Registry
 from weir_runtime.metrics_export import export_forever
 from weir_runtime.quantities import Address
 from weir_runtime.tracing import Tracing
-from weir_scorer.batching.admission import Admission
 from weir_scorer.batching.errors import DeviceLost
-from weir_scorer.batching.limits import CPU_LIMITS, GPU_LIMITS, BatchLimits
+from weir_scorer.batching.limits import CPU_LIMITS, GPU_LIMITS, AdmissionLimit, BatchLimits
 from weir_scorer.engine.ports import Device
-from weir_scorer.server.bundles import Batching, Bundles, OpenBundle, RefusedBundle
-from weir_scorer.server.listen import CannotListen
-from weir_scorer.server.server import ScorerServer
+from weir_scorer.server.bundles import (
+    Batching,
+    Bundles,
+    OpenBundle,
+    RefusedBundle,
+    folder_state,
+    watch_folder,
+)
+from weir_scorer.server.codec import CallLimits
+from weir_scorer.server.server import CannotListen, ScorerServer
 from weir_scorer.server.service import ScorerService
-from weir_scorer.server.watch import look, watch
-from weir_scorer.server.wire import CallLimits
 from weir_scorer.settings import Settings
 from weir_scorer.telemetry import Telemetry
 
 SERVICE = "weir-scorer"
-_OTHER_CALLS = 1024  # beside those whose texts wait: running ones, health watches, descriptions
+_EXTRA_CALLS = 1024  # beside those whose texts wait: running ones, health watches, descriptions
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ class App:
         self._tracing = tracing
         self.registry = Registry()
         self._health = Health()
-        self._admission = Admission(settings.queue)
+        self._admission = AdmissionLimit(settings.queue)
         self._telemetry = Telemetry(self.registry, tracing, lambda: self._admission.waiting)
 
     @property
@@ -77,7 +81,7 @@ class App:
         try:
             failure = await self._run(stop)
         except* DeviceLost as lost:
-            failure = Broken(str(_first(lost)))
+            failure = Broken(str(_first_error(lost)))
         await self._tracing.shutdown()
         if failure is not None:
             raise failure
@@ -112,16 +116,19 @@ class App:
             await self._start_admin(stack)
             server = await self._start_server(stack, service)
             stack.callback(bundles.close)
-            seen = await asyncio.to_thread(look, settings.bundle)
+            initial = await asyncio.to_thread(folder_state, settings.bundle)
             if not await self._first_load(bundles, stop):
                 return
             for work, name in (
-                (watch(settings.bundle, settings.bundle_check, seen, self.reload.set), "watch"),
+                (
+                    watch_folder(settings.bundle, settings.bundle_check, initial, self.reload.set),
+                    "watch",
+                ),
                 (self._reload_forever(bundles), "reload"),
             ):
                 background.append(group.create_task(work, name=f"weir-bundle-{name}"))
             self._health.ready("bundle")
-            await server.serving()
+            await server.set_serving()
             self.ready.set()
             await stop.wait()
             _log.info("draining")
@@ -141,7 +148,7 @@ class App:
         server = ScorerServer(
             service,
             max_message=self._settings.message,
-            max_calls=self._settings.queue + _OTHER_CALLS,
+            max_calls=self._settings.queue + _EXTRA_CALLS,
         )
         stack.push_async_callback(server.stop)
         try:
@@ -181,7 +188,7 @@ class App:
         )
 
 
-def _first(group: BaseExceptionGroup[DeviceLost]) -> BaseException:
+def _first_error(group: BaseExceptionGroup[DeviceLost]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

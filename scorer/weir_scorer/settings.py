@@ -1,6 +1,6 @@
 """The scorer's settings: `WEIR_SCORER_*`, each with default, unit and reason.
 
-Values only; what to do with them is app.py's business.
+Values only; app.py uses them.
 """
 
 from dataclasses import dataclass

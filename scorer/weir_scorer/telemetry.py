@@ -1,7 +1,4 @@
-"""What the scorer tells about itself: its metrics by name, and the span of a batch.
-
-Knows no queue and no wire; those who do the work call it.
-"""
+"""The scorer's metrics by name, and the span of a batch."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -12,10 +9,10 @@ from weir_scorer.engine.ports import Device
 
 _BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _CALL = ("router", "code")
-_NO_SPAN = Span(TraceContext(1, 1, sampled=False), None)  # of a batch that nobody traces
+_NO_SPAN = Span(TraceContext(1, 1, sampled=False), None)  # of a batch without a sampled request
 
 
-class Dropped(StrEnum):
+class DropReason(StrEnum):
     """Why texts were not scored: the label of `weir.scorer.dropped`."""
 
     SHED = "shed"  # the queue was full
@@ -24,8 +21,8 @@ class Dropped(StrEnum):
     FAILED = "failed"  # the engine raised
 
 
-class Swap(StrEnum):
-    """What came of a new bundle: the label of `weir.scorer.swaps`."""
+class SwapOutcome(StrEnum):
+    """The outcome of a new bundle: the label of `weir.scorer.swaps`."""
 
     LOADED = "loaded"
     REFUSED = "refused"
@@ -68,15 +65,15 @@ class Telemetry:
         )
 
     def devices(self, devices: Sequence[Device]) -> None:
-        """`devices` run now, and no others."""
+        """Report exactly `devices` as running."""
         for cell in self._device.cells.values():
             cell.set(0)
         for device in devices:
             self._device.labels(device.name, device.provider, device.precision).set(1)
 
-    def drop(self, why: Dropped, texts: int) -> None:
+    def drop(self, reason: DropReason, texts: int) -> None:
         """Count texts that were not scored."""
-        self.dropped.labels(why.value).add(texts)
+        self.dropped.labels(reason.value).add(texts)
 
     def batch(self, router: str, texts: int, requests: Sequence[TraceContext]) -> Span:
         """The span of a batch: under its first sampled request, linked to each sampled one."""

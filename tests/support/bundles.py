@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from weir_scorer.build.assemble import CALIBRATION, CARD, TOKENIZER, Parts, write_bundle
 from weir_scorer.build.default import default_cache
 from weir_scorer.build.graph import Shape, encoder_graph
-from weir_scorer.build.minilm import PIN
+from weir_scorer.build.weights import PIN
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock, TextBlock

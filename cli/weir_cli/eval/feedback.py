@@ -23,7 +23,7 @@ from weir_lab.feedback import Estimate, FeedbackReport, Options, estimate, rende
 from weir_lab.metrics import Interval, bootstrap
 from weir_lab.metrics.offpolicy import Logged, known, ratios, snips
 from weir_lab.metrics.ranked import Floats
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 

@@ -20,7 +20,7 @@ from weir_lab.evaluation.evaluate import Options
 from weir_lab.evaluation.figures import RETENTIONS
 from weir_lab.metrics import Interval
 from weir_lab.metrics.ranked import Floats
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 _MEANING = (
     "calls, bill: the strong model's calls, and the spending, that keep so much of its quality, "

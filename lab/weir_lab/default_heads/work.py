@@ -17,8 +17,8 @@ from weir_lab.default_heads.train import direction, select, train_length, train_
 from weir_lab.routers.ensemble import fit_ensemble
 from weir_lab.routers.knn import Arrays
 from weir_lab.routers.task import Flags, Floats
-from weir_scorer.build.variants import MEMBERS, Variant
-from weir_scorer.engine.routers import KINDS
+from weir_scorer.build.variants import ENSEMBLE_MEMBERS, Variant
+from weir_scorer.engine.routers import ROUTERS
 
 SEED = 20240618
 _PART = 256  # rows
@@ -55,7 +55,7 @@ class Work:
         wins, source = self.labels.wins[held], self.outcomes.source[rows]
         columns = some_rows(self.seen, rows)
         for name in self._kinds:
-            scores = _in_parts(KINDS[name](heads[name]).scores, columns.linear)
+            scores = _in_parts(ROUTERS[name](heads[name]).scores, columns.linear)
             heads[name] = CURVES[name](heads[name], *curve_of(scores, wins, source))
         heads["ensemble"] = self._ensemble(heads, usable)
         scores = self.scores(heads, columns)["ensemble"]
@@ -67,11 +67,11 @@ class Work:
         lengths, every = columns.length, columns.linear
         found: dict[str, Floats] = {
             "random": columns.hash[:, 0],
-            "length": KINDS["length"](heads["length"]).scores(lengths),
+            "length": ROUTERS["length"](heads["length"]).scores(lengths),
         }
         for name in self.variant.trained:
-            found[name] = _in_parts(KINDS[name](heads[name]).scores, every)
-        members = {name: heads[name] for name in MEMBERS}
+            found[name] = _in_parts(ROUTERS[name](heads[name]).scores, every)
+        members = {name: heads[name] for name in ENSEMBLE_MEMBERS}
         ensemble = ensemble_of(heads["ensemble"], members, every.shape[1])
         return found | {"ensemble": ensemble.scores(every)}
 
@@ -116,7 +116,9 @@ class Work:
 
     def _ensemble(self, heads: Mapping[str, Arrays], usable: Flags) -> Arrays:
         rows = self.labels.rows[usable[self.labels.rows]]
-        parts = [KINDS[name](heads[name]).scores(self.seen.linear[rows]) for name in MEMBERS]
+        parts = [
+            ROUTERS[name](heads[name]).scores(self.seen.linear[rows]) for name in ENSEMBLE_MEMBERS
+        ]
         weights: NDArray[np.float64] = balanced(self.outcomes.source[rows])
         return fit_ensemble(stacked(parts), weights)
 

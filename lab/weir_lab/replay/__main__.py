@@ -17,7 +17,7 @@ from weir_lab.datasets import Outcomes, load_outcomes
 from weir_lab.metrics.ranked import Floats
 from weir_lab.replay.savings import Found, Traffic, cached, cascaded, judgement_usd, routed
 from weir_lab.scoring import score_prompts
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 PAIRS: Final = (
     ("mixtral-8x7b-instruct-v0.1", "gpt-4-1106-preview"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from weir_lab.datasets import load_pair
 from weir_lab.training.columns import read_columns
 from weir_lab.training.study import table, worth
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 
 def main() -> int:

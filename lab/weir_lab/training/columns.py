@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from weir_lab.errors import LabError
 from weir_lab.metrics.ranked import Floats
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
-from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.blocks import TextBlock
 
 _CHUNK = 256

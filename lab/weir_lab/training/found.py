@@ -16,14 +16,13 @@ from weir_lab.training.near import Near
 from weir_lab.training.scratch import Trained
 from weir_lab.training.write import as_archive, parts_of, quantiles_of
 from weir_scorer.build.assemble import write_bundle
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
-from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.blocks import EncoderBlock
 from weir_scorer.engine.ports import Calibration
-from weir_scorer.features.cheap import length
-from weir_scorer.features.text import normalise
+from weir_scorer.features.text import length, normalise
 
 NAME = "trained"
 _INSTANT = ("random", "length")

@@ -18,7 +18,7 @@ from weir_lab.training.needs import Needs
 from weir_lab.training.platt import platt
 from weir_lab.training.scratch import PROMISES, is_held_out, promise
 from weir_scorer.engine.ports import RetentionThreshold
-from weir_scorer.engine.routers import KINDS
+from weir_scorer.engine.routers import ROUTERS
 
 NEAR = {"knn": (fit_knn, knn_with_curve), "cluster": (fit_cluster, cluster_with_curve)}
 _EDGE = 1e-6
@@ -72,7 +72,7 @@ def _scores(
     kind: str, arrays: Mapping[str, NDArray[np.generic]], raw: NDArray[np.float32]
 ) -> Floats:
     """By the very code that serves."""
-    head = KINDS[kind](arrays)
+    head = ROUTERS[kind](arrays)
     parts = [head.scores(raw[at : at + _PART]) for at in range(0, len(raw), _PART)]
     return np.concatenate(parts).astype(np.float64)
 

@@ -1,1 +1,4 @@
-"""Merging waiting texts into batches for one engine. Knows no wire, no bundle folder, no socket."""
+"""Merges waiting texts into batches for one bundle's engines.
+
+Must not know gRPC, the protobuf messages or a bundle's folder; an engine only by its port.
+"""

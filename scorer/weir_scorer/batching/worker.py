@@ -1,14 +1,19 @@
-"""A thread of its own for blocking work, driven from the event loop one job after the other.
+"""Worker threads, and what runs on them: the engine's blocking calls, their results checked.
 
-Cheaper per job than an executor: no future of its own, one wake-up each way. Knows no engine.
+A thread takes one job after the other from the event loop. That is cheaper per job than an
+executor: no future of its own, one wake-up each way. Nothing here touches what the loop owns.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
+
+from weir_scorer.batching.calls import BatchKey
+from weir_scorer.engine.ports import Engine, Prepared, Scores
 
 Result = TypeVar("Result")
 
@@ -26,16 +31,16 @@ class _Job(Generic[Result]):
         return self._future
 
     def run(self) -> None:
-        """On the thread: do the work and send what came of it back to the loop."""
+        """Run on the thread: do the work and send its result to the loop."""
         try:
             result = self._work()
-        except Exception as error:  # noqa: BLE001 - whoever awaits the job gets it
-            self._tell(self._fail, error)
+        except Exception as error:  # noqa: BLE001 - the awaiting task gets it
+            self._send(self._fail, error)
         else:
-            self._tell(self._finish, result)
+            self._send(self._finish, result)
 
-    def _tell(self, callback: Callable[[object], None], value: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    def _send(self, callback: Callable[[object], None], value: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(callback, value)
 
     def _finish(self, result: object) -> None:
@@ -62,7 +67,7 @@ class Worker:
     def submit(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         """Run `work` on the thread after what was submitted before; await the result.
 
-        Whoever submits bounds how much is under way. Cancelling the result does not stop the work.
+        The caller bounds how many jobs it submits. Cancelling the result does not stop the work.
         """
         job = _Job(work, asyncio.get_running_loop())
         self._jobs.put(job)  # type: ignore[arg-type] # the queue holds jobs of any result
@@ -78,3 +83,34 @@ class Worker:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job.run()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTexts:
+    """Prepared texts for the device; or scores, where the router needs no device."""
+
+    prepared: Sequence[Prepared]
+    scores: Scores | None
+
+
+def prepare_texts(engine: Engine, texts: Sequence[str], batch_key: BatchKey) -> PreparedTexts:
+    """Prepare `texts`; score them at once where the router reads no encoder."""
+    prepared = engine.prepare(texts, batch_key.router)
+    if len(prepared) != len(texts):
+        raise ValueError(f"the engine prepared {len(prepared)} of {len(texts)} texts")
+    if any(item.ids for item in prepared):
+        return PreparedTexts(prepared, None)
+    return PreparedTexts(prepared, score_batch(engine, prepared, batch_key))
+
+
+def score_batch(engine: Engine, prepared: Sequence[Prepared], batch_key: BatchKey) -> Scores:
+    """Score one batch."""
+    scores = engine.run(
+        prepared,
+        batch_key.router,
+        want_quality=batch_key.want_quality,
+        want_embedding=batch_key.want_embedding,
+    )
+    if len(scores.scores) != len(prepared):
+        raise ValueError(f"the engine scored {len(scores.scores)} of {len(prepared)} texts")
+    return scores

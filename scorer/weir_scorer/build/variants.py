@@ -1,7 +1,6 @@
 """The bundles that can be built: which layers of the encoder, which blocks, which routers.
 
-A variant trades quality for time; docs/evaluation.md has each one's figures. Must not know how
-graphs are written nor where heads come from.
+A variant trades quality for time; docs/evaluation.md has the figures of each.
 """
 
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ HASH = TextBlock("hash", "uniform", dim=1, seed=RANDOM_SEED)
 LENGTH = TextBlock("length", "length", dim=1)
 LEXICAL = TextBlock("lexical", "lexical", dim=len(lexical.NAMES), version=lexical.VERSION)
 
-MEMBERS: tuple[str, ...] = ("linear", "mf")  # of the ensemble; chosen by sources left out
-TRAINED = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
-_NEEDS_ENCODER = {"knn", "cluster"}  # what lies near in the lexical columns alone is not alike
+ENSEMBLE_MEMBERS: tuple[str, ...] = ("linear", "mf")  # of the ensemble; chosen by sources left out
+TRAINED_ROUTERS = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
+_NEEDS_ENCODER = {"knn", "cluster"}  # near in the lexical columns alone does not mean alike
 QUALITIES = "heads/qualities.npz"
 
 
@@ -52,7 +51,7 @@ class Variant:
     @property
     def trained(self) -> tuple[str, ...]:
         """The routers that are trained on the columns, by name."""
-        return tuple(name for name in TRAINED if self.layers or name not in _NEEDS_ENCODER)
+        return tuple(name for name in TRAINED_ROUTERS if self.layers or name not in _NEEDS_ENCODER)
 
     @property
     def routers(self) -> tuple[RouterEntry, ...]:
@@ -66,7 +65,7 @@ class Variant:
             RouterEntry("random", "random", (HASH.name,), None),
             RouterEntry("length", "length", (LENGTH.name,), "heads/length.npz"),
             *trained,
-            RouterEntry("ensemble", "ensemble", read, "heads/ensemble.npz", MEMBERS),
+            RouterEntry("ensemble", "ensemble", read, "heads/ensemble.npz", ENSEMBLE_MEMBERS),
         )
 
 

@@ -1,6 +1,9 @@
-"""A bundle on disk: its manifest, its checksums, and the way from a folder to engines."""
+"""A bundle on disk: its manifest and checksums, read into engines.
 
+Must not know gRPC, queues or how a bundle is built.
+"""
+
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BundleError
-from weir_scorer.bundle.opened import Bundle
 
 __all__ = ["Bundle", "BundleError"]

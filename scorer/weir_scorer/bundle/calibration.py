@@ -1,6 +1,6 @@
 """calibration.json: how each router's scores lie over the reference prompts.
 
-Raw mappings stop here. Must not know how scores were made or where the file lies.
+Raw mappings stop here.
 """
 
 import json

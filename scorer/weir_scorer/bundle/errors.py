@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle. Knows nothing else."""
+"""What can be wrong with a bundle, and with building one."""
 
 from pathlib import Path
 
@@ -11,3 +11,7 @@ class BundleError(Exception):
         super().__init__(f"{path}: {problem}; {advice}")
         self.path = path
         self.problem = problem
+
+
+class BuildError(Exception):
+    """The message says what failed and what to do."""

@@ -1,6 +1,6 @@
-"""A bundle's folder, checked: every file that is listed is there, unaltered, and no other.
+"""A bundle's folder: every listed file is there and unaltered, and there are no others.
 
-Reading checks again, so that what is used is what was listed. Must not know what files mean.
+Each read checks the file again, so that a file that changed since is never used.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class Folder:
             data = at.read_bytes()
         except OSError as error:
             raise BundleError(
-                at, f"cannot be read ({error.strerror})", hint=_where_from(path)
+                at, f"cannot be read ({error.strerror})", hint=_build_hint(path)
             ) from error
         try:
             manifest = parse_manifest(data)
@@ -51,7 +51,7 @@ class Folder:
             except OSError as error:
                 raise BundleError(at, f"cannot be read ({error.strerror})") from error
             _compare(at, entry, size, digest)
-        self._refuse_strangers()
+        self._refuse_unlisted()
 
     def read(self, name: str) -> bytes:
         """A listed file's bytes. Raises BundleError when they are not those that were listed."""
@@ -63,7 +63,7 @@ class Folder:
         _compare(at, self.manifest.files[name], len(data), hashlib.sha256(data).hexdigest())
         return data
 
-    def _refuse_strangers(self) -> None:
+    def _refuse_unlisted(self) -> None:
         listed = {*self.manifest.files, FILE_NAME}
         for at in sorted(self.path.rglob("*")):
             if not at.is_dir() and at.relative_to(self.path).as_posix() not in listed:
@@ -79,5 +79,5 @@ def _compare(at: Path, entry: FileEntry, size: int, digest: str) -> None:
         raise BundleError(at, "was altered: its sha256 is not the listed one")
 
 
-def _where_from(path: Path) -> str:
+def _build_hint(path: Path) -> str:
     return f"is {path} a bundle? build one: weir bundle build --out {path}"

@@ -1,7 +1,6 @@
 """The parts of a checked folder, read once and opened per device.
 
-What does not fit together is found here and named, not at first use. Must not know of gRPC,
-queues or how a bundle is built.
+Parts that do not fit together are refused here, not at first use.
 """
 
 from collections.abc import Mapping
@@ -24,9 +23,11 @@ from weir_scorer.engine.ports import (
 from weir_scorer.engine.sessions import Session, SessionOptions, open_session, pick_precision
 from weir_scorer.engine.tokens import TokenizerBroken, Tokens
 
-# What every router is tried with before a bundle counts as open, and what a block's `probe` is of.
+# Every router scores this text before a bundle counts as open; a block's `probe` is of it.
 PROBE = "Is this bundle whole?"
-_SAME = 0.9  # cosine; precisions of one encoder agree to .99, other encoders are at right angles
+_MIN_SIMILARITY = (
+    0.9  # cosine; precisions of one encoder agree to .99, other encoders are at right angles
+)
 
 
 class Loader:
@@ -49,7 +50,7 @@ class Loader:
                 sessions=sessions,
                 device=device,
             )
-            self._try(engine)
+            self._check_routers(engine)
         except EngineError as error:
             raise BundleError(self._folder.path, str(error)) from error
         return engine
@@ -73,8 +74,8 @@ class Loader:
             return sessions, Device("cpu:0", "numpy", precision)
         return sessions, Device(first.device_name, first.provider, precision)
 
-    def _try(self, engine: OnnxEngine) -> None:
-        """A graph that does not fit its head or its tokenizer shows here, not at first use."""
+    def _check_routers(self, engine: OnnxEngine) -> None:
+        """Score one text with each router, so that a bad graph or head fails now."""
         for name, router in self._routers.items():
             width = sum(block.dim for block in router.blocks)
             try:
@@ -87,21 +88,24 @@ class Loader:
             if scored.embeddings is not None and scored.embeddings.shape[1] > width:
                 raise EngineError(f"router {name!r}: its encoder is wider than its blocks say")
         for block in {b.name: b for r in self._routers.values() for b in r.encoder_blocks}.values():
-            self._try_block(engine, block)
+            self._check_encoder(engine, block)
 
-    def _try_block(self, engine: OnnxEngine, block: EncoderBlock) -> None:
-        """The encoder that the heads were trained on says of PROBE what was recorded then."""
+    def _check_encoder(self, engine: OnnxEngine, block: EncoderBlock) -> None:
+        """Compare the encoder's numbers for PROBE with those recorded in training."""
         if not block.probe:
             return
-        said = engine.read([PROBE], block)[0, : len(block.probe)].astype(np.float64)
-        known = np.array(block.probe)
-        likeness = float(said @ known) / max(float(np.sqrt((said @ said) * (known @ known))), 1e-12)
-        if likeness < _SAME:
+        measured = engine.read([PROBE], block)[0, : len(block.probe)].astype(np.float64)
+        expected = np.array(block.probe)
+        similarity = float(measured @ expected) / max(
+            float(np.sqrt((measured @ measured) * (expected @ expected))), 1e-12
+        )
+        if similarity < _MIN_SIMILARITY:
             path = block.files.get(engine.device.precision, "")
             raise BundleError(
                 self._folder.path / path,
-                f"block {block.name!r} is not what the heads were trained on: its numbers for a"
-                f" fixed text are {likeness:.2f} like those recorded, {_SAME} is the least",
+                f"block {block.name!r} is not what the heads were trained on: for a fixed text its"
+                f" cosine to the recorded numbers is {similarity:.2f}, at least {_MIN_SIMILARITY}"
+                " is needed",
                 hint="put the encoder back, or build the bundle again: weir bundle build",
             )
 

@@ -1,6 +1,6 @@
-"""bundle.json: what a bundle holds, as frozen values; parsed strictly, written canonically.
+"""bundle.json: a bundle's contents as frozen values; parsed strictly, written canonically.
 
-Raw mappings stop here. Must not know of ONNX Runtime nor of how files are checked.
+Raw mappings stop here.
 """
 
 import json
@@ -20,7 +20,7 @@ Json = object  # whatever json.loads gives
 
 
 class BadManifest(ValueError):
-    """The manifest says something it may not; the message names the place in it."""
+    """The manifest is invalid; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _cross_check(manifest: Manifest) -> None:
                     f"routers.{router.name} wants a block {block!r} that is not there"
                 )
         _check_members(manifest, router)
-    for path in _mentioned(manifest):
+    for path in _referenced_paths(manifest):
         if path not in manifest.files:
             raise BadManifest(f"{path} is used but not listed under files")
 
@@ -138,7 +138,7 @@ def _check_members(manifest: Manifest, router: RouterEntry) -> None:
             )
 
 
-def _mentioned(manifest: Manifest) -> list[str]:
+def _referenced_paths(manifest: Manifest) -> list[str]:
     routers = manifest.routers.values()
     used = [path for router in routers for path in (router.head, router.qualities)]
     encoders = [

@@ -1,6 +1,6 @@
-"""A manifest's routers, read from their head files and fitted to their blocks.
+"""A manifest's routers, read from their head files and matched with their blocks.
 
-What does not fit is refused here, with the file and what to do. Must not know of devices.
+A head that does not match is refused with its file and what to do.
 """
 
 import io
@@ -19,7 +19,7 @@ from weir_scorer.bundle.manifest import FILE_NAME, RouterEntry
 from weir_scorer.engine.onnx import Router
 from weir_scorer.engine.routers import (
     ENSEMBLE,
-    KINDS,
+    ROUTERS,
     Arrays,
     BadHead,
     Ensemble,
@@ -27,13 +27,13 @@ from weir_scorer.engine.routers import (
     Member,
     Qualities,
 )
-from weir_scorer.engine.routers.ports import Integers
+from weir_scorer.engine.routers.head import Integers
 
-_Made = TypeVar("_Made")
+_Loaded = TypeVar("_Loaded")
 
 
 class RouterReader:
-    """Reads each head file once, whoever shares it."""
+    """Reads each head file once, also where routers share it."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -59,7 +59,7 @@ class RouterReader:
 
     def _head(self, entry: RouterEntry) -> Head:
         if entry.name not in self._heads:
-            head = self._make_head(entry)
+            head = self._load_head(entry)
             if head.dim != self._width(entry):
                 raise BundleError(
                     self._at(entry.head),
@@ -69,19 +69,19 @@ class RouterReader:
             self._heads[entry.name] = head
         return self._heads[entry.name]
 
-    def _make_head(self, entry: RouterEntry) -> Head:
+    def _load_head(self, entry: RouterEntry) -> Head:
         if entry.kind == ENSEMBLE:
             members = [self._member(entry, self._manifest.routers[name]) for name in entry.members]
-            return self._make(
+            return self._load(
                 entry, entry.head, lambda arrays: Ensemble(arrays, members, self._width(entry))
             )
-        if entry.kind not in KINDS:
+        if entry.kind not in ROUTERS:
             raise BundleError(
                 self._at(entry.head),
                 f"router {entry.name!r} is of kind {entry.kind!r}; known:"
-                f" {', '.join([*KINDS, ENSEMBLE])}",
+                f" {', '.join([*ROUTERS, ENSEMBLE])}",
             )
-        return self._make(entry, entry.head, KINDS[entry.kind])
+        return self._load(entry, entry.head, ROUTERS[entry.kind])
 
     def _member(self, entry: RouterEntry, member: RouterEntry) -> Member:
         return Member(self._head(member), self._columns(entry, member))
@@ -103,15 +103,15 @@ class RouterReader:
         if path is None:
             return None
         if path not in self._qualities:
-            self._qualities[path] = self._make(entry, path, Qualities)
-        found = self._qualities[path]
-        if found.dim != self._width(entry):
+            self._qualities[path] = self._load(entry, path, Qualities)
+        qualities = self._qualities[path]
+        if qualities.dim != self._width(entry):
             raise BundleError(
                 self._at(path),
-                f"reads {found.dim} columns, the blocks of router {entry.name!r} have"
+                f"reads {qualities.dim} columns, the blocks of router {entry.name!r} have"
                 f" {self._width(entry)}: it was trained for another encoder or other blocks",
             )
-        return found
+        return qualities
 
     def _width(self, entry: RouterEntry) -> int:
         return sum(self._manifest.blocks[block].dim for block in entry.blocks)
@@ -119,7 +119,9 @@ class RouterReader:
     def _at(self, path: str | None) -> Path:
         return self._folder.path / (path or FILE_NAME)
 
-    def _make(self, entry: RouterEntry, path: str | None, make: Callable[[Arrays], _Made]) -> _Made:
+    def _load(
+        self, entry: RouterEntry, path: str | None, make: Callable[[Arrays], _Loaded]
+    ) -> _Loaded:
         try:
             return make(self._arrays(path))
         except (BadHead, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

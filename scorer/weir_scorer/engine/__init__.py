@@ -1,1 +1,4 @@
-"""From texts to scores on one device. Knows no wire, no queue and no folder layout."""
+"""From texts to scores on one device.
+
+Must not know gRPC, queues or a bundle's folder, so that a bundle scores in any process.
+"""

@@ -1,7 +1,6 @@
-"""Feature blocks: named groups of columns that a router asks for. A new kind is a line in a table.
+"""Feature blocks: named groups of columns that a router reads.
 
-Cheap blocks are functions of the text alone; encoder blocks are outputs of an ONNX graph. Must
-not know of heads, nor where files lie.
+Text blocks are functions of the text alone; encoder blocks are outputs of an ONNX graph.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from weir_scorer.engine.ports import EngineError, Vector
-from weir_scorer.features import cheap, lexical
+from weir_scorer.features import lexical, text
 
 
 class BadBlock(EngineError):
@@ -50,8 +49,8 @@ _VERSIONS = {"length": 1, "uniform": 1, "lexical": lexical.VERSION}
 def text_function(block: TextBlock) -> TextFunction:
     """What computes `block`. Raises BadBlock for a kind, version or width this code lacks."""
     functions: dict[str, TextFunction] = {
-        "length": cheap.length,
-        "uniform": partial(cheap.uniform, seed=block.seed),
+        "length": text.length,
+        "uniform": partial(text.uniform, seed=block.seed),
         "lexical": lexical.lexical,
     }
     if block.kind not in functions:

@@ -1,6 +1,6 @@
 """The engine that serves: cheap blocks in Python, encoder blocks in ONNX Runtime, heads in numpy.
 
-What a router does not name is not computed. Must not know of queues, gRPC or folders.
+Only the blocks that a router reads are computed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -153,9 +153,10 @@ class OnnxEngine:
     def _run(
         self, outputs: Sequence[str], session: Session, batch: Sequence[Prepared]
     ) -> Mapping[str, Matrix]:
-        """An int8 graph takes its activations' scale from the whole batch, so that a text's score
-        would hang on its neighbours': there each text runs alone. On a CPU core that costs a
-        seventh of the throughput, and no padding is computed.
+        """Run the graph over the batch; an int8 graph over one text at a time.
+
+        An int8 graph takes its activations' scale from the whole batch, so that a text's score
+        would depend on the other texts. On a CPU core that costs a seventh of the throughput.
         """
         size = 1 if self._device.precision == "int8" else len(batch)
         parts = [

@@ -1,7 +1,7 @@
-"""What the rest of the scorer needs of an engine, and the values that go in and come out.
+"""The engine's port, its input and output values, and its errors.
 
 An engine turns texts into scores on one device. `prepare` is CPU work that may run on any thread;
-`run` is for the device's own worker thread. Must not know of queues, gRPC or where a bundle lies.
+`run` is for the device's own worker thread.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]  # one row of features
 Matrix = NDArray[np.float32]  # one row per text
 
-INSTANT_KINDS = frozenset({"random", "length"})  # routers that cost microseconds a text
+INLINE_ROUTERS = frozenset({"random", "length"})  # routers that cost microseconds a text
 
 
 class EngineError(Exception):
-    """Base of what an engine can refuse; the message says what to do."""
+    """Base of the engine's errors; the message says what to do."""
 
 
 class UnknownRouter(EngineError):
@@ -84,7 +84,7 @@ class RouterDescription:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A bundle in words: what `Describe` and `weir bundle show` tell."""
+    """A bundle's contents, as `Describe` and `weir bundle show` give them."""
 
     name: str
     version: str  # name@digest of the manifest

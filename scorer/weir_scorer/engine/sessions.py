@@ -1,7 +1,7 @@
-"""ONNX Runtime at the rim: which device is meant, and a session that says what it really runs on.
+"""ONNX Runtime sessions: which device to run on, and which one really runs.
 
-ONNX Runtime falls back to the CPU without an error. Here an explicit device that falls is an
-error, and `auto` says what it took. Must not know of heads, routers or bundles.
+ONNX Runtime falls back to the CPU without an error. Here a named device that falls back is an
+error, and `auto` reports the device it took.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ class SessionOptions:
 
 def pick_precision(available: Sequence[str], choice: DeviceChoice) -> str:
     """The best of the `available` precisions for the device. Raises DeviceUnavailable if none."""
-    kind = "cpu" if _takes_cpu(choice) else "gpu"
+    kind = "cpu" if _runs_on_cpu(choice) else "gpu"
     for precision in _PREFERRED_PRECISIONS[kind]:
         if precision in available:
             return precision
@@ -84,7 +84,7 @@ def open_session(graph: bytes, options: SessionOptions) -> "Session":
     """
     provider = _provider(options.device)
     if provider not in ort.get_available_providers():
-        raise DeviceUnavailable(_fell(provider, "here lacks it"))
+        raise DeviceUnavailable(_provider_error(provider, "here lacks it"))
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
@@ -97,7 +97,7 @@ def open_session(graph: bytes, options: SessionOptions) -> "Session":
         raise DeviceUnavailable(f"the encoder cannot be loaded on {provider}: {error}") from error
     taken = session.get_providers()[0]
     if options.device.explicit and taken != provider:
-        raise DeviceUnavailable(_fell(provider, f"took {taken}"))
+        raise DeviceUnavailable(_provider_error(provider, f"took {taken}"))
     return Session(session, taken, options.device.index)
 
 
@@ -120,14 +120,14 @@ class Session:
         }
 
 
-def _fell(provider: str, instead: str) -> str:
+def _provider_error(provider: str, instead: str) -> str:
     return (
         f"{provider} was asked for, but ONNX Runtime {instead}: install onnxruntime-gpu and its"
         " CUDA libraries, or set the device to auto or cpu"
     )
 
 
-def _takes_cpu(choice: DeviceChoice) -> bool:
+def _runs_on_cpu(choice: DeviceChoice) -> bool:
     return _provider(choice) == _PROVIDERS[DeviceKind.CPU]
 
 

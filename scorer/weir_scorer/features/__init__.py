@@ -1,1 +1,1 @@
-"""Texts to numbers, pure: no ONNX, no files, no clock."""
+"""Pure functions from a text to numbers. Must not know ONNX, tokenizers or files."""

@@ -1,4 +1,4 @@
-"""The scorer's gRPC surface and the bundle behind it, swapped while serving.
+"""The scorer's gRPC service, and the bundle behind it, which can be swapped while serving.
 
-Knows how to listen, answer, describe, swap and drain; must not know of environment variables.
+Must not know environment variables.
 """

@@ -1,21 +1,55 @@
-"""Which bundle serves now: opening, warming and swapping whole bundles while calls come in.
+"""Which bundle serves: a new one is noticed, opened, warmed and swapped in while calls come in.
 
 A new bundle is opened, verified and warmed beside the old one; then new calls go to the new one,
-and the old one ends once its last call is answered. Must not know of gRPC or of folder layouts.
+and the old one ends once its last call is answered.
 """
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from weir_scorer.batching.admission import Admission
 from weir_scorer.batching.batcher import Batcher
-from weir_scorer.batching.limits import BatchLimits
+from weir_scorer.batching.limits import AdmissionLimit, BatchLimits
 from weir_scorer.engine.ports import Description, Device, Engine
-from weir_scorer.telemetry import Swap, Telemetry
+from weir_scorer.telemetry import SwapOutcome, Telemetry
+
+FolderState = frozenset[tuple[str, int, int, int]]  # path, inode, size, time of change in ns
+
+
+async def watch_folder(
+    path: Path, every: float, initial: FolderState, changed: Callable[[], None]
+) -> None:
+    """Call `changed` whenever what lies at `path` is not as `seen` and then kept still for a look.
+
+    `every` is the seconds between looks.
+    """
+    last = previous = initial
+    while True:
+        await asyncio.sleep(every)
+        state = await asyncio.to_thread(folder_state, path)
+        if state not in {last, frozenset()} and state == previous:
+            last = state
+            changed()
+        previous = state
+
+
+def folder_state(path: Path) -> FolderState:
+    """What lies at `path` now, links followed; empty when nothing does. Blocking."""
+    try:
+        root = path.resolve(strict=True)
+        files = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        stats = [(str(file), file.stat()) for file in files]
+    except OSError:  # it is being replaced at this moment
+        return frozenset()
+    return frozenset(
+        (name, stat.st_ino, stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns))
+        for name, stat in stats
+    )
+
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +99,7 @@ class Batching:
     """How each bundle's work is batched."""
 
     limits: Callable[[Device], BatchLimits]
-    admission: Admission  # shared: a swap must not double what may wait
+    admission: AdmissionLimit  # shared: a swap must not double what may wait
     tokenisers: int = 1
 
 
@@ -99,9 +133,9 @@ class Bundles:
 
         A bundle that is equal to the one that serves changes nothing either. One call at a time.
         """
-        bundle = await asyncio.to_thread(self._opened_and_warm, path)
+        bundle = await asyncio.to_thread(self._open_and_warm, path)
         old = self._serving
-        if old is not None and _same(old, bundle):
+        if old is not None and _same_version(old, bundle):
             await asyncio.to_thread(bundle.close)
             return
         self._serve(bundle)
@@ -113,17 +147,17 @@ class Bundles:
         try:
             await self.load(path)
         except RefusedBundle as error:
-            self._telemetry.swaps.labels(Swap.REFUSED.value).add()
+            self._telemetry.swaps.labels(SwapOutcome.REFUSED.value).add()
             _log.error("the new bundle is refused, the old one goes on: %s", error)
         else:
-            self._telemetry.swaps.labels(Swap.LOADED.value).add()
+            self._telemetry.swaps.labels(SwapOutcome.LOADED.value).add()
 
     def close(self) -> None:
         """Take no more calls; the task ends once those inside are answered."""
         if self._serving is not None:
             self._serving.batcher.close()
 
-    def _opened_and_warm(self, path: Path) -> OpenBundle:
+    def _open_and_warm(self, path: Path) -> OpenBundle:
         bundle = self._open(path)
         for engine in bundle.engines:
             engine.warm_up()
@@ -140,7 +174,7 @@ class Bundles:
         )
         serving = Serving(bundle, batcher)
         version = engine.description.version
-        self._group.create_task(_work(serving), name=f"weir-bundle {version}")
+        self._group.create_task(_serve_bundle(serving), name=f"weir-bundle {version}")
         self._serving = serving
         self._telemetry.devices(serving.devices)
         for device in serving.devices:
@@ -155,7 +189,7 @@ class Bundles:
             )
 
 
-async def _work(serving: Serving) -> None:
+async def _serve_bundle(serving: Serving) -> None:
     try:
         await serving.batcher.serve()
     finally:
@@ -163,5 +197,5 @@ async def _work(serving: Serving) -> None:
         _log.info("closed", extra={"bundle": serving.description.version})
 
 
-def _same(old: Serving, new: OpenBundle) -> bool:
+def _same_version(old: Serving, new: OpenBundle) -> bool:
     return old.description.version == new.engines[0].description.version

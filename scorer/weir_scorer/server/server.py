@@ -1,11 +1,12 @@
-"""The gRPC server: scorer, health and reflection on its addresses, from start to drained.
-
-Must not know what scoring is.
-"""
+"""The gRPC server: scorer, health and reflection on TCP or unix sockets, from start to drained."""
 
 import asyncio
 import logging
+import socket
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -13,8 +14,61 @@ from grpc_reflection.v1alpha import reflection
 
 from weir_proto.scorer.v1 import scorer_pb2, scorer_pb2_grpc
 from weir_runtime.quantities import Address, Bytes
-from weir_scorer.server.listen import forget, listen
 from weir_scorer.server.service import ScorerService
+
+_SOCKET_MODE = 0o660  # only the owner and the gateway's group may connect
+_PROBE_SECONDS = 1.0
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the message says why and what to do."""
+
+
+async def listen(server: aio.Server, address: Address) -> Address:
+    """Bind `server` to `address`; returns it with the port really bound. Raises CannotListen."""
+    if address.path is None:
+        return Address(host=address.host, port=_bind(server, address, str(address)))
+    await asyncio.to_thread(_remove_stale_socket, address.path)
+    _bind(server, address, f"unix:{address.path}")
+    await asyncio.to_thread(address.path.chmod, _SOCKET_MODE)
+    return address
+
+
+async def remove_socket(address: Address) -> None:
+    """Remove the socket file, if `address` is one and it is still there."""
+    if address.path is not None:
+        await asyncio.to_thread(address.path.unlink, missing_ok=True)
+
+
+def _bind(server: aio.Server, address: Address, target: str) -> int:
+    try:
+        port = server.add_insecure_port(target)
+    except RuntimeError as error:
+        raise CannotListen(
+            f"cannot listen on {address}: is the address free, and does it exist here?"
+        ) from error
+    if port == 0:
+        raise CannotListen(f"cannot listen on {address}: is the address free?")
+    return port
+
+
+def _remove_stale_socket(path: Path) -> None:
+    """Remove a stale socket file. Raises CannotListen for anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise CannotListen(f"cannot listen on {path}: its folder does not exist") from None
+        return
+    if not stat.S_ISSOCK(mode):
+        raise CannotListen(f"cannot listen on {path}: another kind of file is there; remove it")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        with suppress(ConnectionRefusedError, FileNotFoundError):
+            probe.connect(str(path))
+            raise CannotListen(f"cannot listen on {path}: another program serves there")
+    path.unlink(missing_ok=True)
+
 
 _log = logging.getLogger(__name__)
 
@@ -41,15 +95,15 @@ class ScorerServer:
 
     async def start(self, addresses: Sequence[Address]) -> tuple[Address, ...]:
         """Listen, not serving yet; returns what is really bound. Raises CannotListen."""
-        await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         for address in addresses:
             self._addresses.append(await listen(self._server, address))
         await self._server.start()
         return tuple(self._addresses)
 
-    async def serving(self) -> None:
+    async def set_serving(self) -> None:
         """The bundle is warm: tell it."""
-        await self._tell(health_pb2.HealthCheckResponse.SERVING)
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self, within: float) -> bool:
         """Refuse new calls, let those inside finish; False if `within` seconds were too few."""
@@ -66,9 +120,9 @@ class ScorerServer:
         """Close connections and sockets."""
         await self._server.stop(_LINGER_SECONDS)
         for address in self._addresses:
-            await forget(address)
+            await remove_socket(address)
 
-    async def _tell(self, status: int) -> None:
+    async def _set_health(self, status: int) -> None:
         for name in ("", _SCORER):
             await self._health.set(name, status)
 

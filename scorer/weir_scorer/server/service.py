@@ -1,7 +1,4 @@
-"""`weir.scorer.v1.Scorer`: one method a call, each with its deadline, span and metrics.
-
-Must not know how batches are made or where bundles come from.
-"""
+"""The gRPC service `weir.scorer.v1.Scorer`: each call with its deadline, span and metrics."""
 
 import asyncio
 import time
@@ -14,10 +11,17 @@ from opentelemetry.trace import SpanKind
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc
 from weir_runtime.tracing import Span, TraceContext, current
-from weir_scorer.batching.work import Lane
+from weir_scorer.batching.calls import BatchKey
 from weir_scorer.server.bundles import Bundles, Serving
-from weir_scorer.server.statuses import KNOWN, NotServing, code_of
-from weir_scorer.server.wire import CallLimits, describe, response, texts_of
+from weir_scorer.server.codec import (
+    KNOWN_ERRORS,
+    CallLimits,
+    NotServing,
+    code_of,
+    describe,
+    response,
+    texts_of,
+)
 from weir_scorer.telemetry import Telemetry
 
 _SPAN = "weir.scorer.v1.Scorer/Score"
@@ -49,7 +53,7 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         self._limits = limits
         self._telemetry = telemetry
         self._draining = False
-        self._inside = 0
+        self._active = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -60,7 +64,7 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
 
     async def Score(self, request: pb.ScoreRequest, context: ScoreContext) -> pb.ScoreResponse:  # noqa: N802 - the name in the service
         """Score each text; see scorer.proto for the status codes."""
-        began = time.perf_counter()  # the loop's own clock ticks in milliseconds
+        started = time.perf_counter()  # the loop's own clock ticks in milliseconds
         seconds = self._seconds(context)
         deadline = asyncio.get_running_loop().time() + seconds
         span = self._span(context)
@@ -73,22 +77,22 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
             router = serving.engine.resolve(request.router)
             answer = await serving.batcher.score(
                 texts,
-                Lane(router, request.want_quality, request.want_embedding),
+                BatchKey(router, request.want_quality, request.want_embedding),
                 deadline=deadline,
                 context=span.context if span.recording else None,
             )
             code = grpc.StatusCode.OK
             return response(answer, serving.description.version, router)
-        except KNOWN as error:
+        except KNOWN_ERRORS as error:
             code = code_of(error)
             await context.abort(code, str(error))
         except asyncio.CancelledError:  # by the caller, or by gRPC when the caller's time was up
-            late = time.perf_counter() - began + _TICK_SECONDS >= seconds
+            late = time.perf_counter() - started + _TICK_SECONDS >= seconds
             code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
             raise
         finally:
             self._leave()
-            self._tell(span, _Outcome(router, code), time.perf_counter() - began)
+            self._record(span, _Outcome(router, code), time.perf_counter() - started)
 
     async def Describe(  # noqa: N802 - as above
         self, request: pb.DescribeRequest, context: DescribeContext
@@ -127,7 +131,7 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         current.set(span.context)
         return span
 
-    def _tell(self, span: Span, outcome: _Outcome, seconds: float) -> None:
+    def _record(self, span: Span, outcome: _Outcome, seconds: float) -> None:
         code = outcome.code
         self._telemetry.calls.labels(outcome.router, code.name).record(seconds)
         if span.recording:
@@ -138,12 +142,12 @@ class ScorerService(scorer_pb2_grpc.ScorerServicer):
         span.end()
 
     def _enter(self) -> None:
-        self._inside += 1
+        self._active += 1
         self._empty.clear()
 
     def _leave(self) -> None:
-        self._inside -= 1
-        if self._inside == 0:
+        self._active -= 1
+        if self._active == 0:
             self._empty.set()
 
 

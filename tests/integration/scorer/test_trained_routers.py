@@ -37,7 +37,7 @@ from weir_scorer.build.assemble import CALIBRATION, write_bundle
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock
-from weir_scorer.engine.routers import KINDS, Ensemble, Member, Qualities
+from weir_scorer.engine.routers import ROUTERS, Ensemble, Member, Qualities
 from weir_scorer.features import lexical
 
 SECONDS = 180.0  # for anything to happen, on a busy machine
@@ -109,9 +109,9 @@ class Lab:
 
     def head(self, kind: str) -> "Ensemble":
         if kind != "ensemble":
-            return KINDS[kind](self.arrays[kind])  # type: ignore[return-value] # any head will do
+            return ROUTERS[kind](self.arrays[kind])  # type: ignore[return-value] # any head will do
         every = np.arange(sum(WIDTHS))
-        members = [Member(KINDS[name](self.arrays[name]), every) for name in TRAINED]
+        members = [Member(ROUTERS[name](self.arrays[name]), every) for name in TRAINED]
         return Ensemble(self.arrays["ensemble"], members, sum(WIDTHS))
 
     def _write(self) -> None:

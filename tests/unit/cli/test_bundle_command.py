@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from support.bundles import tiny_bundle, wheel
 from weir_cli.bundle import bundle as command
 from weir_scorer import Bundle
-from weir_scorer.build.minilm import PIN
+from weir_scorer.build.weights import PIN
 
 ROUTERS = ("random", "length", "linear", "knn", "cluster", "mf", "sw_ranking", "ensemble")
 

@@ -16,7 +16,7 @@ from support.synthetic_ratings import World
 from weir_cli.eval.command import evaluation
 from weir_cli.eval.rated_decisions import read_rated
 from weir_gateway.domain.decision import Reason
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 
 def run(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Result:

@@ -14,7 +14,7 @@ from weir_cli.eval.command import evaluation
 from weir_cli.options import Percent
 from weir_cli.profile.command import profile
 from weir_cli.train.command import train
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from support.bundles import tiny_bundle
 from weir_cli.train.command import train
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from weir_lab.routers.fit import level, logistic_line, sigmoid, within
 from weir_lab.routers.mf import fit_mf
 from weir_lab.routers.sw_ranking import fit_sw_ranking
 from weir_lab.routers.task import Battles, Task
-from weir_scorer.engine.routers import KINDS
+from weir_scorer.engine.routers import ROUTERS
 
 
 def backwards_across() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
@@ -77,6 +77,6 @@ def test_mf_learns_that_a_model_is_better_everywhere() -> None:
     battles = fights(0, {0: -1.0, 1: 0.0, 2: 1.0}, random)
     columns = random.normal(size=(4000, 3)).astype(np.float32)
     arrays = fit_mf(Task(columns, (3,), columns[:, 0].astype("f8"), np.ones(4000), battles, 3, 0))
-    logits = np.log(KINDS["mf"](arrays).scores(columns))
+    logits = np.log(ROUTERS["mf"](arrays).scores(columns))
     assert float(arrays["bias"]) == pytest.approx(2, abs=0.4)  # the strongest less the weakest
     assert logits.std() < 0.2

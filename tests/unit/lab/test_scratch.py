@@ -19,7 +19,7 @@ from weir_lab.training.kept import CHUNK, read_kept
 from weir_lab.training.near import train_near
 from weir_lab.training.needs import from_battles, from_outcomes, together
 from weir_lab.training.scratch import ALPHAS, best_ridge, is_held_out, train_scratch
-from weir_scorer.bundle.opened import Bundle
+from weir_scorer.bundle.bundle import Bundle
 
 WORDS = ("what", "is", "the", "sum", "of", "two", "prove", "theorem", "hi")
 STORY = Story("tickets", 0, ("d: small < large",), (), "No evaluation set was named.")

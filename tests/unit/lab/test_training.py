@@ -27,8 +27,8 @@ from weir_lab.training.platt import platt
 from weir_lab.training.profiles import NoProfiles
 from weir_lab.training.study import table, worth
 from weir_lab.training.write import Origin
+from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.folder import Folder
-from weir_scorer.bundle.opened import Bundle
 from weir_scorer.engine.routers import Kernel
 
 ORIGIN = Origin("linear", "tickets", "small", "large")

@@ -1,4 +1,4 @@
-"""The `ensemble` head: several routers' scores, weighed together. Its members are the bundle's."""
+"""The `ensemble` router: a weighted sum of other routers' scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import floats, sigmoid
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats, Head, Integers
+from weir_scorer.engine.routers.head import Arrays, BadHead, Floats, Head, Integers, floats, sigmoid
 
 
 @dataclass(frozen=True, slots=True)

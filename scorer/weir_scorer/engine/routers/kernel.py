@@ -1,11 +1,10 @@
-"""The `kernel` head: a linear one, corrected near the prompts whose labels are known."""
+"""The `kernel` router: a linear one, corrected near the prompts whose labels are known."""
 
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import floats, sigmoid
+from weir_scorer.engine.routers.head import Arrays, BadHead, Floats, floats, sigmoid
 from weir_scorer.engine.routers.linear import Linear
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats
 
 
 class Kernel:
@@ -20,7 +19,7 @@ class Kernel:
         self._linear = Linear(arrays)
         self._metric = floats(arrays, "metric", 1)
         self._anchors = floats(arrays, "anchors", 2)
-        self._widths, self._duals = _fading(arrays)
+        self._widths, self._duals = _widths_and_duals(arrays)
         self.dim = self._linear.dim
         self.profiles = self._linear.profiles
         if self._metric.shape != (self.dim,) or self._anchors.shape[1] != self.dim:
@@ -42,7 +41,7 @@ class Kernel:
         return self._linear.quality(features)
 
 
-def _fading(arrays: Arrays) -> tuple[Floats, Floats]:
+def _widths_and_duals(arrays: Arrays) -> tuple[Floats, Floats]:
     """Widths, and a row of duals for each."""
     if "widths" not in arrays:
         return np.ones(1, dtype=np.float32), floats(arrays, "duals", 1)[None, :]

@@ -1,4 +1,4 @@
-"""The `knn` head: how much the prompts most like this one needed a strong model.
+"""The `knn` router: how much the prompts most like this one needed a strong model.
 
 Training prompts are condensed into a bounded number of prototypes, so that memory and time do not
 grow with what it was trained on.
@@ -7,8 +7,15 @@ grow with what it was trained on.
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import alike, bytewise, floats, sigmoid
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats
+from weir_scorer.engine.routers.head import (
+    Arrays,
+    BadHead,
+    Floats,
+    check_length,
+    floats,
+    quantised,
+    sigmoid,
+)
 from weir_scorer.engine.routers.space import Space, squared_distances
 
 _TINY = 1e-9
@@ -25,14 +32,14 @@ class Knn:
 
     def __init__(self, arrays: Arrays) -> None:
         self._space = Space(arrays)
-        self._prototypes = bytewise(arrays, "prototypes")
+        self._prototypes = quantised(arrays, "prototypes")
         self._needs = floats(arrays, "needs", 1)
         self._weights = floats(arrays, "weights", 1)
         self._neighbours = int(floats(arrays, "neighbours", 0))
         self.dim = self._space.columns
         count = len(self._prototypes)
-        alike("needs", self._needs.size, "prototypes", count)
-        alike("weights", self._weights.size, "prototypes", count)
+        check_length("needs", self._needs.size, "prototypes", count)
+        check_length("weights", self._weights.size, "prototypes", count)
         if self._prototypes.shape[1] != self._space.rank:
             raise BadHead(f"`prototypes` must have {self._space.rank} columns, as `project`")
         if not 1 <= self._neighbours <= count:

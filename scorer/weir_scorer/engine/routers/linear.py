@@ -1,10 +1,9 @@
-"""The `linear` head: a weighted sum of the columns through a logistic curve."""
+"""The `linear` router: a weighted sum of the columns through a logistic curve."""
 
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import floats, sigmoid
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats
+from weir_scorer.engine.routers.head import Arrays, BadHead, Floats, floats, sigmoid
 
 
 class Linear:

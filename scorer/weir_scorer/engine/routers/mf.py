@@ -1,4 +1,4 @@
-"""The `mf` head: RouteLLM's matrix factorisation (arXiv 2406.18665), learnt from preferences.
+"""The `mf` router: RouteLLM's matrix factorisation (arXiv 2406.18665), learnt from preferences.
 
 A model's logit on a prompt is w2 . (v / |v| * W1 e); the score is the logistic of the strong
 model's less the weak one's. `strong` and `weak` are such vectors v / |v|, averaged over a tier.
@@ -7,8 +7,7 @@ model's less the weak one's. `strong` and `weak` are such vectors v / |v|, avera
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import alike, floats, sigmoid
-from weir_scorer.engine.routers.ports import Arrays, Floats
+from weir_scorer.engine.routers.head import Arrays, Floats, check_length, floats, sigmoid
 from weir_scorer.engine.routers.space import Space
 
 
@@ -22,7 +21,7 @@ class MatrixFactorisation:
         strong, weak = floats(arrays, "strong", 1), floats(arrays, "weak", 1)
         output = floats(arrays, "output", 1)
         for name, vector in (("strong", strong), ("weak", weak), ("output", output)):
-            alike(name, vector.size, "project", self._space.rank)
+            check_length(name, vector.size, "project", self._space.rank)
         self.dim = self._space.columns
         # Both logits are linear in W1 e, and so is their difference.
         slope = float(floats(arrays, "slope", 0))

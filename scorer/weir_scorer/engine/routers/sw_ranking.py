@@ -1,4 +1,4 @@
-"""The `sw_ranking` head: RouteLLM's similarity-weighted ranking (arXiv 2406.18665).
+"""The `sw_ranking` router: RouteLLM's similarity-weighted ranking (arXiv 2406.18665).
 
 Recorded battles are weighted by how like this prompt theirs was, ten tiers of models are rated
 anew by a tie-aware Bradley-Terry fit, and the score is how likely the strong tier then beats the
@@ -13,8 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import alike, bytewise, floats, sigmoid, whole
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats, Integers
+from weir_scorer.engine.routers.head import (
+    Arrays,
+    BadHead,
+    Floats,
+    Integers,
+    check_length,
+    floats,
+    integers,
+    quantised,
+    sigmoid,
+)
 from weir_scorer.engine.routers.space import Space
 
 Doubles = NDArray[np.float64]
@@ -33,17 +42,17 @@ class SwRanking:
     def __init__(self, arrays: Arrays) -> None:
         self._space = Space(arrays)
         self._tiers = int(floats(arrays, "tiers", 0))
-        first, second = (whole(arrays, name, self._tiers - 1) for name in ("first", "second"))
+        first, second = (integers(arrays, name, self._tiers - 1) for name in ("first", "second"))
         wins = floats(arrays, "wins", 1)
-        battles = _directions(bytewise(arrays, "battles"))
+        battles = _directions(quantised(arrays, "battles"))
         for name, column in (("first", first), ("second", second), ("wins", wins)):
-            alike(name, column.size, "battles", len(battles))
+            check_length(name, column.size, "battles", len(battles))
         if not len(battles) or battles.shape[1] != self._space.rank:
             raise BadHead(f"`battles` must be rows of {self._space.rank} columns, as `project`")
         if np.any((wins < 0) | (wins > 1)):
             raise BadHead("`wins` must lie in [0, 1]")
         self.dim = self._space.columns
-        strong, weak = (whole(arrays, name, self._tiers - 1) for name in ("strong", "weak"))
+        strong, weak = (integers(arrays, name, self._tiers - 1) for name in ("strong", "weak"))
         self._strong, self._weak = int(strong[0]), int(weak[0])
         self._slope, self._bias = (float(floats(arrays, name, 0)) for name in ("slope", "bias"))
         self._gather(battles, first, second, wins)

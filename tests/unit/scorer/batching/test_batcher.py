@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from support.fakes_scorer import CHEAP, ENCODED, POISON, FakeEngine, score_of
 from support.scorer_app import SECONDS, silent_tracing
 from weir_runtime.metrics import Registry
-from weir_scorer.batching.admission import Admission
 from weir_scorer.batching.batcher import Batcher
+from weir_scorer.batching.calls import BatchKey, CallResult
 from weir_scorer.batching.errors import Closed, DeadlinePassed, DeviceLost, EngineFailed, QueueFull
-from weir_scorer.batching.limits import BatchLimits
-from weir_scorer.batching.work import Answer, Lane
+from weir_scorer.batching.limits import AdmissionLimit, BatchLimits
 from weir_scorer.telemetry import Telemetry
 
-LINEAR, LENGTH = Lane(ENCODED), Lane(CHEAP)
+LINEAR, LENGTH = BatchKey(ENCODED), BatchKey(CHEAP)
 LIMITS = BatchLimits(texts=8, tokens=4096, padding=0.25, in_flight=1)
 
 
@@ -29,7 +28,7 @@ class Rig:
 
     batcher: Batcher
     engines: tuple[FakeEngine, ...]
-    admission: Admission
+    admission: AdmissionLimit
     registry: Registry
 
     @property
@@ -38,15 +37,15 @@ class Rig:
         return self.engines[0]
 
     def ask(
-        self, *texts: str, lane: Lane = LINEAR, within: float = SECONDS
-    ) -> asyncio.Task[Answer]:
+        self, *texts: str, batch_key: BatchKey = LINEAR, within: float = SECONDS
+    ) -> asyncio.Task[CallResult]:
         """A caller, on its own task."""
         deadline = asyncio.get_running_loop().time() + within
         return asyncio.create_task(
-            self.batcher.score(texts, lane, deadline=deadline), name="test-caller"
+            self.batcher.score(texts, batch_key, deadline=deadline), name="test-caller"
         )
 
-    async def busy(self) -> asyncio.Task[Answer]:
+    async def busy(self) -> asyncio.Task[CallResult]:
         """Occupy the device, until the engine is released."""
         self.engine.hold()
         first = self.ask("busy")
@@ -56,7 +55,7 @@ class Rig:
     async def gathered(self) -> None:
         """Return once all that was asked waits for the device."""
         cheap = "a cheap one, too long to pass the queue, is prepared behind them" * 100
-        await self.ask(cheap, lane=LENGTH)
+        await self.ask(cheap, batch_key=LENGTH)
 
     @property
     def batches(self) -> list[list[str]]:
@@ -70,7 +69,7 @@ async def rig(
     limits: BatchLimits = LIMITS, bound: int = 64, engines: int = 1
 ) -> AsyncGenerator[Rig]:
     fakes = tuple(FakeEngine(device=f"cpu:{number}") for number in range(engines))
-    admission, registry = Admission(bound), Registry()
+    admission, registry = AdmissionLimit(bound), Registry()
     telemetry = Telemetry(registry, silent_tracing(), lambda: admission.waiting)
     batcher = Batcher(fakes, limits, admission, telemetry)
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
@@ -138,7 +137,7 @@ async def test_two_devices_share_the_queue() -> None:
 async def test_different_questions_are_different_batches() -> None:
     async with rig() as it:
         await it.busy()
-        plain, rich = it.ask("aa"), it.ask("bb", lane=Lane(ENCODED, want_quality=True))
+        plain, rich = it.ask("aa"), it.ask("bb", batch_key=BatchKey(ENCODED, want_quality=True))
         await it.gathered()
         it.engine.release()
         assert (await plain).quality is None
@@ -274,7 +273,7 @@ texts = st.lists(st.text(alphabet="ab", min_size=1, max_size=80), min_size=1, ma
 callers = st.lists(
     st.tuples(
         texts,
-        st.sampled_from([LINEAR, LENGTH, Lane(ENCODED, want_quality=True)]),
+        st.sampled_from([LINEAR, LENGTH, BatchKey(ENCODED, want_quality=True)]),
         st.sampled_from(["stays", "goes", "hurries"]),
         st.integers(0, 3),  # turns of the loop before the next one comes
     ),
@@ -292,19 +291,19 @@ any_limits = st.builds(
 @given(callers, any_limits)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_caller_gets_one_answer_of_its_own(
-    callers: list[tuple[list[str], Lane, str, int]], limits: BatchLimits
+    callers: list[tuple[list[str], BatchKey, str, int]], limits: BatchLimits
 ) -> None:
     asyncio.run(_every_caller(callers, limits))
 
 
 async def _every_caller(
-    callers: list[tuple[list[str], Lane, str, int]], limits: BatchLimits
+    callers: list[tuple[list[str], BatchKey, str, int]], limits: BatchLimits
 ) -> None:
     async with rig(limits, bound=40) as it:
-        asked: list[asyncio.Task[Answer]] = []
-        for texts, lane, manner, turns in callers:
+        asked: list[asyncio.Task[CallResult]] = []
+        for texts, batch_key, manner, turns in callers:
             within = 0.001 if manner == "hurries" else SECONDS
-            asked.append(it.ask(*texts, lane=lane, within=within))
+            asked.append(it.ask(*texts, batch_key=batch_key, within=within))
             for _ in range(turns):
                 await asyncio.sleep(0)
             if manner == "goes":
@@ -319,9 +318,9 @@ async def _every_caller(
             assert len(batch) == 1 or max(map(len, batch)) * len(batch) <= limits.tokens
 
 
-def _check(texts: list[str], manner: str, outcome: Answer | BaseException) -> None:
+def _check(texts: list[str], manner: str, outcome: CallResult | BaseException) -> None:
     match outcome:
-        case Answer():
+        case CallResult():
             assert outcome.scores == pytest.approx([score_of(text) for text in texts])
         case QueueFull():
             pass

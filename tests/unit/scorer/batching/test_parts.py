@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from weir_scorer.batching.admission import Admission
+from weir_scorer.batching.calls import BatchKey, Call
 from weir_scorer.batching.errors import QueueFull
-from weir_scorer.batching.unprepared import Unprepared
-from weir_scorer.batching.work import Call, Lane
+from weir_scorer.batching.limits import AdmissionLimit
+from weir_scorer.batching.queues import TextQueue
 from weir_scorer.batching.worker import Worker
 
 
@@ -51,13 +51,13 @@ async def test_closing_a_worker_that_never_started_is_fine() -> None:
     assert await asyncio.to_thread(Worker("test-worker").close, 0.0)
 
 
-def call(*texts: str, lane: str = "linear") -> Call:
+def call(*texts: str, batch_key: str = "linear") -> Call:
     future = asyncio.get_running_loop().create_future()
-    return Call(texts, Lane(lane), 1e9, future, None)
+    return Call(texts, BatchKey(batch_key), 1e9, future, None)
 
 
 async def test_calls_take_turns_at_the_tokeniser() -> None:
-    queue = Unprepared()
+    queue = TextQueue()
     large, small = call(*"abcde"), call("x")
     queue.put(large)
     queue.put(small)
@@ -68,8 +68,8 @@ async def test_calls_take_turns_at_the_tokeniser() -> None:
 
 
 async def test_a_slice_is_of_one_lane() -> None:
-    queue = Unprepared()
-    for each in (call("a"), call("b", lane="knn"), call("c")):
+    queue = TextQueue()
+    for each in (call("a"), call("b", batch_key="knn"), call("c")):
         queue.put(each)
     assert [list(part.texts) for part in queue.take(9)] == [["a"]]
     assert [list(part.texts) for part in queue.take(9)] == [["b"]]
@@ -77,7 +77,7 @@ async def test_a_slice_is_of_one_lane() -> None:
 
 
 async def test_a_discarded_call_is_not_prepared_further() -> None:
-    queue = Unprepared()
+    queue = TextQueue()
     gone = call(*"abc")
     queue.put(gone)
     queue.take(1)
@@ -87,7 +87,7 @@ async def test_a_discarded_call_is_not_prepared_further() -> None:
 
 
 def test_the_bound_is_exact() -> None:
-    admission = Admission(3)
+    admission = AdmissionLimit(3)
     admission.admit(2)
     with pytest.raises(QueueFull):
         admission.admit(2)
@@ -95,4 +95,4 @@ def test_the_bound_is_exact() -> None:
     admission.release(3)
     assert admission.waiting == 0
     with pytest.raises(ValueError, match="at least one"):
-        Admission(0)
+        AdmissionLimit(0)

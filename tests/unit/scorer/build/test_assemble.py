@@ -8,7 +8,7 @@ import pytest
 from support.bundles import tiny_bundle, tiny_parts
 from weir_scorer import Bundle
 from weir_scorer.build.assemble import write_bundle
-from weir_scorer.build.errors import BuildError
+from weir_scorer.bundle.errors import BuildError
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

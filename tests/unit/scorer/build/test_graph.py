@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from support.bert import Bert
 from support.bundles import TINY_HEADS, tiny_weights, wheel
-from weir_scorer.build.graph import Precision, Shape, encoder_graph
-from weir_scorer.build.minilm import read_wheel
-from weir_scorer.build.quantise import to_int8
+from weir_scorer.build.graph import Precision, Shape, encoder_graph, to_int8
 from weir_scorer.build.variants import DEFAULT, MAX_TOKENS
+from weir_scorer.build.weights import read_wheel
 from weir_scorer.engine.sessions import DeviceChoice, DeviceKind, SessionOptions, open_session
 from weir_scorer.engine.tokens import Tokens, pad
 

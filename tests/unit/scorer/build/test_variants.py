@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from weir_scorer.build.variants import DIM, MEMBERS, VARIANTS, Variant
+from weir_scorer.build.variants import DIM, ENSEMBLE_MEMBERS, VARIANTS, Variant
 from weir_scorer.bundle.calibration import parse_calibration
 
 HEADS = files("weir_scorer.build") / "heads"
@@ -35,8 +35,8 @@ def test_every_block_of_the_encoder_has_a_probe(variant: Variant) -> None:
 def test_members_of_the_ensemble_read_what_it_reads(variant: Variant) -> None:
     entries = {entry.name: entry for entry in variant.routers}
     together = entries["ensemble"]
-    assert together.members == MEMBERS
-    for member in MEMBERS:
+    assert together.members == ENSEMBLE_MEMBERS
+    for member in ENSEMBLE_MEMBERS:
         assert set(entries[member].blocks) <= set(together.blocks)
 
 

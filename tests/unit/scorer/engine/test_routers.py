@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from support.bundles import tiny_head
-from weir_scorer.engine.routers import BadHead, Kernel, Linear, Quantile, Uniform
+from weir_scorer.engine.routers import BadHead, Kernel, Length, Linear, Random
 
 Floats = NDArray[np.float32]
 
@@ -17,16 +17,16 @@ def column(*values: float) -> Floats:
 
 
 def test_random_passes_its_feature_on() -> None:
-    assert Uniform({}).scores(column(0.25, 0.5)).tolist() == [0.25, 0.5]
+    assert Random({}).scores(column(0.25, 0.5)).tolist() == [0.25, 0.5]
 
 
 def test_quantile_gives_the_rank_among_the_knots() -> None:
-    head = Quantile({"knots": np.array([0, 1, 2, 3, 4], dtype=np.float32)})
+    head = Length({"knots": np.array([0, 1, 2, 3, 4], dtype=np.float32)})
     assert head.scores(column(-1, 0, 1, 2.5, 4, 99)).tolist() == [0, 0, 0.25, 0.625, 1, 1]
 
 
 def test_a_value_that_many_reference_prompts_share_ranks_in_their_middle() -> None:
-    head = Quantile({"knots": np.array([0, 1, 1, 1, 2], dtype=np.float32)})
+    head = Length({"knots": np.array([0, 1, 1, 1, 2], dtype=np.float32)})
     assert head.scores(column(1)).tolist() == [0.5]
 
 
@@ -34,7 +34,7 @@ def test_a_value_that_many_reference_prompts_share_ranks_in_their_middle() -> No
 def test_quantile_never_ranks_a_larger_value_lower(values: list[float]) -> None:
     knots = np.sort(np.array(values, dtype=np.float32))
     asked = np.linspace(-1, 101, 200, dtype=np.float32)[:, None]
-    scores = Quantile({"knots": knots}).scores(asked)
+    scores = Length({"knots": knots}).scores(asked)
     assert np.all(np.diff(scores) >= 0)
     assert scores.min() >= 0
     assert scores.max() <= 1
@@ -91,12 +91,12 @@ def test_linear_names_an_array_that_is_missing() -> None:
 
 def test_quantile_refuses_knots_that_fall() -> None:
     with pytest.raises(BadHead, match="ascending"):
-        Quantile({"knots": np.array([1, 0], dtype=np.float32)})
+        Length({"knots": np.array([1, 0], dtype=np.float32)})
 
 
 def test_random_refuses_a_head_file() -> None:
     with pytest.raises(BadHead, match="no head file"):
-        Uniform({"knots": np.array([1], dtype=np.float32)})
+        Random({"knots": np.array([1], dtype=np.float32)})
 
 
 def kernel_head(dim: int, anchors: Floats) -> dict[str, Floats]:

@@ -9,14 +9,14 @@ from scipy import optimize
 
 from support.heads import COLUMNS, head_arrays, rows
 from weir_scorer.engine.routers import (
-    KINDS,
+    ROUTERS,
     BadHead,
     Ensemble,
     Head,
+    Length,
     Linear,
     Member,
     Qualities,
-    Quantile,
 )
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -94,12 +94,12 @@ DEFINITIONS: Mapping[str, Callable[[Arrays, Doubles], float]] = {
 def test_a_head_scores_as_it_is_defined(kind: str, seed: int) -> None:
     arrays, asked = head_arrays(kind, seed), rows(8, seed)
     told = [DEFINITIONS[kind](arrays, row.astype(np.float64)) for row in asked]
-    assert KINDS[kind](arrays).scores(asked) == pytest.approx(told, abs=1e-4)
+    assert ROUTERS[kind](arrays).scores(asked) == pytest.approx(told, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", DEFINITIONS)
 def test_a_row_s_score_does_not_hang_on_its_neighbours(kind: str) -> None:
-    head, asked = KINDS[kind](head_arrays(kind)), rows(9)
+    head, asked = ROUTERS[kind](head_arrays(kind)), rows(9)
     alone = np.concatenate([head.scores(row[None]) for row in asked])
     assert head.scores(asked) == pytest.approx(alone, abs=1e-5)
     assert head.scores(asked[:0]).shape == (0,)
@@ -107,7 +107,7 @@ def test_a_row_s_score_does_not_hang_on_its_neighbours(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", DEFINITIONS)
 def test_scores_stay_within_bounds_far_from_all_that_was_learnt(kind: str) -> None:
-    scores = KINDS[kind](head_arrays(kind)).scores(rows(4) * np.float32(1e6))
+    scores = ROUTERS[kind](head_arrays(kind)).scores(rows(4) * np.float32(1e6))
     assert np.all(np.isfinite(scores))
     assert np.all((scores >= 0) & (scores <= 1))
 
@@ -128,7 +128,7 @@ def harms(arrays: Arrays) -> dict[str, Arrays]:
 
 @pytest.mark.parametrize("kind", [*DEFINITIONS, "qualities"])
 def test_a_harmed_head_is_refused(kind: str) -> None:
-    make = Qualities if kind == "qualities" else KINDS[kind]
+    make = Qualities if kind == "qualities" else ROUTERS[kind]
     for arrays in harms(head_arrays(kind)).values():
         with pytest.raises(BadHead):
             make(arrays)
@@ -159,7 +159,7 @@ def linear() -> Linear:
 
 
 def members() -> list[Member]:
-    ranked = Quantile({"knots": np.linspace(-2, 2, 9, dtype=np.float32)})
+    ranked = Length({"knots": np.linspace(-2, 2, 9, dtype=np.float32)})
     heads: list[tuple[Head, NDArray[np.intp]]] = [
         (linear(), np.arange(COLUMNS)),
         (ranked, np.array([3])),

@@ -1,13 +1,29 @@
-"""The `length` head: where one number lies among those of the reference prompts."""
+"""The routers `random` and `length`: a hash of the text, and the rank of its length."""
 
 import numpy as np
 
 from weir_scorer.engine.ports import Matrix
-from weir_scorer.engine.routers.arrays import floats
-from weir_scorer.engine.routers.ports import Arrays, BadHead, Floats
+from weir_scorer.engine.routers.head import Arrays, BadHead, Floats, floats
 
 
-class Quantile:
+class Random:
+    """The `random` router: its one feature is the score."""
+
+    dim = 1
+    profiles = 0
+
+    def __init__(self, arrays: Arrays) -> None:
+        if arrays:
+            raise BadHead("a random router has no head file")
+
+    def scores(self, features: Matrix) -> Floats:
+        return features[:, 0]
+
+    def quality(self, features: Matrix) -> Matrix:
+        return features[:, :0]
+
+
+class Length:
     """Where a single feature lies among the reference prompts: uniform over prompts like them."""
 
     dim = 1

@@ -1,7 +1,4 @@
-"""From a checked folder to engines, and scoring in process without a server.
-
-Must not know of gRPC, queues or how a bundle is built.
-"""
+"""An open bundle: one engine per device, and scoring in process without a server."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

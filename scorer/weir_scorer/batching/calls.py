@@ -1,6 +1,6 @@
-"""What waits: a call, its texts one by one, and the lane of texts that may share a batch.
+"""One caller's texts on their way to scores.
 
-Mutable on purpose and private to batching: these are touched once per text.
+These values are mutable and private to batching: they change once for every text.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from weir_runtime.tracing import TraceContext
 from weir_scorer.engine.ports import Prepared, Scores
 
 
-class Lane(NamedTuple):
-    """Texts of one lane may share a batch: the same question is asked of all of them."""
+class BatchKey(NamedTuple):
+    """What the texts of one batch have in common: router and wanted outputs."""
 
     router: str  # a real name, never "" or "default"
     want_quality: bool = False
@@ -21,7 +21,7 @@ class Lane(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallResult:
     """The scores of one call, in the order of its texts."""
 
     scores: list[float]
@@ -34,13 +34,13 @@ class Call:
 
     __slots__ = (
         "_embeddings",
-        "_pending",
         "_quality",
+        "_remaining",
         "_scores",
+        "batch_key",
         "context",
         "deadline",
         "future",
-        "lane",
         "queued",
         "started",
         "texts",
@@ -50,29 +50,29 @@ class Call:
     def __init__(
         self,
         texts: Sequence[str],
-        lane: Lane,
+        batch_key: BatchKey,
         deadline: float,
-        future: asyncio.Future[Answer],
+        future: asyncio.Future[CallResult],
         context: TraceContext | None,
     ) -> None:
         """`deadline` is on the loop's clock, in seconds."""
         count = len(texts)
         self.texts = texts
-        self.lane = lane
+        self.batch_key = batch_key
         self.deadline = deadline
         self.future = future
         self.context = context  # of the server span, for the batch's links
         self.started: float | None = None  # when its first text reached the engine
         self.unstarted = count
         self.queued: list[Item] = []
-        self._pending = count
+        self._remaining = count
         self._scores: list[float] = [0.0] * count
         self._quality: list[list[float]] = []
         self._embeddings: list[list[float]] = []
 
     @property
-    def over(self) -> bool:
-        """Answered, failed or abandoned: nothing more is to be done for it."""
+    def done(self) -> bool:
+        """Whether the call has its result, failed or was abandoned."""
         return self.future.done()
 
     def fail(self, error: Exception) -> None:
@@ -87,7 +87,7 @@ class Call:
         quality: list[float] | None,
         embedding: list[float] | None,
     ) -> None:
-        """Put one text's result in its place; the last one completes the call."""
+        """Store one text's result; the last one completes the call."""
         self._scores[index] = score
         if quality is not None:
             self._quality = self._quality or [[]] * len(self._scores)
@@ -95,10 +95,10 @@ class Call:
         if embedding is not None:
             self._embeddings = self._embeddings or [[]] * len(self._scores)
             self._embeddings[index] = embedding
-        self._pending -= 1
-        if self._pending == 0 and not self.future.done():
+        self._remaining -= 1
+        if self._remaining == 0 and not self.future.done():
             self.future.set_result(
-                Answer(self._scores, self._quality or None, self._embeddings or None)
+                CallResult(self._scores, self._quality or None, self._embeddings or None)
             )
 
 
@@ -111,7 +111,7 @@ class Item:
         self.call = call
         self.index = index
         self.prepared = prepared
-        self.sequence = 0  # its age: given by the queue
+        self.sequence = 0  # set by the queue; the lower, the older
 
 
 def deliver(items: Sequence[Item], scores: Scores) -> None:

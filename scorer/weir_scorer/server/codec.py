@@ -1,12 +1,46 @@
-"""Between the protobuf messages and the scorer's values; pure."""
+"""Protobuf messages to the scorer's values and back, and its errors as gRPC status codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import grpc
+
 from weir_proto.scorer.v1 import scorer_pb2 as pb
-from weir_scorer.batching.work import Answer
-from weir_scorer.engine.ports import Calibration, Description, Device, RouterDescription
-from weir_scorer.server.statuses import InvalidField
+from weir_scorer.batching.calls import CallResult
+from weir_scorer.batching.errors import Closed, DeadlinePassed, EngineFailed, QueueFull
+from weir_scorer.engine.ports import (
+    Calibration,
+    Description,
+    Device,
+    RouterDescription,
+    UnknownRouter,
+)
+
+
+class InvalidField(Exception):
+    """A field of the request that cannot be served; the message begins with its name."""
+
+
+class NotServing(Exception):
+    """Not warm yet, or draining."""
+
+
+_CODES: dict[type[Exception], grpc.StatusCode] = {
+    InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownRouter: grpc.StatusCode.NOT_FOUND,
+    QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    NotServing: grpc.StatusCode.UNAVAILABLE,
+    Closed: grpc.StatusCode.UNAVAILABLE,
+    EngineFailed: grpc.StatusCode.INTERNAL,
+}
+
+KNOWN_ERRORS = tuple(_CODES)
+
+
+def code_of(error: Exception) -> grpc.StatusCode:
+    """The status code of one of the `KNOWN` errors."""
+    return _CODES[type(error)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +69,7 @@ def texts_of(request: pb.ScoreRequest, limits: CallLimits) -> Sequence[str]:
     return texts
 
 
-def response(answer: Answer, bundle: str, router: str) -> pb.ScoreResponse:
+def response(answer: CallResult, bundle: str, router: str) -> pb.ScoreResponse:
     """A call's scores as they go over the wire."""
     return pb.ScoreResponse(
         scores=answer.scores,

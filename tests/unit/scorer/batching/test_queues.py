@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weir_scorer.batching.calls import BatchKey, Call, Item
 from weir_scorer.batching.limits import BatchLimits
-from weir_scorer.batching.waiting import Waiting
-from weir_scorer.batching.work import Call, Item, Lane
+from weir_scorer.batching.queues import BatchQueue
 from weir_scorer.engine.ports import Prepared
 
 LIMITS = BatchLimits(texts=4, tokens=200, padding=0.25, in_flight=1)
-LINEAR, KNN = Lane("linear"), Lane("knn")
+LINEAR, KNN = BatchKey("linear"), BatchKey("knn")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def call_of(loop: asyncio.AbstractEventLoop, lane: Lane, lengths: list[int]) -> Call:
-    return Call([""] * len(lengths), lane, 1e9, loop.create_future(), None)
+def call_of(loop: asyncio.AbstractEventLoop, batch_key: BatchKey, lengths: list[int]) -> Call:
+    return Call([""] * len(lengths), batch_key, 1e9, loop.create_future(), None)
 
 
 def items_of(call: Call, lengths: list[int]) -> list[Item]:
@@ -33,9 +33,12 @@ def items_of(call: Call, lengths: list[int]) -> list[Item]:
 
 
 def put(
-    waiting: Waiting, loop: asyncio.AbstractEventLoop, lengths: list[int], lane: Lane = LINEAR
+    waiting: BatchQueue,
+    loop: asyncio.AbstractEventLoop,
+    lengths: list[int],
+    batch_key: BatchKey = LINEAR,
 ) -> Call:
-    call = call_of(loop, lane, lengths)
+    call = call_of(loop, batch_key, lengths)
     waiting.put(items_of(call, lengths))
     return call
 
@@ -45,7 +48,7 @@ def tokens(batch: list[Item]) -> list[int]:
 
 
 def test_the_oldest_comes_first_with_those_of_its_length(loop: asyncio.AbstractEventLoop) -> None:
-    waiting = Waiting()
+    waiting = BatchQueue()
     put(waiting, loop, [30, 200, 31, 10, 29])
     assert tokens(waiting.take(LIMITS)) == [30, 31, 29]
     assert tokens(waiting.take(LIMITS)) == [200]
@@ -56,30 +59,30 @@ def test_the_oldest_comes_first_with_those_of_its_length(loop: asyncio.AbstractE
 def test_a_neighbouring_length_fills_up_unless_it_wastes_too_much(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    waiting = Waiting()
+    waiting = BatchQueue()
     put(waiting, loop, [32, 30, 24, 9])
     assert tokens(waiting.take(LIMITS)) == [32, 30, 24]
     assert tokens(waiting.take(LIMITS)) == [9]
 
 
 def test_a_text_longer_than_a_batch_goes_alone(loop: asyncio.AbstractEventLoop) -> None:
-    waiting = Waiting()
+    waiting = BatchQueue()
     put(waiting, loop, [500, 490])
     assert tokens(waiting.take(LIMITS)) == [500]
     assert tokens(waiting.take(LIMITS)) == [490]
 
 
 def test_lanes_do_not_mix(loop: asyncio.AbstractEventLoop) -> None:
-    waiting = Waiting()
+    waiting = BatchQueue()
     put(waiting, loop, [8])
     put(waiting, loop, [8], KNN)
     put(waiting, loop, [8])
-    assert [item.call.lane for item in waiting.take(LIMITS)] == [LINEAR, LINEAR]
-    assert [item.call.lane for item in waiting.take(LIMITS)] == [KNN]
+    assert [item.call.batch_key for item in waiting.take(LIMITS)] == [LINEAR, LINEAR]
+    assert [item.call.batch_key for item in waiting.take(LIMITS)] == [KNN]
 
 
 def test_a_discarded_call_is_gone(loop: asyncio.AbstractEventLoop) -> None:
-    waiting = Waiting()
+    waiting = BatchQueue()
     gone, stays = put(waiting, loop, [8, 64]), put(waiting, loop, [8])
     waiting.discard(gone)
     waiting.discard(gone)
@@ -104,11 +107,11 @@ calls = st.lists(
 def test_every_text_leaves_once_within_the_limits_and_none_starves(
     loop: asyncio.AbstractEventLoop,
     limits: BatchLimits,
-    calls: list[tuple[Lane, list[int]]],
+    calls: list[tuple[BatchKey, list[int]]],
 ) -> None:
-    waiting = Waiting()
-    for lane, lengths in calls:
-        put(waiting, loop, lengths, lane)
+    waiting = BatchQueue()
+    for batch_key, lengths in calls:
+        put(waiting, loop, lengths, batch_key)
     left = {*range(sum(len(lengths) for _, lengths in calls))}
     assert len(waiting) == len(left)
     while batch := waiting.take(limits):
@@ -117,7 +120,7 @@ def test_every_text_leaves_once_within_the_limits_and_none_starves(
         assert left.issuperset(ages)
         assert len({*ages}) == len(ages) <= limits.texts
         assert len(ages) == 1 or max(tokens(batch)) * len(batch) <= limits.tokens
-        assert len({item.call.lane for item in batch}) == 1
+        assert len({item.call.batch_key for item in batch}) == 1
         left -= {*ages}
         assert len(waiting) == len(left)
     assert not left
