@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from weir_gateway.batches import journal, repository, result_lines
-from weir_gateway.batches.collecting import release
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import ItemState, JournalItem
+from weir_gateway.batches.result_collector import release
 from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
 
 PAGE: Final = 512  # items marked at once

@@ -11,17 +11,22 @@ from typing import Final
 
 from weir_gateway.batches import (
     completion,
-    deciding,
     decision_codec,
     items,
     journal,
-    one_by_one,
     packer,
     repository,
     result_lines,
+    single_calls,
 )
 from weir_gateway.batches.context import PAGE_BYTES, PAGE_ITEMS, Job, KeyRevoked, task_group
-from weir_gateway.batches.deciding import Chosen, Decided, Later, Wrong
+from weir_gateway.batches.decide_page import (
+    DecidedPage,
+    DeferredItem,
+    ReadyItem,
+    RejectedItem,
+    decide_page,
+)
 from weir_gateway.batches.journal import ItemState
 from weir_gateway.batches.packer import Providers
 from weir_gateway.batches.part_run import PartRun
@@ -34,7 +39,7 @@ _LOG = logging.getLogger(__name__)
 
 MAX_ATTEMPTS: Final = 20  # to decide an item while the scorer is away: ten seconds at least
 
-Queue = asyncio.Queue[tuple[Chosen, RouteTable] | None]
+Queue = asyncio.Queue[tuple[ReadyItem, RouteTable] | None]
 
 
 async def run(job: Job, providers: Providers) -> None:
@@ -112,8 +117,8 @@ async def _send_new(job: Job, providers: Providers) -> None:
 
 async def _worker(job: Job, queue: Queue) -> None:
     while (entry := await queue.get()) is not None:
-        chosen, table = entry
-        await one_by_one.send(job, chosen, table)
+        ready, table = entry
+        await single_calls.send_item(job, ready, table)
         queue.task_done()
 
 
@@ -125,15 +130,15 @@ async def _decide_new(job: Job, providers: Providers, queue: Queue) -> None:
         page = await job.context.database.transact(_next_page(job, after))
         if table is None or not page:
             return
-        single, later = await _decide_page(job, providers, page, table, attempts)
-        for chosen in single:
-            await queue.put((chosen, table))
+        single, deferred = await _decide_page(job, providers, page, table, attempts)
+        for ready in single:
+            await queue.put((ready, table))
         after = page[-1].line
-        if later:
+        if deferred:
             # Let the workers finish, so that items that are still NEW are not in the queue.
             await queue.join()
-            await job.pause(max(item.wait for item in later))
-            after = later[0].item.line - 1
+            await job.pause(max(item.wait for item in deferred))
+            after = deferred[0].item.line - 1
 
 
 def _next_page(job: Job, after: int) -> repository.Query[list[journal.JournalItem]]:
@@ -148,24 +153,24 @@ async def _decide_page(
     page: Sequence[journal.JournalItem],
     table: RouteTable,
     attempts: dict[int, int],
-) -> tuple[list[Chosen], list[Later]]:
+) -> tuple[list[ReadyItem], list[DeferredItem]]:
     """Decide a page and store what can be stored.
 
     Returns the items for single calls and the items that have to wait.
     """
     parsed = await asyncio.to_thread(items.parse_items, job.item_context(), page)
-    decided = await deciding.decide(job, parsed, table)
-    later = _take_retries(decided, attempts)
-    batched = [chosen for chosen in decided.chosen if _is_batched(job, chosen, providers)]
-    lines = {chosen.item.line for chosen in batched}
-    single = [chosen for chosen in decided.chosen if chosen.item.line not in lines]
+    decided = await decide_page(job, parsed, table)
+    deferred = _take_retries(decided, attempts)
+    batched = [ready for ready in decided.ready if _is_batched(job, ready, providers)]
+    lines = {ready.item.line for ready in batched}
+    single = [ready for ready in decided.ready if ready.item.line not in lines]
     waiting = [
-        (chosen.item.line, chosen.decision.chosen.id, decision_codec.encode(chosen.decision))
-        for chosen in batched
+        (ready.item.line, ready.decision.chosen.id, decision_codec.encode(ready.decision))
+        for ready in batched
     ]
     results = [
-        result_lines.error_line(wrong.item, job.id, "", wrong.error, job.client.errors)
-        for wrong in decided.wrong
+        result_lines.error_line(rejected.item, job.id, "", rejected.error, job.client.errors)
+        for rejected in decided.rejected
     ]
 
     def store(db: sqlite3.Connection) -> None:
@@ -175,31 +180,31 @@ async def _decide_page(
     try:
         await job.context.database.transact(store)
     except StoreUnavailable:
-        for chosen in decided.chosen:
-            job.context.routing.let_go(chosen.decision)
+        for ready in decided.ready:
+            job.context.routing.let_go(ready.decision)
         raise
-    return single, later
+    return single, deferred
 
 
-def _take_retries(decided: Decided, attempts: dict[int, int]) -> list[Later]:
+def _take_retries(decided: DecidedPage, attempts: dict[int, int]) -> list[DeferredItem]:
     """Return the items to retry; those without attempts left move to `decided.wrong`."""
-    retries: list[Later] = []
-    for later in decided.later:
-        line = later.item.line
+    retries: list[DeferredItem] = []
+    for deferred in decided.deferred:
+        line = deferred.item.line
         attempts[line] = attempts.get(line, 0) + 1
-        if later.limited or attempts[line] < MAX_ATTEMPTS:
-            retries.append(later)
+        if deferred.limited or attempts[line] < MAX_ATTEMPTS:
+            retries.append(deferred)
         else:
-            decided.wrong.append(Wrong(later.item, later.error))
+            decided.rejected.append(RejectedItem(deferred.item, deferred.error))
             del attempts[line]
     return retries
 
 
-def _is_batched(job: Job, chosen: Chosen, providers: Providers) -> bool:
+def _is_batched(job: Job, ready: ReadyItem, providers: Providers) -> bool:
     """Return whether the item goes into a provider's batch rather than into a single call."""
-    decision = chosen.decision
+    decision = ready.decision
     # A cascade inspects the answer first; a cached answer costs nothing.
-    if chosen.item.single or decision.held or decision.cache.answer is not None:
+    if ready.item.single or decision.held or decision.cache.answer is not None:
         return False
     return packer.batch_target(job, decision.chosen, providers) is not None
 

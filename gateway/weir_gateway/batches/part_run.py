@@ -11,11 +11,11 @@ import sqlite3
 from typing import Final
 
 from weir_gateway.batches import journal
-from weir_gateway.batches.collecting import ResultCollector, release
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.journal import BatchPart, JournalItem
 from weir_gateway.batches.packer import BatchTarget, Providers, batch_target, part_path
 from weir_gateway.batches.provider import Lookup, ProviderBatch, Submission
+from weir_gateway.batches.result_collector import ResultCollector, release
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.ids import BackendId
 
@@ -52,7 +52,7 @@ class PartRun:
             target = self._target()
             try:
                 if target is not None:
-                    await ResultCollector(self._job, self._part, target).take(batch)
+                    await ResultCollector(self._job, self._part, target).collect(batch)
                     await self._close()
                     await self._delete_upstream(target, upstream)
                     return
@@ -85,7 +85,7 @@ class PartRun:
                         return upstream
             except UpstreamError as error:
                 if target is not None and _is_rejection(error):
-                    await ResultCollector(job, self._part, target).refuse(error)
+                    await ResultCollector(job, self._part, target).fail_all(error)
                     await self._close()
                     return None
                 self._log_trouble(error)
