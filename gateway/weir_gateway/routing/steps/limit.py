@@ -93,6 +93,11 @@ class _Limit:
     limit: int
     policy: PolicyId
 
+    @property
+    def shared(self) -> bool:
+        """Whether other clients use it too."""
+        return self.name.startswith("total")
+
     def asked(self, least: int, most: int) -> Ask:
         """A request that alone takes more than the limit is let in where nothing else was."""
         limit = self.limit
@@ -138,7 +143,7 @@ class Limiter:
         closed = policy.when_limits_gone is WhenGone.CLOSED
         taken = await self._limits.take(asks, closed=closed)
         if taken.refused >= 0:
-            raise _refusal(limits[taken.refused], taken)
+            raise _refusal(limits[taken.refused], asks[taken.refused], taken)
         return _admitted(limits, taken)
 
     def chosen(self, decision: RouteDecision, request: Request) -> RouteDecision:
@@ -244,25 +249,46 @@ def _admitted(limits: Sequence[_Limit], taken: Taken) -> Admission:
     )
     spent = [p.used / p.limit for p in parts if p.measure is Measure.STRONG_USD]
     leaning = (max(spent, default=0.0) - LEANS_FROM) / (1 - LEANS_FROM)
-    short = limits[taken.short].name if not taken.dear else ""
+    short = "" if taken.dear else _status(limits[taken.short], _used_before(taken))
     return Admission(parts, short, min(max(leaning, 0.0), 1.0))
 
 
-def _refusal(limit: _Limit, taken: Taken) -> LimitReached:
-    per = f"{_shown(limit)} a {limit.window}"
+def _used_before(taken: Taken) -> int:
+    """What was used of the limit that is short, without this request's part."""
+    return taken.used[taken.short] - taken.held[taken.short].amount
+
+
+def _refusal(limit: _Limit, ask: Ask, taken: Taken) -> LimitReached:
     seconds = max(math.ceil(taken.wait), 1)
-    left = {f"limit-{limit.measure}": limit.limit, f"remaining-{limit.measure}": 0}
     if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
+        per = f"{limit.limit} {limit.measure} a {limit.window}"
+        left = {f"limit-{limit.measure}": limit.limit, f"remaining-{limit.measure}": 0}
         message = f"the limit {limit.name} is reached ({per}): try again in {seconds} s"
         return LimitReached(message, wait=seconds, left=left)
-    message = f"{limit.name} is spent ({per}): there is more in {seconds} s"
+    message = (
+        f"the estimate for this request, {_usd(ask.least)}, doesn't fit what is left of "
+        f"{_status(limit, taken.used[taken.refused])}; {_more_at(limit.window, seconds)}"
+    )
     return BudgetExceeded(message, wait=seconds)
 
 
-def _shown(limit: _Limit) -> str:
-    if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
-        return f"{limit.limit} {limit.measure}"
-    return f"${limit.limit * PICO_PER_NANO / PICO_PER_USD:g}"
+def _status(limit: _Limit, used: int) -> str:
+    """A limit of USD, and what its client has used of it; of other clients' use nothing."""
+    per = f"{_usd(limit.limit)} a {limit.window}"
+    if limit.shared:
+        return f"{limit.name} ({per})"
+    return f"{limit.name} ({_usd(used)} of {per} used)"
+
+
+def _more_at(window: Window, seconds: int) -> str:
+    if window is Window.MINUTE:
+        return f"try again in {seconds} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"there is more at 00:00 UTC (in {hours} h {minutes} min)"
+
+
+def _usd(nano: int) -> str:
+    return f"${nano * PICO_PER_NANO / PICO_PER_USD:.4g}"
 
 
 def _as_held(part: Part, amounts: dict[Measure, int]) -> Part:

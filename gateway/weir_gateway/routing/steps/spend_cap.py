@@ -37,7 +37,7 @@ def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> Route
         raise _closed(admission, "a rule sends this request there and nowhere else")
     if weakest.id == decision.chosen.id:
         return decision
-    return _weaker(decision, weakest, f"{admission.short} is spent")
+    return _weaker(decision, weakest, _doesnt_fit(admission))
 
 
 def _raised(decision: RouteDecision, weakest: Backend) -> RouteDecision:
@@ -64,4 +64,8 @@ def _weaker(decision: RouteDecision, weakest: Backend, why: str) -> RouteDecisio
 
 
 def _closed(admission: Admission, why: str) -> BudgetExceeded:
-    return BudgetExceeded(f"{admission.short} is spent for the strong model, and {why}")
+    return BudgetExceeded(f"{_doesnt_fit(admission)}, and {why}")
+
+
+def _doesnt_fit(admission: Admission) -> str:
+    return f"the estimate on the strong model doesn't fit what is left of {admission.short}"

@@ -1,5 +1,6 @@
 """What limits do to a decision: set aside, bent, refused, settled. In memory, with no waiting."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -125,6 +126,10 @@ async def test_a_request_that_comes_to_nothing_gives_back_all_but_that_it_came()
         await world.decide(by)
 
 
+def usd(pico: int) -> str:
+    return f"${pico / PICO_PER_USD:.4g}"
+
+
 async def test_where_the_dear_way_is_spent_the_weak_model_answers() -> None:
     world = World()
     by = limited(usd_per_day=STRONG_ONE + WEAK_ONE)
@@ -133,8 +138,16 @@ async def test_where_the_dear_way_is_spent_the_weak_model_answers() -> None:
         ("strong", Reason.SCORED),
         ("weak", Reason.BUDGET),
     ]
-    assert told[1].detail == "perKey.usdPerDay is spent"
-    with pytest.raises(BudgetExceeded, match=r"perKey\.usdPerDay is spent"):
+    assert told[1].detail == (
+        "the estimate on the strong model doesn't fit what is left of perKey.usdPerDay "
+        f"({usd(STRONG_ONE)} of {usd(STRONG_ONE + WEAK_ONE)} a day used)"
+    )
+    refused = (
+        f"the estimate for this request, {usd(WEAK_ONE)}, doesn't fit what is left of "
+        f"perKey.usdPerDay ({usd(STRONG_ONE + WEAK_ONE)} of {usd(STRONG_ONE + WEAK_ONE)} a day "
+        "used); there is more at 00:00 UTC (in "
+    )
+    with pytest.raises(BudgetExceeded, match=re.escape(refused)):
         await world.decide(by)
 
 
