@@ -13,6 +13,7 @@ _UNSCORED = {
     "filtered": "not scored: only one candidate can serve this",
     "direct": "not scored: the client named the model",
     "scorer_unavailable": "there was none",
+    "warming_up": "none yet: the judge has not rated enough prompts",
 }
 _WIDTH = 32
 _BAR_AT = 18  # the column where the bar begins

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from weir_gateway.domain.budget import Room
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
@@ -41,10 +41,14 @@ class Reason(StrEnum):
     FILTERED = "filtered"
     BUDGET = "budget"
     SCORER_UNAVAILABLE = "scorer_unavailable"
+    WARMING_UP = "warming_up"
     FALLBACK = "fallback"
     CLIENT_THRESHOLD = "client_threshold"
     DIRECT = "direct"
     SHADOW = "shadow"
+
+
+UNSCORED: Final = frozenset({Reason.SCORER_UNAVAILABLE, Reason.WARMING_UP})
 
 
 class Calibration(Protocol):

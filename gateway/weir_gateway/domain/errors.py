@@ -23,6 +23,7 @@
     ├── NotKept                404  this gateway keeps no files and batches
     ├── StoreUnavailable       503  the place where they are kept can't be used now
     ├── ScorerUnavailable           missing, late or shedding; the policy's failureMode decides
+    │   ├── RouterWarmingUp         it has not scored enough prompts for the objective yet
     │   └── NoSuchRouter            the bundle lacks it; 400 where the client named it
     ├── UpstreamError          502  with a kind; 503 where busy, 504 where too slow
     └── BadTable                    a route table that can't run; the last good one stays
@@ -236,6 +237,12 @@ class ScorerUnavailable(WeirError):
 
     status = 503
     code = "scorer_unavailable"
+
+
+class RouterWarmingUp(ScorerUnavailable):
+    """The router has not scored enough prompts yet to know a threshold; `message` counts them."""
+
+    code = "warming_up"
 
 
 class NoSuchRouter(ScorerUnavailable):

@@ -12,7 +12,7 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NOT_LOOKED, Looked
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
-from weir_gateway.domain.errors import NothingCanServe, ScorerUnavailable
+from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import PolicyId, TableVersion
 from weir_gateway.domain.outcome import Spent
 from weir_gateway.domain.request import Request
@@ -330,7 +330,9 @@ def _without_score(
             f"policy {policy.id} answers nothing without a score: {error.message}",
             code=ScorerUnavailable.code,
         ) from error
-    return Choice(chosen, Reason.SCORER_UNAVAILABLE, error.message)
+    warming = isinstance(error, RouterWarmingUp)
+    reason = Reason.WARMING_UP if warming else Reason.SCORER_UNAVAILABLE
+    return Choice(chosen, reason, error.message)
 
 
 def _able(policy: Policy, excluded: tuple[Excluded, ...]) -> tuple[Backend, ...]:

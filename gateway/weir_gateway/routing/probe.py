@@ -4,7 +4,7 @@ Each probe's prompt is decided as if a client had sent it as its one user turn t
 not know where tables come from.
 """
 
-from weir_gateway.domain.decision import Reason
+from weir_gateway.domain.decision import UNSCORED
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Facts, Request
@@ -34,7 +34,7 @@ async def _check(
     except WeirError as error:
         raise BadTable(f"{shown}: {error.message}", policy=policy.id) from error
     decided = decision.intended or decision
-    if decided.reason is Reason.SCORER_UNAVAILABLE:
+    if decided.reason in UNSCORED:
         raise ScorerUnavailable(f"{shown}: {decided.detail}")
     if decided.chosen.id != expect:
         raise BadTable(

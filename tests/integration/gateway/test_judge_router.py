@@ -157,7 +157,7 @@ async def test_a_share_is_read_from_what_the_judge_has_said(tmp_path: Path) -> N
         made.policies[0].objective.strong_share = 1 / 3
         async with running_gateway(tmp_path, made) as gateway:
             got = [await told(gateway, asking(f"Prompt {number}")) for number in range(108)]
-    assert {reason for _, reason, _ in got[:99]} == {"scorer_unavailable"}
+    assert {reason for _, reason, _ in got[:99]} == {"warming_up"}
     assert {model for model, _, _ in got[:99]} == {"weak"}
     settled: Sequence[tuple[str, str, str]] = got[99:]
     assert {reason for _, reason, _ in settled} == {"scored"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from weir_gateway.domain.cache import Answer, CacheRules, CacheState
-from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
@@ -21,7 +21,7 @@ from weir_gateway.routing.estimate import estimated
 from weir_gateway.routing.replies import Room
 
 # Not what the policy would have wanted, had all been well.
-MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK, Reason.SCORER_UNAVAILABLE})
+MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK}) | UNSCORED
 
 Send = Callable[[], Awaitable[Dispatched]]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Calibration, Scored
-from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.errors import RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
 from weir_gateway.domain.outcome import Spent
 from weir_gateway.domain.request import Request
@@ -169,10 +169,10 @@ class _LatestScores:
     policy: PolicyId
 
     def threshold_for_share(self, share: float) -> float | None:
-        """Raises ScorerUnavailable until there are enough scores."""
+        """Raises RouterWarmingUp until there are enough scores."""
         spread = self.router.spread(self.policy)
         if len(spread.latest) < ENOUGH:
-            raise ScorerUnavailable(
+            raise RouterWarmingUp(
                 f"the judge has rated {len(spread.latest)} prompts, and a share needs {ENOUGH}"
             )
         return spread.threshold(share)

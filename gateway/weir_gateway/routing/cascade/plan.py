@@ -7,7 +7,7 @@ know how an answer is looked at.
 from dataclasses import replace
 
 from weir_gateway.domain.cascade import Cascade, Streams
-from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability
 from weir_wires.wire import Wire
@@ -51,7 +51,9 @@ def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> 
             return True
         case Reason.STICKY:  # a warm prompt cache elsewhere is worth more
             return weakest
-        case Reason.SCORER_UNAVAILABLE:  # the strong one where the policy says so
+        case (
+            Reason.SCORER_UNAVAILABLE | Reason.WARMING_UP
+        ):  # the strong one where the policy says so
             return weakest and cascade.looks
         case _:
             return False
@@ -60,7 +62,7 @@ def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> 
 def _straight(
     decision: RouteDecision, chosen: Backend, cascade: Cascade, detail: str
 ) -> RouteDecision:
-    if decision.reason is Reason.SCORER_UNAVAILABLE:
+    if decision.reason in UNSCORED:
         detail = f"{decision.detail}; {detail}"
     return replace(decision, chosen=chosen, threshold=cascade.skip_above, detail=detail)
 

@@ -15,6 +15,7 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure, WeirError
         (errors.NoPolicy("m"), 404, "model_not_found"),
         (errors.NothingCanServe("m"), 503, "no_candidate"),
         (errors.ScorerUnavailable("m"), 503, "scorer_unavailable"),
+        (errors.RouterWarmingUp("m"), 503, "warming_up"),
         (errors.NoSuchRouter("m"), 503, "router_not_found"),
     ],
 )
