@@ -41,6 +41,12 @@ class Registry(Mapping[Wire, WireSpec]):
     def __len__(self) -> int:
         return len(self._specs)
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The short names that a ModelBackend may list; others come with one of these."""
+        implied = frozenset[Wire]().union(*(spec.also for spec in self._specs.values()))
+        return tuple(wire.short for wire in self._specs if wire not in implied)
+
     def named(self, short: str) -> Wire | None:
         """The wire that a ModelBackend's `wires` call `short`; None where there is none."""
         return next((wire for wire in self._specs if wire.short == short), None)

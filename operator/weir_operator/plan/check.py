@@ -11,13 +11,13 @@ from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
 from weir_policy.fields.mistakes import Path, nearest
 from weir_policy.reading.resources import ModelBackend, RoutePolicy
 from weir_policy.spec.auth import Auth, SecretKeyRef
-from weir_policy.spec.backend import Wire, client_refs
+from weir_policy.spec.backend import client_refs
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.policy import Candidate
 
 SPEC: Path = ("spec",)
 JUDGE_ROUTER = "judge"  # a model, and none of the scorer's routers
-JUDGED_ON = frozenset({Wire.CHAT, Wire.MESSAGES})  # the wires that judges are asked on
+JUDGED_ON = frozenset({"chat", "messages"})  # the wires that judges are asked on
 
 
 class Form(Enum):

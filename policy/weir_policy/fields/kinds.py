@@ -7,7 +7,7 @@ refuse the same values with the same words. Must not know which field has which 
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
@@ -174,3 +174,23 @@ class Choice(Kind[E_co]):
     def schema(self) -> Schema:
         """`string` with an enum."""
         return {"type": "string", "enum": [str(option) for option in self.options]}
+
+
+class OneOf(Kind[str]):
+    """One of several names that are known elsewhere."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.options = tuple(options)
+        self.word = " or ".join(f"`{option}`" for option in options)
+
+    def read(self, value: object, at: Path, mistakes: list[Mistake]) -> str | Bad:
+        """Case matters, as it does to the API server."""
+        if isinstance(value, str) and value in self.options:
+            return value
+        hint = nearest(value, self.options) if isinstance(value, str) else ""
+        mistakes.append(Mistake(at, f"must be one of {', '.join(self.options)}", hint))
+        return BAD
+
+    def schema(self) -> Schema:
+        """`string` with an enum."""
+        return {"type": "string", "enum": list(self.options)}

@@ -17,10 +17,11 @@ from weir_policy.fields.formats import (
     USD,
     text,
 )
-from weir_policy.fields.kinds import Choice, Whole
+from weir_policy.fields.kinds import Choice, OneOf, Whole
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
 from weir_policy.spec.auth import Auth, SecretKeyRef
 from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
+from weir_wires.registry import WIRES
 
 # What HTTP and the gateway decide themselves, and what would be a secret in plain sight.
 RESERVED_HEADERS = (
@@ -44,16 +45,6 @@ class Capability(StrEnum):
     VISION = "vision"
     JSON_SCHEMA = "jsonSchema"
     STATE = "state"
-
-
-class Wire(StrEnum):
-    """A format of request and answer that an endpoint may speak."""
-
-    CHAT = "chat"
-    RESPONSES = "responses"
-    COMPLETIONS = "completions"
-    EMBEDDINGS = "embeddings"
-    MESSAGES = "messages"
 
 
 @shape
@@ -176,8 +167,8 @@ class ModelBackendSpec:
         "What the provider's own SDK takes as base_url: with /v1 for openai, without for "
         "anthropic. On a cluster it may not name the loopback, a link-local or a metadata address.",
     )
-    wires: tuple[Wire, ...] = defaulted(
-        List(Choice(Wire), at_most=8, unique=ITSELF),
+    wires: tuple[str, ...] = defaulted(
+        List(OneOf(WIRES.listed), at_most=8, unique=ITSELF),
         "What the endpoint speaks; a request on another wire is translated where that can be. Not "
         "set: chat for openai, messages for anthropic.",
         default=[],
