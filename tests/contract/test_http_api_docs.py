@@ -9,7 +9,10 @@ from weir_gateway.domain.decision import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
-NOT_SENT = {"bad_table"}  # sent to the operator and the log, never to a client
+NOT_SENT = {  # reported to the operator or as a reason, never as an error of a client
+    "bad_table",
+    "warming_up",
+}
 NAMED = re.compile(r"OVERLOADED|NO_TABLE")
 
 
