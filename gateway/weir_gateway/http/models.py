@@ -1,4 +1,4 @@
-"""GET /v1/models and /v1/models/{id}: the model names that policies serve.
+"""GET /v1/models and /v1/models/{id}: the model names that policies serve to this client.
 
 A client that sends Anthropic's version header gets Anthropic's shape, every other one OpenAI's.
 """
@@ -6,6 +6,7 @@ A client that sends Anthropic's version header gets Anthropic's shape, every oth
 from aiohttp import web
 
 from weir_gateway.domain.errors import NoPolicy
+from weir_gateway.http.auth import CLIENT_KEY
 from weir_gateway.http.endpoint import Tables
 from weir_gateway.http.errors import ANTHROPIC_HEADER
 from weir_gateway.routing.pipeline import Routing
@@ -23,7 +24,7 @@ class ModelEndpoints:
 
     async def list(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer with all names on one page."""
-        names = self._routing.prepare(self._tables())
+        names = self._names(http)
         if ANTHROPIC_HEADER not in http.headers:
             return web.json_response({"object": "list", "data": [_model(name) for name in names]})
         page = {
@@ -36,10 +37,14 @@ class ModelEndpoints:
 
     async def get(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
         """Answer with one name. Raises NoPolicy where no policy serves it."""
-        if name not in self._routing.prepare(self._tables()):
+        if name not in self._names(http):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
         shape = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
         return web.json_response(shape(name))
+
+    def _names(self, http: web.BaseRequest) -> tuple[str, ...]:
+        """The models that the client's key may use; without keys, all."""
+        return self._routing.prepare(self._tables(), http.get(CLIENT_KEY))
 
 
 def _model(name: str) -> dict[str, str | int]:

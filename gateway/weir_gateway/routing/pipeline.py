@@ -15,7 +15,7 @@ from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.outcome import Beside, Outcome, Spent
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, dispatch
 from weir_gateway.routing.account import Accounts, Ending
@@ -121,12 +121,12 @@ class Routing:
         patient._decider = self._decider.patient(score_within)  # noqa: SLF001 - its own
         return patient
 
-    def prepare(self, table: RouteTable) -> tuple[ModelName, ...]:
-        """Compile `table` before it serves; gives what clients may write in `model`.
+    def prepare(self, table: RouteTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:
+        """Compile `table` before it serves; gives what clients, or `key`, may write in `model`.
 
         Raises BadTable, naming the policy, when it can't be run.
         """
-        return compiled.callable_models(self._decider.compiled(table))
+        return compiled.callable_models(self._decider.compiled(table), key)
 
     async def check_probes(self, table: RouteTable) -> None:
         """Decide every policy's probes. Raises BadTable for the first that does not hold.

@@ -51,6 +51,12 @@ async def asked(running: Running, body: bytes = BODY, **headers: str) -> tuple[i
         return response.status, told["error"]["code"] if "error" in told else ""
 
 
+async def models(running: Running, key: str) -> list[str]:
+    url, headers = f"{running.url}/v1/models", {"Authorization": f"Bearer {key}"}
+    async with running.session.get(url, headers=headers) as response:
+        return [model["id"] for model in (await response.json())["data"]]
+
+
 async def test_who_comes_in(tmp_path: Path) -> None:
     write(
         tmp_path / "keys.json",
@@ -68,6 +74,8 @@ async def test_who_comes_in(tmp_path: Path) -> None:
                 assert await asked(running, Authorization=wrong) == (401, "invalid_api_key")
             assert await asked(running, x_api_key="x" * 4000) == (401, "invalid_api_key")
             assert await asked(running, x_api_key=NARROW) == (403, "key_not_permitted")
+            assert await models(running, KEY)
+            assert await models(running, NARROW) == []
         for received in upstream.received:
             assert KEY not in str(received)
     by_key = {line.group: line.requests for line in read_sums(tmp_path / "ledger.db", "key", 0)[0]}

@@ -19,7 +19,7 @@ from weir_gateway.domain.ids import (
     PolicyId,
     RouterName,
 )
-from weir_gateway.domain.request import Facts
+from weir_gateway.domain.request import ClientKey, Facts
 from weir_gateway.domain.table import (
     Backend,
     Capability,
@@ -131,11 +131,19 @@ def compile_table(table: RouteTable, conditions: Conditions) -> Compiled:
     )
 
 
-def callable_models(compiled: Compiled) -> tuple[ModelName, ...]:
-    """What a client may write in `model`, in table order: policies' names, then backends'."""
-    return tuple(
-        ModelName(name) for name in dict.fromkeys([*compiled.by_model, *compiled.by_backend])
-    )
+def callable_models(compiled: Compiled, key: ClientKey | None = None) -> tuple[ModelName, ...]:
+    """What a client may write in `model`, in table order: policies' names, then backends'.
+
+    With a key, only what that key may use.
+    """
+    by_backend = compiled.by_backend if key is None or key.direct else {}
+    names = [
+        name
+        for index in (compiled.by_model, by_backend)
+        for name, matches in index.items()
+        if key is None or any(key.may_use(match.policy.policy.id) for match in matches)
+    ]
+    return tuple(ModelName(name) for name in dict.fromkeys(names))
 
 
 def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.tables import STRONG, policy, request, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest, NoPolicy
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import ClientKey, KeyName, Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Policy
 from weir_gateway.routing.policy.compiled import Matched, callable_models, compile_table
 from weir_gateway.routing.policy.match import match
@@ -125,6 +125,23 @@ def test_what_clients_may_write() -> None:
         CelConditions(),
     )
     assert callable_models(compiled) == ("auto", "cheap", "weak", "strong")
+
+
+def test_what_the_client_of_a_key_may_write() -> None:
+    compiled = compile_table(
+        table(policy(models=["auto", "cheap"], expose=DIRECT), policy("b", models=["auto", "b"])),
+        CelConditions(),
+    )
+    first, second = (p.policy.id for p in compiled.by_id.values())
+    for patterns, direct, names in (
+        (("*",), True, ("auto", "cheap", "b", "weak", "strong")),
+        ((first,), True, ("auto", "cheap", "weak", "strong")),
+        ((first,), False, ("auto", "cheap")),
+        ((second,), True, ("auto", "b")),
+        (("other/*",), True, ()),
+    ):
+        key = ClientKey(KeyName("k"), policies=patterns, direct=direct)
+        assert callable_models(compiled, key) == names
 
 
 NAMES = st.sampled_from(["auto", "cheap", "best"])
