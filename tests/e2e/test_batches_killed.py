@@ -1,6 +1,6 @@
-"""A real gateway is killed in the middle of a batch and started again: nothing lost, nothing twice.
+"""A gateway is killed during a batch and started again: no item is lost or sent twice.
 
-The provider is the stand-in, whose own books say what was charged.
+A mock provider counts what was charged.
 """
 
 import signal
@@ -13,16 +13,16 @@ import openai
 import pytest
 
 from support.batches import (
-    Provider,
+    MockedProvider,
     anthropic_backend,
-    direct,
+    direct_table,
     item,
     ledger_rows,
-    lines_of,
+    mock_provider,
     openai_backend,
-    over,
-    standing_in,
-    submitted,
+    read_lines,
+    submit,
+    wait_for_end,
 )
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
@@ -40,16 +40,16 @@ LOST = Fault(kind=Kind.LOST)
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with standing_in(MockConfig(delay=SLOW)) as one:
-        yield one
+async def provider() -> AsyncIterator[MockedProvider]:
+    async with mock_provider(MockConfig(delay=SLOW)) as provider:
+        yield provider
 
 
 @pytest.fixture
-async def losing() -> AsyncIterator[Provider]:
-    """One that takes batches and never gets to say so."""
-    async with standing_in(MockConfig(delay=SLOW, faults=(LOST,))) as one:
-        yield one
+async def losing() -> AsyncIterator[MockedProvider]:
+    """A provider that accepts batches and loses its responses."""
+    async with mock_provider(MockConfig(delay=SLOW, faults=(LOST,))) as provider:
+        yield provider
 
 
 def program(folder: Path, table: pb.RouteTable) -> AbstractAsyncContextManager[GatewayProgram]:
@@ -71,28 +71,28 @@ async def killed_and_started_again(
     moments: list[Callable[[], Awaitable[bool]]],
     number: signal.Signals = signal.SIGKILL,
 ) -> list[str]:
-    """The custom ids of all results, after a signal at each of `moments`."""
+    """Send a signal at each of `moments`, and return the custom ids of all results."""
     batch_id = ""
     for moment in moments:
         async with program(folder, table) as running, _client(running) as client:
             if not batch_id:
-                asked = [item(f"q{n}", _model(table, n), f"question {n}") for n in range(COUNT)]
-                batch_id = (await submitted(client, asked)).id
+                requests = [item(f"q{n}", _model(table, n), f"question {n}") for n in range(COUNT)]
+                batch_id = (await submit(client, requests)).id
             await eventually(moment)
             running.signal(number)
             assert await running.ended() == (-number if number is signal.SIGKILL else 0)
     async with program(folder, table) as running, _client(running) as client:
-        done = await over(client, batch_id)
+        done = await wait_for_end(client, batch_id)
         assert done.status == "completed"
         assert done.request_counts is not None
         assert done.request_counts.model_dump() == {"total": COUNT, "completed": COUNT, "failed": 0}
-        return [line["custom_id"] for line in await lines_of(client, done.output_file_id)]
+        return [line["custom_id"] for line in await read_lines(client, done.output_file_id)]
 
 
 async def test_killing_a_gateway_repeats_at_most_the_single_calls_in_flight(
-    tmp_path: Path, provider: Provider
+    tmp_path: Path, provider: MockedProvider
 ) -> None:
-    table = direct(openai_backend("weak", provider.url, batches=False))
+    table = direct_table(openai_backend("weak", provider.url, batches=False))
     line = provider.server.stats.of("weak-model")
 
     def after(calls: int) -> Callable[[], Awaitable[bool]]:
@@ -102,22 +102,22 @@ async def test_killing_a_gateway_repeats_at_most_the_single_calls_in_flight(
         return holds
 
     kills = [after(100), after(300)]
-    told = await killed_and_started_again(tmp_path, table, kills)
-    assert told == [f"q{n}" for n in range(COUNT)]
+    ids = await killed_and_started_again(tmp_path, table, kills)
+    assert ids == [f"q{n}" for n in range(COUNT)]
     assert COUNT <= line.requests <= COUNT + CALLS * len(kills)
     rows = ledger_rows(tmp_path)
     assert len({row["decision"] for row in rows}) == len(rows) <= COUNT
 
 
-async def test_an_orderly_end_repeats_no_call(tmp_path: Path, provider: Provider) -> None:
-    table = direct(openai_backend("weak", provider.url, batches=False))
+async def test_an_orderly_end_repeats_no_call(tmp_path: Path, provider: MockedProvider) -> None:
+    table = direct_table(openai_backend("weak", provider.url, batches=False))
     line = provider.server.stats.of("weak-model")
 
-    async def under_way() -> bool:
+    async def started() -> bool:
         return line.requests >= 100
 
-    told = await killed_and_started_again(tmp_path, table, [under_way], signal.SIGTERM)
-    assert told == [f"q{n}" for n in range(COUNT)]
+    ids = await killed_and_started_again(tmp_path, table, [started], signal.SIGTERM)
+    assert ids == [f"q{n}" for n in range(COUNT)]
     assert (line.requests, line.aborted) == (COUNT, 0)
     rows = ledger_rows(tmp_path)
     assert len({row["decision"] for row in rows}) == len(rows) == COUNT
@@ -126,43 +126,43 @@ async def test_an_orderly_end_repeats_no_call(tmp_path: Path, provider: Provider
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "both"])
 async def test_killing_a_gateway_submits_each_provider_batch_once(
-    tmp_path: Path, provider: Provider, kind: str
+    tmp_path: Path, provider: MockedProvider, kind: str
 ) -> None:
     weak = openai_backend("weak", provider.url, batches=True)
     strong = anthropic_backend("strong", provider.url)
-    table = direct(*{"openai": [weak], "anthropic": [strong], "both": [weak, strong]}[kind])
-    books = provider.server.stats
+    table = direct_table(*{"openai": [weak], "anthropic": [strong], "both": [weak, strong]}[kind])
+    stats = provider.server.stats
 
     async def submitted_() -> bool:
-        return books.batches >= len(table.backends)
+        return stats.batches >= len(table.backends)
 
     async def half_done() -> bool:
-        return sum(line.batch_requests for line in books.models.values()) >= COUNT // 2
+        return sum(line.batch_requests for line in stats.models.values()) >= COUNT // 2
 
-    told = await killed_and_started_again(tmp_path, table, [submitted_, half_done])
-    assert told == [f"q{n}" for n in range(COUNT)]
-    assert books.batches == len(table.backends)
-    assert sum(line.batch_requests for line in books.models.values()) == COUNT
-    assert sum(line.requests for line in books.models.values()) == 0
+    ids = await killed_and_started_again(tmp_path, table, [submitted_, half_done])
+    assert ids == [f"q{n}" for n in range(COUNT)]
+    assert stats.batches == len(table.backends)
+    assert sum(line.batch_requests for line in stats.models.values()) == COUNT
+    assert sum(line.requests for line in stats.models.values()) == 0
     rows = ledger_rows(tmp_path)
     assert len({row["decision"] for row in rows}) == len(rows) <= COUNT
 
 
 @pytest.mark.parametrize("make", [openai_backend, anthropic_backend])
 async def test_finds_a_batch_that_only_the_provider_recorded(
-    tmp_path: Path, losing: Provider, make: Callable[..., pb.Backend]
+    tmp_path: Path, losing: MockedProvider, make: Callable[..., pb.Backend]
 ) -> None:
     more = {"batches": True} if make is openai_backend else {}
-    table = direct(make("weak", losing.url, **more))
-    books = losing.server.stats
+    table = direct_table(make("weak", losing.url, **more))
+    stats = losing.server.stats
 
     async def taken() -> bool:
-        return books.batches == 1
+        return stats.batches == 1
 
-    told = await killed_and_started_again(tmp_path, table, [taken])
-    assert told == [f"q{n}" for n in range(COUNT)]
-    assert books.batches == 1
-    assert books.of("weak-model").batch_requests == COUNT
+    ids = await killed_and_started_again(tmp_path, table, [taken])
+    assert ids == [f"q{n}" for n in range(COUNT)]
+    assert stats.batches == 1
+    assert stats.of("weak-model").batch_requests == COUNT
 
 
 def _client(running: GatewayProgram) -> openai.AsyncOpenAI:

@@ -1,4 +1,4 @@
-"""A batch's file may be large and a gateway's memory may not grow with it."""
+"""The gateway's memory does not grow with the size of a batch's file."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -6,7 +6,15 @@ from pathlib import Path
 import openai
 import pytest
 
-from support.batches import OVER, Provider, direct, item, jsonl, openai_backend, standing_in
+from support.batches import (
+    ENDED,
+    MockedProvider,
+    direct_table,
+    item,
+    jsonl,
+    mock_provider,
+    openai_backend,
+)
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
 from support.polling import eventually
@@ -17,14 +25,14 @@ FEW, MANY = 1_000, 8_000
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with standing_in() as one:
-        yield one
+async def provider() -> AsyncIterator[MockedProvider]:
+    async with mock_provider() as provider:
+        yield provider
 
 
-async def test_memory_does_not_grow_with_the_file(tmp_path: Path, provider: Provider) -> None:
+async def test_memory_does_not_grow_with_the_file(tmp_path: Path, provider: MockedProvider) -> None:
     file = tmp_path / "routetable.json"
-    write(file, direct(openai_backend("weak", provider.url, batches=True)))
+    write(file, direct_table(openai_backend("weak", provider.url, batches=True)))
     environment = {
         "WEIR_ROUTETABLE_FILE": str(file),
         "WEIR_BATCHES": str(tmp_path / "batches"),
@@ -40,23 +48,24 @@ async def test_memory_does_not_grow_with_the_file(tmp_path: Path, provider: Prov
 
 
 async def _peak(running: GatewayProgram, client: openai.AsyncOpenAI, count: int) -> float:
-    """The most megabytes that were resident while a batch of `count` items was worked through."""
+    """Return the peak of resident megabytes while a batch of `count` items runs."""
     data = jsonl(list(_items(count)))
     file = await client.files.create(file=("in.jsonl", data), purpose="batch")
     batch = await client.batches.create(
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
     )
-    seen = [0.0]
+    samples = [0.0]
 
     async def done() -> bool:
-        seen.append(resident_mb(running.process.pid))  # a look at /proc blocks for no time at all
-        return (await client.batches.retrieve(batch.id)).status in OVER
+        # Reading /proc does not block.
+        samples.append(resident_mb(running.process.pid))
+        return (await client.batches.retrieve(batch.id)).status in ENDED
 
     await eventually(done, within=120.0)
     counts = (await client.batches.retrieve(batch.id)).request_counts
     assert counts is not None
     assert counts.completed == count
-    return max(seen)
+    return max(samples)
 
 
 def _items(count: int) -> Iterator[object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from support.chat_client import TIMEOUT, Answered, ask, chat
+from support.chat_client import TIMEOUT, ChatAnswer, ask, chat
 from support.polling import eventually
 from support.programs import up
 
@@ -15,9 +15,9 @@ CALLERS = 16
 
 
 @asynccontextmanager
-async def under_load(url: str) -> AsyncGenerator[list[Answered]]:
+async def under_load(url: str) -> AsyncGenerator[list[ChatAnswer]]:
     """Callers that ask without a pause; every answer, or what went wrong instead."""
-    answers: list[Answered] = []
+    answers: list[ChatAnswer] = []
     stop = asyncio.Event()
 
     async def caller(session: aiohttp.ClientSession, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Batches over real sockets: the stand-in as the provider, a gateway that keeps them, a client."""
+"""Batches over real sockets: a mock provider, a gateway with batches, and OpenAI's client."""
 
 import json
 import sqlite3
@@ -17,69 +17,68 @@ from support.polling import eventually
 from weir_cli.mock_provider.server import MockConfig, MockProvider
 from weir_proto.routing.v1 import routetable_pb2 as pb
 
-OVER = {"completed", "failed", "cancelled", "expired"}
+ENDED = {"completed", "failed", "cancelled", "expired"}
 CHAT: Final = "/v1/chat/completions"
-HALF = pb.Batches(discount=0.5)
+HALF_PRICE = pb.Batches(discount=0.5)
 Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Provider:
-    """A stand-in that serves."""
+class MockedProvider:
+    """A running mock provider."""
 
     url: str
     server: MockProvider
 
-    def lines(self) -> dict[str, dict[str, int]]:
-        """Its books by model."""
+    def model_stats(self) -> dict[str, dict[str, int]]:
+        """Return its counts by model."""
         return {name: asdict(line) for name, line in self.server.stats.models.items()}
 
 
 @asynccontextmanager
-async def standing_in(orders: MockConfig | None = None) -> AsyncGenerator[Provider]:
-    """A stand-in in the test's loop, on a port of the system's choice."""
-    server = MockProvider(orders or MockConfig())
+async def mock_provider(config: MockConfig | None = None) -> AsyncGenerator[MockedProvider]:
+    """Run a mock provider in the test's loop on a free port."""
+    server = MockProvider(config or MockConfig())
     runner = web.AppRunner(server.app(), handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield Provider(f"http://127.0.0.1:{runner.addresses[0][1]}", server)
+        yield MockedProvider(f"http://127.0.0.1:{runner.addresses[0][1]}", server)
     finally:
         await runner.cleanup()
 
 
 def openai_backend(name: str, url: str, *, batches: bool, micro_usd: int = 1_000_000) -> pb.Backend:
-    """A backend with or without its provider's batches."""
-    made = backend(name, f"{url}/v1", micro_usd=micro_usd)
+    """Build a backend of OpenAI's, with or without batches."""
+    message = backend(name, f"{url}/v1", micro_usd=micro_usd)
     if batches:
-        made.batches.CopyFrom(HALF)
-    return made
+        message.batches.CopyFrom(HALF_PRICE)
+    return message
 
 
 def anthropic_backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> pb.Backend:
-    """A backend of Anthropic's with batches."""
-    made = backend(name, url, micro_usd=micro_usd)
-    made.protocol = pb.PROTOCOL_ANTHROPIC
-    made.wires.append("messages")
-    made.batches.CopyFrom(HALF)
-    return made
+    """Build a backend of Anthropic's with batches."""
+    message = backend(name, url, micro_usd=micro_usd)
+    message.protocol = pb.PROTOCOL_ANTHROPIC
+    message.wires.append("messages")
+    message.batches.CopyFrom(HALF_PRICE)
+    return message
 
 
-def direct(*backends: pb.Backend) -> pb.RouteTable:
-    """A policy over these backends that lets clients name each; `auto` is the first."""
-    made = table(*backends)
-    made.policies[0].failure_mode.scorer = pb.SCORER_FAILURE_WEAK
-    return made
+def direct_table(*backends: pb.Backend) -> pb.RouteTable:
+    """Build a table with one policy; clients may name each backend, `auto` is the first."""
+    message = table(*backends)
+    message.policies[0].failure_mode.scorer = pb.SCORER_FAILURE_WEAK
+    return message
 
 
 def item(custom_id: str, model: str = "auto", text: str = "hello", **more: object) -> Line:
-    """One line of a batch's file."""
+    """Build one line of an input file."""
     body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
     return {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": body}
 
 
 def jsonl(lines: Sequence[object]) -> bytes:
-    """A batch's file."""
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
@@ -87,7 +86,7 @@ def jsonl(lines: Sequence[object]) -> bytes:
 async def batch_gateway(
     folder: Path, message: pb.RouteTable, *variables: tuple[str, str]
 ) -> AsyncGenerator[tuple[Running, openai.AsyncOpenAI]]:
-    """A gateway that keeps batches in `folder`, and the official client."""
+    """Run a gateway with batches in `folder`; yield it and OpenAI's client."""
     settings = [
         ("WEIR_BATCHES", str(folder / "batches")),
         ("WEIR_BATCH_POLL", "50ms"),
@@ -95,35 +94,35 @@ async def batch_gateway(
         *variables,
     ]
     async with running_gateway(folder, message, settings) as running:
-        made = openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0)
-        async with made as client:
+        openai_client = openai.AsyncOpenAI(
+            base_url=f"{running.url}/v1", api_key="none", max_retries=0
+        )
+        async with openai_client as client:
             yield running, client
 
 
-async def submitted(
-    client: openai.AsyncOpenAI, lines: Sequence[object] | bytes, **more: Any
-) -> Batch:
-    """A file and a batch of it."""
+async def submit(client: openai.AsyncOpenAI, lines: Sequence[object] | bytes, **more: Any) -> Batch:
+    """Upload a file and create a batch of it."""
     data = lines if isinstance(lines, bytes) else jsonl(lines)
     file = await client.files.create(file=("in.jsonl", data), purpose="batch")
-    made: dict[str, Any] = {"endpoint": CHAT, "completion_window": "24h", **more}
-    return await client.batches.create(input_file_id=file.id, **made)
+    fields: dict[str, Any] = {"endpoint": CHAT, "completion_window": "24h", **more}
+    return await client.batches.create(input_file_id=file.id, **fields)
 
 
-async def over(client: openai.AsyncOpenAI, batch_id: str) -> Batch:
-    """The batch, once it is over."""
-    seen: list[Batch] = []
+async def wait_for_end(client: openai.AsyncOpenAI, batch_id: str) -> Batch:
+    """Poll until the batch has ended, and return it."""
+    batches: list[Batch] = []
 
-    async def is_over() -> bool:
-        seen.append(await client.batches.retrieve(batch_id))
-        return seen[-1].status in OVER
+    async def has_ended() -> bool:
+        batches.append(await client.batches.retrieve(batch_id))
+        return batches[-1].status in ENDED
 
-    await eventually(is_over)
-    return seen[-1]
+    await eventually(has_ended)
+    return batches[-1]
 
 
-async def lines_of(client: openai.AsyncOpenAI, file_id: str | None) -> list[Line]:
-    """A file of results."""
+async def read_lines(client: openai.AsyncOpenAI, file_id: str | None) -> list[Line]:
+    """Read a file of results; empty where there is none."""
     if file_id is None:
         return []
     content = await client.files.content(file_id)
@@ -131,7 +130,7 @@ async def lines_of(client: openai.AsyncOpenAI, file_id: str | None) -> list[Line
 
 
 def ledger_rows(folder: Path) -> list[dict[str, Any]]:
-    """The gateway's ledger; empty where nothing was written yet."""
+    """Read the gateway's ledger; empty where it does not exist yet."""
     path = folder / "ledger.db"
     if not path.exists():
         return []
@@ -140,13 +139,13 @@ def ledger_rows(folder: Path) -> list[dict[str, Any]]:
         return [dict(row) for row in database.execute("SELECT * FROM ledger")]
 
 
-def kept_status(folder: Path, batch_id: str) -> str:
-    """A batch's status as it is on disk."""
-    ((status,),) = in_journal(folder, "SELECT status FROM batches WHERE id = ?", batch_id)
+def stored_status(folder: Path, batch_id: str) -> str:
+    """Read a batch's status from disk."""
+    ((status,),) = query_journal(folder, "SELECT status FROM batches WHERE id = ?", batch_id)
     return str(status)
 
 
-def in_journal(folder: Path, statement: str, *values: object) -> list[Any]:
-    """What the gateway's database says to a statement, which may change it."""
+def query_journal(folder: Path, statement: str, *values: object) -> list[Any]:
+    """Run a statement on the gateway's database, which it may change, and return the rows."""
     with closing(sqlite3.connect(folder / "batches" / "batches.db")) as database, database:
         return database.execute(statement, values).fetchall()

@@ -25,15 +25,15 @@ def cached_table(
     ]
     for one in backends:
         one.capabilities.extend([pb.CAPABILITY_TOOLS, pb.CAPABILITY_JSON_SCHEMA])
-    made = table(*backends)
+    message = table(*backends)
     cache = pb.Cache(scope=scope, temperature=temperature)
     if exact_ms:
         cache.exact.ttl_ms = exact_ms
     if semantic_ms:
         cache.semantic.ttl_ms = semantic_ms
         cache.semantic.similarity = similarity
-    made.policies[0].cache.CopyFrom(cache)
-    return made
+    message.policies[0].cache.CopyFrom(cache)
+    return message
 
 
 def chat(prompt: str = "What is a weir?", **fields: object) -> bytes:

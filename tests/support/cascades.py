@@ -10,39 +10,41 @@ from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"What is two and two?"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
-JUDGED = {"prompt_tokens": 100, "completion_tokens": 1}
+JUDGE_USAGE = {"prompt_tokens": 100, "completion_tokens": 1}
 
 
-def cascading(
+def cascade_table(
     weak: str, strong: str, judge: str = "", *, accept: float = 0.7, timeout_ms: int = 2000
 ) -> pb.RouteTable:
     """weak at 1 USD a million tokens, strong at 10, and a judge at 2 where there is one."""
     two = [backend("weak", weak), backend("strong", strong, micro_usd=10_000_000)]
-    made = table(*two)
-    policy = made.policies[0]
+    message = table(*two)
+    policy = message.policies[0]
     policy.failure_mode.ClearField("upstream")
     policy.cascade.accept = accept
     if judge:
-        made.backends.append(backend("judge", judge, micro_usd=2_000_000))
+        message.backends.append(backend("judge", judge, micro_usd=2_000_000))
         policy.cascade.judge.CopyFrom(pb.Judge(backend="shop/judge", timeout_ms=timeout_ms))
-    return made
+    return message
 
 
-def verdict(good: float) -> bytes:
+def verdict(probability: float) -> bytes:
     """A judge's answer of one token, with the probabilities of both."""
-    odds = {"yes": good, "no": 1 - good}
-    said = "yes" if good > 1 / 2 else "no"
-    told = [{"token": word, "logprob": log(p), "bytes": None} for word, p in odds.items() if p]
-    first = {"token": said, "logprob": log(odds[said]), "bytes": None, "top_logprobs": told}
-    message = {"role": "assistant", "content": said}
+    odds = {"yes": probability, "no": 1 - probability}
+    word = "yes" if probability > 1 / 2 else "no"
+    alternatives = [
+        {"token": word, "logprob": log(p), "bytes": None} for word, p in odds.items() if p
+    ]
+    first = {"token": word, "logprob": log(odds[word]), "bytes": None, "top_logprobs": alternatives}
+    message = {"role": "assistant", "content": word}
     choice = {"index": 0, "message": message, "logprobs": {"content": [first]}}
-    return json.dumps({"choices": [choice], "usage": JUDGED}).encode()
+    return json.dumps({"choices": [choice], "usage": JUDGE_USAGE}).encode()
 
 
-def plainly(text: str) -> bytes:
+def plain_verdict(text: str) -> bytes:
     """A judge's answer without probabilities."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None}
-    return json.dumps({"choices": [choice], "usage": JUDGED}).encode()
+    return json.dumps({"choices": [choice], "usage": JUDGE_USAGE}).encode()
 
 
 def in_turn(*answers: bytes | Behaviour) -> Behaviour:
@@ -56,6 +58,6 @@ def in_turn(*answers: bytes | Behaviour) -> Behaviour:
     return behave
 
 
-def with_ledger(folder: Path) -> tuple[tuple[str, str], ...]:
+def ledger_setting(folder: Path) -> tuple[tuple[str, str], ...]:
     """The setting that keeps one there."""
     return (("WEIR_LEDGER", str(folder / "ledger.db")),)

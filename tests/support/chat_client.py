@@ -11,7 +11,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 @dataclass(frozen=True)
-class Answered:
+class ChatAnswer:
     """One answer, read to its end."""
 
     status: int
@@ -36,11 +36,11 @@ def chat(prompt: str, model: str = "auto", **fields: object) -> dict[str, object
 
 async def ask(
     session: aiohttp.ClientSession, url: str, body: object, path: str = "/v1/chat/completions"
-) -> Answered:
+) -> ChatAnswer:
     """Ask once."""
     async with session.post(url + path, json=body) as answer:
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Answered(answer.status, headers, await answer.json(content_type=None))
+        return ChatAnswer(answer.status, headers, await answer.json(content_type=None))
 
 
 async def ask_all(
@@ -49,12 +49,12 @@ async def ask_all(
     *,
     connections: int,
     after: tuple[int, Callable[[], None]] | None = None,
-) -> list[Answered]:
+) -> list[ChatAnswer]:
     """Ask every prompt at so many connections; answers in the prompts' order.
 
     `after` is how many answers to wait for before something is done in the middle of it all.
     """
-    answers: list[Answered | None] = [None] * len(prompts)
+    answers: list[ChatAnswer | None] = [None] * len(prompts)
     waiting = iter(enumerate(prompts))
     done = 0
 

@@ -8,9 +8,9 @@ PAUSE = 0.01
 
 
 async def eventually(
-    holds: Callable[[], Awaitable[bool]], *, within: float = DEADLINE, every: float = PAUSE
+    condition: Callable[[], Awaitable[bool]], *, within: float = DEADLINE, every: float = PAUSE
 ) -> None:
     """Return once `holds` does; fail after `within` seconds."""
     async with asyncio.timeout(within):
-        while not await holds():  # noqa: ASYNC110 - what is watched has no event to wait for
+        while not await condition():  # noqa: ASYNC110 - what is watched has no event to wait for
             await asyncio.sleep(every)

@@ -1,4 +1,4 @@
-"""Files and batches that are not what they should be; whose they are; a gateway without any."""
+"""Invalid files, forms and batches; access by key; a gateway with batches disabled."""
 
 import asyncio
 import hashlib
@@ -15,15 +15,15 @@ from support.batches import (
     CHAT,
     anthropic_backend,
     batch_gateway,
-    direct,
+    direct_table,
     item,
     jsonl,
-    kept_status,
-    lines_of,
+    mock_provider,
     openai_backend,
-    over,
-    standing_in,
-    submitted,
+    read_lines,
+    stored_status,
+    submit,
+    wait_for_end,
 )
 from support.gateway import Running, running_gateway
 from support.polling import eventually
@@ -36,9 +36,9 @@ FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[Running, openai.AsyncOpenAI]]:
-    """A gateway whose provider is not there: nothing of this may reach it."""
-    made = direct(openai_backend("weak", NOWHERE, batches=True))
-    async with batch_gateway(tmp_path, made, *SMALL) as both:
+    """Run a gateway whose provider is unreachable: invalid input must not get that far."""
+    message = direct_table(openai_backend("weak", NOWHERE, batches=True))
+    async with batch_gateway(tmp_path, message, *SMALL) as both:
         yield both
 
 
@@ -62,7 +62,7 @@ async def test_an_invalid_file_fails_its_batch(
     served: tuple[Running, openai.AsyncOpenAI], data: bytes, code: str, line: int | None
 ) -> None:
     _, client = served
-    failed = await over(client, (await submitted(client, data)).id)
+    failed = await wait_for_end(client, (await submit(client, data)).id)
     assert failed.status == "failed"
     assert failed.failed_at is not None
     assert failed.errors is not None
@@ -89,7 +89,7 @@ async def test_rejects_an_invalid_batch(
 ) -> None:
     _, client = served
     with pytest.raises(openai.BadRequestError) as refused:
-        await submitted(client, [item("a")], **changes)
+        await submit(client, [item("a")], **changes)
     assert refused.value.param == param
 
 
@@ -112,10 +112,10 @@ async def test_rejects_a_file_that_is_too_large_and_stores_nothing(
     ) as answer:
         assert answer.status == 413
 
-    async def gone() -> bool:
+    async def deleted() -> bool:
         return not list((tmp_path / "batches" / "files").iterdir())
 
-    await eventually(gone)
+    await eventually(deleted)
 
 
 @pytest.mark.parametrize(
@@ -158,21 +158,21 @@ async def test_stores_only_files_for_batches(
 
 
 async def test_an_invalid_item_fails_alone(tmp_path: Path) -> None:
-    async with standing_in() as provider:
-        made = direct(openai_backend("weak", provider.url, batches=True))
-        async with batch_gateway(tmp_path, made) as (_, client):
-            asked: list[Any] = [
+    async with mock_provider() as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=True))
+        async with batch_gateway(tmp_path, message) as (_, client):
+            requests: list[Any] = [
                 item("fine"),
                 item("streams", stream=True),
                 item("unknown", "nobody"),
                 {**item("empty"), "body": {"model": "auto", "messages": []}},
             ]
-            done = await over(client, (await submitted(client, asked)).id)
+            done = await wait_for_end(client, (await submit(client, requests)).id)
             assert done.status == "completed"
-            bad = await lines_of(client, done.error_file_id)
+            bad = await read_lines(client, done.error_file_id)
             codes = {line["custom_id"]: line["response"]["status_code"] for line in bad}
             assert codes == {"streams": 400, "unknown": 404, "empty": 400}
-            (good,) = await lines_of(client, done.output_file_id)
+            (good,) = await read_lines(client, done.output_file_id)
             assert good["custom_id"] == "fine"
 
 
@@ -181,11 +181,11 @@ async def test_a_key_sees_only_its_own_files_and_batches(tmp_path: Path) -> None
     file = tmp_path / "keys.json"
     _write(file, keys)
     settings = [("WEIR_KEYS", str(file)), ("WEIR_KEYS_CHECK", "10ms")]
-    async with standing_in() as provider:
-        made = direct(openai_backend("weak", provider.url, batches=False))
-        async with batch_gateway(tmp_path, made, *settings) as (_, client):
+    async with mock_provider() as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, message, *settings) as (_, client):
             mine, other = (client.with_options(api_key=key) for key in keys.values())
-            done = await over(mine, (await submitted(mine, [item("x")])).id)
+            done = await wait_for_end(mine, (await submit(mine, [item("x")])).id)
             assert done.output_file_id is not None
             for refused in (
                 other.batches.retrieve(done.id),
@@ -206,11 +206,11 @@ async def test_revoking_a_key_cancels_its_batches(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     _write(file, keys)
     settings = [("WEIR_KEYS", str(file)), ("WEIR_KEYS_CHECK", "10ms"), ("WEIR_BATCH_CALLS", "1")]
-    async with standing_in() as provider:
-        made = direct(openai_backend("weak", provider.url, batches=False))
-        async with batch_gateway(tmp_path, made, *settings) as (_, client):
+    async with mock_provider() as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, message, *settings) as (_, client):
             mine = client.with_options(api_key=keys["a"])
-            batch = await submitted(mine, [item(f"q{n}", text=f"q {n}") for n in range(2000)])
+            batch = await submit(mine, [item(f"q{n}", text=f"q {n}") for n in range(2000)])
             _write(file, {"b": keys["b"]})
 
             async def refused() -> bool:
@@ -223,10 +223,10 @@ async def test_revoking_a_key_cancels_its_batches(tmp_path: Path) -> None:
             await eventually(refused)
 
             async def ended() -> bool:
-                return await asyncio.to_thread(kept_status, tmp_path, batch.id) == "cancelled"
+                return await asyncio.to_thread(stored_status, tmp_path, batch.id) == "cancelled"
 
             await eventually(ended)
-            _write(file, keys)  # the same name has the same things again
+            _write(file, keys)  # a key of the same name sees the same batches again
 
             async def shown() -> bool:
                 return await _status(mine, batch.id) == "cancelled"
@@ -236,7 +236,7 @@ async def test_revoking_a_key_cancels_its_batches(tmp_path: Path) -> None:
 
 
 async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:
-    async with standing_in() as provider:
+    async with mock_provider() as provider:
         weak = openai_backend("weak", provider.url, batches=True)
         weak.wires.extend(["chat", "responses", "completions", "embeddings"])
         strong = anthropic_backend("strong", provider.url)
@@ -248,10 +248,10 @@ async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:
             "/v1/messages": {**chat, "max_tokens": 50},
             CHAT: chat,
         }
-        async with batch_gateway(tmp_path, direct(weak, strong)) as (_, client):
+        async with batch_gateway(tmp_path, direct_table(weak, strong)) as (_, client):
             for endpoint, body in bodies.items():
                 models = ["weak"] if endpoint == "/v1/embeddings" else ["weak", "strong"]
-                asked = [
+                requests = [
                     {
                         "custom_id": model,
                         "method": "POST",
@@ -260,19 +260,19 @@ async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:
                     }
                     for model in models
                 ]
-                batch = await submitted(client, asked, endpoint=endpoint)
-                done = await over(client, batch.id)
-                told = await lines_of(client, done.output_file_id)
-                assert [line["custom_id"] for line in told] == models, endpoint
-                shapes = {_shape(line["response"]["body"]) for line in told}
+                batch = await submit(client, requests, endpoint=endpoint)
+                done = await wait_for_end(client, batch.id)
+                results = await read_lines(client, done.output_file_id)
+                assert [line["custom_id"] for line in results] == models, endpoint
+                shapes = {_shape(line["response"]["body"]) for line in results}
                 assert len(shapes) == 1, endpoint
-        assert {line["requests"] for line in provider.lines().values()} == {0}
+        assert {line["requests"] for line in provider.model_stats().values()} == {0}
 
 
 async def test_answers_that_batches_are_disabled_without_a_folder(tmp_path: Path) -> None:
-    made = direct(openai_backend("weak", NOWHERE, batches=False))
+    message = direct_table(openai_backend("weak", NOWHERE, batches=False))
     async with (
-        running_gateway(tmp_path, made) as running,
+        running_gateway(tmp_path, message) as running,
         openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key="x", max_retries=0) as client,
     ):
         with pytest.raises(openai.NotFoundError, match="WEIR_BATCHES"):

@@ -1,4 +1,4 @@
-"""How batches are run: scored together, by one gateway of several, within limits."""
+"""The runner: items are scored together, by one of several gateways, within limits and budgets."""
 
 import asyncio
 from pathlib import Path
@@ -9,15 +9,15 @@ import pytest
 from support.batches import (
     CHAT,
     batch_gateway,
-    direct,
+    direct_table,
     item,
     jsonl,
     ledger_rows,
-    lines_of,
+    mock_provider,
     openai_backend,
-    over,
-    standing_in,
-    submitted,
+    read_lines,
+    submit,
+    wait_for_end,
 )
 from support.gateway import running_gateway, running_scorer
 from support.polling import eventually
@@ -32,17 +32,17 @@ COUNT = 256
 
 async def test_items_are_scored_together_and_routed_one_by_one(tmp_path: Path) -> None:
     scorer = ScriptedScorer(score=lambda text: 0.9 if text.startswith("hard") else 0.1)
-    async with standing_in() as provider, running_scorer(tmp_path, scorer) as server:
-        made = direct(
+    async with mock_provider() as provider, running_scorer(tmp_path, scorer) as server:
+        message = direct_table(
             openai_backend("weak", provider.url, batches=True),
             openai_backend("strong", provider.url, batches=True, micro_usd=10_000_000),
         )
-        async with batch_gateway(tmp_path, made, ("WEIR_SCORER", server.target)) as (_, client):
-            words = ["easy", "hard"]
-            asked = [item(f"q{n}", text=f"{words[n % 2]} {n}") for n in range(COUNT)]
-            done = await over(client, (await submitted(client, asked)).id)
-            told = await lines_of(client, done.output_file_id)
-            models = [line["response"]["body"]["model"] for line in told]
+        async with batch_gateway(tmp_path, message, ("WEIR_SCORER", server.target)) as (_, client):
+            texts = ["easy", "hard"]
+            requests = [item(f"q{n}", text=f"{texts[n % 2]} {n}") for n in range(COUNT)]
+            done = await wait_for_end(client, (await submit(client, requests)).id)
+            results = await read_lines(client, done.output_file_id)
+            models = [line["response"]["body"]["model"] for line in results]
         assert models == ["weak-model", "strong-model"] * (COUNT // 2)
         assert sum(len(call.texts) for call in scorer.calls) == COUNT
         assert len(scorer.calls) <= COUNT // 32  # 64 at once, whatever the loop's ticks make of it
@@ -54,43 +54,43 @@ async def test_another_gateway_takes_over(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     folder = ("WEIR_BATCHES", str(tmp_path / "batches"))
-    async with standing_in(MockConfig(delay=Delay(batch=1.0))) as provider:
-        made = direct(openai_backend("weak", provider.url, batches=True))
-        async with batch_gateway(tmp_path / "a", made, folder) as (_, first):
-            await over(first, (await submitted(first, [item("x")])).id)  # it has the lock
-            async with batch_gateway(tmp_path / "b", made, folder) as (_, second):
-                batch = await submitted(second, [item(f"q{n}") for n in range(100)])
-                done = await over(second, batch.id)
+    async with mock_provider(MockConfig(delay=Delay(batch=1.0))) as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=True))
+        async with batch_gateway(tmp_path / "a", message, folder) as (_, first):
+            await wait_for_end(first, (await submit(first, [item("x")])).id)  # it has the lock
+            async with batch_gateway(tmp_path / "b", message, folder) as (_, second):
+                batch = await submit(second, [item(f"q{n}") for n in range(100)])
+                done = await wait_for_end(second, batch.id)
                 assert done.status == "completed"
-            later = await submitted(first, [item(f"q{n}") for n in range(100)])
-        async with batch_gateway(tmp_path / "b", made, folder) as (_, second):
-            done = await over(second, later.id)
+            later = await submit(first, [item(f"q{n}") for n in range(100)])
+        async with batch_gateway(tmp_path / "b", message, folder) as (_, second):
+            done = await wait_for_end(second, later.id)
             assert done.request_counts is not None
             assert done.request_counts.completed == 100
         assert provider.server.stats.batches == 3
-        assert provider.lines()["weak-model"]["batch_requests"] == 201
+        assert provider.model_stats()["weak-model"]["batch_requests"] == 201
 
 
 async def test_the_synchronous_client_works(tmp_path: Path) -> None:
-    async with standing_in() as provider:
-        made = direct(openai_backend("weak", provider.url, batches=False))
-        async with batch_gateway(tmp_path, made) as (running, client):
+    async with mock_provider() as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=False))
+        async with batch_gateway(tmp_path, message) as (running, client):
             batch_id = await asyncio.to_thread(_without_await, running.url)
-            done = await over(client, batch_id)
+            done = await wait_for_end(client, batch_id)
             assert done.output_file_id is not None
             assert await asyncio.to_thread(_content, running.url, done.output_file_id)
 
 
 async def test_items_wait_for_a_rate_limit(tmp_path: Path) -> None:
-    async with standing_in() as provider:
-        made = direct(openai_backend("weak", provider.url, batches=False))
-        made.policies[0].limits.total.tokens_per_minute = 100
-        async with batch_gateway(tmp_path, made) as (_, client):
-            asked = [item("fits"), item("never", text="word " * 1000)]
-            batch = await submitted(client, [*asked, item("later"), item("last")])
-            told = await over(client, (await _cancelled_after(client, batch.id, 2)).id)
-            good = await lines_of(client, told.output_file_id)
-            bad = await lines_of(client, told.error_file_id)
+    async with mock_provider() as provider:
+        message = direct_table(openai_backend("weak", provider.url, batches=False))
+        message.policies[0].limits.total.tokens_per_minute = 100
+        async with batch_gateway(tmp_path, message) as (_, client):
+            requests = [item("fits"), item("never", text="word " * 1000)]
+            batch = await submit(client, [*requests, item("later"), item("last")])
+            results = await wait_for_end(client, (await _cancelled_after(client, batch.id, 2)).id)
+            good = await read_lines(client, results.output_file_id)
+            bad = await read_lines(client, results.error_file_id)
         assert len(good) == 1
         errors = {
             line["custom_id"]: line["error"] or line["response"]["status_code"] for line in bad
@@ -102,19 +102,19 @@ async def test_items_wait_for_a_rate_limit(tmp_path: Path) -> None:
 async def test_a_budget_is_charged_what_the_items_cost_and_reserves_nothing_after(
     tmp_path: Path,
 ) -> None:
-    async with standing_in() as provider:
-        made = direct(
+    async with mock_provider() as provider:
+        message = direct_table(
             openai_backend("weak", provider.url, batches=True),
             openai_backend("strong", provider.url, batches=True, micro_usd=10_000_000),
         )
         budget = pb.Budget(micro_usd=1_000_000, per=pb.PERIOD_MONTH)
-        made.policies[0].objective.CopyFrom(pb.Objective(budget=budget))
-        async with batch_gateway(tmp_path, made) as (running, client):
-            asked = [item(f"q{n}", text=f"question {n}") for n in range(40)]
-            await over(client, (await submitted(client, asked)).id)
-            books = provider.lines()["weak-model"]
-            assert books["batch_requests"] == 40
-            tokens = books["batch_prompt_tokens"] + books["batch_completion_tokens"]
+        message.policies[0].objective.CopyFrom(pb.Objective(budget=budget))
+        async with batch_gateway(tmp_path, message) as (running, client):
+            requests = [item(f"q{n}", text=f"question {n}") for n in range(40)]
+            await wait_for_end(client, (await submit(client, requests)).id)
+            stats = provider.model_stats()["weak-model"]
+            assert stats["batch_requests"] == 40
+            tokens = stats["batch_prompt_tokens"] + stats["batch_completion_tokens"]
             paid = tokens / 1e6 / 2  # a dollar per million, less half
 
             async def settled() -> bool:
@@ -129,15 +129,15 @@ async def test_an_unusable_folder_fails_the_start(tmp_path: Path) -> None:
     folder = tmp_path / "batches"
     folder.mkdir()
     (folder / "batches.db").write_bytes(b"this is no database " * 100)
-    made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=False))
+    message = direct_table(openai_backend("weak", "http://127.0.0.1:9", batches=False))
     with pytest.raises(StoreUnavailable):
-        async with running_gateway(tmp_path, made, [("WEIR_BATCHES", str(folder))]):
+        async with running_gateway(tmp_path, message, [("WEIR_BATCHES", str(folder))]):
             raise AssertionError("it serves")
 
 
 async def test_rejects_files_beyond_the_total_size(tmp_path: Path) -> None:
-    made = direct(openai_backend("weak", "http://127.0.0.1:9", batches=False))
-    async with batch_gateway(tmp_path, made, ("WEIR_BATCH_BYTES", "1KiB")) as (_, client):
+    message = direct_table(openai_backend("weak", "http://127.0.0.1:9", batches=False))
+    async with batch_gateway(tmp_path, message, ("WEIR_BATCH_BYTES", "1KiB")) as (_, client):
         file = await client.files.create(file=("a.jsonl", b"x" * 2000), purpose="batch")
         with pytest.raises(openai.APIStatusError) as refused:
             await client.files.create(file=("b.jsonl", b"x"), purpose="batch")
@@ -163,7 +163,7 @@ def _without_await(url: str) -> str:
         file = client.files.create(file=("in.jsonl", data), purpose="batch")
         assert client.files.content(file.id).read() == data
         batch = client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
-        assert [found.id for found in client.batches.list()] == [batch.id]
+        assert [batch.id for batch in client.batches.list()] == [batch.id]
         return batch.id
 
 

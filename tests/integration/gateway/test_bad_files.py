@@ -1,4 +1,4 @@
-"""Files the gateway is given while it serves: a broken one changes nothing and is told."""
+"""Files the gateway is given while it serves: a broken one changes nothing and is logged."""
 
 from pathlib import Path
 
@@ -49,10 +49,10 @@ async def test_a_broken_credentials_file_is_survived_and_not_leaked(
     ):
         secrets.write_text(text)
 
-        async def told() -> bool:
+        async def logged() -> bool:
             return "can't read the route table" in caplog.text
 
-        await eventually(told)
+        await eventually(logged)
         assert "sk-very-secret" not in caplog.text
         async with await gateway.chat(BODY) as response:
             assert response.status == 200

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from support.accounting import Row, ledger, metric
-from support.cascades import BODY, STREAM_BODY, cascading, in_turn, plainly, verdict, with_ledger
+from support.cascades import (
+    BODY,
+    STREAM_BODY,
+    cascade_table,
+    in_turn,
+    ledger_setting,
+    plain_verdict,
+    verdict,
+)
 from support.gateway import HEADERS, Running, running_gateway
 from support.polling import eventually
 from support.raw_http import ask
@@ -53,8 +61,8 @@ async def counted(gateway: Running) -> dict[str, float]:
     [
         (verdict(0.71), "weak", "cascade_accepted", "accepted"),
         (verdict(0.69), "strong", "cascade_escalated", "escalated"),
-        (plainly("Yes."), "weak", "cascade_accepted", "accepted"),
-        (plainly("No, it is not."), "strong", "cascade_escalated", "escalated"),
+        (plain_verdict("Yes."), "weak", "cascade_accepted", "accepted"),
+        (plain_verdict("No, it is not."), "strong", "cascade_escalated", "escalated"),
     ],
 )
 async def test_a_judge_decides(
@@ -64,7 +72,7 @@ async def test_a_judge_decides(
         running_upstream(answering(WEAK)) as weak,
         running_upstream(answering(STRONG)) as strong,
         running_upstream(answering(said)) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         got = await told(gateway)
         assert got == (model, reason, WEAK if model == "weak" else STRONG)
@@ -86,7 +94,7 @@ async def test_an_anthropic_model_judges_too(tmp_path: Path) -> None:
         running_upstream(answering(STRONG)) as strong,
         running_upstream(answering(said)) as judge,
     ):
-        made = cascading(weak.url, strong.url, judge.url.removesuffix("/v1"))
+        made = cascade_table(weak.url, strong.url, judge.url.removesuffix("/v1"))
         made.backends[2].protocol = pb.PROTOCOL_ANTHROPIC
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway))[:2] == ("weak", "cascade_accepted")
@@ -105,7 +113,7 @@ async def test_a_stream_is_held_and_given_byte_for_byte(
         running_upstream(streaming(EVENTS)) as weak,
         running_upstream(streaming(STRONG_EVENTS)) as strong,
         running_upstream(answering(verdict(good))) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         bound = gateway.gateway.bound
         assert bound is not None
@@ -122,7 +130,7 @@ async def test_streams_need_not_be_held(tmp_path: Path, way: str, model: str) ->
         running_upstream(streaming(STRONG_EVENTS)) as strong,
         running_upstream(answering(verdict(0.5))) as judge,
     ):
-        made = cascading(weak.url, strong.url, judge.url)
+        made = cascade_table(weak.url, strong.url, judge.url)
         made.policies[0].cascade.streams = pb.CascadeStreams.Value(f"CASCADE_STREAMS_{way}")
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway, STREAM_BODY))[0] == model
@@ -137,7 +145,7 @@ async def test_what_is_too_long_to_hold_is_given_as_it_stands(tmp_path: Path) ->
         running_upstream(never) as judge,
         running_gateway(
             tmp_path,
-            cascading(weak.url, strong.url, judge.url),
+            cascade_table(weak.url, strong.url, judge.url),
             [("WEIR_CASCADE_HOLD", "2KiB")],
         ) as gateway,
     ):
@@ -156,7 +164,7 @@ async def test_what_is_too_long_to_hold_is_given_as_it_stands(tmp_path: Path) ->
         answering(b'{"error":{"message":"no such model"}}', 404),
         answering(b"[]"),
         answering(b"not json"),
-        answering(plainly("I can't say.")),
+        answering(plain_verdict("I can't say.")),
         answering(b'{"choices":[{"index":0,"logprobs":{"content":[{"token":"x"}]}}]}'),
     ],
     ids=["slow", "reset", "500", "404", "list", "garbage", "neither", "nothing"],
@@ -168,7 +176,7 @@ async def test_a_judge_that_fails(tmp_path: Path, fails: Behaviour, *, accept: b
         running_upstream(answering(STRONG)) as strong,
         running_upstream(fails) as judge,
     ):
-        made = cascading(weak.url, strong.url, judge.url, timeout_ms=300)
+        made = cascade_table(weak.url, strong.url, judge.url, timeout_ms=300)
         made.policies[0].cascade.accept_unjudged = accept
         async with running_gateway(tmp_path, made) as gateway:
             model, reason, _ = await told(gateway)
@@ -184,8 +192,8 @@ async def test_a_judge_that_knows_no_logprobs_is_asked_without_from_then_on(
     async with (
         running_upstream(answering(WEAK)) as weak,
         running_upstream(never) as strong,
-        running_upstream(in_turn(refusing, plainly("yes"))) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_upstream(in_turn(refusing, plain_verdict("yes"))) as judge,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         for _ in range(2):
             assert (await told(gateway))[:2] == ("weak", "cascade_accepted")
@@ -216,7 +224,7 @@ async def test_an_answer_must_be_of_its_form(
         running_upstream(answering(completion(said))) as weak,
         running_upstream(answering(completion('{"n": 5}'))) as strong,
     ):
-        made = cascading(weak.url, strong.url)
+        made = cascade_table(weak.url, strong.url)
         made.policies[0].cascade.check = pb.AnswerCheck.Value(f"ANSWER_CHECK_{check}")
         for one in made.backends:
             one.capabilities.append(pb.CAPABILITY_JSON_SCHEMA)
@@ -234,9 +242,9 @@ async def test_samples_must_agree(tmp_path: Path, others: tuple[bytes, bytes], m
         running_upstream(in_turn(*answers)) as weak,
         running_upstream(answering(STRONG)) as strong,
     ):
-        made = cascading(weak.url, strong.url, accept=0.9)
+        made = cascade_table(weak.url, strong.url, accept=0.9)
         made.policies[0].cascade.samples = 3
-        async with running_gateway(tmp_path, made, with_ledger(tmp_path)) as gateway:
+        async with running_gateway(tmp_path, made, ledger_setting(tmp_path)) as gateway:
             got = await told(gateway)
             assert got[0] == model
             assert len(weak.received) == 3
@@ -249,7 +257,7 @@ async def test_a_weak_model_that_breaks_off_is_not_the_end(tmp_path: Path) -> No
         running_upstream(streaming(EVENTS[:2])) as weak,
         running_upstream(streaming(STRONG_EVENTS)) as strong,
         running_upstream(never) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         got = await told(gateway, STREAM_BODY)
         assert got == ("strong", "cascade_escalated", b"".join(STRONG_EVENTS))
@@ -263,7 +271,7 @@ async def test_where_the_strong_one_fails_the_weak_answer_is_given_after_all(
         running_upstream(answering(b"{}", 503)) as strong,
         running_upstream(answering(verdict(0.1))) as judge,
         running_gateway(
-            tmp_path, cascading(weak.url, strong.url, judge.url), with_ledger(tmp_path)
+            tmp_path, cascade_table(weak.url, strong.url, judge.url), ledger_setting(tmp_path)
         ) as gateway,
     ):
         assert await told(gateway) == ("weak", "fallback:503", WEAK)
@@ -278,7 +286,7 @@ async def test_a_weak_model_that_fails_is_followed_as_always(tmp_path: Path) -> 
         running_upstream(answering(STRONG)) as strong,
         running_upstream(never) as judge,
     ):
-        made = cascading(weak.url, strong.url, judge.url)
+        made = cascade_table(weak.url, strong.url, judge.url)
         made.policies[0].failure_mode.upstream.append("shop/strong")
         async with running_gateway(tmp_path, made) as gateway:
             assert await told(gateway) == ("strong", "fallback:503", STRONG)
@@ -291,7 +299,7 @@ async def test_what_a_provider_refuses_is_not_judged(tmp_path: Path) -> None:
         running_upstream(answering(refused, 400)) as weak,
         running_upstream(never) as strong,
         running_upstream(never) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
         await gateway.chat(BODY) as response,
     ):
         assert response.status == 400
@@ -305,8 +313,8 @@ async def test_a_client_that_leaves_ends_the_judging(tmp_path: Path) -> None:
         running_upstream(never) as judge,
         running_gateway(
             tmp_path,
-            cascading(weak.url, strong.url, judge.url, timeout_ms=60_000),
-            with_ledger(tmp_path),
+            cascade_table(weak.url, strong.url, judge.url, timeout_ms=60_000),
+            ledger_setting(tmp_path),
         ) as gateway,
     ):
         call = asyncio.create_task(gateway.chat(BODY))
@@ -334,7 +342,7 @@ async def test_a_client_that_does_not_wait_for_the_next_answer_pays_its_prompt(
         running_upstream(never) as strong,
         running_upstream(answering(verdict(0.1))) as judge,
         running_gateway(
-            tmp_path, cascading(weak.url, strong.url, judge.url), with_ledger(tmp_path)
+            tmp_path, cascade_table(weak.url, strong.url, judge.url), ledger_setting(tmp_path)
         ) as gateway,
     ):
         call = asyncio.create_task(gateway.chat(BODY))
@@ -359,7 +367,7 @@ async def test_a_client_that_leaves_while_the_answer_is_held_ends_it(tmp_path: P
         running_upstream(stalling(EVENTS[:2])) as weak,
         running_upstream(never) as strong,
         running_upstream(never) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         call = asyncio.create_task(gateway.chat(STREAM_BODY))
         await asyncio.wait_for(weak.arrived.wait(), 5)
@@ -392,7 +400,7 @@ async def test_all_of_it_is_paid_for_once(tmp_path: Path, *, stream: bool) -> No
         running_upstream(strong_says) as strong,
         running_upstream(in_turn(verdict(0.1), verdict(0.9))) as judge,
         running_gateway(
-            tmp_path, cascading(weak.url, strong.url, judge.url), with_ledger(tmp_path)
+            tmp_path, cascade_table(weak.url, strong.url, judge.url), ledger_setting(tmp_path)
         ) as gateway,
     ):
         for _ in range(2):
@@ -427,7 +435,7 @@ async def test_an_answer_can_not_speak_for_the_judge(tmp_path: Path) -> None:
         running_upstream(answering(completion(INJECTED))) as weak,
         running_upstream(answering(STRONG)) as strong,
         running_upstream(answering(verdict(0.1))) as judge,
-        running_gateway(tmp_path, cascading(weak.url, strong.url, judge.url)) as gateway,
+        running_gateway(tmp_path, cascade_table(weak.url, strong.url, judge.url)) as gateway,
     ):
         for _ in range(2):
             assert (await told(gateway))[0] == "strong"
@@ -455,7 +463,7 @@ async def test_what_has_no_answer_to_look_at_is_left_alone(
         running_upstream(never) as strong,
         running_upstream(never) as judge,
     ):
-        made = cascading(weak.url, strong.url, judge.url)
+        made = cascade_table(weak.url, strong.url, judge.url)
         for one in made.backends:
             one.wires.extend(["chat", "responses", "embeddings"])
             one.capabilities.append(pb.CAPABILITY_STATE)

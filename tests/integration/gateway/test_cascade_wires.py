@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from support.cascades import cascading
+from support.cascades import cascade_table
 from support.gateway import HEADERS, Running, running_gateway
 from support.otlp import collecting
 from weir_cli.mock_provider.server import MockConfig, MockProvider
@@ -46,7 +46,7 @@ async def stand_in() -> AsyncGenerator[tuple[MockProvider, str]]:
 def table(url: str, protocol: str) -> pb.RouteTable:
     """All three models at the stand-in, on one protocol."""
     at = url if protocol == "anthropic" else f"{url}/v1"
-    made = cascading(at, at, at, accept=0.5)
+    made = cascade_table(at, at, at, accept=0.5)
     for one in made.backends:
         one.protocol = PROTOCOLS[protocol]
         one.capabilities.extend([pb.CAPABILITY_TOOLS, pb.CAPABILITY_JSON_SCHEMA])

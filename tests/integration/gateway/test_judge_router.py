@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.accounting import ledger, metric
-from support.cascades import JUDGED, cascading, in_turn, plainly, with_ledger
+from support.cascades import JUDGE_USAGE, cascade_table, in_turn, ledger_setting, plain_verdict
 from support.gateway import HEADERS, Running, running_gateway
 from support.upstream import Behaviour, answering, completion, never, resetting, running_upstream
 from weir_proto.routing.v1 import routetable_pb2 as pb
@@ -19,7 +19,7 @@ WEAK, STRONG = completion("weak", 7, 3), completion("strong", 7, 5)
 
 def judged(weak: str, strong: str, judge: str, *, timeout_ms: int = 2000) -> pb.RouteTable:
     """The same models, and a judge that rates prompts rather than answers."""
-    made = cascading(weak, strong, judge)
+    made = cascade_table(weak, strong, judge)
     policy = made.policies[0]
     policy.ClearField("cascade")
     policy.router = "judge"
@@ -33,7 +33,7 @@ def digits(*odds: tuple[str, float]) -> bytes:
     first = {**told[0], "top_logprobs": told}
     message = {"role": "assistant", "content": odds[0][0]}
     choice = {"index": 0, "message": message, "logprobs": {"content": [first]}}
-    return json.dumps({"choices": [choice], "usage": JUDGED}).encode()
+    return json.dumps({"choices": [choice], "usage": JUDGE_USAGE}).encode()
 
 
 def asking(text: str, model: str = "auto") -> bytes:
@@ -54,9 +54,9 @@ async def told(gateway: Running, body: bytes) -> tuple[str, str, str]:
     [
         (digits(("2", 0.9), ("3", 0.1)), "weak", "0.1375"),
         (digits(("8", 0.5), ("9", 0.5)), "strong", "0.9375"),
-        (plainly("7"), "strong", "0.7500"),
-        (plainly("Rating: 1"), "weak", "0.0000"),
-        (plainly("10"), "strong", "1.0000"),
+        (plain_verdict("7"), "strong", "0.7500"),
+        (plain_verdict("Rating: 1"), "weak", "0.0000"),
+        (plain_verdict("10"), "strong", "1.0000"),
     ],
 )
 async def test_a_model_rates_the_prompt_once(
@@ -67,7 +67,7 @@ async def test_a_model_rates_the_prompt_once(
         running_upstream(answering(STRONG)) as strong,
         running_upstream(answering(said)) as judge,
         running_gateway(
-            tmp_path, judged(weak.url, strong.url, judge.url), with_ledger(tmp_path)
+            tmp_path, judged(weak.url, strong.url, judge.url), ledger_setting(tmp_path)
         ) as gateway,
     ):
         for _ in range(2):
@@ -85,7 +85,7 @@ async def test_a_model_rates_the_prompt_once(
 
 @pytest.mark.parametrize(
     "fails",
-    [never, resetting, answering(b"{}", 500), answering(b"x"), answering(plainly("very"))],
+    [never, resetting, answering(b"{}", 500), answering(b"x"), answering(plain_verdict("very"))],
     ids=["slow", "reset", "500", "garbage", "words"],
 )
 @pytest.mark.parametrize(("mode", "model"), [("WEAK", "weak"), ("STRONG", "strong")])
@@ -107,12 +107,12 @@ async def test_what_a_judge_took_is_counted_where_nobody_answers(tmp_path: Path)
     async with (
         running_upstream(never) as weak,
         running_upstream(never) as strong,
-        running_upstream(answering(plainly("very"))) as judge,
+        running_upstream(answering(plain_verdict("very"))) as judge,
     ):
         made = judged(weak.url, strong.url, judge.url)
         made.policies[0].failure_mode.scorer = pb.SCORER_FAILURE_REJECT
         async with (
-            running_gateway(tmp_path, made, with_ledger(tmp_path)) as gateway,
+            running_gateway(tmp_path, made, ledger_setting(tmp_path)) as gateway,
             await gateway.chat(asking("Why?")) as response,
         ):
             assert response.status == 503
@@ -131,7 +131,7 @@ async def test_a_client_that_leaves_ends_the_rating(tmp_path: Path) -> None:
         running_gateway(
             tmp_path,
             judged(weak.url, strong.url, judge.url, timeout_ms=60_000),
-            with_ledger(tmp_path),
+            ledger_setting(tmp_path),
         ) as gateway,
     ):
         call = asyncio.create_task(gateway.chat(asking("Why?")))
@@ -168,7 +168,7 @@ async def test_nobody_is_asked_where_nothing_is_sent(tmp_path: Path) -> None:
     async with (
         running_upstream(answering(WEAK)) as weak,
         running_upstream(answering(STRONG)) as strong,
-        running_upstream(answering(plainly("9"))) as judge,
+        running_upstream(answering(plain_verdict("9"))) as judge,
         running_gateway(tmp_path, judged(weak.url, strong.url, judge.url)) as gateway,
     ):
         url = f"{gateway.url}/v1/route"

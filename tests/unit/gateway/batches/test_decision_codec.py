@@ -1,4 +1,4 @@
-"""A decision that waits for a provider's batch comes back as it was, but for batches' prices."""
+"""A stored decision decodes to the same decision, at batch prices."""
 
 from dataclasses import fields, replace
 
@@ -17,8 +17,8 @@ from weir_gateway.domain.limits import Admission, Held, Measure, Part, Window
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Batches
 
-# Of the way to the decision, which is told when it is made: nobody asks for it once it is sent.
-FORGOTTEN = {"estimates", "excluded", "rules_tried", "cache", "held"}
+# How the decision was made: reported at once and not needed after the item is sent.
+NOT_STORED = {"estimates", "excluded", "rules_tried", "cache", "held"}
 
 HELD = Held("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
 DECISION = RouteDecision(
@@ -44,15 +44,15 @@ DECISION = RouteDecision(
 def test_decoding_restores_every_stored_field() -> None:
     decision = replace(DECISION, intended=replace(DECISION, chosen=STRONG, reason=Reason.RULE))
     plain = {f.name for f in fields(RouteDecision) if getattr(decision, f.name) == f.default}
-    assert plain == FORGOTTEN  # every other field is something that could get lost
+    assert plain == NOT_STORED  # every other field is something that could get lost
     read = decision_codec.decode(decision_codec.encode(decision), table(policy()))
     assert read == decision
 
 
 def test_decodes_at_batch_prices() -> None:
     half = replace(WEAK, batches=Batches(discount=0.5))
-    made = table(policy(candidates=(half, STRONG)))
-    read = decision_codec.decode(decision_codec.encode(DECISION), made)
+    routes = table(policy(candidates=(half, STRONG)))
+    read = decision_codec.decode(decision_codec.encode(DECISION), routes)
     assert read is not None
     assert (read.chosen.price.input, read.chosen.id) == (WEAK.price.input // 2, WEAK.id)
     assert read.baseline.price == STRONG.price

@@ -1,4 +1,4 @@
-"""A batch's file line by line: every mistake by its code, and no file that is too much."""
+"""Reading and checking input files line by line."""
 
 import json
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ LONGEST = 1000
 
 
 def line(**changes: object) -> bytes:
-    said = {"custom_id": "a", "method": "POST", "url": CHAT, "body": {"model": "auto"}, **changes}
-    return json.dumps({name: value for name, value in said.items() if value is not None}).encode()
+    fields = {"custom_id": "a", "method": "POST", "url": CHAT, "body": {"model": "auto"}, **changes}
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
 def checked(data: bytes, longest: int = LONGEST) -> tuple[list[Item], LineChecker]:
     reader, checker = LineReader(longest), LineChecker(CHAT, longest)
-    found = [checker.check(one) for one in (*reader.feed(data), *reader.end())]
+    items = [checker.check(line) for line in (*reader.feed(data), *reader.end())]
     checker.finish()
-    return [item for item in found if item is not None], checker
+    return [item for item in items if item is not None], checker
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_each_invalid_line_has_its_error_code(
 
 def test_stops_reading_after_too_many_errors() -> None:
     reader, checker = LineReader(LONGEST), LineChecker(CHAT, LONGEST)
-    for one in reader.feed(b"nonsense\n" * (MAX_ERRORS + 50)):
-        checker.check(one)
+    for line in reader.feed(b"nonsense\n" * (MAX_ERRORS + 50)):
+        checker.check(line)
         if checker.gave_up:
             break
     assert len(checker.errors) == MAX_ERRORS
@@ -112,15 +112,15 @@ def test_lines_do_not_depend_on_how_the_file_is_split(
 ) -> None:
     data = b"\n".join(texts) + (b"\n" if last_newline and texts else b"")
     reader = LineReader(longest)
-    found = [one for piece in _cut(data, at) for one in reader.feed(piece)]
-    found += reader.end()
+    items = [line for piece in _cut(data, at) for line in reader.feed(piece)]
+    items += reader.end()
     wanted = data.split(b"\n")
     if wanted[-1] == b"":
         wanted.pop()
-    assert [one.number for one in found] == list(range(1, len(wanted) + 1))
-    for one, text in zip(found, wanted, strict=True):
-        assert data[one.start : one.start + len(text)] == text
-        assert one.text == (text if len(text) <= longest else None)
+    assert [line.number for line in items] == list(range(1, len(wanted) + 1))
+    for line, text in zip(items, wanted, strict=True):
+        assert data[line.start : line.start + len(text)] == text
+        assert line.text == (text if len(text) <= longest else None)
 
 
 @given(st.binary(max_size=200))

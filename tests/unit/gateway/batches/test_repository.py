@@ -1,4 +1,4 @@
-"""Which batches have their turn."""
+"""The order in which batches are run."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ async def test_active_batches_take_turns_by_key(tmp_path: Path) -> None:
             new = NewBatch(name[0], "/v1/chat/completions", FileId("file-1"), "24h", 86_400, {}, {})
             batch = BatchId(name)
             await database.transact(lambda db, b=batch, n=new: repository.add_batch(db, b, n, 0))  # type: ignore[misc] # bound per turn
-        found = await database.transact(lambda db: repository.list_active(db, 6))
-        assert [one.id for one in found] == ["a0", "b0", "c0", "a1", "b1", "a2"]
+        active = await database.transact(lambda db: repository.list_active(db, 6))
+        assert [batch.id for batch in active] == ["a0", "b0", "c0", "a1", "b1", "a2"]
     finally:
         await database.stop()

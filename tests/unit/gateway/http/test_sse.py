@@ -1,4 +1,4 @@
-"""Events pass whole, and every byte of them, however a stream is cut."""
+"""Events pass whole and unchanged, however a stream is split."""
 
 from itertools import pairwise
 

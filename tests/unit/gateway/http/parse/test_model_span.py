@@ -1,4 +1,4 @@
-"""`model` is replaced and nothing else, whatever JSON object it stands in."""
+"""Only the top-level `model` is replaced, in any JSON object."""
 
 import json
 import tracemalloc
@@ -47,7 +47,7 @@ def test_replaces_only_the_top_level_model(
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "expected"),
     [
         (b'{"model":"a"}', b'"a"'),
         (b'{"x":{"model":"inner"},"\\u006dodel" : "a"}', b'"a"'),
@@ -56,9 +56,9 @@ def test_replaces_only_the_top_level_model(
         (b'{"model":"a\\"b"}', b'"a\\"b"'),
     ],
 )
-def test_finds_model_despite_escaped_keys_and_nested_models(body: bytes, found: bytes) -> None:
+def test_finds_model_despite_escaped_keys_and_nested_models(body: bytes, expected: bytes) -> None:
     start, end = model_span(body)
-    assert body[start:end] == found
+    assert body[start:end] == expected
 
 
 @pytest.mark.parametrize("body", [b'{"model":"a","model":"b"}', b'{"model":"a","\\u006dodel":"b"}'])

@@ -1,4 +1,4 @@
-"""What routing reads of a chat request."""
+"""The facts that routing reads from requests of all wires."""
 
 import json
 from collections.abc import Callable
@@ -77,8 +77,8 @@ def test_reads_needed_capabilities_and_facts() -> None:
 def test_rejects_an_impossible_token_limit(
     read: Callable[[bytes, dict[str, str]], Request], field: str, cap: int
 ) -> None:
-    said = [{"role": "user", "content": "hi"}]
-    body = {"model": "auto", "messages": said, "input": "hi", "prompt": "hi", field: cap}
+    messages = [{"role": "user", "content": "hi"}]
+    body = {"model": "auto", "messages": messages, "input": "hi", "prompt": "hi", field: cap}
     with pytest.raises(BadRequest) as refused:
         read(json.dumps(body).encode(), {})
     assert refused.value.param in {field, "max_tokens"}
