@@ -20,9 +20,9 @@ _DECODER: Final = msgspec.json.Decoder()
 _SEPARATORS: Final = re.compile(r"(?:_|-(?!\d)|[^\w%-])+")
 
 
-def agree(one: AnswerContent, other: AnswerContent) -> bool:
+def agree(first: AnswerContent, second: AnswerContent) -> bool:
     """Whether both say the same, but for case, punctuation, spaces and JSON's order of keys."""
-    return _normal(one) == _normal(other)
+    return _normal(first) == _normal(second)
 
 
 def json_violation(answer: AnswerContent) -> str:

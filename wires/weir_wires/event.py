@@ -27,11 +27,11 @@ class Event:
 class EventReader:
     """Reads one stream, in time that grows with its length alone, however it is cut."""
 
-    __slots__ = ("_after_cr", "_blank", "_head", "_held", "_size")
+    __slots__ = ("_after_cr", "_blank", "_head", "_lines", "_size")
 
     def __init__(self) -> None:
         self._head: bytes | None = b""  # the first bytes, while they may be a byte order mark
-        self._held: list[bytes] = []  # lines of the event that is not whole yet, ended by LF
+        self._lines: list[bytes] = []  # lines of the event that is not whole yet, ended by LF
         self._size = 0
         self._after_cr = False  # an LF that comes next belongs to the CR before it
         self._blank = False  # what is held ends a line: an LF that comes next ends the event
@@ -41,14 +41,14 @@ class EventReader:
         lines = self._unix_lines(self._without_mark(chunk))
         if not lines:
             return []
-        self._held.append(lines)
+        self._lines.append(lines)
         self._size += len(lines)
         ends = b"\n\n" in lines or (self._blank and lines[0] == _LF)
         self._blank = lines[-1] == _LF
-        blocks = b"".join(self._held).split(b"\n\n") if ends else []
+        blocks = b"".join(self._lines).split(b"\n\n") if ends else []
         if blocks:
             rest = blocks.pop()
-            self._held, self._size = [rest], len(rest)
+            self._lines, self._size = [rest], len(rest)
             self._blank = self._blank and rest != b""
         if self._size > MAX_EVENT:
             raise EventTooLarge(f"one event is over {MAX_EVENT} bytes")
@@ -56,8 +56,8 @@ class EventReader:
 
     def rest(self) -> list[Event]:
         """What an orderly end leaves: a last event whose blank line was forgotten."""
-        data = b"".join([*self._held, self._head or b""])
-        self._held, self._size, self._head = [], 0, None
+        data = b"".join([*self._lines, self._head or b""])
+        self._lines, self._size, self._head = [], 0, None
         event = _event(data.rstrip(b"\n"))
         return [event] if event is not None else []
 

@@ -75,7 +75,7 @@ def read(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str) -> T:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise _misfit(str(error), at) from error
+        raise _mismatch(str(error), at) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"`{at}`: {error}", param=at, code="invalid_json") from error
 
@@ -96,10 +96,10 @@ def tool_input(arguments: str) -> msgspec.Raw:
     return msgspec.Raw(data)
 
 
-def _misfit(message: str, at: str) -> InvalidBody:
-    found = _PATH.search(message)
-    what = message[: found.start()] if found else message
-    path = at + (found["path"] if found else "")
+def _mismatch(message: str, at: str) -> InvalidBody:
+    match = _PATH.search(message)
+    what = message[: match.start()] if match else message
+    path = at + (match["path"] if match else "")
     if what.startswith("Object missing required field"):
         path = f"{path}.{what.split('`')[1]}"
         return InvalidBody(f"`{path}` is missing", param=path, code="missing_field")

@@ -12,16 +12,16 @@ from weir_wires.spec import StreamReader, WireSpec
 
 HEAD: Final = 4 * 1024  # bytes: the first event may tell what was read
 TAIL: Final = 16 * 1024  # bytes: usage stands in one of the last events
-MOST: Final = 16 << 20  # bytes of a last event that is larger than the tail
+MAX_TAIL: Final = 16 << 20  # bytes of a last event that is larger than the tail
 _DATA: Final = b"data: "
-_SEEN: Final = 64  # bytes in which a mark that is cut in two is looked for
+_MARK_SPAN: Final = 64  # bytes in which a mark that is cut in two is looked for
 
 
 class StreamEnds:
     """The beginning and the end of one stream, as it passes."""
 
     __slots__ = (
-        *("_chunks", "_cut", "_head", "_kept", "_marks", "_most", "_reader", "_size"),
+        *("_chunks", "_cut", "_head", "_head_size", "_marks", "_max_tail", "_reader", "_size"),
         "pieces",
     )
 
@@ -30,25 +30,25 @@ class StreamEnds:
         self._reader = wire.reader
         self._marks = wire.large_events
         self._head: list[bytes] = []
-        self._kept = 0  # bytes of the head
+        self._head_size = 0  # bytes of the head
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._most = TAIL
+        self._max_tail = TAIL
         self._cut = False  # whether something between beginning and end was let go of
 
     def feed(self, chunk: bytes) -> None:
         """Keep `chunk`, and let go of what is neither near the beginning nor near the end."""
         self.pieces += chunk.count(_DATA)
-        if self._kept < HEAD:
+        if self._head_size < HEAD:
             self._head.append(chunk)
-            self._kept += len(chunk)
+            self._head_size += len(chunk)
             return
         chunks = self._chunks
         chunks.append(chunk)
         self._size += len(chunk)
-        if self._marks and self._most == TAIL and self._marked():
-            self._most = MOST
-        while self._size - len(chunks[0]) > self._most:
+        if self._marks and self._max_tail == TAIL and self._marked():
+            self._max_tail = MAX_TAIL
+        while self._size - len(chunks[0]) > self._max_tail:
             self._size -= len(chunks.popleft())
             self._cut = True
 
@@ -63,13 +63,13 @@ class StreamEnds:
         events = EventReader()
         between = [b"\n\n"] if self._cut else []
         with contextlib.suppress(EventTooLarge):  # more than a last event has: it stays untold
-            found = events.feed(b"".join([*self._head, *between, *self._chunks]))
-            for event in found + events.rest():
+            whole = events.feed(b"".join([*self._head, *between, *self._chunks]))
+            for event in whole + events.rest():
                 reader.feed(event)
         return reader
 
     def _marked(self) -> bool:
         chunk = self._chunks[-1]
         if len(self._chunks) > 1:
-            chunk = self._chunks[-2][-_SEEN:] + chunk
+            chunk = self._chunks[-2][-_MARK_SPAN:] + chunk
         return any(mark in chunk for mark in self._marks)

@@ -68,7 +68,7 @@ def to_chat(usage: MessagesUsage | None) -> dict[str, Any] | None:
     written = _count(usage.cache_creation_input_tokens)
     prompt = _count(usage.input_tokens) + read + written
     output = _count(usage.output_tokens)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "prompt_tokens": prompt,
         "completion_tokens": output,
         "total_tokens": prompt + output,
@@ -76,8 +76,8 @@ def to_chat(usage: MessagesUsage | None) -> dict[str, Any] | None:
     }
     details = usage.output_tokens_details
     if details is not None and details.thinking_tokens is not None:
-        told["completion_tokens_details"] = {"reasoning_tokens": _count(details.thinking_tokens)}
-    return told
+        fields["completion_tokens_details"] = {"reasoning_tokens": _count(details.thinking_tokens)}
+    return fields
 
 
 def to_messages(usage: ChatUsage | None) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def to_messages(usage: ChatUsage | None) -> dict[str, Any]:
     prompt = _count(usage.prompt_tokens)
     read = min(_count(_first(details.cached_tokens, usage.prompt_cache_hit_tokens)), prompt)
     written = min(_count(details.cache_write_tokens), prompt - read)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "input_tokens": prompt - read - written,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
@@ -96,13 +96,13 @@ def to_messages(usage: ChatUsage | None) -> dict[str, Any]:
     }
     reasoned = usage.completion_tokens_details
     if reasoned is not None and reasoned.reasoning_tokens is not None:
-        told["output_tokens_details"] = {"thinking_tokens": _count(reasoned.reasoning_tokens)}
-    return told
+        fields["output_tokens_details"] = {"thinking_tokens": _count(reasoned.reasoning_tokens)}
+    return fields
 
 
 def _first(value: int | None, otherwise: int | None) -> int | None:
     return otherwise if value is None else value
 
 
-def _count(told: int | None) -> int:
-    return max(told or 0, 0)
+def _count(tokens: int | None) -> int:
+    return max(tokens or 0, 0)

@@ -14,7 +14,7 @@ from support.responses import named, response_of
 from support.wires import Json, answered, as_stream, data, encoded, streamed
 from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat import ResponsesToChat
-from weir_wires.responses_to_chat.sealed import unseal
+from weir_wires.responses_to_chat.reasoning import decode_reasoning
 from weir_wires.translator import ResponseTranslator
 
 CREATED = 1_700_000_000
@@ -91,7 +91,7 @@ def test_reasoning_then_words_then_calls() -> None:
     assert kinds == ["reasoning", "message", "function_call", "function_call"]
     reasoning, _, first, second = found["output"]
     assert reasoning["content"] == [{"type": "reasoning_text", "text": "hm"}]
-    assert unseal(reasoning["encrypted_content"]) == {
+    assert decode_reasoning(reasoning["encrypted_content"]) == {
         "reasoning_content": "hm",
         "thinking_blocks": BLOCKS,
     }
@@ -209,7 +209,7 @@ def test_stream_of_everything_is_the_whole_answer() -> None:
         EVENT.validate_json(event.data)
     done = response_of(data(events))
     reasoning, message, first, second = done["output"]
-    kept = unseal(reasoning["encrypted_content"])
+    kept = decode_reasoning(reasoning["encrypted_content"])
     assert kept is not None
     assert kept["thinking_blocks"] == [{"index": 0, **BLOCKS[0]}]
     assert message["content"][0]["text"] == "Let me see."
@@ -283,7 +283,7 @@ def test_reasoning_told_twice_is_shown_once_and_entries_are_joined() -> None:
     ]
     (item, _) = response_of(data(streamed(back(), [stream(*deltas, {"content": "x"})])))["output"]
     assert item["content"] == [{"type": "reasoning_text", "text": "ab"}]
-    kept = unseal(item["encrypted_content"])
+    kept = decode_reasoning(item["encrypted_content"])
     assert kept is not None
     assert kept["reasoning_details"] == [{**detail, "text": "ab", "signature": "s"}]
 

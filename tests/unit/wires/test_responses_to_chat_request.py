@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.wires import Json, sent
 from weir_wires.errors import InvalidBody, NotCarried, RequestError
 from weir_wires.responses_to_chat import ResponsesToChat
-from weir_wires.responses_to_chat.sealed import seal
+from weir_wires.responses_to_chat.reasoning import encode_reasoning
 
 PAIR = ResponsesToChat()
 CALL: Json = {
@@ -170,7 +170,11 @@ def test_developer_turns_and_the_assistants_refusals() -> None:
 
 
 def test_reasoning_goes_back_to_where_it_came_from() -> None:
-    thought: Json = {"type": "reasoning", "summary": [], "encrypted_content": seal(THOUGHT)}
+    thought: Json = {
+        "type": "reasoning",
+        "summary": [],
+        "encrypted_content": encode_reasoning(THOUGHT),
+    }
     said = {"role": "assistant", "content": [{"type": "output_text", "text": "so"}]}
     found = messages({"role": "user", "content": "hi"}, thought, said, thought, CALL, OUTPUT)
     assert found[1] == {"role": "assistant", "content": "so", **THOUGHT}

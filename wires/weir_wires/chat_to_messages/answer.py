@@ -66,7 +66,7 @@ def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
     message = _decode(body)
     finish = finish_reason(message.stop_reason)
-    made: dict[str, Any] = {
+    completion: dict[str, Any] = {
         "id": message.id,
         "object": "chat.completion",
         "created": created,
@@ -74,14 +74,14 @@ def translate(body: bytes, created: int) -> bytes:
         "choices": [
             {
                 "index": 0,
-                "message": _said(message),
+                "message": _message(message),
                 "logprobs": None,
                 "finish_reason": finish,
             }
         ],
     }
     usage = to_chat(message.usage)
-    return msgspec.json.encode(made | ({"usage": usage} if usage is not None else {}))
+    return msgspec.json.encode(completion | ({"usage": usage} if usage is not None else {}))
 
 
 def finish_reason(stop_reason: str | None) -> str:
@@ -89,9 +89,9 @@ def finish_reason(stop_reason: str | None) -> str:
     return _STOPPED.get(stop_reason or "", "stop")
 
 
-def arguments(told: msgspec.Raw) -> str:
+def arguments(raw: msgspec.Raw) -> str:
     """A call's input as the string of JSON that OpenAI's wire wants."""
-    return bytes(told).decode() or "{}"
+    return bytes(raw).decode() or "{}"
 
 
 def thinking_block(block: Block) -> dict[str, Any]:
@@ -110,17 +110,17 @@ def _decode(body: bytes) -> Message:
     return message
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _message(message: Message) -> dict[str, Any]:
     blocks = message.content or []
     text = "".join(block.text for block in blocks if block.type == "text")
     calls = [_call(block) for block in blocks if block.type == "tool_use"]
-    thought = [block for block in blocks if block.type.endswith("thinking")]
-    said: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
-    said["refusal"] = _refusal(message)
-    reasoning = "".join(block.thinking for block in thought)
-    said |= {"reasoning_content": reasoning} if reasoning else {}
-    said |= {"thinking_blocks": [thinking_block(block) for block in thought]} if thought else {}
-    return said | ({"tool_calls": calls} if calls else {})
+    thinking = [block for block in blocks if block.type.endswith("thinking")]
+    fields: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
+    fields["refusal"] = _refusal(message)
+    reasoning = "".join(block.thinking for block in thinking)
+    fields |= {"reasoning_content": reasoning} if reasoning else {}
+    fields |= {"thinking_blocks": [thinking_block(block) for block in thinking]} if thinking else {}
+    return fields | ({"tool_calls": calls} if calls else {})
 
 
 def _refusal(message: Message) -> str | None:

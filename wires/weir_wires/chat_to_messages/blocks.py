@@ -27,8 +27,8 @@ def content_blocks(content: str | list[Part] | None, at: str, body: Body) -> lis
     if content is None or isinstance(content, str):
         block = text_block(content or "")
         return [block] if block is not None else []
-    found = ((part, _block(part, f"{at}[{index}]", body)) for index, part in enumerate(content))
-    return [_marked(block, part) for part, block in found if block is not None]
+    converted = ((part, _block(part, f"{at}[{index}]", body)) for index, part in enumerate(content))
+    return [_marked(block, part) for part, block in converted if block is not None]
 
 
 def texts_only(content: str | list[Part] | None, at: str, body: Body) -> list[Block]:
@@ -41,13 +41,13 @@ def texts_only(content: str | list[Part] | None, at: str, body: Body) -> list[Bl
 
 def _block(part: Part, at: str, body: Body) -> Block | None:
     if part.type in _TEXTS:
-        return text_block(_given(part.text, f"{at}.text"))
+        return text_block(_required(part.text, f"{at}.text"))
     if part.type == "refusal":
-        return text_block(_given(part.refusal, f"{at}.refusal"))
+        return text_block(_required(part.refusal, f"{at}.refusal"))
     if part.type == "image_url":
         return _image(part.image_url, f"{at}.image_url", body)
     if part.type == "file":
-        return _document(_given(part.file, f"{at}.file"), f"{at}.file")
+        return _document(_required(part.file, f"{at}.file"), f"{at}.file")
     raise NotCarried(f"`{at}`: a part of type {part.type!r} can't be carried", param=at)
 
 
@@ -142,7 +142,7 @@ def all_text(blocks: Iterable[Block]) -> str:
     return "\n".join(block["text"] for block in blocks)
 
 
-def _given(value: T | None, at: str) -> T:
+def _required(value: T | None, at: str) -> T:
     if value is None:
         raise _missing(at)
     return value

@@ -14,8 +14,8 @@ from weir_wires.request_body import Body, read
 # What a client gets that sets no limit: the wire must have one. Every model since Claude 4.5 can
 # write four times as much; a larger default makes providers hold more of a rate limit's tokens.
 MAX_TOKENS: Final = 16_384
-MOST_TEMPERATURE: Final = 1.0
-LEAST_BUDGET: Final = 1_024  # tokens of thinking; the wire takes no less
+MAX_TEMPERATURE: Final = 1.0
+MIN_BUDGET: Final = 1_024  # tokens of thinking; the wire takes no less
 # Tokens of thinking for models that know no effort.
 BUDGETS: Final = {
     "minimal": 1_024,
@@ -55,7 +55,7 @@ _MUST_BE_IDLE: Final[dict[str, tuple[Any, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class Thinking:
     """How the model is to think: fields of the request, and what they need of `max_tokens`."""
 
     fields: dict[str, Any]
@@ -64,105 +64,105 @@ class Thought:
     on: bool = False  # it thinks because it was asked to
 
 
-NO_THOUGHT: Final = Thought({})
+NO_THINKING: Final = Thinking({})
 
 
 def refuse(body: Body) -> None:
     """Raise NotCarried for the first field that asks for what the other wire can't do."""
     for name, idle in _MUST_BE_IDLE.items():
-        told = body.take(name, _ANY)
-        if told is not None and told not in idle:
+        option = body.take(name, _ANY)
+        if option is not None and option not in idle:
             raise NotCarried(f"`{name}` can't be carried to this model", param=name)
 
 
-def thought(
+def thinking(
     body: Body,
-    able: ClaudeFeatures,
+    features: ClaudeFeatures,
     choice: dict[str, Any] | None,
     *,
     resumable: bool,
     cap: int | None,
-) -> Thought:
+) -> Thinking:
     """Thinking as the client's effort asks for it, or as it wrote it on Anthropic's own wire."""
     effort = body.take("reasoning_effort", _TEXT)
     own = body.raw("thinking")
     if own is not None:
         if effort is not None:
             body.drop("reasoning_effort")
-        return Thought({"thinking": own}, on=read(own, _KIND, "thinking").type != _DISABLED)
+        return Thinking({"thinking": own}, on=read(own, _KIND, "thinking").type != _DISABLED)
     if effort is None:
-        return NO_THOUGHT
+        return NO_THINKING
     if effort not in BUDGETS and effort != _NO_EFFORT:
         raise InvalidBody(
             f"`reasoning_effort`: {effort!r} is none of none, {', '.join(BUDGETS)}",
             param="reasoning_effort",
         )
     forced = choice is not None and choice["type"] in _FORCED
-    if able.effort:
-        return _by_effort(effort, able, forced=forced)
+    if features.effort:
+        return _by_effort(effort, features, forced=forced)
     if effort == _NO_EFFORT:
-        return NO_THOUGHT  # such a model thinks only when it is asked to
+        return NO_THINKING  # such a model thinks only when it is asked to
     budget = BUDGETS[effort] if cap is None else min(BUDGETS[effort], cap // 2)
-    if forced or not resumable or budget < LEAST_BUDGET:
+    if forced or not resumable or budget < MIN_BUDGET:
         body.drop("reasoning_effort")
-        return NO_THOUGHT
+        return NO_THINKING
     fields = {"thinking": {"type": "enabled", "budget_tokens": budget}}
-    return Thought(fields, budget=budget, on=True)
+    return Thinking(fields, budget=budget, on=True)
 
 
-def _by_effort(effort: str, able: ClaudeFeatures, *, forced: bool) -> Thought:
+def _by_effort(effort: str, features: ClaudeFeatures, *, forced: bool) -> Thinking:
     if effort == _NO_EFFORT:
-        return Thought({"thinking": {"type": _DISABLED}})
+        return Thinking({"thinking": {"type": _DISABLED}})
     effort = "low" if effort == "minimal" else effort
-    effort = "high" if effort == _HIGHEST and not able.highest_effort else effort
+    effort = "high" if effort == _HIGHEST and not features.highest_effort else effort
     # A model that must call a tool may not be told to think first; how hard it tries it may.
     fields = {} if forced else {"thinking": {"type": "adaptive"}}
-    return Thought(fields, effort=effort, on=not forced)
+    return Thinking(fields, effort=effort, on=not forced)
 
 
 def limit(body: Body) -> int | None:
     """The most tokens that the client wants, None where it doesn't say."""
     newer = body.take("max_completion_tokens", _WHOLE)
     older = body.take("max_tokens", _WHOLE)
-    told = newer if newer is not None else older
-    if told is not None and told < 1:
+    limit = newer if newer is not None else older
+    if limit is not None and limit < 1:
         raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
-    return told
+    return limit
 
 
-def sampling(body: Body, able: ClaudeFeatures, *, thinks: bool) -> dict[str, Any]:
+def sampling(body: Body, features: ClaudeFeatures, *, thinks: bool) -> dict[str, Any]:
     """Temperature and its like, within what the model takes."""
     temperature = body.take("temperature", _NUMBER)
     top_p = body.take("top_p", _NUMBER)
     top_k = body.take("top_k", _WHOLE)
-    asked = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
-    made = {name: value for name, value in asked.items() if value is not None}
-    if not able.sampling or thinks:
-        _leave_out(made, body, *made)
-    if temperature is not None and temperature > MOST_TEMPERATURE and "temperature" in made:
-        made["temperature"] = MOST_TEMPERATURE
+    requested = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+    fields = {name: value for name, value in requested.items() if value is not None}
+    if not features.sampling or thinks:
+        _leave_out(fields, body, *fields)
+    if temperature is not None and temperature > MAX_TEMPERATURE and "temperature" in fields:
+        fields["temperature"] = MAX_TEMPERATURE
         body.drop("temperature")
-    if "temperature" in made and not able.sampling_together:
-        _leave_out(made, body, "top_p")
-    return made
+    if "temperature" in fields and not features.sampling_together:
+        _leave_out(fields, body, "top_p")
+    return fields
 
 
-def _leave_out(made: dict[str, Any], body: Body, *names: str) -> None:
+def _leave_out(fields: dict[str, Any], body: Body, *names: str) -> None:
     for name in names:
-        value = made.pop(name, None)
+        value = fields.pop(name, None)
         if value is not None and (value != 1 or name == "top_k"):  # 1 is the samplers' default
             body.drop(name)
 
 
 def stops(body: Body) -> list[str]:
     """Stop sequences. Raises NotCarried for white space, which the other wire refuses."""
-    told = body.take("stop", _STOP)
-    found = [told] if isinstance(told, str) else told or []
-    for index, stop in enumerate(found):
+    stop_option = body.take("stop", _STOP)
+    sequences = [stop_option] if isinstance(stop_option, str) else stop_option or []
+    for index, stop in enumerate(sequences):
         if not stop.strip():
-            at = "stop" if isinstance(told, str) else f"stop[{index}]"
+            at = "stop" if isinstance(stop_option, str) else f"stop[{index}]"
             raise NotCarried(f"`{at}`: white space alone can't be carried", param=at)
-    return found
+    return sequences
 
 
 def caching(body: Body) -> dict[str, Any]:
@@ -186,10 +186,10 @@ def identity(body: Body) -> dict[str, Any]:
     """Who asks, and how urgently."""
     user = body.take("safety_identifier", _TEXT) or body.take("user", _TEXT)
     body.raw("user")
-    made: dict[str, Any] = {"metadata": {"user_id": user}} if user else {}
+    fields: dict[str, Any] = {"metadata": {"user_id": user}} if user else {}
     tier = body.take("service_tier", _TEXT)
     if tier in _TIERS:
-        made["service_tier"] = _TIERS[tier]
+        fields["service_tier"] = _TIERS[tier]
     elif tier is not None:
         body.drop("service_tier")
-    return made
+    return fields

@@ -38,13 +38,13 @@ def translate_request(client_body: bytes, model: str) -> Translated:
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
-    made = _conversation(body, model)
+    fields = _conversation(body, model)
     streams = body.take("stream", _FLAG) or False
-    wishes = body.take("stream_options", _STREAM_OPTIONS) or StreamOptions()
-    made |= {"stream": True} if streams else {}
+    stream_options = body.take("stream_options", _STREAM_OPTIONS) or StreamOptions()
+    fields |= {"stream": True} if streams else {}
     return Translated(
-        body=msgspec.json.encode(made),
-        usage_in_stream=bool(wishes.include_usage),
+        body=msgspec.json.encode(fields),
+        usage_in_stream=bool(stream_options.include_usage),
         dropped=body.drop_rest(),
     )
 
@@ -54,30 +54,30 @@ def _conversation(body: Body, model: str) -> dict[str, Any]:
     messages = body.need("messages", _MESSAGES)
     turns = Turns(body)
     turns.read(messages)
-    made: dict[str, Any] = {"model": model}
-    made |= {"tools": offered} if offered else {}
-    made |= {"system": turns.system} if turns.system else {}
-    made["messages"] = turns.turns
-    return made | _wishes(body, model, offered=bool(offered), resumable=turns.thinks_on)
+    fields: dict[str, Any] = {"model": model}
+    fields |= {"tools": offered} if offered else {}
+    fields |= {"system": turns.system} if turns.system else {}
+    fields["messages"] = turns.turns
+    return fields | _options(body, model, offered=bool(offered), resumable=turns.thinks_on)
 
 
-def _wishes(body: Body, model: str, *, offered: bool, resumable: bool) -> dict[str, Any]:
-    able = claude_features(model)
+def _options(body: Body, model: str, *, offered: bool, resumable: bool) -> dict[str, Any]:
+    features = claude_features(model)
     cap = options.limit(body)
     choice = tool_choice(body, offered=offered)
-    thought = options.thought(body, able, choice, resumable=resumable, cap=cap)
-    made: dict[str, Any] = {"max_tokens": cap or options.MAX_TOKENS + thought.budget}
-    made |= {"tool_choice": choice} if choice is not None else {}
-    made |= thought.fields
-    made |= _output_config(body, thought.effort)
-    made |= options.sampling(body, able, thinks=thought.on)
+    thinking = options.thinking(body, features, choice, resumable=resumable, cap=cap)
+    fields: dict[str, Any] = {"max_tokens": cap or options.MAX_TOKENS + thinking.budget}
+    fields |= {"tool_choice": choice} if choice is not None else {}
+    fields |= thinking.fields
+    fields |= _output_config(body, thinking.effort)
+    fields |= options.sampling(body, features, thinks=thinking.on)
     stops = options.stops(body)
-    made |= {"stop_sequences": stops} if stops else {}
-    return made | options.caching(body) | options.identity(body)
+    fields |= {"stop_sequences": stops} if stops else {}
+    return fields | options.caching(body) | options.identity(body)
 
 
 def _output_config(body: Body, effort: str | None) -> Mapping[str, Any]:
     wanted = output_format(body)
-    made: dict[str, Any] = {"effort": effort} if effort is not None else {}
-    made |= {"format": wanted} if wanted is not None else {}
-    return {"output_config": made} if made else {}
+    fields: dict[str, Any] = {"effort": effort} if effort is not None else {}
+    fields |= {"format": wanted} if wanted is not None else {}
+    return {"output_config": fields} if fields else {}

@@ -37,7 +37,7 @@ class _Delta(msgspec.Struct):
     stop_details: StopDetails | None = None
 
 
-class _Told(msgspec.Struct):
+class _StreamEvent(msgspec.Struct):
     """One event of any type."""
 
     type: str
@@ -49,7 +49,7 @@ class _Told(msgspec.Struct):
     error: Failure | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(_Told)
+_STREAM_EVENT: Final = msgspec.json.Decoder(_StreamEvent)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -78,21 +78,21 @@ class ChatChunks:
 
     def feed(self, event: Event) -> bytes:
         """The chunks this event becomes; see `StreamTranslator`."""
-        told = decode_strictly(_TOLD, event.data, "event of its wire")
-        if told.type == "content_block_delta":
-            return self._delta(told)
-        if told.type == "content_block_start":
-            return self._start(told)
-        if told.type == "content_block_stop":
-            return self._stop(told.index)
-        if told.type == "message_start":
-            return self._begin(told.message or Message())
-        if told.type == "message_delta":
-            return self._finish(told)
-        if told.type == "message_stop":
+        fields = decode_strictly(_STREAM_EVENT, event.data, "event of its wire")
+        if fields.type == "content_block_delta":
+            return self._delta(fields)
+        if fields.type == "content_block_start":
+            return self._start(fields)
+        if fields.type == "content_block_stop":
+            return self._stop(fields.index)
+        if fields.type == "message_start":
+            return self._begin(fields.message or Message())
+        if fields.type == "message_delta":
+            return self._finish(fields)
+        if fields.type == "message_stop":
             self._complete = True
-        if told.type == "error":
-            failure = told.error or Failure()
+        if fields.type == "error":
+            failure = fields.error or Failure()
             raise MalformedResponse(
                 failure.message or failure.type or "the provider reports an error"
             )
@@ -109,36 +109,36 @@ class ChatChunks:
         return write(last) + write(_DONE)
 
     def _begin(self, message: Message) -> bytes:
-        made = {
+        head = {
             "id": message.id,
             "object": "chat.completion.chunk",
             "created": self._created,
             "model": message.model,
         }
-        self._head = _encode(made)[:-1] + b',"choices":['
+        self._head = _encode(head)[:-1] + b',"choices":['
         self._usage = message.usage
         return self._chunk(b'"role":"assistant","content":""')
 
-    def _start(self, told: _Told) -> bytes:
-        block = told.content_block or Block()
+    def _start(self, fields: _StreamEvent) -> bytes:
+        block = fields.content_block or Block()
         if block.type == "tool_use":
-            self._open[told.index] = _Open(block, self._calls)
+            self._open[fields.index] = _Open(block, self._calls)
             self._calls += 1
             return self._call_begins(block, self._calls - 1)
         if block.type in {"thinking", "redacted_thinking"}:
             opened = _Open(block, self._thoughts, thoughts=[block.thinking])
-            self._open[told.index] = opened
+            self._open[fields.index] = opened
             self._thoughts += 1
             return self._reasoning(block.thinking) if block.thinking else b""
         return self._text(block.text) if block.type == "text" and block.text else b""
 
-    def _delta(self, told: _Told) -> bytes:
-        delta = told.delta
+    def _delta(self, fields: _StreamEvent) -> bytes:
+        delta = fields.delta
         if delta is None:
             return b""
         if delta.type == "text_delta":
             return self._text(delta.text) if delta.text else b""
-        opened = self._open.get(told.index)
+        opened = self._open.get(fields.index)
         if opened is None:
             return b""
         if delta.type == "input_json_delta" and delta.partial_json:
@@ -162,21 +162,21 @@ class ChatChunks:
             return self._chunk(b'"thinking_blocks":[' + _encode(entry) + b"]")
         if opened.sent:
             return b""
-        told = bytes(block.input) if block.input is not NO_INPUT else b""
-        return self._arguments(opened.number, told.decode("utf-8", "replace") or _NO_ARGUMENTS)
+        arguments = bytes(block.input) if block.input is not NO_INPUT else b""
+        return self._arguments(opened.number, arguments.decode("utf-8", "replace") or _NO_ARGUMENTS)
 
-    def _finish(self, told: _Told) -> bytes:
-        if told.usage is not None:
-            self._usage = told.usage.after(self._usage)
-        delta = told.delta
+    def _finish(self, fields: _StreamEvent) -> bytes:
+        if fields.usage is not None:
+            self._usage = fields.usage.after(self._usage)
+        delta = fields.delta
         if delta is None or delta.stop_reason is None:
             return b""
-        said = b""
+        out = b""
         if delta.stop_details is not None and delta.stop_details.explanation:
-            said = self._chunk(b'"refusal":' + _encode(delta.stop_details.explanation))
+            out = self._chunk(b'"refusal":' + _encode(delta.stop_details.explanation))
         reason = _encode(finish_reason(delta.stop_reason))
         last = b'{"index":0,"delta":{},"logprobs":null,"finish_reason":' + reason + b"}]}"
-        return said + write(self._begun() + last)
+        return out + write(self._begun() + last)
 
     def _text(self, text: str) -> bytes:
         return self._chunk(b'"content":' + _encode(text))

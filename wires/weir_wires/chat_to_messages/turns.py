@@ -40,7 +40,7 @@ class Turns:
     def read(self, messages: Sequence[Message]) -> None:
         """Take all of them. Raises InvalidBody and NotCarried naming the message."""
         for index, message in enumerate(messages):
-            self._one(message, f"messages[{index}]")
+            self._read_message(message, f"messages[{index}]")
         if not self.turns:
             raise NotCarried(
                 "`messages` has no turn with content but the system's", param="messages"
@@ -57,7 +57,7 @@ class Turns:
         first: str = self.turns[-2]["content"][0]["type"]
         return first in {"thinking", "redacted_thinking"}
 
-    def _one(self, message: Message, at: str) -> None:
+    def _read_message(self, message: Message, at: str) -> None:
         self._note_dropped(message)
         if message.role in _SYSTEM:
             self._say_system(message, at)
@@ -89,8 +89,8 @@ class Turns:
         if not self.turns:
             self.system.extend(blocks)
         elif blocks:  # decision 65: said where it stands, marked as what it is
-            said = f"<system>\n{all_text(blocks)}\n</system>"
-            self._add("user", [{**blocks[-1], "text": said}])
+            text = f"<system>\n{all_text(blocks)}\n</system>"
+            self._add("user", [{**blocks[-1], "text": text}])
 
     def _say_assistant(self, message: Message, at: str) -> None:
         if message.function_call is not None:
@@ -115,20 +115,20 @@ class Turns:
     def _call(self, call: ToolCall, at: str) -> Block:
         if call.function is None:
             raise NotCarried(f"`{at}`: only function calls can be carried", param=at)
-        given = self._own_id(call.id)
-        self._open.setdefault(call.id, deque()).append(given)
+        unique_id = self._own_id(call.id)
+        self._open.setdefault(call.id, deque()).append(unique_id)
         arguments = tool_input(call.function.arguments)
-        return {"type": "tool_use", "id": given, "name": call.function.name, "input": arguments}
+        return {"type": "tool_use", "id": unique_id, "name": call.function.name, "input": arguments}
 
-    def _own_id(self, told: str) -> str:
+    def _own_id(self, client_id: str) -> str:
         """An id the other wire takes, and unlike all before it: some servers repeat theirs."""
-        plain = _NOT_IN_ID.sub("_", told) or "call"
-        given, count = plain, 1
-        while given in self._ids:
+        plain = _NOT_IN_ID.sub("_", client_id) or "call"
+        unique_id, count = plain, 1
+        while unique_id in self._ids:
             count += 1
-            given = f"{plain}_{count}"
-        self._ids.add(given)
-        return given
+            unique_id = f"{plain}_{count}"
+        self._ids.add(unique_id)
+        return unique_id
 
     def _give_result(self, message: Message, at: str) -> None:
         waiting = self._open.get(message.tool_call_id or "")

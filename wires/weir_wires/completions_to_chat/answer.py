@@ -12,19 +12,19 @@ _FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content
 ABSENT: Final = msgspec.Raw(b"")
 
 
-class _Said(msgspec.Struct):
+class _Message(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
 
 
 class _Choice(msgspec.Struct):
     index: int = 0
-    message: _Said | None = None
-    delta: _Said | None = None
+    message: _Message | None = None
+    delta: _Message | None = None
     finish_reason: str | None = None
 
 
-class _Told(msgspec.Struct):
+class _Completion(msgspec.Struct):
     """A completion or a chunk, or an error in its place."""
 
     id: str | None = None
@@ -35,16 +35,16 @@ class _Told(msgspec.Struct):
     error: Any = None
 
 
-_TOLD: Final = msgspec.json.Decoder(_Told)
+_COMPLETION: Final = msgspec.json.Decoder(_Completion)
 
 
 def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    told = _decode(body, "the provider's answer is no chat completion")
-    if not told.choices:
+    completion = _decode(body, "the provider's answer is no chat completion")
+    if not completion.choices:
         raise MalformedResponse("the provider's answer has no choices")
-    choices = [_choice(choice, choice.message, "stop") for choice in told.choices]
-    return msgspec.json.encode(_around(told, created, choices) | _usage(told))
+    choices = [_choice(choice, choice.message, "stop") for choice in completion.choices]
+    return msgspec.json.encode(_around(completion, created, choices) | _usage(completion))
 
 
 class CompletionChunks:
@@ -60,18 +60,18 @@ class CompletionChunks:
         if event.data.strip() == _DONE:
             self._complete = self._begun
             return b""
-        told = _decode(event.data, "an event of the provider is not as its wire says")
+        completion = _decode(event.data, "an event of the provider is not as its wire says")
         self._begun = True
         choices = [
             _choice(choice, choice.delta, None)
-            for choice in told.choices or ()
+            for choice in completion.choices or ()
             if choice.finish_reason or (choice.delta is not None and _text(choice.delta))
         ]
         self._complete = self._complete or any(c["finish_reason"] for c in choices)
-        usage = _usage(told)
+        usage = _usage(completion)
         if not choices and not usage:
             return b""
-        return write(msgspec.json.encode(_around(told, self._created, choices) | usage))
+        return write(msgspec.json.encode(_around(completion, self._created, choices) | usage))
 
     def end(self) -> bytes:
         """`[DONE]`; see `StreamTranslator`."""
@@ -80,39 +80,39 @@ class CompletionChunks:
         return write(_DONE)
 
 
-def _decode(body: bytes, otherwise: str) -> _Told:
+def _decode(body: bytes, otherwise: str) -> _Completion:
     try:
-        told = _TOLD.decode(body)
+        completion = _COMPLETION.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedResponse(f"{otherwise}: {error}") from error
-    if told.error is not None:
-        raise MalformedResponse(f"the provider reports an error: {told.error}")
-    return told
+    if completion.error is not None:
+        raise MalformedResponse(f"the provider reports an error: {completion.error}")
+    return completion
 
 
-def _around(told: _Told, created: int, choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _around(completion: _Completion, created: int, choices: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "id": told.id or "",
+        "id": completion.id or "",
         "object": "text_completion",
-        "created": told.created or created,
-        "model": told.model or "",
+        "created": completion.created or created,
+        "model": completion.model or "",
         "choices": choices,
     }
 
 
-def _choice(choice: _Choice, said: _Said | None, otherwise: str | None) -> dict[str, Any]:
+def _choice(choice: _Choice, message: _Message | None, otherwise: str | None) -> dict[str, Any]:
     finish = choice.finish_reason
     return {
-        "text": _text(said) if said is not None else "",
+        "text": _text(message) if message is not None else "",
         "index": choice.index,
         "logprobs": None,
         "finish_reason": _FINISH.get(finish, "stop") if finish else otherwise,
     }
 
 
-def _text(said: _Said) -> str:
-    return (said.content or "") + (said.refusal or "")
+def _text(message: _Message) -> str:
+    return (message.content or "") + (message.refusal or "")
 
 
-def _usage(told: _Told) -> dict[str, Any]:
-    return {"usage": told.usage} if bytes(told.usage) not in {b"", b"null"} else {}
+def _usage(completion: _Completion) -> dict[str, Any]:
+    return {"usage": completion.usage} if bytes(completion.usage) not in {b"", b"null"} else {}

@@ -34,28 +34,28 @@ def translate_request(client_body: bytes, model: str) -> Translated:
     body = Body(client_body)
     body.raw("model")  # the gateway itself sets it
     for name, idle in _MUST_BE_IDLE.items():
-        told = body.take(name, _ANY)
-        if told is not None and told not in idle:
+        option = body.take(name, _ANY)
+        if option is not None and option not in idle:
             raise NotCarried(f"`{name}` can't be carried to a chat model", param=name)
-    said = [{"role": "user", "content": _prompt(body)}]
-    made: dict[str, Any] = {"model": model, "messages": said, **_limit(body, model)}
-    return Translated(msgspec.json.encode(made | body.rest()), ())
+    messages = [{"role": "user", "content": _prompt(body)}]
+    fields: dict[str, Any] = {"model": model, "messages": messages, **_limit(body, model)}
+    return Translated(msgspec.json.encode(fields | body.rest()), ())
 
 
 def _prompt(body: Body) -> str:
-    told = body.need("prompt", _ANY)
-    if isinstance(told, list) and len(told) == 1:  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
-        told = told[0]  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
-    if isinstance(told, str):
-        return told
-    if isinstance(told, list):
+    prompt = body.need("prompt", _ANY)
+    if isinstance(prompt, list) and len(prompt) == 1:  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
+        prompt = prompt[0]  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+    if isinstance(prompt, str):
+        return prompt
+    if isinstance(prompt, list):
         raise NotCarried("`prompt`: one string can be carried to a chat model", param="prompt")
     raise InvalidBody("`prompt` must be a string", param="prompt", code="invalid_type")
 
 
 def _limit(body: Body, model: str) -> dict[str, int]:
-    told = body.take("max_tokens", _WHOLE)
-    if told is not None and told < 1:
+    limit = body.take("max_tokens", _WHOLE)
+    if limit is not None and limit < 1:
         raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
     name = "max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens"
-    return {name: MAX_TOKENS if told is None else told}
+    return {name: MAX_TOKENS if limit is None else limit}

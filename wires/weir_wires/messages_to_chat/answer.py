@@ -44,7 +44,7 @@ class ToolCall(msgspec.Struct):
     function: Call | None = None
 
 
-class Thought(msgspec.Struct):
+class ReasoningEntry(msgspec.Struct):
     """One of `thinking_blocks` or `reasoning_details`."""
 
     type: str = ""
@@ -54,15 +54,15 @@ class Thought(msgspec.Struct):
     data: str | None = None
 
 
-class Said(msgspec.Struct):
+class ChatMessage(msgspec.Struct):
     """What the model says: `message`, or in streams `delta`."""
 
     content: str | list[TextPart] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    thinking_blocks: list[Thought] | None = None
-    reasoning_details: list[Thought] | None = None
+    thinking_blocks: list[ReasoningEntry] | None = None
+    reasoning_details: list[ReasoningEntry] | None = None
     tool_calls: list[ToolCall] | None = None
 
 
@@ -70,8 +70,8 @@ class Choice(msgspec.Struct):
     """One of `choices`."""
 
     index: int | None = 0
-    message: Said | None = None
-    delta: Said | None = None
+    message: ChatMessage | None = None
+    delta: ChatMessage | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None  # some servers: the stop sequence that was met
     usage: ChatUsage | None = None  # some servers tell it here
@@ -104,22 +104,22 @@ def translate(body: bytes) -> bytes:
     choice = next(iter(completion.choices or ()), None)
     if choice is None or choice.message is None:
         raise MalformedResponse("the provider's answer has no choice")
-    said = choice.message
-    calls = said.tool_calls or []
-    made = {
+    message = choice.message
+    calls = message.tool_calls or []
+    answer = {
         **opening(completion),
-        "content": [*_thinking(said), *_texts(said), *_calls(calls, completion.id or "")],
-        **ending(choice, calls=bool(calls), refused=bool(said.refusal)),
+        "content": [*_thinking(message), *_texts(message), *_calls(calls, completion.id or "")],
+        **ending(choice, calls=bool(calls), refused=bool(message.refusal)),
         "usage": to_messages(usage_of(completion)),
     }
-    return msgspec.json.encode(made)
+    return msgspec.json.encode(answer)
 
 
 def read(data: bytes) -> Completion:
     """Decode a completion or a chunk. Raises MalformedResponse, with the provider's words."""
     completion = decode_strictly(_COMPLETION, data, "chat completion")
     if completion.error:  # some servers always write one, empty where there is none
-        raise MalformedResponse(_words(completion.error))
+        raise MalformedResponse(_error_text(completion.error))
     return completion
 
 
@@ -139,7 +139,9 @@ def usage_of(completion: Completion) -> ChatUsage | None:
         return completion.usage
     if completion.x_groq is not None and completion.x_groq.usage is not None:
         return completion.x_groq.usage
-    return next((one.usage for one in completion.choices or () if one.usage is not None), None)
+    return next(
+        (choice.usage for choice in completion.choices or () if choice.usage is not None), None
+    )
 
 
 def ending(choice: Choice, *, calls: bool, refused: bool) -> dict[str, str | None]:
@@ -162,17 +164,19 @@ def text_of(content: str | list[TextPart] | None) -> str:
 
 def arguments_of(call: ToolCall) -> str:
     """A call's arguments, or a piece of them, as text."""
-    told = bytes(call.function.arguments) if call.function is not None else b""
-    if told[:1] == b'"':
-        return _STRING.decode(told)
-    return "" if told == b"null" else told.decode()
+    raw = bytes(call.function.arguments) if call.function is not None else b""
+    if raw[:1] == b'"':
+        return _STRING.decode(raw)
+    return "" if raw == b"null" else raw.decode()
 
 
-def call_id(told: str | None, answer: str, number: int, taken: set[str]) -> str:
+def call_id(provider_id: str | None, answer: str, number: int, taken: set[str]) -> str:
     """The provider's id of a call; one of ours where it has none or gives it twice."""
-    given = told if told and told not in taken else f"toolu_{answer}_{number}"
-    taken.add(given)
-    return given
+    unique_id = (
+        provider_id if provider_id and provider_id not in taken else f"toolu_{answer}_{number}"
+    )
+    taken.add(unique_id)
+    return unique_id
 
 
 def thinking_block(text: str, signature: str) -> Block:
@@ -185,42 +189,42 @@ def redacted_block(data: str) -> Block:
     return {"type": "redacted_thinking", "data": data}
 
 
-def signed(said: Said) -> Iterator[tuple[ReasoningField, Thought]]:
+def signed(message: ChatMessage) -> Iterator[tuple[ReasoningField, ReasoningEntry]]:
     """The entries that have a signature or encrypted data, and the field they are from."""
-    for thought in said.thinking_blocks or ():
-        if thought.signature or thought.data:
-            yield ReasoningField.THINKING_BLOCKS, thought
-    if not said.thinking_blocks:
-        for thought in said.reasoning_details or ():
-            if thought.signature or thought.data:
-                yield ReasoningField.REASONING_DETAILS, thought
+    for entry in message.thinking_blocks or ():
+        if entry.signature or entry.data:
+            yield ReasoningField.THINKING_BLOCKS, entry
+    if not message.thinking_blocks:
+        for entry in message.reasoning_details or ():
+            if entry.signature or entry.data:
+                yield ReasoningField.REASONING_DETAILS, entry
 
 
-def plain_reasoning(said: Said) -> tuple[ReasoningField, str] | None:
+def plain_reasoning(message: ChatMessage) -> tuple[ReasoningField, str] | None:
     """Unsigned reasoning and the field it is in."""
-    if said.reasoning_content:
-        return ReasoningField.REASONING_CONTENT, said.reasoning_content
-    if said.reasoning:
-        return ReasoningField.REASONING, said.reasoning
+    if message.reasoning_content:
+        return ReasoningField.REASONING_CONTENT, message.reasoning_content
+    if message.reasoning:
+        return ReasoningField.REASONING, message.reasoning
     return None
 
 
-def _thinking(said: Said) -> list[Block]:
+def _thinking(message: ChatMessage) -> list[Block]:
     blocks: list[Block] = []
-    for field, thought in signed(said):
-        if thought.data:
-            blocks.append(redacted_block(mark(field, thought.data)))
+    for field, entry in signed(message):
+        if entry.data:
+            blocks.append(redacted_block(mark(field, entry.data)))
         else:
-            text = thought.thinking or thought.text or ""
-            blocks.append(thinking_block(text, mark(field, thought.signature or "")))
-    plain = plain_reasoning(said)
+            text = entry.thinking or entry.text or ""
+            blocks.append(thinking_block(text, mark(field, entry.signature or "")))
+    plain = plain_reasoning(message)
     if plain is not None and not any(block["type"] == "thinking" for block in blocks):
         blocks.insert(0, thinking_block(plain[1], mark(plain[0])))
     return blocks
 
 
-def _texts(said: Said) -> list[Block]:
-    text = text_of(said.content) + (said.refusal or "")
+def _texts(message: ChatMessage) -> list[Block]:
+    text = text_of(message.content) + (message.refusal or "")
     return [{"type": "text", "text": text}] if text else []
 
 
@@ -230,19 +234,19 @@ def _calls(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
         if call.function is None or not call.function.name:
             raise MalformedResponse("a tool call of the provider has no name")
         try:
-            given = tool_input(arguments_of(call))
+            arguments = tool_input(arguments_of(call))
         except (UnicodeDecodeError, msgspec.DecodeError) as error:
             raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
         yield {
             "type": "tool_use",
             "id": call_id(call.id, answer, number, taken),
             "name": call.function.name,
-            "input": given,
+            "input": arguments,
         }
 
 
-def _words(error: object) -> str:
-    found = msgspec.to_builtins(error)
-    if isinstance(found, dict):
-        found = found.get("message", found)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape
-    return str(found)  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
+def _error_text(error: object) -> str:
+    value = msgspec.to_builtins(error)
+    if isinstance(value, dict):
+        value = value.get("message", value)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape
+    return str(value)  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape

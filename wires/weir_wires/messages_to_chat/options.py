@@ -49,59 +49,62 @@ _SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
 def refuse(body: Body) -> None:
     """Raise NotCarried for the first field that asks for what the other wire can't do."""
     for name in _REFUSED:
-        told = body.take(name, _ANY)
-        if told is not None and told not in _NOTHING:
+        option = body.take(name, _ANY)
+        if option is not None and option not in _NOTHING:
             raise NotCarried(f"`{name}` can't be carried to this model", param=name)
 
 
 def tools(body: Body) -> list[dict[str, Any]]:
     """The tools offered; empty where there are none."""
-    found = body.take("tools", _TOOLS) or []
-    return [_tool(tool, f"tools[{index}]", body) for index, tool in enumerate(found)]
+    tools_given = body.take("tools", _TOOLS) or []
+    return [_tool(tool, f"tools[{index}]", body) for index, tool in enumerate(tools_given)]
 
 
 def choice(body: Body, *, offered: bool) -> dict[str, Any]:
     """Which tools the model may or must use."""
-    told = body.take("tool_choice", _CHOICE)
-    if told is None or not offered:
+    choice = body.take("tool_choice", _CHOICE)
+    if choice is None or not offered:
         return {}
-    made: dict[str, Any] = {}
-    if told.type == "tool":
-        if not told.name:
+    fields: dict[str, Any] = {}
+    if choice.type == "tool":
+        if not choice.name:
             raise InvalidBody("`tool_choice.name` is missing", param="tool_choice.name")
-        made["tool_choice"] = {"type": "function", "function": {"name": told.name}}
-    elif told.type in _CHOICES:
-        made["tool_choice"] = _CHOICES[told.type]
+        fields["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
+    elif choice.type in _CHOICES:
+        fields["tool_choice"] = _CHOICES[choice.type]
     else:
         raise InvalidBody(
-            f"`tool_choice.type`: {told.type!r} is none of {', '.join(_CHOICES)}, tool",
+            f"`tool_choice.type`: {choice.type!r} is none of {', '.join(_CHOICES)}, tool",
             param="tool_choice.type",
         )
-    return made | ({"parallel_tool_calls": False} if told.disable_parallel_tool_use else {})
+    return fields | ({"parallel_tool_calls": False} if choice.disable_parallel_tool_use else {})
 
 
 def limit(body: Body, model: str) -> dict[str, int]:
     """The most tokens of the answer."""
-    told = body.need("max_tokens", _WHOLE)
-    if told < 0:
+    limit = body.need("max_tokens", _WHOLE)
+    if limit < 0:
         raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
-    if told == 0:
+    if limit == 0:
         raise NotCarried(
             "`max_tokens`: 0 only warms a cache, which this model can't", param="max_tokens"
         )
     newer = takes_reasoning_effort(model)
-    return {"max_completion_tokens" if newer else "max_tokens": told}
+    return {"max_completion_tokens" if newer else "max_tokens": limit}
 
 
 def sampling(body: Body, model: str) -> dict[str, float]:
     """Temperature and its like, within what the model takes."""
-    asked = {"temperature": body.take("temperature", _NUMBER), "top_p": body.take("top_p", _NUMBER)}
+    requested = {
+        "temperature": body.take("temperature", _NUMBER),
+        "top_p": body.take("top_p", _NUMBER),
+    }
     if body.raw("top_k") is not None:
         body.drop("top_k")
-    made = {name: value for name, value in asked.items() if value is not None}
+    fields = {name: value for name, value in requested.items() if value is not None}
     if takes_sampling(model):
-        return made
-    for name, value in made.items():
+        return fields
+    for name, value in fields.items():
         if value != 1:
             body.drop(name)
     return {}
@@ -111,33 +114,33 @@ def effort_and_format(body: Body, model: str) -> dict[str, Any]:
     """How hard to think, and the schema that the answer must fit."""
     thinking = body.take("thinking", _THINKING)
     config = body.take("output_config", _CONFIG) or OutputConfig()
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if takes_reasoning_effort(model):
         effort = _effort(thinking, config)
-        made |= {"reasoning_effort": effort} if effort is not None else {}
+        fields |= {"reasoning_effort": effort} if effort is not None else {}
     else:
         if thinking is not None and thinking.type != "disabled":
             body.drop("thinking")
         if config.effort is not None:
             body.drop("output_config.effort")
     if config.format is not None:
-        made["response_format"] = _format(config.format)
-    return made
+        fields["response_format"] = _format(config.format)
+    return fields
 
 
 def rest(body: Body) -> dict[str, Any]:
     """Stop sequences, who asks, how urgently."""
     stops = body.take("stop_sequences", _STOPS)
-    made: dict[str, Any] = {"stop": stops} if stops else {}
+    fields: dict[str, Any] = {"stop": stops} if stops else {}
     metadata = body.take("metadata", _METADATA)
     if metadata is not None and metadata.user_id:
-        made["user"] = metadata.user_id
+        fields["user"] = metadata.user_id
     tier = body.take("service_tier", _TEXT)
     if tier in _TIERS:
-        made["service_tier"] = _TIERS[tier]
+        fields["service_tier"] = _TIERS[tier]
     elif tier is not None:
         body.drop("service_tier")
-    return made
+    return fields
 
 
 def _tool(tool: Tool, at: str, body: Body) -> dict[str, Any]:
@@ -172,12 +175,12 @@ def _effort(thinking: Thinking | None, config: OutputConfig) -> str | None:
     return next((effort for least, effort in _EFFORTS if budget >= least), "low")
 
 
-def _format(told: Format) -> dict[str, Any]:
+def _format(format_: Format) -> dict[str, Any]:
     at = "output_config.format"
-    if told.type != "json_schema":
-        raise NotCarried(f"`{at}`: {told.type!r} can't be carried", param=at)
-    if not bytes(told.schema):
+    if format_.type != "json_schema":
+        raise NotCarried(f"`{at}`: {format_.type!r} can't be carried", param=at)
+    if not bytes(format_.schema):
         raise InvalidBody(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
-    strict = is_strict(read(told.schema, _SCHEMA, f"{at}.schema"))
-    schema = {"name": _SCHEMA_NAME, "schema": told.schema, "strict": strict}
+    strict = is_strict(read(format_.schema, _SCHEMA, f"{at}.schema"))
+    schema = {"name": _SCHEMA_NAME, "schema": format_.schema, "strict": strict}
     return {"type": "json_schema", "json_schema": schema}

@@ -16,19 +16,19 @@ _PDF_NAME: Final = "document.pdf"
 
 def parts(blocks: Sequence[tuple[str, Block]], body: Body) -> list[Part]:
     """What a user says. Raises InvalidBody and NotCarried naming the block."""
-    found: list[Part] = []
+    converted: list[Part] = []
     for at, block in blocks:
         note_dropped(block, body)
-        found.extend(_parts(block, at, body))
-    return found
+        converted.extend(_parts(block, at, body))
+    return converted
 
 
-def content(found: list[Part]) -> str | list[Part]:
+def content(parts: list[Part]) -> str | list[Part]:
     """One text as a plain string, which every server takes; else the parts."""
-    if len(found) == 1 and found[0]["type"] == "text":
-        text: str = found[0]["text"]
+    if len(parts) == 1 and parts[0]["type"] == "text":
+        text: str = parts[0]["text"]
         return text
-    return found
+    return parts
 
 
 def text_of(block: Block, at: str) -> str:

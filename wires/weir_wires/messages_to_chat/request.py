@@ -39,10 +39,10 @@ def translate_request(client_body: bytes, model: str) -> Translated:
     options.refuse(body)
     if body.raw(CACHE) is not None:
         body.drop(CACHE)
-    made = _conversation(body, model)
+    fields = _conversation(body, model)
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
-    made |= _STREAM if body.take("stream", _FLAG) else {}
-    return Translated(msgspec.json.encode(made), body.drop_rest())
+    fields |= _STREAM if body.take("stream", _FLAG) else {}
+    return Translated(msgspec.json.encode(fields), body.drop_rest())
 
 
 def _conversation(body: Body, model: str) -> dict[str, Any]:
@@ -53,11 +53,11 @@ def _conversation(body: Body, model: str) -> dict[str, Any]:
         at = f"messages[{len(messages) - 1}]"
         raise NotCarried(f"`{at}`: this model can't go on with a begun answer", param=at)
     offered = options.tools(body)
-    said = [*system(body.take("system", _SYSTEM) or "", body), *turns(messages, body)]
-    made: dict[str, Any] = {"model": model}
-    made |= {"tools": offered} if offered else {}
-    made["messages"] = said
-    made |= options.limit(body, model)
-    made |= options.choice(body, offered=bool(offered))
-    made |= options.effort_and_format(body, model)
-    return made | options.sampling(body, model) | options.rest(body)
+    chat_messages = [*system(body.take("system", _SYSTEM) or "", body), *turns(messages, body)]
+    fields: dict[str, Any] = {"model": model}
+    fields |= {"tools": offered} if offered else {}
+    fields["messages"] = chat_messages
+    fields |= options.limit(body, model)
+    fields |= options.choice(body, offered=bool(offered))
+    fields |= options.effort_and_format(body, model)
+    return fields | options.sampling(body, model) | options.rest(body)

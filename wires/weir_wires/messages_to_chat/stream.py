@@ -13,8 +13,8 @@ import msgspec
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
 from weir_wires.messages_to_chat.answer import (
+    ChatMessage,
     Choice,
-    Said,
     ToolCall,
     arguments_of,
     call_id,
@@ -66,8 +66,8 @@ class MessageEvents:
         self._answer = ""  # its id, once it has begun
         self._begun = False
         self._blocks = 0  # that have begun
-        self._text = -1  # the block of text that is open
-        self._thought = -1  # the block of thinking that is open
+        self._text_block = -1  # the block of text that is open
+        self._thinking_block = -1  # the block of thinking that is open
         self._origin = ReasoningField.REASONING_CONTENT
         self._calls: dict[int, _Call] = {}
         self._ids: set[str] = set()
@@ -86,44 +86,44 @@ class MessageEvents:
         begun = b""
         if not self._begun:
             self._begun, self._answer = True, chunk.id or ""
-            message: dict[str, Any] = {**opening(chunk), "content": []}
-            message |= {"stop_reason": None, "stop_sequence": None}
-            message["usage"] = to_messages(self._usage)
-            begun = _event("message_start", {"message": message})
-        choice = next((one for one in chunk.choices or () if not one.index), None)
+            start: dict[str, Any] = {**opening(chunk), "content": []}
+            start |= {"stop_reason": None, "stop_sequence": None}
+            start["usage"] = to_messages(self._usage)
+            begun = _event("message_start", {"message": start})
+        choice = next((choice for choice in chunk.choices or () if not choice.index), None)
         if choice is None:
             return begun
         if choice.finish_reason:
             self._last = choice
-        said = choice.delta or choice.message
-        return begun + self._say(said) if said is not None else begun
+        message = choice.delta or choice.message
+        return begun + self._message(message) if message is not None else begun
 
     def end(self) -> bytes:
         """The last blocks' ends, why it stopped, the usage; see `StreamTranslator`."""
         last = self._last or Choice()
         if not self._begun or (self._last is None and not self._done):
             raise MalformedResponse("the provider's stream ended before it told why it stopped")
-        ends = self._close_text() + self._close_thought() + self._close_calls()
+        ends = self._close_text() + self._close_thinking() + self._close_calls()
         delta = ending(last, calls=bool(self._calls), refused=self._refused)
         usage = to_messages(self._usage)
         finish = _event("message_delta", {"delta": delta, "usage": usage})
         return ends + finish + _event("message_stop", {})
 
-    def _say(self, said: Said) -> bytes:
+    def _message(self, message: ChatMessage) -> bytes:
         out = b""
         if (
-            said.reasoning_content
-            or said.reasoning
-            or said.thinking_blocks
-            or said.reasoning_details
+            message.reasoning_content
+            or message.reasoning
+            or message.thinking_blocks
+            or message.reasoning_details
         ):
-            out += self._think(said)
-        if said.content:
-            out += self._write(text_of(said.content))
-        if said.refusal:
+            out += self._reasoning(message)
+        if message.content:
+            out += self._write(text_of(message.content))
+        if message.refusal:
             self._refused = True
-            out += self._write(said.refusal)
-        for call in said.tool_calls or ():
+            out += self._write(message.refusal)
+        for call in message.tool_calls or ():
             out += self._call(call)
         return out
 
@@ -131,83 +131,89 @@ class MessageEvents:
         if not text:
             return b""
         out = b""
-        if self._text < 0:
-            out = self._close_thought() + self._close_calls(only_whole=True)
-            self._text = self._next()
-            out += _begins(self._text, {"type": "text", "text": ""})
-        return out + _piece(self._text, b"text_delta", b"text", text)
+        if self._text_block < 0:
+            out = self._close_thinking() + self._close_calls(only_whole=True)
+            self._text_block = self._next()
+            out += _begins(self._text_block, {"type": "text", "text": ""})
+        return out + _piece(self._text_block, b"text_delta", b"text", text)
 
-    def _think(self, said: Said) -> bytes:
-        plain = plain_reasoning(said)
+    def _reasoning(self, message: ChatMessage) -> bytes:
+        plain = plain_reasoning(message)
         out = b""
         if plain is not None:
             self._origin = plain[0]
-            out += self._reason(plain[1])
-        for origin, thought in signed(said):
-            if thought.data:
-                out += self._redacted(mark(origin, thought.data))
+            out += self._reasoning_text(plain[1])
+        for origin, entry in signed(message):
+            if entry.data:
+                out += self._redacted(mark(origin, entry.data))
                 continue
-            if plain is None and self._thought < 0:
-                out += self._reason(thought.thinking or thought.text or "")
-            out += self._close_thought(mark(origin, thought.signature or ""))
+            if plain is None and self._thinking_block < 0:
+                out += self._reasoning_text(entry.thinking or entry.text or "")
+            out += self._close_thinking(mark(origin, entry.signature or ""))
         return out
 
-    def _reason(self, text: str) -> bytes:
+    def _reasoning_text(self, text: str) -> bytes:
         out = b""
-        if self._thought < 0:
+        if self._thinking_block < 0:
             out = self._close_text() + self._close_calls(only_whole=True)
-            self._thought = self._next()
-            out += _begins(self._thought, thinking_block("", ""))
-        return out + (_piece(self._thought, b"thinking_delta", b"thinking", text) if text else b"")
+            self._thinking_block = self._next()
+            out += _begins(self._thinking_block, thinking_block("", ""))
+        return out + (
+            _piece(self._thinking_block, b"thinking_delta", b"thinking", text) if text else b""
+        )
 
     def _redacted(self, data: str) -> bytes:
-        out = self._close_text() + self._close_thought()
+        out = self._close_text() + self._close_thinking()
         number = self._next()
         return out + _begins(number, redacted_block(data)) + _ends(number)
 
-    def _call(self, told: ToolCall) -> bytes:
-        call = self._known(told)
+    def _call(self, piece: ToolCall) -> bytes:
+        call = self._known(piece)
         if call is None:
             raise MalformedResponse("the provider goes on with a tool call that was whole")
         out = b""
         try:
-            piece = arguments_of(told)
+            text = arguments_of(piece)
         except (UnicodeDecodeError, msgspec.DecodeError) as error:
             raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
         if call.block < 0:
-            call.name = (told.function.name if told.function is not None else None) or call.name
-            if piece:
-                call.pieces.append(piece)
+            call.name = (piece.function.name if piece.function is not None else None) or call.name
+            if text:
+                call.pieces.append(text)
             return self._begin_call(call) if call.name else b""
-        if piece:
-            call.pieces.append(piece)
-            out = _piece(call.block, b"input_json_delta", b"partial_json", piece)
+        if text:
+            call.pieces.append(text)
+            out = _piece(call.block, b"input_json_delta", b"partial_json", text)
         return out
 
-    def _known(self, told: ToolCall) -> _Call | None:
+    def _known(self, piece: ToolCall) -> _Call | None:
         """The call that a piece belongs to, perhaps a new one; None where it is over."""
         last = next(reversed(self._calls.values()), None)
-        key = told.index
+        key = piece.index
         if key is None:  # a server that doesn't number them: a new id is a new call
-            fresh = last is None or (told.id is not None and told.id != last.id)
+            fresh = last is None or (piece.id is not None and piece.id != last.id)
             key = len(self._calls) if fresh else (last.key if last is not None else 0)
         call = self._calls.get(key)
         if call is None:
-            call = self._calls[key] = _Call(key, told.id)
-        call.id = call.id or told.id
-        piece = told.function is not None and bytes(told.function.arguments) not in _NO_PIECE
-        return None if call.closed and piece else call
+            call = self._calls[key] = _Call(key, piece.id)
+        call.id = call.id or piece.id
+        has_arguments = (
+            piece.function is not None and bytes(piece.function.arguments) not in _NO_PIECE
+        )
+        return None if call.closed and has_arguments else call
 
     def _begin_call(self, call: _Call) -> bytes:
-        out = self._close_text() + self._close_thought() + self._close_calls(only_whole=True)
+        out = self._close_text() + self._close_thinking() + self._close_calls(only_whole=True)
         call.block = self._next()
-        given = call_id(call.id, self._answer, len(self._ids), self._ids)
+        unique_id = call_id(call.id, self._answer, len(self._ids), self._ids)
         out += _begins(
-            call.block, {"type": "tool_use", "id": given, "name": call.name, "input": {}}
+            call.block, {"type": "tool_use", "id": unique_id, "name": call.name, "input": {}}
         )
-        held = "".join(call.pieces)
+        arguments = "".join(call.pieces)
         return out + (
-            _piece(call.block, b"input_json_delta", b"partial_json", held) if held else b""
+            _piece(call.block, b"input_json_delta", b"partial_json", arguments)
+            if arguments
+            else b""
         )
 
     def _close_calls(self, *, only_whole: bool = False) -> bytes:
@@ -222,15 +228,15 @@ class MessageEvents:
         return out
 
     def _close_text(self) -> bytes:
-        number, self._text = self._text, -1
+        number, self._text_block = self._text_block, -1
         return _ends(number) if number >= 0 else b""
 
-    def _close_thought(self, signature: str = "") -> bytes:
-        number, self._thought = self._thought, -1
+    def _close_thinking(self, signature: str = "") -> bytes:
+        number, self._thinking_block = self._thinking_block, -1
         if number < 0:
             return b""
-        given = signature or mark(self._origin)
-        return _piece(number, b"signature_delta", b"signature", given) + _ends(number)
+        signed = signature or mark(self._origin)
+        return _piece(number, b"signature_delta", b"signature", signed) + _ends(number)
 
     def _next(self) -> int:
         self._blocks += 1

@@ -25,33 +25,35 @@ Turn = dict[str, Any]
 _TOOL_RESULT: Final = "tool_result"
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 _ERROR: Final = "Error: "  # the chat wire has no other place for `is_error`
-_SHOWN_BELOW: Final = "(shown in the next message)"
+_MEDIA_BELOW: Final = "(shown in the next message)"
 
 
-def system(told: str | list[Block], body: Body) -> list[Turn]:
+def system(prompt: str | list[Block], body: Body) -> list[Turn]:
     """The system prompt as the first message; none where it is empty."""
-    if isinstance(told, str):
-        return [{"role": "system", "content": told}] if told else []
-    found = parts([(f"system[{i}]", block) for i, block in enumerate(told)], body)
-    return [{"role": "system", "content": content(found)}] if found else []
+    if isinstance(prompt, str):
+        return [{"role": "system", "content": prompt}] if prompt else []
+    system_parts = parts([(f"system[{i}]", block) for i, block in enumerate(prompt)], body)
+    return [{"role": "system", "content": content(system_parts)}] if system_parts else []
 
 
 def turns(messages: Sequence[Message], body: Body) -> list[Turn]:
     """All turns. Raises InvalidBody and NotCarried naming the block."""
-    found: list[Turn] = []
+    chat_turns: list[Turn] = []
     for index, message in enumerate(messages):
         blocks = list(_blocks(message, f"messages[{index}].content"))
         if message.role == "user":
-            found.extend(_user(blocks, body))
+            chat_turns.extend(_user(blocks, body))
         elif message.role == "assistant":
-            found.append(_assistant(blocks, body))
+            chat_turns.append(_assistant(blocks, body))
         elif message.role == "system":
-            said = parts(blocks, body)
-            found.extend([{"role": "system", "content": content(said)}] if said else [])
+            content_parts = parts(blocks, body)
+            chat_turns.extend(
+                [{"role": "system", "content": content(content_parts)}] if content_parts else []
+            )
         else:
             at = f"messages[{index}].role"
             raise InvalidBody(f"`{at}`: {message.role!r} is no role", param=at)
-    return found
+    return chat_turns
 
 
 def _blocks(message: Message, at: str) -> Iterator[tuple[str, Block]]:
@@ -64,19 +66,19 @@ def _blocks(message: Message, at: str) -> Iterator[tuple[str, Block]]:
 
 def _user(blocks: Sequence[tuple[str, Block]], body: Body) -> Iterator[Turn]:
     """Results first, as the chat wire wants them, then what the user says and shows."""
-    shown: list[Part] = []
+    media: list[Part] = []
     for at, block in blocks:
         if block.type == _TOOL_RESULT:
             note_dropped(block, body)
-            yield _result(block, at, shown, body)
-    said = parts([pair for pair in blocks if pair[1].type != _TOOL_RESULT], body)
-    if shown or said:
-        yield {"role": "user", "content": content([*shown, *said])}
+            yield _result(block, at, media, body)
+    content_parts = parts([pair for pair in blocks if pair[1].type != _TOOL_RESULT], body)
+    if media or content_parts:
+        yield {"role": "user", "content": content([*media, *content_parts])}
     elif not blocks or all(block.type != _TOOL_RESULT for _, block in blocks):
         yield {"role": "user", "content": ""}
 
 
-def _result(block: Block, at: str, shown: list[Part], body: Body) -> Turn:
+def _result(block: Block, at: str, media: list[Part], body: Body) -> Turn:
     """A tool's answer as text; what it shows goes to `shown`, for it must come after all results.
 
     Chat's tool messages take text alone.
@@ -87,21 +89,23 @@ def _result(block: Block, at: str, shown: list[Part], body: Body) -> Turn:
         )
     inner = block.content
     if isinstance(inner, list):
-        found = parts([(f"{at}.content[{i}]", one) for i, one in enumerate(inner)], body)
+        result_parts = parts(
+            [(f"{at}.content[{i}]", inner_block) for i, inner_block in enumerate(inner)], body
+        )
     else:
-        found = [{"type": "text", "text": inner}] if inner else []
-    texts = [part["text"] for part in found if part["type"] == "text"]
-    seen = [part for part in found if part["type"] != "text"]
-    shown.extend(seen)
-    said = "\n".join(texts) or (_SHOWN_BELOW if seen else "")
-    said = _ERROR + said if block.is_error else said
-    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": said}
+        result_parts = [{"type": "text", "text": inner}] if inner else []
+    texts = [part["text"] for part in result_parts if part["type"] == "text"]
+    other_parts = [part for part in result_parts if part["type"] != "text"]
+    media.extend(other_parts)
+    text = "\n".join(texts) or (_MEDIA_BELOW if other_parts else "")
+    text = _ERROR + text if block.is_error else text
+    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": text}
 
 
 def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
     texts: list[str] = []
     calls: list[Turn] = []
-    thought: list[Block] = []
+    thinking_blocks: list[Block] = []
     for at, block in blocks:
         note_dropped(block, body)
         if block.type == "text":
@@ -109,12 +113,12 @@ def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
         elif block.type == "tool_use":
             calls.append(_call(block, at))
         elif block.type in _THINKING:
-            thought.append(block)
+            thinking_blocks.append(block)
         else:
             raise not_carried(block, at)
     text = "".join(texts)
     turn: Turn = {"role": "assistant", "content": text if text or not calls else None}
-    turn |= _reasoning(thought, body)
+    turn |= _reasoning(thinking_blocks, body)
     return turn | ({"tool_calls": calls} if calls else {})
 
 
@@ -132,20 +136,20 @@ def _call(block: Block, at: str) -> Turn:
     return {"id": block.id, "type": "function", "function": function}
 
 
-def _reasoning(thought: Sequence[Block], body: Body) -> Turn:
+def _reasoning(thinking_blocks: Sequence[Block], body: Body) -> Turn:
     """Thinking that a chat provider wrote, in the field it came in (decision 64)."""
-    made: Turn = {}
-    for block in thought:
-        came = thinking.origin((block.data or block.signature) or "")
-        if came is None:
+    fields: Turn = {}
+    for block in thinking_blocks:
+        source = thinking.origin((block.data or block.signature) or "")
+        if source is None:
             body.drop("messages[].content[].thinking")
-        elif came.field is thinking.ReasoningField.THINKING_BLOCKS:
-            made.setdefault(came.field.value, []).append(_signed_block(block, came.signature))
-        elif came.field is thinking.ReasoningField.REASONING_DETAILS:
-            made.setdefault(came.field.value, []).append(_detail(block, came.signature))
+        elif source.field is thinking.ReasoningField.THINKING_BLOCKS:
+            fields.setdefault(source.field.value, []).append(_signed_block(block, source.signature))
+        elif source.field is thinking.ReasoningField.REASONING_DETAILS:
+            fields.setdefault(source.field.value, []).append(_detail(block, source.signature))
         else:
-            made[came.field.value] = made.get(came.field.value, "") + (block.thinking or "")
-    return made
+            fields[source.field.value] = fields.get(source.field.value, "") + (block.thinking or "")
+    return fields
 
 
 def _signed_block(block: Block, signature: str) -> Part:

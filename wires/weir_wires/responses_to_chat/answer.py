@@ -10,8 +10,8 @@ from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
     CallFunction,
+    ChatMessage,
     Item,
-    Said,
     ToolCall,
     Usage,
     call_item,
@@ -26,7 +26,7 @@ from weir_wires.responses_to_chat.output import (
 
 
 class _Choice(msgspec.Struct):
-    message: Said | None = None
+    message: ChatMessage | None = None
     finish_reason: str | None = None
 
 
@@ -46,53 +46,55 @@ _COMPLETION: Final = msgspec.json.Decoder(_Completion)
 
 def translate(body: bytes, created: int, echo: Mapping[str, Any]) -> bytes:
     """The response; `created` in seconds since 1970. Raises MalformedResponse."""
-    told = _decode(body)
-    choice = (told.choices or [])[0]
-    said = choice.message or Said()
-    name = told.id or "answer"
-    output = list(_items(name, said, choice.finish_reason))
-    made = response(f"resp_{name}", told.created or created, told.model or "", echo, output)
-    return msgspec.json.encode(made | ending(choice.finish_reason, told.usage))
+    completion = _decode(body)
+    choice = (completion.choices or [])[0]
+    message = choice.message or ChatMessage()
+    name = completion.id or "answer"
+    output = list(_items(name, message, choice.finish_reason))
+    fields = response(
+        f"resp_{name}", completion.created or created, completion.model or "", echo, output
+    )
+    return msgspec.json.encode(fields | ending(choice.finish_reason, completion.usage))
 
 
-def unique(call_id: str | None, taken: set[str], number: int, name: str) -> str:
+def unique_id(call_id: str | None, used: set[str], number: int, name: str) -> str:
     """A call's id, its own where no other call of the answer has it."""
-    made = call_id or f"call_{name}_{number}"
-    made = made if made not in taken else f"{made}_{number}"
-    taken.add(made)
-    return made
+    candidate = call_id or f"call_{name}_{number}"
+    candidate = candidate if candidate not in used else f"{candidate}_{number}"
+    used.add(candidate)
+    return candidate
 
 
 def _decode(body: bytes) -> _Completion:
     try:
-        told = _COMPLETION.decode(body)
+        completion = _COMPLETION.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedResponse(f"the provider's answer is no chat completion: {error}") from error
-    if told.error is not None:
-        raise error_in(told.error)
-    if not told.choices:
+    if completion.error is not None:
+        raise error_in(completion.error)
+    if not completion.choices:
         raise MalformedResponse("the provider's answer has no choices")
-    return told
+    return completion
 
 
-def _items(name: str, said: Said, finish: str | None) -> Iterator[Item]:
+def _items(name: str, message: ChatMessage, finish: str | None) -> Iterator[Item]:
     status = COMPLETED if cut_short(finish) is None else INCOMPLETE
-    reasoning = reasoning_of(said)
+    reasoning = reasoning_of(message)
     if reasoning:
         yield reasoning_item(f"rs_{name}", reasoning)
-    calls = said.tool_calls or ()
-    if said.content or said.refusal or not calls:
-        text = said.content or ("" if not said.refusal else None)
-        yield message_item(f"msg_{name}", text, said.refusal, status)
+    calls = message.tool_calls or ()
+    if message.content or message.refusal or not calls:
+        text = message.content or ("" if not message.refusal else None)
+        yield message_item(f"msg_{name}", text, message.refusal, status)
     yield from _calls(name, calls, status)
 
 
 def _calls(name: str, calls: Sequence[ToolCall], status: str) -> Iterator[Item]:
-    taken: set[str] = set()
+    used: set[str] = set()
     for number, call in enumerate(calls):
         function = call.function or CallFunction()
         if not function.name:
             raise MalformedResponse("the provider's answer calls a tool without a name")
-        call_id = unique(call.id, taken, number, name)
+        call_id = unique_id(call.id, used, number, name)
         arguments = function.arguments or ""
         yield call_item(f"fc_{name}_{number}", call_id, function.name, arguments, status)

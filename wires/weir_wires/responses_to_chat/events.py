@@ -13,7 +13,7 @@ from weir_wires.event import write
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Numbered:
+class NumberedEvents:
     """Writes events; each has the next number."""
 
     __slots__ = ("_number",)
@@ -23,20 +23,20 @@ class Numbered:
 
     def event(self, kind: str, fields: Mapping[str, Any]) -> bytes:
         """An event of any kind."""
-        made = {"type": kind, "sequence_number": self._next(), **fields}
-        return write(_encode(made), kind)
+        numbered = {"type": kind, "sequence_number": self._next(), **fields}
+        return write(_encode(numbered), kind)
 
-    def delta(self, kind: str, place: bytes, piece: str, rest: bytes = b"") -> bytes:
+    def delta(self, kind: str, position: bytes, piece: str, rest: bytes = b"") -> bytes:
         """A piece of something; `place` and `rest` are fields that are written already."""
         head = b'{"type":"%b","sequence_number":%d,' % (kind.encode(), self._next())
-        return write(head + place + b',"delta":' + _encode(piece) + rest + b"}", kind)
+        return write(head + position + b',"delta":' + _encode(piece) + rest + b"}", kind)
 
     def _next(self) -> int:
         number, self._number = self._number, self._number + 1
         return number
 
 
-def place(item_id: str, output_index: int, part: str = "") -> bytes:
+def position(item_id: str, output_index: int, part: str = "") -> bytes:
     """Where a piece belongs; `part` is the name of the part's index, which is 0, if it has one."""
-    made: dict[str, Any] = {"item_id": item_id, "output_index": output_index}
-    return _encode(made | ({part: 0} if part else {}))[1:-1]
+    fields: dict[str, Any] = {"item_id": item_id, "output_index": output_index}
+    return _encode(fields | ({part: 0} if part else {}))[1:-1]

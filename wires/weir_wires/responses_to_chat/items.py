@@ -10,27 +10,27 @@ from typing import Any, Final
 
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.request_body import Body
-from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, words
-from weir_wires.responses_to_chat.sealed import unseal
+from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, text_content
+from weir_wires.responses_to_chat.reasoning import decode_reasoning
 from weir_wires.responses_to_chat.shapes import Item, Part
 
 Message = dict[str, Any]
 
 _ROLES: Final = {"user": "user", "system": "system", "developer": "system"}
 _ASSISTANT: Final = "assistant"
-_SHOWN_BELOW: Final = "(shown in the next message)"
+_MEDIA_BELOW: Final = "(shown in the next message)"
 _NEEDS_STATE: Final = frozenset({"item_reference", "compaction"})
 
 
 class Messages:
     """Gathers messages item by item."""
 
-    __slots__ = ("_body", "_shown", "_turn", "messages")
+    __slots__ = ("_body", "_media", "_turn", "messages")
 
     def __init__(self, body: Body) -> None:
         self._body = body
         self._turn: Message | None = None  # the assistant's, while it may grow
-        self._shown: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
+        self._media: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
         self.messages: list[Message] = []
 
     def read(self, items: Sequence[Item]) -> None:
@@ -38,13 +38,13 @@ class Messages:
         for index, item in enumerate(items):
             self._item(item, f"input[{index}]")
         self._close()
-        self._show()
+        self._add_media()
 
-    def say(self, role: str, said: str | list[ChatPart]) -> None:
+    def add_message(self, role: str, content_out: str | list[ChatPart]) -> None:
         """A whole message."""
         self._close()
-        self._show()
-        self.messages.append({"role": role, "content": said})
+        self._add_media()
+        self.messages.append({"role": role, "content": content_out})
 
     def _item(self, item: Item, at: str) -> None:
         kind = item.type or ("message" if item.role is not None else "")
@@ -53,7 +53,7 @@ class Messages:
         elif kind == "function_call":
             self._call(item, at)
         elif kind == "function_call_output":
-            self._output(item, at)
+            self._call_output(item, at)
         elif kind == "reasoning":
             self._reasoning(item)
         elif not kind:
@@ -67,18 +67,18 @@ class Messages:
 
     def _message(self, item: Item, at: str) -> None:
         if item.role == _ASSISTANT:
-            self._said(item, at)
+            self._assistant_message(item, at)
             return
         role = _ROLES.get(item.role or "")
         if role is None:
             raise InvalidBody(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
-        self.say(role, content(item.content, f"{at}.content"))
+        self.add_message(role, content(item.content, f"{at}.content"))
 
-    def _said(self, item: Item, at: str) -> None:
+    def _assistant_message(self, item: Item, at: str) -> None:
         turn = self._turn
         if turn is None or turn["content"] is not None or "tool_calls" in turn:
             turn = self._new_turn()
-        turn["content"] = words(item.content, f"{at}.content")
+        turn["content"] = text_content(item.content, f"{at}.content")
         refused = [part.refusal or "" for part in _parts(item.content) if part.type == "refusal"]
         turn |= {"refusal": "".join(refused)} if refused else {}
 
@@ -93,22 +93,22 @@ class Messages:
         call = {"id": item.call_id, "type": "function", "function": function}
         turn.setdefault("tool_calls", []).append(call)
 
-    def _output(self, item: Item, at: str) -> None:
+    def _call_output(self, item: Item, at: str) -> None:
         if not item.call_id:
             raise InvalidBody(
                 f"`{at}.call_id` is missing", param=f"{at}.call_id", code="missing_field"
             )
         self._close()
-        said = content(item.output, f"{at}.output")
-        if not isinstance(said, str):
-            self._shown.extend(part for part in said if part["type"] != "text")
-            texts = "\n".join(part["text"] for part in said if part["type"] == "text")
-            said = texts or _SHOWN_BELOW
-        self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": said})
+        content_out = content(item.output, f"{at}.output")
+        if not isinstance(content_out, str):
+            self._media.extend(part for part in content_out if part["type"] != "text")
+            texts = "\n".join(part["text"] for part in content_out if part["type"] == "text")
+            content_out = texts or _MEDIA_BELOW
+        self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": content_out})
 
     def _reasoning(self, item: Item) -> None:
         """Reasoning begins a turn of its own, or what follows it could not be told from it."""
-        fields = unseal(item.encrypted_content)
+        fields = decode_reasoning(item.encrypted_content)
         if fields is None:
             self._body.drop("input[].reasoning")
             return
@@ -118,7 +118,7 @@ class Messages:
 
     def _new_turn(self) -> Message:
         self._close()
-        self._show()
+        self._add_media()
         self._turn = {"role": _ASSISTANT, "content": None}
         self.messages.append(self._turn)
         return self._turn
@@ -129,12 +129,12 @@ class Messages:
         if turn is not None and turn["content"] is None and "tool_calls" not in turn:
             turn["content"] = ""
 
-    def _show(self) -> None:
+    def _add_media(self) -> None:
         """What tools showed, once all their results are told."""
-        shown, self._shown = self._shown, []
-        if shown:
-            self.messages.append({"role": "user", "content": shown})
+        media, self._media = self._media, []
+        if media:
+            self.messages.append({"role": "user", "content": media})
 
 
-def _parts(told: str | list[Part] | None) -> list[Part]:
-    return [part for part in told if not is_text(part)] if isinstance(told, list) else []
+def _parts(parts: str | list[Part] | None) -> list[Part]:
+    return [part for part in parts if not is_text(part)] if isinstance(parts, list) else []

@@ -5,7 +5,7 @@ Must not know the chat wire.
 
 from typing import Any, Final, Protocol, TypeGuard
 
-from weir_wires.responses_to_chat.events import Numbered, place
+from weir_wires.responses_to_chat.events import NumberedEvents, position
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     IN_PROGRESS,
@@ -15,7 +15,7 @@ from weir_wires.responses_to_chat.output import (
     reasoning_item,
     text_part,
 )
-from weir_wires.responses_to_chat.sealed import TEXTS
+from weir_wires.responses_to_chat.reasoning import TEXT_FIELDS
 
 _GROWING: Final = frozenset({"text", "summary", "thinking", "data"})
 _NO_LOGPROBS: Final = b',"logprobs":[]'
@@ -26,23 +26,23 @@ class OpenItem(Protocol):
 
     item: Item | None  # as it stands once it is closed
 
-    def close(self, events: Numbered, status: str) -> bytes:
+    def close(self, events: NumberedEvents, status: str) -> bytes:
         """Its last events."""
         ...
 
 
-def _added(events: Numbered, index: int, item: Item) -> bytes:
+def _added(events: NumberedEvents, index: int, item: Item) -> bytes:
     return events.event("response.output_item.added", {"output_index": index, "item": item})
 
 
-def _done(events: Numbered, index: int, item: Item) -> bytes:
+def _done(events: NumberedEvents, index: int, item: Item) -> bytes:
     return events.event("response.output_item.done", {"output_index": index, "item": item})
 
 
 class OpenMessage:
     """What the assistant says: one part of text or of refusal."""
 
-    __slots__ = ("_at", "_id", "_index", "_pieces", "_place", "_refuses", "item")
+    __slots__ = ("_at", "_id", "_index", "_pieces", "_position", "_refuses", "item")
 
     def __init__(self, id_: str, index: int, *, refuses: bool) -> None:
         self.item: Item | None = None
@@ -51,49 +51,49 @@ class OpenMessage:
         self._refuses = refuses
         self._pieces: list[str] = []
         self._at: Item = {"item_id": id_, "output_index": index, "content_index": 0}
-        self._place = place(id_, index, "content_index")
+        self._position = position(id_, index, "content_index")
 
     @property
     def refuses(self) -> bool:
         """Whether it is a refusal."""
         return self._refuses
 
-    def open(self, events: Numbered) -> bytes:
+    def open(self, events: NumberedEvents) -> bytes:
         """Its first events."""
         begun = message_item(self._id, None, None, IN_PROGRESS)
         part = {**self._at, "part": self._part("")}
         added = _added(events, self._index, begun)
         return added + events.event("response.content_part.added", part)
 
-    def grow(self, events: Numbered, piece: str) -> bytes:
+    def grow(self, events: NumberedEvents, piece: str) -> bytes:
         """More of it."""
         self._pieces.append(piece)
         if self._refuses:
-            return events.delta("response.refusal.delta", self._place, piece)
-        return events.delta("response.output_text.delta", self._place, piece, _NO_LOGPROBS)
+            return events.delta("response.refusal.delta", self._position, piece)
+        return events.delta("response.output_text.delta", self._position, piece, _NO_LOGPROBS)
 
-    def close(self, events: Numbered, status: str) -> bytes:
+    def close(self, events: NumberedEvents, status: str) -> bytes:
         """Its last events."""
-        said = "".join(self._pieces)
+        text = "".join(self._pieces)
         self.item = message_item(
-            self._id, None if self._refuses else said, said if self._refuses else None, status
+            self._id, None if self._refuses else text, text if self._refuses else None, status
         )
         if self._refuses:
-            done = events.event("response.refusal.done", {**self._at, "refusal": said})
+            done = events.event("response.refusal.done", {**self._at, "refusal": text})
         else:
-            fields: Item = {**self._at, "text": said, "logprobs": []}
+            fields: Item = {**self._at, "text": text, "logprobs": []}
             done = events.event("response.output_text.done", fields)
-        done += events.event("response.content_part.done", {**self._at, "part": self._part(said)})
+        done += events.event("response.content_part.done", {**self._at, "part": self._part(text)})
         return done + _done(events, self._index, self.item)
 
-    def _part(self, said: str) -> Item:
-        return {"type": "refusal", "refusal": said} if self._refuses else text_part(said)
+    def _part(self, text: str) -> Item:
+        return {"type": "refusal", "refusal": text} if self._refuses else text_part(text)
 
 
 class OpenReasoning:
     """What the model thinks, and what its provider wants back of it."""
 
-    __slots__ = ("_at", "_fields", "_id", "_index", "_pieces", "_place", "item")
+    __slots__ = ("_at", "_fields", "_id", "_index", "_pieces", "_position", "item")
 
     def __init__(self, id_: str, index: int) -> None:
         self.item: Item | None = None
@@ -102,14 +102,14 @@ class OpenReasoning:
         self._pieces: dict[str, list[str]] = {}
         self._fields: dict[str, Any] = {}
         self._at: Item = {"item_id": id_, "output_index": index, "content_index": 0}
-        self._place = place(id_, index, "content_index")
+        self._position = position(id_, index, "content_index")
 
-    def open(self, events: Numbered) -> bytes:
+    def open(self, events: NumberedEvents) -> bytes:
         """Its first event."""
         begun: Item = {"id": self._id, "type": "reasoning", "summary": [], "content": []}
         return _added(events, self._index, {**begun, "status": IN_PROGRESS})
 
-    def grow(self, events: Numbered, field: str, piece: str) -> bytes:
+    def grow(self, events: NumberedEvents, field: str, piece: str) -> bytes:
         """More of it, from that field of the chat's message.
 
         Some servers write every piece into both fields: it is shown once.
@@ -122,24 +122,24 @@ class OpenReasoning:
         if first:
             part = {"type": "reasoning_text", "text": ""}
             begun = events.event("response.content_part.added", {**self._at, "part": part})
-        return begun + events.delta("response.reasoning_text.delta", self._place, piece)
+        return begun + events.delta("response.reasoning_text.delta", self._position, piece)
 
     def keep(self, field: str, entries: list[Any]) -> None:
         """Entries of a list that the provider wants back."""
-        kept: list[Any] = self._fields.setdefault(field, [])
+        known: list[Any] = self._fields.setdefault(field, [])
         for entry in entries:
-            if kept and _continues(entry, kept[-1]):
-                kept[-1] = _joined(kept[-1], entry)
+            if known and _continues(entry, known[-1]):
+                known[-1] = _joined(known[-1], entry)
             else:
-                kept.append(entry)
+                known.append(entry)
 
-    def close(self, events: Numbered, status: str) -> bytes:
+    def close(self, events: NumberedEvents, status: str) -> bytes:
         """Its last events."""
         del status  # thought that was cut short is not marked: it is given back as it is
         texts = {name: "".join(pieces) for name, pieces in self._pieces.items()}
         self.item = reasoning_item(self._id, texts | self._fields)
         done = b""
-        text = next((texts[name] for name in TEXTS if texts.get(name)), "")
+        text = next((texts[name] for name in TEXT_FIELDS if texts.get(name)), "")
         if text:
             done = events.event("response.reasoning_text.done", {**self._at, "text": text})
             part = {"type": "reasoning_text", "text": text}
@@ -150,7 +150,7 @@ class OpenReasoning:
 class OpenCall:
     """A function call; its name has come."""
 
-    __slots__ = ("_call_id", "_id", "_index", "_name", "_pieces", "_place", "item")
+    __slots__ = ("_call_id", "_id", "_index", "_name", "_pieces", "_position", "item")
 
     def __init__(self, id_: str, index: int, call_id: str, name: str) -> None:
         self.item: Item | None = None
@@ -159,20 +159,20 @@ class OpenCall:
         self._call_id = call_id
         self._name = name
         self._pieces: list[str] = []
-        self._place = place(id_, index)
+        self._position = position(id_, index)
 
-    def open(self, events: Numbered) -> bytes:
+    def open(self, events: NumberedEvents) -> bytes:
         """Its first event."""
         return _added(
             events, self._index, call_item(self._id, self._call_id, self._name, "", IN_PROGRESS)
         )
 
-    def grow(self, events: Numbered, piece: str) -> bytes:
+    def grow(self, events: NumberedEvents, piece: str) -> bytes:
         """More of its arguments."""
         self._pieces.append(piece)
-        return events.delta("response.function_call_arguments.delta", self._place, piece)
+        return events.delta("response.function_call_arguments.delta", self._position, piece)
 
-    def close(self, events: Numbered, status: str = COMPLETED) -> bytes:
+    def close(self, events: NumberedEvents, status: str = COMPLETED) -> bytes:
         """Its last events."""
         arguments = "".join(self._pieces)
         self.item = call_item(self._id, self._call_id, self._name, arguments, status)

@@ -54,8 +54,8 @@ _IDLE: Final[dict[str, tuple[Any, ...]]] = {
 def refuse(body: Body) -> None:
     """Raise NotCarried for the first field that asks for what the chat wire can't do."""
     for name, (idle, why) in _MUST_BE_IDLE.items():
-        told = body.take(name, _ANY)
-        if told is not None and told not in idle:
+        option = body.take(name, _ANY)
+        if option is not None and option not in idle:
             raise NotCarried(f"`{name}` {why}", param=name)
     if _LOGPROBS in (body.take("include", _NAMES) or ()):
         raise NotCarried("`include`: log probabilities can't be carried", param="include")
@@ -64,8 +64,8 @@ def refuse(body: Body) -> None:
 def leave_out(body: Body) -> None:
     """Note what is left out, unless it asks for nothing."""
     for name, idle in _IDLE.items():
-        told = body.take(name, _ANY)
-        if told is not None and told not in idle:
+        option = body.take(name, _ANY)
+        if option is not None and option not in idle:
             body.drop(name)
 
 
@@ -77,28 +77,30 @@ def tools(body: Body) -> list[dict[str, Any]]:
 
 def choice(body: Body, *, offered: bool) -> dict[str, Any]:
     """Which tool to call; nothing where none is offered, for the chat wire refuses that."""
-    told = body.take("tool_choice", _CHOICE)
-    if told is None:
+    choice = body.take("tool_choice", _CHOICE)
+    if choice is None:
         return {}
-    if isinstance(told, str):
-        if told not in _CHOICES:
+    if isinstance(choice, str):
+        if choice not in _CHOICES:
             raise InvalidBody(
-                f"`tool_choice`: {told!r} is none of {', '.join(sorted(_CHOICES))}",
+                f"`tool_choice`: {choice!r} is none of {', '.join(sorted(_CHOICES))}",
                 param="tool_choice",
             )
-        return {"tool_choice": told} if offered else {}
-    if told.type != _FUNCTION or not told.name:
+        return {"tool_choice": choice} if offered else {}
+    if choice.type != _FUNCTION or not choice.name:
         raise NotCarried(
-            f"`tool_choice`: {told.type!r} can't be carried to this model", param="tool_choice"
+            f"`tool_choice`: {choice.type!r} can't be carried to this model", param="tool_choice"
         )
-    return {"tool_choice": {"type": _FUNCTION, "function": {"name": told.name}}}
+    return {"tool_choice": {"type": _FUNCTION, "function": {"name": choice.name}}}
 
 
 def text(body: Body) -> dict[str, Any]:
     """The answer's form."""
-    told = body.take("text", _TEXT) or Text()
-    made = _response_format(told.format) if told.format is not None else {}
-    return made | ({"verbosity": told.verbosity} if told.verbosity is not None else {})
+    text_options = body.take("text", _TEXT) or Text()
+    fields = _response_format(text_options.format) if text_options.format is not None else {}
+    return fields | (
+        {"verbosity": text_options.verbosity} if text_options.verbosity is not None else {}
+    )
 
 
 def reasoning(body: Body, *, known: bool) -> dict[str, Any]:
@@ -106,35 +108,35 @@ def reasoning(body: Body, *, known: bool) -> dict[str, Any]:
 
     The text of thoughts comes unasked, where the provider gives it.
     """
-    told = body.take("reasoning", _REASONING) or Reasoning()
-    if told.effort is None:
+    options = body.take("reasoning", _REASONING) or Reasoning()
+    if options.effort is None:
         return {}
     if not known:
         body.drop("reasoning.effort")
         return {}
-    return {"reasoning_effort": told.effort}
+    return {"reasoning_effort": options.effort}
 
 
 def limit(body: Body, model: str) -> dict[str, Any]:
     """The most tokens, in the words that `model`'s servers know."""
-    told = body.take("max_output_tokens", _WHOLE)
-    if told is None:
+    limit = body.take("max_output_tokens", _WHOLE)
+    if limit is None:
         return {}
-    if told < 1:
+    if limit < 1:
         raise InvalidBody("`max_output_tokens` must be at least 1", param="max_output_tokens")
-    return {"max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens": told}
+    return {"max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens": limit}
 
 
 def sampling(body: Body) -> dict[str, Any]:
     """Temperature and top_p."""
-    asked = {name: body.take(name, _NUMBER) for name in ("temperature", "top_p")}
-    return {name: value for name, value in asked.items() if value is not None}
+    requested = {name: body.take(name, _NUMBER) for name in ("temperature", "top_p")}
+    return {name: value for name, value in requested.items() if value is not None}
 
 
 def same(body: Body) -> dict[str, Any]:
     """What goes on as the client wrote it."""
-    asked = {name: body.raw(name) for name in SAME}
-    return {name: value for name, value in asked.items() if value is not None}
+    requested = {name: body.raw(name) for name in SAME}
+    return {name: value for name, value in requested.items() if value is not None}
 
 
 def _tool(tool: Tool, at: str) -> dict[str, Any]:
@@ -146,25 +148,25 @@ def _tool(tool: Tool, at: str) -> dict[str, Any]:
         raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
     function: dict[str, Any] = {"name": tool.name}
     function |= {"description": tool.description} if tool.description is not None else {}
-    function |= {"parameters": tool.parameters} if _told(tool.parameters) else {}
+    function |= {"parameters": tool.parameters} if _present(tool.parameters) else {}
     function |= {"strict": tool.strict} if tool.strict is not None else {}
     return {"type": _FUNCTION, "function": function}
 
 
-def _response_format(told: Format) -> dict[str, Any]:
-    if told.type == "text":
+def _response_format(format_: Format) -> dict[str, Any]:
+    if format_.type == "text":
         return {}
-    if told.type != "json_schema":
-        return {"response_format": {"type": told.type}}
-    if not _told(told.schema):
+    if format_.type != "json_schema":
+        return {"response_format": {"type": format_.type}}
+    if not _present(format_.schema):
         at = "text.format.schema"
         raise InvalidBody(f"`{at}` is missing", param=at, code="missing_field")
-    schema: dict[str, Any] = {"name": told.name or _FORMAT_NAME}
-    schema |= {"description": told.description} if told.description is not None else {}
-    schema["schema"] = told.schema
-    schema |= {"strict": told.strict} if told.strict is not None else {}
-    return {"response_format": {"type": told.type, "json_schema": schema}}
+    schema: dict[str, Any] = {"name": format_.name or _FORMAT_NAME}
+    schema |= {"description": format_.description} if format_.description is not None else {}
+    schema["schema"] = format_.schema
+    schema |= {"strict": format_.strict} if format_.strict is not None else {}
+    return {"response_format": {"type": format_.type, "json_schema": schema}}
 
 
-def _told(raw: msgspec.Raw) -> bool:
+def _present(raw: msgspec.Raw) -> bool:
     return bytes(raw) not in {b"", b"null"}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import MalformedResponse
-from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS, seal
+from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS, encode_reasoning
 
 Item = dict[str, Any]
 
@@ -34,7 +34,7 @@ class ToolCall(msgspec.Struct):
     function: CallFunction | None = None
 
 
-class Said(msgspec.Struct):
+class ChatMessage(msgspec.Struct):
     """A chat message of the assistant's, or a piece of one."""
 
     content: str | None = None
@@ -70,8 +70,8 @@ class Usage(msgspec.Struct):
 
 def error_in(error: Any) -> MalformedResponse:
     """What to raise for an error that a provider wrote where an answer was due."""
-    told: Any = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON of any shape
-    return MalformedResponse(f"the provider reports an error: {told or 'it does not say which'}")
+    message: Any = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON of any shape
+    return MalformedResponse(f"the provider reports an error: {message or 'it does not say which'}")
 
 
 def cut_short(finish: str | None) -> str | None:
@@ -79,22 +79,22 @@ def cut_short(finish: str | None) -> str | None:
     return _CUT_SHORT.get(finish or "")
 
 
-def reasoning_of(said: Said) -> dict[str, Any]:
+def reasoning_of(message: ChatMessage) -> dict[str, Any]:
     """The fields of a message that hold reasoning."""
-    told = {name: getattr(said, name) for name in (*TEXTS, *SIGNED)}
-    return {name: value for name, value in told.items() if value}
+    fields = {name: getattr(message, name) for name in (*TEXT_FIELDS, *SIGNED_FIELDS)}
+    return {name: value for name, value in fields.items() if value}
 
 
 def reasoning_item(id_: str, fields: Mapping[str, Any]) -> Item:
     """A reasoning item: its text to read, and everything sealed to be given back."""
-    text = next((fields[name] for name in TEXTS if fields.get(name)), "")
+    text = next((fields[name] for name in TEXT_FIELDS if fields.get(name)), "")
     content = [{"type": "reasoning_text", "text": text}] if text else []
     return {
         "id": id_,
         "type": "reasoning",
         "summary": [],
         "content": content,
-        "encrypted_content": seal(fields),
+        "encrypted_content": encode_reasoning(fields),
         "status": COMPLETED,
     }
 
@@ -150,21 +150,21 @@ def response(
     }
 
 
-def ending(finish: str | None, told: Usage | None) -> dict[str, Any]:
+def ending(finish: str | None, usage_reported: Usage | None) -> dict[str, Any]:
     """How a response ended, to be put over it."""
     reason = cut_short(finish)
-    made: dict[str, Any] = {"status": COMPLETED if reason is None else INCOMPLETE}
-    made |= {"incomplete_details": {"reason": reason}} if reason is not None else {}
-    return made | {"usage": usage(told)}
+    fields: dict[str, Any] = {"status": COMPLETED if reason is None else INCOMPLETE}
+    fields |= {"incomplete_details": {"reason": reason}} if reason is not None else {}
+    return fields | {"usage": usage(usage_reported)}
 
 
-def usage(told: Usage | None) -> dict[str, Any] | None:
+def usage(usage_reported: Usage | None) -> dict[str, Any] | None:
     """Tokens in the words of this wire; None where the provider told none."""
-    if told is None:
+    if usage_reported is None:
         return None
-    read = told.prompt_tokens_details or PromptDetails()
-    written = told.completion_tokens_details or CompletionDetails()
-    taken, given = _count(told.prompt_tokens), _count(told.completion_tokens)
+    read = usage_reported.prompt_tokens_details or PromptDetails()
+    written = usage_reported.completion_tokens_details or CompletionDetails()
+    taken, given = _count(usage_reported.prompt_tokens), _count(usage_reported.completion_tokens)
     return {
         "input_tokens": taken,
         "input_tokens_details": {
@@ -177,5 +177,5 @@ def usage(told: Usage | None) -> dict[str, Any] | None:
     }
 
 
-def _count(told: int | None) -> int:
-    return max(told or 0, 0)
+def _count(tokens: int | None) -> int:
+    return max(tokens or 0, 0)

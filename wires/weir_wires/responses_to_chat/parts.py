@@ -11,24 +11,24 @@ ChatPart = dict[str, Any]
 _TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
-def content(told: str | Sequence[Part] | None, at: str) -> str | list[ChatPart]:
+def content(value: str | Sequence[Part] | None, at: str) -> str | list[ChatPart]:
     """A user's or the system's content; text alone stays a string, as every server knows it."""
-    if told is None or isinstance(told, str):
-        return told or ""
-    made = [_part(part, f"{at}[{index}]") for index, part in enumerate(told)]
-    if len(made) == 1 and made[0]["type"] == "text":
-        text: str = made[0]["text"]
+    if value is None or isinstance(value, str):
+        return value or ""
+    fields = [_part(part, f"{at}[{index}]") for index, part in enumerate(value)]
+    if len(fields) == 1 and fields[0]["type"] == "text":
+        text: str = fields[0]["text"]
         return text
-    return made
+    return fields
 
 
-def words(told: str | Sequence[Part] | None, at: str) -> str:
+def text_content(value: str | Sequence[Part] | None, at: str) -> str:
     """The text of content that is text alone, such as what the assistant said."""
-    if told is None or isinstance(told, str):
-        return told or ""
+    if value is None or isinstance(value, str):
+        return value or ""
     return "".join(
         _given(part.text, f"{at}[{index}].text")
-        for index, part in enumerate(told)
+        for index, part in enumerate(value)
         if part.type in _TEXTS
     )
 

@@ -57,43 +57,43 @@ def translate_request(client_body: bytes, model: str, *, effort: bool = False) -
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
-    made = _conversation(body, model, effort=effort)
-    made |= _STREAM if body.take("stream", _FLAG) else {}
+    fields = _conversation(body, model, effort=effort)
+    fields |= _STREAM if body.take("stream", _FLAG) else {}
     options.leave_out(body)
-    return Translated(msgspec.json.encode(made), body.drop_rest(), _echo(client_body))
+    return Translated(msgspec.json.encode(fields), body.drop_rest(), _echo(client_body))
 
 
 def _conversation(body: Body, model: str, *, effort: bool) -> dict[str, Any]:
     offered = options.tools(body)
-    made: dict[str, Any] = {"model": model}
-    made |= {"tools": offered} if offered else {}
-    made["messages"] = _messages(body)
-    made |= options.limit(body, model)
-    made |= options.choice(body, offered=bool(offered))
-    made |= options.reasoning(body, known=effort or takes_reasoning_effort(model)) | options.text(
+    fields: dict[str, Any] = {"model": model}
+    fields |= {"tools": offered} if offered else {}
+    fields["messages"] = _messages(body)
+    fields |= options.limit(body, model)
+    fields |= options.choice(body, offered=bool(offered))
+    fields |= options.reasoning(body, known=effort or takes_reasoning_effort(model)) | options.text(
         body
     )
-    return made | options.sampling(body) | options.same(body)
+    return fields | options.sampling(body) | options.same(body)
 
 
 def _messages(body: Body) -> list[dict[str, Any]]:
     gathered = Messages(body)
     instructions = body.take("instructions", _TEXT)
     if instructions:
-        gathered.say("system", instructions)
-    told = body.need("input", _INPUT)
-    if not told:
+        gathered.add_message("system", instructions)
+    input_given = body.need("input", _INPUT)
+    if not input_given:
         raise InvalidBody("`input` is empty: write something", param="input")
-    if isinstance(told, str):
-        gathered.say("user", told)
+    if isinstance(input_given, str):
+        gathered.add_message("user", input_given)
     else:
-        gathered.read(told)
+        gathered.read(input_given)
     return gathered.messages
 
 
 def _echo(client_body: bytes) -> dict[str, Any]:
-    told = _FIELDS.decode(client_body)
+    fields = _FIELDS.decode(client_body)
     return {
-        name: told[name] if bytes(told.get(name, b"null")) != b"null" else otherwise
+        name: fields[name] if bytes(fields.get(name, b"null")) != b"null" else otherwise
         for name, otherwise in ECHOED.items()
     }

@@ -11,15 +11,15 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
-from weir_wires.responses_to_chat.answer import unique
-from weir_wires.responses_to_chat.events import Numbered
+from weir_wires.responses_to_chat.answer import unique_id
+from weir_wires.responses_to_chat.events import NumberedEvents
 from weir_wires.responses_to_chat.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
     CallFunction,
+    ChatMessage,
     Item,
-    Said,
     ToolCall,
     Usage,
     cut_short,
@@ -27,14 +27,14 @@ from weir_wires.responses_to_chat.output import (
     error_in,
     response,
 )
-from weir_wires.responses_to_chat.sealed import SIGNED, TEXTS
+from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS
 
 _DONE: Final = b"[DONE]"
 
 
 class _Choice(msgspec.Struct):
     index: int = 0
-    delta: Said | None = None
+    delta: ChatMessage | None = None
     finish_reason: str | None = None
 
 
@@ -65,7 +65,7 @@ class ResponseEvents:
     def __init__(self, created: int, echo: Mapping[str, Any]) -> None:
         self._created = created
         self._echo = echo
-        self._events = Numbered()
+        self._events = NumberedEvents()
         self._name = ""
         self._base: dict[str, Any] = {}  # the response, once it has begun
         self._items: list[OpenItem] = []  # in the order of the output
@@ -88,12 +88,12 @@ class ResponseEvents:
         begun = b"" if self._base else self._begin(chunk)
         if chunk.usage is not None:
             self._usage = chunk.usage
-        told = [begun]
+        out = [begun]
         for choice in chunk.choices or ():
             if choice.index == 0:
-                told.append(self._piece(choice.delta) if choice.delta is not None else b"")
+                out.append(self._message_piece(choice.delta) if choice.delta is not None else b"")
                 self._finish = choice.finish_reason or self._finish
-        return b"".join(told)
+        return b"".join(out)
 
     def end(self) -> bytes:
         """What is open is closed, and the whole response told; see `StreamTranslator`."""
@@ -102,15 +102,15 @@ class ResponseEvents:
         if self._waiting:
             raise MalformedResponse("the provider's stream called a tool without a name")
         status = COMPLETED if cut_short(self._finish) is None else INCOMPLETE
-        told = self._close_open(status)
+        out = self._close_open(status)
         if all(isinstance(item, OpenReasoning) for item in self._items):
             # An answer of no words is a message all the same.
-            told += self._said("", refuses=False) + self._close_open(status)
+            out += self._text_piece("", refuses=False) + self._close_open(status)
         for call in self._calls.values():
-            told += call.close(self._events, status)
+            out += call.close(self._events, status)
         done = self._base | ending(self._finish, self._usage)
         done["output"] = [item.item for item in self._items]
-        return told + self._events.event(f"response.{status}", {"response": done})
+        return out + self._events.event(f"response.{status}", {"response": done})
 
     def _begin(self, chunk: _Chunk) -> bytes:
         self._name = chunk.id or "answer"
@@ -125,53 +125,53 @@ class ResponseEvents:
         created = self._events.event("response.created", about)
         return created + self._events.event("response.in_progress", about)
 
-    def _piece(self, said: Said) -> bytes:
-        told = b""
-        for field in TEXTS:
-            piece = getattr(said, field)
+    def _message_piece(self, message: ChatMessage) -> bytes:
+        out = b""
+        for field in TEXT_FIELDS:
+            piece = getattr(message, field)
             if piece:
-                told += self._thought(field, piece)
-        for field in SIGNED:
-            entries = getattr(said, field)
+                out += self._reasoning_piece(field, piece)
+        for field in SIGNED_FIELDS:
+            entries = getattr(message, field)
             if entries:
-                told += self._signed(field, entries)
-        if said.content:
-            told += self._said(said.content, refuses=False)
-        if said.refusal:
-            told += self._said(said.refusal, refuses=True)
-        for place, call in enumerate(said.tool_calls or ()):
-            told += self._called(call, place)
-        return told
+                out += self._signed_piece(field, entries)
+        if message.content:
+            out += self._text_piece(message.content, refuses=False)
+        if message.refusal:
+            out += self._text_piece(message.refusal, refuses=True)
+        for position, call in enumerate(message.tool_calls or ()):
+            out += self._call_piece(call, position)
+        return out
 
-    def _said(self, piece: str, *, refuses: bool) -> bytes:
-        told = b""
+    def _text_piece(self, piece: str, *, refuses: bool) -> bytes:
+        out = b""
         message = self._open
         if not isinstance(message, OpenMessage) or message.refuses is not refuses:
-            told = self._close_open(COMPLETED)
+            out = self._close_open(COMPLETED)
             message = OpenMessage(self._id("msg"), len(self._items), refuses=refuses)
-            told += message.open(self._events)
-            self._hold(message)
-        return told + (message.grow(self._events, piece) if piece else b"")
+            out += message.open(self._events)
+            self._start(message)
+        return out + (message.grow(self._events, piece) if piece else b"")
 
-    def _thought(self, field: str, piece: str) -> bytes:
-        told, reasoning = self._reasoning()
-        return told + reasoning.grow(self._events, field, piece)
+    def _reasoning_piece(self, field: str, piece: str) -> bytes:
+        out, reasoning = self._reasoning()
+        return out + reasoning.grow(self._events, field, piece)
 
-    def _signed(self, field: str, entries: list[Any]) -> bytes:
-        told, reasoning = self._reasoning()
+    def _signed_piece(self, field: str, entries: list[Any]) -> bytes:
+        out, reasoning = self._reasoning()
         reasoning.keep(field, entries)
-        return told
+        return out
 
     def _reasoning(self) -> tuple[bytes, OpenReasoning]:
         if isinstance(self._open, OpenReasoning):
             return b"", self._open
-        told = self._close_open(COMPLETED)
+        out = self._close_open(COMPLETED)
         reasoning = OpenReasoning(self._id("rs"), len(self._items))
-        self._hold(reasoning)
-        return told + reasoning.open(self._events), reasoning
+        self._start(reasoning)
+        return out + reasoning.open(self._events), reasoning
 
-    def _called(self, call: ToolCall, place: int) -> bytes:
-        number = call.index if call.index is not None else place
+    def _call_piece(self, call: ToolCall, position: int) -> bytes:
+        number = call.index if call.index is not None else position
         function = call.function or CallFunction()
         piece = function.arguments or ""
         opened = self._calls.get(number)
@@ -184,15 +184,15 @@ class ResponseEvents:
 
     def _open_call(self, number: int, name: str) -> bytes:
         waiting = self._waiting.pop(number)
-        told = self._close_open(COMPLETED)
-        call_id = unique(waiting.id, self._call_ids, number, self._name)
+        out = self._close_open(COMPLETED)
+        call_id = unique_id(waiting.id, self._call_ids, number, self._name)
         call = OpenCall(self._id("fc"), len(self._items), call_id, name)
         self._calls[number] = call
         self._items.append(call)
-        told += call.open(self._events)
-        return told + (call.grow(self._events, waiting.arguments) if waiting.arguments else b"")
+        out += call.open(self._events)
+        return out + (call.grow(self._events, waiting.arguments) if waiting.arguments else b"")
 
-    def _hold(self, item: OpenMessage | OpenReasoning) -> None:
+    def _start(self, item: OpenMessage | OpenReasoning) -> None:
         self._open = item
         self._items.append(item)
 

@@ -14,24 +14,26 @@ import msgspec
 
 MARK: Final = "weir:"
 # The fields of chat messages in which providers put reasoning.
-TEXTS: Final = ("reasoning_content", "reasoning")
-SIGNED: Final = ("thinking_blocks", "reasoning_details")
+TEXT_FIELDS: Final = ("reasoning_content", "reasoning")
+SIGNED_FIELDS: Final = ("thinking_blocks", "reasoning_details")
 
-_KEPT: Final = msgspec.json.Decoder(dict[str, Any])
+_FIELDS: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def seal(reasoning: Mapping[str, Any]) -> str:
+def encode_reasoning(reasoning: Mapping[str, Any]) -> str:
     """`reasoning`, some of the four fields, as an `encrypted_content`."""
     return MARK + base64.b64encode(msgspec.json.encode(reasoning)).decode()
 
 
-def unseal(sealed: str | None) -> dict[str, Any] | None:
+def decode_reasoning(encrypted: str | None) -> dict[str, Any] | None:
     """The fields as they were; None where no gateway of ours sealed them."""
-    if sealed is None or not sealed.startswith(MARK):
+    if encrypted is None or not encrypted.startswith(MARK):
         return None
     try:
-        kept = _KEPT.decode(base64.b64decode(sealed.removeprefix(MARK), validate=True))
+        fields = _FIELDS.decode(base64.b64decode(encrypted.removeprefix(MARK), validate=True))
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return None
-    texts = {name: kept[name] for name in TEXTS if isinstance(kept.get(name), str)}
-    return texts | {name: kept[name] for name in SIGNED if isinstance(kept.get(name), list)}
+    texts = {name: fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)}
+    return texts | {
+        name: fields[name] for name in SIGNED_FIELDS if isinstance(fields.get(name), list)
+    }
