@@ -23,7 +23,7 @@ from support.redis_server import connected, redis_server
 from support.tables import policy, request, table
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import SharedLimits
-from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.limits import Allowance, PolicyLimits
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd

@@ -28,7 +28,7 @@ from support.traffic_simulation import (
     arrivals,
     bursts_of,
 )
-from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period, Plan
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost, usd
 from weir_gateway.domain.table import Objective, Threshold
@@ -63,7 +63,7 @@ async def run(objective: Objective, prompts: Sequence[Prompt], times: Sequence[f
     """Five days under one objective; the same prompts in the same order for each."""
     chance = random.Random(5)  # noqa: S311 - the same traffic every time
     made = policy(candidates=candidates(), objective=objective)
-    gateways = Gateways(made, table(made), [MemoryTreasury()], Clock())
+    gateways = Gateways(made, table(made), [MemoryBudgetStore()], Clock())
     return await gateways.run(times, drawing(prompts, chance), chance=chance)
 
 

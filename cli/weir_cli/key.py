@@ -16,7 +16,7 @@ from rich.table import Table
 from weir_cli.failure import Failure
 from weir_cli.options import JSON
 from weir_cli.output import show
-from weir_gateway.adapters.keys import HEAVIEST, KeysError, parse
+from weir_gateway.adapters.keys import MAX_WEIGHT, KeysError, parse
 from weir_runtime.quantities import duration
 
 PREFIX: Final = "wk-"  # by which secret scanners, and people, know one
@@ -86,7 +86,7 @@ def key() -> None:
 @click.option("--feedback/--no-feedback", default=True, help="May give feedback on its answers.")
 @click.option(
     "--feedback-weight",
-    type=click.FloatRange(0, HEAVIEST, min_open=True),
+    type=click.FloatRange(0, MAX_WEIGHT, min_open=True),
     default=1.0,
     show_default=True,
     help="How much its feedback counts, relative to other keys'.",

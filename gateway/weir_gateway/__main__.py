@@ -9,7 +9,7 @@ from weir_runtime.stub_module import stub_module
 stub_module("cel.cli")
 
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
-from weir_gateway.adapters.redis.url import PlaceError  # noqa: E402 - only after that
+from weir_gateway.adapters.redis.url import RedisUrlError  # noqa: E402 - only after that
 from weir_gateway.app.gateway import Gateway  # noqa: E402 - only after that
 from weir_gateway.domain.errors import StoreUnavailable  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
@@ -29,7 +29,7 @@ def main() -> int:
     pipe = logs.configure(settings.log_level)
     try:
         return run(Gateway(settings, os.environ).run)
-    except (OSError, KeysError, PlaceError, StoreUnavailable) as error:
+    except (OSError, KeysError, RedisUrlError, StoreUnavailable) as error:
         print(f"weir-gateway: can't start: {error}", file=sys.stderr)
         return 1
     finally:

@@ -132,7 +132,7 @@ def test_a_further_endpoints_key_is_waited_for_like_its_own() -> None:
     assert store.missing(decoded.backends.values()) == [ref]
     (found,) = decoded.backends.values()
     with pytest.raises(UpstreamError, match="second of secret shop/keys"):
-        store.of(found.endpoints[1].backend)
+        store.for_backend(found.endpoints[1].backend)
     store.replace({ref: Secret("k2")})
     assert store.missing(decoded.backends.values()) == []
 

@@ -10,7 +10,7 @@ from support.data import data_file
 from support.recorded_traffic import candidates, drawing, recorded
 from support.tables import policy, table
 from support.traffic_simulation import DAY, MIDNIGHT, Clock, Gateways, arrivals, bursts_of
-from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period
 from weir_gateway.domain.money import PicoUsd, cost
 
@@ -33,7 +33,7 @@ async def test_spending_is_on_its_plan_to_within_5_percent() -> None:
     a_request = (1 - SHARE) * mean[0] + SHARE * mean[1]
     amount = PicoUsd(round(len(times) / DAYS * a_request))
     made = policy(candidates=candidates(), objective=Budget(amount, Period.DAY))
-    gateways = Gateways(made, table(made), [MemoryTreasury()] * 2, Clock())
+    gateways = Gateways(made, table(made), [MemoryBudgetStore()] * 2, Clock())
     ran = await gateways.run(times, drawing(prompts, chance), chance=chance)
     second = [look for look in ran.looks if look.at >= MIDNIGHT + DAY]
     assert max(abs(look.gap) for look in second) <= OFF

@@ -6,7 +6,7 @@ from pathlib import Path
 from support.synthetic_ratings import World
 from support.tables import STRONG, WEAK, request
 from weir_gateway.adapters.ledger.entry import Entry, entry
-from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback
+from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedback
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.feedback import Feedback
@@ -40,7 +40,7 @@ def write_ledger(
     """`size` decisions by score, every one rated; by the preferred model where `preferring`."""
     logged = world.logged(size, seed)
     lines: list[Entry] = []
-    said: list[Given] = []
+    said: list[PendingFeedback] = []
     for row in range(size):
         decision = _decision(logged, row, world, policy, seed)
         paid = PicoUsd(1_000_000_000 if logged.strong[row] else 100_000_000)
@@ -50,7 +50,7 @@ def write_ledger(
         liked = logged.strong[row] == (reward == 1.0)
         preferred = ModelName("strong" if liked else "weak") if preferring else None
         feedback = Feedback(decision.id, None if preferred else reward, preferred)
-        said.append(Given(feedback, KeyName(""), 1.0, NOW, None))
+        said.append(PendingFeedback(feedback, KeyName(""), 1.0, NOW, None))
     SqliteLedger(path).write(lines)
     SqliteFeedback(path, within=3600, content=content).keep(said)
     return logged

@@ -19,8 +19,8 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from support.polling import eventually
-from weir_gateway.adapters.redis.shared import Redis
-from weir_gateway.adapters.redis.url import place
+from weir_gateway.adapters.redis.client import Redis
+from weir_gateway.adapters.redis.url import parse_redis_url
 from weir_runtime.metrics import Registry
 
 STOP_SECONDS = 10.0
@@ -116,7 +116,7 @@ async def connected(
 
     The deadline is generous: a busy machine is no defect.
     """
-    redis = Redis(place(url), registry or Registry(), within=within)
+    redis = Redis(parse_redis_url(url), registry or Registry(), timeout=within)
     await redis.start()
     task = asyncio.create_task(redis.run(), name="redis-under-test") if looking else None
     try:

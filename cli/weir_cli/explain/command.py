@@ -18,8 +18,8 @@ from weir_cli.options import FILES, JSON, SPEND
 from weir_cli.output import show
 from weir_cli.policy_files import compile_files
 from weir_cli.score_bar import Scale
-from weir_gateway.adapters.budget.memory import MemoryTreasury
-from weir_gateway.adapters.budget.sqlite import SqliteTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
+from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.route_table.codec import decode
 from weir_gateway.domain.errors import WeirError
@@ -127,7 +127,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
 
 def _treasury(spend: Path) -> Treasury:
     """What budgets have spent, read only; nothing where no gateway has written yet."""
-    return SqliteTreasury(spend, read_only=True) if spend.is_file() else MemoryTreasury()
+    return SqliteBudgetStore(spend, read_only=True) if spend.is_file() else MemoryBudgetStore()
 
 
 async def _explain(

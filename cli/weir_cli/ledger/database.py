@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from weir_cli.failure import Failure
 from weir_cli.ledger.export import COLUMNS
-from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER, TABLE, VERSION
+from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER_VERSIONS, TABLE, VERSION
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def open_ledger(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
         address = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version not in {*OLDER, VERSION}:
+            if version not in {*OLDER_VERSIONS, VERSION}:
                 raise Failure(f"{path} is no ledger of this version of Weir.")
             yield database, version
     except sqlite3.Error as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from weir_cli.ledger.database import has_feedback, open_ledger
-from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER, TABLE
+from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER_VERSIONS, TABLE
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD
 
@@ -72,7 +72,9 @@ def read_sums(path: Path, by: str, since: int) -> tuple[list[Sums], Sums]:
     Raises Failure where the file is not there or no ledger.
     """
     with open_ledger(path) as (database, version):
-        answers = "1" if version in OLDER else "part = 0"  # older files have no other parts
+        answers = (
+            "1" if version in OLDER_VERSIONS else "part = 0"
+        )  # older files have no other parts
         groups = _read(database, GROUPS[by], answers, since)
         total = next(iter(_read(database, _TOTAL, answers, since)), _NOTHING)
     return groups, total

@@ -22,9 +22,9 @@ from weir_gateway.domain.request import ClientKey
 
 _LOG = logging.getLogger(__name__)
 
-LONGEST: Final = 512  # characters of a key that are looked at; ours have 46
-HEAVIEST: Final = 100.0  # feedback's weight
-MOST_KEYS: Final = 100_000  # in one file
+MAX_KEY_CHARS: Final = 512  # characters of a key that are looked at; ours have 46
+MAX_WEIGHT: Final = 100.0  # feedback's weight
+MAX_KEYS: Final = 100_000  # in one file
 PICO_DIGITS: Final = 12
 
 Whole = Annotated[int, msgspec.Meta(ge=1, le=4_000_000_000)]
@@ -68,14 +68,14 @@ class KeyRing:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._keys: Mapping[bytes, ClientKey] = {}
-        self._seen: tuple[int, int, int] | None = None
+        self._read_signature: tuple[int, int, int] | None = None
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def find(self, presented: str, now: float) -> ClientKey | None:
         """The key that was presented at `now` (seconds since 1970); None: unknown or expired."""
-        if len(presented) > LONGEST:
+        if len(presented) > MAX_KEY_CHARS:
             return None
         digest = hashlib.sha256(presented.encode("utf-8", "surrogatepass")).digest()
         key = self._keys.get(digest)
@@ -83,7 +83,7 @@ class KeyRing:
             return None
         return key
 
-    def named(self, name: str, now: float) -> ClientKey | None:
+    def by_name(self, name: str, now: float) -> ClientKey | None:
         """The key of this name, for work that goes on without its client; as `find` otherwise."""
         key = next((key for key in self._keys.values() if key.name == name), None)
         expired = key is not None and key.expires is not None and now >= key.expires
@@ -93,7 +93,7 @@ class KeyRing:
         """Read the file now. Raises KeysError and OSError; the keys that were there stay."""
         signature = await asyncio.to_thread(self._signature)
         self._keys = await asyncio.to_thread(lambda: parse(self._path.read_bytes()))
-        self._seen = signature
+        self._read_signature = signature
         _LOG.info("client keys are in force", extra={"keys": len(self._keys)})
 
     async def follow(self, every: float) -> None:
@@ -101,11 +101,11 @@ class KeyRing:
         while True:
             await asyncio.sleep(every)
             try:
-                if await asyncio.to_thread(self._signature) != self._seen:
+                if await asyncio.to_thread(self._signature) != self._read_signature:
                     await self.read()
             except KeysError as error:
                 _LOG.error("kept the last good client keys: %s", error)
-                self._seen = await asyncio.to_thread(self._signature)
+                self._read_signature = await asyncio.to_thread(self._signature)
             except OSError as error:
                 _LOG.warning("can't read the client keys: %s", error.strerror)
 
@@ -123,8 +123,8 @@ def parse(text: bytes) -> dict[bytes, ClientKey]:
         entries = _DECODER.decode(text).keys
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise KeysError(f"the keys file is not valid: {error}") from error
-    if len(entries) > MOST_KEYS:
-        raise KeysError(f"the keys file has {len(entries)} keys, at most {MOST_KEYS} may be")
+    if len(entries) > MAX_KEYS:
+        raise KeysError(f"the keys file has {len(entries)} keys, at most {MAX_KEYS} may be")
     keys: dict[bytes, ClientKey] = {}
     names: set[str] = set()
     for index, entry in enumerate(entries):
@@ -150,8 +150,8 @@ def _digest(text: str, at: str) -> bytes:
 def _key(entry: _Key, at: str) -> ClientKey:
     if entry.expires is not None and entry.expires.tzinfo is None:
         raise KeysError(f"{at}.expires must have a time zone, such as 2027-01-01T00:00:00Z")
-    if not 0 < entry.feedback_weight <= HEAVIEST:
-        raise KeysError(f"{at}.feedbackWeight must be above 0 and at most {HEAVIEST:g}")
+    if not 0 < entry.feedback_weight <= MAX_WEIGHT:
+        raise KeysError(f"{at}.feedbackWeight must be above 0 and at most {MAX_WEIGHT:g}")
     return ClientKey(
         name=KeyName(entry.name),
         policies=entry.policies,

@@ -13,15 +13,15 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from weir_gateway.adapters.budget.keeper import BudgetKeeper
+from weir_gateway.adapters.budget.sync import BudgetSync
 from weir_gateway.adapters.keys import KeyRing
-from weir_gateway.adapters.ledger.feedback_service import FeedbackDesk
+from weir_gateway.adapters.ledger.feedback_service import FeedbackService
 from weir_gateway.adapters.limits.upstreams import LimitedUpstreams
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
-from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts
+from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics
 from weir_gateway.adapters.providers.addresses import Guard
-from weir_gateway.adapters.providers.answer_inspector import WireWords
-from weir_gateway.adapters.providers.backend_health import WatchedUpstreams
+from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
+from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
@@ -29,14 +29,14 @@ from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.route_table.file import TableFile
 from weir_gateway.adapters.route_table.last_good import LastGood
-from weir_gateway.adapters.route_table.stream import Counts, StreamOptions, TableStream
+from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.coalescer import Limits
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.adapters.sessions import MemorySessions
-from weir_gateway.adapters.spend.exploration_budget import SpendPurse
+from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.app.batches import open_batch_service
 from weir_gateway.app.ledgers import open_ledgers
 from weir_gateway.app.stores import Stores, open_stores
@@ -93,10 +93,10 @@ class Gateway:
             time.monotonic,
             random.Random(),  # noqa: S311 - spreads load, keeps no secret
         )
-        self._watched = WatchedUpstreams(self._upstreams, time.monotonic)
+        self._watched = HealthTrackingUpstreams(self._upstreams, time.monotonic)
         decisions = DecisionLog(share=settings.log_decisions, content=settings.telemetry_content)
         self._look_ups = cache_requests(self.registry)
-        self._accounts = MeteredAccounts(self.registry, decisions, self._look_ups)
+        self._accounts = DecisionMetrics(self.registry, decisions, self._look_ups)
         self.serving = asyncio.Event()
         self.bound: Address | None = None  # where it really listens, once it does
         self.bound_admin: Address | None = None
@@ -118,12 +118,12 @@ class Gateway:
                 settings, self._variables, SERVICE, self.registry, self._accounts, stack
             )
             budgets = Budgets(stores.treasury, time.monotonic, time.time, _new_id())
-            keeper = BudgetKeeper(budgets, self.registry)
-            stack.push_async_callback(keeper.end)
+            keeper = BudgetSync(budgets, self.registry)
+            stack.push_async_callback(keeper.close)
             routing = self._routing(scorer, ledgers.accounts, stores, budgets)
             tables = Tables(routing.prepare, routing.check_probes, self.registry, self.health)
-            tables.listen(self._accounts.in_force)
-            tables.listen(keeper.in_force)
+            tables.subscribe(self._accounts.on_table_change)
+            tables.subscribe(keeper.on_table_change)
             keys = await self._keys()
             door = Authenticator(keys, time.time)
             # Closed only after the tasks, of which the batches' runner is one, have ended.
@@ -175,8 +175,8 @@ class Gateway:
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
                 answers=stores.answers,
                 limits=stores.limits,
-                purse=SpendPurse(stores.spend, self.registry, time.time),
-                words=WireWords(),
+                purse=SharedExplorationBudget(stores.spend, self.registry, time.time),
+                words=WireAnswerInspector(),
             ),
             score_within=self._settings.score_within,
             keeping=_keeping(self._settings),
@@ -234,10 +234,10 @@ class Gateway:
             options,
             tables,
             self._credentials,
-            Counts(self._accounts.totals, self._watched.lately),
+            UsageSources(self._accounts.totals, self._watched.recent),
             self.registry,
             last_good,
-            delivered=lambda: self.health.ready(CREDENTIALS),
+            on_table=lambda: self.health.ready(CREDENTIALS),
         )
 
     async def _serve(
@@ -245,7 +245,7 @@ class Gateway:
         routing: Routing,
         tables: Tables,
         door: Authenticator,
-        desk: FeedbackDesk | None,
+        desk: FeedbackService | None,
         batches: BatchService | None,
         stop: asyncio.Event,
     ) -> None:
@@ -336,7 +336,7 @@ async def _listen(runner: web.ServerRunner, settings: Settings) -> Address:
 
 async def _restore(last_good: LastGood, tables: Tables, store: Credentials) -> None:
     try:
-        kept = await asyncio.to_thread(last_good.read)
+        kept = await asyncio.to_thread(last_good.load)
         if kept is not None:
             message, secrets = kept
             store.replace(secrets)

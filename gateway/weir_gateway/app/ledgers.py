@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from weir_gateway.adapters.ledger.feedback import SqliteFeedback
-from weir_gateway.adapters.ledger.feedback_service import FeedbackDesk, taking_feedback
+from weir_gateway.adapters.ledger.feedback_service import FeedbackService, with_feedback
 from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
-from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
+from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
-from weir_gateway.adapters.ledger.writer import BATCH, LedgerWriter, Store
+from weir_gateway.adapters.ledger.writer import BATCH, LedgerStore, LedgerWriter
 from weir_gateway.routing.account import Accounts
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Registry
@@ -27,7 +27,7 @@ class Ledgers:
     """What there is."""
 
     accounts: Accounts  # count on into those that were given
-    desk: FeedbackDesk | None  # None without a file
+    desk: FeedbackService | None  # None without a file
     writers: Mapping[str, LedgerWriter]  # by where they write
 
     def start(self, tasks: Background) -> None:
@@ -54,23 +54,23 @@ def open_ledgers(
     writers: dict[str, LedgerWriter] = {}
     counts = entry_counts(registry)
     for sink, store, batch in _stores(settings, variables, service, stack):
-        accounts = waiting = LedgerAccounts(
+        accounts = waiting = LedgerRecorder(
             accounts,
             counts,
             time.time,
-            most=settings.ledger_waiting,
+            max_waiting=settings.ledger_waiting,
             content=settings.telemetry_content,
             sink=sink,
         )
         keep = settings.ledger_keep
         writers[sink] = LedgerWriter(waiting, store, time.time, keep=keep, batch=batch)
-        stack.push_async_callback(writers[sink].end)
+        stack.push_async_callback(writers[sink].close)
     if settings.ledger is None:
         return Ledgers(accounts, None, writers)
     kept = SqliteFeedback(
         settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
     )
-    accounts, desk = taking_feedback(accounts, kept, settings.feedback_per_minute, registry)
+    accounts, desk = with_feedback(accounts, kept, settings.feedback_per_minute, registry)
     return Ledgers(accounts, desk, writers)
 
 
@@ -79,7 +79,7 @@ def _stores(
     variables: Mapping[str, str],
     service: str,
     stack: contextlib.AsyncExitStack,
-) -> Iterator[tuple[str, Store, int]]:
+) -> Iterator[tuple[str, LedgerStore, int]]:
     """Each sink's name, its store and how many entries it takes at once."""
     if settings.ledger is not None:
         yield "file", SqliteLedger(settings.ledger), BATCH

@@ -8,16 +8,16 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from weir_gateway.adapters.budget.memory import MemoryTreasury
-from weir_gateway.adapters.budget.redis import RedisTreasury
-from weir_gateway.adapters.budget.sqlite import SqliteTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
+from weir_gateway.adapters.budget.redis import RedisBudgetStore
+from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.shared import SharedAnswers
 from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import CountedLimits, SharedLimits
-from weir_gateway.adapters.redis.shared import Redis
-from weir_gateway.adapters.redis.url import place
+from weir_gateway.adapters.redis.client import Redis
+from weir_gateway.adapters.redis.url import parse_redis_url
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
@@ -58,14 +58,14 @@ async def open_stores(
 ) -> Stores:
     """Open them until `stack` is left; `look_ups` is weir.cache.requests.
 
-    Raises PlaceError and OSError where one can't be named.
+    Raises RedisUrlError and OSError where one can't be named.
     """
     redis = None if settings.redis is None else await _redis(settings.redis, settings, registry)
     if redis is not None:
         stack.push_async_callback(redis.close)
         await redis.start()
     spend = Sums(_sum_store(settings, redis), time.time)
-    stack.push_async_callback(spend.end)
+    stack.push_async_callback(spend.close)
     answers = _answers(settings, registry, look_ups, redis)
     treasury = _treasury(settings, redis)
     if redis is None:
@@ -82,27 +82,27 @@ def _answers(
     settings: Settings, registry: Registry, look_ups: Family[Counter], redis: Redis | None
 ) -> MemoryAnswers | SharedAnswers:
     largest = settings.cache_answer
-    memory = MemoryAnswers(time.monotonic, most=settings.cache_bytes, largest=largest)
+    memory = MemoryAnswers(time.monotonic, max_bytes=settings.cache_bytes, max_answer=largest)
     registry.gauge_callback(
         "weir.cache.bytes", "Memory that kept answers take.", lambda: memory.bytes, unit="By"
     )
     if redis is None:
         return memory
-    return SharedAnswers(memory, redis, look_ups, largest=largest)
+    return SharedAnswers(memory, redis, look_ups, max_bytes=largest)
 
 
 async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:
     file, ca = settings.redis_password, settings.redis_ca
-    where = await asyncio.to_thread(place, url, password_file=file, ca=ca)
+    where = await asyncio.to_thread(parse_redis_url, url, password_file=file, ca=ca)
     return Redis(
-        where, registry, within=settings.redis_within, connections=settings.redis_connections
+        where, registry, timeout=settings.redis_within, connections=settings.redis_connections
     )
 
 
 def _treasury(settings: Settings, redis: Redis | None) -> Treasury:
     if redis is not None:
-        return RedisTreasury(redis)
-    return MemoryTreasury() if settings.spend is None else SqliteTreasury(settings.spend)
+        return RedisBudgetStore(redis)
+    return MemoryBudgetStore() if settings.spend is None else SqliteBudgetStore(settings.spend)
 
 
 def _sum_store(settings: Settings, redis: Redis | None) -> SumStore | None:

@@ -11,7 +11,7 @@ from typing import IO, Final
 
 import msgspec
 
-from weir_gateway.adapters.providers.api_calls import Asked
+from weir_gateway.adapters.providers.api_calls import ApiCall
 from weir_gateway.batches.async_files import open_for_reading
 from weir_gateway.batches.provider import Lookup, ProviderBatch, ResultLine, Submission
 from weir_gateway.batches.provider_http import (
@@ -122,10 +122,10 @@ class AnthropicBatches:
     async def submit(self, submission: Submission) -> str:
         """Create the batch in one call that streams the file."""
         async with open_for_reading(submission.file) as opened:
-            call = Asked(
+            call = ApiCall(
                 method="POST",
                 path=PATH,
-                within=UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT,
                 data=opened,
                 headers={"idempotency-key": f"weir-{submission.tag}"},
             )
@@ -152,7 +152,7 @@ class AnthropicBatches:
 
     async def cancel(self, backend: Backend, upstream: str) -> None:
         """Request cancellation; the answers written by then stay available."""
-        call = Asked(method="POST", path=f"{PATH}/{upstream}/cancel", within=CALL_TIMEOUT)
+        call = ApiCall(method="POST", path=f"{PATH}/{upstream}/cancel", timeout=CALL_TIMEOUT)
         await self._http.call(backend, call, _Batch)
 
     def results(self, backend: Backend, path: str) -> AsyncGenerator[bytes]:

@@ -35,7 +35,7 @@ CLIENTS: Final[Mapping[str, ClientWire]] = {client.path: client for client in CL
 class Keys(Protocol):
     """Looks up client keys by name."""
 
-    def named(self, name: str, now: float) -> ClientKey | None:
+    def by_name(self, name: str, now: float) -> ClientKey | None:
         """Return the key; None where it is revoked, unknown or expired at `now` (Unix seconds)."""
         ...
 
@@ -117,7 +117,7 @@ class Job:
     def key(self) -> ClientKey | None:
         """Return the client's key; None where it is gone, or where the gateway has no keys."""
         keys = self.context.keys
-        return None if keys is None else keys.named(self.batch.key, self.context.now())
+        return None if keys is None else keys.by_name(self.batch.key, self.context.now())
 
     def item_context(self) -> items.ItemContext:
         """Return what its items have in common. Raises KeyRevoked."""

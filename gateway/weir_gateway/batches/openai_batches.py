@@ -7,7 +7,7 @@ from typing import IO, Final
 import aiohttp
 import msgspec
 
-from weir_gateway.adapters.providers.api_calls import Asked
+from weir_gateway.adapters.providers.api_calls import ApiCall
 from weir_gateway.batches.async_files import open_for_reading
 from weir_gateway.batches.provider import ProviderBatch, ResultLine, Submission
 from weir_gateway.batches.provider_http import (
@@ -99,8 +99,8 @@ class OpenAIBatches:
             form = aiohttp.FormData({"purpose": "batch"})
             name = f"weir-{submission.tag}.jsonl"
             form.add_field("file", opened, filename=name, content_type="application/jsonl")
-            upload = Asked(
-                method="POST", path="/files", within=UPLOAD_TIMEOUT, data=form, json=False
+            upload = ApiCall(
+                method="POST", path="/files", timeout=UPLOAD_TIMEOUT, data=form, json=False
             )
             file = await self._http.call(submission.backend, upload, _File)
         fields = {
@@ -171,10 +171,10 @@ class OpenAIBatches:
 
     async def _post(self, backend: Backend, path: str, fields: object, key: str) -> _Batch:
         """Post `fields`; `key` makes the call idempotent."""
-        call = Asked(
+        call = ApiCall(
             method="POST",
             path=path,
-            within=CALL_TIMEOUT,
+            timeout=CALL_TIMEOUT,
             data=json.dumps(fields).encode(),
             headers={"idempotency-key": f"weir{path}-{key}"},
         )

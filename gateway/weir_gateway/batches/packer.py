@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from weir_gateway.adapters.providers.outbound import carried
+from weir_gateway.adapters.providers.outbound import encode_request
 from weir_gateway.batches import journal
 from weir_gateway.batches.async_files import open_for_writing, write_and_sync
 from weir_gateway.batches.context import PAGE_BYTES, Job
@@ -163,6 +163,6 @@ def _body(parsed: ParsedItem, target: BatchTarget) -> bytes | None:
     if isinstance(parsed.request, BadRequest):
         return None
     try:
-        return carried(target.backend, parsed.request).body
+        return encode_request(target.backend, parsed.request).body
     except BadRequest:
         return None

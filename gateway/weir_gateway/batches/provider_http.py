@@ -6,8 +6,8 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from weir_gateway.adapters.providers.api_calls import Asked, Open
-from weir_gateway.adapters.providers.upstream_errors import broken
+from weir_gateway.adapters.providers.api_calls import ApiCall, ApiResponse
+from weir_gateway.adapters.providers.upstream_errors import invalid_response
 from weir_gateway.domain.table import Backend
 from weir_wires.wire import Wire
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class ProviderCalls(Protocol):
     """Calls providers."""
 
-    async def other(self, backend: Backend, wire: Wire, asked: Asked) -> Open:
+    async def call_api(self, backend: Backend, wire: Wire, api_call: ApiCall) -> ApiResponse:
         """Make a call. Raises UpstreamError for any status but 2xx."""
         ...
 
@@ -39,32 +39,32 @@ class BatchHttp:
         self._calls = calls
         self._wire = wire
 
-    async def call(self, backend: Backend, call: Asked, kind: type[T]) -> T:
+    async def call(self, backend: Backend, call: ApiCall, kind: type[T]) -> T:
         """Make a call and decode its response as `kind`."""
-        response = await self._calls.other(backend, self._wire, call)
-        body = await response.whole(MAX_RESPONSE)
+        response = await self._calls.call_api(backend, self._wire, call)
+        body = await response.read(MAX_RESPONSE)
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise broken(backend, f"answered what can't be read: {error}") from error
+            raise invalid_response(backend, f"answered what can't be read: {error}") from error
 
     async def get(
         self, backend: Backend, path: str, kind: type[T], query: tuple[tuple[str, str], ...] = ()
     ) -> T:
-        call = Asked(method="GET", path=path, within=CALL_TIMEOUT, query=query)
+        call = ApiCall(method="GET", path=path, timeout=CALL_TIMEOUT, query=query)
         return await self.call(backend, call, kind)
 
     async def stream(self, backend: Backend, path: str) -> AsyncGenerator[bytes]:
         """Yield a response's body in pieces, whatever its size."""
-        call = Asked(method="GET", path=path, within=CALL_TIMEOUT)
-        response = await self._calls.other(backend, self._wire, call)
-        async with contextlib.aclosing(response.pieces()) as pieces:
+        call = ApiCall(method="GET", path=path, timeout=CALL_TIMEOUT)
+        response = await self._calls.call_api(backend, self._wire, call)
+        async with contextlib.aclosing(response.chunks()) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def delete(self, backend: Backend, path: str) -> None:
-        call = Asked(method="DELETE", path=path, within=CALL_TIMEOUT)
-        response = await self._calls.other(backend, self._wire, call)
+        call = ApiCall(method="DELETE", path=path, timeout=CALL_TIMEOUT)
+        response = await self._calls.call_api(backend, self._wire, call)
         response.close()
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from weir_gateway.adapters.providers.outbound import carried
-from weir_gateway.adapters.providers.upstream_errors import broken, from_status
+from weir_gateway.adapters.providers.outbound import encode_request
+from weir_gateway.adapters.providers.upstream_errors import from_status, invalid_response
 from weir_gateway.batches import decision_codec, items, journal, result_lines
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.items import ItemContext, ParsedItem
@@ -113,7 +113,7 @@ class ResultCollector:
         }
         # The table has changed meanwhile. Try again later, when it may have the backend again.
         if None in decisions.values():
-            raise broken(self._target.backend, "has left the route table")
+            raise invalid_response(self._target.backend, "has left the route table")
         outcomes = await asyncio.to_thread(
             _outcomes, self._item_context(), self._target, list(sent.values()), page, decisions
         )
@@ -198,7 +198,7 @@ def _outcome(
             raise result
         if result.status < OK_BELOW:
             usage = wire.usage(result.body)
-            translator = carried(target.backend, request).response
+            translator = encode_request(target.backend, request).response
             body = result.body if translator is None else translator.translate(result.body)
             line = result_lines.response_line(item, context.batch, request_id, result.status, body)
             return _ItemOutcome(line, request, usage, result.status, "")
@@ -206,6 +206,6 @@ def _outcome(
     except UpstreamError as upstream_error:
         error = upstream_error
     except (MalformedResponse, BadRequest) as malformed:
-        error = broken(target.backend, f"answered what can't be read: {malformed}")
+        error = invalid_response(target.backend, f"answered what can't be read: {malformed}")
     line = result_lines.error_line(item, context.batch, request_id, error, shape)
     return _ItemOutcome(line, request, usage, error.status, error.code)

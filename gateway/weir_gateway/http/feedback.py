@@ -36,7 +36,7 @@ _DECODER = msgspec.json.Decoder(_Body)
 class FeedbackReceiver(Protocol):
     """Stores feedback."""
 
-    async def give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
         """Store it. Raises FeedbackRefused, NotPermitted and BadRequest."""
         ...
 
@@ -63,7 +63,7 @@ class FeedbackEndpoint:
         with self._tracing.start(SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES):
             body = await read_body(http, max_bytes=MAX_BODY, within=self._body_within)
             feedback = parse(body)
-            taken = await self._receiver.give(feedback, client_key(http))
+            taken = await self._receiver.submit(feedback, client_key(http))
         return web.json_response(_response_fields(feedback, taken))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.redis_server import connected, redis_server
-from weir_gateway.adapters.budget.memory import MemoryTreasury
-from weir_gateway.adapters.budget.redis import RedisTreasury
-from weir_gateway.adapters.budget.sqlite import SqliteTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
+from weir_gateway.adapters.budget.redis import RedisBudgetStore
+from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.ports import Claim, Treasury, TreasuryGone
 
@@ -37,19 +37,19 @@ Opened = Callable[[Path], AbstractAsyncContextManager[Treasury]]
 @contextlib.asynccontextmanager
 async def in_memory(folder: Path) -> AsyncGenerator[Treasury]:
     del folder
-    yield MemoryTreasury()
+    yield MemoryBudgetStore()
 
 
 @contextlib.asynccontextmanager
 async def in_a_file(folder: Path) -> AsyncGenerator[Treasury]:
-    yield SqliteTreasury(folder / "spend.db")
+    yield SqliteBudgetStore(folder / "spend.db")
 
 
 @contextlib.asynccontextmanager
 async def in_redis(folder: Path) -> AsyncGenerator[Treasury]:
     del folder
     async with redis_server() as server, connected(server.url) as redis:
-        yield RedisTreasury(redis)
+        yield RedisBudgetStore(redis)
 
 
 every = pytest.mark.parametrize("opened", [in_memory, in_a_file, in_redis])
@@ -117,7 +117,7 @@ async def test_traffic_is_counted_by_the_hour(opened: Opened, tmp_path: Path) ->
 async def test_the_three_agree_whatever_comes(tmp_path: Path) -> None:
     chance = random.Random(3)
     async with in_redis(tmp_path) as shared:
-        stores = (MemoryTreasury(), SqliteTreasury(tmp_path / "spend.db"), shared)
+        stores = (MemoryBudgetStore(), SqliteBudgetStore(tmp_path / "spend.db"), shared)
         for _ in range(150):
             used = chance.choice((0, 1, chance.randrange(4000), chance.randrange(10**15)))
             limit = chance.choice((1, 5000, 10**15, 8 * 10**15))
@@ -129,7 +129,7 @@ async def test_the_three_agree_whatever_comes(tmp_path: Path) -> None:
 async def test_large_budgets_are_right_to_a_billionth(tmp_path: Path) -> None:
     limit = 9_999_999 * 10**12
     async with in_redis(tmp_path) as shared:
-        for store in (shared, SqliteTreasury(tmp_path / "spend.db")):
+        for store in (shared, SqliteBudgetStore(tmp_path / "spend.db")):
             told = await store.exchange(claim("a", limit // 3, limit=limit, more=10**9))
             assert told.granted == pytest.approx(limit // 3 + 10**9, abs=10_000)
             assert told.free == pytest.approx(limit - limit // 3 - 10**9, abs=10_000)
@@ -137,10 +137,10 @@ async def test_large_budgets_are_right_to_a_billionth(tmp_path: Path) -> None:
 
 async def test_a_file_outlives_its_gateway_and_old_periods_leave_it(tmp_path: Path) -> None:
     path = tmp_path / "spend.db"
-    await SqliteTreasury(path).exchange(CLAIM)
-    assert (await SqliteTreasury(path).exchange(claim("b", 10))).spent == 100
+    await SqliteBudgetStore(path).exchange(CLAIM)
+    assert (await SqliteBudgetStore(path).exchange(claim("b", 10))).spent == 100
     later = replace(CLAIM, span="2096-11-30", until=UNTIL + 60 * 86_400)
-    await SqliteTreasury(path).exchange(later)
+    await SqliteBudgetStore(path).exchange(later)
     with closing(sqlite3.connect(path)) as database:
         spans = database.execute("SELECT DISTINCT span FROM budget_spent").fetchall()
     assert spans == [("2096-11-30",)]
@@ -150,7 +150,7 @@ async def test_a_file_outlives_its_gateway_and_old_periods_leave_it(tmp_path: Pa
 async def test_gateways_share_a_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "spend.db"
     claims = [claim(f"gateway-{n}", 1000, more=0) for n in range(12)]
-    told = await asyncio.gather(*(SqliteTreasury(path).exchange(one) for one in claims))
+    told = await asyncio.gather(*(SqliteBudgetStore(path).exchange(one) for one in claims))
     assert max(one.spent for one in told) == 12_000
 
 
@@ -162,20 +162,20 @@ async def test_a_file_that_is_no_good_is_told(broken: str, tmp_path: Path) -> No
     else:
         path.write_bytes(b"something else entirely, and long enough to be looked at" * 100)
     with pytest.raises(TreasuryGone, match=r"spend\.db"):
-        await SqliteTreasury(path).exchange(CLAIM)
+        await SqliteBudgetStore(path).exchange(CLAIM)
 
 
 async def test_reading_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "spend.db"
-    await SqliteTreasury(path).exchange(CLAIM)
-    reader = SqliteTreasury(path, read_only=True)
+    await SqliteBudgetStore(path).exchange(CLAIM)
+    reader = SqliteBudgetStore(path, read_only=True)
     assert (await reader.exchange(claim("reader", 5))).spent == 95
     assert (await reader.exchange(claim("another", 0))).spent == 90
 
 
 async def test_a_redis_that_is_gone_is_told_and_one_that_forgot_is_told_again() -> None:
     async with redis_server() as server, connected(server.url) as redis:
-        treasury = RedisTreasury(redis)
+        treasury = RedisBudgetStore(redis)
         await treasury.exchange(CLAIM)
         await server.kill()
         with pytest.raises(TreasuryGone):
@@ -184,5 +184,5 @@ async def test_a_redis_that_is_gone_is_told_and_one_that_forgot_is_told_again() 
             await treasury.traffic("shop/chat")
         await server.start()
         async with connected(server.url) as found:
-            told = await RedisTreasury(found).exchange(CLAIM)
+            told = await RedisBudgetStore(found).exchange(CLAIM)
         assert told.spent == CLAIM.spent

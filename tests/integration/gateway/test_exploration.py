@@ -14,7 +14,7 @@ from support.redis_server import connected, redis_server
 from support.scorer_server import ScriptedScorer
 from support.upstream import answering, completion, running_upstream
 from weir_cli.eval.command import evaluation
-from weir_gateway.adapters.spend.exploration_budget import SpendPurse
+from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.ids import PolicyId
@@ -33,11 +33,11 @@ async def test_gateways_share_one_budget() -> None:
     clock = FakeClock(4_000_000_000)  # in the server's future too
     async with redis_server() as server, connected(server.url) as redis:
         sums = [Sums(RedisSums(redis), clock) for _ in range(2)]
-        one, two = (SpendPurse(each, Registry(), clock) for each in sums)
+        one, two = (SharedExplorationBudget(each, Registry(), clock) for each in sums)
         one.take(POLICY, SOME, SOME.budget)
         assert two.holds(POLICY, SOME, ONE)  # not heard of yet
         for each in (*sums, *sums):
-            await each.tell()
+            await each.flush()
         assert not two.holds(POLICY, SOME, ONE)
         clock.advance(3_600)
         assert two.holds(POLICY, SOME, ONE)

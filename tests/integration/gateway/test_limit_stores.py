@@ -13,8 +13,8 @@ from support.redis_server import connected, redis_server
 from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import SharedLimits
-from weir_gateway.adapters.redis.errors import StoreGone, Trouble
-from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.redis.client import Redis
+from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
 from weir_runtime.metrics import Registry
@@ -161,9 +161,9 @@ async def test_a_settlement_that_is_sent_twice_counts_once() -> None:
 async def test_a_full_redis_counts_nothing_by_halves() -> None:
     options = ("--maxmemory", "1", "--maxmemory-policy", "noeviction")
     async with redis_server(*options) as server, connected(server.url) as redis:
-        with pytest.raises(StoreGone) as caught:
+        with pytest.raises(RedisUnavailable) as caught:
             await RedisLimits(redis).take([ask(5), ask(5, counter="d", window=Window.DAY)])
-        assert caught.value.trouble is Trouble.FULL
+        assert caught.value.trouble is RedisProblem.FULL
         assert await redis.call("DBSIZE") == 0
 
 
@@ -258,4 +258,4 @@ async def _gone(limits: SharedLimits, asks: Sequence[Ask]) -> Taken:
 
 
 async def _here(redis: Redis) -> bool:
-    return redis.here
+    return redis.available

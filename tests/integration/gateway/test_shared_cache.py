@@ -10,7 +10,7 @@ from support.polling import eventually
 from support.redis_server import connected, redis_server
 from support.upstream import answering, completion, running_upstream
 from weir_gateway.adapters.cache.shared import PREFIX
-from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.redis.client import Redis
 
 ANSWER = completion("a weir holds water", prompt=10, output=5)
 PATIENT = ("WEIR_REDIS_WITHIN", "5s")  # a busy machine is no defect

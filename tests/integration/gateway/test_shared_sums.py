@@ -2,7 +2,7 @@
 
 from support.polling import eventually
 from support.redis_server import connected, redis_server
-from weir_gateway.adapters.redis.shared import Redis
+from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Change, Sums
 from weir_gateway.domain.money import PicoUsd
@@ -21,11 +21,11 @@ async def test_gateways_share_sums_to_the_last_unit() -> None:
         one, other = _sums(redis), _sums(redis)
         one.add("month", PicoUsd(HUGE), LATER)
         other.add("month", PicoUsd(2), LATER)
-        await one.tell()
-        await other.tell()
+        await one.flush()
+        await other.flush()
         assert other.spent("month", LATER) == HUGE + 2
         assert one.spent("month", LATER) == HUGE
-        await one.tell()
+        await one.flush()
         assert one.spent("month", LATER) == HUGE + 2
         assert int(await redis.call("TTL", "{weir}:sum:month")) > 0
 
@@ -34,28 +34,28 @@ async def test_the_same_telling_twice_adds_once() -> None:
     async with redis_server() as server, connected(server.url) as redis:
         store = RedisSums(redis)
         change = Change("month", 5, LATER, 0)
-        assert list(await store.tell(1, [change])) == [5]
-        assert list(await store.tell(1, [change])) == [5]
-        assert list(await store.tell(2, [change])) == [10]
+        assert list(await store.add(1, [change])) == [5]
+        assert list(await store.add(1, [change])) == [5]
+        assert list(await store.add(2, [change])) == [10]
 
 
 async def test_a_server_that_lost_its_memory_is_told_again() -> None:
     async with redis_server() as server, connected(server.url) as redis:
         sums, other = _sums(redis), _sums(redis)
         sums.add("month", PicoUsd(40), LATER)
-        await sums.tell()
+        await sums.flush()
         await server.kill()
         sums.add("month", PicoUsd(2), LATER)
-        await sums.tell()  # in vain: the first call finds out
+        await sums.flush()  # in vain: the first call finds out
         assert sums.spent("month", LATER) == 42
         await server.start()
         await eventually(lambda: _here(redis))
-        await sums.tell()
+        await sums.flush()
         assert other.spent("month", LATER) == 0
-        await other.tell()
+        await other.flush()
         assert other.spent("month", LATER) == 42
         assert int(await redis.call("TTL", "{weir}:sum:month")) > 0
 
 
 async def _here(redis: Redis) -> bool:
-    return redis.here
+    return redis.available

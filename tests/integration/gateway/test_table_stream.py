@@ -8,7 +8,7 @@ import grpc
 
 from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.route_table.stream import Counts, StreamOptions, TableStream
+from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.table import RouteTable
@@ -65,7 +65,7 @@ async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() ->
     tables = Tables(lambda table: table, probe, registry, Health())
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None)
     stream = TableStream(
-        options, tables, Credentials({}), Counts(dict), registry, None, lambda: None
+        options, tables, Credentials({}), UsageSources(dict), registry, None, lambda: None
     )
     following = asyncio.create_task(stream.follow(), name="follow")
     done = asyncio.create_task(operator.done.wait(), name="done")
@@ -116,7 +116,7 @@ async def test_a_gateway_that_ends_says_goodbye_with_what_it_has_counted() -> No
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None, started=7)
     totals: dict[PolicyId, PolicyTotals] = {}
     stream = TableStream(
-        options, tables, Credentials({}), Counts(lambda: totals), registry, None, lambda: None
+        options, tables, Credentials({}), UsageSources(lambda: totals), registry, None, lambda: None
     )
     following = asyncio.create_task(stream.follow(), name="follow")
     try:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from support.bundles import tiny_bundle
 from weir_cli.explain.command import explain
-from weir_gateway.adapters.budget.sqlite import SqliteTreasury
+from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.routing.budget.calendar import span
@@ -70,7 +70,7 @@ def spend(folder: Path, usd: int) -> None:
         spent=amount,
         requests=1,
     )
-    asyncio.run(SqliteTreasury(folder / "spend.db").exchange(claim))
+    asyncio.run(SqliteBudgetStore(folder / "spend.db").exchange(claim))
 
 
 BUDGET = '  objective: {budget: {usd: "100", per: month}}\n'

@@ -5,7 +5,7 @@ from typing import Final
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.ports import Claim, Standing
 
-PART: Final = 4  # of what is left, at most one such part beyond what a request waits for
+MAX_SHARE: Final = 4  # of what is left, at most one such part beyond what a request waits for
 
 
 def granted(claim: Claim, others: int) -> int:
@@ -17,7 +17,7 @@ def granted(claim: Claim, others: int) -> int:
     left = claim.limit - others - claim.used
     if left <= 0:
         return claim.used
-    fair = max(claim.used + left // PART, min(claim.least, claim.used + left))
+    fair = max(claim.used + left // MAX_SHARE, min(claim.least, claim.used + left))
     return max(min(claim.wanted, fair), claim.used)
 
 

@@ -7,16 +7,16 @@ from weir_gateway.adapters.budget.granting import standing
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import Claim, Standing
 
-Told = tuple[int, int, int]  # granted, spent, requests
+Row = tuple[int, int, int]  # granted, spent, requests
 
-KEPT = (REMEMBERED + 2) * HOURS  # hours of traffic
+RETENTION_HOURS = (REMEMBERED + 2) * HOURS  # hours of traffic
 
 
-class MemoryTreasury:
+class MemoryBudgetStore:
     """The store; several gateways of one process may share it."""
 
     def __init__(self) -> None:
-        self._told: defaultdict[tuple[str, str], dict[str, Told]] = defaultdict(dict)
+        self._told: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
         self._traffic: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
     async def exchange(self, claim: Claim) -> Standing:
@@ -32,7 +32,7 @@ class MemoryTreasury:
         """Count, and forget what no plan looks back on."""
         hours = self._traffic[policy]
         hours[hour] = hours.get(hour, 0) + requests
-        for old in [one for one in hours if one < hour - KEPT]:
+        for old in [one for one in hours if one < hour - RETENTION_HOURS]:
             del hours[old]
 
     async def traffic(self, policy: str) -> Mapping[int, int]:
@@ -50,5 +50,5 @@ class MemoryTreasury:
             del self._told[claim.policy, span]
 
 
-def _sums(told: list[Told]) -> Told:
+def _sums(told: list[Row]) -> Row:
     return sum(t[0] for t in told), sum(t[1] for t in told), sum(t[2] for t in told)

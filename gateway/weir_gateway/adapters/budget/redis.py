@@ -8,16 +8,16 @@ or anew after the server lost them, counts once. Sums of whole pico-USD are exac
 from collections.abc import Mapping
 from typing import Final
 
-from weir_gateway.adapters.redis.errors import StoreGone
-from weir_gateway.adapters.redis.shared import Redis, Script, Word
+from weir_gateway.adapters.redis.client import Argument, Redis, Script
+from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 
 PREFIX: Final = "{weir}:budget"
-KEPT: Final = 2 * DAY  # seconds that a period is kept beyond its end
-KEPT_HOURS: Final = (REMEMBERED + 2) * HOURS  # of traffic
+RETENTION: Final = 2 * DAY  # seconds that a period is kept beyond its end
+RETENTION_HOURS: Final = (REMEMBERED + 2) * HOURS  # of traffic
 
 # The arithmetic is adapters/budget/granting.py's; a test holds the two together.
 _EXCHANGE: Final = Script(
@@ -64,7 +64,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 _TRAFFIC: Final = Script("return redis.call('HGETALL', KEYS[1])")
 
 
-class RedisTreasury:
+class RedisBudgetStore:
     """The store."""
 
     def __init__(self, redis: Redis) -> None:
@@ -84,10 +84,10 @@ class RedisTreasury:
                     claim.wanted,
                     claim.spent,
                     claim.requests,
-                    int(claim.until + KEPT),
+                    int(claim.until + RETENTION),
                 ],
             )
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             raise TreasuryGone(str(gone)) from gone
         granted, free, spent, requests = map(int, told)
         return Standing(PicoUsd(granted), PicoUsd(free), PicoUsd(spent), requests)
@@ -95,16 +95,16 @@ class RedisTreasury:
     async def count(self, policy: str, hour: int, requests: int) -> None:
         """Count. Raises TreasuryGone."""
         try:
-            arguments: list[Word] = [hour, requests, KEPT_HOURS, int(REMEMBERED * 2 * DAY)]
+            arguments: list[Argument] = [hour, requests, RETENTION_HOURS, int(REMEMBERED * 2 * DAY)]
             await self._redis.script(_COUNT, [_traffic(policy)], arguments)
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             raise TreasuryGone(str(gone)) from gone
 
     async def traffic(self, policy: str) -> Mapping[int, int]:
         """By hours since 1970. Raises TreasuryGone."""
         try:
             told = await self._redis.script(_TRAFFIC, [_traffic(policy)], [])
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             raise TreasuryGone(str(gone)) from gone
         numbers = list(map(int, told))
         return dict(zip(numbers[::2], numbers[1::2], strict=True))

@@ -19,8 +19,8 @@ from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
 
 BUSY: Final = 1.0  # seconds to wait for another gateway that writes
-WITHIN: Final = 2.0  # seconds a call may take in all
-KEPT: Final = 2 * DAY  # seconds that a period is kept beyond its end
+TIMEOUT: Final = 2.0  # seconds a call may take in all
+RETENTION: Final = 2 * DAY  # seconds that a period is kept beyond its end
 
 _T = TypeVar("_T")
 _SPENT: Final = (
@@ -49,7 +49,7 @@ _FORGET_HOURS: Final = "DELETE FROM budget_traffic WHERE policy = ? AND hour < ?
 _TRAFFIC: Final = "SELECT hour, requests FROM budget_traffic WHERE policy = ?"
 
 
-class SqliteTreasury:
+class SqliteBudgetStore:
     """The file, opened anew for each call: one that was replaced or repaired is found again."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -71,10 +71,10 @@ class SqliteTreasury:
 
     async def _call(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(TIMEOUT):
                 return await asyncio.to_thread(self._work, work)
         except TimeoutError as late:
-            raise TreasuryGone(f"{self.path} took longer than {WITHIN:g} s") from late
+            raise TreasuryGone(f"{self.path} took longer than {TIMEOUT:g} s") from late
 
     def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._opened() as database:
@@ -103,7 +103,7 @@ def _exchange(database: sqlite3.Connection, claim: Claim) -> Standing:
     now = standing(claim, (others[0], others[1], others[2]))
     key = (claim.policy, claim.span, claim.instance, claim.until)
     database.execute(_KEEP, (*key, str(now.granted), str(claim.spent), claim.requests))
-    database.execute(_FORGET, (claim.policy, claim.until - KEPT - _length(claim)))
+    database.execute(_FORGET, (claim.policy, claim.until - RETENTION - _length(claim)))
     return now
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.cache import Answer
 from weir_gateway.routing.ports import Clock
 
-PER_KEY = 256  # bytes of the key and what holds it, about
+KEY_OVERHEAD = 256  # bytes of the key and what holds it, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class _Entry:
 class MemoryAnswers:
     """The port Answers, in memory."""
 
-    def __init__(self, clock: Clock, *, most: int, largest: int) -> None:
+    def __init__(self, clock: Clock, *, max_bytes: int, max_answer: int) -> None:
         """Keep at most `most` bytes in all and `largest` of one answer."""
         self._clock = clock
-        self._most = most
-        self._largest = largest
+        self._max_bytes = max_bytes
+        self._max_answer = max_answer
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self.bytes = 0
 
@@ -46,14 +46,14 @@ class MemoryAnswers:
 
     def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
         """Keep it, in the place of an older one; the least recently used make room."""
-        size = answer.size + PER_KEY
-        if size > min(self._largest, self._most) or seconds <= 0:
+        size = answer.size + KEY_OVERHEAD
+        if size > min(self._max_answer, self._max_bytes) or seconds <= 0:
             return
         if key in self._entries:
             self._drop(key)
         self._entries[key] = _Entry(answer, self._clock() + seconds, size)
         self.bytes += size
-        while self.bytes > self._most:
+        while self.bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
     def _drop(self, key: bytes) -> None:

@@ -23,7 +23,7 @@ class _Value(msgspec.Struct, array_like=True, frozen=True):
 _DECODER: Final = msgspec.msgpack.Decoder(_Value)
 
 
-def packed(answer: Answer) -> bytes:
+def encode(answer: Answer) -> bytes:
     """The bytes that are stored."""
     usage = answer.usage
     tokens = (usage.input, usage.output, usage.cached_input, usage.cache_write)
@@ -32,9 +32,9 @@ def packed(answer: Answer) -> bytes:
     )
 
 
-def unpacked(value: bytes, largest: int) -> Answer | None:
+def decode(value: bytes, max_bytes: int) -> Answer | None:
     """The answer; None where it is of another format, broken or larger than `largest` bytes."""
-    if len(value) > largest:
+    if len(value) > max_bytes:
         return None
     try:
         read = _DECODER.decode(value)

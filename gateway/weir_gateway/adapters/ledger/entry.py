@@ -8,7 +8,7 @@ from weir_gateway.domain.outcome import Outcome, PaidBeside
 from weir_gateway.domain.request import Request
 from weir_wires.usage import Usage
 
-TEXT_KEPT = 16_384  # characters of a prompt, where content was asked for
+MAX_TEXT_CHARS = 16_384  # characters of a prompt, where content was asked for
 _NO_USAGE = Usage(input=0, output=0)
 
 
@@ -69,10 +69,10 @@ def entries(
     own = entry(request, decision, outcome, at=at, content=content)
     if not outcome.beside:
         return (own,)
-    return (own, *(_beside(own, n, one) for n, one in enumerate(outcome.beside, 1)))
+    return (own, *(_side_cost_entry(own, n, one) for n, one in enumerate(outcome.beside, 1)))
 
 
-def _beside(own: Entry, part: int, one: PaidBeside) -> Entry:
+def _side_cost_entry(own: Entry, part: int, one: PaidBeside) -> Entry:
     usage = one.spent.usage
     return replace(
         own,
@@ -129,7 +129,7 @@ def entry(
         saved_pico_usd=outcome.saved + outcome.paid - outcome.paid_for_answer,
         overhead_us=int(outcome.overhead * 1e6),
         duration_us=int(outcome.duration * 1e6),
-        text=_storable(request.scored_text[:TEXT_KEPT]) if content else None,
+        text=_storable(request.scored_text[:MAX_TEXT_CHARS]) if content else None,
         propensity=decision.propensity,
         explored=decision.explored,
         candidates=",".join(backend.id for backend in decision.servable),

@@ -20,14 +20,14 @@ DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PendingFeedback:
     """Feedback as it waits to be kept."""
 
     feedback: Feedback
     key: KeyName
     weight: float
     at: float  # seconds since 1970
-    known: Decided | None  # None: the file must know the decision
+    decided: Decided | None  # None: the file must know the decision
 
 
 class SqliteFeedback:
@@ -39,15 +39,15 @@ class SqliteFeedback:
         self._within = within
         self._content = content
 
-    def keep(self, batch: Sequence[Given]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
         """Keep each, or say why not, in their order. Raises LedgerError; then none is kept."""
         with opened(self._path) as database, database:
             database.execute("BEGIN IMMEDIATE")
             return [self._keep(database, given) for given in batch]
 
-    def _keep(self, database: sqlite3.Connection, given: Given) -> Taken | WeirError:
+    def _keep(self, database: sqlite3.Connection, given: PendingFeedback) -> Taken | WeirError:
         feedback = given.feedback
-        decided = given.known or _find(database, given)
+        decided = given.decided or _find(database, given)
         if decided is None or decided.key != given.key:
             return no_such_decision(feedback)
         if given.at - decided.at > self._within:
@@ -56,7 +56,7 @@ class SqliteFeedback:
         if feedback.preferred is not None and feedback.preferred not in decided.candidates:
             names = ", ".join(decided.candidates)
             return BadRequest(f"preferred must be one of: {names}", param="preferred")
-        replaced = database.execute(_THERE, (feedback.decision, given.key)).fetchone() is not None
+        replaced = database.execute(_EXISTS, (feedback.decision, given.key)).fetchone() is not None
         row = Rating(
             decision=feedback.decision,
             key=given.key,
@@ -79,7 +79,7 @@ def no_such_decision(feedback: Feedback) -> NoSuchDecision:
     )
 
 
-def _find(database: sqlite3.Connection, given: Given) -> Decided | None:
+def _find(database: sqlite3.Connection, given: PendingFeedback) -> Decided | None:
     row = database.execute(_DECISION, (given.feedback.decision,)).fetchone()
     if row is None:
         return None
@@ -96,7 +96,7 @@ _DECISION: Final = (
     f"SELECT key, policy, model, baseline, candidates, at FROM {TABLE} "  # noqa: S608 - the names are ours
     "WHERE decision = ? AND part = 0"
 )
-_THERE: Final = f"SELECT 1 FROM {FEEDBACK} WHERE decision = ? AND key = ?"  # noqa: S608 - the name is ours
+_EXISTS: Final = f"SELECT 1 FROM {FEEDBACK} WHERE decision = ? AND key = ?"  # noqa: S608 - the name is ours
 _REPLACE: Final = (
     f"INSERT OR REPLACE INTO {FEEDBACK} ({', '.join(_NAMES)}) "  # noqa: S608 - the names are ours
     f"VALUES ({', '.join('?' * len(_NAMES))})"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from weir_gateway.adapters.ledger.feedback import Given
+from weir_gateway.adapters.ledger.feedback import PendingFeedback
 from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import LedgerError
-from weir_gateway.adapters.ledger.token_bucket import FloodGate
-from weir_gateway.adapters.ledger.writer import EVERY
+from weir_gateway.adapters.ledger.token_bucket import TokenBucket
+from weir_gateway.adapters.ledger.writer import INTERVAL
 from weir_gateway.domain.errors import (
     FeedbackUnavailable,
     NoSuchDecision,
@@ -32,25 +32,29 @@ from weir_runtime.metrics import Counter, Family, Registry
 
 _LOG = logging.getLogger(__name__)
 
-WAITING: Final = 1_000  # that wait to be written; more get a 503
+MAX_WAITING: Final = 1_000  # that wait to be written; more get a 503
 BATCH: Final = 200  # of one transaction
-WITHIN: Final = 3.0  # seconds until a 503; a write takes milliseconds where nothing is wrong
-AGAIN: Final = 1.5 * EVERY  # seconds after which a neighbour's row has reached the shared file
-LOOKS: Final = 100  # that wait for this at once; more are told at once
+SUBMIT_TIMEOUT: Final = (
+    3.0  # seconds until a 503; a write takes milliseconds where nothing is wrong
+)
+RECHECK_AFTER: Final = (
+    1.5 * INTERVAL
+)  # seconds after which a neighbour's row has reached the shared file
+MAX_RECHECKS: Final = 100  # that wait for this at once; more are told at once
 UNKNOWN: Final = ""  # the labels' policy and model where there is none
 
 
-class Store(Protocol):
+class FeedbackStore(Protocol):
     """Where feedback is kept; its call blocks."""
 
-    def keep(self, batch: Sequence[Given]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
         """Keep each, or say why not, in their order. Raises LedgerError; then none is kept."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    given: Given
+    given: PendingFeedback
     answer: "asyncio.Future[Taken]"
 
 
@@ -61,34 +65,34 @@ def feedback_counts(registry: Registry) -> Family[Counter]:
     )
 
 
-class FeedbackDesk:
+class FeedbackService:
     """Where feedback is handed in."""
 
     def __init__(
         self,
-        store: Store,
+        store: FeedbackStore,
         recent: RecentDecisions,
-        gate: FloodGate,
+        rate_limit: TokenBucket,
         counts: Family[Counter],
         now: Callable[[], float],
         *,
-        within: float = WITHIN,
+        within: float = SUBMIT_TIMEOUT,
     ) -> None:
         """`now` is seconds since 1970; an answer takes at most `within` seconds."""
         self._store = store
         self._recent = recent
-        self._gate = gate
+        self._rate_limit = rate_limit
         self._counts = counts
         self._now = now
         self._within = within
         self._waiting: deque[_Waiting] = deque()
-        self._some = asyncio.Event()
-        self._looking = 0
+        self._wake = asyncio.Event()
+        self._rechecks = 0
 
-    async def give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
         """Keep it. Raises FeedbackRefused, NotPermitted and BadRequest."""
         try:
-            taken = await self._give(feedback, key)
+            taken = await self._submit(feedback, key)
         except WeirError as refused:
             self._counts.labels(UNKNOWN, UNKNOWN, refused.code).add()
             raise
@@ -99,16 +103,16 @@ class FeedbackDesk:
     async def run(self) -> None:
         """Write what waits, until cancelled."""
         while True:
-            await self._some.wait()
-            self._some.clear()
+            await self._wake.wait()
+            self._wake.clear()
             while self._waiting:
                 await self._write()
 
-    async def _give(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def _submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
         if key is not None and not key.feedback:
             raise NotPermitted(f"the key {key.name} may not give feedback")
         name = KeyName(key.name if key is not None else "")
-        seconds = self._gate.wait(name)
+        seconds = self._rate_limit.retry_after(name)
         if seconds:
             raise TooMuchFeedback(
                 f"more feedback than a key may give in a minute: try again in {seconds} s",
@@ -118,33 +122,33 @@ class FeedbackDesk:
         if known is not None and known.key != name:
             known = None  # another's: looked for as an unknown one is, which takes as long
         weight = key.feedback_weight if key is not None else 1.0
-        given = Given(feedback, name, weight, self._now(), known)
+        given = PendingFeedback(feedback, name, weight, self._now(), known)
         try:
             async with asyncio.timeout(self._within):
-                return await self._kept(given)
+                return await self._stored(given)
         except TimeoutError as error:
             raise FeedbackUnavailable("feedback can't be kept just now: try again") from error
 
-    async def _kept(self, given: Given) -> Taken:
+    async def _stored(self, given: PendingFeedback) -> Taken:
         """A decision that is unknown may be of another gateway that is about to write it."""
         try:
             return await self._queued(given)
         except NoSuchDecision:
-            if self._looking >= LOOKS:
+            if self._rechecks >= MAX_RECHECKS:
                 raise
-        self._looking += 1
+        self._rechecks += 1
         try:
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RECHECK_AFTER)
             return await self._queued(given)
         finally:
-            self._looking -= 1
+            self._rechecks -= 1
 
-    async def _queued(self, given: Given) -> Taken:
-        if len(self._waiting) >= WAITING:
+    async def _queued(self, given: PendingFeedback) -> Taken:
+        if len(self._waiting) >= MAX_WAITING:
             raise FeedbackUnavailable("too much feedback waits to be kept: try again")
         waiting = _Waiting(given, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        self._some.set()
+        self._wake.set()
         return await waiting.answer
 
     async def _write(self) -> None:
@@ -166,10 +170,10 @@ class FeedbackDesk:
                 one.answer.set_exception(result)
 
 
-def taking_feedback(
-    accounts: Accounts, store: Store, per_minute: int, registry: Registry
-) -> tuple[Accounts, FeedbackDesk]:
+def with_feedback(
+    accounts: Accounts, store: FeedbackStore, per_minute: int, registry: Registry
+) -> tuple[Accounts, FeedbackService]:
     """Accounts that remember what may be rated before its row is written; and the desk."""
     recent = RecentDecisions(accounts, time.time)
-    gate = FloodGate(per_minute, time.monotonic)
-    return recent, FeedbackDesk(store, recent, gate, feedback_counts(registry), time.time)
+    gate = TokenBucket(per_minute, time.monotonic)
+    return recent, FeedbackService(store, recent, gate, feedback_counts(registry), time.time)

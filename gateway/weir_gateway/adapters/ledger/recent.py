@@ -17,14 +17,14 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.account import Accounts
 
-REMEMBERED: Final = 20_000  # decisions, about 0.5 kB each
+MAX_DECISIONS: Final = 20_000  # decisions, about 0.5 kB each
 
 
 class RecentDecisions:
     """Passes everything on to other accounts, and remembers whose each decision is."""
 
     def __init__(
-        self, inner: Accounts, now: Callable[[], float], *, most: int = REMEMBERED
+        self, inner: Accounts, now: Callable[[], float], *, most: int = MAX_DECISIONS
     ) -> None:
         """`now` is seconds since 1970."""
         self._inner = inner
@@ -53,23 +53,23 @@ class RecentDecisions:
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
         """Another model answers."""
         self._inner.fell_back(request, decision)
-        self._renamed(decision)
+        self._model_changed(decision)
 
     def joined(self, request: Request, decision: RouteDecision) -> None:
         """Another request's model answers."""
         self._inner.joined(request, decision)
-        self._renamed(decision)
+        self._model_changed(decision)
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
         """Another model may answer."""
         self._inner.cascaded(request, decision, result)
-        self._renamed(decision)
+        self._model_changed(decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Of no interest here: what has finished may still be asked for."""
         self._inner.finished(request, decision, outcome)
 
-    def _renamed(self, decision: RouteDecision) -> None:
+    def _model_changed(self, decision: RouteDecision) -> None:
         found = self._recent.get(decision.id)
         if found is not None:
             self._recent[decision.id] = (replace(found[0], model=decision.chosen.name), found[1])

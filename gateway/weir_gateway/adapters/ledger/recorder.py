@@ -23,7 +23,7 @@ def entry_counts(registry: Registry) -> Family[Counter]:
     )
 
 
-class LedgerAccounts:
+class LedgerRecorder:
     """Passes everything on to other accounts, and keeps an entry of what has finished."""
 
     def __init__(
@@ -32,7 +32,7 @@ class LedgerAccounts:
         counts: Family[Counter],
         now: Callable[[], float],
         *,
-        most: int,
+        max_waiting: int,
         content: bool,
         sink: str = "file",
     ) -> None:
@@ -42,7 +42,7 @@ class LedgerAccounts:
         """
         self._inner = inner
         self._now = now
-        self._most = most
+        self._max_waiting = max_waiting
         self._content = content
         self._waiting: deque[Entry] = deque()
         self._written = counts.labels(sink, "written")
@@ -70,7 +70,7 @@ class LedgerAccounts:
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Keep its lines, all of them or none."""
         self._inner.finished(request, decision, outcome)
-        if len(self._waiting) + len(outcome.beside) >= self._most:
+        if len(self._waiting) + len(outcome.beside) >= self._max_waiting:
             self._dropped.value += 1 + len(outcome.beside)
             return
         lines = entries(request, decision, outcome, at=self._now(), content=self._content)
@@ -80,13 +80,13 @@ class LedgerAccounts:
         """The oldest entries that wait, at most `most`; they are the caller's now."""
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
-    def give_back(self, entries: Sequence[Entry]) -> None:
+    def requeue(self, entries: Sequence[Entry]) -> None:
         """Entries that could not be written: to the front again, the newest as far as they fit."""
-        room = max(self._most - len(self._waiting), 0)
+        room = max(self._max_waiting - len(self._waiting), 0)
         lost = max(len(entries) - room, 0)
         self._dropped.add(lost)
         self._waiting.extendleft(reversed(entries[lost:]))
 
-    def wrote(self, count: int) -> None:
+    def count_written(self, count: int) -> None:
         """Count what has reached the file."""
         self._written.add(count)

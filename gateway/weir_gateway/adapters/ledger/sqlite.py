@@ -15,7 +15,7 @@ from weir_gateway.adapters.ledger.entry import Entry
 from weir_gateway.adapters.ledger.rating import Rating
 
 VERSION: Final = 2  # PRAGMA user_version
-OLDER: Final = (1,)  # formats that are taken over as they are next written to
+OLDER_VERSIONS: Final = (1,)  # formats that are taken over as they are next written to
 BUSY: Final = 5.0  # seconds to wait for another gateway that writes to the same file
 TABLE: Final = "ledger"
 FEEDBACK: Final = "feedback"  # the other table: what clients said of their answers
@@ -69,21 +69,21 @@ def opened(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    if _version(database) == VERSION and not _lacks(database):
+    if _version(database) == VERSION and not _missing_columns(database):
         return
     database.execute("BEGIN IMMEDIATE")  # one gateway at a time; the next one finds it done
     with database:
         version = _version(database)
-        if version not in {0, *OLDER, VERSION}:
+        if version not in {0, *OLDER_VERSIONS, VERSION}:
             message = f"the ledger {path} has format {version}, this gateway writes {VERSION}"
             raise LedgerError(message)
-        if version in OLDER:
+        if version in OLDER_VERSIONS:
             database.execute(f"ALTER TABLE {TABLE} RENAME TO {TABLE}_before")
         database.execute(_CREATE)
-        if version in OLDER:
-            _take_over(database)
+        if version in OLDER_VERSIONS:
+            _migrate(database)
         database.execute(_CREATE_FEEDBACK)
-        for table, column in _lacks(database):
+        for table, column in _missing_columns(database):
             database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         database.execute(_INDEX)
         database.execute(f"PRAGMA user_version = {VERSION}")
@@ -98,7 +98,7 @@ def _columns(database: sqlite3.Connection, table: str) -> list[str]:
     return [str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")]
 
 
-def _lacks(database: sqlite3.Connection) -> list[tuple[str, str]]:
+def _missing_columns(database: sqlite3.Connection) -> list[tuple[str, str]]:
     """The tables' columns, as SQL declares them, that an older gateway's file lacks."""
     lacks: list[tuple[str, str]] = []
     for table, kind in ((TABLE, Entry), (FEEDBACK, Rating)):
@@ -107,7 +107,7 @@ def _lacks(database: sqlite3.Connection) -> list[tuple[str, str]]:
     return lacks
 
 
-def _take_over(database: sqlite3.Connection) -> None:
+def _migrate(database: sqlite3.Connection) -> None:
     """The rows of a file of an older format."""
     names = ", ".join(_columns(database, f"{TABLE}_before"))
     database.execute(f"INSERT INTO {TABLE} ({names}) SELECT {names} FROM {TABLE}_before")  # noqa: S608 - the names are the file's own columns, which were ours

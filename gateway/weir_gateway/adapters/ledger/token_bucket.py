@@ -8,15 +8,17 @@ from collections.abc import Callable
 from math import ceil
 from typing import Final
 
-KEYS: Final = 10_000  # whose buckets are kept; the longest unused out first
+MAX_KEYS: Final = 10_000  # whose buckets are kept; the longest unused out first
 MINUTE: Final = 60.0
 ROUNDING: Final = 1e-9  # of a token: who has waited as long as was said must pass
 
 
-class FloodGate:
+class TokenBucket:
     """Lets `per_minute` through, evenly, and as many at once after a minute of rest."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float], *, keys: int = KEYS) -> None:
+    def __init__(
+        self, per_minute: int, clock: Callable[[], float], *, keys: int = MAX_KEYS
+    ) -> None:
         """`clock` gives seconds that only grow."""
         self._most = float(per_minute)
         self._rate = per_minute / MINUTE
@@ -24,7 +26,7 @@ class FloodGate:
         self._keys = keys
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, when
 
-    def wait(self, key: str) -> int:
+    def retry_after(self, key: str) -> int:
         """0 where one more may pass now, and it is counted; else whole seconds until it may."""
         now = self._clock()
         tokens, then = self._buckets.pop(key, (self._most, now))

@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from weir_gateway.adapters.ledger.entry import Entry
-from weir_gateway.adapters.ledger.recorder import LedgerAccounts
+from weir_gateway.adapters.ledger.recorder import LedgerRecorder
 from weir_gateway.adapters.ledger.sqlite import LedgerError
 
 _LOG = logging.getLogger(__name__)
 
-EVERY: Final = 0.5  # seconds; a killed gateway loses no more than this and one write
+INTERVAL: Final = 0.5  # seconds; a killed gateway loses no more than this and one write
 BATCH: Final = 5_000  # entries of one transaction
-LONGEST_WAIT: Final = 30.0  # seconds between tries while the file can't be written
+MAX_WAIT: Final = 30.0  # seconds between tries while the file can't be written
 FORGET_EVERY: Final = 3600.0  # seconds
-LAST_WRITE: Final = 5.0  # seconds that the end waits for the last entries
+CLOSE_TIMEOUT: Final = 5.0  # seconds that the end waits for the last entries
 MICROS: Final = 1_000_000
 
 
-class Store(Protocol):
+class LedgerStore(Protocol):
     """Where entries are kept; its calls block."""
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -40,8 +40,8 @@ class LedgerWriter:
 
     def __init__(
         self,
-        accounts: LedgerAccounts,
-        store: Store,
+        recorder: LedgerRecorder,
+        store: LedgerStore,
         now: Callable[[], float],
         *,
         keep: float,
@@ -51,12 +51,12 @@ class LedgerWriter:
 
         `batch` is how many entries the store gets at once, at most.
         """
-        self._accounts = accounts
+        self._recorder = recorder
         self._store = store
         self._now = now
         self._keep = keep
         self._batch = batch
-        self._wait = EVERY
+        self._wait = INTERVAL
         self._forget_at = 0.0
 
     async def run(self) -> None:
@@ -65,10 +65,10 @@ class LedgerWriter:
             await asyncio.sleep(self._wait)
             await self.write()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Write what is left, for as long as an end may take."""
         try:
-            async with asyncio.timeout(LAST_WRITE):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self.write()
         except TimeoutError:
             _LOG.warning("the ledger's last entries took too long: some are lost")
@@ -76,17 +76,17 @@ class LedgerWriter:
     async def write(self) -> None:
         """Write all that waits."""
         try:
-            while entries := self._accounts.take(self._batch):
+            while entries := self._recorder.take(self._batch):
                 await self._write(entries)
             await self._forget()
         except LedgerError as error:
-            if self._wait == EVERY:
+            if self._wait == INTERVAL:
                 _LOG.error("%s; entries wait, and are dropped when too many do", error)
-            self._wait = min(self._wait * 2, LONGEST_WAIT)
+            self._wait = min(self._wait * 2, MAX_WAIT)
         else:
-            if self._wait != EVERY:
+            if self._wait != INTERVAL:
                 _LOG.info("the ledger is written again")
-            self._wait = EVERY
+            self._wait = INTERVAL
 
     async def _write(self, entries: list[Entry]) -> None:
         try:
@@ -94,9 +94,9 @@ class LedgerWriter:
         except BaseException:
             # A cancelled write may still succeed in its thread: an entry is known by its decision,
             # so that writing it again keeps it once.
-            self._accounts.give_back(entries)
+            self._recorder.requeue(entries)
             raise
-        self._accounts.wrote(len(entries))
+        self._recorder.count_written(len(entries))
 
     async def _forget(self) -> None:
         now = self._now()

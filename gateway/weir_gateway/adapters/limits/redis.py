@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from weir_gateway.adapters.limits.scripts import RESTORE, SETTLE, TAKE
-from weir_gateway.adapters.redis.errors import StoreGone, Trouble
-from weir_gateway.adapters.redis.shared import Redis, Word
+from weir_gateway.adapters.redis.client import Argument, Redis
+from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
 
 PREFIX: Final = "{weir}:limit:"  # of a cluster, all on one node: a script sees no other
@@ -45,15 +45,15 @@ class RedisLimits:
         self._sending: tuple[tuple[_Slot, int], ...] = ()
 
     async def take(self, asks: Sequence[Ask]) -> Taken:
-        """Set aside what is asked, all or nothing. Raises StoreGone."""
-        keys: list[Word] = [PREFIX + ask.counter for ask in asks]
-        arguments: list[Word] = [self._too_late()]
+        """Set aside what is asked, all or nothing. Raises RedisUnavailable."""
+        keys: list[Argument] = [PREFIX + ask.counter for ask in asks]
+        arguments: list[Argument] = [self._too_late()]
         for ask in asks:
             arguments += (ask.window.value, ask.limit, ask.least, ask.most)
         answer = await self._redis.script(TAKE, keys, arguments)
         self._ahead = int(answer[3]) - self._clock() * MILLIS
         if answer[0] < 0:
-            raise StoreGone(Trouble.TIMEOUT, "it came to this too late")
+            raise RedisUnavailable(RedisProblem.TIMEOUT, "it came to this too late")
         refused, short, wait = int(answer[0]) - 1, int(answer[1]) - 1, float(answer[2])
         used = tuple(int(word) for word in answer[4::2])
         if refused >= 0:
@@ -88,7 +88,7 @@ class RedisLimits:
         """When, by the server's clock, it is given up on: what it does later counts for nobody."""
         if self._ahead is None:
             return 0
-        return int((self._clock() + self._redis.within) * MILLIS + self._ahead) + 1
+        return int((self._clock() + self._redis.timeout) * MILLIS + self._ahead) + 1
 
     def settle(self, held: Held, change: int) -> None:
         """Note that `change` comes to what was set aside."""
@@ -121,12 +121,12 @@ class RedisLimits:
                 if batch := self._sending or self._batch():
                     await self._settle(batch)
                     self._sending = ()
-        except StoreGone:  # it is counted there; the same batch goes again under its number
+        except RedisUnavailable:  # it is counted there; the same batch goes again under its number
             return
 
     async def _restored(self, days: Sequence[tuple[str, tuple[int, int]]]) -> None:
-        keys: list[Word] = [PREFIX + counter for counter, _ in days]
-        arguments: list[Word] = [word for _, told in days for word in told]
+        keys: list[Argument] = [PREFIX + counter for counter, _ in days]
+        arguments: list[Argument] = [word for _, told in days for word in told]
         await self._redis.script(RESTORE, keys, arguments)
         for counter, _ in days:
             del self._restore[counter]
@@ -141,8 +141,8 @@ class RedisLimits:
         return self._sending
 
     async def _settle(self, batch: tuple[tuple[_Slot, int], ...]) -> None:
-        keys: list[Word] = [self._settler, *(PREFIX + counter for (counter, _, _), _ in batch)]
-        arguments: list[Word] = [self._number, REMEMBERED]
+        keys: list[Argument] = [self._settler, *(PREFIX + counter for (counter, _, _), _ in batch)]
+        arguments: list[Argument] = [self._number, REMEMBERED]
         for (_, window, slot), change in batch:
             arguments += (window.value, slot, change)
         await self._redis.script(SETTLE, keys, arguments)

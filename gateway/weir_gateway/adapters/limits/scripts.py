@@ -6,7 +6,7 @@ the latest. A day is a hash of its number and the amount. Both are what domain/l
 
 from typing import Final
 
-from weir_gateway.adapters.redis.shared import Script
+from weir_gateway.adapters.redis.client import Script
 
 _SHARED: Final = """
 local clock = redis.call('TIME')

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
-from weir_gateway.adapters.redis.errors import StoreGone
+from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
 from weir_gateway.domain.limits import Ask, Held, Taken, Window
 from weir_gateway.routing.steps.limit import Limits
@@ -33,7 +33,7 @@ class SharedLimits:
         """Set aside what is asked, all or nothing. Raises LimitsUnknown where `closed`."""
         try:
             taken = await self._redis.take(asks)
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             self._redis.restore()
             if closed:
                 self._local.labels("refused").add()

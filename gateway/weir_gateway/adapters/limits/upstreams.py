@@ -7,7 +7,7 @@ counted again. Must not know how calls are made.
 import math
 from collections.abc import Iterator
 
-from weir_gateway.adapters.resilience.observed_reply import WatchedReply
+from weir_gateway.adapters.resilience.observed_reply import ObservedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.limits import Ask, Held, Measure, Window
 from weir_gateway.domain.request import Request
@@ -37,7 +37,7 @@ class LimitedUpstreams:
         except BaseException:
             self._settle(taken.held, 0)
             raise
-        reply = WatchedReply(sent, _nothing, lambda: self._used(taken.held, sent))
+        reply = ObservedReply(sent, _nothing, lambda: self._used(taken.held, sent))
         reply.wasted = sent.wasted
         return reply
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Fields = dict[str, object]
 
 ID_DIGITS = 8  # of the id's 32 hex digits: four billion steps are enough to sample by
-TEXT_LOGGED = 4096  # characters
+MAX_TEXT_CHARS = 4096  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class DecisionLog:
         level = logging.INFO if self._sampled(decision.id) else logging.DEBUG
         if log.isEnabledFor(level):
             fields = self._fields(request, decision)
-            log.log(level, "answered", extra={**fields, **_ending(outcome)})
+            log.log(level, "answered", extra={**fields, **_outcome_fields(outcome)})
 
     def _sampled(self, id_: DecisionId) -> bool:
         return self.share >= 1 or int(id_[:ID_DIGITS], 16) < self.share * 16**ID_DIGITS
@@ -87,11 +87,11 @@ class DecisionLog:
                 "intended_reason": decision.intended.label,
             }
         if self.content:
-            fields["text"] = request.scored_text[:TEXT_LOGGED]
+            fields["text"] = request.scored_text[:MAX_TEXT_CHARS]
         return fields
 
 
-def _ending(outcome: Outcome) -> Fields:
+def _outcome_fields(outcome: Outcome) -> Fields:
     fields: Fields = {
         "status": outcome.status,
         "overhead_ms": outcome.overhead * 1000,

@@ -66,15 +66,15 @@ class _Cells:
     output: Histogram
 
 
-class MeteredAccounts:
+class DecisionMetrics:
     """Accounts over a registry of metrics."""
 
     def __init__(
-        self, registry: Registry, decisions: DecisionLog, look_ups: Family[Counter] | None = None
+        self, registry: Registry, log: DecisionLog, lookups: Family[Counter] | None = None
     ) -> None:
         """`look_ups` is weir.cache.requests, where another cache has declared it."""
-        self._log = decisions
-        self._cached = look_ups or cache_requests(registry)
+        self._log = log
+        self._lookups = lookups or cache_requests(registry)
         self._totals: dict[PolicyId, PolicyTotals] = {}
         self._cells: dict[tuple[str, str, str], _Cells] = {}
         self._decisions = registry.counter(
@@ -90,7 +90,7 @@ class MeteredAccounts:
             "Weak answers of cascades, by how they came out.",
             ("policy", "result"),
         )
-        self._deciding = registry.histogram(
+        self._decision_duration = registry.histogram(
             "weir.decision.duration", "Seconds spent deciding.", bounds=DECISION_BOUNDS
         ).labels()
         self._rule_errors = registry.counter(
@@ -124,7 +124,7 @@ class MeteredAccounts:
         """Per policy, since this gateway started."""
         return self._totals
 
-    def in_force(self, table: RouteTable) -> None:
+    def on_table_change(self, table: RouteTable) -> None:
         """Begin anew with each policy that is another one of its name.
 
         One that leaves the table for a while and comes back goes on from its sums.
@@ -139,7 +139,7 @@ class MeteredAccounts:
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
         """Count one decision that took `seconds`."""
         if not decision.batch:  # for an item of a batch nobody waits: it may take its time
-            self._deciding.record(seconds)
+            self._decision_duration.record(seconds)
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).value += 1
         if decision.intended is not None:
             intended = decision.intended
@@ -149,7 +149,7 @@ class MeteredAccounts:
         if decision.rules_tried:
             self._count_failed_rules(decision)
         if decision.cache.state is not CacheState.OFF:
-            self._count_look_ups(decision)
+            self._count_lookups(decision)
         self._log.decided(request, decision, seconds)
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
@@ -160,7 +160,7 @@ class MeteredAccounts:
     def joined(self, request: Request, decision: RouteDecision) -> None:
         """Count that the answer to the same request, which was under way, is `decision`'s too."""
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
-        self._cached.labels(decision.policy, "exact", "joined").add()
+        self._lookups.labels(decision.policy, "exact", "joined").add()
         self._log.joined(request, decision)
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
@@ -180,7 +180,7 @@ class MeteredAccounts:
         if decision.variant is not None:
             self._variants.add(decision, decision.variant, outcome)
         for one in outcome.beside:
-            self._add_beside(decision.policy, one)
+            self._add_side_cost(decision.policy, one)
         if not decision.batch:
             self._add_duration(cells, request, decision, outcome)
         self._log.finished(request, decision, outcome)
@@ -195,7 +195,7 @@ class MeteredAccounts:
         elif decision.cache.answer is None:  # else no model was asked
             cells.duration.record(outcome.duration)
 
-    def _add_beside(self, policy: PolicyId, one: PaidBeside) -> None:
+    def _add_side_cost(self, policy: PolicyId, one: PaidBeside) -> None:
         """What was paid beside an answer is the model's that was paid, as its tokens are."""
         spent = one.spent
         self._paid.labels(policy, spent.backend.name).add(usd(one.paid))
@@ -217,14 +217,14 @@ class MeteredAccounts:
             output=self._tokens.labels(*operation, "output"),
         )
 
-    def _count_look_ups(self, decision: RouteDecision) -> None:
+    def _count_lookups(self, decision: RouteDecision) -> None:
         state, policy = decision.cache.state, decision.policy
         exact = CacheState.MISS if state is CacheState.SEMANTIC else state
         if decision.cache.exact or state is CacheState.BYPASS:
-            self._cached.labels(policy, "exact", exact.value).add()
+            self._lookups.labels(policy, "exact", exact.value).add()
         if decision.cache.meaning and state is not CacheState.HIT:
             meant = CacheState.HIT if state is CacheState.SEMANTIC else state
-            self._cached.labels(policy, "semantic", meant.value).add()
+            self._lookups.labels(policy, "semantic", meant.value).add()
 
     def _count_failed_rules(self, decision: RouteDecision) -> None:
         for tried in decision.rules_tried:

@@ -14,10 +14,10 @@ from weir_wires.content import AnswerContent, JudgeQuestion
 from weir_wires.content_readers import read_answer, read_prompt, read_stream
 from weir_wires.wire import Wire
 
-ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
+MAX_ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
 CHARS_PER_TOKEN: Final = 3  # as requests are estimated
-PASSED_ON: Final = frozenset({"authorization", "x-api-key", "api-key"})  # where the key is theirs
-MODEL: Final = (b'{"model":', b'"judge"')  # how a body for a judge begins
+KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key"})  # where the key is theirs
+BODY_START: Final = (b'{"model":', b'"judge"')  # how a body for a judge begins
 
 
 def random_fence() -> str:
@@ -25,7 +25,7 @@ def random_fence() -> str:
     return f"=====[{secrets.token_hex(8)}]====="
 
 
-class WireWords:
+class WireAnswerInspector:
     """Words, whatever their wire."""
 
     def __init__(self, fence: Callable[[], str] = random_fence) -> None:
@@ -36,7 +36,7 @@ class WireWords:
         self, request: Request, chunks: Sequence[bytes], *, stream: bool
     ) -> AnswerContent | None:
         """The words of an answer; None where it can't be read."""
-        if sum(map(len, chunks)) > ON_LOOP:
+        if sum(map(len, chunks)) > MAX_ON_LOOP:
             return await asyncio.to_thread(_said, request.wire, chunks, stream)
         return _said(request.wire, chunks, stream)
 
@@ -50,7 +50,7 @@ class WireWords:
 
     async def good(self, request: Request, said: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
-        if len(request.body) > ON_LOOP:
+        if len(request.body) > MAX_ON_LOOP:
             return await asyncio.to_thread(_good, request, said, self._fence())
         return _good(request, said, self._fence())
 
@@ -65,13 +65,13 @@ class WireWords:
         chat = Wire.OPENAI_CHAT in backend.wires
         wire = Wire.OPENAI_CHAT if chat else Wire.ANTHROPIC_MESSAGES
         body = judging.question_body(question, wire, logprobs=logprobs and chat)
-        start = len(MODEL[0])
-        headers = {name: value for name, value in request.headers.items() if name in PASSED_ON}
+        start = len(BODY_START[0])
+        headers = {name: value for name, value in request.headers.items() if name in KEY_HEADERS}
         return Request(
             wire=wire,
             body=body,
             model=ModelName("judge"),
-            model_span=(start, start + len(MODEL[1])),
+            model_span=(start, start + len(BODY_START[1])),
             stream=False,
             headers=headers,
             scored_text="",

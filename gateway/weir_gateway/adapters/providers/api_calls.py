@@ -11,54 +11,54 @@ from typing import Final
 import aiohttp
 
 from weir_gateway.adapters.providers.prepared import Prepared
-from weir_gateway.adapters.providers.redaction import without
-from weir_gateway.adapters.providers.upstream_errors import broken, from_status, mapped
+from weir_gateway.adapters.providers.redaction import redact
+from weir_gateway.adapters.providers.upstream_errors import from_status, invalid_response, mapped
 from weir_gateway.domain.table import Backend
 
 OK: Final = range(200, 300)
 ERROR_BODY: Final = 64 * 1024  # bytes of an error that are read
-PIECE: Final = 1 << 18  # bytes
+CHUNK_BYTES: Final = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ApiCall:
     """One call."""
 
     method: str
     path: str  # below the API's /v1
-    within: float  # seconds until the answer's head
+    timeout: float  # seconds until the answer's head
     query: tuple[tuple[str, str], ...] = ()
     data: object = None  # what aiohttp sends: bytes, a file, a form
     json: bool = True  # False: a form, whose media type is its own
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class Open:
+class ApiResponse:
     """An answer whose head has come."""
 
     def __init__(self, backend: Backend, response: aiohttp.ClientResponse) -> None:
         self._backend = backend
         self._response = response
 
-    async def whole(self, most: int) -> bytes:
+    async def read(self, max_bytes: int) -> bytes:
         """All of it. Raises UpstreamError where it is over `most` bytes, breaks or is silent."""
         pieces: list[bytes] = []
         size = 0
-        async for piece in self.pieces():
+        async for piece in self.chunks():
             size += len(piece)
-            if size > most:
-                raise broken(self._backend, f"answered with more than {most} bytes")
+            if size > max_bytes:
+                raise invalid_response(self._backend, f"answered with more than {max_bytes} bytes")
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """It as it comes, then closed. Raises UpstreamError where it breaks or is silent."""
         content = self._response.content
         try:
             while True:
                 with mapped(self._backend, "was silent"):
                     async with asyncio.timeout(self._backend.timeouts.idle):
-                        piece = await content.read(PIECE)
+                        piece = await content.read(CHUNK_BYTES)
                 if not piece:
                     break
                 yield piece
@@ -70,13 +70,13 @@ class Open:
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
-async def opened(prepared: Prepared, response: aiohttp.ClientResponse) -> Open:
+async def checked_response(prepared: Prepared, response: aiohttp.ClientResponse) -> ApiResponse:
     """The answer, where it is a good one. Raises UpstreamError with the provider's words."""
     backend = prepared.backend
-    answer = Open(backend, response)
+    answer = ApiResponse(backend, response)
     if response.status in OK:
         return answer
-    body = without(prepared.secret, await answer.whole(ERROR_BODY))
+    body = redact(prepared.secret, await answer.read(ERROR_BODY))
     errors = prepared.wire.errors
     retry_after = response.headers.get("retry-after")
     raise from_status(backend, response.status, body, retry_after, errors, errors)

@@ -16,10 +16,10 @@ from weir_gateway.domain.table import Backend
 from weir_gateway.routing.replies import Sent, Upstreams
 
 HALF_SECONDS = 30.0  # two halves make the minute that is told: the last one and the current one
-MAX_KEPT = 4096  # backends in one half
+MAX_BACKENDS = 4096  # backends in one half
 # The provider does not know our key or our model: no client can mend that.
-OURS = frozenset({401, 403, 404})
-NOT_ITS_FAULT = frozenset(
+CONFIGURATION_ERRORS = frozenset({401, 403, 404})
+IGNORED_FAILURES = frozenset(
     {
         *(UpstreamFailure.BUSY, UpstreamFailure.LIMIT, UpstreamFailure.OPEN),
         *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER),
@@ -28,7 +28,7 @@ NOT_ITS_FAULT = frozenset(
 
 
 @dataclass(slots=True)
-class Seen:
+class BackendHealth:
     """One backend's requests in the last minute or so."""
 
     uid: str
@@ -39,65 +39,67 @@ class Seen:
 
 
 @dataclass(slots=True)
-class _Half:
+class _HalfMinute:
     began: float
-    seen: dict[tuple[BackendId, str, int], Seen] = field(
-        default_factory=dict[tuple[BackendId, str, int], Seen]
+    backends: dict[tuple[BackendId, str, int], BackendHealth] = field(
+        default_factory=dict[tuple[BackendId, str, int], BackendHealth]
     )
 
 
-class WatchedUpstreams:
+class HealthTrackingUpstreams:
     """Fills routing's Upstreams over another one."""
 
     def __init__(self, upstreams: Upstreams, clock: Callable[[], float]) -> None:
         """`clock` gives monotonic seconds."""
         self._upstreams = upstreams
         self._clock = clock
-        self._now = _Half(clock())
-        self._before = _Half(self._now.began - HALF_SECONDS)
+        self._current = _HalfMinute(clock())
+        self._previous = _HalfMinute(self._current.began - HALF_SECONDS)
 
     async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
         """As the one behind it."""
         try:
             sent = await self._upstreams.send(backend, request, last_resort=last_resort)
         except UpstreamError as error:
-            if error.failure not in NOT_ITS_FAULT:
+            if error.failure not in IGNORED_FAILURES:
                 self._count(backend, error.label)
             raise
-        self._count(backend, str(sent.status) if sent.status in OURS else "")
+        self._count(backend, str(sent.status) if sent.status in CONFIGURATION_ERRORS else "")
         return sent
 
-    def lately(self) -> dict[BackendId, Seen]:
+    def recent(self) -> dict[BackendId, BackendHealth]:
         """Every backend that was asked in the last minute."""
-        self._turn()
-        told: dict[BackendId, Seen] = {}
-        for half in (self._before, self._now):
-            for (backend, uid, generation), seen in half.seen.items():
-                sums = told.get(backend)
+        self._rotate()
+        health: dict[BackendId, BackendHealth] = {}
+        for half in (self._previous, self._current):
+            for (backend, uid, generation), seen in half.backends.items():
+                sums = health.get(backend)
                 if sums is None or (sums.uid, sums.generation) != (uid, generation):
-                    sums = told[backend] = Seen(uid, generation)  # of a newer one than before
+                    sums = health[backend] = BackendHealth(
+                        uid, generation
+                    )  # of a newer one than before
                 sums.calls += seen.calls
                 sums.failures += seen.failures
                 sums.last_failure = seen.last_failure or sums.last_failure
-        return told
+        return health
 
     def _count(self, backend: Backend, failure: str) -> None:
-        self._turn()
+        self._rotate()
         key = (backend.id, backend.uid, backend.generation)
-        seen = self._now.seen.get(key)
+        seen = self._current.backends.get(key)
         if seen is None:
-            if len(self._now.seen) >= MAX_KEPT:
+            if len(self._current.backends) >= MAX_BACKENDS:
                 return
-            seen = self._now.seen[key] = Seen(backend.uid, backend.generation)
+            seen = self._current.backends[key] = BackendHealth(backend.uid, backend.generation)
         seen.calls += 1
         if failure:
             seen.failures += 1
             seen.last_failure = failure
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         now = self._clock()
-        if now - self._now.began < HALF_SECONDS:
+        if now - self._current.began < HALF_SECONDS:
             return
-        old = now - self._now.began >= 2 * HALF_SECONDS
-        self._before = _Half(now) if old else self._now
-        self._now = _Half(now)
+        old = now - self._current.began >= 2 * HALF_SECONDS
+        self._previous = _HalfMinute(now) if old else self._current
+        self._current = _HalfMinute(now)

@@ -34,7 +34,7 @@ class Call:
         self.span.end()
 
 
-class Calls:
+class CallTracker:
     """All of them."""
 
     def __init__(self, tracing: Tracing) -> None:

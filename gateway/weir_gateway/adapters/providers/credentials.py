@@ -51,7 +51,7 @@ class Credentials:
             self._secrets = dict(secrets)
             self.version += 1
 
-    def of(self, backend: Backend) -> Secret | None:
+    def for_backend(self, backend: Backend) -> Secret | None:
         """The backend's key; None where it wants none or the client's own.
 
         Raises UpstreamError where it wants one that isn't there.

@@ -23,11 +23,11 @@ from weir_wires.spec import WireSpec
 from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
 from weir_wires.wire import Wire
 
-ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
+MAX_ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
 DROPPED: Final = "x-weir-dropped"
-DROPPED_SHOWN: Final = 1000  # characters of the names of what was left out
-SENT_ON: Final = ("accept", "idempotency-key", "user-agent")
-_UNFIT: Final = re.compile(r"[^!-~]")
+MAX_DROPPED_CHARS: Final = 1000  # characters of the names of what was left out
+FORWARDED_HEADERS: Final = ("accept", "idempotency-key", "user-agent")
+_UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Outbound:
     """What is sent, and what is needed to read the answer."""
 
     wire: WireSpec
-    wanted: ErrorShape  # the client's
+    client_errors: ErrorShape  # the client's
     url: URL
     body: bytes
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
     headers: Mapping[str, str]  # of the answer, that say what was done to the request
 
 
-def chosen_way(backend: Backend, request: Request) -> WireRoute:
+def select_route(backend: Backend, request: Request) -> WireRoute:
     """How `request` reaches `backend`. Raises CannotCarry where it can't."""
     route = WIRES.route(request.wire, backend.wires)
     if route is None:
@@ -56,22 +56,22 @@ def chosen_way(backend: Backend, request: Request) -> WireRoute:
 
 async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> Outbound:
     """`request` for the prepared backend. Raises CannotCarry and BadRequest naming the field."""
-    wire, wanted = prepared.wire, WIRES[request.wire].errors
+    wire, client_errors = prepared.wire, WIRES[request.wire].errors
     url = prepared.stream_url if request.stream else prepared.url
     if chosen.translator is None:
         body = _prepared_body(wire, with_model(request, prepared.model))
-        return Outbound(wire, wanted, url, body, None, {})
+        return Outbound(wire, client_errors, url, body, None, {})
     model = prepared.backend.model
-    if len(request.body) > ON_LOOP:
+    if len(request.body) > MAX_ON_LOOP:
         translated = await asyncio.to_thread(_translate, chosen.translator, request, model)
     else:
         translated = _translate(chosen.translator, request, model)
     dropped = _dropped_header(translated.dropped)
-    return Outbound(wire, wanted, url, translated.body, translated.response, dropped)
+    return Outbound(wire, client_errors, url, translated.body, translated.response, dropped)
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class EncodedRequest:
     """A request as a backend's wire has it, for whoever sends it otherwise than at once."""
 
     wire: Wire
@@ -79,25 +79,25 @@ class Carried:
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
 
 
-def carried(backend: Backend, request: Request) -> Carried:
+def encode_request(backend: Backend, request: Request) -> EncodedRequest:
     """`request` for `backend`. CPU work: large ones off the loop.
 
     Raises CannotCarry and BadRequest naming the field.
     """
-    chosen = chosen_way(backend, request)
+    chosen = select_route(backend, request)
     if chosen.translator is None:
         body = with_model(request, json.dumps(backend.model).encode())
         body = _prepared_body(WIRES[chosen.wire], body)
-        return Carried(chosen.wire, body, None)
+        return EncodedRequest(chosen.wire, body, None)
     translated = _translate(chosen.translator, request, backend.model)
-    return Carried(chosen.wire, translated.body, translated.response)
+    return EncodedRequest(chosen.wire, translated.body, translated.response)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     """The prepared ones and those of the client's that go on; its key only where that is said."""
     headers = dict(prepared.headers)
     own = prepared.wire.forwarded if request.wire is prepared.wire.wire else ()
-    for name in (*SENT_ON, *own):
+    for name in (*FORWARDED_HEADERS, *own):
         value = request.headers.get(name)
         if value is not None:
             headers[name] = value
@@ -127,4 +127,4 @@ def _translate(translator: Translator, request: Request, model: str) -> Translat
 def _dropped_header(dropped: tuple[str, ...]) -> dict[str, str]:
     if not dropped:
         return {}
-    return {DROPPED: ", ".join(_UNFIT.sub("?", name) for name in dropped)[:DROPPED_SHOWN]}
+    return {DROPPED: ", ".join(_UNPRINTABLE.sub("?", name) for name in dropped)[:MAX_DROPPED_CHARS]}

@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from weir_gateway.adapters.providers.addresses import Guard
 
 
-class Pool(aiohttp.TCPConnector):
+class ConnectionPool(aiohttp.TCPConnector):
     """aiohttp's, with a mark on the running task for each connection it opens."""
 
     def __init__(self, guard: Guard, *, keepalive_timeout: float, ttl_dns_cache: int) -> None:

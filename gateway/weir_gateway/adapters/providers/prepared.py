@@ -14,7 +14,7 @@ from yarl import URL
 
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.adapters.providers.proxy import Proxy, proxy_for
-from weir_gateway.adapters.providers.tls import context
+from weir_gateway.adapters.providers.tls import client_context
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, SecretRef
@@ -23,7 +23,7 @@ from weir_wires.spec import WireSpec
 from weir_wires.wire import Wire
 
 MODELS: Final = "/models"
-MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
+MAX_PREPARED: Final = 10_000  # backends; a bound for tables that come and go
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Preparer:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._kept: dict[tuple[BackendId, Wire], Prepared] = {}
+        self._prepared: dict[tuple[BackendId, Wire], Prepared] = {}
 
-    def kept(self, backend: Backend, wire: Wire) -> Prepared | None:
+    def cached(self, backend: Backend, wire: Wire) -> Prepared | None:
         """The backend as it was prepared; None where it or the credentials have changed since."""
-        kept = self._kept.get((backend.id, wire))
+        kept = self._prepared.get((backend.id, wire))
         if kept is None or kept.backend is not backend:
             return None
         return kept if kept.credentials == self._credentials.version else None
@@ -63,10 +63,10 @@ class Preparer:
 
         Raises UpstreamError where a credential it needs is not there.
         """
-        if len(self._kept) >= MAX_KEPT:
-            self._kept.clear()
+        if len(self._prepared) >= MAX_PREPARED:
+            self._prepared.clear()
         fresh = self._fresh(backend, WIRES[wire])
-        self._kept[(backend.id, wire)] = fresh
+        self._prepared[(backend.id, wire)] = fresh
         return fresh
 
     def _fresh(self, backend: Backend, wire: WireSpec) -> Prepared:
@@ -75,7 +75,7 @@ class Preparer:
             "accept-encoding": "identity",
             **wire.headers,
         }
-        secret = self._credentials.of(backend)
+        secret = self._credentials.for_backend(backend)
         if secret is not None:
             # A key that was written with `echo` ends in a newline, which no header may hold.
             name, prefix = (backend.key_header, "") if backend.key_header else wire.auth
@@ -101,11 +101,11 @@ class Preparer:
     def _tls(self, backend: Backend) -> ssl.SSLContext | bool:
         if backend.ca is None and backend.client_certificate is None:
             return True
-        authority = self._revealed(backend, backend.ca, "CA")
-        certificate = self._revealed(backend, backend.client_certificate, "client certificate")
-        key = self._revealed(backend, backend.client_key, "client key")
+        authority = self._secret_value(backend, backend.ca, "CA")
+        certificate = self._secret_value(backend, backend.client_certificate, "client certificate")
+        key = self._secret_value(backend, backend.client_key, "client key")
         try:
-            return context(authority, certificate, key)
+            return client_context(authority, certificate, key)
         except (ssl.SSLError, ValueError) as error:
             raise UpstreamError(
                 f"backend {backend.id} has TLS secrets that can't be used: its CA is no PEM "
@@ -113,7 +113,7 @@ class Preparer:
                 failure=UpstreamFailure.CREDENTIAL,
             ) from error
 
-    def _revealed(self, backend: Backend, ref: SecretRef | None, what: str) -> str | None:
+    def _secret_value(self, backend: Backend, ref: SecretRef | None, what: str) -> str | None:
         if ref is None:
             return None
         secret = self._credentials.get(ref)

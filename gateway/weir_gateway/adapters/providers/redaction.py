@@ -7,13 +7,15 @@ from typing import Final
 
 from weir_gateway.adapters.providers.credentials import Secret
 
-HIDDEN: Final = b"[key]"
-LEAST: Final = 8  # characters; a shorter one is no key, and would be found in ordinary words
+REDACTED: Final = b"[key]"
+MIN_KEY_CHARS: Final = (
+    8  # characters; a shorter one is no key, and would be found in ordinary words
+)
 
 
-def without(secret: Secret | None, said: bytes) -> bytes:
+def redact(secret: Secret | None, said: bytes) -> bytes:
     """`said` with every occurrence of the key replaced."""
     if secret is None:
         return said
     key = secret.reveal().strip().encode()
-    return said.replace(key, HIDDEN) if len(key) >= LEAST else said
+    return said.replace(key, REDACTED) if len(key) >= MIN_KEY_CHARS else said

@@ -11,7 +11,7 @@ import msgspec
 
 from weir_gateway.domain.errors import UpstreamFailure
 
-SAID_BY: Final = frozenset({400, 403, 413, 422})  # statuses that may mean the prompt itself
+PROMPT_STATUSES: Final = frozenset({400, 403, 413, 422})  # statuses that may mean the prompt itself
 CONTEXT_CODES: Final = frozenset(
     {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
 )
@@ -49,9 +49,9 @@ class _Body(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(_Body)
 
 
-def refusal(status: int, body: bytes) -> UpstreamFailure:
+def refusal_kind(status: int, body: bytes) -> UpstreamFailure:
     """CONTEXT_LENGTH or CONTENT_FILTER where the provider says so, else STATUS."""
-    if status not in SAID_BY:
+    if status not in PROMPT_STATUSES:
         return UpstreamFailure.STATUS
     try:
         error = _DECODER.decode(body).error

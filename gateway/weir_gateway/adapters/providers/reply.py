@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 
-from weir_gateway.adapters.providers.idle import IdleLimit
-from weir_gateway.adapters.providers.upstream_errors import broken, mapped
+from weir_gateway.adapters.providers.idle import IdleTimeout
+from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.spec import WireSpec
@@ -58,7 +58,7 @@ class StreamReply:
         self._backend = backend
         self._response = response
         self._first = first
-        self._idle = IdleLimit(response.content, backend.timeouts.idle)
+        self._idle = IdleTimeout(response.content, backend.timeouts.idle)
         self._ends = StreamEnds(wire)
         self._release: Release | None = release
 
@@ -75,11 +75,11 @@ class StreamReply:
         while chunk:
             self._ends.feed(chunk)
             yield chunk
-            idle.waits()
+            idle.read_started()
             try:
                 try:
                     chunk = await read()
-                    idle.heard()
+                    idle.read_finished()
                 except Exception:  # entered for every chunk, so mapped only where it is needed
                     with mapped(self._backend, "was silent"):
                         raise
@@ -87,10 +87,10 @@ class StreamReply:
                 if not self._ends.read().last:
                     raise
                 break  # the answer is complete; only the connection ended badly
-        told = self._ends.read()
-        self.usage = told.usage
-        if not told.complete:
-            raise broken(self._backend, "ended its stream before the answer was complete")
+        end = self._ends.read()
+        self.usage = end.usage
+        if not end.complete:
+            raise invalid_response(self._backend, "ended its stream before the answer was complete")
 
     async def close(self, *, abort: bool) -> None:
         """Give the connection back, or with `abort` drop it: the provider then stops working."""

@@ -11,17 +11,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 
-def context(authority: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+def client_context(
+    authority: str | None, certificate: str | None, key: str | None
+) -> ssl.SSLContext:
     """A client's context: `authority` (PEM) is trusted and no other, where it is given.
 
     `certificate` (PEM, the chain with it) and `key` go together. Raises ssl.SSLError and
     ValueError where they can't be used.
     """
-    made = ssl.create_default_context(cadata=authority)
+    tls = ssl.create_default_context(cadata=authority)
     if certificate is not None and key is not None:
         with _file(f"{certificate}\n{key}") as path:
-            made.load_cert_chain(path, password=_no_passphrase)
-    return made
+            tls.load_cert_chain(path, password=_no_passphrase)
+    return tls
 
 
 @contextmanager

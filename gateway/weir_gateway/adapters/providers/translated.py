@@ -11,9 +11,9 @@ from typing import Final
 import aiohttp
 
 from weir_gateway.adapters.providers.credentials import Secret
-from weir_gateway.adapters.providers.redaction import without
+from weir_gateway.adapters.providers.redaction import redact
 from weir_gateway.adapters.providers.reply import Release
-from weir_gateway.adapters.providers.upstream_errors import broken, mapped
+from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.errors import MalformedResponse
@@ -22,7 +22,7 @@ from weir_wires.spec import WireSpec
 from weir_wires.translator import StreamTranslator
 from weir_wires.usage import Usage
 
-_USAGE: Final = b"usage"  # stands in every event that tells of tokens
+_USAGE_KEY: Final = b"usage"  # stands in every event that tells of tokens
 
 
 class TranslatedReply:
@@ -50,8 +50,8 @@ class TranslatedReply:
         self._release: Release | None = release
         self._secret = secret
         self._reader = EventReader()
-        self._told = wire.reader()
-        self._over = False
+        self._usage_reader = wire.reader()
+        self._ended = False
         self.pieces = 0  # events that have been read
 
     async def begin(self) -> None:
@@ -62,11 +62,11 @@ class TranslatedReply:
         within = self._backend.timeouts.first_token
         with mapped(self._backend, "sent no event"):
             async with asyncio.timeout(within):
-                chunk, said = self._first, self._feed(self._first)
-                while not said and chunk:
+                chunk, data = self._first, self._feed(self._first)
+                while not data and chunk:
                     chunk = await self._response.content.readany()
-                    said = self._feed(chunk) if chunk else self._end()
-        self._first = said
+                    data = self._feed(chunk) if chunk else self._end()
+        self._first = data
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The client's events. Raises UpstreamError where the provider's stream is no good."""
@@ -74,7 +74,7 @@ class TranslatedReply:
             yield self._first
         read = self._response.content.readany
         idle = self._backend.timeouts.idle
-        while not self._over:
+        while not self._ended:
             try:
                 try:
                     async with asyncio.timeout(idle):
@@ -83,13 +83,13 @@ class TranslatedReply:
                     with mapped(self._backend, "was silent"):
                         raise
             except UpstreamError:
-                if not self._told.last:
+                if not self._usage_reader.last:
                     raise
                 chunk = b""  # the answer is complete; only the connection ended badly
-            said = self._feed(chunk) if chunk else self._end()
-            if said:
-                yield said
-        self.usage = self._told.usage
+            data = self._feed(chunk) if chunk else self._end()
+            if data:
+                yield data
+        self.usage = self._usage_reader.usage
 
     async def close(self, *, abort: bool) -> None:
         """Give the connection back, or with `abort` drop it: the provider then stops working."""
@@ -100,7 +100,7 @@ class TranslatedReply:
             self._response.close()
         else:
             self._response.release()
-        self.usage = self._told.usage
+        self.usage = self._usage_reader.usage
         release(self.usage, "aborted" if abort else "")
 
     def _feed(self, chunk: bytes) -> bytes:
@@ -110,21 +110,21 @@ class TranslatedReply:
             raise self._broken(error) from error
 
     def _end(self) -> bytes:
-        self._over = True
+        self._ended = True
         try:
             return self._translated(self._reader.rest()) + self._events.end()
         except (MalformedResponse, EventTooLarge) as error:
             raise self._broken(error) from error
 
     def _translated(self, events: list[Event]) -> bytes:
-        said: list[bytes] = []
+        parts: list[bytes] = []
         self.pieces += len(events)
         for event in events:
-            if _USAGE in event.data or b"stop" in event.data or b"DONE" in event.data:
-                self._told.feed(event)
-            said.append(self._events.feed(event))
-        return said[0] if len(said) == 1 else b"".join(said)
+            if _USAGE_KEY in event.data or b"stop" in event.data or b"DONE" in event.data:
+                self._usage_reader.feed(event)
+            parts.append(self._events.feed(event))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _broken(self, error: Exception) -> UpstreamError:
-        words = without(self._secret, str(error).encode("utf-8", "replace")).decode()
-        return broken(self._backend, f"sent a stream that can't be read: {words}")
+        words = redact(self._secret, str(error).encode("utf-8", "replace")).decode()
+        return invalid_response(self._backend, f"sent a stream that can't be read: {words}")

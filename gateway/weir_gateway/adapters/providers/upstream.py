@@ -13,14 +13,14 @@ from typing import Final
 import aiohttp
 
 from weir_gateway.adapters.providers.addresses import Guard
-from weir_gateway.adapters.providers.answers import Answer, UpstreamReply, reply
-from weir_gateway.adapters.providers.api_calls import Asked, Open, opened
-from weir_gateway.adapters.providers.calls import Call, Calls
+from weir_gateway.adapters.providers.answers import ProviderResponse, UpstreamReply, to_reply
+from weir_gateway.adapters.providers.api_calls import ApiCall, ApiResponse, checked_response
+from weir_gateway.adapters.providers.calls import Call, CallTracker
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.providers.outbound import Outbound, chosen_way, headers_for, outbound
-from weir_gateway.adapters.providers.pool import Pool
+from weir_gateway.adapters.providers.outbound import Outbound, headers_for, outbound, select_route
+from weir_gateway.adapters.providers.pool import ConnectionPool
 from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
-from weir_gateway.adapters.providers.upstream_errors import from_status, mapped, may_be_mended
+from weir_gateway.adapters.providers.upstream_errors import fallback_may_help, from_status, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
@@ -29,13 +29,13 @@ from weir_wires.openai.errors import OPENAI_ERRORS
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
-WRITTEN_AT_ONCE: Final = 1 << 19  # bytes
+MAX_DIRECT_WRITE: Final = 1 << 19  # bytes
 KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
-DNS_KEPT: Final = 30  # seconds; a Service's address may move
-GIVEN_BACK: Final = frozenset(
+DNS_TTL: Final = 30  # seconds; a Service's address may move
+REPLY_HEADERS: Final = frozenset(
     {"content-type", "openai-processing-ms", "request-id", "retry-after", "x-request-id"}
 )
-GIVEN_BACK_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
+REPLY_HEADER_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
 class HttpUpstreams:
@@ -49,12 +49,14 @@ class HttpUpstreams:
         self._preparer = Preparer(credentials)
         self._max_answer = max_answer
         self._session: aiohttp.ClientSession | None = None
-        self._pool: Pool | None = None
-        self.calls = Calls(tracing)
+        self._pool: ConnectionPool | None = None
+        self.calls = CallTracker(tracing)
 
     async def start(self) -> None:
         """Open the pool; on the loop that will use it."""
-        self._pool = Pool(self._guard, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_KEPT)
+        self._pool = ConnectionPool(
+            self._guard, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_TTL
+        )
         self._session = aiohttp.ClientSession(
             connector=self._pool,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -73,7 +75,7 @@ class HttpUpstreams:
         Raises UpstreamError for what another candidate might mend, and CannotCarry, before
         anything is sent, where the backend's wires have no place for what the request says.
         """
-        chosen = chosen_way(backend, request)
+        chosen = select_route(backend, request)
         prepared = await self._prepared(backend, chosen.wire)
         out = await outbound(prepared, chosen, request)
         call = self.calls.begin(backend, request.wire.operation)
@@ -102,10 +104,10 @@ class HttpUpstreams:
                     error = from_status(
                         backend, response.status, b"", None, OPENAI_ERRORS, OPENAI_ERRORS
                     )
-        if may_be_mended(error):
+        if fallback_may_help(error):
             raise error
 
-    async def other(self, backend: Backend, wire: Wire, asked: Asked) -> Open:
+    async def call_api(self, backend: Backend, wire: Wire, api_call: ApiCall) -> ApiResponse:
         """Make a call that is no request for an answer, such as one about a batch.
 
         The answer's head has come; `close` it. Raises UpstreamError for everything but a 2xx.
@@ -114,14 +116,14 @@ class HttpUpstreams:
         if self._session is None:
             raise RuntimeError("HttpUpstreams is not started")
         proxy = prepared.proxy
-        with mapped(backend, f"answered no {asked.method} {asked.path}"):
-            async with asyncio.timeout(asked.within):
+        with mapped(backend, f"answered no {api_call.method} {api_call.path}"):
+            async with asyncio.timeout(api_call.timeout):
                 response = await self._session.request(
-                    asked.method,
-                    url_of(backend, asked.path).update_query(list(asked.query)),
-                    data=asked.data,
-                    headers={**prepared.headers, **asked.headers}
-                    if asked.json
+                    api_call.method,
+                    url_of(backend, api_call.path).update_query(list(api_call.query)),
+                    data=api_call.data,
+                    headers={**prepared.headers, **api_call.headers}
+                    if api_call.json
                     else {k: v for k, v in prepared.headers.items() if k != "content-type"},
                     timeout=aiohttp.ClientTimeout(connect=backend.timeouts.connect),
                     ssl=prepared.tls,
@@ -129,12 +131,12 @@ class HttpUpstreams:
                     proxy_headers=proxy.headers if proxy is not None else None,
                     allow_redirects=False,
                 )
-        return await opened(prepared, response)
+        return await checked_response(prepared, response)
 
     async def _prepared(self, backend: Backend, wire: Wire) -> Prepared:
-        kept = self._preparer.kept(backend, wire)
-        if kept is not None:
-            return kept
+        cached = self._preparer.cached(backend, wire)
+        if cached is not None:
+            return cached
         return await asyncio.to_thread(self._preparer.prepare, backend, wire)
 
     async def _send(
@@ -150,11 +152,11 @@ class HttpUpstreams:
                 async with asyncio.timeout(within):
                     response = await self._post(prepared, out, request, call)
                     first = await response.content.readany()
-            headers = {**_given_back(response.headers), **out.headers}
-            answer = Answer(
+            headers = {**_reply_headers(response.headers), **out.headers}
+            answer = ProviderResponse(
                 backend, out, response, headers, first, call, prepared.secret, self._max_answer
             )
-            return await reply(answer, stream=request.stream)
+            return await to_reply(answer, stream=request.stream)
         except BaseException:
             if response is not None:
                 response.close()
@@ -199,12 +201,12 @@ class HttpUpstreams:
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
     """A large body is written piece by piece, so that it doesn't hold up the loop."""
-    return body if len(body) <= WRITTEN_AT_ONCE else io.BytesIO(body)
+    return body if len(body) <= MAX_DIRECT_WRITE else io.BytesIO(body)
 
 
-def _given_back(headers: Mapping[str, str]) -> dict[str, str]:
+def _reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         lower: value
         for name, value in headers.items()
-        if (lower := name.lower()) in GIVEN_BACK or lower.startswith(GIVEN_BACK_PREFIXES)
+        if (lower := name.lower()) in REPLY_HEADERS or lower.startswith(REPLY_HEADER_PREFIXES)
     }

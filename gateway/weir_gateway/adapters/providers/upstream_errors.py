@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import aiohttp
 
 from weir_gateway.adapters.providers.addresses import AddressRefused
-from weir_gateway.adapters.providers.refusals import refusal
+from weir_gateway.adapters.providers.refusals import refusal_kind
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
 from weir_wires.error_shapes import ErrorShape
 
-SHOWN = 300  # characters of a provider's text that an error repeats
+MAX_MESSAGE_CHARS = 300  # characters of a provider's text that an error repeats
 SERVER_ERROR = 500
-MENDABLE = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
+FALLBACK_STATUSES = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
 
 
 @contextmanager
@@ -50,18 +50,18 @@ def mapped(backend: Backend, doing: str) -> Generator[None]:
         ) from error
 
 
-def broken(backend: Backend, what: str) -> UpstreamError:
+def invalid_response(backend: Backend, what: str) -> UpstreamError:
     """The backend answered with something that is no answer."""
     return UpstreamError(
         f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN, transient=False
     )
 
 
-def may_be_mended(error: UpstreamError) -> bool:
+def fallback_may_help(error: UpstreamError) -> bool:
     """Whether another candidate might answer where this one answered with `error`."""
     status = error.upstream_status or 0
     prompt = error.failure is not UpstreamFailure.STATUS
-    return prompt or status >= SERVER_ERROR or status in MENDABLE
+    return prompt or status >= SERVER_ERROR or status in FALLBACK_STATUSES
 
 
 def from_status(
@@ -69,25 +69,27 @@ def from_status(
     status: int,
     body: bytes,
     retry_after: str | None,
-    spoken: ErrorShape,
-    wanted: ErrorShape,
+    provider_shape: ErrorShape,
+    client_shape: ErrorShape,
 ) -> UpstreamError:
     """The provider's error, kept as it came where it has the client's shape, else its words.
 
     `spoken` is the shape of the provider's wire, `wanted` that of the client's.
     """
-    told = spoken.read(body)
-    words = told.message if told is not None else body.decode("utf-8", "replace")
+    error_body = provider_shape.read(body)
+    message = error_body.message if error_body is not None else body.decode("utf-8", "replace")
     error = UpstreamError(
-        f"backend {backend.id} answered {status}: {words[:SHOWN]}",
-        failure=refusal(status, body),
+        f"backend {backend.id} answered {status}: {message[:MAX_MESSAGE_CHARS]}",
+        failure=refusal_kind(status, body),
         upstream_status=status,
-        body=body if told is not None and spoken.family == wanted.family else None,
+        body=body
+        if error_body is not None and provider_shape.family == client_shape.family
+        else None,
         retry_after=retry_after,
     )
     if status < SERVER_ERROR:
         error.type = "invalid_request_error"
-        error.param = told.param if told is not None else None
+        error.param = error_body.param if error_body is not None else None
     if error.failure is UpstreamFailure.CONTEXT_LENGTH:
         error.code = "context_length_exceeded"
     return error
@@ -95,4 +97,4 @@ def from_status(
 
 def _plain(error: BaseException) -> str:
     """One line without the class's noise; never a header, so never a key."""
-    return str(error)[:SHOWN] or type(error).__name__
+    return str(error)[:MAX_MESSAGE_CHARS] or type(error).__name__

@@ -1,5 +1,5 @@
 """A Redis or Valkey that several gateways share: reached by few connections, left alone when gone.
 
 Whoever keeps something there (limits, spend, answers) asks `shared.Redis` and lives with
-`errors.StoreGone`. Must not know what is kept.
+`errors.RedisUnavailable`. Must not know what is kept.
 """

@@ -7,10 +7,10 @@ from typing import Final
 
 from redis import exceptions
 
-SHOWN: Final = 200  # characters of the server's words that a message repeats
+MAX_MESSAGE_CHARS: Final = 200  # characters of the server's words that a message repeats
 
 
-class Trouble(StrEnum):
+class RedisProblem(StrEnum):
     """Why a call was in vain; the same word in metric and log."""
 
     CONNECT = "connect"  # not reached, or the connection broke
@@ -24,17 +24,17 @@ class Trouble(StrEnum):
 
 
 # Connections that are of no use any more: new ones may lead to who is.
-UNREACHED: Final = frozenset(
-    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CREDENTIAL, Trouble.REPLICA}
+UNREACHABLE: Final = frozenset(
+    {RedisProblem.CONNECT, RedisProblem.TIMEOUT, RedisProblem.CREDENTIAL, RedisProblem.REPLICA}
 )
 
-ONLY_READ: Final = "it is a replica, which takes no writes"
+READ_ONLY: Final = "it is a replica, which takes no writes"
 
 
-class StoreGone(Exception):
+class RedisUnavailable(Exception):
     """A shared store did not do what it was asked; the message never holds a password."""
 
-    def __init__(self, trouble: Trouble, message: str) -> None:
+    def __init__(self, trouble: RedisProblem, message: str) -> None:
         super().__init__(f"{trouble}: {message}" if message else str(trouble))
         self.trouble = trouble
 
@@ -50,21 +50,23 @@ def mapped(within: float) -> Generator[None]:
     except exceptions.NoScriptError:
         raise
     except (TimeoutError, exceptions.TimeoutError) as error:
-        raise StoreGone(Trouble.TIMEOUT, f"no answer within {within:g} s") from error
+        raise RedisUnavailable(RedisProblem.TIMEOUT, f"no answer within {within:g} s") from error
     except exceptions.OutOfMemoryError as error:
-        raise StoreGone(Trouble.FULL, "its memory is full (maxmemory)") from error
+        raise RedisUnavailable(RedisProblem.FULL, "its memory is full (maxmemory)") from error
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
-        raise StoreGone(Trouble.CREDENTIAL, str(error)[:SHOWN]) from error
+        raise RedisUnavailable(RedisProblem.CREDENTIAL, str(error)[:MAX_MESSAGE_CHARS]) from error
     except exceptions.ReadOnlyError as error:
-        raise StoreGone(Trouble.REPLICA, ONLY_READ) from error
+        raise RedisUnavailable(RedisProblem.REPLICA, READ_ONLY) from error
     except exceptions.ResponseError as error:
         raise _refused(str(error)) from error
     except (exceptions.RedisError, OSError) as error:
-        raise StoreGone(Trouble.CONNECT, str(error)[:SHOWN]) from error
+        raise RedisUnavailable(RedisProblem.CONNECT, str(error)[:MAX_MESSAGE_CHARS]) from error
 
 
-def _refused(text: str) -> StoreGone:
+def _refused(text: str) -> RedisUnavailable:
     """What goes wrong inside a script has no class of its own."""
     if "READONLY " in text:
-        return StoreGone(Trouble.REPLICA, ONLY_READ)
-    return StoreGone(Trouble.FULL if "OOM " in text else Trouble.REFUSED, text[:SHOWN])
+        return RedisUnavailable(RedisProblem.REPLICA, READ_ONLY)
+    return RedisUnavailable(
+        RedisProblem.FULL if "OOM " in text else RedisProblem.REFUSED, text[:MAX_MESSAGE_CHARS]
+    )

@@ -21,12 +21,12 @@ SOCKET: Final = "unix"
 CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 
 
-class PlaceError(ValueError):
+class RedisUrlError(ValueError):
     """The URL can't be used; the message repeats none of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RedisUrl:
     """One server and how to be let in."""
 
     host: str = ""
@@ -37,7 +37,7 @@ class Place:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
-    authority: str | None = field(default=None, repr=False)  # PEM; None: the system's
+    ca: str | None = field(default=None, repr=False)  # PEM; None: the system's
 
     def __str__(self) -> str:
         """For logs: never the password."""
@@ -46,25 +46,25 @@ class Place:
 
     def options(self) -> dict[str, Any]:
         """What the library's connections are made with."""
-        said: dict[str, Any] = {"db": self.database}
+        options: dict[str, Any] = {"db": self.database}
         if self.path:
-            said["path"] = self.path
+            options["path"] = self.path
         else:
-            said |= {"host": self.host, "port": self.port}
+            options |= {"host": self.host, "port": self.port}
         if self.tls:
-            said |= {
-                "ssl_ca_data": self.authority,
+            options |= {
+                "ssl_ca_data": self.ca,
                 "ssl_cert_reqs": ssl.CERT_REQUIRED,
                 "ssl_check_hostname": True,
             }
         if self.password_file is not None:
-            said["credential_provider"] = _FromFile(self.user, self.password_file)
+            options["credential_provider"] = _PasswordFile(self.user, self.password_file)
         elif self.password is not None:
-            said |= {"username": self.user, "password": self.password}
-        return said
+            options |= {"username": self.user, "password": self.password}
+        return options
 
 
-class _FromFile(CredentialProvider):
+class _PasswordFile(CredentialProvider):
     """The password as the file has it when a connection is made."""
 
     def __init__(self, user: str | None, path: Path) -> None:
@@ -82,28 +82,30 @@ class _FromFile(CredentialProvider):
         return await asyncio.to_thread(self.get_credentials)
 
 
-def place(url: str, *, password_file: Path | None = None, ca: Path | None = None) -> Place:
+def parse_redis_url(
+    url: str, *, password_file: Path | None = None, ca: Path | None = None
+) -> RedisUrl:
     """Read `redis://`, `rediss://` (TLS) or `unix://` with user, password and database.
 
-    Raises PlaceError, and OSError where `ca` (PEM of who signs its certificate) can't be read.
+    Raises RedisUrlError, and OSError where `ca` (PEM of who signs its certificate) can't be read.
     """
     try:
         parts = urlsplit(url)
         port = parts.port or PORT
     except ValueError:
-        raise PlaceError(_wrong("its host or port can't be read")) from None
-    known = Place(
+        raise RedisUrlError(_wrong("its host or port can't be read")) from None
+    known = RedisUrl(
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         password_file=password_file,
-        authority=None if ca is None else _pem(ca),
+        ca=None if ca is None else _pem(ca),
     )
     if parts.scheme == SOCKET:
         if not parts.path:
-            raise PlaceError(_wrong("the socket's path is missing"))
+            raise RedisUrlError(_wrong("the socket's path is missing"))
         return replace(known, path=unquote(parts.path), database=_database(parts.query))
     if parts.scheme not in {PLAIN, TLS} or not parts.hostname:
-        raise PlaceError(_wrong("its scheme or its host is missing"))
+        raise RedisUrlError(_wrong("its scheme or its host is missing"))
     number = parts.path.strip("/")
     return replace(
         known,
@@ -117,11 +119,11 @@ def place(url: str, *, password_file: Path | None = None, ca: Path | None = None
 def _pem(path: Path) -> str:
     """The certificates; names of authorities that a bundle tells beside them may be in any script.
 
-    Raises PlaceError and OSError.
+    Raises RedisUrlError and OSError.
     """
     text = path.read_bytes().decode("ascii", "ignore")
     if CERTIFICATE not in text:
-        raise PlaceError(f"{path} holds no certificate in PEM form")
+        raise RedisUrlError(f"{path} holds no certificate in PEM form")
     return text
 
 
@@ -130,7 +132,7 @@ def _database(query: str) -> int:
     if not query:
         return 0
     if name != "db" or not number.isascii() or not number.isdecimal():
-        raise PlaceError(_wrong("its database is not a number"))
+        raise RedisUrlError(_wrong("its database is not a number"))
     return int(number)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 BURST: Final = 10.0  # calls; what may be spent before any request has paid in
 
 
-class Budget:
+class RetryBudget:
     """Each request pays in its share, each extra call takes one out; a little comes with time."""
 
     __slots__ = ("_left", "_per_second", "_since", "share")
@@ -17,11 +17,11 @@ class Budget:
         self._left = BURST
         self._since = now
 
-    def pay_in(self) -> None:
+    def deposit(self) -> None:
         """A request has come."""
         self._left = min(self._left + self.share, BURST)
 
-    def take(self, now: float) -> bool:
+    def try_withdraw(self, now: float) -> bool:
         """Whether one more call may be made; it is counted as made."""
         self._left = min(self._left + (now - self._since) * self._per_second, BURST)
         self._since = now

@@ -10,11 +10,11 @@ Must not know sockets, tasks or who reacts.
 from enum import StrEnum
 from typing import Final
 
-from weir_gateway.adapters.resilience.window import Window
+from weir_gateway.adapters.resilience.window import SlidingWindow
 from weir_gateway.domain.resilience import Breaker
 
-LONGEST: Final = 8  # times `open`: how far trials that fail put off the next
-UNPROBED: Final = 5.0  # seconds past `open` after which no probe's answer is waited for
+MAX_BACKOFF: Final = 8  # times `open`: how far trials that fail put off the next
+PROBE_GRACE: Final = 5.0  # seconds past `open` after which no probe's answer is waited for
 
 
 class State(StrEnum):
@@ -28,48 +28,56 @@ class State(StrEnum):
 class Circuit:
     """The breaker. Every `begin` is followed by one of `succeeded`, `failed` and `undecided`."""
 
-    __slots__ = ("_succeeded", "_times", "_trying", "_window", "due", "settings", "state")
+    __slots__ = (
+        "_backoff",
+        "_trial_running",
+        "_trial_successes",
+        "_window",
+        "probe_at",
+        "settings",
+        "state",
+    )
 
     def __init__(self, settings: Breaker) -> None:
         self.settings = settings
         self.state = State.CLOSED
-        self.due = 0.0  # when an open one is to be probed
-        self._window = Window(settings.window)
-        self._times = 1  # how many times `open` it is left alone
-        self._succeeded = 0  # trials in a row
-        self._trying = False  # a trial is under way
+        self.probe_at = 0.0  # when an open one is to be probed
+        self._window = SlidingWindow(settings.window)
+        self._backoff = 1  # how many times `open` it is left alone
+        self._trial_successes = 0  # trials in a row
+        self._trial_running = False  # a trial is under way
 
-    def admits(self, now: float) -> bool:
+    def allows(self, now: float) -> bool:
         """Whether a call may be made now; half-open, one at a time may."""
         if self.state is State.CLOSED:
             return True
         if self.state is State.OPEN:
-            return now >= self.due + UNPROBED
-        return not self._trying
+            return now >= self.probe_at + PROBE_GRACE
+        return not self._trial_running
 
     def begin(self, now: float) -> None:
         """A call is made; one that was not admitted too, where there is nobody else."""
-        if self.state is State.OPEN and now >= self.due + UNPROBED:
-            self.answers()
+        if self.state is State.OPEN and now >= self.probe_at + PROBE_GRACE:
+            self.probe_succeeded()
         if self.state is State.HALF_OPEN:
-            self._trying = True
+            self._trial_running = True
 
     def succeeded(self, now: float) -> None:
         """A call went well."""
-        self._trying = False
+        self._trial_running = False
         if self.state is State.CLOSED:
             self._window.add(now, failed=False)
             return
-        self.answers()
-        self._succeeded += 1
-        if self._succeeded >= self.settings.trials:
+        self.probe_succeeded()
+        self._trial_successes += 1
+        if self._trial_successes >= self.settings.trials:
             self._close()
 
     def failed(self, now: float) -> None:
         """A call failed by the endpoint's fault."""
-        self._trying = False
+        self._trial_running = False
         if self.state is State.HALF_OPEN:
-            self.put_off(now)
+            self.back_off(now)
         elif self.state is State.CLOSED:
             self._window.add(now, failed=True)
             calls, failures = self._window.counts(now)
@@ -79,25 +87,25 @@ class Circuit:
 
     def undecided(self) -> None:
         """A call ended and says nothing: its client went away, its prompt was too long."""
-        self._trying = False
+        self._trial_running = False
 
-    def answers(self) -> None:
+    def probe_succeeded(self) -> None:
         """An open one has answered a probe: trials may begin."""
         if self.state is State.OPEN:
             self.state = State.HALF_OPEN
-            self._succeeded = 0
-            self._trying = False
+            self._trial_successes = 0
+            self._trial_running = False
 
-    def put_off(self, now: float) -> None:
+    def back_off(self, now: float) -> None:
         """A probe or a trial failed: leave it alone for twice as long as before."""
-        self._times = min(self._times * 2, LONGEST)
+        self._backoff = min(self._backoff * 2, MAX_BACKOFF)
         self._open(now)
 
     def _open(self, now: float) -> None:
         self.state = State.OPEN
-        self.due = now + self.settings.open * self._times
+        self.probe_at = now + self.settings.open * self._backoff
 
     def _close(self) -> None:
         self.state = State.CLOSED
-        self._times = 1
-        self._window = Window(self.settings.window)
+        self._backoff = 1
+        self._window = SlidingWindow(self.settings.window)

@@ -6,17 +6,17 @@ from collections import deque
 from weir_gateway.domain.resilience import QUEUE
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """No place, and none became free in time."""
 
 
-class Gate:
+class ConcurrencyLimit:
     """Places for calls; whoever gets one gives it back."""
 
     def __init__(self) -> None:
         self.limit = 0  # 0: unbounded
         self.queue = QUEUE
-        self.taken = 0
+        self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -25,45 +25,45 @@ class Gate:
         return len(self._waiting)
 
     @property
-    def open(self) -> bool:
+    def available(self) -> bool:
         """Whether there is a place that nobody waits for."""
-        return not self.limit or (self.taken < self.limit and not self._waiting)
+        return not self.limit or (self.in_flight < self.limit and not self._waiting)
 
-    def try_enter(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place if there is one and nobody waits for it."""
-        if not self.open:
+        if not self.available:
             return False
-        self.taken += 1
+        self.in_flight += 1
         return True
 
-    async def enter(self) -> None:
-        """Take a place, waiting for one in order of arrival. Raises Full."""
-        if self.try_enter():
+    async def acquire(self) -> None:
+        """Take a place, waiting for one in order of arrival. Raises QueueFull."""
+        if self.try_acquire():
             return
         if len(self._waiting) >= self.queue.size:
-            raise Full
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+            raise QueueFull
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(slot)
         try:
             async with asyncio.timeout(self.queue.wait):
-                await place
+                await slot
         except BaseException as error:
-            self._give_up(place)
+            self._give_up(slot)
             if isinstance(error, TimeoutError):
-                raise Full from None
+                raise QueueFull from None
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a place back: to who waits longest, if anybody does and it is still one."""
-        self.taken -= 1
-        while self._waiting and (not self.limit or self.taken < self.limit):
-            place = self._waiting.popleft()
-            if not place.done():
-                self.taken += 1
-                place.set_result(None)
+        self.in_flight -= 1
+        while self._waiting and (not self.limit or self.in_flight < self.limit):
+            slot = self._waiting.popleft()
+            if not slot.done():
+                self.in_flight += 1
+                slot.set_result(None)
 
-    def _give_up(self, place: "asyncio.Future[None]") -> None:
-        if place.done() and not place.cancelled():
-            self.leave()  # it was given at the very moment
-        elif place in self._waiting:
-            self._waiting.remove(place)
+    def _give_up(self, slot: "asyncio.Future[None]") -> None:
+        if slot.done() and not slot.cancelled():
+            self.release()  # it was given at the very moment
+        elif slot in self._waiting:
+            self._waiting.remove(slot)

@@ -9,77 +9,81 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from weir_gateway.adapters.resilience.circuit import Circuit, State
-from weir_gateway.adapters.resilience.ports import Chance
+from weir_gateway.adapters.resilience.ports import Random
 from weir_gateway.domain.table import Backend
 
-NEW_OUTCOME: Final = 0.1  # weight of the newest outcome in the health
-FORGETS: Final = 10.0  # seconds in which two thirds of bad health are forgotten
-ILL: Final = 20.0  # calls under way that an endpoint which always fails seems to have more
-SLIGHT: Final = 0.5  # of those: no more than this is no difference
-USUAL_WEIGHT: Final = 10
+OUTCOME_WEIGHT: Final = 0.1  # weight of the newest outcome in the health
+HEALTH_DECAY: Final = 10.0  # seconds in which two thirds of bad health are forgotten
+FAILURE_PENALTY: Final = (
+    20.0  # calls under way that an endpoint which always fails seems to have more
+)
+MIN_PENALTY: Final = 0.5  # of those: no more than this is no difference
+DEFAULT_WEIGHT: Final = 10
 
-Changed = Callable[["Endpoint"], None]
+OnStateChange = Callable[["Endpoint"], None]
 
 
 class Endpoint:
     """One endpoint: its breaker, its health, its load."""
 
     __slots__ = (
-        "_changed",
         "_health",
-        "_since",
+        "_health_at",
+        "_on_state_change",
         "backend",
         "circuit",
         "in_flight",
-        "used",
+        "last_used",
         "weight",
     )
 
-    def __init__(self, backend: Backend, weight: int, changed: Changed) -> None:
+    def __init__(self, backend: Backend, weight: int, on_state_change: OnStateChange) -> None:
         """`changed` is told when the breaker's state is another."""
         self.backend = backend
         self.weight = weight
         self.circuit = Circuit(backend.breaker)
         self.in_flight = 0
-        self.used = 0.0  # when it was called last
+        self.last_used = 0.0  # when it was called last
         self._health = 1.0
-        self._since = 0.0
-        self._changed = changed
+        self._health_at = 0.0
+        self._on_state_change = on_state_change
 
     def health(self, now: float) -> float:
         """[0,1]: an average of the outcomes, the newer the heavier; time heals."""
-        ill = 1 - self._health
-        return 1 - ill * math.exp((self._since - now) / FORGETS) if ill else 1.0
+        damage = 1 - self._health
+        return 1 - damage * math.exp((self._health_at - now) / HEALTH_DECAY) if damage else 1.0
 
     def load(self, now: float) -> float:
         """What the choice goes by."""
-        ill = ILL * (1 - self.health(now))
-        return (self.in_flight * USUAL_WEIGHT / self.weight) + (ill if ill > SLIGHT else 0.0)
+        penalty = FAILURE_PENALTY * (1 - self.health(now))
+        return (self.in_flight * DEFAULT_WEIGHT / self.weight) + (
+            penalty if penalty > MIN_PENALTY else 0.0
+        )
 
     def begin(self, now: float) -> None:
         """A call is made."""
         self.in_flight += 1
-        self.used = now
+        self.last_used = now
         if self.circuit.state is not State.CLOSED:
-            self._watched(lambda: self.circuit.begin(now))
+            self._track_state(lambda: self.circuit.begin(now))
 
     def succeeded(self, now: float) -> None:
         """It answered."""
         if self._health < 1:
-            self._learn(now, 1.0)
+            self._record_outcome(now, 1.0)
         if self.circuit.state is State.CLOSED:
             self.circuit.succeeded(now)
         else:
-            self._watched(lambda: self.circuit.succeeded(now))
+            self._track_state(lambda: self.circuit.succeeded(now))
 
     def failed(self, now: float) -> None:
         """It did not, by its own fault."""
-        self._learn(now, 0.0)
-        self._watched(lambda: self.circuit.failed(now))
+        self._record_outcome(now, 0.0)
+        self._track_state(lambda: self.circuit.failed(now))
 
-    def limited(self, now: float) -> None:
+    def rate_limited(self, now: float) -> None:
         """It said that it has too much to do: no failure, but others may have less."""
-        self._learn(now, 0.0)
+        self._record_outcome(now, 0.0)
         self.circuit.undecided()
 
     def undecided(self) -> None:
@@ -90,44 +94,44 @@ class Endpoint:
         """The call holds nothing any more."""
         self.in_flight -= 1
 
-    def answers(self) -> None:
+    def probe_succeeded(self) -> None:
         """It answered a probe."""
-        self._watched(self.circuit.answers)
+        self._track_state(self.circuit.probe_succeeded)
 
-    def put_off(self, now: float) -> None:
+    def probe_failed(self, now: float) -> None:
         """It did not answer a probe."""
-        self._watched(lambda: self.circuit.put_off(now))
+        self._track_state(lambda: self.circuit.back_off(now))
 
-    def _learn(self, now: float, outcome: float) -> None:
+    def _record_outcome(self, now: float, outcome: float) -> None:
         health = self.health(now)
-        self._health = health + NEW_OUTCOME * (outcome - health)
-        self._since = now
+        self._health = health + OUTCOME_WEIGHT * (outcome - health)
+        self._health_at = now
 
-    def _watched(self, change: Callable[[], None]) -> None:
+    def _track_state(self, change: Callable[[], None]) -> None:
         before = self.circuit.state
         change()
         if self.circuit.state is before:
             return
         if self.circuit.state is State.CLOSED:
             self._health = 1.0  # what it was before the trials is past
-        self._changed(self)
+        self._on_state_change(self)
 
 
 def choose(
-    endpoints: Sequence[Endpoint], tried: Collection[Endpoint], now: float, chance: Chance
+    endpoints: Sequence[Endpoint], tried: Collection[Endpoint], now: float, random: Random
 ) -> Endpoint | None:
     """Whom to call; one that this request has not `tried`, if it can be. None: all are ejected."""
     if len(endpoints) == 1:
-        return endpoints[0] if endpoints[0].circuit.admits(now) else None
-    able = [one for one in endpoints if one.circuit.admits(now)]
-    fresh = [one for one in able if one not in tried] or able
-    if len(fresh) <= 1:
-        return fresh[0] if fresh else None
-    for one in fresh:
+        return endpoints[0] if endpoints[0].circuit.allows(now) else None
+    available = [one for one in endpoints if one.circuit.allows(now)]
+    untried = [one for one in available if one not in tried] or available
+    if len(untried) <= 1:
+        return untried[0] if untried else None
+    for one in untried:
         if one.circuit.state is not State.CLOSED:
             return one  # its trial: somebody has to find out
-    first = _drawn(fresh, chance)
-    second = _drawn([one for one in fresh if one is not first], chance)
+    first = _drawn(untried, random)
+    second = _drawn([one for one in untried if one is not first], random)
     return second if second.load(now) < first.load(now) else first
 
 
@@ -137,7 +141,7 @@ def least_busy(endpoints: Sequence[Endpoint]) -> Endpoint | None:
     return best if best.in_flight < best.circuit.settings.failures else None
 
 
-def _drawn(endpoints: Sequence[Endpoint], chance: Chance) -> Endpoint:
+def _drawn(endpoints: Sequence[Endpoint], chance: Random) -> Endpoint:
     at = chance.random() * sum(one.weight for one in endpoints)
     for one in endpoints:
         at -= one.weight

@@ -6,19 +6,21 @@ from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.routing.replies import Passing, Reply
 
 
-class WatchedReply(Passing):
+class ObservedReply(Passing):
     """A Reply that says when it breaks and when it is over."""
 
-    __slots__ = ("_broke", "_ended")
+    __slots__ = ("_on_break", "_on_close")
 
-    def __init__(self, reply: Reply, broke: Callable[[], None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, reply: Reply, on_break: Callable[[], None], on_close: Callable[[], None]
+    ) -> None:
         super().__init__(reply)
-        self._broke = broke
-        self._ended: list[Callable[[], None]] = [ended]
+        self._on_break = on_break
+        self._on_close: list[Callable[[], None]] = [on_close]
 
-    def when_over(self, ended: Callable[[], None]) -> None:
+    def on_close(self, callback: Callable[[], None]) -> None:
         """Tell somebody else too."""
-        self._ended.append(ended)
+        self._on_close.append(callback)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
@@ -26,14 +28,14 @@ class WatchedReply(Passing):
             async for chunk in self._reply.chunks():
                 yield chunk
         except UpstreamError:
-            self._broke()
+            self._on_break()
             raise
 
     async def close(self, *, abort: bool) -> None:
         """Give the connection back; with `abort` cancel the upstream call at once."""
-        ended, self._ended = self._ended, []
+        callbacks, self._on_close = self._on_close, []
         try:
             await super().close(abort=abort)
         finally:
-            for tell in ended:
-                tell()
+            for callback in callbacks:
+                callback()

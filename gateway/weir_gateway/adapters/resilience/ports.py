@@ -22,7 +22,7 @@ class Caller(Protocol):
         ...
 
 
-class Chance(Protocol):
+class Random(Protocol):
     """Where random numbers come from."""
 
     def random(self) -> float:

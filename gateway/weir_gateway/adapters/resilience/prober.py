@@ -14,9 +14,9 @@ from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.routing.ports import Clock
 
-WITHIN: Final = 3.0  # seconds for one probe
-AT_ONCE: Final = 8  # probes
-UNUSED: Final = 600.0  # seconds after its last call that an endpoint is still probed
+PROBE_TIMEOUT: Final = 3.0  # seconds for one probe
+MAX_PROBES: Final = 8  # probes
+IDLE_AFTER: Final = 600.0  # seconds after its last call that an endpoint is still probed
 
 
 class Prober:
@@ -27,18 +27,18 @@ class Prober:
         self._telemetry = telemetry
         self._clock = clock
         self._ejected: set[Endpoint] = set()
-        self._more = asyncio.Event()
+        self._wake = asyncio.Event()
 
     @property
     def ejected(self) -> int:
         """How many endpoints are left alone."""
         return len(self._ejected)
 
-    def changed(self, endpoint: Endpoint) -> None:
+    def state_changed(self, endpoint: Endpoint) -> None:
         """An endpoint's breaker is in another state."""
         if endpoint.circuit.state is State.OPEN:
             self._ejected.add(endpoint)
-            self._more.set()
+            self._wake.set()
         else:
             self._ejected.discard(endpoint)
 
@@ -49,12 +49,12 @@ class Prober:
     async def run(self) -> None:
         """Probe for ever."""
         while True:
-            self._more.clear()
+            self._wake.clear()
             await self._sleep()
             now = self._clock()
-            for unused in [one for one in self._ejected if now - one.used > UNUSED]:
+            for unused in [one for one in self._ejected if now - one.last_used > IDLE_AFTER]:
                 self._ejected.discard(unused)
-            due = [one for one in self._ejected if one.circuit.due <= now][:AT_ONCE]
+            due = [one for one in self._ejected if one.circuit.probe_at <= now][:MAX_PROBES]
             async with asyncio.TaskGroup() as group:
                 for endpoint in due:
                     group.create_task(self._probe(endpoint), name="weir-upstream-probe")
@@ -62,20 +62,20 @@ class Prober:
     async def _sleep(self) -> None:
         """Until one is due, or another one is ejected."""
         if not self._ejected:
-            await self._more.wait()
+            await self._wake.wait()
             return
-        due = min(one.circuit.due for one in self._ejected)
+        due = min(one.circuit.probe_at for one in self._ejected)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(due - self._clock(), 0.0)):
-                await self._more.wait()
+                await self._wake.wait()
 
     async def _probe(self, endpoint: Endpoint) -> None:
         try:
-            await self._caller.probe(endpoint.backend, WITHIN)
+            await self._caller.probe(endpoint.backend, PROBE_TIMEOUT)
         except UpstreamError as error:
             self._telemetry.probed(endpoint.backend.id, error.label)
             if endpoint.circuit.state is State.OPEN:
-                endpoint.put_off(self._clock())
+                endpoint.probe_failed(self._clock())
         else:
             self._telemetry.probed(endpoint.backend.id, "ok")
-            endpoint.answers()
+            endpoint.probe_succeeded()

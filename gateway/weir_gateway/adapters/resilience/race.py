@@ -8,43 +8,43 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from weir_gateway.adapters.resilience.observed_reply import WatchedReply
+from weir_gateway.adapters.resilience.observed_reply import ObservedReply
 
-CANCELLED_WITHIN: Final = 0.1  # seconds that the winner waits for the loser to be gone
+CANCEL_TIMEOUT: Final = 0.1  # seconds that the winner waits for the loser to be gone
 
-Call = Callable[[], Coroutine[Any, Any, WatchedReply]]
-Task = asyncio.Task[WatchedReply]
+Call = Callable[[], Coroutine[Any, Any, ObservedReply]]
+Task = asyncio.Task[ObservedReply]
 
 
 @dataclass(frozen=True, slots=True)
-class Raced:
+class RaceResult:
     """Who won."""
 
-    reply: WatchedReply
+    reply: ObservedReply
     hedged: bool  # a second call was made
     won: bool  # and it was the one that answered
     paid_twice: bool  # the other one was working when it was cancelled
 
 
-async def race(first: Call, second: Callable[[], Call | None], after: float) -> Raced:
+async def race(first: Call, second: Callable[[], Call | None], after: float) -> RaceResult:
     """`first`; and where it has not answered `after` seconds, what `second` gives besides.
 
     Raises the first call's error where both fail.
     """
-    mine: Task = asyncio.create_task(first(), name="weir-upstream-call")
-    tasks = [mine]
+    first_task: Task = asyncio.create_task(first(), name="weir-upstream-call")
+    tasks = [first_task]
     winner: Task | None = None
     try:
-        done, _ = await asyncio.wait({mine}, timeout=after)
+        done, _ = await asyncio.wait({first_task}, timeout=after)
         hedge = second() if not done else None
         if hedge is not None:
             tasks.append(asyncio.create_task(hedge(), name="weir-upstream-hedge"))
         winner = await _winner(tasks)
         working = any(not task.done() or not task.exception() for task in tasks if task != winner)
-        return Raced(
+        return RaceResult(
             winner.result(),
             hedged=hedge is not None,
-            won=winner is not mine,
+            won=winner is not first_task,
             paid_twice=working,
         )
     finally:
@@ -68,7 +68,7 @@ async def _end(tasks: list[Task]) -> None:
     for task in running:
         task.cancel()
     if running:
-        await asyncio.wait(running, timeout=CANCELLED_WITHIN)
+        await asyncio.wait(running, timeout=CANCEL_TIMEOUT)
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is None:
             await task.result().close(abort=True)

@@ -8,10 +8,12 @@ from typing import Final
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 
-FIRST_WAIT: Final = 0.1  # seconds; the bound of the first random wait, doubled with each
+INITIAL_BACKOFF: Final = 0.1  # seconds; the bound of the first random wait, doubled with each
 CONFLICT: Final = 409
-AGAIN: Final = frozenset({UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS})
-PROMPTS: Final = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
+RETRYABLE: Final = frozenset(
+    {UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS}
+)
+PROMPT_ERRORS: Final = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
 
 
 class Fault(Enum):
@@ -19,38 +21,40 @@ class Fault(Enum):
 
     ENDPOINT = "endpoint"  # it counts against it
     LIMIT = "limit"  # it works, and has too much to do
-    NOBODY = "nobody"  # it did what it should
+    NONE = "nobody"  # it did what it should
 
 
 def fault(error: UpstreamError) -> Fault:
     """Whose fault `error` is."""
-    if error.failure in PROMPTS or error.upstream_status == CONFLICT:
-        return Fault.NOBODY
+    if error.failure in PROMPT_ERRORS or error.upstream_status == CONFLICT:
+        return Fault.NONE
     return Fault.LIMIT if error.rate_limited else Fault.ENDPOINT
 
 
-def again(error: UpstreamError) -> bool:
+def is_retryable(error: UpstreamError) -> bool:
     """Whether the same call may succeed in a moment.
 
     Not where it took all the time it had, nor where the answer itself was no use.
     """
-    return error.failure in AGAIN and error.transient
+    return error.failure in RETRYABLE and error.transient
 
 
-def pause(attempt: int, longest: float, retry_after: float | None, chance: float) -> float | None:
+def backoff(
+    attempt: int, max_wait: float, retry_after: float | None, fraction: float
+) -> float | None:
     """Seconds to wait after the call number `attempt` (from 1); None: that is too long to wait.
 
-    Full jitter: `chance`, in [0,1), of a bound that doubles; and what the provider asked for.
+    Full jitter: `fraction`, in [0,1), of a bound that doubles; and what the provider asked for.
     """
-    bound: float = FIRST_WAIT * 2 ** (attempt - 1)
-    jittered = chance * min(bound, longest)
+    bound: float = INITIAL_BACKOFF * 2 ** (attempt - 1)
+    jittered = fraction * min(bound, max_wait)
     if retry_after is None:
         return jittered
     wait = retry_after + jittered
-    return wait if wait <= longest else None
+    return wait if wait <= max_wait else None
 
 
-def seconds(retry_after: str | None, today: Callable[[], datetime]) -> float | None:
+def retry_after_seconds(retry_after: str | None, today: Callable[[], datetime]) -> float | None:
     """A Retry-After as seconds from now, never below 0; None where there is none that is valid."""
     if retry_after is None:
         return None

@@ -11,7 +11,7 @@ from weir_runtime.metrics import Registry
 
 log = logging.getLogger(__name__)
 
-BREAKER: Final = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
+BREAKER_VALUES: Final = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
 
 
 class UpstreamTelemetry:
@@ -38,7 +38,7 @@ class UpstreamTelemetry:
         )
         self._registry = registry
 
-    def watch(self, ejected: Callable[[], float], waiting: Callable[[], float]) -> None:
+    def add_gauges(self, ejected: Callable[[], float], waiting: Callable[[], float]) -> None:
         """Tell, at collection, how many endpoints are ejected and how many requests wait."""
         self._registry.gauge_callback(
             "weir.upstream.ejected", "Endpoints that are left alone.", ejected
@@ -67,10 +67,10 @@ class UpstreamTelemetry:
         """An ejected endpoint was asked whether it answers."""
         self._probes.labels(endpoint, outcome).add()
 
-    def changed(self, endpoint: Endpoint) -> None:
+    def state_changed(self, endpoint: Endpoint) -> None:
         """An endpoint's breaker is in another state."""
         state = endpoint.circuit.state
-        self._breaker.labels(endpoint.backend.id).set(BREAKER[state])
+        self._breaker.labels(endpoint.backend.id).set(BREAKER_VALUES[state])
         level = logging.WARNING if state is State.OPEN else logging.INFO
         log.log(
             level,
@@ -79,6 +79,6 @@ class UpstreamTelemetry:
             extra={"endpoint": endpoint.backend.id, "address": endpoint.backend.endpoint},
         )
 
-    def forgotten(self, endpoint: Endpoint) -> None:
+    def forget(self, endpoint: Endpoint) -> None:
         """An endpoint is no longer there."""
         self._breaker.forget(endpoint.backend.id)

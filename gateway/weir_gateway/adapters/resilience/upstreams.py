@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any, Final
 
 from weir_gateway.adapters.resilience import retry
-from weir_gateway.adapters.resilience.backend_state import Group
-from weir_gateway.adapters.resilience.concurrency_limit import Full
+from weir_gateway.adapters.resilience.backend_state import BackendState
+from weir_gateway.adapters.resilience.concurrency_limit import QueueFull
 from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
-from weir_gateway.adapters.resilience.observed_reply import WatchedReply
-from weir_gateway.adapters.resilience.ports import Caller, Chance
+from weir_gateway.adapters.resilience.observed_reply import ObservedReply
+from weir_gateway.adapters.resilience.ports import Caller, Random
 from weir_gateway.adapters.resilience.prober import Prober
 from weir_gateway.adapters.resilience.race import race
 from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
@@ -29,17 +29,17 @@ from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.ports import Clock
 from weir_wires.usage import Usage
 
-MAX_KEPT: Final = 10_000  # backends; a bound for tables that come and go
-KEY_REFUSED: Final = frozenset({401, 403})
+MAX_BACKENDS: Final = 10_000  # backends; a bound for tables that come and go
+KEY_REJECTED: Final = frozenset({401, 403})
 
-Call = Callable[[], Coroutine[Any, Any, WatchedReply]]
+Call = Callable[[], Coroutine[Any, Any, ObservedReply]]
 
 
 @dataclass(slots=True)
-class _Way:
+class _Dispatch:
     """One request at one backend."""
 
-    group: Group
+    state: BackendState
     request: Request
     deadline: float
     last_resort: bool
@@ -51,15 +51,15 @@ class ResilientUpstreams:
     """Keeps what is known of each backend, and calls them by `caller`."""
 
     def __init__(
-        self, caller: Caller, telemetry: UpstreamTelemetry, clock: Clock, chance: Chance
+        self, caller: Caller, telemetry: UpstreamTelemetry, clock: Clock, random: Random
     ) -> None:
         self._caller = caller
         self._telemetry = telemetry
         self._clock = clock
-        self._chance = chance
-        self._groups: dict[BackendId, Group] = {}
+        self._random = random
+        self._states: dict[BackendId, BackendState] = {}
         self._prober = Prober(caller, telemetry, clock)
-        telemetry.watch(lambda: self._prober.ejected, self._waiting)
+        telemetry.add_gauges(lambda: self._prober.ejected, self._waiting)
 
     async def probe_forever(self) -> None:
         """Ask ejected endpoints whether they answer; the program's background task."""
@@ -67,224 +67,228 @@ class ResilientUpstreams:
 
     async def send(
         self, backend: Backend, request: Request, *, last_resort: bool = False
-    ) -> WatchedReply:
+    ) -> ObservedReply:
         """Forward `request` to one of `backend`'s endpoints, with what its settings allow.
 
         Raises UpstreamError where none answered, and at once where all are ejected; with
         `last_resort` an ejected one is called all the same, by a few requests at once.
         """
-        group = self._group(backend)
+        state = self._backend_state(backend)
         try:
-            await group.gate.enter()
-        except Full:
-            raise self._full(backend) from None
-        way = _Way(group, request, self._clock() + backend.timeouts.total, last_resort)
+            await state.concurrency.acquire()
+        except QueueFull:
+            raise self._queue_full(backend) from None
+        dispatch = _Dispatch(state, request, self._clock() + backend.timeouts.total, last_resort)
         try:
-            reply = await self._attempts(way)
+            reply = await self._attempts(dispatch)
         except BaseException:
-            group.gate.leave()
+            state.concurrency.release()
             raise
-        reply.when_over(group.gate.leave)
+        reply.on_close(state.concurrency.release)
         return reply
 
-    async def _attempts(self, way: _Way) -> WatchedReply:
-        group = way.group
-        group.retries.pay_in()
-        endpoint = self._chosen(way)
+    async def _attempts(self, dispatch: _Dispatch) -> ObservedReply:
+        state = dispatch.state
+        state.retries.deposit()
+        endpoint = self._choose(dispatch)
         if endpoint is None:
-            raise self._ejected(group)
+            raise self._all_ejected(state)
         while True:
-            way.tried.append(endpoint)
+            dispatch.tried.append(endpoint)
             try:
-                reply = await self._within(way, self._call(way, endpoint))
+                reply = await self._with_deadline(dispatch, self._call(dispatch, endpoint))
             except UpstreamError as error:
-                endpoint = await self._next(way, error)
+                endpoint = await self._next_endpoint(dispatch, error)
                 if endpoint is None:
                     raise
-                self._telemetry.retried(group.backend.id, error.label)
+                self._telemetry.retried(state.backend.id, error.label)
             else:
-                following = self._with_another_key(way, reply)
+                following = self._with_another_key(dispatch, reply)
                 if following is None:
                     return reply
                 await reply.close(abort=False)
-                self._telemetry.retried(group.backend.id, str(reply.status))
+                self._telemetry.retried(state.backend.id, str(reply.status))
                 endpoint = following
-            way.attempt += 1
+            dispatch.attempt += 1
 
-    async def _within(self, way: _Way, call: Coroutine[Any, Any, WatchedReply]) -> WatchedReply:
+    async def _with_deadline(
+        self, dispatch: _Dispatch, call: Coroutine[Any, Any, ObservedReply]
+    ) -> ObservedReply:
         """A first call has its own timeouts; a later one has what is left."""
-        if way.attempt == 1:
+        if dispatch.attempt == 1:
             return await call
         try:
-            async with asyncio.timeout(max(way.deadline - self._clock(), 0.0)):
+            async with asyncio.timeout(max(dispatch.deadline - self._clock(), 0.0)):
                 return await call
         except TimeoutError:
-            backend = way.group.backend
+            backend = dispatch.state.backend
             raise UpstreamError(
                 f"backend {backend.id} was too slow: its calls took longer than "
                 f"{backend.timeouts.total:g} s together",
                 failure=UpstreamFailure.TIMEOUT,
             ) from None
 
-    async def _next(self, way: _Way, error: UpstreamError) -> Endpoint | None:
+    async def _next_endpoint(self, dispatch: _Dispatch, error: UpstreamError) -> Endpoint | None:
         """Whom to call after `error`, when it is time to; None: nobody any more."""
-        backend = way.group.backend
-        if way.attempt >= backend.retries.attempts or not retry.again(error):
+        backend = dispatch.state.backend
+        if dispatch.attempt >= backend.retries.attempts or not retry.is_retryable(error):
             return None
-        endpoint = self._chosen(way)
+        endpoint = self._choose(dispatch)
         if endpoint is None:
             return None
-        wait = self._pause(way, error) if endpoint in way.tried else 0.0
-        if wait is None or self._clock() + wait >= way.deadline:
+        wait = self._backoff(dispatch, error) if endpoint in dispatch.tried else 0.0
+        if wait is None or self._clock() + wait >= dispatch.deadline:
             return None
-        if not way.group.retries.take(self._clock()):
+        if not dispatch.state.retries.try_withdraw(self._clock()):
             self._telemetry.refused(backend.id, "retry_budget")
             return None
         if wait:
             await asyncio.sleep(wait)
-        return endpoint if endpoint.circuit.admits(self._clock()) else self._chosen(way)
+        return endpoint if endpoint.circuit.allows(self._clock()) else self._choose(dispatch)
 
-    def _pause(self, way: _Way, error: UpstreamError) -> float | None:
-        after = retry.seconds(error.retry_after, _today)
-        longest = way.group.backend.retries.wait
-        return retry.pause(way.attempt, longest, after, self._chance.random())
+    def _backoff(self, dispatch: _Dispatch, error: UpstreamError) -> float | None:
+        after = retry.retry_after_seconds(error.retry_after, _utc_now)
+        max_wait = dispatch.state.backend.retries.wait
+        return retry.backoff(dispatch.attempt, max_wait, after, self._random.random())
 
-    def _with_another_key(self, way: _Way, reply: WatchedReply) -> Endpoint | None:
+    def _with_another_key(self, dispatch: _Dispatch, reply: ObservedReply) -> Endpoint | None:
         """Whom to call where one of several keys is refused."""
-        if reply.status not in KEY_REFUSED or len(way.group.endpoints) == 1:
+        if reply.status not in KEY_REJECTED or len(dispatch.state.endpoints) == 1:
             return None
-        refused = way.tried[-1]
+        refused = dispatch.tried[-1]
         if isinstance(refused.backend.auth, Passthrough):
             return None  # the client's own key; the other endpoints would be asked with the same
         refused.failed(self._clock())
-        if way.attempt >= len(way.group.endpoints):
+        if dispatch.attempt >= len(dispatch.state.endpoints):
             return None
-        endpoint = self._chosen(way)
-        return None if endpoint in way.tried else endpoint
+        endpoint = self._choose(dispatch)
+        return None if endpoint in dispatch.tried else endpoint
 
-    def _chosen(self, way: _Way) -> Endpoint | None:
-        endpoints = way.group.endpoints
-        found = choose(endpoints, way.tried, self._clock(), self._chance)
-        if found is None and way.last_resort and not way.tried:
+    def _choose(self, dispatch: _Dispatch) -> Endpoint | None:
+        endpoints = dispatch.state.endpoints
+        endpoint = choose(endpoints, dispatch.tried, self._clock(), self._random)
+        if endpoint is None and dispatch.last_resort and not dispatch.tried:
             return least_busy(endpoints)
-        return found
+        return endpoint
 
-    async def _call(self, way: _Way, endpoint: Endpoint) -> WatchedReply:
+    async def _call(self, dispatch: _Dispatch, endpoint: Endpoint) -> ObservedReply:
         """One call; two where the first is late and the backend says so."""
-        group, hedge = way.group, way.group.backend.hedge
-        if hedge is None or not way.request.stream:
-            return await self._once(way, endpoint)
-        group.hedges.pay_in()
-        after = group.first_tokens.quantile(hedge.after)
+        state, hedge = dispatch.state, dispatch.state.backend.hedge
+        if hedge is None or not dispatch.request.stream:
+            return await self._send_once(dispatch, endpoint)
+        state.hedges.deposit()
+        after = state.first_tokens.quantile(hedge.after)
         if after is None:
-            return await self._once(way, endpoint)
+            return await self._send_once(dispatch, endpoint)
         raced = await race(
-            partial(self._once, way, endpoint), lambda: self._hedge(way, endpoint), after
+            partial(self._send_once, dispatch, endpoint),
+            lambda: self._hedge(dispatch, endpoint),
+            after,
         )
         if raced.hedged:
-            self._telemetry.hedged(group.backend.id, "won" if raced.won else "lost")
+            self._telemetry.hedged(state.backend.id, "won" if raced.won else "lost")
         if raced.paid_twice:
             # Its prompt was read; nobody knows how much of its answer was written.
-            raced.reply.wasted = Usage(input=way.request.prompt_tokens, output=0)
+            raced.reply.wasted = Usage(input=dispatch.request.prompt_tokens, output=0)
         return raced.reply
 
-    def _hedge(self, way: _Way, first: Endpoint) -> Call | None:
+    def _hedge(self, dispatch: _Dispatch, first: Endpoint) -> Call | None:
         """The second call, where an endpoint, a place and the budget allow one."""
-        group = way.group
-        second = choose(group.endpoints, [first], self._clock(), self._chance)
-        if second is None or not group.gate.open:
+        state = dispatch.state
+        second = choose(state.endpoints, [first], self._clock(), self._random)
+        if second is None or not state.concurrency.available:
             return None
-        if not group.hedges.take(self._clock()):
-            self._telemetry.hedged(group.backend.id, "budget")
+        if not state.hedges.try_withdraw(self._clock()):
+            self._telemetry.hedged(state.backend.id, "budget")
             return None
-        return partial(self._hedging, way, second)
+        return partial(self._send_hedge, dispatch, second)
 
-    async def _hedging(self, way: _Way, second: Endpoint) -> WatchedReply:
-        gate = way.group.gate
-        if not gate.try_enter():
-            raise self._full(way.group.backend)
+    async def _send_hedge(self, dispatch: _Dispatch, second: Endpoint) -> ObservedReply:
+        gate = dispatch.state.concurrency
+        if not gate.try_acquire():
+            raise self._queue_full(dispatch.state.backend)
         try:
-            reply = await self._once(way, second)
+            reply = await self._send_once(dispatch, second)
         except BaseException:
-            gate.leave()
+            gate.release()
             raise
-        reply.when_over(gate.leave)
+        reply.on_close(gate.release)
         return reply
 
-    async def _once(self, way: _Way, endpoint: Endpoint) -> WatchedReply:
+    async def _send_once(self, dispatch: _Dispatch, endpoint: Endpoint) -> ObservedReply:
         clock = self._clock
         began = clock()
         endpoint.begin(began)
         try:
-            reply = await self._caller.send(endpoint.backend, way.request)
+            reply = await self._caller.send(endpoint.backend, dispatch.request)
         except UpstreamError as error:
             endpoint.ended()
-            self._failed(way, endpoint, error)
+            self._failed(dispatch, endpoint, error)
             raise
         except BaseException:
             endpoint.ended()
             endpoint.undecided()
             raise
-        now = clock()
-        endpoint.succeeded(now)
-        if way.request.stream:
-            way.group.first_tokens.add(now - began)
-        self._telemetry.called(way.group.backend.id, "ok")
-        return WatchedReply(reply, lambda: self._broke(way, endpoint), endpoint.ended)
+        answered = clock()
+        endpoint.succeeded(answered)
+        if dispatch.request.stream:
+            dispatch.state.first_tokens.add(answered - began)
+        self._telemetry.called(dispatch.state.backend.id, "ok")
+        return ObservedReply(reply, lambda: self._stream_broke(dispatch, endpoint), endpoint.ended)
 
-    def _failed(self, way: _Way, endpoint: Endpoint, error: UpstreamError) -> None:
+    def _failed(self, dispatch: _Dispatch, endpoint: Endpoint, error: UpstreamError) -> None:
         match retry.fault(error):
             case retry.Fault.ENDPOINT:
                 endpoint.failed(self._clock())
             case retry.Fault.LIMIT:
-                endpoint.limited(self._clock())
-            case retry.Fault.NOBODY:
+                endpoint.rate_limited(self._clock())
+            case retry.Fault.NONE:
                 endpoint.succeeded(self._clock())
-        self._telemetry.called(way.group.backend.id, error.label)
+        self._telemetry.called(dispatch.state.backend.id, error.label)
 
-    def _broke(self, way: _Way, endpoint: Endpoint) -> None:
+    def _stream_broke(self, dispatch: _Dispatch, endpoint: Endpoint) -> None:
         endpoint.failed(self._clock())
-        self._telemetry.called(way.group.backend.id, "half_way")
+        self._telemetry.called(dispatch.state.backend.id, "half_way")
 
-    def _group(self, backend: Backend) -> Group:
-        group = self._groups.get(backend.id)
-        if group is not None and group.backend is backend:
-            return group
+    def _backend_state(self, backend: Backend) -> BackendState:
+        state = self._states.get(backend.id)
+        if state is not None and state.backend is backend:
+            return state
         now = self._clock()
-        if group is not None:
-            for gone in group.renew(backend, now):
+        if state is not None:
+            for gone in state.update(backend, now):
                 self._forget(gone)
-            return group
-        while len(self._groups) >= MAX_KEPT:
-            oldest = self._groups.pop(next(iter(self._groups)))
+            return state
+        while len(self._states) >= MAX_BACKENDS:
+            oldest = self._states.pop(next(iter(self._states)))
             for gone in oldest.endpoints:
                 self._forget(gone)
-        fresh = self._groups[backend.id] = Group(backend, now, self._changed)
+        fresh = self._states[backend.id] = BackendState(backend, now, self._state_changed)
         return fresh
 
-    def _changed(self, endpoint: Endpoint) -> None:
-        self._telemetry.changed(endpoint)
-        self._prober.changed(endpoint)
+    def _state_changed(self, endpoint: Endpoint) -> None:
+        self._telemetry.state_changed(endpoint)
+        self._prober.state_changed(endpoint)
 
     def _forget(self, endpoint: Endpoint) -> None:
-        self._telemetry.forgotten(endpoint)
+        self._telemetry.forget(endpoint)
         self._prober.forget(endpoint)
 
     def _waiting(self) -> float:
-        return sum(group.gate.waiting for group in self._groups.values())
+        return sum(state.concurrency.waiting for state in self._states.values())
 
-    def _full(self, backend: Backend) -> UpstreamError:
+    def _queue_full(self, backend: Backend) -> UpstreamError:
         self._telemetry.refused(backend.id, "busy")
         return UpstreamError(
-            f"backend {backend.id} has {backend.in_flight} requests under way, its limit, and "
+            f"backend {backend.id} has {backend.in_flight} requests under dispatch, its limit, and "
             f"none ended within {backend.queue.wait:g} s",
             failure=UpstreamFailure.BUSY,
         )
 
-    def _ejected(self, group: Group) -> UpstreamError:
-        backend = group.backend
+    def _all_ejected(self, state: BackendState) -> UpstreamError:
+        backend = state.backend
         self._telemetry.refused(backend.id, "open")
-        due = min(one.circuit.due for one in group.endpoints) - self._clock()
+        due = min(one.circuit.probe_at for one in state.endpoints) - self._clock()
         return UpstreamError(
             f"backend {backend.id} fails and is left alone for now",
             failure=UpstreamFailure.OPEN,
@@ -292,5 +296,5 @@ class ResilientUpstreams:
         )
 
 
-def _today() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)

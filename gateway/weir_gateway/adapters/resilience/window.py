@@ -2,24 +2,24 @@
 
 from typing import Final
 
-PARTS: Final = 10  # of the window; what is counted is exact to a tenth of it
+BUCKETS: Final = 10  # of the window; what is counted is exact to a tenth of it
 
 
-class Window:
+class SlidingWindow:
     """Counts over a sliding window."""
 
     __slots__ = ("_calls", "_failures", "_part", "_width")
 
     def __init__(self, seconds: float) -> None:
-        self._width = seconds / PARTS
+        self._width = seconds / BUCKETS
         self._part = 0  # the number of the newest part, in widths since the clock's zero
-        self._calls = [0] * PARTS
-        self._failures = [0] * PARTS
+        self._calls = [0] * BUCKETS
+        self._failures = [0] * BUCKETS
 
     def add(self, now: float, *, failed: bool) -> None:
         """Count one call."""
         self._move(now)
-        at = self._part % PARTS
+        at = self._part % BUCKETS
         self._calls[at] += 1
         self._failures[at] += failed
 
@@ -32,6 +32,6 @@ class Window:
         part = int(now / self._width)
         if part == self._part:
             return
-        for gone in range(self._part + 1, min(part, self._part + PARTS) + 1):
-            self._calls[gone % PARTS] = self._failures[gone % PARTS] = 0
+        for gone in range(self._part + 1, min(part, self._part + BUCKETS) + 1):
+            self._calls[gone % BUCKETS] = self._failures[gone % BUCKETS] = 0
         self._part = part

@@ -64,7 +64,7 @@ class TableFile:
             text = await asyncio.to_thread(self._read)
             message = codec.from_json(text)
         except BadTable as error:
-            self._tables.refuse(error, source)
+            self._tables.reject(error, source)
             raise
         if self._secrets is not None:
             secrets = await asyncio.to_thread(credentials.read_file, self._secrets)

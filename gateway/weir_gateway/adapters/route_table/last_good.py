@@ -27,14 +27,14 @@ class LastGood:
         self.credentials = folder / CREDENTIALS
         self._folder = folder
 
-    def keep(self, message: pb.RouteTable) -> None:
+    def save(self, message: pb.RouteTable) -> None:
         """Write both; blocks. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secrets = codec.credentials(message)
         self._write(self.credentials, json.dumps([_entry(*item) for item in secrets.items()]))
         self._write(self.table, codec.to_json(message).decode())
 
-    def read(self) -> tuple[pb.RouteTable, dict[SecretRef, Secret]] | None:
+    def load(self) -> tuple[pb.RouteTable, dict[SecretRef, Secret]] | None:
         """What was kept; None where nothing was. Blocks. Raises OSError, ValueError, BadTable."""
         if not self.table.exists():
             return None

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 
 from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
-from weir_gateway.adapters.providers.backend_health import Seen
+from weir_gateway.adapters.providers.backend_health import BackendHealth
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.route_table import codec
 from weir_gateway.adapters.route_table.last_good import LastGood
@@ -28,8 +28,8 @@ from weir_runtime.metrics import Registry
 _LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
-LONGEST_PAUSE = 2.0  # so soon an operator that is back has its gateways
-GOODBYE_SECONDS = 2.0  # for the last report to be sent and read
+MAX_PAUSE = 2.0  # so soon an operator that is back has its gateways
+LAST_REPORT_TIMEOUT = 2.0  # for the last report to be sent and read
 PICO_PER_MICRO = 1_000_000
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", 20_000),  # a peer that vanished without a word is noticed
@@ -38,8 +38,8 @@ KEEPALIVE = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # thousands of policies
 )
 
-Totals = Callable[[], Mapping[PolicyId, PolicyTotals]]
-Lately = Callable[[], Mapping[BackendId, Seen]]
+TotalsSource = Callable[[], Mapping[PolicyId, PolicyTotals]]
+HealthSource = Callable[[], Mapping[BackendId, BackendHealth]]
 Call = grpc.aio.StreamStreamCall[pb.Report, pb.RouteTable]
 
 
@@ -56,11 +56,11 @@ class StreamOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class UsageSources:
     """What is reported: policies' sums, and how backends' latest requests ended."""
 
-    totals: Totals
-    lately: Lately = dict
+    totals: TotalsSource
+    health: HealthSource = dict
 
 
 class TableStream:
@@ -71,10 +71,10 @@ class TableStream:
         options: StreamOptions,
         tables: Tables,
         store: Credentials,
-        counts: Counts,
+        counts: UsageSources,
         registry: Registry,
         last_good: LastGood | None,
-        delivered: Callable[[], None],
+        on_table: Callable[[], None],
     ) -> None:
         """`delivered` is called with each table that came this way and is in force."""
         self._options = options
@@ -86,7 +86,7 @@ class TableStream:
             "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
         ).labels()
         self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
-        self._delivered = delivered
+        self._on_table = on_table
         self._streams = 0  # opened so far
 
     async def follow(self) -> None:
@@ -103,7 +103,7 @@ class TableStream:
                 )
             except OSError as error:
                 _LOG.warning("can't open the operator's stream: %s", error)
-            pause = FIRST_PAUSE if self._up.value else min(pause * 2, LONGEST_PAUSE)
+            pause = FIRST_PAUSE if self._up.value else min(pause * 2, MAX_PAUSE)
             self._up.set(0)
             await asyncio.sleep(pause)
 
@@ -112,7 +112,7 @@ class TableStream:
             metadata = await self._metadata()
             call: Call = rpc.RouteTablesStub(channel).Stream(metadata=metadata)
             self._streams += 1
-            await self._tell(call, self._report())
+            await self._send(call, self._report())
             reporter = asyncio.create_task(self._report_usage(call), name="weir-report-usage")
             # A task of its own, because gRPC cancels a call whose reader is cancelled.
             reader = asyncio.create_task(self._read(call), name="weir-read-tables")
@@ -120,7 +120,7 @@ class TableStream:
                 await asyncio.wait({reader})
             except asyncio.CancelledError:
                 reporter.cancel()
-                await self._say_goodbye(call, reader)
+                await self._send_last_report(call, reader)
                 raise
             finally:
                 reporter.cancel()
@@ -131,19 +131,19 @@ class TableStream:
     async def _read(self, call: Call) -> None:
         while isinstance(message := await call.read(), pb.RouteTable):
             self._up.set(1)
-            await self._tell(call, await self._apply(message))
+            await self._send(call, await self._apply(message))
 
-    async def _say_goodbye(self, call: Call, reader: "asyncio.Task[None]") -> None:
+    async def _send_last_report(self, call: Call, reader: "asyncio.Task[None]") -> None:
         """The gateway ends: what it has counted since the last report must not be lost."""
         report = self._report()
         report.goodbye = True
         with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await self._tell(call, report)
+            async with asyncio.timeout(LAST_REPORT_TIMEOUT):
+                await self._send(call, report)
                 await call.done_writing()
                 await asyncio.wait({reader})  # until the operator has read all and hangs up
 
-    async def _tell(self, call: Call, report: pb.Report) -> None:
+    async def _send(self, call: Call, report: pb.Report) -> None:
         async with self._writing:
             # A stream that is over, say while its table was probed, is the reader's to tell.
             with contextlib.suppress(asyncio.InvalidStateError):
@@ -159,16 +159,16 @@ class TableStream:
             return report
         # In the same breath: no request comes between a table and its keys.
         self._store.replace(codec.credentials(message))
-        self._delivered()
-        await self._keep(message)
+        self._on_table()
+        await self._save(message)
         report.ack.SetInParent()
         return report
 
-    async def _keep(self, message: pb.RouteTable) -> None:
+    async def _save(self, message: pb.RouteTable) -> None:
         if self._last_good is None:
             return
         try:
-            await asyncio.to_thread(self._last_good.keep, message)
+            await asyncio.to_thread(self._last_good.save, message)
         except OSError as error:
             _LOG.warning("the last good table can't be kept: %s", error.strerror)
 
@@ -177,7 +177,7 @@ class TableStream:
         with contextlib.suppress(grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(self._options.usage_every)
-                await self._tell(call, self._report())
+                await self._send(call, self._report())
 
     def _report(self) -> pb.Report:
         return pb.Report(
@@ -186,7 +186,7 @@ class TableStream:
             usage=_usage(self._counts.totals().items()),
             started=self._options.started,
             stream=self._streams,
-            health=_health(self._counts.lately().items()),
+            health=_health(self._counts.health().items()),
         )
 
     async def _channel(self) -> grpc.aio.Channel:
@@ -204,7 +204,7 @@ class TableStream:
         return (("authorization", f"Bearer {token.strip()}"),)
 
 
-def _health(lately: Iterable[tuple[BackendId, Seen]]) -> list[pb.BackendHealth]:
+def _health(lately: Iterable[tuple[BackendId, BackendHealth]]) -> list[pb.BackendHealth]:
     return [
         pb.BackendHealth(
             backend=backend,

@@ -44,7 +44,7 @@ class Tables:
         self._listeners: list[Callable[[RouteTable], None]] = []
         health.not_ready(TOPIC, "there is no route table yet")
 
-    def listen(self, listener: Callable[[RouteTable], None]) -> None:
+    def subscribe(self, listener: Callable[[RouteTable], None]) -> None:
         """Call `listener` with each table that is in force from now on. It must not block."""
         self._listeners.append(listener)
 
@@ -71,9 +71,9 @@ class Tables:
         try:
             table = await self._checked(message)
         except BadTable as error:
-            self.refuse(error, source, message.version)
+            self.reject(error, source, message.version)
             raise
-        self._tell_version(table.version)
+        self._publish_version(table.version)
         self._current = table
         for listener in self._listeners:
             listener(table)
@@ -84,7 +84,7 @@ class Tables:
             extra={"source": source, "version": table.version, "policies": len(table.policies)},
         )
 
-    def _tell_version(self, version: str) -> None:
+    def _publish_version(self, version: str) -> None:
         # Older ones are forgotten: a gateway that runs for months sees thousands.
         for former in tuple(self._version.cells):
             if former != (self.version,):
@@ -102,7 +102,7 @@ class Tables:
             _LOG.warning("a table's probes can't be decided now: %s", error.message)
         return table
 
-    def refuse(self, error: BadTable, source: str, version: str = "") -> None:
+    def reject(self, error: BadTable, source: str, version: str = "") -> None:
         """Say and count that what came can't be put in force; `version` where it told one."""
         self._applied.labels("refused").add()
         _LOG.error(

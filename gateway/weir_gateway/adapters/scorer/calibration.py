@@ -72,7 +72,7 @@ class Described:
         return self.routers.get(router, UNCALIBRATED)
 
 
-def read(description: pb.Description) -> Described:
+def parse_description(description: pb.Description) -> Described:
     """The description without its wire."""
     return Described(
         bundle=BundleVersion(description.versions.bundle),

@@ -17,7 +17,7 @@ from typing import Self
 
 import grpc
 
-from weir_gateway.adapters.scorer.calibration import Described, read
+from weir_gateway.adapters.scorer.calibration import Described, parse_description
 from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, Key, Limits
 from weir_gateway.adapters.scorer.errors import scorer_errors
 from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
@@ -30,8 +30,8 @@ from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
 log = logging.getLogger(__name__)
 
-BUNDLES_KEPT = 4  # descriptions: the one in force, and those a roll-out's replicas still serve
-SHORTEST_CALL = 0.001  # seconds; gRPC takes no deadline in the past
+MAX_BUNDLES = 4  # descriptions: the one in force, and those a roll-out's replicas still serve
+MIN_TIMEOUT = 0.001  # seconds; gRPC takes no deadline in the past
 
 # Round robin spreads over every address the name resolves to, and never goes idle: a lost
 # connection is taken up again with nobody asking. One more try, since a scorer that drains has
@@ -84,29 +84,31 @@ class ScorerClient:
     def __init__(self, options: ScorerOptions, telemetry: ScorerTelemetry) -> None:
         self._options = options
         self._telemetry = telemetry
-        self._coalescer = Coalescer(self._ask, options.limits)
+        self._coalescer = Coalescer(self._call, options.limits)
         self._described: OrderedDict[BundleVersion, Described] = OrderedDict()
         self._describing = asyncio.Lock()
         self._stale = asyncio.Event()
         self._bundle: BundleVersion | None = None
         self._channel: grpc.aio.Channel | None = None
         self._stub: rpc.ScorerAsyncStub | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._refresher: asyncio.Task[None] | None = None
         telemetry.watch_waiting(lambda: self._coalescer.waiting)
 
     async def start(self) -> None:
         """Open the channel; connecting and describing go on in the background."""
         self._channel = grpc.aio.insecure_channel(self._options.target, options=CHANNEL)
         self._stub = rpc.ScorerStub(self._channel)
-        self._keeper = asyncio.create_task(self._keep_described(), name="weir-scorer-describe")
+        self._refresher = asyncio.create_task(
+            self._refresh_description(), name="weir-scorer-describe"
+        )
 
     async def stop(self) -> None:
         """Fail who still waits and close the channel."""
         await self._coalescer.stop()
-        if self._keeper is not None:
-            self._keeper.cancel()
+        if self._refresher is not None:
+            self._refresher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._refresher
         if self._channel is not None:
             await self._channel.close()
 
@@ -133,18 +135,18 @@ class ScorerClient:
         described = None if self._bundle is None else self._described.get(self._bundle)
         return UNCALIBRATED if described is None else described.calibration(router)
 
-    async def _ask(self, batch: Batch) -> Sequence[Scored]:
+    async def _call(self, batch: Batch) -> Sequence[Scored]:
         loop = asyncio.get_running_loop()
         with self._telemetry.call(batch) as call, scorer_errors():
             try:
-                response = await self._live().Score(
+                response = await self._started_stub().Score(
                     pb.ScoreRequest(
                         texts=batch.texts,
                         router=batch.key.router,
                         want_quality=batch.key.want_quality,
                         want_embedding=batch.key.want_embedding,
                     ),
-                    timeout=max(batch.deadline - loop.time(), SHORTEST_CALL),
+                    timeout=max(batch.deadline - loop.time(), MIN_TIMEOUT),
                     metadata=call.metadata,
                 )
             except grpc.aio.AioRpcError as error:
@@ -153,7 +155,7 @@ class ScorerClient:
                 raise
             return _read(batch, response, await self._description(batch, response))
 
-    def _live(self) -> "rpc.ScorerAsyncStub":  # a name the stubs alone know
+    def _started_stub(self) -> "rpc.ScorerAsyncStub":  # a name the stubs alone know
         if self._stub is None:
             raise ScorerUnavailable("the scorer's client has not been started")
         return self._stub
@@ -180,28 +182,28 @@ class ScorerClient:
             if expected is not None and expected in self._described:
                 return
             with scorer_errors():
-                answer = await self._live().Describe(
+                answer = await self._started_stub().Describe(
                     pb.DescribeRequest(), timeout=within, wait_for_ready=True
                 )
-            described = read(answer)
+            described = parse_description(answer)
             if described.bundle != self._bundle:
                 log.info("the scorer runs a bundle", extra={"bundle": described.bundle})
             self._described[described.bundle] = described
             self._described.move_to_end(described.bundle)
-            while len(self._described) > BUNDLES_KEPT:
+            while len(self._described) > MAX_BUNDLES:
                 self._described.popitem(last=False)
             self._bundle = described.bundle
-            self._coalescer.narrow(described.max_texts)
-            self._telemetry.reached()
+            self._coalescer.limit_texts(described.max_texts)
+            self._telemetry.mark_up()
 
-    async def _keep_described(self) -> None:
+    async def _refresh_description(self) -> None:
         while True:
             self._stale.clear()
             try:
                 await self._describe(None, self._options.describe_within)
                 wait = self._options.describe_every
             except ScorerUnavailable as error:
-                self._telemetry.lost(error.message)
+                self._telemetry.mark_down(error.message)
                 wait = self._options.describe_pause
             await asyncio.sleep(self._options.describe_pause)
             with contextlib.suppress(TimeoutError):

@@ -69,15 +69,15 @@ class Batch:
         return [w.trace for ws in self.waiters.values() for w in ws if w.trace is not None]
 
 
-Ask = Callable[[Batch], Awaitable[Sequence[Scored]]]
+Send = Callable[[Batch], Awaitable[Sequence[Scored]]]
 
 
 class Coalescer:
     """Gathers, calls, hands out."""
 
-    def __init__(self, ask: Ask, limits: Limits) -> None:
+    def __init__(self, send: Send, limits: Limits) -> None:
         """`ask` answers a batch's texts in order or raises ScorerUnavailable."""
-        self._ask = ask
+        self._send = send
         self._limits = limits
         self._queues: dict[Key, deque[Waiter]] = {}
         self._calls: set[asyncio.Task[None]] = set()
@@ -86,7 +86,7 @@ class Coalescer:
         self._texts = limits.texts
         self.waiting = 0
 
-    def narrow(self, texts: int) -> None:
+    def limit_texts(self, texts: int) -> None:
         """Send no more than `texts` per call, whatever the limits allow; 0: as they allow."""
         self._texts = min(self._limits.texts, texts or self._limits.texts)
 
@@ -100,7 +100,7 @@ class Coalescer:
             )
         loop = asyncio.get_running_loop()
         waiter = Waiter(text, loop.time() + within, trace, loop.create_future())
-        timer = loop.call_at(waiter.deadline, _late, waiter.future, within)
+        timer = loop.call_at(waiter.deadline, _time_out, waiter.future, within)
         self._enqueue(loop, key, waiter)
         try:
             return await waiter.future
@@ -115,7 +115,7 @@ class Coalescer:
         await asyncio.gather(*self._calls, return_exceptions=True)
         for queue in self._queues.values():
             for waiter in queue:
-                _fail(waiter, ScorerUnavailable("the gateway is stopping"))
+                _reject(waiter, ScorerUnavailable("the gateway is stopping"))
         self._queues.clear()
         self.waiting = 0
 
@@ -164,25 +164,25 @@ class Coalescer:
         error: ScorerUnavailable | None = None
         answers: Sequence[Scored] = ()
         try:
-            answers = await self._ask(batch)
+            answers = await self._send(batch)
         except ScorerUnavailable as unavailable:
             error = unavailable
         except asyncio.CancelledError:
             error = ScorerUnavailable("the gateway is stopping")
             raise
         finally:
-            _hand_out(batch, answers, error or ScorerUnavailable("the call to the scorer broke"))
+            _resolve(batch, answers, error or ScorerUnavailable("the call to the scorer broke"))
             task = asyncio.current_task()
             if task is not None:
                 self._calls.discard(task)
             self._flush()
 
 
-def _hand_out(batch: Batch, answers: Sequence[Scored], error: ScorerUnavailable) -> None:
+def _resolve(batch: Batch, answers: Sequence[Scored], error: ScorerUnavailable) -> None:
     if len(answers) != len(batch.waiters):
         for waiters in batch.waiters.values():
             for waiter in waiters:
-                _fail(waiter, error)
+                _reject(waiter, error)
         return
     for waiters, scored in zip(batch.waiters.values(), answers, strict=True):
         for waiter in waiters:
@@ -190,11 +190,11 @@ def _hand_out(batch: Batch, answers: Sequence[Scored], error: ScorerUnavailable)
                 waiter.future.set_result(scored)
 
 
-def _fail(waiter: Waiter, error: ScorerUnavailable) -> None:
+def _reject(waiter: Waiter, error: ScorerUnavailable) -> None:
     if not waiter.future.done():
         waiter.future.set_exception(type(error)(error.message))  # one each: tracebacks grow
 
 
-def _late(future: "asyncio.Future[Scored]", within: float) -> None:
+def _time_out(future: "asyncio.Future[Scored]", within: float) -> None:
     if not future.done():
         future.set_exception(ScorerUnavailable(f"no score within {within * 1000:g} ms"))

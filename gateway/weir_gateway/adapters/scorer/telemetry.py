@@ -49,8 +49,8 @@ class ScorerTelemetry:
         )
         self._ok = self._duration.labels("ok")
         self._failed = self._duration.labels("failed")
-        self._said_at = 0.0
-        self._said_up: bool | None = None  # what the log said last
+        self._logged_at = 0.0
+        self._logged_up: bool | None = None  # what the log said last
         self._texts = registry.histogram(
             "weir.score.texts", "Prompts that shared one call.", unit="{text}", bounds=BATCH_BOUNDS
         ).labels()
@@ -73,33 +73,33 @@ class ScorerTelemetry:
         except ScorerUnavailable as error:
             self._failed.record(self._clock() - started)
             if not isinstance(error, NoSuchRouter):
-                self.lost(error.message)
+                self.mark_down(error.message)
             if span is not None:
                 span.error(error.message)
             raise
         else:
             self._ok.record(self._clock() - started)
-            self.reached()
+            self.mark_up()
         finally:
             if span is not None:
                 span.end()
 
-    def reached(self) -> None:
+    def mark_up(self) -> None:
         """The scorer answered."""
         self._up.value = 1
-        if self._said_up is not True:
-            self._say(logging.INFO, "the scorer answers")
+        if self._logged_up is not True:
+            self._log_change(logging.INFO, "the scorer answers")
 
-    def lost(self, why: str) -> None:
+    def mark_down(self, why: str) -> None:
         """The scorer gave no answer."""
         self._up.value = 0
-        if self._said_up is not False:
-            self._say(logging.WARNING, "the scorer gives no score", why)
+        if self._logged_up is not False:
+            self._log_change(logging.WARNING, "the scorer gives no score", why)
 
-    def _say(self, level: int, what: str, why: str = "") -> None:
+    def _log_change(self, level: int, what: str, why: str = "") -> None:
         now = self._clock()
-        if self._said_up is None or now - self._said_at >= QUIET:
-            self._said_at, self._said_up = now, bool(self._up.value)
+        if self._logged_up is None or now - self._logged_at >= QUIET:
+            self._logged_at, self._logged_up = now, bool(self._up.value)
             log.log(level, what, extra={"why": why} if why else {})
 
     def _span(self, batch: Batch) -> Span | None:

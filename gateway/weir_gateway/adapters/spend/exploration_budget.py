@@ -30,7 +30,7 @@ class Spend(Protocol):
         ...
 
 
-class SpendPurse:
+class SharedExplorationBudget:
     """Fills routing's Purse. How far sums reach, and how soon, is the store's affair."""
 
     def __init__(self, spend: Spend, registry: Registry, now: Callable[[], float]) -> None:

@@ -7,18 +7,18 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from weir_gateway.adapters.redis.errors import StoreGone
-from weir_gateway.adapters.redis.shared import Redis, Script, Word
-from weir_gateway.adapters.spend.sums import Change, SumsLost
+from weir_gateway.adapters.redis.client import Argument, Redis, Script
+from weir_gateway.adapters.redis.errors import RedisUnavailable
+from weir_gateway.adapters.spend.sums import Change, SumStoreUnavailable
 
 PREFIX: Final = "{weir}:sum:"  # of a cluster, all on one node: a script sees no other
-TELLERS: Final = "{weir}:told:"
-EVERY: Final = 0.2  # seconds
+WRITERS: Final = "{weir}:told:"
+INTERVAL: Final = 0.2  # seconds
 REMEMBERED: Final = 3600  # seconds that a gateway's last number is known
 
 # KEYS: the teller's last number, then the sums. ARGV: number, its expiry, then of each sum what it
 # was known to be, what comes to it, and when it ends. Sums stay text: numbers of Lua are doubles.
-TELL: Final = Script("""
+ADD: Final = Script("""
 local again = redis.call('GET', KEYS[1]) == ARGV[1]
 local totals = {}
 for i = 2, #KEYS do
@@ -46,20 +46,20 @@ class RedisSums:
     @property
     def every(self) -> float:
         """Seconds between two tellings."""
-        return EVERY
+        return INTERVAL
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._teller = TELLERS + secrets.token_hex(8)
+        self._writer = WRITERS + secrets.token_hex(8)
 
-    async def tell(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
-        """Add `changes` where they were not added yet. Raises SumsLost."""
-        keys: list[Word] = [self._teller, *(PREFIX + change.name for change in changes)]
-        arguments: list[Word] = [number, REMEMBERED]
+    async def add(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
+        """Add `changes` where they were not added yet. Raises SumStoreUnavailable."""
+        keys: list[Argument] = [self._writer, *(PREFIX + change.name for change in changes)]
+        arguments: list[Argument] = [number, REMEMBERED]
         for change in changes:
-            arguments += (change.known, change.amount, change.until)
+            arguments += (change.stored, change.amount, change.until)
         try:
-            totals: list[bytes] = await self._redis.script(TELL, keys, arguments)
-        except StoreGone as error:
-            raise SumsLost(f"redis: {error}") from error
+            totals: list[bytes] = await self._redis.script(ADD, keys, arguments)
+        except RedisUnavailable as error:
+            raise SumStoreUnavailable(f"redis: {error}") from error
         return [int(total) for total in totals]

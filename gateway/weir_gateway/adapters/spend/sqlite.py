@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.adapters.spend.sums import Change, SumsLost
+from weir_gateway.adapters.spend.sums import Change, SumStoreUnavailable
 from weir_gateway.adapters.sqlite_file import opened
 
-EVERY: Final = 0.5  # seconds
+INTERVAL: Final = 0.5  # seconds
 BUSY: Final = 2.0  # seconds to wait for another gateway that writes
 _CREATE: Final = (
     "CREATE TABLE IF NOT EXISTS sums "
@@ -31,29 +31,29 @@ class SqliteSums:
     @property
     def every(self) -> float:
         """Seconds between two tellings."""
-        return EVERY
+        return INTERVAL
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         """`now` is seconds since 1970."""
         self._path = path
         self._now = now
-        self._one = threading.Lock()  # a telling that was given up may still be under way
+        self._lock = threading.Lock()  # a telling that was given up may still be under way
         self._done: tuple[int, list[int]] = (0, [])  # the last number and what came of it
 
-    async def tell(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
-        """Add `changes`, all or none. Raises SumsLost."""
+    async def add(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
+        """Add `changes`, all or none. Raises SumStoreUnavailable."""
         try:
-            return await asyncio.to_thread(self._tell, number, changes)
+            return await asyncio.to_thread(self._add, number, changes)
         except (OSError, sqlite3.Error) as error:
-            raise SumsLost(f"the file {self._path}: {error}") from error
+            raise SumStoreUnavailable(f"the file {self._path}: {error}") from error
 
-    def _tell(self, number: int, changes: Sequence[Change]) -> list[int]:
-        with self._one:
+    def _add(self, number: int, changes: Sequence[Change]) -> list[int]:
+        with self._lock:
             if self._done[0] != number:
-                self._done = (number, self._add(changes))
+                self._done = (number, self._write(changes))
             return self._done[1]
 
-    def _add(self, changes: Sequence[Change]) -> list[int]:
+    def _write(self, changes: Sequence[Change]) -> list[int]:
         with opened(self._path, busy=BUSY) as database, database:
             database.execute("BEGIN IMMEDIATE")
             database.execute(_CREATE)

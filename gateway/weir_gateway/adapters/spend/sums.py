@@ -13,12 +13,12 @@ from weir_gateway.domain.money import PicoUsd
 
 _LOG = logging.getLogger(__name__)
 
-MOST: Final = 100_000  # sums that are kept; the ones over soonest leave first
-CHANGES: Final = 2000  # told at once
-LAST_TELL: Final = 3.0  # seconds that the last telling may take as the gateway ends
+MAX_SUMS: Final = 100_000  # sums that are kept; the ones over soonest leave first
+MAX_CHANGES: Final = 2000  # told at once
+CLOSE_TIMEOUT: Final = 3.0  # seconds that the last telling may take as the gateway ends
 
 
-class SumsLost(Exception):
+class SumStoreUnavailable(Exception):
     """The store can't be told now; the message says why. What it was told, it may have kept."""
 
 
@@ -29,7 +29,7 @@ class Change:
     name: str
     amount: int  # pico-USD; negative where less was used than had been set aside
     until: int  # seconds since 1970: nobody asks for it any more
-    known: int  # what it was when the store last told
+    stored: int  # what it was when the store last told
 
 
 class SumStore(Protocol):
@@ -40,11 +40,11 @@ class SumStore(Protocol):
         """Seconds between two tellings."""
         ...
 
-    async def tell(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
+    async def add(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
         """Add `changes`; gives each sum as it is then, everybody's changes in it.
 
         The same `number` again means the same changes again, which are then not added twice.
-        Raises SumsLost.
+        Raises SumStoreUnavailable.
         """
         ...
 
@@ -52,13 +52,13 @@ class SumStore(Protocol):
 @dataclass(slots=True)
 class _Sum:
     until: int
-    known: int = 0  # by the store
-    told: int = 0  # on its way to the store
-    untold: int = 0
+    stored: int = 0  # by the store
+    sending: int = 0  # on its way to the store
+    pending: int = 0
 
     @property
     def value(self) -> int:
-        return self.known + self.told + self.untold
+        return self.stored + self.sending + self.pending
 
 
 class Sums:
@@ -69,7 +69,7 @@ class Sums:
         self._store = store
         self._now = now
         self._sums: dict[str, _Sum] = {}
-        self._asked: set[str] = set()  # since the store was last told
+        self._requested: set[str] = set()  # since the store was last told
         self._sending: tuple[Change, ...] = ()
         self._number = 0
         self._failing = False
@@ -80,10 +80,10 @@ class Sums:
         One that nobody else keeps never falls below nothing: what is given back may have been set
         aside by a process before this one, and forgotten with it.
         """
-        kept = self._sum(counter, until)
-        kept.untold += amount
+        entry = self._sum(counter, until)
+        entry.pending += amount
         if self._store is None:
-            kept.untold = max(kept.untold, 0)
+            entry.pending = max(entry.pending, 0)
 
     def spent(self, counter: str, until: float) -> PicoUsd:
         """The sum as far as it is known here; what others add comes with a delay."""
@@ -93,23 +93,23 @@ class Sums:
         """Tell the store until cancelled; the program's background task."""
         while self._store is not None:
             await asyncio.sleep(self._store.every)
-            await self.tell()
+            await self.flush()
             self._forget()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Tell what is left, for as long as an end may take."""
         try:
-            async with asyncio.timeout(LAST_TELL):
-                await self.tell()
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self.flush()
         except TimeoutError:
             _LOG.warning("the last sums of what was spent were not told to the store")
 
-    async def tell(self) -> None:
+    async def flush(self) -> None:
         """Tell the store what is new by now, and hear of the others."""
-        while await self._tell_some():
+        while await self._flush_some():
             pass
 
-    async def _tell_some(self) -> bool:
+    async def _flush_some(self) -> bool:
         """As much as is told at once; whether there may be more that was there before."""
         if self._store is None:
             return False
@@ -118,8 +118,8 @@ class Sums:
         if not changes:
             return False
         try:
-            totals = await self._store.tell(self._number, changes)
-        except SumsLost as error:
+            totals = await self._store.add(self._number, changes)
+        except SumStoreUnavailable as error:
             if not self._failing:
                 _LOG.warning("sums of what was spent are this gateway's alone: %s", error)
             self._failing = True
@@ -129,43 +129,45 @@ class Sums:
         self._failing = False
         self._sending = ()
         for change, total in zip(changes, totals, strict=True):
-            kept = self._sums.get(change.name)
-            if kept is not None:
-                kept.known, kept.told = total, 0
-        return again or len(changes) == CHANGES
+            entry = self._sums.get(change.name)
+            if entry is not None:
+                entry.stored, entry.sending = total, 0
+        return again or len(changes) == MAX_CHANGES
 
     def _changes(self) -> tuple[Change, ...]:
-        names = [n for n, kept in self._sums.items() if kept.untold or n in self._asked][:CHANGES]
+        names = [n for n, kept in self._sums.items() if kept.pending or n in self._requested][
+            :MAX_CHANGES
+        ]
         self._number += 1
         self._sending = tuple(self._change(name) for name in names)
-        self._asked.difference_update(names)
+        self._requested.difference_update(names)
         return self._sending
 
     def _change(self, name: str) -> Change:
-        kept = self._sums[name]
-        change = Change(name, kept.untold, kept.until, kept.known)
-        kept.told, kept.untold = kept.untold, 0
+        entry = self._sums[name]
+        change = Change(name, entry.pending, entry.until, entry.stored)
+        entry.sending, entry.pending = entry.pending, 0
         return change
 
     def _sum(self, name: str, until: float) -> _Sum:
-        self._asked.add(name)
-        kept = self._sums.get(name)
-        if kept is None:
-            if len(self._sums) >= MOST:
+        self._requested.add(name)
+        entry = self._sums.get(name)
+        if entry is None:
+            if len(self._sums) >= MAX_SUMS:
                 self._forget()
-            kept = self._sums[name] = _Sum(int(until))
-        return kept
+            entry = self._sums[name] = _Sum(int(until))
+        return entry
 
     def _forget(self) -> None:
         """Drop what is over; of more than may be kept, what is over soonest."""
         now = self._now()
         for name in [name for name, kept in self._sums.items() if kept.until < now]:
             self._drop(name)
-        if len(self._sums) >= MOST:
+        if len(self._sums) >= MAX_SUMS:
             soonest = sorted(self._sums, key=lambda name: self._sums[name].until)
-            for name in soonest[: MOST // 10]:
+            for name in soonest[: MAX_SUMS // 10]:
                 self._drop(name)
 
     def _drop(self, name: str) -> None:
         del self._sums[name]
-        self._asked.discard(name)
+        self._requested.discard(name)

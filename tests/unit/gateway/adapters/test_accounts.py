@@ -7,7 +7,7 @@ import pytest
 
 from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
-from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts, PolicyTotals
+from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics, PolicyTotals
 from weir_gateway.domain.cache import Answer, CacheState, Looked
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
 from weir_gateway.domain.ids import (
@@ -50,7 +50,7 @@ def lines(registry: Registry, start: str) -> list[str]:
 
 def test_decisions_are_counted_by_policy_model_and_reason() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     accounts.decided(request(), DECISION, 0.0002)
     accounts.decided(request(), DECISION, 0.0002)
     fallen = replace(DECISION, chosen=STRONG, reason=Reason.FALLBACK, detail="503")
@@ -66,7 +66,7 @@ def test_decisions_are_counted_by_policy_model_and_reason() -> None:
 
 def test_money_and_tokens_are_summed() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     for _ in range(2):
         accounts.finished(request(), DECISION, OUTCOME)
     assert lines(registry, "weir_cost_usd_total")[0].endswith(" 4.0")
@@ -82,7 +82,7 @@ def test_money_and_tokens_are_summed() -> None:
 
 def test_an_answer_given_again_is_saved_and_no_model_was_asked() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     answer = Answer(WEAK.id, (), b"{}", Usage(60, 40))
     looked = Looked(CacheState.HIT, exact=b"k", meaning=b"m", answer=answer)
     again = replace(DECISION, reason=Reason.CACHE, cache=looked)
@@ -104,7 +104,7 @@ def test_an_answer_given_again_is_saved_and_no_model_was_asked() -> None:
 
 def test_an_error_has_its_own_duration_and_no_money() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     failed = replace(
         OUTCOME, usage=None, paid=NOTHING, saved=NOTHING, status=502, error="upstream_error"
     )
@@ -120,7 +120,7 @@ def test_an_error_has_its_own_duration_and_no_money() -> None:
 
 def test_an_item_of_a_batch_is_paid_and_its_hours_are_nobodys_wait() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     decision = replace(DECISION, batch="batch_1")
     accounts.decided(request(), decision, 9.0)
     accounts.finished(request(), decision, replace(OUTCOME, duration=36_000.0))
@@ -135,7 +135,7 @@ def test_an_item_of_a_batch_is_paid_and_its_hours_are_nobodys_wait() -> None:
 
 
 def test_a_second_call_is_paid_though_no_usage_was_told() -> None:
-    accounts = MeteredAccounts(Registry(), DecisionLog())
+    accounts = DecisionMetrics(Registry(), DecisionLog())
     hedged = replace(OUTCOME, usage=None, paid=PicoUsd(7), saved=PicoUsd(-7))
     accounts.finished(request(), DECISION, hedged)
     totals = accounts.totals()[DECISION.policy]
@@ -144,7 +144,7 @@ def test_a_second_call_is_paid_though_no_usage_was_told() -> None:
 
 def test_a_shadow_counts_what_would_have_been() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     shadow = replace(DECISION, chosen=STRONG, reason=Reason.SHADOW, intended=DECISION)
     accounts.decided(request(), shadow, 0.0001)
     accounts.finished(request(), shadow, OUTCOME)
@@ -154,16 +154,16 @@ def test_a_shadow_counts_what_would_have_been() -> None:
 
 
 def test_a_policy_made_anew_counts_from_nothing_and_one_that_comes_back_goes_on() -> None:
-    accounts = MeteredAccounts(Registry(), DecisionLog())
+    accounts = DecisionMetrics(Registry(), DecisionLog())
     first, anew = (replace(policy(), uid=uid) for uid in ("1", "2"))
-    accounts.in_force(table(first))
+    accounts.on_table_change(table(first))
     accounts.finished(request(), DECISION, OUTCOME)
-    accounts.in_force(table())
-    accounts.in_force(table(first))
+    accounts.on_table_change(table())
+    accounts.on_table_change(table(first))
     accounts.finished(request(), DECISION, OUTCOME)
     former = accounts.totals()[DECISION.policy]
     assert (former.requests, former.uid) == (2, "1")
-    accounts.in_force(table(anew))
+    accounts.on_table_change(table(anew))
     accounts.finished(request(), DECISION, OUTCOME)
     totals = accounts.totals()[DECISION.policy]
     assert (totals.requests, totals.uid) == (1, "2")
@@ -174,7 +174,7 @@ def test_a_rule_that_fails_is_counted_each_time_and_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog())
+    accounts = DecisionMetrics(registry, DecisionLog())
     tried = (RuleTried("r", Verdict.FAILED, "division by zero"), RuleTried("s", Verdict.HOLDS))
     for _ in range(3):
         accounts.decided(request(), replace(DECISION, rules_tried=tried), 0.0001)
@@ -185,7 +185,7 @@ def test_a_rule_that_fails_is_counted_each_time_and_said_once(
 
 def test_the_line_says_everything_but_the_prompt(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    MeteredAccounts(Registry(), DecisionLog(share=1.0)).finished(request(), DECISION, OUTCOME)
+    DecisionMetrics(Registry(), DecisionLog(share=1.0)).finished(request(), DECISION, OUTCOME)
     (record,) = caplog.records
     said = record.__dict__
     assert {k: said[k] for k in ("policy", "model", "reason", "score", "threshold", "cached")} == {
@@ -224,7 +224,7 @@ def test_the_sample_is_taken_by_the_decisions_id(
 
 def test_at_debug_everything_is_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    accounts = MeteredAccounts(Registry(), DecisionLog(share=0.0))
+    accounts = DecisionMetrics(Registry(), DecisionLog(share=0.0))
     shadow = replace(DECISION, reason=Reason.SHADOW, intended=DECISION)
     accounts.decided(request(), shadow, 0.0001)
     accounts.fell_back(request(), DECISION)

@@ -6,19 +6,19 @@ import pytest
 
 from support.fakes import FakeClock, FakeReply, FakeUpstreams
 from support.tables import WEAK, request
-from weir_gateway.adapters.providers.backend_health import HALF_SECONDS, WatchedUpstreams
+from weir_gateway.adapters.providers.backend_health import HALF_SECONDS, HealthTrackingUpstreams
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 
 BACKEND = replace(WEAK, uid="u", generation=2)
 
 
-def watched(answer: FakeReply | Exception) -> tuple[WatchedUpstreams, FakeClock]:
+def watched(answer: FakeReply | Exception) -> tuple[HealthTrackingUpstreams, FakeClock]:
     """Over a backend that always answers so."""
     clock = FakeClock()
-    return WatchedUpstreams(FakeUpstreams({WEAK.id: answer}), clock), clock
+    return HealthTrackingUpstreams(FakeUpstreams({WEAK.id: answer}), clock), clock
 
 
-async def ask(upstreams: WatchedUpstreams) -> None:
+async def ask(upstreams: HealthTrackingUpstreams) -> None:
     """Once, whatever comes of it."""
     try:
         await upstreams.send(BACKEND, request())
@@ -44,7 +44,7 @@ async def test_what_counts(
 ) -> None:
     upstreams, _ = watched(answer)
     await ask(upstreams)
-    told = upstreams.lately().get(WEAK.id)
+    told = upstreams.recent().get(WEAK.id)
     assert (told and (told.calls, told.failures, told.last_failure)) == counts
     if told:
         assert (told.uid, told.generation) == ("u", 2)
@@ -55,8 +55,8 @@ async def test_what_is_older_than_a_minute_is_not_told() -> None:
     await ask(upstreams)
     clock.advance(HALF_SECONDS)
     await ask(upstreams)
-    assert upstreams.lately()[WEAK.id].calls == 2
+    assert upstreams.recent()[WEAK.id].calls == 2
     clock.advance(HALF_SECONDS)
-    assert upstreams.lately()[WEAK.id].calls == 1
+    assert upstreams.recent()[WEAK.id].calls == 1
     clock.advance(2 * HALF_SECONDS)
-    assert upstreams.lately() == {}
+    assert upstreams.recent() == {}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration, read
+from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration, parse_description
 from weir_gateway.domain.decision import UNCALIBRATED
 from weir_gateway.domain.table import Retention
 from weir_proto.scorer.v1 import scorer_pb2 as pb
@@ -55,7 +55,7 @@ def test_a_bundles_default_router_answers_to_its_three_names() -> None:
         default_router="linear",
         routers=[pb.RouterDescription(name="linear", calibration=pb.Calibration(quantiles=[0, 1]))],
     )
-    described = read(description)
+    described = parse_description(description)
     for name in ("", "default", "linear"):
         assert described.calibration(name) == RouterCalibration((0.0, 1.0), ())
     assert described.calibration("mf") is UNCALIBRATED

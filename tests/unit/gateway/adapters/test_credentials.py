@@ -27,10 +27,10 @@ def test_where_a_backends_key_comes_from() -> None:
     store = Credentials({"KEY": "from-env"})
     store.replace({REF: Secret(VALUE)})
     backend = tables.backend("weak")
-    assert store.of(backend) is None
-    assert store.of(replace(backend, auth=Passthrough())) is None
-    assert store.of(replace(backend, auth=FromEnvironment("KEY"))) == Secret("from-env")
-    assert store.of(replace(backend, auth=REF)) == Secret(VALUE)
+    assert store.for_backend(backend) is None
+    assert store.for_backend(replace(backend, auth=Passthrough())) is None
+    assert store.for_backend(replace(backend, auth=FromEnvironment("KEY"))) == Secret("from-env")
+    assert store.for_backend(replace(backend, auth=REF)) == Secret(VALUE)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_where_a_backends_key_comes_from() -> None:
 )
 def test_a_missing_key_is_named(auth: FromEnvironment | SecretRef, names: str) -> None:
     with pytest.raises(UpstreamError, match=names):
-        Credentials({}).of(replace(tables.backend("weak"), auth=auth))
+        Credentials({}).for_backend(replace(tables.backend("weak"), auth=auth))
 
 
 def test_the_version_grows_only_with_a_change() -> None:

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from support.fakes import FakeAccounts, FakeClock
 from support.tables import STRONG, WEAK, request
 from weir_gateway.adapters.ledger.entry import entry
-from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback
+from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedback
 from weir_gateway.adapters.ledger.feedback_service import (
-    WAITING,
-    FeedbackDesk,
-    Store,
+    MAX_WAITING,
+    FeedbackService,
+    FeedbackStore,
     feedback_counts,
 )
 from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
-from weir_gateway.adapters.ledger.token_bucket import FloodGate
+from weir_gateway.adapters.ledger.token_bucket import TokenBucket
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
     BadRequest,
@@ -72,11 +72,13 @@ def ledger(folder: Path, *decisions: RouteDecision, at: float = NOW) -> Path:
     return path
 
 
-def said(score: float | None = 1.0, *, key: str = "mine", at: float = NOW, **more: object) -> Given:
+def said(
+    score: float | None = 1.0, *, key: str = "mine", at: float = NOW, **more: object
+) -> PendingFeedback:
     preferred, comment = more.get("preferred"), str(more.get("comment", ""))
     model = ModelName(str(preferred)) if preferred is not None else None
     feedback = Feedback(ID, None if model else score, model, comment)
-    return Given(feedback, KeyName(key), 2.0, at, None)
+    return PendingFeedback(feedback, KeyName(key), 2.0, at, None)
 
 
 def store(path: Path, *, content: bool = False) -> SqliteFeedback:
@@ -96,7 +98,7 @@ class Keeper:
         self.broken = broken
         self.batches: list[int] = []
 
-    def keep(self, batch: Sequence[Given]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
         self.batches.append(len(batch))
         if self.broken:
             raise LedgerError("the disk is full")
@@ -106,13 +108,17 @@ class Keeper:
 
 @contextlib.asynccontextmanager
 async def desk(
-    kept: Store, recent: RecentDecisions | None = None, *, per_minute: int = 100, within: float = 3
-) -> AsyncGenerator[tuple[FeedbackDesk, Registry]]:
+    kept: FeedbackStore,
+    recent: RecentDecisions | None = None,
+    *,
+    per_minute: int = 100,
+    within: float = 3,
+) -> AsyncGenerator[tuple[FeedbackService, Registry]]:
     registry = Registry()
-    made = FeedbackDesk(
+    made = FeedbackService(
         kept,
         recent or RecentDecisions(FakeAccounts(), lambda: NOW),
-        FloodGate(per_minute, FakeClock()),
+        TokenBucket(per_minute, FakeClock()),
         feedback_counts(registry),
         lambda: NOW,
         within=within,
@@ -198,15 +204,16 @@ def test_the_ledger_keeps_how_probable_the_choice_was(tmp_path: Path) -> None:
 FILLING = """
 import resource, sys
 from pathlib import Path
-from weir_gateway.adapters.ledger.feedback import Given, SqliteFeedback
+from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedback
 from weir_gateway.adapters.ledger.sqlite import LedgerError
 from weir_gateway.domain.feedback import Feedback
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))  # of any file: a full disk
 store = SqliteFeedback(Path(sys.argv[1]), within=3600, content=True)
-said = Given(Feedback("d" * 32, 1.0, comment="x" * 4000), "mine", 1.0, 1_800_000_000.0, None)
+feedback = Feedback("d" * 32, 1.0, comment="x" * 4000)
+pending = PendingFeedback(feedback, "mine", 1.0, 1_800_000_000.0, None)
 try:
-    store.keep([said])
+    store.keep([pending])
 except LedgerError as error:
     print(error)
 """
@@ -239,11 +246,11 @@ async def test_what_the_desk_remembers_needs_no_row(tmp_path: Path) -> None:
     recent.decided(ASKED, DECISION, 0.001)
     path = tmp_path / "ledger.db"
     async with desk(store(path), recent) as (ours, registry):
-        await ours.give(Feedback(ID, 1.0), MINE)
+        await ours.submit(Feedback(ID, 1.0), MINE)
         with pytest.raises(NoSuchDecision):
-            await ours.give(Feedback(ID, 0.0), ClientKey(KeyName("other")))
+            await ours.submit(Feedback(ID, 0.0), ClientKey(KeyName("other")))
         with pytest.raises(NotPermitted, match="may not give feedback"):
-            await ours.give(Feedback(ID, 0.0), replace(MINE, feedback=False))
+            await ours.submit(Feedback(ID, 0.0), replace(MINE, feedback=False))
     assert [row["rating"] for row in rows(path)] == [1.0]
     told = prometheus(registry).decode()
     assert 'weir_feedback_total{model="weak",policy="shop/chat",result="kept"} 1.0' in told
@@ -253,7 +260,7 @@ async def test_what_the_desk_remembers_needs_no_row(tmp_path: Path) -> None:
 async def test_another_gateway_s_row_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     async with desk(store(path)) as (ours, _):
-        giving = asyncio.create_task(ours.give(Feedback(ID, 1.0), MINE), name="giver")
+        giving = asyncio.create_task(ours.submit(Feedback(ID, 1.0), MINE), name="giver")
         await asyncio.to_thread(ledger, tmp_path, DECISION)
         assert (await giving).replaced is False
 
@@ -261,7 +268,7 @@ async def test_another_gateway_s_row_is_waited_for(tmp_path: Path) -> None:
 async def test_many_are_written_in_few_transactions() -> None:
     keeper = Keeper()
     async with desk(keeper, per_minute=500) as (ours, _):
-        await asyncio.gather(*(ours.give(Feedback(ID, 1.0), None) for _ in range(400)))
+        await asyncio.gather(*(ours.submit(Feedback(ID, 1.0), None) for _ in range(400)))
     assert sum(keeper.batches) == 400
     assert len(keeper.batches) <= 4
 
@@ -269,33 +276,33 @@ async def test_many_are_written_in_few_transactions() -> None:
 async def test_floods_are_told_when_to_come_again() -> None:
     async with desk(Keeper(), per_minute=60) as (ours, _):
         for _ in range(60):
-            await ours.give(Feedback(ID, 1.0), None)
+            await ours.submit(Feedback(ID, 1.0), None)
         with pytest.raises(TooMuchFeedback) as told:
-            await ours.give(Feedback(ID, 1.0), None)
+            await ours.submit(Feedback(ID, 1.0), None)
         assert told.value.retry_after == "1"
-        await ours.give(Feedback(ID, 1.0), MINE)  # another key's is its own affair
+        await ours.submit(Feedback(ID, 1.0), MINE)  # another key's is its own affair
 
 
 async def test_a_file_that_can_t_be_written_refuses_and_recovers() -> None:
     keeper = Keeper(broken=True)
     async with desk(keeper) as (ours, _):
         with pytest.raises(FeedbackUnavailable):
-            await ours.give(Feedback(ID, 1.0), None)
+            await ours.submit(Feedback(ID, 1.0), None)
         keeper.broken = False
-        assert not (await ours.give(Feedback(ID, 1.0), None)).replaced
+        assert not (await ours.submit(Feedback(ID, 1.0), None)).replaced
 
 
 async def test_no_more_waits_than_fits_and_none_for_ever() -> None:
     registry = Registry()
-    idle = FeedbackDesk(  # whose task does not run
+    idle = FeedbackService(  # whose task does not run
         Keeper(),
         RecentDecisions(FakeAccounts(), lambda: NOW),
-        FloodGate(10_000, FakeClock()),
+        TokenBucket(10_000, FakeClock()),
         feedback_counts(registry),
         lambda: NOW,
         within=0.2,
     )
-    every = [idle.give(Feedback(ID, 1.0), None) for _ in range(WAITING + 5)]
+    every = [idle.submit(Feedback(ID, 1.0), None) for _ in range(MAX_WAITING + 5)]
     results = await asyncio.gather(*every, return_exceptions=True)
     assert all(isinstance(result, FeedbackUnavailable) for result in results)
     assert sum("too much" in str(result) for result in results) == 5
@@ -305,25 +312,25 @@ async def test_no_more_waits_than_fits_and_none_for_ever() -> None:
 @example([1.3143353746824888, 0.0], 1)  # a token less a rounding error
 def test_a_gate_never_lets_more_through_than_its_rate(pauses: list[float], rate: int) -> None:
     clock = FakeClock()
-    gate = FloodGate(rate, clock, keys=3)
+    gate = TokenBucket(rate, clock, keys=3)
     start = clock.now
     passed = 0
     for pause in pauses:
         clock.advance(pause)
-        wait = gate.wait("a")
+        wait = gate.retry_after("a")
         passed += wait == 0
         assert passed <= rate + (clock.now - start) * rate / 60 + 1e-6
         if wait:
             clock.advance(wait)
-            assert gate.wait("a") == 0
+            assert gate.retry_after("a") == 0
             passed += 1
 
 
 def test_a_gate_forgets_the_longest_unused() -> None:
-    gate = FloodGate(1, FakeClock(), keys=2)
-    assert gate.wait("a") == 0
-    assert gate.wait("a") > 0
-    assert [gate.wait(key) for key in ("b", "c", "a")] == [0, 0, 0]
+    gate = TokenBucket(1, FakeClock(), keys=2)
+    assert gate.retry_after("a") == 0
+    assert gate.retry_after("a") > 0
+    assert [gate.retry_after(key) for key in ("b", "c", "a")] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

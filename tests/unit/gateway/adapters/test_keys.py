@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.keys import LONGEST, KeyRing, KeysError, parse
+from weir_gateway.adapters.keys import MAX_KEY_CHARS, KeyRing, KeysError, parse
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.limits import Allowance
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
@@ -39,7 +39,7 @@ async def test_a_key_is_found_by_itself_and_by_nothing_else(tmp_path: Path) -> N
     found = keys.find(KEY, NOW)
     assert found is not None
     assert found.name == "team-a"
-    for other in ("", KEY[:-1], KEY + " ", KEY.upper(), "x" * (LONGEST + 1), "\ud800"):
+    for other in ("", KEY[:-1], KEY + " ", KEY.upper(), "x" * (MAX_KEY_CHARS + 1), "\ud800"):
         assert keys.find(other, NOW) is None
     assert keys.find(hashlib.sha256(KEY.encode()).hexdigest(), NOW) is None
 

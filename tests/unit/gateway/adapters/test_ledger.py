@@ -13,9 +13,9 @@ from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
 from weir_cli.ledger.sums import read_sums
 from weir_gateway.adapters.ledger.entry import Entry, entry
-from weir_gateway.adapters.ledger.recorder import LedgerAccounts, entry_counts
+from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
-from weir_gateway.adapters.ledger.writer import EVERY, LedgerWriter
+from weir_gateway.adapters.ledger.writer import INTERVAL, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
 from weir_gateway.domain.money import PicoUsd, cost
@@ -57,9 +57,9 @@ def rows(path: Path) -> list[sqlite3.Row]:
         return database.execute("SELECT * FROM ledger ORDER BY decision").fetchall()
 
 
-def accounts(most: int = 100, *, content: bool = False) -> LedgerAccounts:
-    return LedgerAccounts(
-        FakeAccounts(), entry_counts(Registry()), lambda: NOW, most=most, content=content
+def accounts(most: int = 100, *, content: bool = False) -> LedgerRecorder:
+    return LedgerRecorder(
+        FakeAccounts(), entry_counts(Registry()), lambda: NOW, max_waiting=most, content=content
     )
 
 
@@ -199,8 +199,8 @@ def test_text_is_kept_only_where_it_was_asked_for() -> None:
 
 def test_what_does_not_fit_is_dropped_and_counted() -> None:
     registry = Registry()
-    ours = LedgerAccounts(
-        FakeAccounts(), entry_counts(registry), lambda: NOW, most=2, content=False
+    ours = LedgerRecorder(
+        FakeAccounts(), entry_counts(registry), lambda: NOW, max_waiting=2, content=False
     )
     for _ in range(5):
         ours.finished(request(), DECISION, OUTCOME)
@@ -211,10 +211,10 @@ def test_what_does_not_fit_is_dropped_and_counted() -> None:
 
 def test_what_is_given_back_stays_in_order_and_within_bounds() -> None:
     ours = accounts(most=3)
-    ours.give_back([line(1), line(2)])
+    ours.requeue([line(1), line(2)])
     assert [e.decision[-1] for e in ours.take(9)] == ["1", "2"]
     ours.finished(request(), DECISION, OUTCOME)
-    ours.give_back([line(1), line(2), line(3)])
+    ours.requeue([line(1), line(2), line(3)])
     assert [e.decision[-1] for e in ours.take(9)] == ["2", "3", "d"]
 
 
@@ -229,9 +229,9 @@ async def test_a_file_that_cannot_be_written_loses_nothing_that_fits(
     assert (len(ours), store.kept) == (3, [])
     assert [r.levelname for r in caplog.records] == ["ERROR"]  # said once
     store.broken = False
-    await writer.end()
+    await writer.close()
     assert (len(ours), len(store.kept)) == (0, 3)
 
 
 def test_it_writes_more_often_than_a_second() -> None:
-    assert EVERY < 1
+    assert INTERVAL < 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.fakes import FakeClock
 from weir_gateway.adapters.cache.memory import MemoryAnswers
-from weir_gateway.adapters.cache.value import packed, unpacked
+from weir_gateway.adapters.cache.value import decode, encode
 from weir_gateway.domain.cache import Answer, similarity
 from weir_gateway.domain.ids import BackendId
 from weir_wires.usage import Usage
@@ -24,7 +24,7 @@ def answer(size: int = 10, name: str = "shop/weak") -> Answer:
 def memory(
     clock: FakeClock | None = None, most: int = 10_000, largest: int = 4_000
 ) -> MemoryAnswers:
-    return MemoryAnswers(clock or FakeClock(), most=most, largest=largest)
+    return MemoryAnswers(clock or FakeClock(), max_bytes=most, max_answer=largest)
 
 
 async def test_an_answer_is_found_until_its_time_is_over() -> None:
@@ -93,13 +93,13 @@ def test_a_shared_value_is_the_answer_again(
     body: bytes, embedding: bytes, tokens: list[int]
 ) -> None:
     told = Answer(BackendId("a/b"), (("x", "y"),), body, Usage(*tokens), embedding)
-    assert unpacked(packed(told), 1_000) == told
-    assert unpacked(packed(told), 10) is None
+    assert decode(encode(told), 1_000) == told
+    assert decode(encode(told), 10) is None
 
 
 @given(st.binary(max_size=60))
 def test_anything_else_is_none_and_no_error(value: bytes) -> None:
-    assert unpacked(value, 1_000) is None or packed(unpacked(value, 1_000) or answer()) != b""
+    assert decode(value, 1_000) is None or encode(decode(value, 1_000) or answer()) != b""
 
 
 def test_embeddings_are_compared_by_their_angle() -> None:

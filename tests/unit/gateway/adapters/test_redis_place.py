@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import AuthenticationError
 
-from weir_gateway.adapters.redis.url import PlaceError, place
+from weir_gateway.adapters.redis.url import RedisUrlError, parse_redis_url
 
 
 @pytest.mark.parametrize(
@@ -21,19 +21,19 @@ from weir_gateway.adapters.redis.url import PlaceError, place
     ],
 )
 def test_a_url_names_a_server(url: str, shown: str) -> None:
-    assert str(place(url)) == shown
+    assert str(parse_redis_url(url)) == shown
 
 
 def test_tls_checks_the_servers_name_and_certificate(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text("-----BEGIN CERTIFICATE-----")
-    options = place("rediss://cache", ca=authority).options()
+    options = parse_redis_url("rediss://cache", ca=authority).options()
     assert options["ssl_check_hostname"] is True
     assert options["ssl_ca_data"] == "-----BEGIN CERTIFICATE-----"
 
 
 def test_a_password_is_taken_out_of_the_url_and_shown_nowhere() -> None:
-    found = place("redis://weir:s%40cret@cache/1")
+    found = parse_redis_url("redis://weir:s%40cret@cache/1")
     assert found.options()["password"] == "s@cret"  # noqa: S105 - the very thing that is tested
     assert found.options()["username"] == "weir"
     assert "cret" not in repr(found) + str(found)
@@ -42,7 +42,9 @@ def test_a_password_is_taken_out_of_the_url_and_shown_nowhere() -> None:
 async def test_a_password_file_is_read_at_each_connection(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("first\n")
-    provider = place("redis://weir@cache", password_file=file).options()["credential_provider"]
+    provider = parse_redis_url("redis://weir@cache", password_file=file).options()[
+        "credential_provider"
+    ]
     assert await provider.get_credentials_async() == ("weir", "first")
     file.write_text("second\n")
     assert await provider.get_credentials_async() == ("weir", "second")
@@ -51,7 +53,7 @@ async def test_a_password_file_is_read_at_each_connection(tmp_path: Path) -> Non
 def test_a_bundle_may_tell_its_authorities_names_in_any_script(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text("# F\u0151tan\u00fas\u00edtv\u00e1ny\n-----BEGIN CERTIFICATE-----\n")
-    said = place("rediss://cache", ca=authority).options()["ssl_ca_data"]
+    said = parse_redis_url("rediss://cache", ca=authority).options()["ssl_ca_data"]
     assert said.isascii()
     assert "-----BEGIN CERTIFICATE-----" in said
 
@@ -59,14 +61,14 @@ def test_a_bundle_may_tell_its_authorities_names_in_any_script(tmp_path: Path) -
 def test_a_file_without_a_certificate_is_said(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_bytes(b"\x30\x82\xff\x00")
-    with pytest.raises(PlaceError, match=r"ca\.pem holds no certificate"):
-        place("rediss://cache", ca=authority)
+    with pytest.raises(RedisUrlError, match=r"ca\.pem holds no certificate"):
+        parse_redis_url("rediss://cache", ca=authority)
 
 
 async def test_a_password_file_that_is_no_text_is_refused_as_a_password_is(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_bytes(b"\xff\xfe")
-    provider = place("redis://cache", password_file=file).options()["credential_provider"]
+    provider = parse_redis_url("redis://cache", password_file=file).options()["credential_provider"]
     with pytest.raises(AuthenticationError, match="not UTF-8"):
         await provider.get_credentials_async()
 
@@ -79,12 +81,12 @@ async def test_a_password_file_that_is_no_text_is_refused_as_a_password_is(tmp_p
     ],
 )
 def test_what_is_no_url_says_what_to_write_and_repeats_nothing(url: str) -> None:
-    with pytest.raises(PlaceError, match="write redis://host") as caught:
-        place(url)
+    with pytest.raises(RedisUrlError, match="write redis://host") as caught:
+        parse_redis_url(url)
     assert "hush" not in str(caught.value)
 
 
 @given(st.text())
 def test_any_text_is_a_place_or_an_error_of_ours(text: str) -> None:
-    with contextlib.suppress(PlaceError):
-        place("redis://" + text)
+    with contextlib.suppress(RedisUrlError):
+        parse_redis_url("redis://" + text)

@@ -103,14 +103,14 @@ def test_coming_and_going_is_said_but_not_many_times_a_second(
     watched = Watched()
     telemetry, clock = watched.telemetry, watched.clock
     for _ in range(3):
-        telemetry.reached()
-        telemetry.lost("shed")
+        telemetry.mark_up()
+        telemetry.mark_down("shed")
         clock.advance(0.1)
     clock.advance(1)
     for _ in range(3):
-        telemetry.lost("gone")
+        telemetry.mark_down("gone")
         clock.advance(1)
-    telemetry.reached()
+    telemetry.mark_up()
     assert [r.message for r in caplog.records] == [
         "the scorer answers",
         "the scorer gives no score",

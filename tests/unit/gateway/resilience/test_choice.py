@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from support.tables import backend
 from weir_gateway.adapters.resilience import retry
-from weir_gateway.adapters.resilience.backend_state import Group
-from weir_gateway.adapters.resilience.budget import BURST, Budget
+from weir_gateway.adapters.resilience.backend_state import BackendState
+from weir_gateway.adapters.resilience.budget import BURST, RetryBudget
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
-from weir_gateway.adapters.resilience.first_tokens import FEWEST, KEPT, FirstTokens
+from weir_gateway.adapters.resilience.first_tokens import MIN_SAMPLES, WINDOW_SIZE, FirstTokenTimes
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.resilience import Breaker
 from weir_gateway.domain.table import Backend
@@ -116,32 +116,32 @@ def test_somebody_is_always_chosen(weights: list[int], seed: int) -> None:
         (failed(failure="timeout"), False, retry.Fault.ENDPOINT),
         (failed(failure="credential"), False, retry.Fault.ENDPOINT),
         (failed(408), True, retry.Fault.ENDPOINT),
-        (failed(409), True, retry.Fault.NOBODY),
+        (failed(409), True, retry.Fault.NONE),
         (failed(429), True, retry.Fault.LIMIT),
         (failed(500), True, retry.Fault.ENDPOINT),
         (failed(529), True, retry.Fault.ENDPOINT),
-        (failed(400, "context_length"), False, retry.Fault.NOBODY),
-        (failed(400, "content_filter"), False, retry.Fault.NOBODY),
+        (failed(400, "context_length"), False, retry.Fault.NONE),
+        (failed(400, "content_filter"), False, retry.Fault.NONE),
     ],
     ids=str,
 )
 def test_what_is_called_again_and_whose_fault_it_is(
     error: UpstreamError, *, again: bool, fault: retry.Fault
 ) -> None:
-    assert (retry.again(error), retry.fault(error)) == (again, fault)
+    assert (retry.is_retryable(error), retry.fault(error)) == (again, fault)
 
 
 @given(st.integers(1, 10), st.floats(0.01, 60), st.floats(0, 1, exclude_max=True))
 def test_waits_are_random_grow_and_are_bounded(attempt: int, longest: float, at: float) -> None:
-    wait = retry.pause(attempt, longest, None, at)
+    wait = retry.backoff(attempt, longest, None, at)
     assert wait is not None
-    assert 0 <= wait <= min(longest, retry.FIRST_WAIT * 2 ** (attempt - 1))
+    assert 0 <= wait <= min(longest, retry.INITIAL_BACKOFF * 2 ** (attempt - 1))
 
 
 def test_a_provider_that_asks_for_time_gets_it_or_is_not_called_again() -> None:
-    wait = retry.pause(1, 2.0, 1.5, 0.5)
+    wait = retry.backoff(1, 2.0, 1.5, 0.5)
     assert wait == pytest.approx(1.55)
-    assert retry.pause(1, 2.0, 17.0, 0.5) is None
+    assert retry.backoff(1, 2.0, 17.0, 0.5) is None
 
 
 @pytest.mark.parametrize(
@@ -160,34 +160,34 @@ def test_a_provider_that_asks_for_time_gets_it_or_is_not_called_again() -> None:
     ],
 )
 def test_retry_after_in_both_of_its_forms(written: str | None, seconds: float | None) -> None:
-    assert retry.seconds(written, lambda: NOW) == seconds
+    assert retry.retry_after_seconds(written, lambda: NOW) == seconds
 
 
 @given(st.lists(st.booleans(), max_size=500), st.floats(0.01, 0.5))
 def test_a_budget_is_a_share_of_requests_and_a_burst(takes: list[bool], share: float) -> None:
-    budget, given_ = Budget(share, 0.0, per_second=0.0), 0
+    budget, given_ = RetryBudget(share, 0.0, per_second=0.0), 0
     for take in takes:
-        budget.pay_in()
-        given_ += take and budget.take(0.0)
+        budget.deposit()
+        given_ += take and budget.try_withdraw(0.0)
     assert given_ <= BURST + share * len(takes)
 
 
 def test_where_requests_are_few_a_budget_comes_with_time() -> None:
-    budget = Budget(0.2, 0.0, per_second=1.0)
-    assert sum(budget.take(0.0) for _ in range(20)) == BURST
-    assert not budget.take(0.5)
-    assert budget.take(1.5)
+    budget = RetryBudget(0.2, 0.0, per_second=1.0)
+    assert sum(budget.try_withdraw(0.0) for _ in range(20)) == BURST
+    assert not budget.try_withdraw(0.5)
+    assert budget.try_withdraw(1.5)
 
 
 def test_late_is_told_from_the_last_streams_alone() -> None:
-    tokens = FirstTokens()
-    for _ in range(FEWEST - 1):
+    tokens = FirstTokenTimes()
+    for _ in range(MIN_SAMPLES - 1):
         tokens.add(9.0)
     assert tokens.quantile(0.95) is None
     tokens.add(9.0)
     assert tokens.quantile(0.95) == 9.0
-    for number in range(KEPT):
-        tokens.add(number / KEPT)
+    for number in range(WINDOW_SIZE):
+        tokens.add(number / WINDOW_SIZE)
     assert tokens.quantile(0.95) == pytest.approx(0.95, abs=0.01)
     assert tokens.quantile(0.5) == pytest.approx(0.5, abs=0.01)
 
@@ -199,9 +199,9 @@ def _several(*endpoints: str) -> Backend:
 
 
 def test_a_new_table_keeps_what_is_known_of_the_endpoints_that_stay() -> None:
-    group = Group(_several("http://a", "http://b"), 0.0, lambda _: None)
+    group = BackendState(_several("http://a", "http://b"), 0.0, lambda _: None)
     a, b = group.endpoints
-    gone = group.renew(_several("http://b", "http://c"), 1.0)
+    gone = group.update(_several("http://b", "http://c"), 1.0)
     assert gone == (a,)
     assert group.endpoints[0] is b
     assert group.endpoints[1].backend.endpoint == "http://c"

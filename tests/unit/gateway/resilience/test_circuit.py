@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.resilience.circuit import LONGEST, UNPROBED, Circuit, State
-from weir_gateway.adapters.resilience.window import Window
+from weir_gateway.adapters.resilience.circuit import MAX_BACKOFF, PROBE_GRACE, Circuit, State
+from weir_gateway.adapters.resilience.window import SlidingWindow
 from weir_gateway.domain.resilience import Breaker
 
 SETTINGS = Breaker(failures=3, share=0.5, window=10, open=5, trials=2)
@@ -22,9 +22,9 @@ def opened(now: float = 0.0) -> Circuit:
 
 def half_open(now: float = 5.0) -> Circuit:
     circuit = opened()
-    circuit.answers()
+    circuit.probe_succeeded()
     assert circuit.state is State.HALF_OPEN
-    assert circuit.admits(now)
+    assert circuit.allows(now)
     return circuit
 
 
@@ -35,7 +35,7 @@ def test_it_opens_with_the_last_failure_and_not_before() -> None:
         assert circuit.state is State.CLOSED
     circuit.failed(1.0)
     assert circuit.state is State.OPEN
-    assert not circuit.admits(1.0)
+    assert not circuit.allows(1.0)
 
 
 def test_a_few_failures_among_many_calls_open_nothing() -> None:
@@ -59,17 +59,17 @@ def test_failures_out_of_the_window_are_forgotten() -> None:
 
 def test_it_waits_for_a_probe_to_be_answered_but_not_for_ever() -> None:
     circuit = opened()
-    assert circuit.due == 5.0
-    assert not circuit.admits(5.0)
-    assert circuit.admits(5.0 + UNPROBED)
-    circuit.begin(5.0 + UNPROBED)
+    assert circuit.probe_at == 5.0
+    assert not circuit.allows(5.0)
+    assert circuit.allows(5.0 + PROBE_GRACE)
+    circuit.begin(5.0 + PROBE_GRACE)
     assert circuit.state is State.HALF_OPEN
 
 
 def test_one_trial_at_a_time_and_as_many_as_it_takes_close_it() -> None:
     circuit = half_open()
     circuit.begin(5.0)
-    assert not circuit.admits(5.0)
+    assert not circuit.allows(5.0)
     circuit.succeeded(5.1)
     assert circuit.state is State.HALF_OPEN
     circuit.begin(5.1)
@@ -83,20 +83,20 @@ def test_a_trial_that_fails_doubles_the_wait_up_to_a_bound() -> None:
     circuit = opened()
     waits = list[float]()
     for _ in range(6):
-        circuit.answers()
-        circuit.begin(circuit.due)
-        before = circuit.due
+        circuit.probe_succeeded()
+        circuit.begin(circuit.probe_at)
+        before = circuit.probe_at
         circuit.failed(before)
-        waits.append(circuit.due - before)
+        waits.append(circuit.probe_at - before)
     assert waits == [10, 20, 40, 40, 40, 40]
-    assert waits[-1] == SETTINGS.open * LONGEST
+    assert waits[-1] == SETTINGS.open * MAX_BACKOFF
 
 
 def test_a_trial_that_says_nothing_makes_room_for_the_next() -> None:
     circuit = half_open()
     circuit.begin(5.0)
     circuit.undecided()
-    assert circuit.admits(5.0)
+    assert circuit.allows(5.0)
     assert circuit.state is State.HALF_OPEN
 
 
@@ -132,13 +132,13 @@ def test_it_is_never_stuck(steps: list[tuple[float, str]]) -> None:
     for step, what in steps:
         now += step
         if what == "probe":
-            circuit.answers()
-        elif circuit.admits(now):
+            circuit.probe_succeeded()
+        elif circuit.allows(now):
             circuit.begin(now)
             _end(circuit, now, what)
-    now += SETTINGS.open * LONGEST + UNPROBED
+    now += SETTINGS.open * MAX_BACKOFF + PROBE_GRACE
     for _ in range(SETTINGS.trials):
-        assert circuit.admits(now)
+        assert circuit.allows(now)
         circuit.begin(now)
         circuit.succeeded(now)
     assert circuit.state is State.CLOSED
@@ -146,7 +146,7 @@ def test_it_is_never_stuck(steps: list[tuple[float, str]]) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=300))
 def test_a_window_counts_what_is_in_it(calls: list[tuple[float, bool]]) -> None:
-    window, now, told = Window(10.0), 0.0, list[tuple[float, bool]]()
+    window, now, told = SlidingWindow(10.0), 0.0, list[tuple[float, bool]]()
     for step, failed in calls:
         now += step
         window.add(now, failed=failed)
@@ -160,6 +160,6 @@ def test_a_window_counts_what_is_in_it(calls: list[tuple[float, bool]]) -> None:
 
 @pytest.mark.parametrize("seconds", [10.0, 1000.0])
 def test_a_window_that_was_silent_long_is_empty(seconds: float) -> None:
-    window = Window(10.0)
+    window = SlidingWindow(10.0)
     window.add(3.0, failed=True)
     assert window.counts(4.0 + seconds) == (0, 0)

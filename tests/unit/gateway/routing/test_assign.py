@@ -9,7 +9,7 @@ from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeScorer, FakeUpst
 from support.tables import FACTS, STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
-from weir_gateway.adapters.metrics.decision_metrics import MeteredAccounts
+from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import RouterName
@@ -134,7 +134,7 @@ async def test_the_ledger_has_the_variant_and_what_a_shadow_would_have_cost() ->
 
 async def test_metrics_tell_answers_and_money_by_variant() -> None:
     registry = Registry()
-    accounts = MeteredAccounts(registry, DecisionLog(share=0))
+    accounts = DecisionMetrics(registry, DecisionLog(share=0))
     decision = await _shadow_and_variant()
     ending = Ending(status=200, usage=Usage(100_000, 100_000), overhead=0.0, duration=1.0)
     accounts.finished(said("x"), decision, outcome(said("x"), decision, ending))

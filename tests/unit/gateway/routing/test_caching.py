@@ -49,7 +49,7 @@ class World:
                 conditions=CelConditions(),
                 clock=FakeClock(),
                 ids=FakeIds(),
-                answers=MemoryAnswers(FakeClock(), most=100_000, largest=10_000),
+                answers=MemoryAnswers(FakeClock(), max_bytes=100_000, max_answer=10_000),
             ),
             score_within=0.25,
         )

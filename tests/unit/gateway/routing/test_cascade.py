@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, table
-from weir_gateway.adapters.providers.answer_inspector import WireWords
+from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
@@ -28,7 +28,7 @@ def cascading(weak: FakeReply, strong: FakeReply, *, held: int = 1000) -> Routin
             conditions=CelConditions(),
             clock=FakeClock(),
             ids=FakeIds(),
-            words=WireWords(),
+            words=WireAnswerInspector(),
         ),
         score_within=1,
         held=held,

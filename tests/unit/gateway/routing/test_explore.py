@@ -13,7 +13,7 @@ from support.fakes import FakeAccounts, FakeClock, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.sessions import MemorySessions
-from weir_gateway.adapters.spend.exploration_budget import SpendPurse
+from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
@@ -62,7 +62,7 @@ class World:
                 ids=Ids(),
                 sessions=MemorySessions(self.clock, entries=10),
                 limits=self.limits,
-                purse=SpendPurse(Sums(None, self.clock), self.registry, self.clock),
+                purse=SharedExplorationBudget(Sums(None, self.clock), self.registry, self.clock),
             ),
             score_within=1,
         )
@@ -193,7 +193,7 @@ def test_who_is_drawn_at_a_share_is_drawn_at_every_larger_one(
 @given(st.lists(st.integers(0, 50), max_size=30), st.integers(0, 300))
 def test_a_purse_holds_no_more_than_its_budget(amounts: list[int], budget: int) -> None:
     clock = FakeClock()
-    purse = SpendPurse(Sums(None, clock), Registry(), clock)
+    purse = SharedExplorationBudget(Sums(None, clock), Registry(), clock)
     some = replace(RICH, budget=PicoUsd(budget))
     spent = 0
     for amount in map(PicoUsd, amounts):

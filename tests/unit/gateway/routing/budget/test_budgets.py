@@ -7,7 +7,7 @@ import pytest
 from support.fakes import FakeAccounts, FakeIds, FakeReply, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from support.traffic_simulation import MIDNIGHT, Clock
-from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.budget import Budget, BudgetState, Period, WhenSpent
 from weir_gateway.domain.decision import Reason, RouteDecision
@@ -32,7 +32,7 @@ BY_WEAK, BY_STRONG = 410_000_000, 4_100_000_000
 
 
 @dataclass
-class AwayTreasury(MemoryTreasury):
+class AwayTreasury(MemoryBudgetStore):
     """A store that can be away."""
 
     away: bool = False

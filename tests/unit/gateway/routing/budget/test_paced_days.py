@@ -18,7 +18,7 @@ from support.traffic_simulation import (
     arrivals,
     bursts_of,
 )
-from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
@@ -64,7 +64,7 @@ async def run(
     draw = synthetic(chance)
     amount = PicoUsd(round(tight * a_days_spending(draw, len(times) // days, strong)))
     made = policy(objective=Budget(amount, Period.DAY, when, Plan.TRAFFIC))
-    treasury = MemoryTreasury()
+    treasury = MemoryBudgetStore()
     fleet = Gateways(made, table(made), [treasury] * gateways, Clock())
     return await fleet.run(times, draw, share_of_aborts=aborts, chance=chance)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from weir_gateway.adapters.budget.granting import granted
-from weir_gateway.adapters.budget.memory import MemoryTreasury
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import span
@@ -47,7 +47,7 @@ class Machines(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.treasury = MemoryTreasury()
+        self.treasury = MemoryBudgetStore()
         self.purses = [Purse(SPAN, LIMIT) for _ in range(3)]
         self.names = [f"gateway-{n}" for n in range(3)]
         self.under_way: list[tuple[int, int]] = []
@@ -102,7 +102,7 @@ TestMachines = Machines.TestCase
 
 
 def test_what_is_left_unused_is_given_up() -> None:
-    treasury = MemoryTreasury()
+    treasury = MemoryBudgetStore()
     first, second = Purse(SPAN, LIMIT), Purse(SPAN, LIMIT)
     claim = first.claim("shop/chat", "first", 1000)
     first.told(claim, asyncio.run(treasury.exchange(claim)))
@@ -116,7 +116,7 @@ def test_what_is_left_unused_is_given_up() -> None:
 
 
 def test_alone_a_gateway_takes_its_part_of_the_rest_once() -> None:
-    treasury = MemoryTreasury()
+    treasury = MemoryBudgetStore()
     purses = [Purse(SPAN, LIMIT), Purse(SPAN, LIMIT)]
     for name, requests in (("a", 30), ("b", 10), ("a", 30)):
         purse = purses[name == "b"]

@@ -19,21 +19,27 @@ from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocket
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from weir_gateway.adapters.redis.errors import ONLY_READ, UNREACHED, StoreGone, Trouble, mapped
-from weir_gateway.adapters.redis.url import Place
+from weir_gateway.adapters.redis.errors import (
+    READ_ONLY,
+    UNREACHABLE,
+    RedisProblem,
+    RedisUnavailable,
+    mapped,
+)
+from weir_gateway.adapters.redis.url import RedisUrl
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-LEAST_VERSION: Final = (6, 0)  # scripts that read the server's clock and then write
+MIN_VERSION: Final = (6, 0)  # scripts that read the server's clock and then write
 CONNECTIONS: Final = 16
-WITHIN: Final = 0.25  # seconds; a loop that is busy with a burst is late itself
-TIMEOUTS: Final = 3  # in a row: one may be a hiccup of our own
-FIRST_PAUSE: Final = 0.1  # seconds until an absent server is looked for
-LONGEST_PAUSE: Final = 2.0
-PATIENCE: Final = 2.0  # seconds that looking for it may take: nobody waits for that
+TIMEOUT: Final = 0.25  # seconds; a loop that is busy with a burst is late itself
+MAX_TIMEOUTS: Final = 3  # in a row: one may be a hiccup of our own
+FIRST_WAIT: Final = 0.1  # seconds until an absent server is looked for
+MAX_WAIT: Final = 2.0
+CONNECT_TIMEOUT: Final = 2.0  # seconds that looking for it may take: nobody waits for that
 
-Word = str | bytes | int | float
+Argument = str | bytes | int | float
 
 
 class Script:
@@ -51,140 +57,144 @@ class Redis:
 
     def __init__(
         self,
-        place: Place,
+        url: RedisUrl,
         registry: Registry,
         *,
-        within: float = WITHIN,
+        timeout: float = TIMEOUT,
         connections: int = CONNECTIONS,
-        least: tuple[int, int] = LEAST_VERSION,
+        min_version: tuple[int, int] = MIN_VERSION,
     ) -> None:
         """`within` is a call's deadline in seconds; at most `connections` are open.
 
         A server older than `least` is not used.
         """
-        self._place = place
-        self._within = within
-        self._least = least
+        self._url = url
+        self._timeout = timeout
+        self._min_version = min_version
         self._pool = BlockingConnectionPool(
-            connection_class=_connection_class(place),
+            connection_class=_connection_class(url),
             max_connections=connections,
             timeout=None,  # the call's deadline counts
-            socket_connect_timeout=PATIENCE,
+            socket_connect_timeout=CONNECT_TIMEOUT,
             protocol=2,
             client_name="weir-gateway",
             driver_info=None,  # telling the library's version reads files at each connection
             retry=Retry(NoBackoff(), 0),
-            **place.options(),
+            **url.options(),
         )
         self._client = Client(connection_pool=self._pool)
-        self._here = False
+        self._available = False
         self._timeouts = 0
-        self._look = asyncio.Event()
-        self._look.set()
+        self._search = asyncio.Event()
+        self._search.set()
         self._why = ""
         self._errors = registry.counter(
             "weir.redis.errors", "Calls to Redis that were in vain, by what went wrong.", ("error",)
         )
         registry.gauge_callback(
-            "weir.redis.up", "Whether the shared Redis is there and usable.", lambda: self._here
+            "weir.redis.up",
+            "Whether the shared Redis is there and usable.",
+            lambda: self._available,
         )
 
     @property
-    def within(self) -> float:
+    def timeout(self) -> float:
         """A call's deadline in seconds."""
-        return self._within
+        return self._timeout
 
     @property
-    def here(self) -> bool:
+    def available(self) -> bool:
         """Whether it is asked at all just now."""
-        return self._here
+        return self._available
 
     async def start(self) -> None:
         """Look for it once; a server that is absent is no error, it is looked for again."""
-        await self._find()
+        await self._connect()
 
     async def run(self) -> None:
         """Look for it whenever it is away, until cancelled; the program's background task."""
         clock = asyncio.get_running_loop().time
-        pause, found = FIRST_PAUSE, clock()
+        wait, connected_at = FIRST_WAIT, clock()
         while True:
-            await self._look.wait()
-            if clock() - found > LONGEST_PAUSE:  # else it is one that answers this and refuses that
-                pause = FIRST_PAUSE
-            while not self._here:
-                await asyncio.sleep(pause)
-                await self._find()
-                pause = min(pause * 2, LONGEST_PAUSE)
-            found = clock()
+            await self._search.wait()
+            if (
+                clock() - connected_at > MAX_WAIT
+            ):  # else it is one that answers this and refuses that
+                wait = FIRST_WAIT
+            while not self._available:
+                await asyncio.sleep(wait)
+                await self._connect()
+                wait = min(wait * 2, MAX_WAIT)
+            connected_at = clock()
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._pool.disconnect()
 
-    async def call(self, *words: Word, within: float | None = None) -> Any:
-        """One command and its answer, in at most `within` seconds. Raises StoreGone.
+    async def call(self, *words: Argument, within: float | None = None) -> Any:
+        """One command and its answer, in at most `within` seconds. Raises RedisUnavailable.
 
         An answer is what Redis says: bytes, a whole number, a list of them, or None.
         """
-        return await self._guarded(words, self._within if within is None else within)
+        return await self._guarded(words, self._timeout if within is None else within)
 
-    async def script(self, script: Script, keys: list[Word], arguments: list[Word]) -> Any:
-        """Run `script` in one round trip, in at most the usual deadline. Raises StoreGone."""
+    async def script(self, script: Script, keys: list[Argument], arguments: list[Argument]) -> Any:
+        """Run `script` in one round trip. Raises RedisUnavailable."""
         words = (len(keys), *keys, *arguments)
         try:
-            return await self._guarded(("EVALSHA", script.digest, *words), self._within)
+            return await self._guarded(("EVALSHA", script.digest, *words), self._timeout)
         except exceptions.NoScriptError:  # a server that is new to it, or was restarted
-            return await self._guarded(("EVAL", script.text, *words), self._within)
+            return await self._guarded(("EVAL", script.text, *words), self._timeout)
 
-    async def _guarded(self, words: tuple[Word, ...], within: float) -> Any:
-        if not self._here:
-            self._errors.labels(Trouble.AWAY).add()
-            raise StoreGone(Trouble.AWAY, self._why)
+    async def _guarded(self, words: tuple[Argument, ...], within: float) -> Any:
+        if not self._available:
+            self._errors.labels(RedisProblem.AWAY).add()
+            raise RedisUnavailable(RedisProblem.AWAY, self._why)
         try:
             with _cancellable(), mapped(within):
                 async with asyncio.timeout(within):
                     answer = await self._client.execute_command(*words)  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType] - the library leaves it open
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             self._failed(gone)
             raise
         self._timeouts = 0
         return answer  # pyright: ignore[reportUnknownVariableType] - as above
 
-    def _failed(self, gone: StoreGone) -> None:
+    def _failed(self, gone: RedisUnavailable) -> None:
         self._errors.labels(gone.trouble).add()
-        if gone.trouble not in UNREACHED:
+        if gone.trouble not in UNREACHABLE:
             return
-        if gone.trouble is Trouble.TIMEOUT:
+        if gone.trouble is RedisProblem.TIMEOUT:
             self._timeouts += 1
-            if self._timeouts < TIMEOUTS:
+            if self._timeouts < MAX_TIMEOUTS:
                 return
-        self._lost(gone)
+        self._mark_unavailable(gone)
 
-    def _lost(self, gone: StoreGone) -> None:
-        if self._here or not self._why:
-            place = str(self._place)
+    def _mark_unavailable(self, gone: RedisUnavailable) -> None:
+        if self._available or not self._why:
+            place = str(self._url)
             _LOG.warning(
                 "redis can't be used; looking for it", extra={"at": place, "why": str(gone)}
             )
-        self._here = False
+        self._available = False
         self._why = str(gone)
-        self._look.set()
+        self._search.set()
 
-    async def _find(self) -> None:
+    async def _connect(self) -> None:
         try:
-            with _cancellable(), mapped(PATIENCE):
-                async with asyncio.timeout(PATIENCE):
+            with _cancellable(), mapped(CONNECT_TIMEOUT):
+                async with asyncio.timeout(CONNECT_TIMEOUT):
                     await self._pool.disconnect(inuse_connections=False)
                     await self._check()
-        except StoreGone as gone:
+        except RedisUnavailable as gone:
             self._errors.labels(gone.trouble).add()
-            self._lost(gone)
+            self._mark_unavailable(gone)
         else:
             self._timeouts = 0
-            self._here = True
+            self._available = True
             self._why = ""
-            self._look.clear()
-            _LOG.info("redis is in use", extra={"at": str(self._place)})
+            self._search.clear()
+            _LOG.info("redis is in use", extra={"at": str(self._url)})
 
     async def _check(self) -> None:
         try:
@@ -192,11 +202,13 @@ class Redis:
         except exceptions.NoPermissionError:  # it answers; the rest is its own affair
             return
         version = str(about.get("redis_version", "0"))
-        if _numbers(version) < self._least:
-            least = ".".join(map(str, self._least))
-            raise StoreGone(Trouble.VERSION, f"it is version {version}, at least {least} is needed")
+        if _numbers(version) < self._min_version:
+            least = ".".join(map(str, self._min_version))
+            raise RedisUnavailable(
+                RedisProblem.VERSION, f"it is version {version}, at least {least} is needed"
+            )
         if about.get("role") == "slave":
-            raise StoreGone(Trouble.REPLICA, ONLY_READ)
+            raise RedisUnavailable(RedisProblem.REPLICA, READ_ONLY)
 
 
 @contextlib.contextmanager
@@ -214,7 +226,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
-def _connection_class(place: Place) -> type[Connection]:
+def _connection_class(place: RedisUrl) -> type[Connection]:
     if place.path:
         return UnixDomainSocketConnection  # type: ignore[return-value] # the pool takes either
     return SSLConnection if place.tls else Connection

@@ -14,16 +14,16 @@ from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-EVERY: Final = 0.5  # seconds; what a killed gateway spent in this time stays granted to it
-LAST: Final = 3.0  # seconds that the end waits for the last exchange
+INTERVAL: Final = 0.5  # seconds; what a killed gateway spent in this time stays granted to it
+CLOSE_TIMEOUT: Final = 3.0  # seconds that the end waits for the last exchange
 
 
-class BudgetKeeper:
+class BudgetSync:
     """The task."""
 
     def __init__(self, budgets: Budgets, registry: Registry) -> None:
         self._budgets = budgets
-        self._alone = False
+        self._degraded = False
         self._spent = registry.gauge(
             "weir.budget.spent",
             "Spent of the period's budget, by all gateways.",
@@ -43,18 +43,18 @@ class BudgetKeeper:
     async def run(self) -> None:
         """Exchange until cancelled."""
         while True:
-            await asyncio.sleep(EVERY)
-            await self.exchange()
+            await asyncio.sleep(INTERVAL)
+            await self.sync()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Tell what was spent last, for as long as an end may take."""
         try:
-            async with asyncio.timeout(LAST):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._budgets.exchange(last=True)
         except TimeoutError:
             _LOG.warning("what budgets spent last could not be told: it stays granted")
 
-    async def exchange(self) -> None:
+    async def sync(self) -> None:
         """One exchange, and the gauges after it."""
         await self._budgets.exchange()
         states = self._budgets.states()
@@ -63,16 +63,16 @@ class BudgetKeeper:
             self._planned.labels(policy).set(usd(state.planned))
             self._limit.labels(policy).set(usd(state.limit))
         alone = any(state.alone for state in states.values())
-        if alone is not self._alone:
-            self._alone = alone
-            _say(alone=alone)
+        if alone is not self._degraded:
+            self._degraded = alone
+            _log_degraded(alone=alone)
 
-    def in_force(self, table: RouteTable) -> None:
+    def on_table_change(self, table: RouteTable) -> None:
         """Forget the budgets of policies that are gone."""
         self._budgets.keep_only({policy.id for policy in table.policies})
 
 
-def _say(*, alone: bool) -> None:
+def _log_degraded(*, alone: bool) -> None:
     if alone:
         _LOG.warning("the store of budgets can't be reached: this gateway spends within its part")
     else:
