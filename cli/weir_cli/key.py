@@ -42,16 +42,16 @@ _MONEY: Final = ("--usd-per-minute", "--usd-per-day", "--strong-usd-per-day")
 def _limits(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each limit that a key may have."""
     for option in reversed(_MONEY):
-        command = click.option(option, metavar="USD", help=f"{_said(option)}, such as 2.50.")(
+        command = click.option(option, metavar="USD", help=f"{_limit_help(option)}, such as 2.50.")(
             command
         )
     for option in reversed(_COUNTS):
         number = click.IntRange(1, 4_000_000_000)
-        command = click.option(option, type=number, help=f"{_said(option)}.")(command)
+        command = click.option(option, type=number, help=f"{_limit_help(option)}.")(command)
     return command
 
 
-def _said(option: str) -> str:
+def _limit_help(option: str) -> str:
     words = option.removeprefix("--").replace("usd", "USD").replace("-per-", " a ")
     return f"At most so many {words.replace('-', ' ')}"
 
@@ -108,10 +108,10 @@ def create(  # noqa: PLR0913 - one parameter an option
     entries = _read(path) if path.exists() else []
     if any(entry["name"] == name for entry in entries):
         raise Failure(f"There is a key named {name} already.", hint="revoke it first")
-    made = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    key_text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     entry: Entry = {
         "name": name,
-        "sha256": hashlib.sha256(made.encode()).hexdigest(),
+        "sha256": hashlib.sha256(key_text.encode()).hexdigest(),
         "policies": list(policies),
         "direct": direct,
         "clientThreshold": client_threshold,
@@ -124,7 +124,7 @@ def create(  # noqa: PLR0913 - one parameter an option
     if expires is not None:
         entry["expires"] = _end(expires)
     _write(path, [*entries, entry])
-    click.echo(made)
+    click.echo(key_text)
 
 
 @key.command("list")

@@ -50,8 +50,8 @@ def _version() -> str:
         return "unknown (not installed)"
 
 
-def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click calls it so
-    if asked and not context.resilient_parsing:
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
+    if wanted and not context.resilient_parsing:
         click.echo(f"weir {_version()}")
         context.exit()
 

@@ -57,8 +57,8 @@ async def threshold(url: str, prompt: Prompt) -> float | None:
         aiohttp.ClientSession(timeout=_TIMEOUT) as session,
         session.post(f"{url}/v1/route", json=prompt.body(_MODEL)) as answer,
     ):
-        told: dict[str, Any] = await answer.json() if answer.ok else {}
-    value = told.get("threshold")
+        route: dict[str, Any] = await answer.json() if answer.ok else {}
+    value = route.get("threshold")
     return float(value) if isinstance(value, int | float) else None
 
 
@@ -76,7 +76,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, prompt: Prompt, stronge
     )
     score = headers.get("x-weir-score")
     return Row(
-        prompt.text,
+        prompt.title,
         float(score) if score is not None else None,
         headers["x-weir-model"],
         headers["x-weir-reason"],

@@ -116,8 +116,8 @@ async def _show(shown: _Demo, stop: asyncio.Event) -> int:
 def _print(shown: _Demo, rows: list[Row], drawn: float | None, served: str) -> None:
     if shown.as_json:
         models = {"real": shown.models.real, "names": shown.models.names}
-        told = [row.to_json() for row in rows]
-        print_json({"url": served, "models": models, "threshold": drawn, "rows": told})
+        row_values = [row.to_json() for row in rows]
+        print_json({"url": served, "models": models, "threshold": drawn, "rows": row_values})
         return
     out = console()
     out.print(picture(rows, drawn, _scale(shown.options.bundle), out.width))

@@ -1,5 +1,7 @@
 """The demo's table, and how to call what is now running."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ _LEAST_PROMPT, _MOST_PROMPT = 16, 60
 
 
 def picture(rows: Sequence[Row], threshold: float | None, scale: Scale, width: int) -> Table:
-    """One line a prompt, totals below; prompts are cut so that all fits into `width`."""
+    """One line per prompt, totals below; prompts are cut to fit into `width`."""
     room = min(max(width - _REST_WIDTH, _LEAST_PROMPT), _MOST_PROMPT)
     table = Table(title=_title(threshold), title_justify="left", show_footer=True)
     paid, saved = sum(row.cost_usd for row in rows), sum(row.saved_usd for row in rows)
@@ -40,7 +42,8 @@ def how_to_call(url: str, models: Models, policy: Path) -> Group:
     body = '{"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}'
     curl = f"curl -i {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'"
     python = (
-        f'client = openai.OpenAI(base_url="{url}/v1", api_key="none")\n'
+        "import openai  # pip install openai\n"
+        f'    client = openai.OpenAI(base_url="{url}/v1", api_key="none")\n'
         '    client.chat.completions.create(model="auto", messages=[...])'
     )
     return Group(
@@ -50,7 +53,7 @@ def how_to_call(url: str, models: Models, policy: Path) -> Group:
             "is an estimate:\nthe same tokens at the strongest model's price, less what was paid."
         ),
         Text(f"\nCall it:\n    {curl}\n\nor in Python:\n    {python}\n"),
-        Text(f"Change {policy} and the change is in force. Ctrl-C ends it."),
+        Text(f"Edit {policy}: changes apply at once. Ctrl-C ends it. Other commands: {_program()}"),
     )
 
 
@@ -58,6 +61,11 @@ def _title(threshold: float | None) -> str:
     if threshold is None:
         return "What Weir decided"
     return f"What Weir decided (the large model answers from a score of {threshold:.3f})"
+
+
+def _program() -> str:
+    """How the user's shell finds this program."""
+    return "weir" if shutil.which("weir") else str(Path(sys.argv[0]).resolve())
 
 
 def _truth(models: Models) -> str:
@@ -76,7 +84,7 @@ def _short(text: str, room: int) -> str:
 
 def _score(row: Row, threshold: float | None, scale: Scale) -> Text:
     if row.score is None:
-        return Text("not asked", "dim")
+        return Text("not scored", "dim")
     place = scale.share_easier(row.score)
     drawn = bar(
         place, None if threshold is None else scale.share_easier(threshold), width=_BAR_WIDTH

@@ -20,9 +20,16 @@ _TOOL: dict[str, object] = {
 class Prompt:
     """What a client sends."""
 
-    text: str  # the last user turn, shown in the table
+    text: str  # the last user turn
     earlier: tuple[str, ...] = ()  # user turns before it
     tools: tuple[dict[str, object], ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """The text as the table shows it, with what a rule may decide by."""
+        if not self.tools:
+            return self.text
+        return f"[turn {len(self.earlier) + 1}, tools] {self.text}"
 
     def body(self, model: str) -> dict[str, object]:
         """The chat completion request."""

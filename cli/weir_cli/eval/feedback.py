@@ -99,14 +99,14 @@ def _rescored(asked: EvalOptions, rated: RatedDecisions, policy: Policy | None) 
             router = bundle.engines[0].resolve(router)
         threshold = _threshold_of(asked, policy, bundle, router)
         name = f"{router} of {bundle.version}"
-        kept, score = rated, rated.score
+        scorable, score = rated, rated.score
         if rated.routers != (name,):
-            kept = _with_text(rated)
-            texts = tuple(text for text in kept.texts if text is not None)
+            scorable = _with_text(rated)
+            texts = tuple(text for text in scorable.texts if text is not None)
             score = score_with_bar(bundle, router, texts).scores
     if threshold is None:
-        return _Target(f"{name} at the served thresholds", score, kept.threshold, kept)
-    return _Target(f"{name} at {threshold:g}", score, _all(kept, threshold), kept)
+        return _Target(f"{name} at the served thresholds", score, scorable.threshold, scorable)
+    return _Target(f"{name} at {threshold:g}", score, _all(scorable, threshold), scorable)
 
 
 def _with_text(rated: RatedDecisions) -> RatedDecisions:
@@ -175,11 +175,11 @@ def _all(rated: RatedDecisions, threshold: float) -> Floats:
 def _report(asked: EvalOptions, target: _Target) -> FeedbackReport:
     rated = target.rated
     options = Options(asked.clip, asked.repeats, asked.seed)
-    told = np.isfinite(rated.rating)
-    logged = _logged(rated).only(told)
-    found = estimate(logged, target.strong[told], options)
+    rated_mask = np.isfinite(rated.rating)
+    logged = _logged(rated).only(rated_mask)
+    found = estimate(logged, target.strong[rated_mask], options)
     cost, cost_served = _costs(target, options)
-    served = dict(zip((rated.weak, rated.strong), _counts(rated, told), strict=True))
+    served = dict(zip((rated.weak, rated.strong), _counts(rated, rated_mask), strict=True))
     return FeedbackReport(
         ledger=asked.ledger.name,
         policy=rated.policy,
@@ -194,7 +194,7 @@ def _report(asked: EvalOptions, target: _Target) -> FeedbackReport:
         cost=cost,
         cost_served=cost_served,
         rated_by_model=served,
-        sweep=sweep(logged, target.score[told], target.score, options),
+        sweep=sweep(logged, target.score[rated_mask], target.score, options),
         clip=options.clip,
         repeats=options.repeats,
         seed=options.seed,
@@ -234,11 +234,13 @@ def _costs(target: _Target, options: Options) -> tuple[Interval, Interval]:
     return one, other
 
 
-def _counts(rated: RatedDecisions, told: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:
+def _counts(
+    rated: RatedDecisions, rated_mask: BoolArray
+) -> tuple[tuple[int, int], tuple[int, int]]:
     strong = rated.chose_strong
     return (
-        (int((told & ~strong).sum()), int((~strong).sum())),
-        (int((told & strong).sum()), int(strong.sum())),
+        (int((rated_mask & ~strong).sum()), int((~strong).sum())),
+        (int((rated_mask & strong).sum()), int(strong.sum())),
     )
 
 
@@ -247,7 +249,7 @@ _UNEVEN = 2.0  # one model is rated so many times as often as the other
 
 def _notes(rated: RatedDecisions, served: dict[str, tuple[int, int]]) -> tuple[str, ...]:
     notes: list[str] = []
-    shares = [told / made for told, made in served.values() if made]
+    shares = [rated_mask / table_row for rated_mask, table_row in served.values() if table_row]
     if len(shares) > 1 and max(shares) > _UNEVEN * min(shares):
         notes.append(
             "one model's answers are rated far more often than the other's: who rates may depend "

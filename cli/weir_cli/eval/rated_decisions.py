@@ -97,16 +97,16 @@ def read_rated(path: Path, policy: str | None, since: int) -> RatedDecisions:
     Raises Failure where the file is no such ledger, or holds several policies and none is named.
     """
     rows = _of_policy(_rows(path, since), policy)
-    kept, left_out = _by_score(rows)
-    if not kept:
+    by_score, left_out = _by_score(rows)
+    if not by_score:
         why = ", ".join(f"{count} {name}" for name, count in left_out.items())
         raise Failure(
             f"No decision of {rows[0].policy} was made by score.", hint=f"There are {why}."
         )
-    pair = Counter(row.candidates for row in kept).most_common(1)[0][0]
-    same = [row for row in kept if row.candidates == pair]
-    if len(same) < len(kept):
-        left_out["between other candidates"] = len(kept) - len(same)
+    pair = Counter(row.candidates for row in by_score).most_common(1)[0][0]
+    same = [row for row in by_score if row.candidates == pair]
+    if len(same) < len(by_score):
+        left_out["between other candidates"] = len(by_score) - len(same)
     return _arrays(same, left_out)
 
 
@@ -129,21 +129,21 @@ def _of_policy(rows: Sequence[_Row], policy: str | None) -> list[_Row]:
         raise Failure("The ledger has no decisions in that time.")
     chosen = [name for name in found if policy in {None, name, name.partition("/")[2]}]
     if len(chosen) != 1:
-        said = f"There is no policy {policy}." if policy else "The ledger has several policies."
-        raise Failure(said, hint=f"--policy, one of: {', '.join(sorted(found))}")
+        problem = f"There is no policy {policy}." if policy else "The ledger has several policies."
+        raise Failure(problem, hint=f"--policy, one of: {', '.join(sorted(found))}")
     return [row for row in rows if row.policy == chosen[0]]
 
 
 def _by_score(rows: Sequence[_Row]) -> tuple[list[_Row], dict[str, int]]:
     left_out: Counter[str] = Counter()
-    kept: list[_Row] = []
+    by_score: list[_Row] = []
     for row in rows:
         why = _why_not(row)
         if why:
             left_out[why] += 1
         else:
-            kept.append(row)
-    return kept, dict(left_out.most_common())
+            by_score.append(row)
+    return by_score, dict(left_out.most_common())
 
 
 def _why_not(row: _Row) -> str:

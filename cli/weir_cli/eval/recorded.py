@@ -122,9 +122,9 @@ def _table(report: Report) -> Table:
         caption_justify="left",
     )
     kinds = ("calls", "bill") if report.priced else ("calls",)
-    kept = "/".join(f"{100 * retention:.0f}" for retention in RETENTIONS)
+    retentions = "/".join(f"{100 * retention:.0f}" for retention in RETENTIONS)
     table.add_column("router", no_wrap=True)
-    for heading in ("APGR", "CPT(50%)", *(f"{kind} at {kept}%" for kind in kinds)):
+    for heading in ("APGR", "CPT(50%)", *(f"{kind} at {retentions}%" for kind in kinds)):
         table.add_column(heading, justify="right")
     for row in report.rows:
         found = row.figures

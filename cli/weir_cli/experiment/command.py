@@ -37,6 +37,13 @@ MEASURES = {
     "latency": "seconds per request",
     "rating": "mean of clients' ratings",
 }
+_HEADINGS = {
+    "strong": "strong",
+    "cost": "cost/request",
+    "errors": "errors",
+    "latency": "latency",
+    "rating": "rating",
+}
 _NOUGHT = Mean(0.0, 0.0, LEAST)
 
 
@@ -59,7 +66,7 @@ class ExperimentReport:
     policy: str
     control: str
     variants: tuple[VariantReport, ...]
-    split: Split | None  # None where the weights changed, or a variant has nobody
+    split: Split | None  # None where the weights changed, or a variant has no conversation
     mixed: int  # conversations that had more than one variant
 
 
@@ -93,8 +100,8 @@ def experiment(
             watched = _shadow(chosen, shadow_costs(database, chosen, begin))
             show(_watched(watched), {"shadow": asdict(watched)}, as_json=as_json)
             return
-    told = compare(chosen, found, mixed, control)
-    show(_picture(told), {"experiment": asdict(told)}, as_json=as_json)
+    report = compare(chosen, found, mixed, control)
+    show(_picture(report), {"experiment": asdict(report)}, as_json=as_json)
 
 
 def compare(policy: str, found: dict[str, Arm], mixed: int, control: str = "") -> ExperimentReport:
@@ -104,7 +111,7 @@ def compare(policy: str, found: dict[str, Arm], mixed: int, control: str = "") -
         raise Failure(f"{policy} has no variant {base}.", hint=f"There are: {', '.join(found)}")
     beside = _measures(found[base])
     variants = tuple(
-        _told(name, found[name], None if name == base else beside)
+        _variant_report(name, found[name], None if name == base else beside)
         for name in sorted(found, key=lambda name: (name != base, name))
     )
     meant = shares(found)
@@ -112,7 +119,7 @@ def compare(policy: str, found: dict[str, Arm], mixed: int, control: str = "") -
     return ExperimentReport(policy, base, variants, split(counts, meant) if meant else None, mixed)
 
 
-def _told(name: str, arm: Arm, beside: dict[str, Mean | None] | None) -> VariantReport:
+def _variant_report(name: str, arm: Arm, beside: dict[str, Mean | None] | None) -> VariantReport:
     own = _measures(arm)
     found = {m: difference(own[m], beside[m]) for m in MEASURES} if beside is not None else {}
     return VariantReport(
@@ -121,7 +128,7 @@ def _told(name: str, arm: Arm, beside: dict[str, Mean | None] | None) -> Variant
         requests=round(sum(arm.requests)),
         measures=own,
         differences=found,
-        verdicts={measure: verdict(one) for measure, one in found.items()},
+        verdicts={measure: verdict(variant) for measure, variant in found.items()},
     )
 
 
@@ -167,38 +174,49 @@ def _largest(found: dict[str, Arm]) -> str:
     return max(found, key=lambda name: (len(found[name].requests), name))
 
 
-def _picture(told: ExperimentReport) -> Group:
+def _picture(report: ExperimentReport) -> Group:
     table = Table(box=None, pad_edge=False)
-    table.add_column(told.policy)
-    for name in ("conversations", "requests", *MEASURES):
+    table.add_column(report.policy)
+    for name in ("conversations", "requests", *_HEADINGS.values()):
         table.add_column(name, justify="right")
-    for one in told.variants:
-        cells = [_shown(measure, one.measures[measure]) for measure in MEASURES]
-        table.add_row(one.name, f"{one.conversations:,}", f"{one.requests:,}", *cells)
-    lines = [Text(line) for line in _lines(told)]
+    for variant in report.variants:
+        cells = [_shown(measure, variant.measures[measure]) for measure in MEASURES]
+        table.add_row(variant.name, f"{variant.conversations:,}", f"{variant.requests:,}", *cells)
+    lines = [Text(line) for line in _lines(report)]
     return Group(table, Text(""), *lines)
 
 
-def _lines(told: ExperimentReport) -> list[str]:
+def _lines(report: ExperimentReport) -> list[str]:
     lines: list[str] = []
-    for one in told.variants:
-        for measure, found in one.differences.items():
-            said = f"{one.name}, {measure}: {one.verdicts[measure]}"
+    for variant in report.variants:
+        for measure, found in variant.differences.items():
+            sentence = f"{variant.name}, {measure}: {variant.verdicts[measure]}"
             if found is None:
-                lines.append(f"{said}: {LEAST} conversations of each are needed")
+                lines.append(f"{sentence}: {LEAST} conversations of each are needed")
             else:
                 low, high = found.any_time.low, found.any_time.high
-                lines.append(f"{said}: {found.value:+.6g} [{low:+.6g}, {high:+.6g}]")
-    lines.append("Differences from " + told.control + "; 95 % intervals that hold however often")
-    lines.append("one looks. " + _split_said(told.split))
-    if told.mixed:
-        lines.append(f"{told.mixed:,} conversations had several variants: the weights were changed")
+                value, *ends = (_difference(measure, each) for each in (found.value, low, high))
+                lines.append(f"{sentence}: {value} [{', '.join(ends)}]")
+    lines.append(f"Differences from {report.control}; 95 % intervals that hold however often you")
+    lines.append(f"look. {_split_line(report.split)}")
+    if report.mixed:
+        lines.append(
+            f"{report.mixed:,} conversations had several variants: the weights were changed"
+        )
     return lines
 
 
-def _split_said(found: Split | None) -> str:
+def _difference(measure: str, value: float) -> str:
+    if measure in {"strong", "errors"}:
+        return f"{100 * value:+.2f} points"
+    if measure == "cost":
+        return f"{'-' if value < 0 else '+'}${abs(value):.6f}"
+    return f"{value:+.3f} s" if measure == "latency" else f"{value:+.3f}"
+
+
+def _split_line(found: Split | None) -> str:
     if found is None:
-        return "The split was not checked: the weights changed, or a variant has nobody."
+        return "The split was not checked: the weights changed, or a variant has no conversation."
     if found.mismatch:
         return f"THE SPLIT IS BROKEN (p = {found.p:.2g}): don't trust these differences."
     return f"The split is as the weights say (p = {found.p:.2f})."
@@ -209,18 +227,22 @@ def _shown(measure: str, mean: Mean | None) -> str:
         return "too few"
     if measure in {"strong", "errors"}:
         return f"{mean.value:.2%}"
-    return f"${mean.value:.6f}" if measure == "cost" else f"{mean.value:.3f}"
+    if measure == "cost":
+        return f"${mean.value:.6f}"
+    return f"{mean.value:.3f} s" if measure == "latency" else f"{mean.value:.3f}"
 
 
-def _watched(told: ShadowReport) -> Group:
+def _watched(report: ShadowReport) -> Group:
     lines = [
-        f"{told.policy}, mode Shadow: {told.requests:,} requests",
-        f"paid ${told.paid:,.4f}; its own choices would have cost ${told.intended:,.4f}",
+        f"{report.policy}, mode Shadow: {report.requests:,} requests",
+        f"paid ${report.paid:,.4f}; its own choices would have cost ${report.intended:,.4f}",
     ]
-    if told.saved is None or told.strong is None:
+    if report.saved is None or report.strong is None:
         lines.append(f"not enough data: {LEAST} requests are needed")
     else:
-        low, high = told.saved.fixed_horizon.low, told.saved.fixed_horizon.high
-        lines.append(f"{told.strong.value:.1%} would have gone to the last candidate")
-        lines.append(f"saved per request: ${told.saved.value:.6f} [{low:.6f}, {high:.6f}], 95 %")
+        low, high = report.saved.once.low, report.saved.once.high
+        lines.append(f"{report.strong.value:.1%} would have gone to the last candidate")
+        lines.append(
+            f"saved per request: ${report.saved.value:.6f} [${low:.6f}, ${high:.6f}], 95 %"
+        )
     return Group(*(Text(line) for line in lines))

@@ -95,9 +95,9 @@ def shadow_costs(database: sqlite3.Connection, policy: str, since: int) -> Shado
 
 def shares(found: Mapping[str, Arm]) -> dict[str, float] | None:
     """What part of conversations each was meant to have; None where that changed meanwhile."""
-    told = {name: arm.high for name, arm in found.items()}
+    meant = {name: arm.high for name, arm in found.items()}
     steady = all(math.isclose(arm.low, arm.high, rel_tol=1e-6) for arm in found.values())
-    return told if steady and math.isclose(sum(told.values()), 1.0, abs_tol=1e-6) else None
+    return meant if steady and math.isclose(sum(meant.values()), 1.0, abs_tol=1e-6) else None
 
 
 def _ratings(

@@ -49,7 +49,7 @@ class Difference:
     """One variant less the control, on one measure."""
 
     value: float
-    fixed_horizon: Interval  # 95 %, for who looks once, at a time fixed beforehand (Welch)
+    once: Interval  # 95 %, for who looks once, at a time fixed beforehand (Welch)
     any_time: Interval  # 95 %, however often one looks and whenever one stops
 
 

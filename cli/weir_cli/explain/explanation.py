@@ -127,14 +127,15 @@ def exploration(value: Exploration | None, explained: Explained) -> str:
     """What the policy explores, and whether this request is part of it."""
     if value is None:
         return ""
-    way = other_way(explained.request, explained.decision, value)
-    said = f"{100 * value.share:g}% within {value.band:g} of the threshold"
-    paid = f"at most ${usd(value.budget):g} per {PERIODS.get(value.period, f'{value.period:g} s')}"
-    if way is None:
-        return f"not this one: {said}, {paid}"
-    return (
-        f"{100 * value.share:g}% of such go to {way.other.name} for ${usd(way.extra):.6f}, {paid}"
+    alternative = other_way(explained.request, explained.decision, value)
+    share = f"{100 * value.share:g}%"
+    budget = (
+        f"at most ${usd(value.budget):g} per {PERIODS.get(value.period, f'{value.period:g} s')}"
     )
+    if alternative is None:
+        return f"not this one: {share} within {value.band:g} of the threshold, {budget}"
+    extra = f"${usd(alternative.extra):.6f}"
+    return f"{share} of such requests go to {alternative.other.name} for {extra} more, {budget}"
 
 
 def objective(value: Objective | None) -> str:

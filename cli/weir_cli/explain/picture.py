@@ -57,8 +57,8 @@ class Picture:
         if shown.score is None:
             word = shown.reason.partition(":")[0]
             if shown.judge and word == "scorer_unavailable":
-                said = f"not scored: {shown.judge} rates prompts, and explain sends nothing"
-                yield _line("score", said)
+                message = f"not scored: {shown.judge} rates prompts, and explain sends nothing"
+                yield _line("score", message)
                 return
             yield _line("score", _UNSCORED.get(word, "none"))
             return

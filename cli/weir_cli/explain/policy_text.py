@@ -17,10 +17,10 @@ def limits(policy: Policy, request: Request) -> str:
     if policy.limits is None:
         return ""
     each = {"each key": policy.limits.per_key, "all together": policy.limits.total}
-    said = [f"{who} {', '.join(_of(allowance))}" for who, allowance in each.items() if allowance]
+    parts = [f"{who} {', '.join(_of(allowance))}" for who, allowance in each.items() if allowance]
     gone = "counted here alone" if policy.when_limits_gone is WhenGone.OPEN else "refused"
     takes = f"this one takes about {expected_tokens(request)} tokens"
-    return f"{'; '.join([*said, takes])}; without Redis {gone}"
+    return f"{'; '.join([*parts, takes])}; without Redis {gone}"
 
 
 def _of(allowance: Allowance) -> Iterator[str]:
@@ -40,22 +40,22 @@ def _money(amount: PicoUsd, per: str) -> Iterator[str]:
 
 def caches(rules: CacheRules | None, decision: RouteDecision) -> str:
     """Whether an answer would be looked up and how; why not, where it would not be."""
-    looked = decision.cache
+    lookup = decision.cache
     if rules is None:
         return "off"
     if decision.reason is Reason.DIRECT:
         return "bypass: the model was named"
-    if looked.state is CacheState.BYPASS:
-        return f"bypass: {looked.why}"
+    if lookup.state is CacheState.BYPASS:
+        return f"bypass: {lookup.why}"
     shared = "shared within the policy" if rules.scope == "policy" else "per client key"
-    return f"{', '.join(_ways(rules, looked))}; {shared}"
+    return f"{', '.join(_ways(rules, lookup))}; {shared}"
 
 
-def _ways(rules: CacheRules, looked: Looked) -> list[str]:
+def _ways(rules: CacheRules, lookup: Looked) -> list[str]:
     ways: list[str] = []
     if rules.exact:
         ways.append(f"the very same request within {rules.exact:g} s")
-    if looked.meaning:
+    if lookup.meaning:
         alike = f"similarity {rules.similarity:g}"
         ways.append(f"one of the same wording and {alike} within {rules.semantic:g} s")
     elif rules.semantic:
@@ -71,15 +71,15 @@ def cascade(value: Cascade | None, decision: RouteDecision) -> str:
     if value is None:
         return ""
     if not decision.held:
-        told = decision.detail if decision.reason in _OURS else ""
-        return f"nobody looks at this answer: {told or decision.label}"
-    asked = f"{value.accept:g}"
+        why = decision.detail if decision.reason in _OURS else ""
+        return f"nobody looks at this answer: {why or decision.label}"
+    limit = f"{value.accept:g}"
     ways = [
         f"check {value.check}" if value.check is not None else "",
-        f"{value.samples} samples agree by {asked}" if value.samples > 1 else "",
-        f"{named(value.judge.backend)} is sure by {asked}" if value.judge is not None else "",
+        f"{value.samples} samples agree by {limit}" if value.samples > 1 else "",
+        f"{named(value.judge.backend)} is sure by {limit}" if value.judge is not None else "",
     ]
-    accepted = ", ".join(way for way in ways if way)
+    accepted = ", ".join(step for step in ways if step)
     return f"given where {accepted}; else {decision.servable[1].name} answers"
 
 

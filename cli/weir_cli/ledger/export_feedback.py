@@ -59,13 +59,13 @@ def _preferences(database: sqlite3.Connection, since: int) -> Iterator[Line]:
             yield {"prompt": text, "model_a": model, "model_b": other, "winner": winner}
 
 
-def _count(database: sqlite3.Connection, since: int, way: str) -> int:
-    (count,) = database.execute(_COUNTS[way], (since,)).fetchone()
+def _count(database: sqlite3.Connection, since: int, kind: str) -> int:
+    (count,) = database.execute(_COUNTS[kind], (since,)).fetchone()
     return int(count)
 
 
-def _written(lines: Iterator[Line], said: int, into: Path) -> int:
-    if not said:
+def _written(lines: Iterator[Line], expected: int, into: Path) -> int:
+    if not expected:
         raise Failure("The ledger holds no such feedback in that time.")
     part = into.with_name(f".{into.name}.part")
     count = 0
@@ -76,7 +76,7 @@ def _written(lines: Iterator[Line], said: int, into: Path) -> int:
                 count += 1
         if not count:
             raise Failure(
-                f"{said:,} answers were judged, and of none is the prompt kept.",
+                f"{expected:,} answers were judged, and of none is the prompt kept.",
                 hint="serve with WEIR_TELEMETRY_CONTENT=1",
             )
         part.replace(into)
@@ -93,7 +93,7 @@ _JOINED: Final = (
 _IS: Final = {"rating": "rating IS NOT NULL", "preferred": "preferred <> ''"}
 _ORDER: Final = f"AND text IS NOT NULL ORDER BY {TABLE}.at, decision"
 _COUNTS: Final[dict[str, str]] = {
-    way: f"SELECT count(*) {_JOINED}{condition}" for way, condition in _IS.items()
+    kind: f"SELECT count(*) {_JOINED}{condition}" for kind, condition in _IS.items()
 }
 _RATED: Final = (
     f"SELECT text, model, rating, paid_pico_usd, policy {_JOINED}{_IS['rating']} {_ORDER}"

@@ -29,20 +29,20 @@ def reserve(at: Address, admin: Address, workers: int) -> Ports:
     A port 0 stands for any free one.
     """
     listen(at).close()  # fails where another program listens, even one that shares its port
-    kept = listen(at, shared=True)
+    shared_socket = listen(at, shared=True)
     try:
         admins = _admins(admin, workers + 1)
     except BaseException:
-        kept.close()
+        shared_socket.close()
         raise
-    return Ports(bound_address(kept), admins[:-1], admins[-1], kept)
+    return Ports(bound_address(shared_socket), admins[:-1], admins[-1], shared_socket)
 
 
 def _admins(first: Address, count: int) -> list[Address]:
     ports = [first.port + at if first.port else 0 for at in range(count)]
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         sockets = [
-            held.enter_context(listen(Address(host=first.host, port=port), option="--admin"))
+            stack.enter_context(listen(Address(host=first.host, port=port), option="--admin"))
             for port in ports
         ]
         return [bound_address(each) for each in sockets]

@@ -56,10 +56,10 @@ async def run(options: Options, hooks: Hooks, stop: asyncio.Event) -> int:
             state.write(policies.table, policies.credentials)
             await _Local(options, hooks, state, ports).run(stop)
     except* (EndedBeforeReady, NotReady, Failure) as broken:
-        told = _first(broken)
-        if isinstance(told, Failure):
-            raise told from None
-        raise Failure(str(told), hint="Its own words are above.") from told
+        cause = _first(broken)
+        if isinstance(cause, Failure):
+            raise cause from None
+        raise Failure(str(cause), hint="Its own words are above.") from cause
     finally:
         ports.close()
     return 0
@@ -105,8 +105,8 @@ class _Local:
         for gateway in self._gateways:
             self._keep(group, gateway)
         await self._proven(self._gateways, self._ports.gateways)
-        told = ", ".join(url(admin) for admin in self._ports.gateways)
-        self._hooks.say(f"probes and metrics: gateway {told}, scorer {url(self._ports.scorer)}")
+        cause = ", ".join(url(admin) for admin in self._ports.gateways)
+        self._hooks.say(f"probes and metrics: gateway {cause}, scorer {url(self._ports.scorer)}")
         await self._hooks.ready(url(self._ports.serve))
 
     async def _proven(self, children: Sequence[Child], admins: Sequence[Address]) -> None:

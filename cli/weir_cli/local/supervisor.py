@@ -132,14 +132,14 @@ async def wait_ready(probes: Sequence[str], within: float) -> None:
 
 
 async def _wait(session: aiohttp.ClientSession, probe: str, within: float) -> None:
-    said = "it never answered"
+    reason = "it never answered"
     try:
         async with asyncio.timeout(within):
             while (answer := await _ask(session, probe)) is not None:
-                said = answer or said
+                reason = answer or reason
                 await asyncio.sleep(_BETWEEN)
     except TimeoutError as late:
-        raise NotReady(f"Not ready after {within:g} s ({probe}): {said}") from late
+        raise NotReady(f"Not ready after {within:g} s ({probe}): {reason}") from late
 
 
 async def _ask(session: aiohttp.ClientSession, probe: str) -> str | None:

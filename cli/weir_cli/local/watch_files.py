@@ -33,9 +33,9 @@ async def changes(paths: Sequence[Path], stop: asyncio.Event) -> AsyncIterator[N
         yield_on_timeout=True,
         recursive=False,
     ):
-        now = await asyncio.to_thread(fingerprint, paths)
-        if now != last:
-            last = now
+        current = await asyncio.to_thread(fingerprint, paths)
+        if current != last:
+            last = current
             yield
 
 

@@ -34,8 +34,8 @@ def answer(ask: ModelRequest, choice: int = 0) -> ModelAnswer:
     if ask.tool is not None:
         return _call(ask.tool, digest)
     if ask.schema is not None or ask.json_mode:
-        made = example(ask.schema or {}, digest)
-        return _cut(ask, json.dumps(made, ensure_ascii=False), digest)
+        value = example(ask.schema or {}, digest)
+        return _cut(ask, json.dumps(value, ensure_ascii=False), digest)
     return _cut(ask, f"[{ask.model}, a stand-in] {_words(digest)}.", digest)
 
 
@@ -47,8 +47,8 @@ def scripted(ask: ModelRequest, text: str) -> ModelAnswer:
 def judged(ask: ModelRequest, digest: bytes) -> ModelAnswer:
     """What a judge answers: its likeliest word, and how likely each was."""
     odds = verdict(ask.prompt)
-    said, _ = max(odds, key=lambda one: one[1])
-    return ModelAnswer(_id(digest), said, Finish.STOP, 1, odds=odds)
+    likeliest, _ = max(odds, key=lambda pair: pair[1])
+    return ModelAnswer(_id(digest), likeliest, Finish.STOP, 1, odds=odds)
 
 
 def pieces(text: str) -> list[str]:
@@ -64,8 +64,8 @@ def embedding(text: str, dimensions: int) -> list[float]:
 
 
 def _digest(ask: ModelRequest, choice: int) -> bytes:
-    said = f"{ask.model}\0{choice}\0{ask.prompt}"
-    return hashlib.sha256(said.encode("utf-8", "replace")).digest()
+    likeliest = f"{ask.model}\0{choice}\0{ask.prompt}"
+    return hashlib.sha256(likeliest.encode("utf-8", "replace")).digest()
 
 
 def _words(digest: bytes) -> str:
@@ -75,8 +75,8 @@ def _words(digest: bytes) -> str:
 
 
 def _call(tool: Tool, digest: bytes) -> ModelAnswer:
-    made: Json = example(tool.parameters, digest)
-    arguments = made if isinstance(made, dict) else {}
+    value: Json = example(tool.parameters, digest)
+    arguments = value if isinstance(value, dict) else {}
     written = tokens(tool.name + json.dumps(arguments))
     call = ToolCall(_id(digest), tool.name, arguments)
     return ModelAnswer(_id(digest), "", Finish.TOOL, written, call)
@@ -88,10 +88,10 @@ def _id(digest: bytes) -> str:
 
 def _cut(ask: ModelRequest, text: str, digest: bytes) -> ModelAnswer:
     """Apply `stop` first, then the cap, as a model would come upon them."""
-    found = [(at, stop) for stop in ask.stop if stop and (at := text.find(stop)) >= 0]
+    matches = [(at, stop) for stop in ask.stop if stop and (at := text.find(stop)) >= 0]
     finish, stopped_by = Finish.STOP, ""
-    if found:
-        at, stopped_by = min(found)
+    if matches:
+        at, stopped_by = min(matches)
         text, finish = text[:at], Finish.STOP_SEQUENCE
     if ask.max_tokens and tokens(text) > ask.max_tokens:
         text, finish, stopped_by = text[: ask.max_tokens * _CHARS_PER_TOKEN], Finish.LENGTH, ""

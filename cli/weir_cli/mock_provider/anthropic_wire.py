@@ -47,30 +47,30 @@ def count(body: Object) -> Object:
     return {"input_tokens": _ask(body, 0).prompt_tokens}
 
 
-def message(asked: ModelRequest, answer: ModelAnswer) -> Object:
+def message(request: ModelRequest, answer: ModelAnswer) -> Object:
     """The whole answer as one object."""
     block = _tool_block(answer, answer.call.arguments) if answer.call else _text_block(answer.text)
-    thought: list[Json] = [_thinking_block(_thought(asked))] if asked.thinks else []
+    thought: list[Json] = [_thinking_block(_thought(request))] if request.thinks else []
     content: Json = [*thought, block]
     return {
-        **_opening(asked, answer),
+        **_opening(request, answer),
         "content": content,
         "stop_reason": _FINISH[answer.finish],
         "stop_sequence": answer.stopped_by or None,
-        "usage": {"input_tokens": asked.prompt_tokens, "output_tokens": answer.tokens},
+        "usage": {"input_tokens": request.prompt_tokens, "output_tokens": answer.tokens},
     }
 
 
-def events(asked: ModelRequest, answer: ModelAnswer) -> Iterator[bytes]:
+def events(request: ModelRequest, answer: ModelAnswer) -> Iterator[bytes]:
     """The answer as server-sent events, `message_stop` last."""
-    usage: Json = {"input_tokens": asked.prompt_tokens, "output_tokens": 1}
-    opened: Object = {**_opening(asked, answer), "content": [], "usage": usage}
+    usage: Json = {"input_tokens": request.prompt_tokens, "output_tokens": 1}
+    opened: Object = {**_opening(request, answer), "content": [], "usage": usage}
     opened |= {"stop_reason": None, "stop_sequence": None}
     yield _event("message_start", {"message": opened})
-    if asked.thinks:
-        yield from _block_events(0, {**_thinking_block(""), "signature": ""}, _thoughts(asked))
+    if request.thinks:
+        yield from _block_events(0, {**_thinking_block(""), "signature": ""}, _thoughts(request))
     block = _tool_block(answer, {}) if answer.call else _text_block("")
-    yield from _block_events(int(asked.thinks), block, _deltas(answer))
+    yield from _block_events(int(request.thinks), block, _deltas(answer))
     end: Json = {
         "stop_reason": _FINISH[answer.finish],
         "stop_sequence": answer.stopped_by or None,
@@ -94,18 +94,18 @@ def _ask(body: Object, cap: int) -> ModelRequest:
         raise BadRequest("messages: at least one message is required")
     for turn in messages:
         _verify(turn)
-    said = [("system", _words(body, "system"))] if "system" in body else []
-    said += [(text(turn, "role", "user"), _words(turn, "content")) for turn in messages]
-    question = next((words for role, words in reversed(said) if role == "user"), "")
+    turns = [("system", _words(body, "system"))] if "system" in body else []
+    turns += [(text(turn, "role", "user"), _words(turn, "content")) for turn in messages]
+    question = next((words for role, words in reversed(turns) if role == "user"), "")
     tools = tuple(
         Tool(text(offered, "name"), mapping(offered, "input_schema"))
         for offered in objects(body, "tools")
     )
     return ModelRequest(
         model=model,
-        prompt="\n".join(f"{role}: {words}" for role, words in said),
+        prompt="\n".join(f"{role}: {words}" for role, words in turns),
         question=question,
-        prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in said),
+        prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in turns),
         tools=tools,
         tool=None if _has_result(messages[-1]) else _chosen(body, tools, question),
         schema=mapping(mapping(mapping(body, "output_config"), "format"), "schema") or None,
@@ -144,16 +144,16 @@ def _chosen(body: Object, tools: Sequence[Tool], question: str) -> Tool | None:
         case "any":
             return next(iter(tools), None)
         case _:
-            asked = question.casefold()
-            return next((tool for tool in tools if tool.name.casefold() in asked), None)
+            request = question.casefold()
+            return next((tool for tool in tools if tool.name.casefold() in request), None)
 
 
-def _opening(asked: ModelRequest, answer: ModelAnswer) -> Object:
+def _opening(request: ModelRequest, answer: ModelAnswer) -> Object:
     return {
         "id": f"msg_standin_{answer.id}",
         "type": "message",
         "role": "assistant",
-        "model": asked.model,
+        "model": request.model,
     }
 
 
@@ -161,8 +161,8 @@ def _text_block(words: str) -> Object:
     return {"type": "text", "text": words}
 
 
-def _thought(asked: ModelRequest) -> str:
-    return f"The question has {tokens(asked.question)} tokens."
+def _thought(request: ModelRequest) -> str:
+    return f"The question has {tokens(request.question)} tokens."
 
 
 def _thinking_block(thought: str) -> Object:
@@ -170,8 +170,8 @@ def _thinking_block(thought: str) -> Object:
     return {"type": "thinking", "thinking": thought, "signature": signature}
 
 
-def _thoughts(asked: ModelRequest) -> Iterator[Object]:
-    thought = _thought(asked)
+def _thoughts(request: ModelRequest) -> Iterator[Object]:
+    thought = _thought(request)
     for piece in pieces(thought):
         yield {"type": "thinking_delta", "thinking": piece}
     yield {"type": "signature_delta", "signature": text(_thinking_block(thought), "signature")}
@@ -189,9 +189,9 @@ def _block_events(index: int, empty: Object, deltas: Iterator[Object]) -> Iterat
 def _tool_block(answer: ModelAnswer, arguments: object) -> Object:
     if answer.call is None:
         return _text_block(answer.text)
-    made: Json = json.loads(json.dumps(arguments))
+    copied: Json = json.loads(json.dumps(arguments))
     call = answer.call
-    return {"type": "tool_use", "id": f"toolu_{call.id}", "name": call.name, "input": made}
+    return {"type": "tool_use", "id": f"toolu_{call.id}", "name": call.name, "input": copied}
 
 
 def _deltas(answer: ModelAnswer) -> Iterator[Object]:

@@ -28,24 +28,24 @@ def answer_item(path: str, body: Object) -> ItemAnswer:
 
 
 def _chat(body: Object) -> ItemAnswer:
-    asked = openai_wire.read_request(body)
-    answers = [answer(asked, at) for at in range(asked.choices)]
+    request = openai_wire.read_request(body)
+    answers = [answer(request, at) for at in range(request.choices)]
     written = sum(each.tokens for each in answers)
     return ItemAnswer(
-        asked.model, asked.prompt_tokens, written, openai_wire.completion(asked, answers)
+        request.model, request.prompt_tokens, written, openai_wire.completion(request, answers)
     )
 
 
 def _responses(body: Object) -> ItemAnswer:
-    return _one(responses_wire.read_request(body), responses_wire.response)
+    return _single(responses_wire.read_request(body), responses_wire.response)
 
 
 def _completions(body: Object) -> ItemAnswer:
-    asked = responses_wire.read_legacy_request(body)
-    answers = [answer(asked, at) for at in range(asked.choices)]
+    request = responses_wire.read_legacy_request(body)
+    answers = [answer(request, at) for at in range(request.choices)]
     written = sum(each.tokens for each in answers)
-    whole = responses_wire.completion(asked, answers)
-    return ItemAnswer(asked.model, asked.prompt_tokens, written, whole)
+    whole = responses_wire.completion(request, answers)
+    return ItemAnswer(request.model, request.prompt_tokens, written, whole)
 
 
 def _embeddings(body: Object) -> ItemAnswer:
@@ -54,12 +54,12 @@ def _embeddings(body: Object) -> ItemAnswer:
 
 
 def _messages(body: Object) -> ItemAnswer:
-    return _one(anthropic_wire.read_request(body), anthropic_wire.message)
+    return _single(anthropic_wire.read_request(body), anthropic_wire.message)
 
 
-def _one(asked: ModelRequest, write: Callable[..., Object]) -> ItemAnswer:
-    one = answer(asked)
-    return ItemAnswer(asked.model, asked.prompt_tokens, one.tokens, write(asked, one))
+def _single(request: ModelRequest, write: Callable[..., Object]) -> ItemAnswer:
+    reply = answer(request)
+    return ItemAnswer(request.model, request.prompt_tokens, reply.tokens, write(request, reply))
 
 
 _MAKERS: dict[str, Callable[[Object], ItemAnswer]] = {

@@ -41,11 +41,11 @@ class BatchRoutes:
             web.delete("/v1/files/{id}", self._delete_file),
             web.post("/v1/batches", self._create),
             web.get("/v1/batches", self._list),
-            web.get("/v1/batches/{id}", self._one),
+            web.get("/v1/batches/{id}", self._show),
             web.post("/v1/batches/{id}/cancel", self._cancel),
             web.post("/v1/messages/batches", self._create_messages),
             web.get("/v1/messages/batches", self._list_messages),
-            web.get("/v1/messages/batches/{id}", self._one_messages),
+            web.get("/v1/messages/batches/{id}", self._show_messages),
             web.delete("/v1/messages/batches/{id}", self._delete_messages),
             web.post("/v1/messages/batches/{id}/cancel", self._cancel_messages),
             web.get("/v1/messages/batches/{id}/results", self._results),
@@ -76,16 +76,16 @@ class BatchRoutes:
         if data is None:
             raise BadRequest(f"No such file: {name}", param="input_file_id")
         items = [_openai_item(parse(line)) for line in data.splitlines() if line.strip()]
-        made = Batch(self._batches.new_id(_OPENAI), items, body, time.time())
-        self._batches.submit(made)
-        return self._taken(request, self._openai(made))
+        batch = Batch(self._batches.new_id(_OPENAI), items, body, time.time())
+        self._batches.submit(batch)
+        return self._taken(request, self._openai(batch))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        found, more = _page(self._batches.newest(_OPENAI), request, "after")
-        data: list[Json] = [self._openai(batch) for batch in found]
+        page, more = _page(self._batches.newest(_OPENAI), request, "after")
+        data: list[Json] = [self._openai(batch) for batch in page]
         return web.json_response({"object": "list", "data": data, "has_more": more})
 
-    async def _one(self, request: web.Request) -> web.StreamResponse:
+    async def _show(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._openai(self._batch_of(request)))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
@@ -101,19 +101,19 @@ class BatchRoutes:
             data += _bounded(piece, data)
         body = parse(bytes(data))
         items = [
-            BatchItem(text(one, "custom_id"), _MESSAGES, mapping(one, "params"))
-            for one in objects(body, "requests")
+            BatchItem(text(each, "custom_id"), _MESSAGES, mapping(each, "params"))
+            for each in objects(body, "requests")
         ]
-        made = Batch(self._batches.new_id(_ANTHROPIC), items, {}, time.time())
-        self._batches.submit(made)
-        return self._taken(request, _anthropic(made))
+        batch = Batch(self._batches.new_id(_ANTHROPIC), items, {}, time.time())
+        self._batches.submit(batch)
+        return self._taken(request, _anthropic(batch))
 
     async def _list_messages(self, request: web.Request) -> web.StreamResponse:
-        found, more = _page(self._batches.newest(_ANTHROPIC), request, "after_id")
-        data: list[Json] = [_anthropic(batch) for batch in found]
+        page, more = _page(self._batches.newest(_ANTHROPIC), request, "after_id")
+        data: list[Json] = [_anthropic(batch) for batch in page]
         return web.json_response({"data": data, "has_more": more})
 
-    async def _one_messages(self, request: web.Request) -> web.StreamResponse:
+    async def _show_messages(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(_anthropic(self._batch_of(request)))
 
     async def _delete_messages(self, request: web.Request) -> web.StreamResponse:
@@ -138,10 +138,10 @@ class BatchRoutes:
         lines.extend(lost)
         return web.Response(body=jsonl(lines), content_type="application/x-jsonl")
 
-    def _taken(self, request: web.Request, told: Object) -> web.StreamResponse:
+    def _taken(self, request: web.Request, shown: Object) -> web.StreamResponse:
         if self._lost() and request.transport is not None:
             request.transport.abort()
-        return web.json_response(told)
+        return web.json_response(shown)
 
     def _file_of(self, request: web.Request) -> bytes:
         data = self._batches.files.get(request.match_info["id"])
@@ -201,17 +201,17 @@ def _openai_line(result: Result) -> Object:
 
 def _anthropic_line(result: Result) -> Object:
     if result.refused is not None:
-        told: Json = {"type": "errored", "error": anthropic_wire.error(result.refused)}
+        shown: Json = {"type": "errored", "error": anthropic_wire.error(result.refused)}
     else:
-        told = {"type": "succeeded", "message": result.body}
-    return {"custom_id": result.item, "result": told}
+        shown = {"type": "succeeded", "message": result.body}
+    return {"custom_id": result.item, "result": shown}
 
 
 def _anthropic(batch: Batch) -> Object:
     over = batch.ended
     left = len(batch.items) - len(batch.results)
     going = "canceling" if batch.cancelled else "in_progress"
-    made = datetime.fromtimestamp(batch.created, UTC)
+    created = datetime.fromtimestamp(batch.created, UTC)
     return {
         "id": batch.id,
         "type": "message_batch",
@@ -223,20 +223,20 @@ def _anthropic(batch: Batch) -> Object:
             "canceled": left if over else 0,
             "expired": 0,
         },
-        "created_at": made.isoformat(),
-        "expires_at": (made + timedelta(seconds=_DAY)).isoformat(),
-        "ended_at": made.isoformat() if over else None,
+        "created_at": created.isoformat(),
+        "expires_at": (created + timedelta(seconds=_DAY)).isoformat(),
+        "ended_at": created.isoformat() if over else None,
         "results_url": f"/v1/messages/batches/{batch.id}/results" if over else None,
     }
 
 
-def _page(found: list[Batch], request: web.Request, after: str) -> tuple[list[Batch], bool]:
+def _page(page: list[Batch], request: web.Request, after: str) -> tuple[list[Batch], bool]:
     limit = request.query.get("limit", "20")
     most = int(limit) if limit.isdecimal() else 20
     last = request.query.get(after)
-    ids = [batch.id for batch in found]
+    ids = [batch.id for batch in page]
     start = ids.index(last) + 1 if last in ids else 0
-    return found[start : start + most], len(found) > start + most
+    return page[start : start + most], len(page) > start + most
 
 
 def _file(name: str, size: int) -> Object:

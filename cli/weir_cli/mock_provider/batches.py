@@ -85,12 +85,12 @@ class Batches:
 
     def store_file(self, data: bytes) -> str:
         """Keep a file; gives its id."""
-        return _keep(self.files, self.new_id("file-"), data)
+        return _store(self.files, self.new_id("file-"), data)
 
     def submit(self, batch: Batch) -> None:
         """Take a batch in and begin with it."""
         self._books.batches += 1
-        _keep(self.all, batch.id, batch)
+        _store(self.all, batch.id, batch)
         task = asyncio.get_running_loop().create_task(self._run(batch), name=f"stand-in {batch.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -136,8 +136,8 @@ def jsonl(lines: Iterable[Object]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def _keep(kept: dict[str, T], name: str, value: T) -> str:
-    while len(kept) >= _MOST_KEPT:
-        del kept[next(iter(kept))]
-    kept[name] = value
+def _store(stored: dict[str, T], name: str, value: T) -> str:
+    while len(stored) >= _MOST_KEPT:
+        del stored[next(iter(stored))]
+    stored[name] = value
     return name

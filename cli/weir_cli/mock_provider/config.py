@@ -118,13 +118,13 @@ def script_line(model: str, prompt: str, answer: str) -> str:
 
 def _line(text: str, where: str) -> tuple[str, str, str]:
     try:
-        told = json.loads(text)
+        parsed = json.loads(text)
     except ValueError as error:
         raise BadScript(f"{where}: not JSON: {error}") from error
-    if not isinstance(told, dict):
+    if not isinstance(parsed, dict):
         raise BadScript(f"{where}: not a JSON object")
-    found = [cast("dict[str, object]", told).get(name) for name in FIELDS]
-    if not all(isinstance(value, str) for value in found):
+    values = [cast("dict[str, object]", parsed).get(name) for name in FIELDS]
+    if not all(isinstance(value, str) for value in values):
         raise BadScript(f"{where}: needs the texts {', '.join(FIELDS)}")
-    model, prompt, answer = cast("list[str]", found)
+    model, prompt, answer = cast("list[str]", values)
     return model, prompt, answer

@@ -25,14 +25,14 @@ def verdict(prompt: str) -> Odds:
     words = set(re.findall(r"\w+", _shown(prompt).casefold()))
     digest = hashlib.sha256(_MARKER.sub("", prompt).encode("utf-8", "replace")).digest()
     if {RIGHT, WRONG} & words:
-        good = DOUBT if WRONG in words else TRUST
+        trust = DOUBT if WRONG in words else TRUST
     elif {"hard", "easy"} & words:
-        good = DOUBT if "hard" in words else TRUST
+        trust = DOUBT if "hard" in words else TRUST
     else:
-        good = (1 + digest[0]) / 257
+        trust = (1 + digest[0]) / 257
     if ASKS_FOR_A_DIGIT in prompt:
-        return _digit(1 - good)
-    return (("yes", good), ("no", 1 - good))
+        return _digit(1 - trust)
+    return (("yes", trust), ("no", 1 - trust))
 
 
 def _shown(prompt: str) -> str:
@@ -45,8 +45,8 @@ def _shown(prompt: str) -> str:
     return inside.rpartition("user:")[2]
 
 
-def _digit(hard: float) -> Odds:
+def _digit(difficulty: float) -> Odds:
     """Two neighbouring digits, so that their mean is just as hard."""
-    exact = 1 + 8 * hard
+    exact = 1 + 8 * difficulty
     below = min(int(exact), 8)
     return ((str(below), below + 1 - exact), (str(below + 1), exact - below))

@@ -38,18 +38,18 @@ def read_request(body: Object) -> ModelRequest:
     messages = objects(body, "messages")
     if not messages:
         raise BadRequest("`messages` must be a list with at least one message.", param="messages")
-    said = [(text(message, "role", "user"), content(message)) for message in messages]
-    question = next((words for role, words in reversed(said) if role == "user"), "")
+    turns = [(text(message, "role", "user"), content(message)) for message in messages]
+    question = next((words for role, words in reversed(turns) if role == "user"), "")
     tools = tuple(_tools(body))
     shape = mapping(body, "response_format")
     schema = mapping(mapping(shape, "json_schema"), "schema")
     return ModelRequest(
         model=_model(body),
-        prompt="\n".join(f"{role}: {words}" for role, words in said),
+        prompt="\n".join(f"{role}: {words}" for role, words in turns),
         question=question,
-        prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in said),
+        prompt_tokens=sum(tokens(words) + _TOKENS_PER_MESSAGE for _, words in turns),
         tools=tools,
-        tool=_chosen(body, tools, question, last_role=said[-1][0]),
+        tool=_chosen(body, tools, question, last_role=turns[-1][0]),
         schema=schema or None,
         json_mode=text(shape, "type") in {"json_object", "json_schema"},
         choices=_choices(body),
@@ -69,13 +69,13 @@ def content(message: Object) -> str:
     return "\n".join(text(part, "text") for part in objects(message, "content"))
 
 
-def completion(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
+def completion(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
     """The whole answer as one object."""
     choices: Json = [
         {
             "index": at,
             "message": _message(answer),
-            "logprobs": _logprobs(answer) if asked.logprobs else None,
+            "logprobs": _logprobs(answer) if request.logprobs else None,
             "finish_reason": _FINISH[answer.finish],
         }
         for at, answer in enumerate(answers)
@@ -84,22 +84,24 @@ def completion(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
         "id": _id(answers),
         "object": "chat.completion",
         "created": _CREATED,
-        "model": asked.model,
+        "model": request.model,
         "choices": choices,
-        "usage": _usage(asked, answers),
+        "usage": _usage(request, answers),
         "system_fingerprint": "weir-stand-in",
     }
 
 
-def events(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Iterator[bytes]:
+def events(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Iterator[bytes]:
     """The answer as server-sent events, `[DONE]` last."""
     for at, answer in enumerate(answers):
-        yield _chunk(asked, answers, at, {"role": "assistant", "content": ""})
+        yield _chunk(request, answers, at, {"role": "assistant", "content": ""})
         for delta in _deltas(answer):
-            yield _chunk(asked, answers, at, delta)
-        yield _chunk(asked, answers, at, {}, _FINISH[answer.finish])
-    if asked.stream_usage:
-        yield _event({**_envelope(asked, answers), "choices": [], "usage": _usage(asked, answers)})
+            yield _chunk(request, answers, at, delta)
+        yield _chunk(request, answers, at, {}, _FINISH[answer.finish])
+    if request.stream_usage:
+        yield _event(
+            {**_envelope(request, answers), "choices": [], "usage": _usage(request, answers)}
+        )
     yield b"data: [DONE]\n\n"
 
 
@@ -182,13 +184,15 @@ def _logprobs(answer: ModelAnswer) -> Json:
     """Of a judge's one token; of other answers nothing is known."""
     if not answer.odds:
         return None
-    told: list[Json] = [
+    tokens_by_odds: list[Json] = [
         {"token": word, "logprob": math.log(odds), "bytes": [*word.encode()]}
-        for word, odds in sorted(answer.odds, key=lambda one: -one[1])
+        for word, odds in sorted(answer.odds, key=lambda pair: -pair[1])
         if odds > 0
     ]
-    first = told[0]
-    return {"content": [{**first, "top_logprobs": told}] if isinstance(first, dict) else []}
+    first = tokens_by_odds[0]
+    return {
+        "content": [{**first, "top_logprobs": tokens_by_odds}] if isinstance(first, dict) else []
+    }
 
 
 def _message(answer: ModelAnswer) -> Object:
@@ -225,25 +229,25 @@ def _deltas(answer: ModelAnswer) -> Iterator[Object]:
 
 
 def _chunk(
-    asked: ModelRequest,
+    request: ModelRequest,
     answers: Sequence[ModelAnswer],
     at: int,
     delta: Object,
     finish: str | None = None,
 ) -> bytes:
     choice: Json = {"index": at, "delta": delta, "logprobs": None, "finish_reason": finish}
-    chunk: Object = {**_envelope(asked, answers), "choices": [choice]}
-    if asked.stream_usage:
+    chunk: Object = {**_envelope(request, answers), "choices": [choice]}
+    if request.stream_usage:
         chunk["usage"] = None
     return _event(chunk)
 
 
-def _envelope(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
+def _envelope(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
     return {
         "id": _id(answers),
         "object": "chat.completion.chunk",
         "created": _CREATED,
-        "model": asked.model,
+        "model": request.model,
         "system_fingerprint": "weir-stand-in",
     }
 
@@ -252,12 +256,12 @@ def _event(value: Object) -> bytes:
     return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _usage(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
+def _usage(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
     written = sum(answer.tokens for answer in answers)
     return {
-        "prompt_tokens": asked.prompt_tokens,
+        "prompt_tokens": request.prompt_tokens,
         "completion_tokens": written,
-        "total_tokens": asked.prompt_tokens + written,
+        "total_tokens": request.prompt_tokens + written,
     }
 
 

@@ -32,8 +32,8 @@ def read_request(body: Object) -> ModelRequest:
     for name in _STATE:
         if body.get(name) is not None:
             raise BadRequest(f"`{name}`: nothing is kept here.", param=name)
-    said = _said(body)
-    question = next((words for role, words in reversed(said) if role == "user"), "")
+    turns = _turns(body)
+    question = next((words for role, words in reversed(turns) if role == "user"), "")
     tools = tuple(
         Tool(text(offered, "name"), mapping(offered, "parameters"))
         for offered in objects(body, "tools")
@@ -41,11 +41,11 @@ def read_request(body: Object) -> ModelRequest:
     shape = mapping(mapping(body, "text"), "format")
     return ModelRequest(
         model=_model(body),
-        prompt="\n".join(f"{role}: {words}" for role, words in said),
+        prompt="\n".join(f"{role}: {words}" for role, words in turns),
         question=question,
-        prompt_tokens=sum(tokens(words) + _TOKENS_PER_ITEM for _, words in said),
+        prompt_tokens=sum(tokens(words) + _TOKENS_PER_ITEM for _, words in turns),
         tools=tools,
-        tool=_chosen(body, tools, question, last=said[-1][0]),
+        tool=_chosen(body, tools, question, last=turns[-1][0]),
         schema=mapping(shape, "schema") or None,
         json_mode=text(shape, "type") in {"json_object", "json_schema"},
         max_tokens=integer(body, "max_output_tokens"),
@@ -53,20 +53,20 @@ def read_request(body: Object) -> ModelRequest:
     )
 
 
-def response(asked: ModelRequest, answer: ModelAnswer) -> Object:
+def response(request: ModelRequest, answer: ModelAnswer) -> Object:
     """The whole answer as one object."""
     status = _INCOMPLETE if answer.finish is Finish.LENGTH else _COMPLETED
     output: Json = [_item(answer, status)]
     usage: Json = {
-        "input_tokens": asked.prompt_tokens,
+        "input_tokens": request.prompt_tokens,
         "input_tokens_details": {"cached_tokens": 0},
         "output_tokens": answer.tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": asked.prompt_tokens + answer.tokens,
+        "total_tokens": request.prompt_tokens + answer.tokens,
     }
     ended: Json = {"reason": "max_output_tokens"} if status == _INCOMPLETE else None
     return {
-        **_opening(asked, answer),
+        **_opening(request, answer),
         "status": status,
         "incomplete_details": ended,
         "output": output,
@@ -74,9 +74,9 @@ def response(asked: ModelRequest, answer: ModelAnswer) -> Object:
     }
 
 
-def events(asked: ModelRequest, answer: ModelAnswer) -> Iterator[bytes]:
+def events(request: ModelRequest, answer: ModelAnswer) -> Iterator[bytes]:
     """The answer as server-sent events, numbered, the whole response last."""
-    for number, (kind, fields) in enumerate(_events(asked, answer)):
+    for number, (kind, fields) in enumerate(_events(request, answer)):
         data = json.dumps({"type": kind, "sequence_number": number, **fields})
         yield f"event: {kind}\ndata: {data}\n\n".encode()
 
@@ -99,32 +99,32 @@ def read_legacy_request(body: Object) -> ModelRequest:
     )
 
 
-def completion(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
+def completion(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
     """The whole legacy answer."""
     choices: Json = [_choice(at, answer.text, _finish(answer)) for at, answer in enumerate(answers)]
-    return {**_envelope(asked, answers), "choices": choices, "usage": _usage(asked, answers)}
+    return {**_envelope(request, answers), "choices": choices, "usage": _usage(request, answers)}
 
 
-def completion_events(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Iterator[bytes]:
+def completion_events(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Iterator[bytes]:
     """The same as server-sent events, `[DONE]` last."""
     for at, answer in enumerate(answers):
         for piece in pieces(answer.text):
-            yield _legacy_event(asked, answers, [_choice(at, piece, None)])
-        yield _legacy_event(asked, answers, [_choice(at, "", _finish(answer))])
-    if asked.stream_usage:
-        yield _legacy_event(asked, answers, [], usage=_usage(asked, answers))
+            yield _legacy_event(request, answers, [_choice(at, piece, None)])
+        yield _legacy_event(request, answers, [_choice(at, "", _finish(answer))])
+    if request.stream_usage:
+        yield _legacy_event(request, answers, [], usage=_usage(request, answers))
     yield b"data: [DONE]\n\n"
 
 
-def _said(body: Object) -> list[tuple[str, str]]:
+def _turns(body: Object) -> list[tuple[str, str]]:
     plain = body.get("input")
-    said = [("system", text(body, "instructions"))] if text(body, "instructions") else []
+    turns = [("system", text(body, "instructions"))] if text(body, "instructions") else []
     if isinstance(plain, str):
-        return [*said, ("user", plain)]
+        return [*turns, ("user", plain)]
     items = objects(body, "input")
     if not items:
         raise BadRequest("`input` must be a string or a list of items.", param="input")
-    return said + [(text(item, "role", text(item, "type")), _words(item)) for item in items]
+    return turns + [(text(item, "role", text(item, "type")), _words(item)) for item in items]
 
 
 def _words(item: Object) -> str:
@@ -144,27 +144,27 @@ def _chosen(body: Object, tools: Sequence[Tool], question: str, last: str) -> To
     if isinstance(choice, dict):
         wanted = text(choice, "name")
         return next((tool for tool in tools if tool.name == wanted), None)
-    asked = question.casefold()
-    named = next((tool for tool in tools if tool.name.casefold() in asked), None)
+    request = question.casefold()
+    named = next((tool for tool in tools if tool.name.casefold() in request), None)
     return named if named is not None else (tools[0] if choice == "required" else None)
 
 
-def _events(asked: ModelRequest, answer: ModelAnswer) -> Iterator[tuple[str, Object]]:
+def _events(request: ModelRequest, answer: ModelAnswer) -> Iterator[tuple[str, Object]]:
     begun: Json = {
-        **_opening(asked, answer),
+        **_opening(request, answer),
         "status": _IN_PROGRESS,
         "output": [],
         "usage": None,
     }
     yield "response.created", {"response": begun}
     yield "response.in_progress", {"response": begun}
-    done = response(asked, answer)
+    done = response(request, answer)
     yield from _call_events(answer) if answer.call is not None else _text_events(answer)
     status = text(done, "status")
     ended: Json = _item(answer, status)
     yield "response.output_item.done", {"output_index": 0, "item": ended}
-    told: Json = done
-    yield f"response.{status}", {"response": told}
+    event: Json = done
+    yield f"response.{status}", {"response": event}
 
 
 def _text_events(answer: ModelAnswer) -> Iterator[tuple[str, Object]]:
@@ -225,13 +225,13 @@ def _call(answer: ModelAnswer, status: str) -> Object:
     }
 
 
-def _opening(asked: ModelRequest, answer: ModelAnswer) -> Object:
+def _opening(request: ModelRequest, answer: ModelAnswer) -> Object:
     tools: Json = []
     return {
         "id": f"resp_standin_{answer.id}",
         "object": "response",
         "created_at": _CREATED,
-        "model": asked.model,
+        "model": request.model,
         "error": None,
         "incomplete_details": None,
         "instructions": None,
@@ -261,27 +261,27 @@ def _choice(at: int, words: str, finish: str | None) -> Json:
     return {"text": words, "index": at, "logprobs": None, "finish_reason": finish}
 
 
-def _envelope(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
+def _envelope(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
     return {
         "id": f"cmpl-standin-{answers[0].id}",
         "object": "text_completion",
         "created": _CREATED,
-        "model": asked.model,
+        "model": request.model,
     }
 
 
-def _usage(asked: ModelRequest, answers: Sequence[ModelAnswer]) -> Json:
+def _usage(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Json:
     written = sum(answer.tokens for answer in answers)
     return {
-        "prompt_tokens": asked.prompt_tokens,
+        "prompt_tokens": request.prompt_tokens,
         "completion_tokens": written,
-        "total_tokens": asked.prompt_tokens + written,
+        "total_tokens": request.prompt_tokens + written,
     }
 
 
 def _legacy_event(
-    asked: ModelRequest, answers: Sequence[ModelAnswer], choices: list[Json], usage: Json = None
+    request: ModelRequest, answers: Sequence[ModelAnswer], choices: list[Json], usage: Json = None
 ) -> bytes:
-    told: Object = {**_envelope(asked, answers), "choices": choices}
-    told |= {"usage": usage} if usage is not None else {}
-    return b"data: " + json.dumps(told).encode() + b"\n\n"
+    event: Object = {**_envelope(request, answers), "choices": choices}
+    event |= {"usage": usage} if usage is not None else {}
+    return b"data: " + json.dumps(event).encode() + b"\n\n"

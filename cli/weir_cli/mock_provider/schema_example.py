@@ -94,8 +94,8 @@ class _Maker:
         known = _FORMATS.get(text(schema, "format"))
         if known is not None:
             return known
-        made = f"{name} {self._byte()}".ljust(integer(schema, "minLength"), ".")
-        return made[: integer(schema, "maxLength", len(made))]
+        text_value = f"{name} {self._byte()}".ljust(integer(schema, "minLength"), ".")
+        return text_value[: integer(schema, "maxLength", len(text_value))]
 
     def _resolved(self, schema: Object, depth: int) -> Object:
         """Follow `$ref` within the document and lay `allOf` over one another."""

@@ -73,49 +73,51 @@ class MockProvider:
         await self.batches.stop()
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        asked = openai_wire.read_request(parse(await request.read()))
-        answers = [self._answer(asked, at) for at in range(asked.choices)]
+        wanted = openai_wire.read_request(parse(await request.read()))
+        answers = [self._answer(wanted, at) for at in range(wanted.choices)]
         written = sum(each.tokens for each in answers)
-        whole = openai_wire.completion(asked, answers)
-        return await self._reply(request, asked, written, whole, openai_wire.events(asked, answers))
+        whole = openai_wire.completion(wanted, answers)
+        return await self._reply(
+            request, wanted, written, whole, openai_wire.events(wanted, answers)
+        )
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
-        asked = responses_wire.read_request(parse(await request.read()))
-        made = self._answer(asked)
-        whole = responses_wire.response(asked, made)
+        wanted = responses_wire.read_request(parse(await request.read()))
+        single = self._answer(wanted)
+        whole = responses_wire.response(wanted, single)
         return await self._reply(
-            request, asked, made.tokens, whole, responses_wire.events(asked, made)
+            request, wanted, single.tokens, whole, responses_wire.events(wanted, single)
         )
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
-        asked = responses_wire.read_legacy_request(parse(await request.read()))
-        answers = [self._answer(asked, at) for at in range(asked.choices)]
+        wanted = responses_wire.read_legacy_request(parse(await request.read()))
+        answers = [self._answer(wanted, at) for at in range(wanted.choices)]
         written = sum(each.tokens for each in answers)
-        whole = responses_wire.completion(asked, answers)
+        whole = responses_wire.completion(wanted, answers)
         return await self._reply(
-            request, asked, written, whole, responses_wire.completion_events(asked, answers)
+            request, wanted, written, whole, responses_wire.completion_events(wanted, answers)
         )
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
-        asked = anthropic_wire.read_request(parse(await request.read()))
-        made = self._answer(asked)
-        whole = anthropic_wire.message(asked, made)
+        wanted = anthropic_wire.read_request(parse(await request.read()))
+        single = self._answer(wanted)
+        whole = anthropic_wire.message(wanted, single)
         return await self._reply(
-            request, asked, made.tokens, whole, anthropic_wire.events(asked, made)
+            request, wanted, single.tokens, whole, anthropic_wire.events(wanted, single)
         )
 
     async def _reply(
         self,
         request: web.Request,
-        asked: ModelRequest,
+        wanted: ModelRequest,
         written: int,
         whole: Object,
         events: Iterable[bytes],
     ) -> web.StreamResponse:
-        self._require_known(asked.model)
-        line = self.stats.of(asked.model)
+        self._require_known(wanted.model)
+        line = self.stats.of(wanted.model)
         line.requests += 1
-        fault = self._fault(asked.model, line.requests)
+        fault = self._fault(wanted.model, line.requests)
         try:
             await asyncio.sleep(self.config.delay.first)
             if fault is not None:
@@ -123,13 +125,13 @@ class MockProvider:
                 return await _fail(request, fault)
             reply = (
                 await _stream(request, events, self.config.delay.chunk)
-                if asked.stream
+                if wanted.stream
                 else web.json_response(whole)
             )
         except (asyncio.CancelledError, ConnectionResetError):
             line.aborted += 1
             raise
-        line.prompt_tokens += asked.prompt_tokens
+        line.prompt_tokens += wanted.prompt_tokens
         line.completion_tokens += written
         return reply
 
@@ -159,9 +161,9 @@ class MockProvider:
         self.stats.clear()
         return web.Response(status=204)
 
-    def _answer(self, asked: ModelRequest, at: int = 0) -> ModelAnswer:
-        text = self.config.script.get((asked.model, asked.question))
-        return answer(asked, at) if text is None else scripted(asked, text)
+    def _answer(self, wanted: ModelRequest, at: int = 0) -> ModelAnswer:
+        text = self.config.script.get((wanted.model, wanted.question))
+        return answer(wanted, at) if text is None else scripted(wanted, text)
 
     def _require_known(self, model: str) -> None:
         if self.config.models and model not in self.config.models:

@@ -74,11 +74,11 @@ def replay_locally(
         ANY_LOOPBACK_PORT,
         environment={"WEIR_LOG_LEVEL": "error"},
     )
-    made: list[T] = []
+    results: list[T] = []
 
     async def main(stop: asyncio.Event) -> int:
         async def ready(served: str) -> None:
-            made.append(await then(served))
+            results.append(await then(served))
             stop.set()
 
         hooks = Hooks(
@@ -88,6 +88,6 @@ def replay_locally(
             return await runner.run(options, hooks, stop)
 
     run(main)
-    if not made:
+    if not results:
         raise Failure("It was stopped before every prompt was answered.")
-    return made[0]
+    return results[0]

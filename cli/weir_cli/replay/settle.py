@@ -180,7 +180,7 @@ def _table(ledger: Ledger, record: RecordedPrompts) -> Table:
     return table
 
 
-def _cell(found: Interval, shape: str) -> str:
-    if not math.isfinite(found.value):
+def _cell(interval: Interval, shape: str) -> str:
+    if not math.isfinite(interval.value):
         return "-"
-    return f"{shape.format(found.value)} ±{shape.format((found.high - found.low) / 2)}"
+    return f"{shape.format(interval.value)} ±{shape.format((interval.high - interval.low) / 2)}"

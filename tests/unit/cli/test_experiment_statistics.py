@@ -51,10 +51,10 @@ def test_an_interval_for_one_look_is_welchs() -> None:
     found = difference(ratio(list(one), [1.0] * 80), ratio(list(other), [1.0] * 300))
     expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     assert found is not None
-    assert found.fixed_horizon.low == pytest.approx(expected.low, rel=1e-5)
-    assert found.fixed_horizon.high == pytest.approx(expected.high, rel=1e-5)
-    assert found.any_time.low < found.fixed_horizon.low
-    assert found.any_time.high > found.fixed_horizon.high
+    assert found.once.low == pytest.approx(expected.low, rel=1e-5)
+    assert found.once.high == pytest.approx(expected.high, rel=1e-5)
+    assert found.any_time.low < found.once.low
+    assert found.any_time.high > found.once.high
 
 
 @pytest.mark.parametrize("freedom", [40, 49.5, 100, 1000, 1e6])
@@ -96,9 +96,7 @@ def test_looking_every_day_finds_nothing_where_there_is_nothing() -> None:
             for n in range(50, 2001, 50)
         ]
         fooled += any(verdict(look) in {Verdict.HIGHER, Verdict.LOWER} for look in looks)
-        once += any(
-            not look.fixed_horizon.low <= 0 <= look.fixed_horizon.high for look in looks if look
-        )
+        once += any(not look.once.low <= 0 <= look.once.high for look in looks if look)
     assert fooled <= 15
     assert once > 45  # which is why the verdict does not go by it
 

@@ -59,7 +59,7 @@ def test_a_near_thing_says_what_the_other_way_costs(tmp_path: Path, bundle: Path
     assert told["choice"] == "weak"
     weak, strong = (each["cost_usd"] for each in told["candidates"])
     assert told["exploration"] == (
-        f"2% of such go to strong for ${strong - weak:.6f}, at most $5 per day"
+        f"2% of such requests go to strong for ${strong - weak:.6f} more, at most $5 per day"
     )
     assert "explores" in shown(tmp_path, bundle, "1", "1")
 
