@@ -1,4 +1,4 @@
-"""What is said on which wire, and one file per pair of wires that are translated. Pure.
+"""The wires that clients and providers speak, and the translators between them.
 
-Must not know sockets, tables or why a backend was chosen.
+Pure: bytes in, bytes out. Must not know sockets, the event loop or any other package of Weir.
 """

@@ -19,7 +19,7 @@ SPECS: Final[tuple[WireSpec, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class WireRoute:
-    """The wire a request goes out on, and its translator; None: it passes as it is."""
+    """The wire a request goes out on, and its translator; None: it passes unchanged."""
 
     wire: Wire
     translator: Translator | None
@@ -65,7 +65,7 @@ class Registry(Mapping[Wire, WireSpec]):
         return None
 
     def spoken(self, wires: AbstractSet[Wire]) -> frozenset[Wire]:
-        """All that an endpoint answers: who answers messages also counts their tokens."""
+        """All that an endpoint answers: one that answers messages also counts their tokens."""
         return frozenset(wires).union(*(self._specs[wire].also for wire in wires))
 
     def servable(self, wires: AbstractSet[Wire]) -> frozenset[Wire]:

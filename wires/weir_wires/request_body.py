@@ -1,7 +1,4 @@
-"""A client's body read field by field, so that nothing is lost unnoticed.
-
-What no translation takes is known by name afterwards. Must not know any one wire.
-"""
+"""A client's body read field by field: what no translation takes is known by name afterwards."""
 
 import re
 from typing import Final, TypeVar
@@ -42,7 +39,7 @@ class Body:
         return None if raw is None else read(raw, decoder, name)
 
     def need(self, name: str, decoder: msgspec.json.Decoder[T]) -> T:
-        """The same for a field that must be there."""
+        """Take a field that must be there. Raises InvalidBody naming it."""
         value = self.take(name, decoder)
         if value is None:
             raise InvalidBody(f"`{name}` is missing", param=name, code="missing_field")
@@ -58,12 +55,12 @@ class Body:
         self.dropped[name] = None
 
     def rest(self) -> dict[str, msgspec.Raw]:
-        """Whatever nobody took, for a wire that has it under the same names."""
+        """The fields not taken yet, for a wire that has them under the same names."""
         left, self._left = self._left, {}
         return {name: raw for name, raw in left.items() if bytes(raw) != _NULL}
 
     def drop_rest(self) -> tuple[str, ...]:
-        """Everything left out: what was noted, and whatever nobody took."""
+        """The names of everything left out: noted fields, and those not taken."""
         for name, raw in self._left.items():
             if bytes(raw) != _NULL:
                 self.drop(name)

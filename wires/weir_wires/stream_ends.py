@@ -1,7 +1,4 @@
-"""A stream that isn't parsed on its way: its beginning and end are kept, and read once it is over.
-
-Must not know which wire it is; its `Reader` does.
-"""
+"""A stream that isn't parsed as it passes: its beginning and end are stored and read last."""
 
 import contextlib
 from collections import deque
@@ -34,10 +31,10 @@ class StreamEnds:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._max_tail = TAIL
-        self._cut = False  # whether something between beginning and end was let go of
+        self._cut = False  # whether something between beginning and end was dropped
 
     def feed(self, chunk: bytes) -> None:
-        """Keep `chunk`, and let go of what is neither near the beginning nor near the end."""
+        """Store `chunk`, and drop what is neither near the beginning nor near the end."""
         self.pieces += chunk.count(_DATA)
         if self._head_size < HEAD:
             self._head.append(chunk)
@@ -58,11 +55,13 @@ class StreamEnds:
         return self._chunks[-1] if self._chunks else (self._head[-1] if self._head else b"")
 
     def read(self) -> StreamReader:
-        """What the kept events say; events that were cut are none."""
+        """Read the stored events; one that was cut counts for nothing."""
         reader = self._reader()
         events = EventReader()
         between = [b"\n\n"] if self._cut else []
-        with contextlib.suppress(EventTooLarge):  # more than a last event has: it stays untold
+        with contextlib.suppress(
+            EventTooLarge
+        ):  # more than a last event has: its usage stays unknown
             whole = events.feed(b"".join([*self._head, *between, *self._chunks]))
             for event in whole + events.rest():
                 reader.feed(event)

@@ -1,7 +1,7 @@
-"""Tokens counted Anthropic's way and OpenAI's, turned into one another exactly.
+"""Anthropic's and OpenAI's `usage`, translated into one another exactly.
 
-Anthropic's `input_tokens` leave out what the cache gave and took; OpenAI's `prompt_tokens` hold
-it. Must not know streams.
+Anthropic's `input_tokens` leave out cached and cache-written tokens; OpenAI's `prompt_tokens`
+include them.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ class MessagesUsage(msgspec.Struct):
     output_tokens_details: ThinkingDetails | None = None
 
     def after(self, earlier: "MessagesUsage | None") -> "MessagesUsage":
-        """This one, with what it doesn't tell taken from an earlier one."""
+        """This one, with what it lacks taken from an earlier one."""
         if earlier is None:
             return self
         return MessagesUsage(
@@ -51,7 +51,7 @@ class CompletionDetails(msgspec.Struct):
 
 
 class ChatUsage(msgspec.Struct):
-    """OpenAI's `usage`, and the place where some servers tell of their cache instead."""
+    """OpenAI's `usage`, and the field in which some servers report their cache instead."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -81,7 +81,7 @@ def to_chat(usage: MessagesUsage | None) -> dict[str, Any] | None:
 
 
 def to_messages(usage: ChatUsage | None) -> dict[str, Any]:
-    """OpenAI's usage as Anthropic's; zeros where there is none, for its clients count on them."""
+    """OpenAI's usage as Anthropic's; zeros where there is none, which its clients need."""
     if usage is None:
         return {"input_tokens": 0, "output_tokens": 0}
     details = usage.prompt_tokens_details or PromptDetails()

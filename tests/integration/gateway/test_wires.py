@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support import on_wire
+from support import provider_answers
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import (
     Behaviour,
@@ -106,7 +106,7 @@ async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
 
     key = (("KEY", "sesame-sesame"),)
     async with (
-        running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream,
+        running_upstream(answering(provider_answers.body(provider_answers.MESSAGE))) as upstream,
         running_gateway(tmp_path, table(anthropic(upstream.url)), key) as gateway,
     ):
         assert (await ask(gateway, "messages", anthropic_version="2099-01-01"))[0] == 200
@@ -120,7 +120,7 @@ async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
     assert untouched["anthropic-beta"] == "fast-2026"
     assert "authorization" not in untouched
     async with (
-        running_upstream(answering(on_wire.body(on_wire.CHAT))) as upstream,
+        running_upstream(answering(provider_answers.body(provider_answers.CHAT))) as upstream,
         running_gateway(tmp_path, table(azure(upstream.url)), key) as gateway,
     ):
         assert (await ask(gateway, "chat"))[0] == 200
@@ -140,7 +140,9 @@ def chat_only(url: str) -> pb.Backend:
 
 async def test_a_whole_answer_is_translated_and_priced(tmp_path: Path) -> None:
     behaviour = answering(
-        gzip.compress(on_wire.body(on_wire.MESSAGE)), 200, "Content-Encoding: gzip"
+        gzip.compress(provider_answers.body(provider_answers.MESSAGE)),
+        200,
+        "Content-Encoding: gzip",
     )
     asked = json.dumps({**json.loads(CHAT), "user": "u"}).encode()
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, upstream):
@@ -160,13 +162,15 @@ async def test_a_stream_is_translated_event_by_event(tmp_path: Path) -> None:
     asked = json.dumps(
         {**json.loads(CHAT), "stream": True, "stream_options": {"include_usage": True}}
     ).encode()
-    pieces = b"".join(on_wire.messages_stream("a", "b" * (1 << 20), "c")).replace(b"\n", b"\r\n")
+    pieces = b"".join(provider_answers.messages_stream("a", "b" * (1 << 20), "c")).replace(
+        b"\n", b"\r\n"
+    )
     cuts = [pieces[:50], pieces[50:333], pieces[333:700_001], pieces[700_001:]]
     async with serving(tmp_path, streaming(cuts), anthropic_only) as (gateway, _):
         status, headers, body = await ask(gateway, "chat", asked)
     assert status == 200
     assert headers["content-type"].startswith(EVENT_STREAM)
-    *chunks, done = (data for _, data in on_wire.events(body))
+    *chunks, done = (data for _, data in provider_answers.events(body))
     assert done == "[DONE]"
     text = "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"])
     assert text == "a" + "b" * (1 << 20) + "c"
@@ -175,24 +179,24 @@ async def test_a_stream_is_translated_event_by_event(tmp_path: Path) -> None:
 
 async def test_a_chat_stream_becomes_messages(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(MESSAGES), "stream": True}).encode()
-    async with serving(tmp_path, streaming(on_wire.chat_stream("a", "b")), chat_only) as (
+    async with serving(tmp_path, streaming(provider_answers.chat_stream("a", "b")), chat_only) as (
         gateway,
         _,
     ):
         status, _, body = await ask(gateway, "messages", asked)
     assert status == 200
-    told = on_wire.events(body)
+    told = provider_answers.events(body)
     assert told[0][0] == "message_start"
     assert told[-1][0] == "message_stop"
     assert all(name == data["type"] for name, data in told)
 
 
-BEGUN = on_wire.messages_stream("a")[:3]
+BEGUN = provider_answers.messages_stream("a")[:3]
 BROKEN = {
     "cut": [],
     "garbage": [b"event: content_block_delta\ndata: {{{\n\n"],
     "error": [
-        on_wire.event(
+        provider_answers.event(
             {"type": "error", "error": {"type": "overloaded_error", "message": "later"}}, "error"
         ),
     ],
@@ -220,7 +224,7 @@ async def test_a_translated_stream_that_breaks_never_looks_complete(
     ):
         first = await response.content.readany()
         read.set()
-        told = [data for _, data in on_wire.events(first + await response.read())]
+        told = [data for _, data in provider_answers.events(first + await response.read())]
     assert response.status == 200
     assert told[-1]["error"]["code"] == "upstream_error"
     assert "[DONE]" not in told
@@ -240,17 +244,17 @@ async def test_a_passing_stream_that_breaks_ends_in_its_wire_s_own_error_event(
     tmp_path: Path,
 ) -> None:
     asked = json.dumps({**json.loads(MESSAGES), "stream": True}).encode()
-    behaviour = streaming(on_wire.messages_stream("a")[:3])
+    behaviour = streaming(provider_answers.messages_stream("a")[:3])
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, _):
         _, _, body = await ask(gateway, "messages", asked)
-    name, data = on_wire.events(body)[-1]
+    name, data = provider_answers.events(body)[-1]
     assert (name, data["type"], data["error"]["type"]) == ("error", "error", "api_error")
     begun: dict[str, Any] = {"type": "response.created", "sequence_number": 6, "response": {}}
-    behaviour = streaming([on_wire.event(begun, "response.created")])
+    behaviour = streaming([provider_answers.event(begun, "response.created")])
     asked = b'{"model":"auto","input":"hi","stream":true}'
     async with serving(tmp_path, behaviour, lambda url: speaking(url, "responses")) as (gateway, _):
         _, _, body = await ask(gateway, "responses", asked)
-    name, data = on_wire.events(body)[-1]
+    name, data = provider_answers.events(body)[-1]
     assert (name, data["type"], data["sequence_number"]) == ("error", "error", 7)
     assert data["code"] == data["error"]["code"] == "upstream_error"
 
@@ -268,7 +272,7 @@ ERRORS: dict[str, tuple[Callable[[str], pb.Backend], dict[str, Any], str]] = {
 @pytest.mark.parametrize("wire", ERRORS)
 async def test_a_provider_s_error_takes_the_client_s_shape(wire: str, tmp_path: Path) -> None:
     make, said, own = ERRORS[wire]
-    async with serving(tmp_path, answering(on_wire.body(said), 400), make) as (gateway, _):
+    async with serving(tmp_path, answering(provider_answers.body(said), 400), make) as (gateway, _):
         status, _, body = await ask(gateway, wire)
         untouched = await ask(gateway, own)
     told = json.loads(body)
@@ -276,7 +280,7 @@ async def test_a_provider_s_error_takes_the_client_s_shape(wire: str, tmp_path: 
     assert "too odd" in told["error"]["message"]
     assert told["error"]["type"] == "invalid_request_error"
     assert (told.get("type") == "error") == (wire == "messages")
-    assert (untouched[0], untouched[2]) == (400, on_wire.body(said))
+    assert (untouched[0], untouched[2]) == (400, provider_answers.body(said))
 
 
 async def test_mistakes_are_told_in_the_client_s_shape(tmp_path: Path) -> None:
@@ -320,7 +324,9 @@ async def test_a_candidate_that_does_not_speak_the_wire_is_filtered_out(tmp_path
 
 async def test_what_one_can_t_carry_another_candidate_answers(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(CHAT), "n": 2}).encode()
-    async with running_upstream(answering(on_wire.body(on_wire.CHAT))) as upstream:
+    async with running_upstream(
+        answering(provider_answers.body(provider_answers.CHAT))
+    ) as upstream:
         weak = speaking(upstream.url, anthropic=True, name="weak")
         strong = speaking(upstream.url, name="strong")
         async with running_gateway(tmp_path, table(weak, strong)) as gateway:
@@ -336,7 +342,7 @@ async def test_what_one_can_t_carry_another_candidate_answers(tmp_path: Path) ->
 
 async def test_dropped_fields_are_named(tmp_path: Path) -> None:
     asked = json.dumps({**json.loads(CHAT), "seed": 1, "metadata": {"a": "b"}}).encode()
-    behaviour = answering(on_wire.body(on_wire.MESSAGE))
+    behaviour = answering(provider_answers.body(provider_answers.MESSAGE))
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, _):
         status, headers, body = await ask(gateway, "chat", asked)
     assert status == 200, body
@@ -381,7 +387,9 @@ def old(body: bytes) -> Behaviour:
 
 async def test_http_1_0_ends_with_the_connection_and_a_cut_answer_is_none(tmp_path: Path) -> None:
     for make, wire in ((chat_only, "chat"), (anthropic_only, "chat"), (chat_only, "messages")):
-        whole = on_wire.body(on_wire.MESSAGE if make is anthropic_only else on_wire.CHAT)
+        whole = provider_answers.body(
+            provider_answers.MESSAGE if make is anthropic_only else provider_answers.CHAT
+        )
         async with serving(tmp_path, old(whole), make) as (gateway, _):
             assert (await ask(gateway, wire))[0] == 200
         async with serving(tmp_path, old(whole[:-20]), make) as (gateway, _):
@@ -391,8 +399,8 @@ async def test_http_1_0_ends_with_the_connection_and_a_cut_answer_is_none(tmp_pa
 async def test_large_bodies_are_translated_beside_the_loop(tmp_path: Path) -> None:
     text = "long " * 100_000
     asked = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]}).encode()
-    said = {**on_wire.MESSAGE, "content": [{"type": "text", "text": text}]}
-    behaviour = answering(on_wire.body(said))
+    said = {**provider_answers.MESSAGE, "content": [{"type": "text", "text": text}]}
+    behaviour = answering(provider_answers.body(said))
     async with serving(tmp_path, behaviour, anthropic_only) as (gateway, upstream):
         answers = await asyncio.gather(*(ask(gateway, "chat", asked) for _ in range(3)))
     for status, _, body in answers:
@@ -429,7 +437,9 @@ async def test_an_anthropic_client_s_own_key_goes_only_where_that_is_said(tmp_pa
         made.auth.passthrough = True
         return made
 
-    async with running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream:
+    async with running_upstream(
+        answering(provider_answers.body(provider_answers.MESSAGE))
+    ) as upstream:
         for made in (passing(upstream.url), anthropic_only(upstream.url)):
             async with running_gateway(tmp_path, table(made)) as gateway:
                 assert (await ask(gateway, "messages", x_api_key="sk-theirs"))[0] == 200
@@ -446,7 +456,7 @@ async def test_thinking_that_no_anthropic_model_wrote_does_not_reach_one(tmp_pat
     ]
     body = json.dumps({"max_tokens": 9, "messages": turns, "model": "auto"}).encode()
     async with (
-        running_upstream(answering(on_wire.body(on_wire.MESSAGE))) as upstream,
+        running_upstream(answering(provider_answers.body(provider_answers.MESSAGE))) as upstream,
         running_gateway(tmp_path, table(anthropic_only(upstream.url))) as gateway,
     ):
         assert (await ask(gateway, "messages", body))[0] == 200

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.llamacpp.server import MODEL, llama_server
-from support.wires import Json, completion_of, data, encoded, message_of, streamed
+from support.translating import Json, completion_of, data, encoded, message_of, streamed
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.translator import TranslatedRequest

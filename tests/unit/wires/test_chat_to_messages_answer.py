@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.wires import (
+from support.translating import (
     Json,
     answered,
     as_stream,

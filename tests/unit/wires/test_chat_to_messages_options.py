@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, sent
+from support.translating import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
 
 PAIR = ChatToMessages()

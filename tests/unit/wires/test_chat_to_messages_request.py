@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, sent
+from support.translating import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.errors import InvalidBody, NotCarried
 

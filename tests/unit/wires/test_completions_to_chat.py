@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types import Completion
 
-from support.wires import Json, answered, as_stream, data, encoded, sent, streamed
+from support.translating import Json, answered, as_stream, data, encoded, sent, streamed
 from weir_wires.completions_to_chat import CompletionsToChat
 from weir_wires.errors import InvalidBody, MalformedResponse, NotCarried
 from weir_wires.translator import ResponseTranslator

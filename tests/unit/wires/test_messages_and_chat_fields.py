@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from pydantic import TypeAdapter
 
-from support.wires import Json, as_stream, data, encoded, streamed
+from support.translating import Json, as_stream, data, encoded, streamed
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.errors import NotCarried
 from weir_wires.messages_to_chat import MessagesToChat

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.wires import (
+from support.translating import (
     Json,
     answered,
     as_stream,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, answered, as_stream, data, encoded, message_of, streamed
+from support.translating import Json, answered, as_stream, data, encoded, message_of, streamed
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.messages_to_chat import MessagesToChat

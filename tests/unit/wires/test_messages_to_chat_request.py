@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.wires import Json, sent
+from support.translating import Json, sent
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import MessagesToChat
 

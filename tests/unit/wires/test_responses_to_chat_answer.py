@@ -11,7 +11,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from support.responses import named, response_of
-from support.wires import Json, answered, as_stream, data, encoded, streamed
+from support.translating import Json, answered, as_stream, data, encoded, streamed
 from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.responses_to_chat.reasoning import decode_reasoning

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.wires import Json, sent
+from support.translating import Json, sent
 from weir_wires.errors import InvalidBody, NotCarried, RequestError
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.responses_to_chat.reasoning import encode_reasoning

@@ -85,7 +85,7 @@ def translate(body: bytes, created: int) -> bytes:
 
 
 def finish_reason(stop_reason: str | None) -> str:
-    """Why it stopped, in OpenAI's words; a reason nobody knows is an ordinary stop."""
+    """Why it stopped, in OpenAI's words; an unknown reason is an ordinary stop."""
     return _STOPPED.get(stop_reason or "", "stop")
 
 

@@ -1,4 +1,4 @@
-"""Content parts of OpenAI's chat as Anthropic's content blocks. Must not know turns."""
+"""Content parts of OpenAI's chat as Anthropic's content blocks."""
 
 import binascii
 from collections.abc import Iterable

@@ -115,7 +115,7 @@ def _by_effort(effort: str, features: ClaudeFeatures, *, forced: bool) -> Thinki
         return Thinking({"thinking": {"type": _DISABLED}})
     effort = "low" if effort == "minimal" else effort
     effort = "high" if effort == _HIGHEST and not features.highest_effort else effort
-    # A model that must call a tool may not be told to think first; how hard it tries it may.
+    # A model that must call a tool may not be asked to think first; its effort may be set.
     fields = {} if forced else {"thinking": {"type": "adaptive"}}
     return Thinking(fields, effort=effort, on=not forced)
 
@@ -183,7 +183,7 @@ def caching(body: Body) -> dict[str, Any]:
 
 
 def identity(body: Body) -> dict[str, Any]:
-    """Who asks, and how urgently."""
+    """User id and service tier."""
     user = body.take("safety_identifier", _TEXT) or body.take("user", _TEXT)
     body.raw("user")
     fields: dict[str, Any] = {"metadata": {"user_id": user}} if user else {}

@@ -1,6 +1,6 @@
 """Anthropic's stream as OpenAI's chunks, event by event.
 
-The hot path writes bytes around the one string that changed. Must not know sockets.
+The hot path writes bytes around the one string that changed.
 """
 
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class _Open:
 
 
 class ChatChunks:
-    """One stream on its way to an OpenAI client."""
+    """Translates one stream for an OpenAI client."""
 
     def __init__(self, created: int, *, with_usage: bool) -> None:
         self._created = created
@@ -77,7 +77,7 @@ class ChatChunks:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The chunks this event becomes; see `StreamTranslator`."""
+        """The chunks that this event becomes."""
         fields = decode_strictly(_STREAM_EVENT, event.data, "event of its wire")
         if fields.type == "content_block_delta":
             return self._delta(fields)
@@ -99,7 +99,7 @@ class ChatChunks:
         return b""
 
     def end(self) -> bytes:
-        """The usage, where the client asked for it, and `[DONE]`; see `StreamTranslator`."""
+        """The usage, where the client asked for it, and `[DONE]`."""
         if not self._complete:
             raise MalformedResponse("the provider's stream ended before its message_stop")
         usage = to_chat(self._usage)

@@ -1,7 +1,7 @@
 """A chat's messages as Anthropic's system prompt and turns.
 
 The translation reads from first to last and never looks ahead, so that a longer conversation
-begins with the same bytes as the shorter one it grew from. Must not know options.
+begins with the same bytes as the shorter one it grew from.
 """
 
 import re
@@ -28,7 +28,7 @@ _OPENING: Final = "."
 
 
 class Turns:
-    """What is built while the messages are read."""
+    """Builds system prompt and turns while it reads the messages."""
 
     def __init__(self, body: Body) -> None:
         self.system: list[Block] = []
@@ -88,7 +88,7 @@ class Turns:
         blocks = texts_only(message.content, f"{at}.content", self._body)
         if not self.turns:
             self.system.extend(blocks)
-        elif blocks:  # decision 65: said where it stands, marked as what it is
+        elif blocks:  # decision 65: stays in its position, marked as a system message
             text = f"<system>\n{all_text(blocks)}\n</system>"
             self._add("user", [{**blocks[-1], "text": text}])
 

@@ -6,6 +6,7 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
+from weir_wires.provider_json import decode_strictly
 
 _DONE: Final = b"[DONE]"
 _FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
@@ -40,7 +41,7 @@ _COMPLETION: Final = msgspec.json.Decoder(_Completion)
 
 def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    completion = _decode(body, "the provider's answer is no chat completion")
+    completion = _decode(body, "chat completion")
     if not completion.choices:
         raise MalformedResponse("the provider's answer has no choices")
     choices = [_choice(choice, choice.message, "stop") for choice in completion.choices]
@@ -48,7 +49,7 @@ def translate(body: bytes, created: int) -> bytes:
 
 
 class CompletionChunks:
-    """One stream on its way to a client of legacy completions."""
+    """Translates one stream for a client of legacy completions."""
 
     def __init__(self, created: int) -> None:
         self._created = created
@@ -56,11 +57,11 @@ class CompletionChunks:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The chunk this chunk becomes; see `StreamTranslator`."""
+        """The legacy chunk that this chunk becomes."""
         if event.data.strip() == _DONE:
             self._complete = self._begun
             return b""
-        completion = _decode(event.data, "an event of the provider is not as its wire says")
+        completion = _decode(event.data, "event of its wire")
         self._begun = True
         choices = [
             _choice(choice, choice.delta, None)
@@ -74,17 +75,14 @@ class CompletionChunks:
         return write(msgspec.json.encode(_around(completion, self._created, choices) | usage))
 
     def end(self) -> bytes:
-        """`[DONE]`; see `StreamTranslator`."""
+        """Write `[DONE]`."""
         if not self._complete:
             raise MalformedResponse("the provider's stream ended before the answer was complete")
         return write(_DONE)
 
 
-def _decode(body: bytes, otherwise: str) -> _Completion:
-    try:
-        completion = _COMPLETION.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedResponse(f"{otherwise}: {error}") from error
+def _decode(body: bytes, what: str) -> _Completion:
+    completion = decode_strictly(_COMPLETION, body, what)
     if completion.error is not None:
         raise MalformedResponse(f"the provider reports an error: {completion.error}")
     return completion

@@ -1,12 +1,12 @@
 """What an Anthropic request asks for beside its turns, on OpenAI's chat wire."""
 
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.parts import CACHE
-from weir_wires.messages_to_chat.schema import is_strict
 from weir_wires.messages_to_chat.shapes import (
     Format,
     Metadata,
@@ -32,6 +32,10 @@ _REFUSED: Final = (
     "mcp_servers",
 )
 _NOTHING: Final[tuple[Any, ...]] = ([], {})
+
+# A JSON schema, read to see whether it is as strict as OpenAI's `strict` wants it.
+Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
+MAX_SCHEMA_DEPTH: Final = 64  # OpenAI takes far fewer levels
 
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 _CHOICE: Final = msgspec.json.Decoder(ToolChoice)
@@ -129,7 +133,7 @@ def effort_and_format(body: Body, model: str) -> dict[str, Any]:
 
 
 def rest(body: Body) -> dict[str, Any]:
-    """Stop sequences, who asks, how urgently."""
+    """Stop sequences, user id and service tier."""
     stops = body.take("stop_sequences", _STOPS)
     fields: dict[str, Any] = {"stop": stops} if stops else {}
     metadata = body.take("metadata", _METADATA)
@@ -181,6 +185,27 @@ def _format(format_: Format) -> dict[str, Any]:
         raise NotCarried(f"`{at}`: {format_.type!r} can't be carried", param=at)
     if not bytes(format_.schema):
         raise InvalidBody(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
-    strict = is_strict(read(format_.schema, _SCHEMA, f"{at}.schema"))
+    strict = _is_strict(read(format_.schema, _SCHEMA, f"{at}.schema"))
     schema = {"name": _SCHEMA_NAME, "schema": format_.schema, "strict": strict}
     return {"type": "json_schema", "json_schema": schema}
+
+
+def _is_strict(schema: Json, depth: int = 0) -> bool:
+    """Whether every object in `schema` closes itself and requires all its properties."""
+    if depth > MAX_SCHEMA_DEPTH:
+        return False
+    if isinstance(schema, Mapping):
+        inner = schema.values()
+        return _closed(schema) and all(_is_strict(value, depth + 1) for value in inner)
+    if isinstance(schema, Sequence) and not isinstance(schema, str):
+        return all(_is_strict(item, depth + 1) for item in schema)
+    return True
+
+
+def _closed(schema: Mapping[str, Json]) -> bool:
+    properties, required = schema.get("properties"), schema.get("required")
+    names = list(properties) if isinstance(properties, Mapping) else []
+    needed = list(required) if isinstance(required, Sequence) else []
+    if schema.get("type") != "object" and not names:
+        return True
+    return schema.get("additionalProperties") is False and all(name in needed for name in names)

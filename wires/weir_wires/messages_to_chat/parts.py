@@ -1,4 +1,4 @@
-"""Anthropic's content blocks as content parts of OpenAI's chat. Must not know turns."""
+"""Anthropic's content blocks as content parts of OpenAI's chat."""
 
 import binascii
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _PDF_NAME: Final = "document.pdf"
 
 
 def parts(blocks: Sequence[tuple[str, Block]], body: Body) -> list[Part]:
-    """What a user says. Raises InvalidBody and NotCarried naming the block."""
+    """The blocks as parts. Raises InvalidBody and NotCarried naming the block."""
     converted: list[Part] = []
     for at, block in blocks:
         note_dropped(block, body)
@@ -39,7 +39,7 @@ def text_of(block: Block, at: str) -> str:
 
 
 def note_dropped(block: Block, body: Body) -> None:
-    """Note what of a block has no place."""
+    """Note the fields of a block that the chat wire lacks."""
     if block.cache_control is not None:
         body.drop(CACHE)
     if block.citations is not None:
@@ -47,7 +47,7 @@ def note_dropped(block: Block, body: Body) -> None:
 
 
 def not_carried(block: Block, at: str) -> NotCarried:
-    """What to raise for a block of a type that has no place."""
+    """The error for a block of a type that the chat wire lacks."""
     return NotCarried(f"`{at}`: a block of type {block.type!r} can't be carried", param=at)
 
 

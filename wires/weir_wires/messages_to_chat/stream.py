@@ -2,7 +2,7 @@
 
 Blocks are numbered as they begin. Text and thinking are closed by what follows them; a tool call
 when the next one begins and its arguments are whole, else at the end: a server may send the
-pieces of two calls in turn. Must not know sockets.
+pieces of two calls in turn.
 """
 
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ _STOP: Final = "content_block_stop"
 
 @dataclass(slots=True)
 class _Call:
-    """A tool call that is being told."""
+    """A tool call whose pieces are coming in."""
 
     key: int  # the provider's number of it
     id: str | None
@@ -60,7 +60,7 @@ class _Call:
 
 
 class MessageEvents:
-    """One stream on its way to an Anthropic client."""
+    """Translates one stream for an Anthropic client."""
 
     def __init__(self) -> None:
         self._answer = ""  # its id, once it has begun
@@ -77,7 +77,7 @@ class MessageEvents:
         self._done = False
 
     def feed(self, event: Event) -> bytes:
-        """The events this chunk becomes; see `StreamTranslator`."""
+        """The events that this chunk becomes."""
         if event.data.strip() == _DONE:
             self._done = True
             return b""
@@ -99,7 +99,7 @@ class MessageEvents:
         return begun + self._message(message) if message is not None else begun
 
     def end(self) -> bytes:
-        """The last blocks' ends, why it stopped, the usage; see `StreamTranslator`."""
+        """The ends of open blocks, why it stopped, and the usage."""
         last = self._last or Choice()
         if not self._begun or (self._last is None and not self._done):
             raise MalformedResponse("the provider's stream ended before it told why it stopped")
@@ -187,7 +187,7 @@ class MessageEvents:
         return out
 
     def _known(self, piece: ToolCall) -> _Call | None:
-        """The call that a piece belongs to, perhaps a new one; None where it is over."""
+        """The call that a piece belongs to, perhaps a new one; None where that call is closed."""
         last = next(reversed(self._calls.values()), None)
         key = piece.index
         if key is None:  # a server that doesn't number them: a new id is a new call

@@ -1,7 +1,7 @@
 """Anthropic's system prompt and turns as a chat's messages.
 
 The translation reads from first to last and never looks ahead, so that a longer conversation
-begins with the same bytes as the shorter one it grew from. Must not know options.
+begins with the same bytes as the shorter one it grew from.
 """
 
 from collections.abc import Iterator, Sequence

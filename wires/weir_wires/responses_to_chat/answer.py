@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import MalformedResponse
+from weir_wires.provider_json import decode_strictly
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
@@ -66,10 +67,7 @@ def unique_id(call_id: str | None, used: set[str], number: int, name: str) -> st
 
 
 def _decode(body: bytes) -> _Completion:
-    try:
-        completion = _COMPLETION.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedResponse(f"the provider's answer is no chat completion: {error}") from error
+    completion = decode_strictly(_COMPLETION, body, "chat completion")
     if completion.error is not None:
         raise error_in(completion.error)
     if not completion.choices:

@@ -1,6 +1,6 @@
 """The events of a Responses stream as bytes, numbered.
 
-The frequent ones are written around the one string that changed. Must not know the chat wire.
+The frequent ones are bytes around the one string that changed.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class NumberedEvents:
         return write(_encode(numbered), kind)
 
     def delta(self, kind: str, position: bytes, piece: str, rest: bytes = b"") -> bytes:
-        """A piece of something; `place` and `rest` are fields that are written already."""
+        """A piece of something; `position` and `rest` are fields that are written already."""
         head = b'{"type":"%b","sequence_number":%d,' % (kind.encode(), self._next())
         return write(head + position + b',"delta":' + _encode(piece) + rest + b"}", kind)
 
@@ -37,6 +37,6 @@ class NumberedEvents:
 
 
 def position(item_id: str, output_index: int, part: str = "") -> bytes:
-    """Where a piece belongs; `part` is the name of the part's index, which is 0, if it has one."""
+    """The fields that say where a piece belongs; `part` names the part's index, which is 0."""
     fields: dict[str, Any] = {"item_id": item_id, "output_index": output_index}
     return _encode(fields | ({part: 0} if part else {}))[1:-1]

@@ -1,8 +1,8 @@
 """The items of a Responses `input` as a chat's messages.
 
-What the assistant said, thought and called one after the other is one message; the translation
+An assistant's text, reasoning and calls in a row are one message; the translation
 reads from first to last and never looks ahead, so that a longer conversation begins with the same
-bytes as the shorter one it grew from. Must not know options.
+bytes as the shorter one it grew from.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ class Messages:
         self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": content_out})
 
     def _reasoning(self, item: Item) -> None:
-        """Reasoning begins a turn of its own, or what follows it could not be told from it."""
+        """Reasoning starts a turn of its own: what follows belongs to it."""
         fields = decode_reasoning(item.encrypted_content)
         if fields is None:
             self._body.drop("input[].reasoning")
@@ -124,13 +124,13 @@ class Messages:
         return self._turn
 
     def _close(self) -> None:
-        """The assistant's turn is over; with neither words nor calls it has empty words."""
+        """End the assistant's turn; without text and calls it gets an empty text."""
         turn, self._turn = self._turn, None
         if turn is not None and turn["content"] is None and "tool_calls" not in turn:
             turn["content"] = ""
 
     def _add_media(self) -> None:
-        """What tools showed, once all their results are told."""
+        """What tools returned beside text, once all their results are in."""
         media, self._media = self._media, []
         if media:
             self.messages.append({"role": "user", "content": media})

@@ -1,7 +1,4 @@
-"""Items of a Responses stream while they are being written: each opens, grows and closes.
-
-Must not know the chat wire.
-"""
+"""Items of a Responses stream while they are being written: each opens, grows and closes."""
 
 from typing import Any, Final, Protocol, TypeGuard
 
@@ -22,13 +19,11 @@ _NO_LOGPROBS: Final = b',"logprobs":[]'
 
 
 class OpenItem(Protocol):
-    """What every item that is open has."""
+    """An item that is being written."""
 
     item: Item | None  # as it stands once it is closed
 
-    def close(self, events: NumberedEvents, status: str) -> bytes:
-        """Its last events."""
-        ...
+    def close(self, events: NumberedEvents, status: str) -> bytes: ...
 
 
 def _added(events: NumberedEvents, index: int, item: Item) -> bytes:
@@ -40,7 +35,7 @@ def _done(events: NumberedEvents, index: int, item: Item) -> bytes:
 
 
 class OpenMessage:
-    """What the assistant says: one part of text or of refusal."""
+    """A message: one part of text or of refusal."""
 
     __slots__ = ("_at", "_id", "_index", "_pieces", "_position", "_refuses", "item")
 
@@ -55,25 +50,21 @@ class OpenMessage:
 
     @property
     def refuses(self) -> bool:
-        """Whether it is a refusal."""
         return self._refuses
 
     def open(self, events: NumberedEvents) -> bytes:
-        """Its first events."""
         begun = message_item(self._id, None, None, IN_PROGRESS)
         part = {**self._at, "part": self._part("")}
         added = _added(events, self._index, begun)
         return added + events.event("response.content_part.added", part)
 
     def grow(self, events: NumberedEvents, piece: str) -> bytes:
-        """More of it."""
         self._pieces.append(piece)
         if self._refuses:
             return events.delta("response.refusal.delta", self._position, piece)
         return events.delta("response.output_text.delta", self._position, piece, _NO_LOGPROBS)
 
     def close(self, events: NumberedEvents, status: str) -> bytes:
-        """Its last events."""
         text = "".join(self._pieces)
         self.item = message_item(
             self._id, None if self._refuses else text, text if self._refuses else None, status
@@ -91,7 +82,7 @@ class OpenMessage:
 
 
 class OpenReasoning:
-    """What the model thinks, and what its provider wants back of it."""
+    """Reasoning, and what its provider wants back of it."""
 
     __slots__ = ("_at", "_fields", "_id", "_index", "_pieces", "_position", "item")
 
@@ -105,14 +96,13 @@ class OpenReasoning:
         self._position = position(id_, index, "content_index")
 
     def open(self, events: NumberedEvents) -> bytes:
-        """Its first event."""
         begun: Item = {"id": self._id, "type": "reasoning", "summary": [], "content": []}
         return _added(events, self._index, {**begun, "status": IN_PROGRESS})
 
     def grow(self, events: NumberedEvents, field: str, piece: str) -> bytes:
-        """More of it, from that field of the chat's message.
+        """Add a piece from `field` of the chat message.
 
-        Some servers write every piece into both fields: it is shown once.
+        Some servers write every piece into both fields: it is sent once.
         """
         first = not self._pieces
         self._pieces.setdefault(field, []).append(piece)
@@ -125,7 +115,7 @@ class OpenReasoning:
         return begun + events.delta("response.reasoning_text.delta", self._position, piece)
 
     def keep(self, field: str, entries: list[Any]) -> None:
-        """Entries of a list that the provider wants back."""
+        """Store entries of a list that the provider wants back."""
         known: list[Any] = self._fields.setdefault(field, [])
         for entry in entries:
             if known and _continues(entry, known[-1]):
@@ -134,8 +124,7 @@ class OpenReasoning:
                 known.append(entry)
 
     def close(self, events: NumberedEvents, status: str) -> bytes:
-        """Its last events."""
-        del status  # thought that was cut short is not marked: it is given back as it is
+        del status  # reasoning that was cut short is not marked: clients give it back unchanged
         texts = {name: "".join(pieces) for name, pieces in self._pieces.items()}
         self.item = reasoning_item(self._id, texts | self._fields)
         done = b""
@@ -162,18 +151,15 @@ class OpenCall:
         self._position = position(id_, index)
 
     def open(self, events: NumberedEvents) -> bytes:
-        """Its first event."""
         return _added(
             events, self._index, call_item(self._id, self._call_id, self._name, "", IN_PROGRESS)
         )
 
     def grow(self, events: NumberedEvents, piece: str) -> bytes:
-        """More of its arguments."""
         self._pieces.append(piece)
         return events.delta("response.function_call_arguments.delta", self._position, piece)
 
     def close(self, events: NumberedEvents, status: str = COMPLETED) -> bytes:
-        """Its last events."""
         arguments = "".join(self._pieces)
         self.item = call_item(self._id, self._call_id, self._name, arguments, status)
         fields = {
@@ -187,7 +173,7 @@ class OpenCall:
 
 
 def _continues(piece: Any, begun: Any) -> TypeGuard[Item]:
-    """Whether it is a piece of the entry before it, as some servers send them."""
+    """Whether it continues the entry before it, as some servers send them."""
     if not isinstance(piece, dict) or not isinstance(begun, dict):
         return False
     entry: Item = piece  # pyright: ignore[reportUnknownVariableType] - JSON of any shape

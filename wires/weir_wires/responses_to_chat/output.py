@@ -1,7 +1,4 @@
-"""What a Responses answer is made of: its items, its usage, the response around them.
-
-Must not know whether the answer came whole or in a stream.
-"""
+"""The parts of a Responses answer, whole or streamed: items, usage, the response around them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -35,7 +32,7 @@ class ToolCall(msgspec.Struct):
 
 
 class ChatMessage(msgspec.Struct):
-    """A chat message of the assistant's, or a piece of one."""
+    """An assistant's chat message, or a piece of one."""
 
     content: str | None = None
     refusal: str | None = None
@@ -100,7 +97,7 @@ def reasoning_item(id_: str, fields: Mapping[str, Any]) -> Item:
 
 
 def message_item(id_: str, text: str | None, refusal: str | None, status: str) -> Item:
-    """What the assistant said."""
+    """An assistant's message."""
     content = [text_part(text)] if text is not None else []
     content += [{"type": "refusal", "refusal": refusal}] if refusal else []
     return {
@@ -159,7 +156,7 @@ def ending(finish: str | None, usage_reported: Usage | None) -> dict[str, Any]:
 
 
 def usage(usage_reported: Usage | None) -> dict[str, Any] | None:
-    """Tokens in the words of this wire; None where the provider told none."""
+    """The `usage` of this wire; None where the provider reports none."""
     if usage_reported is None:
         return None
     read = usage_reported.prompt_tokens_details or PromptDetails()

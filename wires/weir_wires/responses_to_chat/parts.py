@@ -1,4 +1,4 @@
-"""Content parts of a Responses item as those of a chat message. Must not know items."""
+"""Content parts of a Responses item as those of a chat message."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,7 +23,7 @@ def content(value: str | Sequence[Part] | None, at: str) -> str | list[ChatPart]
 
 
 def text_content(value: str | Sequence[Part] | None, at: str) -> str:
-    """The text of content that is text alone, such as what the assistant said."""
+    """The text of content that is text alone, such as an assistant's message."""
     if value is None or isinstance(value, str):
         return value or ""
     return "".join(

@@ -1,8 +1,8 @@
-"""A chat message's reasoning, kept whole in a reasoning item's `encrypted_content`.
+"""A chat message's reasoning, stored whole in a reasoning item's `encrypted_content`.
 
 Clients give reasoning items back as they got them. What providers sign or expect back (thinking
 blocks, reasoning details) has no place of its own in an item, so it travels in there. It is not
-secret: the provider has just said it to this client. Must not know requests or answers.
+secret: the provider has just sent it to this client.
 """
 
 import base64
@@ -26,7 +26,7 @@ def encode_reasoning(reasoning: Mapping[str, Any]) -> str:
 
 
 def decode_reasoning(encrypted: str | None) -> dict[str, Any] | None:
-    """The fields as they were; None where no gateway of ours sealed them."""
+    """The fields as they were; None where Weir did not encode them."""
     if encrypted is None or not encrypted.startswith(MARK):
         return None
     try:

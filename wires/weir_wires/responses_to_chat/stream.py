@@ -1,7 +1,7 @@
 """A chat's stream as Responses events.
 
 Items are opened in the order in which their first pieces come. Calls stay open until the end,
-because their pieces may come mixed. Must not know sockets.
+because their pieces may come mixed.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
+from weir_wires.provider_json import decode_strictly
 from weir_wires.responses_to_chat.answer import unique_id
 from weir_wires.responses_to_chat.events import NumberedEvents
 from weir_wires.responses_to_chat.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning
@@ -60,7 +61,7 @@ _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
 
 class ResponseEvents:
-    """One stream on its way to a Responses client."""
+    """Translates one stream for a Responses client."""
 
     def __init__(self, created: int, echo: Mapping[str, Any]) -> None:
         self._created = created
@@ -78,11 +79,11 @@ class ResponseEvents:
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
-        """The events this chunk becomes; see `StreamTranslator`."""
+        """The events that this chunk becomes."""
         if event.data.strip() == _DONE:
             self._complete = True
             return b""
-        chunk = _decode(event.data)
+        chunk = decode_strictly(_CHUNK, event.data, "event of its wire")
         if chunk.error is not None:
             raise error_in(chunk.error)
         begun = b"" if self._base else self._begin(chunk)
@@ -96,7 +97,7 @@ class ResponseEvents:
         return b"".join(out)
 
     def end(self) -> bytes:
-        """What is open is closed, and the whole response told; see `StreamTranslator`."""
+        """Close what is open and write the whole response."""
         if not self._base or not (self._complete or self._finish):
             raise MalformedResponse("the provider's stream ended before the answer was complete")
         if self._waiting:
@@ -104,7 +105,7 @@ class ResponseEvents:
         status = COMPLETED if cut_short(self._finish) is None else INCOMPLETE
         out = self._close_open(status)
         if all(isinstance(item, OpenReasoning) for item in self._items):
-            # An answer of no words is a message all the same.
+            # An answer without text is a message, too.
             out += self._text_piece("", refuses=False) + self._close_open(status)
         for call in self._calls.values():
             out += call.close(self._events, status)
@@ -202,12 +203,3 @@ class ResponseEvents:
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{self._name}_{len(self._items)}"
-
-
-def _decode(data: bytes) -> _Chunk:
-    try:
-        return _CHUNK.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedResponse(
-            f"an event of the provider is not as its wire says: {error}"
-        ) from error

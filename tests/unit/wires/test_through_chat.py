@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.responses import response_of
-from support.wires import Json, answered, as_stream, data, encoded, sent, streamed
+from support.translating import Json, answered, as_stream, data, encoded, sent, streamed
 from weir_wires.errors import MalformedResponse, NotCarried
 from weir_wires.through_chat import completions_to_messages, responses_name, responses_to_messages
 from weir_wires.translator import Fate, ResponseTranslator

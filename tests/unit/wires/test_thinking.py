@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.wires import Json
+from support.translating import Json
 from weir_wires.thinking import strip_foreign_thinking
 
 HI: Json = {"role": "user", "content": "hi"}

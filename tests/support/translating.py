@@ -1,4 +1,4 @@
-"""What tests of pairs of wires share: a request, and streams there and back."""
+"""What tests of translators share: encoded requests, and answers and streams translated back."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What providers of each wire say, for tests that don't care what it is."""
+"""Answers of providers on each wire, for tests that need any answer."""
 
 import json
 from collections.abc import Sequence
