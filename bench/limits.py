@@ -30,7 +30,7 @@ from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.pipeline import Ports, Routing
-from weir_gateway.routing.steps.limit import Limits
+from weir_gateway.routing.steps.limit import LimitStore
 from weir_runtime.metrics import Registry
 
 OUT = Path(__file__).parent / "out" / "limits.json"
@@ -69,19 +69,19 @@ async def _timed(once: Once) -> float:
     return time.perf_counter() - began
 
 
-def _deciding(limits: Limits | None, served: RouteTable) -> Once:
+def _deciding(limits: LimitStore | None, served: RouteTable) -> Once:
     """A decision and its account, as every request has them."""
     routing = Routing(
         Ports(
             scorer=FakeScorer(default=0.9),
             upstreams=FakeUpstreams(),
-            accounts=FakeAccounts(),
+            recorder=FakeAccounts(),
             conditions=CelConditions(),
             clock=time.perf_counter,
             ids=FakeIds(),
             limits=limits,
         ),
-        score_within=1.0,
+        score_timeout=1.0,
     )
     asked = request()
 

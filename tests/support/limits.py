@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.spend.sums import Sums
-from weir_gateway.domain.limits import Ask, Window
+from weir_gateway.domain.limits import LimitCheck, Window
 
 
 def ask(
@@ -14,9 +14,11 @@ def ask(
     *,
     window: Window = Window.MINUTE,
     counter: str = "c",
-) -> Ask:
+) -> LimitCheck:
     """One limit, asked for `least` to `most`."""
-    return Ask(counter, window, limit, least, least if most is None else most, "perKey.something")
+    return LimitCheck(
+        counter, window, limit, least, least if most is None else most, "perKey.something"
+    )
 
 
 def memory(now: Callable[[], float], *, local: bool = False) -> MemoryLimits:

@@ -22,7 +22,7 @@ from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.budget.ports import Treasury
+from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_wires.usage import Usage
 
@@ -127,7 +127,7 @@ class Gateways:
     """Some gateways that share one store, on one virtual clock."""
 
     def __init__(
-        self, policy: Policy, table: RouteTable, treasuries: Sequence[Treasury], clock: Clock
+        self, policy: Policy, table: RouteTable, treasuries: Sequence[BudgetStore], clock: Clock
     ) -> None:
         self.policy, self.table, self.clock = policy, table, clock
         self.scorer = FakeScorer()
@@ -139,12 +139,12 @@ class Gateways:
                 Ports(
                     scorer=self.scorer,
                     upstreams=FakeUpstreams(),
-                    accounts=FakeAccounts(),
+                    recorder=FakeAccounts(),
                     conditions=CelConditions(),
                     clock=clock,
                     ids=FakeIds(),
                 ),
-                score_within=1.0,
+                score_timeout=1.0,
                 budgets=budgets,
             )
             for budgets in self.budgets
@@ -177,7 +177,7 @@ class Gateways:
                 used = prompt.used[self._place[decision.chosen.id]]
                 paid = self._account(gateway, asked, decision, used)
                 in_flight -= paid
-                span = decision.room.span if decision.room else ""
+                span = decision.budget_reservation.span if decision.budget_reservation else ""
                 ran.paid[span] = ran.paid.get(span, 0.0) + paid
 
         for at in times:
@@ -185,7 +185,7 @@ class Gateways:
                 end(next_exchange)
                 self.clock.now = next_exchange
                 for budgets in self.budgets:
-                    await budgets.exchange()
+                    await budgets.renew()
                 if next_exchange >= next_look:
                     ran.looks.extend(self._look())
                     next_look = next_exchange + LOOK_EVERY
@@ -213,7 +213,7 @@ class Gateways:
             heapq.heappush(under_way, (ends, next(order), gateway, asked, decision, prompt))
         end(math.inf)
         for budgets in self.budgets:
-            await budgets.exchange()
+            await budgets.renew()
         return ran
 
     def _look(self) -> Iterator[Look]:
@@ -224,7 +224,7 @@ class Gateways:
                 spent=state.spent / PICO_PER_USD,
                 planned=state.planned / PICO_PER_USD,
                 limit=state.limit / PICO_PER_USD,
-                line=-1.0 if state.line is None else state.line,
+                line=-1.0 if state.cutoff is None else state.cutoff,
             )
 
     def _account(self, gateway: int, asked: Request, decision: RouteDecision, used: Usage) -> float:

@@ -27,7 +27,7 @@ from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.budget.ports import Treasury
+from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.explain import Explainer
 from weir_scorer import Bundle
 
@@ -125,19 +125,19 @@ def explain(  # noqa: PLR0913 - one parameter per option
     show(Picture(explanation), explanation.to_json(), as_json=as_json)
 
 
-def _treasury(spend: Path) -> Treasury:
+def _treasury(spend: Path) -> BudgetStore:
     """What budgets have spent, read only; nothing where no gateway has written yet."""
     return SqliteBudgetStore(spend, read_only=True) if spend.is_file() else MemoryBudgetStore()
 
 
 async def _explain(
-    bundle: Bundle, request: Request, table: RouteTable, treasury: Treasury
+    bundle: Bundle, request: Request, table: RouteTable, treasury: BudgetStore
 ) -> Explanation:
     explainer = Explainer(
         scorer=InProcessScorer(bundle),
         conditions=CelConditions(),
         ids=lambda: DecisionId(secrets.token_hex(16)),
-        score_within=_SCORE_TIMEOUT,
+        score_timeout=_SCORE_TIMEOUT,
         budgets=Budgets(treasury, time.monotonic, time.time, secrets.token_hex(16)),
     )
     explained = await explainer.explain(request, table)

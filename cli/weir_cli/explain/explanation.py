@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from weir_cli.explain.policy_text import caches, cascade, limits, named
 from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
-from weir_gateway.domain.decision import Assigned, Verdict
+from weir_gateway.domain.decision import AssignedVariant, Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
-from weir_gateway.routing.explain import CandidateSeen
+from weir_gateway.routing.explain import CandidateView
 from weir_gateway.routing.explain import Explanation as Explained
-from weir_gateway.routing.steps.explore import other_way
+from weir_gateway.routing.steps.explore import alternative_of
 
 PERIODS = {3_600.0: "hour", 86_400.0: "day", 30 * 86_400.0: "month"}
 _NO_SCALE = Scale(())
@@ -127,7 +127,7 @@ def exploration(value: Exploration | None, explained: Explained) -> str:
     """What the policy explores, and whether this request is part of it."""
     if value is None:
         return ""
-    alternative = other_way(explained.request, explained.decision, value)
+    alternative = alternative_of(explained.request, explained.decision, value)
     share = f"{100 * value.share:g}%"
     budget = (
         f"at most ${usd(value.budget):g} per {PERIODS.get(value.period, f'{value.period:g} s')}"
@@ -153,7 +153,7 @@ def objective(value: Objective | None) -> str:
             return "one candidate"
 
 
-def _variant(assigned: Assigned | None) -> str:
+def _variant(assigned: AssignedVariant | None) -> str:
     if assigned is None:
         return ""
     return f"{assigned.name}, as {100 * assigned.share:g}% of conversations"
@@ -179,7 +179,7 @@ def _rules(explained: Explained) -> tuple[Rule, ...]:
     )
 
 
-def _candidate(seen: CandidateSeen) -> Candidate:
+def _candidate(seen: CandidateView) -> Candidate:
     return Candidate(
         seen.backend.name,
         seen.quality,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from weir_gateway.domain.cache import CacheRules, CacheState, Looked
+from weir_gateway.domain.cache import CacheLookup, CacheRules, CacheState
 from weir_gateway.domain.cascade import Cascade
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.limits import Allowance, WhenGone
@@ -51,11 +51,11 @@ def caches(rules: CacheRules | None, decision: RouteDecision) -> str:
     return f"{', '.join(_ways(rules, lookup))}; {shared}"
 
 
-def _ways(rules: CacheRules, lookup: Looked) -> list[str]:
+def _ways(rules: CacheRules, lookup: CacheLookup) -> list[str]:
     ways: list[str] = []
     if rules.exact:
         ways.append(f"the very same request within {rules.exact:g} s")
-    if lookup.meaning:
+    if lookup.semantic_key:
         alike = f"similarity {rules.similarity:g}"
         ways.append(f"one of the same wording and {alike} within {rules.semantic:g} s")
     elif rules.semantic:
@@ -70,7 +70,7 @@ def cascade(value: Cascade | None, decision: RouteDecision) -> str:
     """What becomes of the answer in the policy's cascade."""
     if value is None:
         return ""
-    if not decision.held:
+    if not decision.buffered:
         why = decision.detail if decision.reason in _OURS else ""
         return f"nobody looks at this answer: {why or decision.label}"
     limit = f"{value.accept:g}"

@@ -7,7 +7,7 @@ what stickiness is worth.
 from collections import OrderedDict
 
 from weir_gateway.routing.ports import Clock
-from weir_gateway.routing.steps.sticky import Warm
+from weir_gateway.routing.steps.sticky import WarmBackend
 
 
 class MemorySessions:
@@ -17,12 +17,12 @@ class MemorySessions:
         """`entries` 0 remembers nothing; one takes about 0.4 kB."""
         self._clock = clock
         self._limit = entries
-        self._entries: OrderedDict[str, tuple[float, Warm]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[float, WarmBackend]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def warm(self, session: str) -> Warm | None:
+    def warm(self, session: str) -> WarmBackend | None:
         """Who served it last; None where that is unknown or too long ago."""
         entry = self._entries.get(session)
         if entry is None:
@@ -33,7 +33,7 @@ class MemorySessions:
             return None
         return warm
 
-    def keep(self, session: str, warm: Warm, seconds: float) -> None:
+    def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
         """Remember it for `seconds` from now."""
         self._entries[session] = (self._clock() + seconds, warm)
         self._entries.move_to_end(session)

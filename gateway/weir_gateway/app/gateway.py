@@ -52,9 +52,9 @@ from weir_gateway.http.feedback import FeedbackEndpoint
 from weir_gateway.http.models import ModelEndpoints
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, DrainingServer, RootHandler
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.pipeline import Keeping, Ports, Routing
+from weir_gateway.routing.pipeline import CacheBounds, Ports, Routing
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Admin, Health
 from weir_runtime.metrics import Registry
@@ -157,7 +157,7 @@ class Gateway:
         return ScorerClient(options, ScorerTelemetry(self.registry, self._tracing))
 
     def _routing(
-        self, scorer: ScorerClient, accounts: Accounts, stores: Stores, budgets: Budgets
+        self, scorer: ScorerClient, accounts: DecisionRecorder, stores: Stores, budgets: Budgets
     ) -> Routing:
         cache = ScoreCache(
             scorer,
@@ -168,19 +168,19 @@ class Gateway:
             Ports(
                 scorer=cache,
                 upstreams=LimitedUpstreams(self._watched, stores.limits),
-                accounts=accounts,
+                recorder=accounts,
                 conditions=CelConditions(),
                 clock=time.perf_counter,
                 ids=_new_id,
                 sessions=MemorySessions(time.monotonic, entries=self._settings.sessions),
-                answers=stores.answers,
+                cache=stores.answers,
                 limits=stores.limits,
-                purse=SharedExplorationBudget(stores.spend, self.registry, time.time),
-                words=WireAnswerInspector(),
+                exploration=SharedExplorationBudget(stores.spend, self.registry, time.time),
+                inspector=WireAnswerInspector(),
             ),
-            score_within=self._settings.score_within,
-            keeping=_keeping(self._settings),
-            hold=self._settings.cascade_hold,
+            score_timeout=self._settings.score_within,
+            cache_bounds=_keeping(self._settings),
+            max_buffered_reply=self._settings.cascade_hold,
             budgets=budgets,
         )
 
@@ -311,8 +311,8 @@ class Gateway:
         )
 
 
-def _keeping(settings: Settings) -> Keeping:
-    return Keeping(
+def _keeping(settings: Settings) -> CacheBounds:
+    return CacheBounds(
         largest=settings.cache_answer, under_way=settings.cache_bytes, wait=settings.cache_wait
     )
 

@@ -14,7 +14,7 @@ from weir_gateway.adapters.ledger.otlp import PER_CALL, OtlpLedger
 from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.adapters.ledger.writer import BATCH, LedgerStore, LedgerWriter
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Registry
 from weir_runtime.otlp import log_exporter
@@ -26,7 +26,7 @@ from weir_runtime.tracing import resource
 class Ledgers:
     """What there is."""
 
-    accounts: Accounts  # count on into those that were given
+    accounts: DecisionRecorder  # count on into those that were given
     desk: FeedbackService | None  # None without a file
     writers: Mapping[str, LedgerWriter]  # by where they write
 
@@ -43,7 +43,7 @@ def open_ledgers(
     variables: Mapping[str, str],
     service: str,
     registry: Registry,
-    accounts: Accounts,
+    accounts: DecisionRecorder,
     stack: contextlib.AsyncExitStack,
 ) -> Ledgers:
     """Open them until `stack` is left, which writes what still waits.

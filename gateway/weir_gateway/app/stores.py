@@ -21,8 +21,8 @@ from weir_gateway.adapters.redis.url import parse_redis_url
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
-from weir_gateway.routing.budget.ports import Treasury
-from weir_gateway.routing.steps.limit import Limits
+from weir_gateway.routing.budget.ports import BudgetStore
+from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.settings import Settings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
@@ -35,9 +35,9 @@ class Stores:
     redis: Redis | None
     spend: Sums
     answers: MemoryAnswers | SharedAnswers
-    limits: Limits
+    limits: LimitStore
     counting: RedisLimits | None
-    treasury: Treasury  # of policies' budgets
+    treasury: BudgetStore  # of policies' budgets
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
@@ -99,7 +99,7 @@ async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:
     )
 
 
-def _treasury(settings: Settings, redis: Redis | None) -> Treasury:
+def _treasury(settings: Settings, redis: Redis | None) -> BudgetStore:
     if redis is not None:
         return RedisBudgetStore(redis)
     return MemoryBudgetStore() if settings.spend is None else SqliteBudgetStore(settings.spend)

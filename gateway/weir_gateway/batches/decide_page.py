@@ -93,7 +93,7 @@ async def _decide_item(
     except WeirError as error:
         return DeferredItem(item, error) if _is_transient(error) else RejectedItem(item, error)
     if isinstance(decision.chosen.auth, Passthrough):
-        job.context.routing.let_go(decision)
+        job.context.routing.release(decision)
         return RejectedItem(item, _passthrough_error(decision))
     return ReadyItem(item, request, decision)
 

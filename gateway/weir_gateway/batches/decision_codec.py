@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import msgspec
 
-from weir_gateway.domain.budget import Room
-from weir_gateway.domain.decision import Assigned, Reason, RouteDecision, Scored
+from weir_gateway.domain.budget import BudgetReservation
+from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import (
     BackendId,
     BundleVersion,
@@ -40,8 +40,8 @@ class _StoredDecision(msgspec.Struct, omit_defaults=True):
     explored: bool = False
     batch: str = ""
     servable: tuple[str, ...] = ()
-    variant: Assigned | None = None
-    room: Room | None = None
+    variant: AssignedVariant | None = None
+    room: BudgetReservation | None = None
     intended: "_StoredDecision | None" = None
 
 
@@ -85,7 +85,7 @@ def _stored(decision: RouteDecision) -> _StoredDecision:
         batch=decision.batch,
         servable=tuple(backend.id for backend in decision.servable),
         variant=decision.variant,
-        room=decision.room,
+        room=decision.budget_reservation,
         intended=_stored(decision.intended) if decision.intended is not None else None,
     )
 
@@ -115,7 +115,7 @@ def _decision(stored: _StoredDecision, table: RouteTable) -> RouteDecision | Non
         batch=stored.batch,
         servable=_backends(stored.servable, table),
         variant=stored.variant,
-        room=stored.room,
+        budget_reservation=stored.room,
         intended=_decision(stored.intended, table) if stored.intended is not None else None,
     )
 

@@ -181,7 +181,7 @@ async def _decide_page(
         await job.context.database.transact(store)
     except StoreUnavailable:
         for ready in decided.ready:
-            job.context.routing.let_go(ready.decision)
+            job.context.routing.release(ready.decision)
         raise
     return single, deferred
 
@@ -204,7 +204,7 @@ def _is_batched(job: Job, ready: ReadyItem, providers: Providers) -> bool:
     """Return whether the item goes into a provider's batch rather than into a single call."""
     decision = ready.decision
     # A cascade inspects the answer first; a cached answer costs nothing.
-    if ready.item.single or decision.held or decision.cache.answer is not None:
+    if ready.item.single or decision.buffered or decision.cache.response is not None:
         return False
     return packer.batch_target(job, decision.chosen, providers) is not None
 

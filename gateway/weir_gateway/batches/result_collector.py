@@ -149,7 +149,7 @@ def release(job: Job, unsent: Sequence[JournalItem]) -> None:
     for item in unsent:
         decision = decision_codec.decode(item.decision, table) if item.decision and table else None
         if decision is not None:
-            job.context.routing.let_go(decision)
+            job.context.routing.release(decision)
 
 
 def _is_retried(status: int) -> bool:

@@ -14,7 +14,7 @@ from weir_gateway.batches.context import Job
 from weir_gateway.batches.decide_page import ReadyItem
 from weir_gateway.batches.journal import ItemResult
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
-from weir_gateway.domain.outcome import Spent
+from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.pipeline import Dispatched, Ending
@@ -42,7 +42,7 @@ class _ItemCall:
     ready: ReadyItem
     table: RouteTable
     began: float
-    tab: list[Spent] = field(default_factory=list[Spent])
+    tab: list[SideCost] = field(default_factory=list[SideCost])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def send_item(job: Job, ready: ReadyItem, table: RouteTable) -> None:
     async with job.context.calls:
         line = ready.item.line
         if not await _store(job, lambda db: journal.set_running(db, job.id, line), paid=False):
-            job.context.routing.let_go(ready.decision)
+            job.context.routing.release(ready.decision)
             return
         result = await _call(job, _ItemCall(ready, table, job.context.clock()))
         if result is not None:
@@ -140,6 +140,6 @@ def _account(
         overhead=0.0,
         duration=job.context.clock() - call.began,
         error=error,
-        spent=tuple(call.tab),
+        side_costs=tuple(call.tab),
     )
     job.context.routing.account(call.ready.request, decision, ending)

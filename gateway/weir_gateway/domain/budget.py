@@ -42,7 +42,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class BudgetReservation:
     """Room that a request on its way has taken in a period of its policy's budget."""
 
     span: str  # which period
@@ -59,5 +59,5 @@ class BudgetState:
     limit: PicoUsd
     spent: PicoUsd  # what requests on their way are expected to cost among it
     planned: PicoUsd  # by now
-    line: float | None  # the threshold, or λ in quality per USD; None before the first request
-    alone: bool = False  # the shared store can't be reached: this gateway's own bound holds
+    cutoff: float | None  # the threshold, or λ in quality per USD; None before the first request
+    degraded: bool = False  # the shared store can't be reached: this gateway's own bound holds

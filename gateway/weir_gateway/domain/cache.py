@@ -45,7 +45,7 @@ class CacheState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedResponse:
     """A whole answer as a client got it."""
 
     backend: BackendId  # who gave it
@@ -62,25 +62,25 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class CacheLookup:
     """What the caches had for one request, and where its own answer is to be kept."""
 
     state: CacheState
     why: str = ""  # of a bypass
-    exact: bytes = b""  # the key; empty: neither looked up nor kept
-    meaning: bytes = b""  # the key by meaning; empty: neither
+    exact_key: bytes = b""  # the key; empty: neither looked up nor kept
+    semantic_key: bytes = b""  # the key by meaning; empty: neither
     reads: bool = True  # False: the client wants a fresh answer, which is kept
-    answer: Answer | None = None
+    response: CachedResponse | None = None
     embedding: bytes = b""  # of the prompt, once it is known
     similarity: float | None = None  # of a hit by meaning
 
     @property
-    def keeps(self) -> bool:
+    def stores(self) -> bool:
         """Whether this request's own answer is to be kept."""
-        return self.answer is None and bool(self.exact or self.meaning)
+        return self.response is None and bool(self.exact_key or self.semantic_key)
 
 
-NOT_LOOKED: Final = Looked(CacheState.OFF)
+NO_LOOKUP: Final = CacheLookup(CacheState.OFF)
 
 
 def similarity(one: bytes, other: bytes) -> float:

@@ -58,6 +58,6 @@ class Cascade:
     accept_unjudged: bool = False  # what becomes of an answer whose judge fails
 
     @property
-    def looks(self) -> bool:
+    def inspects_answer(self) -> bool:
         """Whether anybody looks at the answer; else the router's confidence in it decides."""
         return self.judge is not None or self.check is not None or self.samples > 1

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from weir_gateway.domain.budget import Room
-from weir_gateway.domain.cache import NOT_LOOKED, Looked
+from weir_gateway.domain.budget import BudgetReservation
+from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.ids import (
     BackendId,
     BundleVersion,
@@ -21,7 +21,7 @@ from weir_gateway.domain.table import Backend, Policy, Retention
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
+class AssignedVariant:
     """A request's variant."""
 
     name: str
@@ -115,7 +115,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTried:
+class RuleResult:
     """One rule that was asked, and its answer."""
 
     name: str
@@ -138,17 +138,19 @@ class RouteDecision:
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost, where it was compared
     excluded: tuple[Excluded, ...] = ()
-    rules_tried: tuple[RuleTried, ...] = ()
+    rules_tried: tuple[RuleResult, ...] = ()
     intended: "RouteDecision | None" = None  # Shadow: what would have been done
-    cache: Looked = NOT_LOOKED
+    cache: CacheLookup = NO_LOOKUP
     admission: Admission = UNLIMITED
     servable: tuple[Backend, ...] = ()  # who was left to choose from, weakest first
     propensity: float = 1.0  # (0,1]: how probable this choice was; below 1 while exploring
     explored: bool = False  # drawn against the threshold, to learn how the other one does
     batch: str = ""  # the batch whose item it is for; empty: a client waits for the answer
-    held: bool = False  # its answer is looked at before the client gets it (a cascade)
-    variant: Assigned | None = None  # of the policy's variants; None where it has none
-    room: Room | None = None  # in its policy's budget, where that has one
+    buffered: bool = False  # its answer is looked at before the client gets it (a cascade)
+    variant: AssignedVariant | None = None  # of the policy's variants; None where it has none
+    budget_reservation: BudgetReservation | None = (
+        None  # in its policy's budget, where that has one
+    )
 
     @property
     def strong(self) -> bool:
@@ -160,7 +162,7 @@ class RouteDecision:
         lacking = {one.backend for one in self.excluded}
         return next((b for b in policy.candidates if b.id not in lacking), self.chosen)
 
-    def confined(self, policy: Policy) -> bool:
+    def is_pinned(self, policy: Policy) -> bool:
         """Whether a rule of the policy decided that lets nobody else have the request."""
         return self.reason is Reason.RULE and any(
             rule.no_fallback for rule in policy.rules if rule.name == self.detail

@@ -19,7 +19,7 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class RatedDecision:
     """What must be known of a decision to take feedback for it."""
 
     key: KeyName  # whose it is; empty where the gateway asks for no keys
@@ -30,8 +30,8 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AcceptedFeedback:
     """Feedback that is kept."""
 
-    decided: Decided
+    decided: RatedDecision
     replaced: bool  # whether the same key had said something before

@@ -61,20 +61,20 @@ class PolicyLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LimitCheck:
     """One limit that a request comes under; amounts are requests, tokens or nano-USD."""
 
     counter: str  # whose, and of what
     window: Window
     limit: int
-    least: int
-    most: int
+    min_amount: int
+    max_amount: int
     name: str  # as users write it: `perKey.usdPerDay`
     policy: PolicyId | None = None  # for the metric
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LimitReservation:
     """What was set aside from one limit, until it is known what was used."""
 
     counter: str
@@ -85,14 +85,14 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LimitResult:
     """How limits came out for one request, each as it was asked."""
 
-    dear: bool = True  # the most fits everywhere; False: the least was set aside
-    short: int = -1  # the first limit that the most does not fit in
+    fits_max: bool = True  # the most fits everywhere; False: the least was set aside
+    blocking: int = -1  # the first limit that the most does not fit in
     refused: int = -1  # the first limit that not even the least fits in: nothing was set aside
     wait: float = 0.0  # seconds until it would
-    held: tuple[Held, ...] = ()
+    reservations: tuple[LimitReservation, ...] = ()
     used: tuple[int, ...] = ()  # of each limit, this request's part included
 
 
@@ -106,32 +106,32 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AppliedLimit:
     """One limit's part of a request that was let in."""
 
     measure: Measure
     limit: int
     used: int  # this request's part included
-    held: Held
+    reservation: LimitReservation
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What a request was let in with."""
 
-    parts: tuple[Part, ...] = ()
-    short: str = ""  # the limit that closed the dear way; empty: it is open
-    leaning: float = 0.0  # [0,1]: how far the threshold is raised towards 1
+    limits: tuple[AppliedLimit, ...] = ()
+    blocking_limit: str = ""  # the limit that closed the dear way; empty: it is open
+    pressure: float = 0.0  # [0,1]: how far the threshold is raised towards 1
 
     @property
-    def dear(self) -> bool:
+    def allow_strong(self) -> bool:
         """Whether the strong model may answer."""
-        return not self.short
+        return not self.blocking_limit
 
-    def left(self) -> dict[str, int]:
+    def remaining(self) -> dict[str, int]:
         """What is left of a minute's requests and tokens, as headers tell it; the tightest."""
         told: dict[str, int] = {}
-        for part in self.parts:
+        for part in self.limits:
             if part.measure in {Measure.REQUESTS, Measure.TOKENS}:
                 left, name = max(part.limit - part.used, 0), f"remaining-{part.measure}"
                 if left <= told.get(name, left):

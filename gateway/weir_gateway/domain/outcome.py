@@ -8,7 +8,7 @@ from weir_gateway.domain.table import Backend
 from weir_wires.usage import Usage
 
 
-class Beside(StrEnum):
+class CostKind(StrEnum):
     """What else was paid for; the same word in ledger and log."""
 
     HEDGE = "hedge"  # the slower of two calls for one answer
@@ -19,20 +19,20 @@ class Beside(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SideCost:
     """One call to a provider whose answer the client doesn't get."""
 
     backend: Backend
     usage: Usage
-    what: Beside
+    kind: CostKind
     counted: bool = True  # by the provider; False: estimated
 
 
 @dataclass(frozen=True, slots=True)
-class PaidBeside:
+class PricedSideCost:
     """The same, priced."""
 
-    spent: Spent
+    side_cost: SideCost
     paid: PicoUsd
 
 
@@ -47,9 +47,9 @@ class Outcome:
     overhead: float  # seconds spent deciding
     duration: float  # seconds from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
-    beside: tuple[PaidBeside, ...] = ()  # what of `paid` was not for the answer itself
+    side_costs: tuple[PricedSideCost, ...] = ()  # what of `paid` was not for the answer itself
 
     @property
     def paid_for_answer(self) -> PicoUsd:
         """What of `paid` was for the answer that the client got."""
-        return PicoUsd(self.paid - sum(one.paid for one in self.beside))
+        return PicoUsd(self.paid - sum(one.paid for one in self.side_costs))

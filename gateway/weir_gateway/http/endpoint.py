@@ -17,7 +17,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
-from weir_gateway.domain.outcome import Spent
+from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
@@ -66,7 +66,7 @@ class _Way:
     arrived: float
     said: dict[str, str]  # headers that tell the decision, once there is one; on errors too
     overhead: float = 0.0
-    tab: list[Spent] = field(default_factory=list[Spent])  # what is paid beside the answer
+    tab: list[SideCost] = field(default_factory=list[SideCost])  # what is paid beside the answer
 
 
 class Endpoint:
@@ -131,7 +131,7 @@ class Endpoint:
         parent: TraceContext,
         *,
         counted: bool = True,
-        tab: list[Spent] | None = None,
+        tab: list[SideCost] | None = None,
     ) -> RouteDecision:
         """Decide within its own span; who would answer also counts the prompt's tokens.
 
@@ -216,8 +216,8 @@ class Endpoint:
         said["x-weir-reason"] = decision.label
         said["x-weir-cache"] = decision.cache.state.value
         said["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
-        if decision.admission.parts:
-            said |= limit_headers(decision.admission.left())
+        if decision.admission.limits:
+            said |= limit_headers(decision.admission.remaining())
         if decision.scored is not None and decision.policy in self._exposing(way.table):
             said["x-weir-score"] = f"{decision.scored.score:.4f}"
 
@@ -244,7 +244,7 @@ class Endpoint:
             overhead=way.overhead,
             duration=self._clock() - way.arrived,
             error=ended.error,
-            spent=tuple(way.tab),
+            side_costs=tuple(way.tab),
             pieces=dispatched.reply.pieces if dispatched is not None else 0,
         )
         return usd(self._routing.account(request, decision, ending).paid)

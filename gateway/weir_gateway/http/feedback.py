@@ -7,7 +7,7 @@ from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
-from weir_gateway.domain.feedback import COMMENT_KEPT, Feedback, Taken
+from weir_gateway.domain.feedback import COMMENT_KEPT, AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import DecisionId, ModelName
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.auth import client_key
@@ -36,7 +36,7 @@ _DECODER = msgspec.json.Decoder(_Body)
 class FeedbackReceiver(Protocol):
     """Stores feedback."""
 
-    async def submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def submit(self, feedback: Feedback, key: ClientKey | None) -> AcceptedFeedback:
         """Store it. Raises FeedbackRefused, NotPermitted and BadRequest."""
         ...
 
@@ -85,7 +85,7 @@ def parse(body: bytes) -> Feedback:
     )
 
 
-def _response_fields(feedback: Feedback, taken: Taken) -> dict[str, object]:
+def _response_fields(feedback: Feedback, taken: AcceptedFeedback) -> dict[str, object]:
     return {
         "object": "feedback",
         "decision": feedback.decision,

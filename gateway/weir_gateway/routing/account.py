@@ -6,15 +6,15 @@ from typing import Final, Protocol
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import PicoUsd, cost
-from weir_gateway.domain.outcome import Beside, Outcome, PaidBeside, Spent
+from weir_gateway.domain.outcome import CostKind, Outcome, PricedSideCost, SideCost
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.estimate import estimate_costs, estimated
+from weir_gateway.routing.estimate import estimate_costs, streamed_usage
 from weir_wires.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
 
 
-class Accounts(Protocol):
+class DecisionRecorder(Protocol):
     """Where decisions and their outcomes are counted. Never blocks, never raises."""
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
@@ -47,7 +47,7 @@ class Ending:
     overhead: float  # spent deciding
     duration: float  # from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
-    spent: tuple[Spent, ...] = ()  # beside the answer
+    side_costs: tuple[SideCost, ...] = ()  # beside the answer
     pieces: int = 0  # events of a stream that passed; 0 of a whole answer
     sent: bool = True  # to a provider; False: it left before
 
@@ -60,14 +60,16 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
     chosen one is the dearer. An answer that is given again costs nothing.
     """
     paid = saved = PicoUsd(0)
-    again = decision.cache.answer
-    used = ending.usage or estimated(request, ending.pieces) or _left(request, decision, ending)
+    again = decision.cache.response
+    used = (
+        ending.usage or streamed_usage(request, ending.pieces) or _left(request, decision, ending)
+    )
     if again is not None:  # nothing was paid, and all of what it once took is saved
         used, saved = None, cost(decision.baseline.price, again.usage)
     if used is not None:
         paid = cost(decision.chosen.price, used)
         saved = PicoUsd(cost(decision.baseline.price, used) - paid)
-    beside = tuple(PaidBeside(s, cost(s.backend.price, s.usage)) for s in ending.spent)
+    beside = tuple(PricedSideCost(s, cost(s.backend.price, s.usage)) for s in ending.side_costs)
     more = sum(one.paid for one in beside)
     return Outcome(
         status=ending.status,
@@ -77,7 +79,7 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
         overhead=ending.overhead,
         duration=ending.duration,
         error=ending.error,
-        beside=beside,
+        side_costs=beside,
     )
 
 
@@ -93,7 +95,7 @@ def against_budget(
         used = outcome.usage
         return (PicoUsd(0) if used is None else cost(intended, used)), PicoUsd(0)
     other_price = decision.batch or decision.reason is Reason.CACHE
-    if outcome.usage is None or outcome.error or outcome.beside or other_price:
+    if outcome.usage is None or outcome.error or outcome.side_costs or other_price:
         return outcome.paid, PicoUsd(0)
     return outcome.paid, estimate_costs([decision.chosen], request)[decision.chosen.id]
 
@@ -105,7 +107,8 @@ def _left(request: Request, decision: RouteDecision, ending: Ending) -> Usage | 
     that was held, stands beside it.
     """
     if any(
-        s.what is Beside.WEAK_ANSWER and s.backend.id == decision.chosen.id for s in ending.spent
+        s.kind is CostKind.WEAK_ANSWER and s.backend.id == decision.chosen.id
+        for s in ending.side_costs
     ):
         return None
     if ending.error != CLIENT_GONE or not ending.sent or not request.wire.answers:

@@ -9,34 +9,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weir_gateway.domain.budget import Budget
-from weir_gateway.domain.cache import NOT_LOOKED, Looked
+from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.cascade import JUDGE_ROUTER
-from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleTried, Scored
+from weir_gateway.domain.decision import Excluded, Reason, RouteDecision, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import PolicyId, TableVersion
-from weir_gateway.domain.outcome import Spent
+from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.cache.lookup import Answers, Caching
+from weir_gateway.routing.cache.lookup import CacheReader, ResponseCache
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
-from weir_gateway.routing.cascade.plan import lead
-from weir_gateway.routing.policy.authorize import permit
+from weir_gateway.routing.cascade.plan import plan_cascade
+from weir_gateway.routing.policy.authorize import authorize
 from weir_gateway.routing.policy.compiled import (
-    Compiled,
     CompiledRule,
+    CompiledTable,
     Conditions,
-    Matched,
+    PolicyMatch,
     compile_table,
 )
-from weir_gateway.routing.policy.match import match
-from weir_gateway.routing.policy.variants import assign, session_key
+from weir_gateway.routing.policy.match import match_policy
+from weir_gateway.routing.policy.variants import assign_variant, session_key
 from weir_gateway.routing.ports import Ids, Scorer, TraceContext
 from weir_gateway.routing.steps import pick, rules, score
 from weir_gateway.routing.steps.by_budget import Pacing
 from weir_gateway.routing.steps.choose import Choice, by_budget, weigh
-from weir_gateway.routing.steps.filter import fit, no_state, not_served, unfit_to_follow
-from weir_gateway.routing.steps.sticky import Sessions, Warm
+from weir_gateway.routing.steps.filter import (
+    filter_candidates,
+    no_state,
+    not_served,
+    unservable_fallbacks,
+)
+from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 
 TABLES_KEPT = 2  # the one in force, and the one that requests on their way may still hold
 
@@ -52,7 +57,7 @@ class Decider:
         ids: Ids,
         score_within: float,
         sessions: Sessions | None = None,
-        answers: Answers | None = None,
+        answers: ResponseCache | None = None,
         budgets: Budgets | None = None,
         judge_router: JudgeRouter | None = None,
     ) -> None:
@@ -62,14 +67,14 @@ class Decider:
         `judge_router` no model is asked how hard a prompt is.
         """
         self._judge_router = judge_router or JudgeRouter(scorer)
-        self._caching = None if answers is None else Caching(answers)
+        self._caching = None if answers is None else CacheReader(answers)
         self._sessions = sessions
         self._budgets = budgets
         self._scorer = scorer
         self._conditions = conditions
         self._ids = ids
         self._score_within = score_within
-        self._compiled: tuple[Compiled, ...] = ()  # newest first
+        self._compiled: tuple[CompiledTable, ...] = ()  # newest first
 
     def patient(self, score_within: float) -> "Decider":
         """One that waits longer for a score, the same otherwise."""
@@ -77,7 +82,7 @@ class Decider:
         patient._score_within = score_within  # noqa: SLF001 - its own
         return patient
 
-    def compiled(self, table: RouteTable) -> Compiled:
+    def compiled(self, table: RouteTable) -> CompiledTable:
         """The table ready to be asked, compiled on first sight. Raises BadTable."""
         for compiled in self._compiled:
             if compiled.table is table:
@@ -93,7 +98,7 @@ class Decider:
         trace: TraceContext | None = None,
         *,
         cached: bool = True,
-        tab: list[Spent] | None = None,
+        tab: list[SideCost] | None = None,
     ) -> RouteDecision:
         """Which candidate answers `request`, and why; or, where it may be `cached`, which did.
 
@@ -105,22 +110,22 @@ class Decider:
         matched = self.matched(request, table)
         return await self.decide_as(matched, request, table, trace, cached=cached, tab=tab)
 
-    def matched(self, request: Request, table: RouteTable) -> Matched:
+    def matched(self, request: Request, table: RouteTable) -> PolicyMatch:
         """The policy that serves `request`. Raises NoPolicy, NotPermitted and BadRequest."""
-        matched = match(self.compiled(table), request)
+        matched = match_policy(self.compiled(table), request)
         if request.key is not None:
-            permit(matched, request.key)
-        return assign(matched, request)
+            authorize(matched, request.key)
+        return assign_variant(matched, request)
 
     async def decide_as(
         self,
-        matched: Matched,
+        matched: PolicyMatch,
         request: Request,
         table: RouteTable,
         trace: TraceContext | None = None,
         *,
         cached: bool = True,
-        tab: list[Spent] | None = None,
+        tab: list[SideCost] | None = None,
     ) -> RouteDecision:
         """As `decide`, for what was matched already."""
         caching = self._caching if cached else None
@@ -134,14 +139,16 @@ class Decider:
 
         Raises KeyError where the table lacks it.
         """
-        matched = Matched(self.compiled(table).by_id[policy])
+        matched = PolicyMatch(self.compiled(table).by_id[policy])
         unpaced = copy.copy(self._scoring_by(matched, request, None))
         unpaced._budgets = None  # noqa: SLF001 - its own
         return await unpaced._decide(matched, request, table, None, None)  # noqa: SLF001 - its own
 
-    def _scoring_by(self, matched: Matched, request: Request, tab: list[Spent] | None) -> "Decider":
+    def _scoring_by(
+        self, matched: PolicyMatch, request: Request, tab: list[SideCost] | None
+    ) -> "Decider":
         """One that has the request scored by whoever its policy and its client name."""
-        if matched.policy.rater is None or matched.router not in {None, JUDGE_ROUTER}:
+        if matched.policy.difficulty_judge is None or matched.router not in {None, JUDGE_ROUTER}:
             return self
         judged = copy.copy(self)
         judged._scorer = self._judge_router.of(matched.policy, request, tab)  # noqa: SLF001 - its own
@@ -149,19 +156,19 @@ class Decider:
 
     async def _decide(
         self,
-        matched: Matched,
+        matched: PolicyMatch,
         request: Request,
         table: RouteTable,
         trace: TraceContext | None,
-        caching: Caching | None,
+        caching: CacheReader | None,
     ) -> RouteDecision:
         if matched.direct is not None:
             return self._direct(matched, matched.direct, request, table)
         compiled = matched.policy
         rule: CompiledRule | None = None
-        tried: tuple[RuleTried, ...] = ()
+        tried: tuple[RuleResult, ...] = ()
         excluded: tuple[Excluded, ...] = ()
-        looked = NOT_LOOKED
+        looked = NO_LOOKUP
         if compiled.rules:
             rule, tried = rules.first_that_holds(compiled.rules, request.facts)
         ordered = None if rule is None else rule.use
@@ -171,10 +178,10 @@ class Decider:
         if again is not None:
             choice = again
         elif rule is not None:
-            choice = Choice(rule.use, Reason.RULE, rule.name, looked=looked)
-            excluded = unfit_to_follow(compiled, request, rule.use)
+            choice = Choice(rule.use, Reason.RULE, rule.name, lookup=looked)
+            excluded = unservable_fallbacks(compiled, request, rule.use)
         else:
-            servable, excluded = fit(compiled, request)
+            servable, excluded = filter_candidates(compiled, request)
             choice = await self._choose(request, matched, servable, trace, looked, caching)
         return self._decision(
             matched, table.version, choice, request, tried=tried, excluded=excluded
@@ -183,24 +190,24 @@ class Decider:
     async def _choose(
         self,
         request: Request,
-        matched: Matched,
+        matched: PolicyMatch,
         servable: Sequence[Backend],
         trace: TraceContext | None,
-        looked: Looked,
-        caching: Caching | None,
+        looked: CacheLookup,
+        caching: CacheReader | None,
     ) -> Choice:
         if len(servable) == 1:
-            choice = Choice(servable[0], Reason.FILTERED, looked=looked)
-            if caching is None or not looked.meaning:
+            choice = Choice(servable[0], Reason.FILTERED, lookup=looked)
+            if caching is None or not looked.semantic_key:
                 return choice
             scored = await self._embedded(request, matched, trace)
         else:
-            wanted = bool(looked.meaning)
+            wanted = bool(looked.semantic_key)
             choice = await self._by_score(request, matched, servable, trace, embedding=wanted)
             scored = choice.scored
-        if looked is NOT_LOOKED:  # it says so already
+        if looked is NO_LOOKUP:  # it says so already
             return choice
-        if caching is None or not looked.meaning:
+        if caching is None or not looked.semantic_key:
             return replace(choice, looked=looked)
         if scored is None:  # no score, no embedding
             return replace(choice, looked=replace(looked, meaning=b""))
@@ -208,7 +215,7 @@ class Decider:
         return _again(looked, matched, scored) or replace(choice, looked=looked)
 
     async def _embedded(
-        self, request: Request, matched: Matched, trace: TraceContext | None
+        self, request: Request, matched: PolicyMatch, trace: TraceContext | None
     ) -> Scored | None:
         """The prompt's embedding where nothing else hangs on its score."""
         try:
@@ -224,7 +231,7 @@ class Decider:
             return None
 
     def _direct(
-        self, matched: Matched, backend: Backend, request: Request, table: RouteTable
+        self, matched: PolicyMatch, backend: Backend, request: Request, table: RouteTable
     ) -> RouteDecision:
         if request.wire not in backend.takes:
             raise not_served(request, f"no wire of {backend.name}")
@@ -242,7 +249,7 @@ class Decider:
     async def _by_score(
         self,
         request: Request,
-        matched: Matched,
+        matched: PolicyMatch,
         servable: Sequence[Backend],
         trace: TraceContext | None,
         *,
@@ -262,14 +269,14 @@ class Decider:
         except ScorerUnavailable as error:
             return _without_score(matched, servable, error)
 
-    def _pacing(self, matched: Matched) -> Pacing | None:
+    def _pacing(self, matched: PolicyMatch) -> Pacing | None:
         """What a budget's line is found by; None where something else decides."""
         budget = matched.policy.policy.objective
         if self._budgets is None or not isinstance(budget, Budget) or matched.threshold is not None:
             return None
         return Pacing(self._budgets, budget)
 
-    def _warm(self, matched: Matched, request: Request) -> Warm | None:
+    def _warm(self, matched: PolicyMatch, request: Request) -> WarmBackend | None:
         policy = matched.policy.policy
         if self._sessions is None or not policy.sticky:
             return None
@@ -277,12 +284,12 @@ class Decider:
 
     def _decision(
         self,
-        matched: Matched,
+        matched: PolicyMatch,
         version: TableVersion,
         choice: Choice,
         request: Request,
         *,
-        tried: tuple[RuleTried, ...] = (),
+        tried: tuple[RuleResult, ...] = (),
         excluded: tuple[Excluded, ...] = (),
     ) -> RouteDecision:
         policy = matched.policy.policy
@@ -300,26 +307,28 @@ class Decider:
             excluded=excluded,
             rules_tried=tried,
             servable=_able(policy, excluded),
-            cache=choice.looked,
-            variant=matched.assigned,
+            cache=choice.lookup,
+            variant=matched.variant,
         )
         if policy.cascade is not None:
-            decision = lead(request, decision, policy.cascade)
+            decision = plan_cascade(request, decision, policy.cascade)
         return decision if policy.mode is Mode.ENFORCE else _shadow(decision, matched)
 
 
-def _again(looked: Looked, matched: Matched, scored: Scored | None = None) -> Choice | None:
+def _again(
+    looked: CacheLookup, matched: PolicyMatch, scored: Scored | None = None
+) -> Choice | None:
     """The choice of whoever gave the answer that was found; None where none was."""
-    answer = looked.answer
+    answer = looked.response
     if answer is None:
         return None
     backend = next(b for b in matched.policy.policy.candidates if b.id == answer.backend)
     alike = "" if looked.similarity is None else f"similarity {looked.similarity:.3f}"
-    return Choice(backend, Reason.CACHE, alike, scored, looked=looked)
+    return Choice(backend, Reason.CACHE, alike, scored, lookup=looked)
 
 
 def _without_score(
-    matched: Matched, servable: Sequence[Backend], error: ScorerUnavailable
+    matched: PolicyMatch, servable: Sequence[Backend], error: ScorerUnavailable
 ) -> Choice:
     policy = matched.policy.policy
     chosen = pick.without_score(servable, policy.on_scorer_failure)
@@ -342,7 +351,7 @@ def _able(policy: Policy, excluded: tuple[Excluded, ...]) -> tuple[Backend, ...]
     return tuple(backend for backend in policy.candidates if backend.id not in lacking)
 
 
-def _shadow(decision: RouteDecision, matched: Matched) -> RouteDecision:
+def _shadow(decision: RouteDecision, matched: PolicyMatch) -> RouteDecision:
     """Send to the last candidate that can serve, and keep what would have been done."""
     able = _able(matched.policy.policy, decision.excluded)
     return replace(

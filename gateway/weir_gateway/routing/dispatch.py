@@ -14,7 +14,7 @@ from weir_gateway.domain.errors import CannotCarry, UpstreamError, UpstreamFailu
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.resilience import FallbackOn
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import Sent, Upstreams
 
@@ -34,7 +34,7 @@ async def dispatch(
     decision: RouteDecision,
     policy: CompiledPolicy | None,
     upstreams: Upstreams,
-    accounts: Accounts,
+    accounts: DecisionRecorder,
 ) -> Dispatched:
     """Send `request` as decided.
 
@@ -49,10 +49,10 @@ async def dispatch(
         try:
             return Dispatched(await upstreams.send(current.chosen, request), current)
         except (UpstreamError, CannotCarry) as error:
-            failed = _telling(failed, error)
-            if _left_alone(error):
+            failed = _error_to_raise(failed, error)
+            if _breaker_open(error):
                 passed_over = passed_over or current
-            left = _after(error, current.chosen, left, policy)
+            left = _remaining(error, current.chosen, left, policy)
             if not left:
                 break
             current = _falling_back(current, left[0], error)
@@ -64,18 +64,18 @@ async def dispatch(
     return Dispatched(reply, passed_over)
 
 
-def _telling(before: Failure | None, error: Failure) -> Failure:
+def _error_to_raise(before: Failure | None, error: Failure) -> Failure:
     """Of two failures the one to tell: the newer, unless it only says that nothing was sent."""
-    if before is None or (isinstance(error, UpstreamError) and not _left_alone(error)):
+    if before is None or (isinstance(error, UpstreamError) and not _breaker_open(error)):
         return error
     return before
 
 
-def _left_alone(error: Failure) -> bool:
+def _breaker_open(error: Failure) -> bool:
     return isinstance(error, UpstreamError) and error.failure is UpstreamFailure.OPEN
 
 
-def _after(
+def _remaining(
     error: Failure, failed: Backend, left: tuple[Backend, ...], policy: CompiledPolicy | None
 ) -> tuple[Backend, ...]:
     """Who may still be asked after `error`: none where the policy does not fall back on it."""
@@ -100,7 +100,7 @@ def _falling_back(decision: RouteDecision, to: Backend, error: Failure) -> Route
 
 def fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
     """Who may be asked after the chosen one, in order."""
-    if policy is None or decision.reason is Reason.DIRECT or decision.confined(policy.policy):
+    if policy is None or decision.reason is Reason.DIRECT or decision.is_pinned(policy.policy):
         return
     tried = {decision.chosen.id, *(excluded.backend for excluded in decision.excluded)}
     for backend in policy.fallbacks:

@@ -44,7 +44,7 @@ def reserved_output(request: Request) -> int:
     return min(request.max_tokens or EXPECTED_OUTPUT, MAX_RESERVED_OUTPUT)
 
 
-def estimated(request: Request, pieces: int) -> Usage | None:
+def streamed_usage(request: Request, pieces: int) -> Usage | None:
     """What a stream cost whose provider told no tokens, as most do unless a client asks for them.
 
     Better about right than nothing: of most wires an event carries about a token. The prompt's
@@ -55,6 +55,6 @@ def estimated(request: Request, pieces: int) -> Usage | None:
     return Usage(input=request.prompt_tokens * 3 // 4, output=pieces)
 
 
-def prompt_of(request: Request, output: int = 0) -> Usage:
+def estimate_usage(request: Request, output: int = 0) -> Usage:
     """About what a call took of which nothing is told; a request's own estimate is from above."""
     return Usage(input=request.prompt_tokens * 3 // 4, output=output)

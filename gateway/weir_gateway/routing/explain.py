@@ -7,8 +7,8 @@ predicted quality and cost of every candidate. Sends nothing, counts nothing.
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.budget import BudgetState
-from weir_gateway.domain.cache import Answer
-from weir_gateway.domain.decision import Calibration, RouteDecision, RuleTried, Scored
+from weir_gateway.domain.cache import CachedResponse
+from weir_gateway.domain.decision import Calibration, RouteDecision, RuleResult, Scored
 from weir_gateway.domain.ids import BundleVersion, RouterName
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
@@ -22,7 +22,7 @@ from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateSeen:
+class CandidateView:
     """One candidate as it stood for this request."""
 
     backend: Backend
@@ -39,9 +39,9 @@ class Explanation:
     request: Request
     decision: RouteDecision
     policy: Policy
-    rules: tuple[RuleTried, ...]  # those asked, in order
+    rules: tuple[RuleResult, ...]  # those asked, in order
     rules_not_asked: tuple[str, ...]  # since an earlier one held, or the client named its model
-    candidates: tuple[CandidateSeen, ...]  # weakest first
+    candidates: tuple[CandidateView, ...]  # weakest first
     fallbacks: tuple[Backend, ...]  # who is asked, in order, should the chosen one fail
     budget: BudgetState | None = None  # where the policy's budget stands; None where it has none
 
@@ -55,7 +55,7 @@ class Explainer:
         scorer: Scorer,
         conditions: Conditions,
         ids: Ids,
-        score_within: float,
+        score_timeout: float,
         budgets: Budgets | None = None,
     ) -> None:
         """`score_within` is in seconds; a person waits longer than a request.
@@ -67,7 +67,7 @@ class Explainer:
             scorer=_WithQuality(scorer),
             conditions=conditions,
             ids=ids,
-            score_within=score_within,
+            score_within=score_timeout,
             answers=_NothingKept(),
             budgets=budgets,
         )
@@ -90,7 +90,7 @@ class Explainer:
             rules=decision.rules_tried,
             rules_not_asked=tuple(r.name for r in policy.rules[len(decision.rules_tried) :]),
             candidates=tuple(
-                CandidateSeen(
+                CandidateView(
                     backend=backend,
                     lacks=lacks.get(backend.id, ""),
                     quality=quality.get(backend.profile),
@@ -107,11 +107,11 @@ class Explainer:
 class _NothingKept:
     """Answers of which there are none, so that a look-up says only whether it would be made."""
 
-    async def find(self, key: bytes) -> Answer | None:
+    async def find(self, key: bytes) -> CachedResponse | None:
         del key
         return None
 
-    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         del key, answer, seconds
 
 

@@ -14,32 +14,32 @@ from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.money import NOTHING
-from weir_gateway.domain.outcome import Beside, Outcome, Spent
+from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, dispatch
-from weir_gateway.routing.account import Accounts, Ending
+from weir_gateway.routing.account import DecisionRecorder, Ending
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.cache.lookup import Answers
-from weir_gateway.routing.cache.serve import Again, Keeping
+from weir_gateway.routing.cache.lookup import ResponseCache
+from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.run import Cascades
-from weir_gateway.routing.cascade.side_calls import Judges, Words
+from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy import compiled
 from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
-from weir_gateway.routing.policy.match import match
+from weir_gateway.routing.policy.match import match_policy
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.ports import Clock, Ids, Scorer, Span, TraceContext
 from weir_gateway.routing.probe import check_probes
-from weir_gateway.routing.replies import Room, Upstreams
+from weir_gateway.routing.replies import ByteBudget, Upstreams
 from weir_gateway.routing.steps import explore
-from weir_gateway.routing.steps.explore import Purse
-from weir_gateway.routing.steps.limit import Limiter, Limits
-from weir_gateway.routing.steps.spend_cap import lean
-from weir_gateway.routing.steps.sticky import Sessions, Warm
+from weir_gateway.routing.steps.explore import ExplorationBudget
+from weir_gateway.routing.steps.limit import Limiter, LimitStore
+from weir_gateway.routing.steps.spend_cap import apply_spend_cap
+from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it
@@ -47,9 +47,9 @@ GONE = 499  # in accounts only: the client went away
 HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
 HELD = 256 << 20  # bytes of all of them at once
 
-BOUNDS = Keeping()
+BOUNDS = CacheBounds()
 
-__all__ = ["Dispatched", "Ending", "Keeping", "Routing"]
+__all__ = ["CacheBounds", "Dispatched", "Ending", "Routing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +58,17 @@ class Ports:
 
     scorer: Scorer
     upstreams: Upstreams
-    accounts: Accounts
+    recorder: DecisionRecorder
     conditions: Conditions
     clock: Clock
     ids: Ids
     sessions: Sessions | None = None
-    purse: Purse | None = None
-    answers: Answers | None = None  # without it no answer is given twice
-    words: Words | None = None  # without it no answer is looked at, and no model judges
-    limits: Limits | None = None  # without it nothing is limited
+    exploration: ExplorationBudget | None = None
+    cache: ResponseCache | None = None  # without it no answer is given twice
+    inspector: AnswerInspector | None = (
+        None  # without it no answer is looked at, and no model judges
+    )
+    limits: LimitStore | None = None  # without it nothing is limited
 
 
 class Routing:
@@ -76,10 +78,10 @@ class Routing:
         self,
         ports: Ports,
         *,
-        score_within: float,
-        keeping: Keeping = BOUNDS,
-        hold: int = HOLD,
-        held: int = HELD,
+        score_timeout: float,
+        cache_bounds: CacheBounds = BOUNDS,
+        max_buffered_reply: int = HOLD,
+        max_buffered: int = HELD,
         budgets: Budgets | None = None,
     ) -> None:
         """`score_within` is how many seconds a request waits for its score.
@@ -89,31 +91,38 @@ class Routing:
         """
         judges: Judges | None = None
         self._cascades: Cascades | None = None
-        if ports.words is not None:
-            judges = Judges(ports.upstreams, ports.words)
+        if ports.inspector is not None:
+            judges = Judges(ports.upstreams, ports.inspector)
             self._cascades = Cascades(
-                ports.upstreams, ports.accounts, ports.words, judges, hold=hold, room=Room(held)
+                ports.upstreams,
+                ports.recorder,
+                ports.inspector,
+                judges,
+                hold=max_buffered_reply,
+                room=ByteBudget(max_buffered),
             )
         self._ids = ports.ids
         self._decider = Decider(
-            judge_router=JudgeRouter(ports.scorer, judges, ports.words),
+            judge_router=JudgeRouter(ports.scorer, judges, ports.inspector),
             scorer=ports.scorer,
             conditions=ports.conditions,
             ids=ports.ids,
-            score_within=score_within,
+            score_within=score_timeout,
             sessions=ports.sessions,
-            answers=ports.answers,
+            answers=ports.cache,
             budgets=budgets,
         )
         self._budgets = budgets
         self._sessions = ports.sessions
-        self._purse = ports.purse
+        self._purse = ports.exploration
         self._upstreams = ports.upstreams
-        self._accounts = ports.accounts
+        self._accounts = ports.recorder
         self._clock = ports.clock
         self._limiter = Limiter(ports.limits)
-        answers = ports.answers
-        self._again = None if answers is None else Again(answers, ports.accounts, keeping)
+        answers = ports.cache
+        self._again = (
+            None if answers is None else CachedDispatch(answers, ports.recorder, cache_bounds)
+        )
 
     def patient(self, score_within: float) -> "Routing":
         """The same for requests that nobody waits for: one waits `score_within` for its score."""
@@ -142,7 +151,7 @@ class Routing:
         span: Span | None = None,
         *,
         counted: bool = True,
-        tab: list[Spent] | None = None,
+        tab: list[SideCost] | None = None,
         batch: str = "",
     ) -> RouteDecision:
         """Which candidate answers; `span` is the request's `weir.decide`.
@@ -171,10 +180,10 @@ class Routing:
         return decision
 
     def _undecided(
-        self, request: Request, table: RouteTable, tab: list[Spent], error: BaseException
+        self, request: Request, table: RouteTable, tab: list[SideCost], error: BaseException
     ) -> None:
         """Count what a judge has cost a request that nobody will answer."""
-        policy = match(self._decider.compiled(table), request).policy.policy
+        policy = match_policy(self._decider.compiled(table), request).policy.policy
         decision = RouteDecision(
             id=self._ids(),
             policy=policy.id,
@@ -186,7 +195,7 @@ class Routing:
         status, code = GONE, ABORTED
         if isinstance(error, WeirError):
             status, code = error.status, error.code
-        ending = Ending(status, None, overhead=0.0, duration=0.0, error=code, spent=tuple(tab))
+        ending = Ending(status, None, overhead=0.0, duration=0.0, error=code, side_costs=tuple(tab))
         self.account(request, decision, ending)
 
     def _explored(self, request: Request, decision: RouteDecision, policy: Policy) -> RouteDecision:
@@ -206,34 +215,34 @@ class Routing:
         request: Request,
         table: RouteTable,
         trace: TraceContext | None,
-        tab: list[Spent] | None,
+        tab: list[SideCost] | None,
         *,
         counted: bool,
     ) -> RouteDecision:
         matched = self._decider.matched(request, table)
         policy = matched.policy.policy
-        admission = await self._limiter.admit(matched, request) if counted else UNLIMITED
+        admission = await self._limiter.check(matched, request) if counted else UNLIMITED
         try:
             decision = await self._decider.decide_as(
                 matched, request, table, trace, cached=counted, tab=tab
             )
-            decision = lean(decision, admission, policy)
-            if counted and admission.dear and not admission.leaning:
+            decision = apply_spend_cap(decision, admission, policy)
+            if counted and admission.allow_strong and not admission.pressure:
                 decision = self._explored(request, decision, policy)
             if counted and self._budgets is not None and isinstance(policy.objective, Budget):
                 estimates = estimate_costs(policy.candidates, request)
-                decision = await self._budgets.hold(policy, decision, estimates)
+                decision = await self._budgets.reserve(policy, decision, estimates)
         except BaseException:
-            self._limiter.give_back(admission)
+            self._limiter.release(admission)
             raise
-        return self._limiter.chosen(decision, request)
+        return self._limiter.charge(decision, request)
 
     async def dispatch(
         self,
         request: Request,
         decision: RouteDecision,
         table: RouteTable,
-        tab: list[Spent] | None = None,
+        tab: list[SideCost] | None = None,
     ) -> Dispatched:
         """Send as decided, with the policy's fallbacks until the first byte.
 
@@ -256,11 +265,11 @@ class Routing:
         request: Request,
         decision: RouteDecision,
         policy: CompiledPolicy | None,
-        tab: list[Spent] | None,
+        tab: list[SideCost] | None,
     ) -> Dispatched:
         tab = tab if tab is not None else []
         cascade = policy.policy.cascade if policy is not None else None
-        if decision.held and policy is not None and cascade is not None and self._cascades:
+        if decision.buffered and policy is not None and cascade is not None and self._cascades:
             sent = await self._cascades.dispatch(request, decision, policy, cascade, tab)
         else:
             sent = await dispatch.dispatch(
@@ -268,7 +277,7 @@ class Routing:
             )
         wasted = sent.reply.wasted
         if wasted is not None:
-            tab.append(Spent(sent.decision.chosen, wasted, Beside.HEDGE, counted=False))
+            tab.append(SideCost(sent.decision.chosen, wasted, CostKind.HEDGE, counted=False))
         read = request.wire.answers and sent.reply.status < REFUSED_FROM
         if policy is not None and policy.policy.sticky and read:
             self._remember(request, sent.decision, policy.policy)
@@ -277,12 +286,12 @@ class Routing:
     def _remember(self, request: Request, decision: RouteDecision, policy: Policy) -> None:
         session = session_key(policy.id, request)
         if self._sessions is not None and session:
-            warm = Warm(decision.chosen.id, request.prompt_tokens)
+            warm = WarmBackend(decision.chosen.id, request.prompt_tokens)
             self._sessions.keep(session, warm, policy.sticky)
 
-    def let_go(self, decision: RouteDecision) -> None:
+    def release(self, decision: RouteDecision) -> None:
         """Give back what was set aside for a decision that nothing will be sent by after all."""
-        self._limiter.give_back(decision.admission)
+        self._limiter.release(decision.admission)
         if self._budgets is not None:
             self._budgets.settle(decision, NOTHING)
 
@@ -295,7 +304,7 @@ class Routing:
             ending = replace(ending, sent=False)
         outcome = account.outcome(request, decision, ending)
         self._limiter.settle(decision, outcome)
-        if self._budgets is not None and decision.room is not None:
+        if self._budgets is not None and decision.budget_reservation is not None:
             self._budgets.settle(decision, *account.against_budget(request, decision, outcome))
         if request.wire.answers:
             self._accounts.finished(request, decision, outcome)

@@ -62,7 +62,7 @@ class Upstreams(Protocol):
         ...
 
 
-class Passing:
+class ReplyWrapper:
     """All of a Sent but its chunks: those are where they who pass it on differ."""
 
     __slots__ = ("_reply", "wasted")
@@ -96,7 +96,7 @@ class Passing:
         await self._reply.close(abort=abort)
 
 
-class Room:
+class ByteBudget:
     """Bytes that answers under way may take here, all of them together."""
 
     __slots__ = ("left",)

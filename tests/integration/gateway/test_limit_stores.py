@@ -16,7 +16,7 @@ from weir_gateway.adapters.limits.shared import SharedLimits
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
-from weir_gateway.domain.limits import Ask, Held, Taken, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
 from weir_runtime.metrics import Registry
 
 NOON = 1_800_014_400.0
@@ -27,8 +27,8 @@ MANY = 100_000  # turns of the loop, more than a round trip takes
 class Store:
     """One of the two."""
 
-    take: Callable[[Sequence[Ask]], Awaitable[Taken]]
-    settle: Callable[[Held, int], None]
+    take: Callable[[Sequence[LimitCheck]], Awaitable[LimitResult]]
+    settle: Callable[[LimitReservation, int], None]
     flush: Callable[[], Awaitable[None]]
 
     async def used(self, window: Window) -> int:
@@ -51,7 +51,7 @@ async def _redis() -> AsyncGenerator[Store]:
     async with redis_server() as server, connected(server.url) as redis:
         limits = RedisLimits(redis)
 
-        def settle(held: Held, amount: int) -> None:
+        def settle(held: LimitReservation, amount: int) -> None:
             limits.settle(held, amount - held.amount)
 
         yield Store(limits.take, settle, limits.settle_now)
@@ -82,18 +82,18 @@ async def test_a_request_takes_all_its_limits_or_none(store: Store) -> None:
 async def test_where_the_most_does_not_fit_the_least_is_taken(store: Store) -> None:
     dear = [ask(100, 1, 40, counter="usd", window=Window.DAY), ask(50, 0, 40, counter="strong")]
     taken = [await store.take(dear) for _ in range(3)]
-    assert [(one.dear, one.short) for one in taken] == [(True, -1), (False, 1), (False, 1)]
+    assert [(one.fits_max, one.blocking) for one in taken] == [(True, -1), (False, 1), (False, 1)]
     assert taken[-1].used == (42, 40)
-    assert [held.amount for held in taken[-1].held] == [1, 0]
+    assert [held.amount for held in taken[-1].reservations] == [1, 0]
 
 
 @pytest.mark.parametrize("window", list(Window))
 async def test_what_was_set_aside_is_settled(store: Store, window: Window) -> None:
-    held = (await store.take([ask(10**9, 400, window=window)])).held[0]
+    held = (await store.take([ask(10**9, 400, window=window)])).reservations[0]
     store.settle(held, 25)
     await store.flush()
     assert await store.used(window) == 25
-    again = (await store.take([ask(10**9, 10, window=window)])).held[0]
+    again = (await store.take([ask(10**9, 10, window=window)])).reservations[0]
     store.settle(again, 90)
     await store.flush()
     assert await store.used(window) == 115
@@ -150,7 +150,7 @@ async def test_a_server_whose_clock_went_backwards_lets_no_more_pass() -> None:
 async def test_a_settlement_that_is_sent_twice_counts_once() -> None:
     async with redis_server() as server, connected(server.url) as redis:
         limits = RedisLimits(redis)
-        held = (await limits.take([ask(100, 50, window=Window.DAY)])).held[0]
+        held = (await limits.take([ask(100, 50, window=Window.DAY)])).reservations[0]
         limits.settle(held, 7)
         await limits.settle_now()
         limits._sending = (((held.counter, held.window, held.slot), 7),)  # its answer was lost
@@ -200,7 +200,7 @@ async def test_days_go_on_from_what_all_had_used_and_are_told_when_redis_is_back
         with server.frozen():
             away = [await _gone(limits, day), await _gone(limits, day)]
         assert [one.refused for one in away] == [-1, 0]
-        limits.settle(away[0].held[0], 5)
+        limits.settle(away[0].reservations[0], 5)
         await eventually(lambda: _here(redis))
         await counting.settle_now()
         assert (await limits.take([ask(100, 0, window=Window.DAY)], closed=False)).used == (65,)
@@ -215,7 +215,7 @@ async def test_a_server_that_lost_its_memory_is_told_the_day_again() -> None:
         assert (await limits.take(day, closed=False)).used == (30,)
         await server.kill()
         alone = await _gone(limits, day)
-        limits.settle(alone.held[0], 5)
+        limits.settle(alone.reservations[0], 5)
         await server.start()
         await eventually(lambda: _here(redis))
         await counting.settle_now()
@@ -227,7 +227,7 @@ async def test_what_was_given_back_of_a_day_is_not_restored() -> None:
     async with redis_server() as server, connected(server.url) as redis:
         limits = RedisLimits(redis)
         day = ask(100, 30, window=Window.DAY)
-        held = (await limits.take([day])).held[0]
+        held = (await limits.take([day])).reservations[0]
         limits.settle(held, 5 - 30)
         await limits.settle_now()
         limits.restore()  # a call was late: the server has forgotten nothing
@@ -238,7 +238,7 @@ async def test_what_was_given_back_of_a_day_is_not_restored() -> None:
 async def test_what_comes_while_the_rest_is_settled_waits_for_the_next_time() -> None:
     async with redis_server() as server, connected(server.url) as redis:
         limits = RedisLimits(redis)
-        held = (await limits.take([ask(100, 50)])).held[0]
+        held = (await limits.take([ask(100, 50)])).reservations[0]
         limits.settle(held, 1)
         settling = asyncio.create_task(limits.settle_now())
         await asyncio.sleep(0)  # it has begun
@@ -253,7 +253,7 @@ async def test_what_comes_while_the_rest_is_settled_waits_for_the_next_time() ->
         assert (await limits.take([ask(100, 0)])).used == (51 + settled,)
 
 
-async def _gone(limits: SharedLimits, asks: Sequence[Ask]) -> Taken:
+async def _gone(limits: SharedLimits, asks: Sequence[LimitCheck]) -> LimitResult:
     return await limits.take(asks, closed=False)
 
 

@@ -41,12 +41,12 @@ async def test_killing_the_scorer_loses_no_request_and_scoring_resumes(
             Ports(
                 scorer=ScoreCache(client, entries=100, requests=cache_requests(Registry())),
                 upstreams=FakeUpstreams(),
-                accounts=FakeAccounts(),
+                recorder=FakeAccounts(),
                 conditions=CelConditions(),
                 clock=perf_counter,
                 ids=FakeIds(),
             ),
-            score_within=2.0,
+            score_timeout=2.0,
         )
         reasons: Counter[Reason] = Counter()
 

@@ -154,12 +154,12 @@ async def serving(answer: FakeReply | Exception) -> AsyncGenerator[tuple[Address
         Ports(
             scorer=FakeScorer(),
             upstreams=FakeUpstreams({tables.WEAK.id: answer}),
-            accounts=accounts,
+            recorder=accounts,
             conditions=CelConditions(),
             clock=FakeClock(),
             ids=FakeIds(),
         ),
-        score_within=1,
+        score_timeout=1,
     )
     current = tables.table(tables.policy())
     bounds = Bounds(body=1 << 20, body_within=5)

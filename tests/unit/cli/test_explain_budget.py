@@ -14,7 +14,7 @@ from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.routing.budget.calendar import span
-from weir_gateway.routing.budget.ports import Claim
+from weir_gateway.routing.budget.ports import LeaseRequest
 
 BACKEND = """
 apiVersion: weir.dev/v1alpha1
@@ -58,7 +58,7 @@ def spend(folder: Path, usd: int) -> None:
     """As a gateway would have told it, in this month."""
     month = span(Period.MONTH, time.time())
     amount = PicoUsd(usd * PICO_PER_USD)
-    claim = Claim(
+    claim = LeaseRequest(
         policy="default/chat",
         span=month.key,
         until=month.end,
@@ -70,7 +70,7 @@ def spend(folder: Path, usd: int) -> None:
         spent=amount,
         requests=1,
     )
-    asyncio.run(SqliteBudgetStore(folder / "spend.db").exchange(claim))
+    asyncio.run(SqliteBudgetStore(folder / "spend.db").renew(claim))
 
 
 BUDGET = '  objective: {budget: {usd: "100", per: month}}\n'

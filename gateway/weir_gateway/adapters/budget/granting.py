@@ -3,12 +3,12 @@
 from typing import Final
 
 from weir_gateway.domain.money import PicoUsd
-from weir_gateway.routing.budget.ports import Claim, Standing
+from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 
 MAX_SHARE: Final = 4  # of what is left, at most one such part beyond what a request waits for
 
 
-def granted(claim: Claim, others: int) -> int:
+def granted(claim: LeaseRequest, others: int) -> int:
     """In all, to who makes `claim`, where `others` is what all others have been granted.
 
     No more than the limit leaves, but for what was used already. Near the end parts become small,
@@ -21,11 +21,11 @@ def granted(claim: Claim, others: int) -> int:
     return max(min(claim.wanted, fair), claim.used)
 
 
-def standing(claim: Claim, others: tuple[int, int, int]) -> Standing:
+def standing(claim: LeaseRequest, others: tuple[int, int, int]) -> LeaseState:
     """After `claim`; `others` is what all others were granted, have spent and have served."""
     granted_others, spent, requests = others
     own = granted(claim, granted_others)
-    return Standing(
+    return LeaseState(
         granted=PicoUsd(own),
         free=PicoUsd(claim.limit - granted_others - own),
         spent=PicoUsd(spent + claim.spent),

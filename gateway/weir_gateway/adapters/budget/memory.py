@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from weir_gateway.adapters.budget.granting import standing
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.budget.ports import Claim, Standing
+from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 
 Row = tuple[int, int, int]  # granted, spent, requests
 
@@ -19,7 +19,7 @@ class MemoryBudgetStore:
         self._told: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
         self._traffic: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
-    async def exchange(self, claim: Claim) -> Standing:
+    async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep and grant."""
         told = self._told[claim.policy, claim.span]
         others = [one for instance, one in told.items() if instance != claim.instance]
@@ -39,7 +39,7 @@ class MemoryBudgetStore:
         """By hours since 1970."""
         return dict(self._traffic[policy])
 
-    def _forget(self, claim: Claim) -> None:
+    def _forget(self, claim: LeaseRequest) -> None:
         """Periods of the same kind but the newest two: one that is over may still be told of."""
         same = sorted(
             span

@@ -13,7 +13,7 @@ from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
+from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 
 PREFIX: Final = "{weir}:budget"
 RETENTION: Final = 2 * DAY  # seconds that a period is kept beyond its end
@@ -70,7 +70,7 @@ class RedisBudgetStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def exchange(self, claim: Claim) -> Standing:
+    async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep and grant in one round trip. Raises TreasuryGone."""
         try:
             told = await self._redis.script(
@@ -88,9 +88,9 @@ class RedisBudgetStore:
                 ],
             )
         except RedisUnavailable as gone:
-            raise TreasuryGone(str(gone)) from gone
+            raise BudgetStoreUnavailable(str(gone)) from gone
         granted, free, spent, requests = map(int, told)
-        return Standing(PicoUsd(granted), PicoUsd(free), PicoUsd(spent), requests)
+        return LeaseState(PicoUsd(granted), PicoUsd(free), PicoUsd(spent), requests)
 
     async def count(self, policy: str, hour: int, requests: int) -> None:
         """Count. Raises TreasuryGone."""
@@ -98,14 +98,14 @@ class RedisBudgetStore:
             arguments: list[Argument] = [hour, requests, RETENTION_HOURS, int(REMEMBERED * 2 * DAY)]
             await self._redis.script(_COUNT, [_traffic(policy)], arguments)
         except RedisUnavailable as gone:
-            raise TreasuryGone(str(gone)) from gone
+            raise BudgetStoreUnavailable(str(gone)) from gone
 
     async def traffic(self, policy: str) -> Mapping[int, int]:
         """By hours since 1970. Raises TreasuryGone."""
         try:
             told = await self._redis.script(_TRAFFIC, [_traffic(policy)], [])
         except RedisUnavailable as gone:
-            raise TreasuryGone(str(gone)) from gone
+            raise BudgetStoreUnavailable(str(gone)) from gone
         numbers = list(map(int, told))
         return dict(zip(numbers[::2], numbers[1::2], strict=True))
 

@@ -16,7 +16,7 @@ from weir_gateway.adapters.budget.granting import standing
 from weir_gateway.adapters.sqlite_file import opened
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
-from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
+from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 
 BUSY: Final = 1.0  # seconds to wait for another gateway that writes
 TIMEOUT: Final = 2.0  # seconds a call may take in all
@@ -57,7 +57,7 @@ class SqliteBudgetStore:
         self.path = path
         self._read_only = read_only
 
-    async def exchange(self, claim: Claim) -> Standing:
+    async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep and grant, off the loop. Raises TreasuryGone."""
         return await self._call(lambda database: _exchange(database, claim))
 
@@ -74,7 +74,7 @@ class SqliteBudgetStore:
             async with asyncio.timeout(TIMEOUT):
                 return await asyncio.to_thread(self._work, work)
         except TimeoutError as late:
-            raise TreasuryGone(f"{self.path} took longer than {TIMEOUT:g} s") from late
+            raise BudgetStoreUnavailable(f"{self.path} took longer than {TIMEOUT:g} s") from late
 
     def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._opened() as database:
@@ -93,10 +93,12 @@ class SqliteBudgetStore:
                 database.execute(_HOURS)
                 yield database
         except (OSError, sqlite3.Error) as error:
-            raise TreasuryGone(f"budgets can't be kept in {self.path}: {error}") from error
+            raise BudgetStoreUnavailable(
+                f"budgets can't be kept in {self.path}: {error}"
+            ) from error
 
 
-def _exchange(database: sqlite3.Connection, claim: Claim) -> Standing:
+def _exchange(database: sqlite3.Connection, claim: LeaseRequest) -> LeaseState:
     others = [0, 0, 0]
     for row in database.execute(_OTHERS, (claim.policy, claim.span, claim.instance)):
         others = [total + int(part) for total, part in zip(others, row, strict=True)]
@@ -107,7 +109,7 @@ def _exchange(database: sqlite3.Connection, claim: Claim) -> Standing:
     return now
 
 
-def _length(claim: Claim) -> float:
+def _length(claim: LeaseRequest) -> float:
     """At least as long as the claim's period, in seconds."""
     return 31 * DAY if claim.span.count("-") == 1 else DAY
 

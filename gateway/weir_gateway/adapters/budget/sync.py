@@ -50,19 +50,19 @@ class BudgetSync:
         """Tell what was spent last, for as long as an end may take."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self._budgets.exchange(last=True)
+                await self._budgets.renew(last=True)
         except TimeoutError:
             _LOG.warning("what budgets spent last could not be told: it stays granted")
 
     async def sync(self) -> None:
         """One exchange, and the gauges after it."""
-        await self._budgets.exchange()
+        await self._budgets.renew()
         states = self._budgets.states()
         for policy, state in states.items():
             self._spent.labels(policy).set(usd(state.spent))
             self._planned.labels(policy).set(usd(state.planned))
             self._limit.labels(policy).set(usd(state.limit))
-        alone = any(state.alone for state in states.values())
+        alone = any(state.degraded for state in states.values())
         if alone is not self._degraded:
             self._degraded = alone
             _log_degraded(alone=alone)

@@ -6,7 +6,7 @@ Must not know what a key stands for.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.ports import Clock
 
 KEY_OVERHEAD = 256  # bytes of the key and what holds it, about
@@ -14,7 +14,7 @@ KEY_OVERHEAD = 256  # bytes of the key and what holds it, about
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    answer: Answer
+    answer: CachedResponse
     until: float
     size: int
 
@@ -33,7 +33,7 @@ class MemoryAnswers:
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def find(self, key: bytes) -> Answer | None:
+    async def find(self, key: bytes) -> CachedResponse | None:
         """The answer kept under `key`, unless its time is over."""
         entry = self._entries.get(key)
         if entry is None:
@@ -44,7 +44,7 @@ class MemoryAnswers:
         self._entries.move_to_end(key)
         return entry.answer
 
-    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """Keep it, in the place of an older one; the least recently used make room."""
         size = answer.size + KEY_OVERHEAD
         if size > min(self._max_answer, self._max_bytes) or seconds <= 0:

@@ -14,7 +14,7 @@ from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.value import decode, encode
 from weir_gateway.adapters.redis.client import Redis, Script
 from weir_gateway.adapters.redis.errors import RedisUnavailable
-from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cache import CachedResponse
 from weir_runtime.metrics import Counter, Family
 
 PREFIX: Final = "weir:answer:"
@@ -34,13 +34,13 @@ class SharedAnswers:
         self._memory = memory
         self._redis = redis
         self._max_bytes = max_bytes
-        self._waiting: deque[tuple[bytes, Answer, float]] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[bytes, CachedResponse, float]] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
         self._hit = look_ups.labels("", "shared", "hit")
         self._miss = look_ups.labels("", "shared", "miss")
         self._unavailable = look_ups.labels("", "shared", "unavailable")
 
-    async def find(self, key: bytes) -> Answer | None:
+    async def find(self, key: bytes) -> CachedResponse | None:
         """From memory, else from Redis; kept in memory for what is left of its time."""
         known = await self._memory.find(key)
         if known is not None or not self._redis.available:
@@ -58,7 +58,7 @@ class SharedAnswers:
         self._memory.keep(key, answer, left / MILLIS)
         return answer
 
-    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """In memory at once, in Redis soon; the oldest that waits gives way."""
         self._memory.keep(key, answer, seconds)
         if answer.size <= self._max_bytes and seconds * MILLIS >= 1:
@@ -73,7 +73,7 @@ class SharedAnswers:
             while self._waiting:
                 await self._write(*self._waiting.popleft())
 
-    async def _write(self, key: bytes, answer: Answer, seconds: float) -> None:
+    async def _write(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         ttl = int(seconds * MILLIS)
         try:
             await self._redis.call(

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.domain.ids import BackendId
 from weir_wires.usage import Usage
 
@@ -23,7 +23,7 @@ class _Value(msgspec.Struct, array_like=True, frozen=True):
 _DECODER: Final = msgspec.msgpack.Decoder(_Value)
 
 
-def encode(answer: Answer) -> bytes:
+def encode(answer: CachedResponse) -> bytes:
     """The bytes that are stored."""
     usage = answer.usage
     tokens = (usage.input, usage.output, usage.cached_input, usage.cache_write)
@@ -32,7 +32,7 @@ def encode(answer: Answer) -> bytes:
     )
 
 
-def decode(value: bytes, max_bytes: int) -> Answer | None:
+def decode(value: bytes, max_bytes: int) -> CachedResponse | None:
     """The answer; None where it is of another format, broken or larger than `largest` bytes."""
     if len(value) > max_bytes:
         return None
@@ -42,6 +42,6 @@ def decode(value: bytes, max_bytes: int) -> Answer | None:
         return None
     if read.format != FORMAT:
         return None
-    return Answer(
+    return CachedResponse(
         BackendId(read.backend), read.headers, read.body, Usage(*read.tokens), read.embedding
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
-from weir_gateway.domain.outcome import Outcome, PaidBeside
+from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
 from weir_wires.usage import Usage
 
@@ -67,26 +67,26 @@ def entries(
 ) -> tuple[Entry, ...]:
     """The lines for one request that ended at `at` (seconds since 1970), its own the first."""
     own = entry(request, decision, outcome, at=at, content=content)
-    if not outcome.beside:
+    if not outcome.side_costs:
         return (own,)
-    return (own, *(_side_cost_entry(own, n, one) for n, one in enumerate(outcome.beside, 1)))
+    return (own, *(_side_cost_entry(own, n, one) for n, one in enumerate(outcome.side_costs, 1)))
 
 
-def _side_cost_entry(own: Entry, part: int, one: PaidBeside) -> Entry:
-    usage = one.spent.usage
+def _side_cost_entry(own: Entry, part: int, one: PricedSideCost) -> Entry:
+    usage = one.side_cost.usage
     return replace(
         own,
         part=part,
-        what=str(one.spent.what),
-        backend=one.spent.backend.id,
-        model=one.spent.backend.name,
+        what=str(one.side_cost.kind),
+        backend=one.side_cost.backend.id,
+        model=one.side_cost.backend.name,
         strong=False,
         error="",
-        counted=one.spent.counted,
-        input_tokens=usage.input if one.spent.counted else 0,
+        counted=one.side_cost.counted,
+        input_tokens=usage.input if one.side_cost.counted else 0,
         cached_tokens=usage.cached_input,
         written_tokens=usage.cache_write,
-        output_tokens=usage.output if one.spent.counted else 0,
+        output_tokens=usage.output if one.side_cost.counted else 0,
         paid_pico_usd=one.paid,
         saved_pico_usd=-one.paid,
         intended_pico_usd=0,

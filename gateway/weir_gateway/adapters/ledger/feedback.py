@@ -12,7 +12,7 @@ from typing import Final
 from weir_gateway.adapters.ledger.rating import Rating
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE, opened
 from weir_gateway.domain.errors import BadRequest, DecisionTooOld, NoSuchDecision, WeirError
-from weir_gateway.domain.feedback import Decided, Feedback, Taken
+from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
 from weir_gateway.domain.ids import KeyName, ModelName, PolicyId
 
 MICROS: Final = 1_000_000
@@ -27,7 +27,7 @@ class PendingFeedback:
     key: KeyName
     weight: float
     at: float  # seconds since 1970
-    decided: Decided | None  # None: the file must know the decision
+    decided: RatedDecision | None  # None: the file must know the decision
 
 
 class SqliteFeedback:
@@ -39,13 +39,15 @@ class SqliteFeedback:
         self._within = within
         self._content = content
 
-    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[AcceptedFeedback | WeirError]:
         """Keep each, or say why not, in their order. Raises LedgerError; then none is kept."""
         with opened(self._path) as database, database:
             database.execute("BEGIN IMMEDIATE")
             return [self._keep(database, given) for given in batch]
 
-    def _keep(self, database: sqlite3.Connection, given: PendingFeedback) -> Taken | WeirError:
+    def _keep(
+        self, database: sqlite3.Connection, given: PendingFeedback
+    ) -> AcceptedFeedback | WeirError:
         feedback = given.feedback
         decided = given.decided or _find(database, given)
         if decided is None or decided.key != given.key:
@@ -67,7 +69,7 @@ class SqliteFeedback:
             comment=feedback.comment or None if self._content else None,
         )
         database.execute(_REPLACE, [getattr(row, name) for name in _NAMES])
-        return Taken(decided, replaced)
+        return AcceptedFeedback(decided, replaced)
 
 
 def no_such_decision(feedback: Feedback) -> NoSuchDecision:
@@ -79,14 +81,14 @@ def no_such_decision(feedback: Feedback) -> NoSuchDecision:
     )
 
 
-def _find(database: sqlite3.Connection, given: PendingFeedback) -> Decided | None:
+def _find(database: sqlite3.Connection, given: PendingFeedback) -> RatedDecision | None:
     row = database.execute(_DECISION, (given.feedback.decision,)).fetchone()
     if row is None:
         return None
     key, policy, model, baseline, candidates, at = row
     others = [str(id_).rpartition("/")[2] for id_ in str(candidates).split(",") if id_]
     names = dict.fromkeys([*others, str(model), str(baseline)])
-    return Decided(
+    return RatedDecision(
         KeyName(key), PolicyId(policy), ModelName(model), tuple(map(ModelName, names)), at / MICROS
     )
 

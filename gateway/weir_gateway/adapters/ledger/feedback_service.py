@@ -24,10 +24,10 @@ from weir_gateway.domain.errors import (
     TooMuchFeedback,
     WeirError,
 )
-from weir_gateway.domain.feedback import Feedback, Taken
+from weir_gateway.domain.feedback import AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_runtime.metrics import Counter, Family, Registry
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ UNKNOWN: Final = ""  # the labels' policy and model where there is none
 class FeedbackStore(Protocol):
     """Where feedback is kept; its call blocks."""
 
-    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[AcceptedFeedback | WeirError]:
         """Keep each, or say why not, in their order. Raises LedgerError; then none is kept."""
         ...
 
@@ -55,7 +55,7 @@ class FeedbackStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     given: PendingFeedback
-    answer: "asyncio.Future[Taken]"
+    answer: "asyncio.Future[AcceptedFeedback]"
 
 
 def feedback_counts(registry: Registry) -> Family[Counter]:
@@ -89,7 +89,7 @@ class FeedbackService:
         self._wake = asyncio.Event()
         self._rechecks = 0
 
-    async def submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def submit(self, feedback: Feedback, key: ClientKey | None) -> AcceptedFeedback:
         """Keep it. Raises FeedbackRefused, NotPermitted and BadRequest."""
         try:
             taken = await self._submit(feedback, key)
@@ -108,7 +108,7 @@ class FeedbackService:
             while self._waiting:
                 await self._write()
 
-    async def _submit(self, feedback: Feedback, key: ClientKey | None) -> Taken:
+    async def _submit(self, feedback: Feedback, key: ClientKey | None) -> AcceptedFeedback:
         if key is not None and not key.feedback:
             raise NotPermitted(f"the key {key.name} may not give feedback")
         name = KeyName(key.name if key is not None else "")
@@ -129,7 +129,7 @@ class FeedbackService:
         except TimeoutError as error:
             raise FeedbackUnavailable("feedback can't be kept just now: try again") from error
 
-    async def _stored(self, given: PendingFeedback) -> Taken:
+    async def _stored(self, given: PendingFeedback) -> AcceptedFeedback:
         """A decision that is unknown may be of another gateway that is about to write it."""
         try:
             return await self._queued(given)
@@ -143,7 +143,7 @@ class FeedbackService:
         finally:
             self._rechecks -= 1
 
-    async def _queued(self, given: PendingFeedback) -> Taken:
+    async def _queued(self, given: PendingFeedback) -> AcceptedFeedback:
         if len(self._waiting) >= MAX_WAITING:
             raise FeedbackUnavailable("too much feedback waits to be kept: try again")
         waiting = _Waiting(given, asyncio.get_running_loop().create_future())
@@ -164,15 +164,15 @@ class FeedbackService:
         for one, result in zip(batch, results, strict=True):
             if one.answer.done():
                 continue
-            if isinstance(result, Taken):
+            if isinstance(result, AcceptedFeedback):
                 one.answer.set_result(result)
             else:
                 one.answer.set_exception(result)
 
 
 def with_feedback(
-    accounts: Accounts, store: FeedbackStore, per_minute: int, registry: Registry
-) -> tuple[Accounts, FeedbackService]:
+    accounts: DecisionRecorder, store: FeedbackStore, per_minute: int, registry: Registry
+) -> tuple[DecisionRecorder, FeedbackService]:
     """Accounts that remember what may be rated before its row is written; and the desk."""
     recent = RecentDecisions(accounts, time.time)
     gate = TokenBucket(per_minute, time.monotonic)

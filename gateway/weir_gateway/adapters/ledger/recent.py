@@ -10,12 +10,12 @@ from typing import Final
 
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.feedback import Decided
+from weir_gateway.domain.feedback import RatedDecision
 from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 
 MAX_DECISIONS: Final = 20_000  # decisions, about 0.5 kB each
 
@@ -24,18 +24,20 @@ class RecentDecisions:
     """Passes everything on to other accounts, and remembers whose each decision is."""
 
     def __init__(
-        self, inner: Accounts, now: Callable[[], float], *, most: int = MAX_DECISIONS
+        self, inner: DecisionRecorder, now: Callable[[], float], *, most: int = MAX_DECISIONS
     ) -> None:
         """`now` is seconds since 1970."""
         self._inner = inner
         self._now = now
         self._most = most
-        self._recent: OrderedDict[DecisionId, tuple[Decided, tuple[Backend, ...]]] = OrderedDict()
+        self._recent: OrderedDict[DecisionId, tuple[RatedDecision, tuple[Backend, ...]]] = (
+            OrderedDict()
+        )
 
     def __len__(self) -> int:
         return len(self._recent)
 
-    def find(self, decision: DecisionId) -> Decided | None:
+    def find(self, decision: DecisionId) -> RatedDecision | None:
         """The decision, if it is one of the latest."""
         found = self._recent.get(decision)
         return None if found is None else _named(*found)
@@ -45,7 +47,7 @@ class RecentDecisions:
         self._inner.decided(request, decision, seconds)
         key = KeyName(request.key.name if request.key is not None else "")
         model = decision.chosen.name
-        decided = Decided(key, decision.policy, model, (), self._now())
+        decided = RatedDecision(key, decision.policy, model, (), self._now())
         self._recent[decision.id] = (decided, decision.servable)
         if len(self._recent) > self._most:
             self._recent.popitem(last=False)
@@ -75,6 +77,6 @@ class RecentDecisions:
             self._recent[decision.id] = (replace(found[0], model=decision.chosen.name), found[1])
 
 
-def _named(decided: Decided, servable: tuple[Backend, ...]) -> Decided:
+def _named(decided: RatedDecision, servable: tuple[Backend, ...]) -> RatedDecision:
     names = dict.fromkeys([*(backend.name for backend in servable), decided.model])
     return replace(decided, candidates=tuple(names))

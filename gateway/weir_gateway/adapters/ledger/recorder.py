@@ -12,7 +12,7 @@ from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_runtime.metrics import Counter, Family, Registry
 
 
@@ -28,7 +28,7 @@ class LedgerRecorder:
 
     def __init__(
         self,
-        inner: Accounts,
+        inner: DecisionRecorder,
         counts: Family[Counter],
         now: Callable[[], float],
         *,
@@ -70,8 +70,8 @@ class LedgerRecorder:
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Keep its lines, all of them or none."""
         self._inner.finished(request, decision, outcome)
-        if len(self._waiting) + len(outcome.beside) >= self._max_waiting:
-            self._dropped.value += 1 + len(outcome.beside)
+        if len(self._waiting) + len(outcome.side_costs) >= self._max_waiting:
+            self._dropped.value += 1 + len(outcome.side_costs)
             return
         lines = entries(request, decision, outcome, at=self._now(), content=self._content)
         self._waiting.extend(lines)

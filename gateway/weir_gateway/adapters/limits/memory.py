@@ -9,7 +9,14 @@ from typing import Final
 
 from weir_gateway.adapters.limits.sliding_minute import Fits, SlidingMinute
 from weir_gateway.adapters.spend.sums import Sums
-from weir_gateway.domain.limits import DAY_SECONDS, PICO_PER_NANO, Ask, Held, Taken, Window
+from weir_gateway.domain.limits import (
+    DAY_SECONDS,
+    PICO_PER_NANO,
+    LimitCheck,
+    LimitReservation,
+    LimitResult,
+    Window,
+)
 from weir_gateway.domain.money import PicoUsd
 
 MOST_MINUTES: Final = 50_000  # minutes that are kept; the longest unused leave first
@@ -29,12 +36,12 @@ class MemoryLimits:
         self._minutes: OrderedDict[str, SlidingMinute] = OrderedDict()
         self._today = 0
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool = False) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool = False) -> LimitResult:
         """Set aside what is asked, all or nothing; `closed` means nothing: it is always there."""
         del closed
         return self.take_now(asks)
 
-    def take_now(self, asks: Sequence[Ask]) -> Taken:
+    def take_now(self, asks: Sequence[LimitCheck]) -> LimitResult:
         """The same, without a loop."""
         clock, today = self._clock(), self._day()
         before = [self._used(ask, clock, today) for ask in asks]
@@ -44,15 +51,21 @@ class MemoryLimits:
         if fits.refused >= 0:
             over = asks[fits.refused]
             wait = self._wait(over, before[fits.refused], clock, today)
-            return Taken(
-                dear=False, short=fits.short, refused=fits.refused, wait=wait, used=tuple(before)
+            return LimitResult(
+                fits_max=False,
+                blocking=fits.short,
+                refused=fits.refused,
+                wait=wait,
+                used=tuple(before),
             )
         dear = fits.short < 0
-        held = tuple(self._hold(ask, ask.most if dear else ask.least, today) for ask in asks)
+        held = tuple(
+            self._hold(ask, ask.max_amount if dear else ask.min_amount, today) for ask in asks
+        )
         used = tuple(b + one.amount for b, one in zip(before, held, strict=True))
-        return Taken(dear, fits.short, held=held, used=used)
+        return LimitResult(dear, fits.short, reservations=held, used=used)
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside."""
         change = amount - held.amount
         if not change:
@@ -63,7 +76,7 @@ class MemoryLimits:
             minute.pass_to(self._clock())
             minute.correct(held.slot, change)
 
-    def learn(self, held: Held, used: int) -> None:
+    def learn(self, held: LimitReservation, used: int) -> None:
         """Take over what others have used of a day, for when they can't be asked any more."""
         if held.window is not Window.DAY:
             return
@@ -71,28 +84,28 @@ class MemoryLimits:
         if used * PICO_PER_NANO > known:
             self._add(held.counter, held.slot, used - known // PICO_PER_NANO)
 
-    def _used(self, ask: Ask, clock: float, today: int) -> int:
+    def _used(self, ask: LimitCheck, clock: float, today: int) -> int:
         if ask.window is Window.DAY:
             return self._sums.spent(_name(ask.counter, today), _until(today)) // PICO_PER_NANO
         minute = self._minute(ask.counter)
         minute.pass_to(clock)
         return minute.total
 
-    def _hold(self, ask: Ask, amount: int, today: int) -> Held:
+    def _hold(self, ask: LimitCheck, amount: int, today: int) -> LimitReservation:
         if ask.window is Window.DAY:
             self._add(ask.counter, today, amount)
-            return Held(ask.counter, ask.window, today, amount, self._local)
+            return LimitReservation(ask.counter, ask.window, today, amount, self._local)
         minute = self._minutes[ask.counter]
         minute.add(amount)
-        return Held(ask.counter, ask.window, minute.last, amount, self._local)
+        return LimitReservation(ask.counter, ask.window, minute.last, amount, self._local)
 
     def _add(self, counter: str, day: int, amount: int) -> None:
         self._sums.add(_name(counter, day), PicoUsd(amount * PICO_PER_NANO), _until(day))
 
-    def _wait(self, ask: Ask, used: int, clock: float, today: int) -> float:
+    def _wait(self, ask: LimitCheck, used: int, clock: float, today: int) -> float:
         if ask.window is Window.DAY:
             return (today + 1) * DAY_SECONDS - self._now()
-        return self._minutes[ask.counter].wait(used + ask.least - ask.limit, clock)
+        return self._minutes[ask.counter].wait(used + ask.min_amount - ask.limit, clock)
 
     def _minute(self, counter: str) -> SlidingMinute:
         minute = self._minutes.get(counter)

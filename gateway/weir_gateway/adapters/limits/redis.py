@@ -15,7 +15,7 @@ from typing import Final
 from weir_gateway.adapters.limits.scripts import RESTORE, SETTLE, TAKE
 from weir_gateway.adapters.redis.client import Argument, Redis
 from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
-from weir_gateway.domain.limits import Ask, Held, Taken, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
 
 PREFIX: Final = "{weir}:limit:"  # of a cluster, all on one node: a script sees no other
 SETTLERS: Final = "{weir}:settled:"
@@ -44,12 +44,12 @@ class RedisLimits:
         self._waiting: dict[_Slot, int] = {}
         self._sending: tuple[tuple[_Slot, int], ...] = ()
 
-    async def take(self, asks: Sequence[Ask]) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck]) -> LimitResult:
         """Set aside what is asked, all or nothing. Raises RedisUnavailable."""
         keys: list[Argument] = [PREFIX + ask.counter for ask in asks]
         arguments: list[Argument] = [self._too_late()]
         for ask in asks:
-            arguments += (ask.window.value, ask.limit, ask.least, ask.most)
+            arguments += (ask.window.value, ask.limit, ask.min_amount, ask.max_amount)
         answer = await self._redis.script(TAKE, keys, arguments)
         self._ahead = int(answer[3]) - self._clock() * MILLIS
         if answer[0] < 0:
@@ -57,23 +57,27 @@ class RedisLimits:
         refused, short, wait = int(answer[0]) - 1, int(answer[1]) - 1, float(answer[2])
         used = tuple(int(word) for word in answer[4::2])
         if refused >= 0:
-            return Taken(dear=False, short=short, refused=refused, wait=wait, used=used)
+            return LimitResult(
+                fits_max=False, blocking=short, refused=refused, wait=wait, used=used
+            )
         dear = short < 0
         held = tuple(
-            Held(ask.counter, ask.window, int(slot), ask.most if dear else ask.least)
+            LimitReservation(
+                ask.counter, ask.window, int(slot), ask.max_amount if dear else ask.min_amount
+            )
             for ask, slot in zip(asks, answer[5::2], strict=True)
         )
         for one, now in zip(held, used, strict=True):
             if one.window is Window.DAY:
                 self._know(one, now)
-        return Taken(dear, short, held=held, used=used)
+        return LimitResult(dear, short, reservations=held, used=used)
 
     def restore(self) -> None:
         """The server is gone: once it is back, tell it what days held, in case it has forgotten."""
         if not self._restore:
             self._restore = dict(self._days)
 
-    def _know(self, held: Held, used: int) -> None:
+    def _know(self, held: LimitReservation, used: int) -> None:
         if held.counter not in self._days and len(self._days) >= MOST:
             self._days.pop(next(iter(self._days)))
         self._days[held.counter] = (held.slot, used)
@@ -90,7 +94,7 @@ class RedisLimits:
             return 0
         return int((self._clock() + self._redis.timeout) * MILLIS + self._ahead) + 1
 
-    def settle(self, held: Held, change: int) -> None:
+    def settle(self, held: LimitReservation, change: int) -> None:
         """Note that `change` comes to what was set aside."""
         slot = (held.counter, held.window, held.slot)
         if slot in self._waiting or len(self._waiting) < MOST:

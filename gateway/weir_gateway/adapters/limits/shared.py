@@ -10,8 +10,8 @@ from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
-from weir_gateway.domain.limits import Ask, Held, Taken, Window
-from weir_gateway.routing.steps.limit import Limits
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
+from weir_gateway.routing.steps.limit import LimitStore
 from weir_runtime.metrics import Registry
 
 
@@ -29,7 +29,7 @@ class SharedLimits:
             ("result",),
         )
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         """Set aside what is asked, all or nothing. Raises LimitsUnknown where `closed`."""
         try:
             taken = await self._redis.take(asks)
@@ -43,14 +43,14 @@ class SharedLimits:
                 ) from gone
             self._local.labels("counted").add()
             alone = self._memory.take_now(asks)
-            for held in alone.held:
+            for held in alone.reservations:
                 self._tell_later(held, held.amount)
             return alone
-        for held, used in zip(taken.held, taken.used, strict=False):
+        for held, used in zip(taken.reservations, taken.used, strict=False):
             self._memory.learn(held, used)
         return taken
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside."""
         if not held.local:
             self._redis.settle(held, amount - held.amount)
@@ -58,7 +58,7 @@ class SharedLimits:
         self._memory.settle(held, amount)
         self._tell_later(held, amount - held.amount)
 
-    def _tell_later(self, held: Held, change: int) -> None:
+    def _tell_later(self, held: LimitReservation, change: int) -> None:
         """What was used of a day without Redis is everybody's once that is back."""
         if held.window is Window.DAY:
             self._redis.settle(held, change)
@@ -67,13 +67,13 @@ class SharedLimits:
 class CountedLimits:
     """Counts what is refused, of any Limits."""
 
-    def __init__(self, inner: Limits, registry: Registry) -> None:
+    def __init__(self, inner: LimitStore, registry: Registry) -> None:
         self._inner = inner
         self._refused = registry.counter(
             "weir.limits.refused", "Requests that a limit refused.", ("policy", "limit")
         )
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         """As the one behind it."""
         taken = await self._inner.take(asks, closed=closed)
         if taken.refused >= 0:
@@ -81,6 +81,6 @@ class CountedLimits:
             self._refused.labels(ask.policy or "", ask.name).add()
         return taken
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         """As the one behind it."""
         self._inner.settle(held, amount)

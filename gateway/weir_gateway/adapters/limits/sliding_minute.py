@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from weir_gateway.domain.limits import Ask
+from weir_gateway.domain.limits import LimitCheck
 
 MINUTE_SECONDS = 60
 
@@ -69,10 +69,10 @@ class Fits:
     short: int = -1
     _asked: int = field(default=0)
 
-    def ask(self, ask: Ask, used: int) -> None:
+    def ask(self, ask: LimitCheck, used: int) -> None:
         """The next limit, of which `used` is gone."""
-        if self.refused < 0 and ask.least and used + ask.least > ask.limit:
+        if self.refused < 0 and ask.min_amount and used + ask.min_amount > ask.limit:
             self.refused = self._asked
-        if self.short < 0 and ask.most and used + ask.most > ask.limit:
+        if self.short < 0 and ask.max_amount and used + ask.max_amount > ask.limit:
             self.short = self._asked
         self._asked += 1

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 
 from weir_gateway.adapters.resilience.observed_reply import ObservedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.limits import Ask, Held, Measure, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, Measure, Window
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import expected_tokens
 from weir_gateway.routing.replies import Reply, Sent, Upstreams
-from weir_gateway.routing.steps.limit import Limits
+from weir_gateway.routing.steps.limit import LimitStore
 
 
 class LimitedUpstreams:
     """Fills routing's Upstreams over another one."""
 
-    def __init__(self, inner: Upstreams, limits: Limits) -> None:
+    def __init__(self, inner: Upstreams, limits: LimitStore) -> None:
         self._inner = inner
         self._limits = limits
 
@@ -35,25 +35,25 @@ class LimitedUpstreams:
         try:
             sent = await self._inner.send(backend, request, last_resort=last_resort)
         except BaseException:
-            self._settle(taken.held, 0)
+            self._settle(taken.reservations, 0)
             raise
-        reply = ObservedReply(sent, _nothing, lambda: self._used(taken.held, sent))
+        reply = ObservedReply(sent, _nothing, lambda: self._used(taken.reservations, sent))
         reply.wasted = sent.wasted
         return reply
 
-    def _used(self, held: tuple[Held, ...], reply: Reply) -> None:
+    def _used(self, held: tuple[LimitReservation, ...], reply: Reply) -> None:
         """Where nobody told, the estimate stays."""
         usage = reply.usage
         if usage is not None:
             self._settle(held, usage.input + usage.output)
 
-    def _settle(self, held: tuple[Held, ...], tokens: int) -> None:
+    def _settle(self, held: tuple[LimitReservation, ...], tokens: int) -> None:
         for one in held:
             if one.counter.endswith(f"/{Measure.TOKENS}"):
                 self._limits.settle(one, tokens)
 
 
-def _asks(backend: Backend, request: Request) -> Iterator[Ask]:
+def _asks(backend: Backend, request: Request) -> Iterator[LimitCheck]:
     tokens = expected_tokens(request)
     limits = (
         (Measure.REQUESTS, backend.limits.requests_per_minute, 1, "requestsPerMinute"),
@@ -63,10 +63,10 @@ def _asks(backend: Backend, request: Request) -> Iterator[Ask]:
         if limit:
             takes = min(amount, limit)
             counter = f"backend/{backend.id}/{measure}"
-            yield Ask(counter, Window.MINUTE, limit, takes, takes, f"{backend.id}.{name}")
+            yield LimitCheck(counter, Window.MINUTE, limit, takes, takes, f"{backend.id}.{name}")
 
 
-def _refused(backend: Backend, ask: Ask, wait: float) -> UpstreamError:
+def _refused(backend: Backend, ask: LimitCheck, wait: float) -> UpstreamError:
     return UpstreamError(
         f"backend {backend.id} is at its limit of {ask.limit} a minute ({ask.name})",
         failure=UpstreamFailure.LIMIT,

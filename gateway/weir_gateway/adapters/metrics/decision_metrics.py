@@ -17,7 +17,7 @@ from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
-from weir_gateway.domain.outcome import Outcome, PaidBeside
+from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, RouteTable
 from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
@@ -179,7 +179,7 @@ class DecisionMetrics:
         _add(cells, decision, outcome)
         if decision.variant is not None:
             self._variants.add(decision, decision.variant, outcome)
-        for one in outcome.beside:
+        for one in outcome.side_costs:
             self._add_side_cost(decision.policy, one)
         if not decision.batch:
             self._add_duration(cells, request, decision, outcome)
@@ -192,12 +192,12 @@ class DecisionMetrics:
             self._operations.labels(
                 *_operation(decision.chosen, request.wire.operation), outcome.error
             ).record(outcome.duration)
-        elif decision.cache.answer is None:  # else no model was asked
+        elif decision.cache.response is None:  # else no model was asked
             cells.duration.record(outcome.duration)
 
-    def _add_side_cost(self, policy: PolicyId, one: PaidBeside) -> None:
+    def _add_side_cost(self, policy: PolicyId, one: PricedSideCost) -> None:
         """What was paid beside an answer is the model's that was paid, as its tokens are."""
-        spent = one.spent
+        spent = one.side_cost
         self._paid.labels(policy, spent.backend.name).add(usd(one.paid))
         self._saved.labels(policy, spent.backend.name).add(-usd(one.paid))
         if spent.counted:
@@ -220,9 +220,9 @@ class DecisionMetrics:
     def _count_lookups(self, decision: RouteDecision) -> None:
         state, policy = decision.cache.state, decision.policy
         exact = CacheState.MISS if state is CacheState.SEMANTIC else state
-        if decision.cache.exact or state is CacheState.BYPASS:
+        if decision.cache.exact_key or state is CacheState.BYPASS:
             self._lookups.labels(policy, "exact", exact.value).add()
-        if decision.cache.meaning and state is not CacheState.HIT:
+        if decision.cache.semantic_key and state is not CacheState.HIT:
             meant = CacheState.HIT if state is CacheState.SEMANTIC else state
             self._lookups.labels(policy, "semantic", meant.value).add()
 
@@ -249,7 +249,7 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     cells.paid.value += usd(answer)
     cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))
     usage = outcome.usage
-    if usage is not None and decision.cache.answer is None:  # no model was asked for that one
+    if usage is not None and decision.cache.response is None:  # no model was asked for that one
         cells.input.record(usage.input)
         cells.output.record(usage.output)
 

@@ -1,6 +1,6 @@
 """Answers and money by variant, as metrics. Must not know how variants are drawn."""
 
-from weir_gateway.domain.decision import Assigned, RouteDecision
+from weir_gateway.domain.decision import AssignedVariant, RouteDecision
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.outcome import Outcome
 from weir_runtime.metrics import Registry
@@ -25,7 +25,7 @@ class VariantCounts:
             unit="{USD}",
         )
 
-    def add(self, decision: RouteDecision, variant: Assigned, outcome: Outcome) -> None:
+    def add(self, decision: RouteDecision, variant: AssignedVariant, outcome: Outcome) -> None:
         """Count one answer; in mode Shadow under the model that would have given it."""
         policy, model = decision.policy, (decision.intended or decision).chosen.name
         self._decisions.labels(policy, variant.name, model).add()

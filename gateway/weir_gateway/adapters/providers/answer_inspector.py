@@ -32,7 +32,7 @@ class WireAnswerInspector:
         """`fence` makes a marker that stands in no text there is."""
         self._fence = fence
 
-    async def said(
+    async def read(
         self, request: Request, chunks: Sequence[bytes], *, stream: bool
     ) -> AnswerContent | None:
         """The words of an answer; None where it can't be read."""
@@ -40,25 +40,25 @@ class WireAnswerInspector:
             return await asyncio.to_thread(_said, request.wire, chunks, stream)
         return _said(request.wire, chunks, stream)
 
-    async def wrong(self, check: Check, request: Request, said: AnswerContent) -> str:
+    async def violation(self, check: Check, request: Request, said: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; in a thread, as schemas go."""
         return await asyncio.to_thread(_wrong, check, request, said)
 
-    def same(self, one: AnswerContent, other: AnswerContent) -> bool:
+    def agree(self, one: AnswerContent, other: AnswerContent) -> bool:
         """Whether two answers say the same."""
         return checks.agree(one, other)
 
-    async def good(self, request: Request, said: AnswerContent) -> JudgeQuestion:
+    async def quality_question(self, request: Request, said: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         if len(request.body) > MAX_ON_LOOP:
             return await asyncio.to_thread(_good, request, said, self._fence())
         return _good(request, said, self._fence())
 
-    def hard(self, text: str) -> JudgeQuestion:
+    def difficulty_question(self, text: str) -> JudgeQuestion:
         """Asks how hard it is to answer what a user wrote."""
         return judging.difficulty_question(text, self._fence())
 
-    def put(
+    def build_request(
         self, question: JudgeQuestion, backend: Backend, request: Request, *, logprobs: bool
     ) -> Request:
         """The question on a wire that the backend itself speaks."""
@@ -82,7 +82,7 @@ class WireAnswerInspector:
             key=request.key,
         )
 
-    def heard(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
+    def parse_verdict(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]."""
         return judging.parse_verdict(question.kind, asked.wire, body)
 

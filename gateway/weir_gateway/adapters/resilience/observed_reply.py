@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.routing.replies import Passing, Reply
+from weir_gateway.routing.replies import Reply, ReplyWrapper
 
 
-class ObservedReply(Passing):
+class ObservedReply(ReplyWrapper):
     """A Reply that says when it breaks and when it is over."""
 
     __slots__ = ("_on_break", "_on_close")

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from weir_gateway.domain.budget import Budget, BudgetState, Room
+from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd, usd
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.calendar import HOUR, Span, span
-from weir_gateway.routing.budget.pacing import Pacer, Seen
+from weir_gateway.routing.budget.pacing import Pacer, SampledRequest
 from weir_gateway.routing.budget.plan import even
-from weir_gateway.routing.budget.purse import Purse
+from weir_gateway.routing.budget.purse import BudgetLease
 
 TWO: Final = 2  # candidates that one threshold can tell apart
 AHEAD: Final = 48  # parts of a period: over one of them a gap between plan and spending closes
@@ -33,7 +33,7 @@ QuantileOf = Callable[[float], float | None]  # the score that a share of refere
 Estimates = dict[BackendId, PicoUsd]
 
 
-class Account:
+class PolicyBudget:
     """The account."""
 
     def __init__(self, budget: Budget, now: float, holder: str) -> None:
@@ -41,12 +41,12 @@ class Account:
         period = span(budget.per, now)
         self.budget = budget
         self._holder = holder
-        self.purse = Purse(period, budget.amount)
+        self.lease = BudgetLease(period, budget.amount)
         self.plan = even(period)
         self.planned_for = ""  # the period whose plan follows the traffic
-        self.leaving: list[Purse] = []
+        self.ending_leases: list[BudgetLease] = []
         self.counted: dict[int, int] = {}  # requests by hours since 1970, not told yet
-        self.alone = False  # the store can't be reached
+        self.degraded = False  # the store can't be reached
         self.pacer = Pacer(_ahead(period) / MEMORY)
         self._line: float | None = None
         self._line_at = 0.0
@@ -54,35 +54,35 @@ class Account:
         self._asked_at = -EMPTY
         self._told_at = -IDLE
 
-    def turn(self, budget: Budget, now: float) -> None:
+    def roll_over(self, budget: Budget, now: float) -> None:
         """Begin the next period where it has come; a clock that goes back begins none again.
 
         A changed amount holds at once.
         """
         self.budget = budget
-        self.purse.limit = budget.amount
-        if now < self.purse.span.end:
+        self.lease.limit = budget.amount
+        if now < self.lease.span.end:
             return
         period = span(budget.per, now)
-        self.leaving = [*self.leaving, self.purse][-LEAVING:]
-        self.purse = Purse(period, budget.amount)
+        self.ending_leases = [*self.ending_leases, self.lease][-LEAVING:]
+        self.lease = BudgetLease(period, budget.amount)
         self.plan = even(period)
         self._line_after = 0
         self._asked_at = -EMPTY
 
-    def line(self, seen: Seen, quantile: QuantileOf, *, at: float, now: float) -> float:
+    def cutoff(self, seen: SampledRequest, quantile: QuantileOf, *, at: float, now: float) -> float:
         """The threshold, or λ in quality per USD, that a request like `seen` is decided by.
 
         `at` is the clock's time. `quantile` is what scores are taken to be like at first.
         """
         pacer = self.pacer
         if not pacer.seeded:
-            pacer.seed(_seeds(seen, quantile) if len(seen.merit) == 1 else [seen])
+            pacer.seed(_seeds(seen, quantile) if len(seen.value) == 1 else [seen])
         count = pacer.rate.count
         due = at >= self._line_at + SECONDS or count >= self._line_after
         if self._line is None or due:
-            by_price = len(seen.merit) > 1
-            self._line = pacer.line(at, self._wanted(now), by_price=by_price)
+            by_price = len(seen.value) > 1
+            self._line = pacer.cutoff(at, self._wanted(now), by_price=by_price)
             self._line_at, self._line_after = at, count + EVERY
         return self._line
 
@@ -94,7 +94,7 @@ class Account:
         """One estimate, corrected in the same way."""
         return PicoUsd(round(estimates[backend.id] * self.pacer.bias(backend.id)))
 
-    def saw(
+    def observe(
         self,
         policy: Policy,
         decision: RouteDecision,
@@ -104,7 +104,7 @@ class Account:
         now: float,
     ) -> None:
         """A request has come and was decided, or would have been, like this."""
-        self.purse.requests += 1
+        self.lease.requests += 1
         hour = int(now // HOUR)
         self.counted[hour] = self.counted.get(hour, 0) + 1
         self.pacer.rate.add(at)
@@ -112,12 +112,12 @@ class Account:
         able: Sequence[Backend] = [b for b in policy.candidates if b.id not in lacking]
         merit = _merit(decision, able)
         able = able if merit else [decision.chosen]
-        self.pacer.add(Seen(self.costs(able, estimates), merit))
+        self.pacer.add(SampledRequest(self.costs(able, estimates), merit))
 
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to tell."""
-        return self.purse.done and not self.leaving
+        return self.lease.done and not self.ending_leases
 
     def due(self, at: float) -> bool:
         """Whether the store should be asked though nothing has happened here."""
@@ -140,44 +140,44 @@ class Account:
         By two models where the first one's answer is looked at before it is given.
         """
         amount = self.corrected(decision.chosen, estimates)
-        if decision.held and decision.servable:
+        if decision.buffered and decision.servable:
             amount = PicoUsd(amount + self.corrected(decision.servable[-1], estimates))
         return amount
 
-    def hold(self, amount: PicoUsd) -> Room:
+    def reserve(self, amount: PicoUsd) -> BudgetReservation:
         """Take room for a request."""
-        self.purse.hold(amount)
-        return Room(self.purse.span.key, amount, self._holder)
+        self.lease.reserve(amount)
+        return BudgetReservation(self.lease.span.key, amount, self._holder)
 
-    def settle(self, room: Room, paid: PicoUsd) -> None:
+    def settle(self, room: BudgetReservation, paid: PicoUsd) -> None:
         """A request has ended; it counts in the period that it began in.
 
         In this one where that is too long over, or the room was another process's: an item of a
         batch may take hours.
         """
-        purses = (self.purse, *self.leaving)
+        purses = (self.lease, *self.ending_leases)
         purse = next((one for one in purses if one.span.key == room.span), None)
         if purse is None or room.holder != self._holder:
-            (purse or self.purse).settle(0, paid)
+            (purse or self.lease).settle(0, paid)
         else:
             purse.settle(room.amount, paid)
 
     def state(self, now: float) -> BudgetState:
         """Where it stands."""
-        purse = self.purse
+        purse = self.lease
         return BudgetState(
             span=purse.span.key,
             until=purse.span.end,
             limit=purse.limit,
             spent=purse.spent,
             planned=PicoUsd(round(purse.limit * self.plan.share(now))),
-            line=self._line,
-            alone=self.alone,
+            cutoff=self._line,
+            degraded=self.degraded,
         )
 
     def _wanted(self, now: float) -> float:
         """USD a second, so that spending is on the plan a while from now."""
-        purse, period = self.purse, self.purse.span
+        purse, period = self.lease, self.lease.span
         at = period.clamp(now)
         until = min(at + _ahead(period), period.end)
         goal = PicoUsd(round(purse.limit * self.plan.share(until)))
@@ -189,7 +189,7 @@ def quality_of(scored: Scored, able: Sequence[Backend]) -> tuple[float, ...]:
     return tuple(scored.quality.get(backend.profile, UNKNOWN) for backend in able)
 
 
-def merit_of(scored: Scored, policy: Policy, able: Sequence[Backend]) -> tuple[float, ...]:
+def values_of(scored: Scored, policy: Policy, able: Sequence[Backend]) -> tuple[float, ...]:
     """What the line decides by: the score where two compete, predicted qualities where more do."""
     if len(policy.candidates) == TWO or not scored.quality:
         return (scored.score,)
@@ -208,7 +208,7 @@ def _ahead(period: Span) -> float:
     return min(period.seconds / AHEAD, LONGEST_AHEAD)
 
 
-def _seeds(seen: Seen, quantile: QuantileOf) -> list[Seen]:
+def _seeds(seen: SampledRequest, quantile: QuantileOf) -> list[SampledRequest]:
     """Requests that cost as much as this one, and score as the reference prompts do."""
     shares = [(n + 0.5) / SEEDS for n in range(SEEDS)]
     scores = [quantile(share) for share in shares]

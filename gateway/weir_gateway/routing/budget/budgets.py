@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from weir_gateway.domain.budget import Budget, BudgetState, Plan, Room, WhenSpent
+from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState, Plan, WhenSpent
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import NOTHING, PicoUsd, usd
 from weir_gateway.domain.table import Backend, Mode, Policy
-from weir_gateway.routing.budget.account import Account, Estimates, QuantileOf
-from weir_gateway.routing.budget.pacing import Seen
+from weir_gateway.routing.budget.account import Estimates, PolicyBudget, QuantileOf
+from weir_gateway.routing.budget.pacing import SampledRequest
 from weir_gateway.routing.budget.plan import by_traffic
-from weir_gateway.routing.budget.ports import Treasury, TreasuryGone
-from weir_gateway.routing.budget.purse import Purse
+from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable
+from weir_gateway.routing.budget.purse import BudgetLease
 from weir_gateway.routing.ports import Clock
 
 LACKS: Final = "budget"  # what a candidate lacks that must not step in any more
@@ -28,28 +28,28 @@ class Budgets:
     """The budgets of whatever policies have one."""
 
     def __init__(
-        self, treasury: Treasury, clock: Clock, now: Callable[[], float], instance: str
+        self, treasury: BudgetStore, clock: Clock, now: Callable[[], float], instance: str
     ) -> None:
         """`now` is seconds since 1970; `instance` tells this process from all others."""
         self._treasury = treasury
         self._clock = clock
         self._now = now
         self._instance = instance
-        self._accounts: dict[PolicyId, Account] = {}
+        self._accounts: dict[PolicyId, PolicyBudget] = {}
 
-    def account(self, policy: Policy, budget: Budget) -> Account:
+    def state_of(self, policy: Policy, budget: Budget) -> PolicyBudget:
         """The policy's account in the period of now."""
         account = self._accounts.get(policy.id)
         if account is None or account.budget.per is not budget.per:
-            account = self._accounts[policy.id] = Account(budget, self._now(), self._instance)
-        account.turn(budget, self._now())
+            account = self._accounts[policy.id] = PolicyBudget(budget, self._now(), self._instance)
+        account.roll_over(budget, self._now())
         return account
 
-    def line(self, account: Account, seen: Seen, quantile: QuantileOf) -> float:
+    def cutoff(self, account: PolicyBudget, seen: SampledRequest, quantile: QuantileOf) -> float:
         """The threshold, or λ in quality per USD, that a request like `seen` is decided by."""
-        return account.line(seen, quantile, at=self._clock(), now=self._now())
+        return account.cutoff(seen, quantile, at=self._clock(), now=self._now())
 
-    async def hold(
+    async def reserve(
         self, policy: Policy, decision: RouteDecision, estimates: Estimates
     ) -> RouteDecision:
         """Take room for a decided request; `estimates` are what it would cost on each candidate.
@@ -61,15 +61,15 @@ class Budgets:
         budget = policy.objective
         if not isinstance(budget, Budget) or decision.reason is Reason.CACHE:
             return decision
-        account = self.account(policy, budget)
+        account = self.state_of(policy, budget)
         decided = decision.intended or decision
-        account.saw(policy, decided, estimates, at=self._clock(), now=self._now())
+        account.observe(policy, decided, estimates, at=self._clock(), now=self._now())
         if policy.mode is Mode.SHADOW:  # what would have been spent is kept, nothing is refused
             shadowed = await self._fit(account, policy, decided, estimates)
             shadowed = shadowed or _forced(account, policy, decided, estimates)
             if decision.intended is None:
-                return replace(decision, room=shadowed.room)
-            return replace(decision, intended=shadowed, room=shadowed.room)
+                return replace(decision, room=shadowed.budget_reservation)
+            return replace(decision, intended=shadowed, room=shadowed.budget_reservation)
         held = await self._fit(account, policy, decision, estimates)
         if held is not None:
             return held
@@ -84,32 +84,32 @@ class Budgets:
         `thought` is what was estimated, where it can be compared with that.
         """
         account = self._accounts.get(decision.policy)
-        if decision.room is None or account is None:
+        if decision.budget_reservation is None or account is None:
             return
-        account.settle(decision.room, paid)
+        account.settle(decision.budget_reservation, paid)
         if thought:
             account.pacer.learn(decision.chosen.id, usd(thought), usd(paid))
 
-    async def exchange(self, *, last: bool = False) -> None:
+    async def renew(self, *, last: bool = False) -> None:
         """Tell the store what was spent and learn what others have; a few times a second.
 
         The `last` time also gives up what was granted and not spent.
         """
         for policy, account in tuple(self._accounts.items()):
-            account.turn(account.budget, self._now())
+            account.roll_over(account.budget, self._now())
             if account.quiet and not last and not account.due(self._clock()):
                 continue
-            for purse in (account.purse, *account.leaving):
+            for purse in (account.lease, *account.ending_leases):
                 await self._tell(policy, account, purse, last=last)
-            account.leaving = [one for one in account.leaving if not one.done]
-            if not account.alone:
+            account.ending_leases = [one for one in account.ending_leases if not one.done]
+            if not account.degraded:
                 await self._learn(policy, account)
 
     async def load(self, policy: Policy) -> None:
         """Learn where the policy's period stands, before any request of it has come."""
         if isinstance(policy.objective, Budget):
-            account = self.account(policy, policy.objective)
-            await self._tell(policy.id, account, account.purse)
+            account = self.state_of(policy, policy.objective)
+            await self._tell(policy.id, account, account.lease)
             await self._learn(policy.id, account)
 
     def states(self) -> dict[PolicyId, BudgetState]:
@@ -120,57 +120,59 @@ class Budgets:
         """Forget those of other policies, once nothing of theirs is on its way."""
         for policy in self._accounts.keys() - policies:
             account = self._accounts[policy]
-            if account.purse.done and not account.leaving:
+            if account.lease.done and not account.ending_leases:
                 del self._accounts[policy]
 
     async def _fit(
-        self, account: Account, policy: Policy, decision: RouteDecision, estimates: Estimates
+        self, account: PolicyBudget, policy: Policy, decision: RouteDecision, estimates: Estimates
     ) -> RouteDecision | None:
         """The decision with room taken, by the weakest where only that fits; None: nobody does."""
         room = await self._take(account, policy, account.amount(decision, estimates))
         if room is not None:
             return replace(decision, room=room)
         weakest = decision.weakest(policy)
-        if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.held):
+        if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.buffered):
             return None
         room = await self._take(account, policy, account.corrected(weakest, estimates))
         return None if room is None else _moved(account, policy, decision, weakest, room)
 
-    async def _take(self, account: Account, policy: Policy, amount: PicoUsd) -> Room | None:
-        if not account.purse.fits(amount):
+    async def _take(
+        self, account: PolicyBudget, policy: Policy, amount: PicoUsd
+    ) -> BudgetReservation | None:
+        if not account.lease.fits(amount):
             at = self._clock()
             if not account.may_ask(at):
                 return None
-            await self._tell(policy.id, account, account.purse, amount)
-            if not account.purse.fits(amount):
+            await self._tell(policy.id, account, account.lease, amount)
+            if not account.lease.fits(amount):
                 account.found_empty(at)
                 return None
-        return account.hold(amount)
+        return account.reserve(amount)
 
     async def _tell(
         self,
         policy: PolicyId,
-        account: Account,
-        purse: Purse,
+        account: PolicyBudget,
+        purse: BudgetLease,
         estimate: int = 0,
         *,
         last: bool = False,
     ) -> None:
-        claim = purse.claim(policy, self._instance, estimate, last=last)
+        claim = purse.request(policy, self._instance, estimate, last=last)
         try:
-            standing = await self._treasury.exchange(claim)
-        except TreasuryGone:
-            account.alone = True
-            purse.alone()
+            standing = await self._treasury.renew(claim)
+        except BudgetStoreUnavailable:
+            account.degraded = True
+            purse.degraded()
             return
-        account.alone = False
-        others = purse.told(claim, standing)
-        if others and purse is account.purse:
+        account.degraded = False
+        others = purse.update(claim, standing)
+        if others and purse is account.lease:
             account.pacer.rate.add(self._clock(), others)
 
-    async def _learn(self, policy: PolicyId, account: Account) -> None:
+    async def _learn(self, policy: PolicyId, account: PolicyBudget) -> None:
         """The plan, where a period is new, and what is counted for later plans."""
-        period = account.purse.span
+        period = account.lease.span
         try:
             if account.budget.plan is Plan.TRAFFIC and account.planned_for != period.key:
                 requests = await self._treasury.traffic(policy)
@@ -182,19 +184,23 @@ class Budgets:
                 account.counted[hour] -= count
                 if not account.counted[hour]:
                     del account.counted[hour]
-        except TreasuryGone:
-            account.alone = True
+        except BudgetStoreUnavailable:
+            account.degraded = True
 
-    def _spent(self, account: Account, policy: Policy) -> BudgetExceeded:
+    def _spent(self, account: PolicyBudget, policy: Policy) -> BudgetExceeded:
         return BudgetExceeded(
             f"the budget of policy {policy.id} for this {account.budget.per} is spent: wait until "
             "the next one begins, or raise spec.objective.budget",
-            wait=int(account.purse.span.end - self._now()) + 1,
+            wait=int(account.lease.span.end - self._now()) + 1,
         )
 
 
 def _moved(
-    account: Account, policy: Policy, decision: RouteDecision, to: Backend, room: Room
+    account: PolicyBudget,
+    policy: Policy,
+    decision: RouteDecision,
+    to: Backend,
+    room: BudgetReservation,
 ) -> RouteDecision:
     """The same request by `to`; those that no longer fit must not step in for it either."""
     lacking = {one.backend for one in decision.excluded}
@@ -215,14 +221,14 @@ def _moved(
 
 
 def _forced(
-    account: Account, policy: Policy, decision: RouteDecision, estimates: Estimates
+    account: PolicyBudget, policy: Policy, decision: RouteDecision, estimates: Estimates
 ) -> RouteDecision:
     """By the weakest, whatever that adds to what was spent."""
     weakest = decision.weakest(policy)
-    room = account.hold(account.corrected(weakest, estimates))
+    room = account.reserve(account.corrected(weakest, estimates))
     return _moved(account, policy, decision, weakest, room)
 
 
 def _bound(policy: Policy, decision: RouteDecision) -> bool:
     """Whether nobody but the chosen one may answer."""
-    return decision.reason is Reason.DIRECT or decision.confined(policy)
+    return decision.reason is Reason.DIRECT or decision.is_pinned(policy)

@@ -17,8 +17,8 @@ from typing import Final
 
 from weir_gateway.domain.ids import BackendId
 
-NOBODY: Final = 1.01  # a threshold that no score reaches
-DEAREST: Final = 1e12  # quality per USD: a λ at which only the cheapest candidate is worth it
+ABOVE_ALL_SCORES: Final = 1.01  # a threshold that no score reaches
+CHEAPEST_ONLY: Final = 1e12  # quality per USD: a λ at which only the cheapest candidate is worth it
 FIRST_SHARE: Final = 0.2  # of the way from all weak to all strong, until the traffic is known
 KNOWN: Final = 20  # requests from which on the traffic's rate is taken to be known
 SAMPLE: Final = 256  # requests the line is found on
@@ -30,7 +30,7 @@ _LEAST_ELAPSED: Final = 0.05  # seconds a rate is taken over, at least
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SampledRequest:
     """What one request would cost on each candidate that can serve it, and gain there.
 
     `merit` is empty where there was no choice, the score alone where two compete, and the predicted
@@ -38,19 +38,19 @@ class Seen:
     """
 
     costs: tuple[float, ...]  # USD, weakest first
-    merit: tuple[float, ...] = ()
+    value: tuple[float, ...] = ()
 
 
-def place(seen: Seen, line: float) -> int:
+def choose_index(seen: SampledRequest, line: float) -> int:
     """Which of its candidates the request goes to by `line`."""
-    if not seen.merit:
+    if not seen.value:
         return 0
-    if len(seen.merit) == 1:
-        return len(seen.costs) - 1 if seen.merit[0] >= line else 0
-    return best(seen.merit, seen.costs, line)
+    if len(seen.value) == 1:
+        return len(seen.costs) - 1 if seen.value[0] >= line else 0
+    return best_value(seen.value, seen.costs, line)
 
 
-def best(merit: Sequence[float], costs: Sequence[float], price: float) -> int:
+def best_value(merit: Sequence[float], costs: Sequence[float], price: float) -> int:
     """The one with the most merit less `price` times cost; of equals the cheapest."""
     worth = [gain - price * paid for gain, paid in zip(merit, costs, strict=True)]
     return max(range(len(worth)), key=lambda n: (worth[n], -costs[n]))
@@ -91,7 +91,7 @@ class Pacer:
     def __init__(self, memory: float) -> None:
         """`memory` is over how many seconds the traffic's rate is taken."""
         self.rate = Rate(memory)
-        self._seen: deque[Seen] = deque(maxlen=SAMPLE)
+        self._seen: deque[SampledRequest] = deque(maxlen=SAMPLE)
         self._sums: dict[BackendId, tuple[float, float]] = {}  # estimated, paid
         self._price = 1.0  # the last λ, where the next one is sought
 
@@ -100,11 +100,11 @@ class Pacer:
         """Whether there is anything to find a line on."""
         return bool(self._seen)
 
-    def seed(self, seen: Iterable[Seen]) -> None:
+    def seed(self, seen: Iterable[SampledRequest]) -> None:
         """What traffic is taken to be like until it was seen; it leaves as requests come."""
         self._seen.extend(seen)
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SampledRequest) -> None:
         """A request that came."""
         self._seen.append(seen)
 
@@ -124,10 +124,10 @@ class Pacer:
             before[1] * BIAS_KEPT + paid,
         )
 
-    def line(self, now: float, per_second: float, *, by_price: bool) -> float:
+    def cutoff(self, now: float, per_second: float, *, by_price: bool) -> float:
         """The line at which USD `per_second` are spent, or as near as can be."""
-        seen = [one for one in self._seen if one.merit]
-        fixed = sum(one.costs[0] for one in self._seen if not one.merit)
+        seen = [one for one in self._seen if one.value]
+        fixed = sum(one.costs[0] for one in self._seen if not one.value)
         low = sum(min(one.costs) for one in seen)
         high = sum(max(one.costs) for one in seen)
         rate = self.rate.per_second(now)
@@ -137,14 +137,14 @@ class Pacer:
             target = per_second / rate * len(self._seen) - fixed
         return self._by_price(seen, target) if by_price else _threshold(seen, target)
 
-    def _by_price(self, seen: Sequence[Seen], target: float) -> float:
+    def _by_price(self, seen: Sequence[SampledRequest], target: float) -> float:
         if not seen or _cost(seen, 0.0) <= target:
             return 0.0
-        if _cost(seen, DEAREST) > target:
-            return DEAREST
+        if _cost(seen, CHEAPEST_ONLY) > target:
+            return CHEAPEST_ONLY
         low, high = self._price / NARROW, self._price * NARROW
         if _cost(seen, low) <= target or _cost(seen, high) > target:
-            low, high = 1.0 / DEAREST, DEAREST
+            low, high = 1.0 / CHEAPEST_ONLY, CHEAPEST_ONLY
         for _ in range(STEPS):
             middle = math.sqrt(low * high)
             if _cost(seen, middle) > target:
@@ -155,19 +155,19 @@ class Pacer:
         return high
 
 
-def _cost(seen: Sequence[Seen], price: float) -> float:
-    return sum(one.costs[best(one.merit, one.costs, price)] for one in seen)
+def _cost(seen: Sequence[SampledRequest], price: float) -> float:
+    return sum(one.costs[best_value(one.value, one.costs, price)] for one in seen)
 
 
-def _threshold(seen: Sequence[Seen], target: float) -> float:
+def _threshold(seen: Sequence[SampledRequest], target: float) -> float:
     """The lowest threshold at which `seen` would have cost no more than `target` together.
 
     Prompts of the same score go together: to the strong one where at least half of them fit.
     """
     left = target - sum(one.costs[0] for one in seen)
     if left < 0.0:
-        return NOBODY
-    before = NOBODY
+        return ABOVE_ALL_SCORES
+    before = ABOVE_ALL_SCORES
     for score, alike in groupby(sorted(seen, key=_score, reverse=True), key=_score):
         more = sum(one.costs[-1] - one.costs[0] for one in alike)
         if left < more / 2:
@@ -177,5 +177,5 @@ def _threshold(seen: Sequence[Seen], target: float) -> float:
     return 0.0
 
 
-def _score(seen: Seen) -> float:
-    return seen.merit[0]
+def _score(seen: SampledRequest) -> float:
+    return seen.value[0]

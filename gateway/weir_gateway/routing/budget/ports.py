@@ -7,12 +7,12 @@ from typing import Protocol
 from weir_gateway.domain.money import PicoUsd
 
 
-class TreasuryGone(Exception):
+class BudgetStoreUnavailable(Exception):
     """The store of budgets can't be reached, or is of no use; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class LeaseRequest:
     """What one gateway has spent of a period's budget since it began, and what it asks for.
 
     Sums, not differences: a claim may be made twice, and counts once.
@@ -31,7 +31,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeaseState:
     """Where a period's budget stands after a claim."""
 
     granted: PicoUsd  # to the gateway that asked, in all
@@ -40,13 +40,13 @@ class Standing:
     requests: int  # of all
 
 
-class Treasury(Protocol):
+class BudgetStore(Protocol):
     """Where gateways share what was spent of a budget and what each may still spend.
 
     Calls raise TreasuryGone, within a deadline, where it can't be reached.
     """
 
-    async def exchange(self, claim: Claim) -> Standing:
+    async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep what `claim` tells and grant what it asks for, as far as the limit reaches.
 
         All that is granted never exceeds the limit, but for what was used already.

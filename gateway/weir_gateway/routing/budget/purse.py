@@ -9,14 +9,14 @@ from typing import Final
 
 from weir_gateway.domain.money import NOTHING, PicoUsd
 from weir_gateway.routing.budget.calendar import Span
-from weir_gateway.routing.budget.ports import Claim, Standing
+from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 
 AHEAD: Final = 8  # requests of the dearest kind that are granted beyond what is spent
 PORTION: Final = 200  # or this part of the limit, if that is more
 STRANGER: Final = 10  # part of the limit that a gateway allows itself that never reached the store
 
 
-class Purse:
+class BudgetLease:
     """One gateway's part of one policy's budget in one period."""
 
     def __init__(self, span: Span, limit: PicoUsd) -> None:
@@ -35,7 +35,7 @@ class Purse:
         self._told: tuple[int, int] = (0, 0)  # settled and requests, when last told
 
     @property
-    def room(self) -> int:
+    def available(self) -> int:
         """What is left to spend without asking; negative where answers cost more than thought."""
         return self._granted + self._allowed - self._settled - self._held
 
@@ -50,16 +50,16 @@ class Purse:
         return not self._held and self._told == (self._settled, self.requests)
 
     @property
-    def part(self) -> float:
+    def share(self) -> float:
         """This gateway's part (0,1] of the policy's requests in the period."""
         every = self.requests + self._others_requests
         return self.requests / every if every else 1.0
 
     def fits(self, estimate: int) -> bool:
         """Whether a request of this estimate may be sent without asking."""
-        return estimate <= self.room
+        return estimate <= self.available
 
-    def hold(self, estimate: int) -> None:
+    def reserve(self, estimate: int) -> None:
         """Take room for a request that is sent now."""
         self._held += estimate
         self._dearest = max(self._dearest, estimate)
@@ -69,7 +69,9 @@ class Purse:
         self._held -= held
         self._settled += paid
 
-    def claim(self, policy: str, instance: str, estimate: int = 0, *, last: bool = False) -> Claim:
+    def request(
+        self, policy: str, instance: str, estimate: int = 0, *, last: bool = False
+    ) -> LeaseRequest:
         """What to tell the store; asks for room for `estimate` and what is likely to follow.
 
         Room that is not needed is given up with it, at once; all of it in the `last` claim.
@@ -84,7 +86,7 @@ class Purse:
         ):
             wanted = self._granted
         self._granted = min(self._granted, wanted)
-        return Claim(
+        return LeaseRequest(
             policy=policy,
             span=self.span.key,
             until=self.span.end,
@@ -97,7 +99,7 @@ class Purse:
             requests=self.requests,
         )
 
-    def told(self, claim: Claim, standing: Standing) -> int:
+    def update(self, claim: LeaseRequest, standing: LeaseState) -> int:
         """The store's answer to `claim`; gives how many requests others had since the last one."""
         before = self._others_requests
         self._asked = True
@@ -109,7 +111,7 @@ class Purse:
         self._told = (claim.spent, claim.requests)
         return max(self._others_requests - before, 0)
 
-    def alone(self) -> None:
+    def degraded(self) -> None:
         """The store can't be reached: go on within a bound of one's own, set once per outage.
 
         Of what nobody had been granted a gateway takes the part that it had of the requests, so
@@ -118,6 +120,6 @@ class Purse:
         if self._allowed:
             return
         if self._asked:
-            self._allowed = int(max(self._free, 0) * self.part)
+            self._allowed = int(max(self._free, 0) * self.share)
         else:
             self._allowed = max(self.limit // STRANGER, NOTHING)

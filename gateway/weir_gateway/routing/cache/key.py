@@ -47,8 +47,8 @@ class NoKey(Exception):
 class Keys:
     """Where a request's answer is kept."""
 
-    exact: bytes
-    meaning: bytes  # empty: it is compared with no other by meaning
+    exact_key: bytes
+    semantic_key: bytes  # empty: it is compared with no other by meaning
 
 
 def keys(request: Request, where: tuple[str, ...], *, by_meaning: bool) -> Keys:

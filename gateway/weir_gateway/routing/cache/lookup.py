@@ -10,19 +10,19 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 from weir_gateway.domain.cache import (
-    NOT_LOOKED,
-    Answer,
+    NO_LOOKUP,
+    CachedResponse,
+    CacheLookup,
     CacheRules,
     CacheScope,
     CacheState,
-    Looked,
     similarity,
 )
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability, Mode, Passthrough
 from weir_gateway.routing.cache.key import Keys, NoKey, keys
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_wires.wire import Wire
 
 ON_LOOP: Final = 32 * 1024  # bytes; making the key of more takes about a millisecond: off the loop
@@ -30,54 +30,58 @@ LARGEST: Final = 512 * 1024  # bytes of a request that takes part
 _CREDENTIALS: Final = ("authorization", "x-api-key", "api-key")
 
 
-class Answers(Protocol):
+class ResponseCache(Protocol):
     """Answers that are kept to be given again; bounded, forgets the least used first."""
 
-    async def find(self, key: bytes) -> Answer | None:
+    async def find(self, key: bytes) -> CachedResponse | None:
         """The answer kept under `key`; None where there is none, or none in time. Never raises."""
         ...
 
-    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """Keep it for `seconds`, unless it is too large. Never blocks, never raises."""
         ...
 
 
-class Caching:
+class CacheReader:
     """Looks answers up for policies that have a cache."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: ResponseCache) -> None:
         self._answers = answers
 
-    async def look(self, matched: Matched, request: Request, ordered: Backend | None) -> Looked:
+    async def look(
+        self, matched: PolicyMatch, request: Request, ordered: Backend | None
+    ) -> CacheLookup:
         """What is kept for the very same request; `ordered` is who a rule says must answer it."""
         policy = matched.policy.policy
         rules = policy.cache
         if rules is None:
-            return NOT_LOOKED
+            return NO_LOOKUP
         why = _takes_no_part(matched, request, rules)
         if why:
-            return Looked(CacheState.BYPASS, why)
+            return CacheLookup(CacheState.BYPASS, why)
         try:
             made = await _keys(matched, request, ordered, rules)
         except NoKey as unfit:
-            return Looked(CacheState.BYPASS, str(unfit))
-        exact = made.exact if rules.exact else b""
+            return CacheLookup(CacheState.BYPASS, str(unfit))
+        exact = made.exact_key if rules.exact else b""
         if {"no-cache", "max-age=0"} & _directives(request):
             why = "the client asks for a fresh answer"
-            return Looked(CacheState.BYPASS, why, exact, made.meaning, reads=False)
+            return CacheLookup(CacheState.BYPASS, why, exact, made.semantic_key, reads=False)
         answer = await self._find(exact, matched, ordered)
         state = CacheState.MISS if answer is None else CacheState.HIT
-        return Looked(state, "", exact, made.meaning, answer=answer)
+        return CacheLookup(state, "", exact, made.semantic_key, response=answer)
 
-    async def by_meaning(self, looked: Looked, scored: Scored, matched: Matched) -> Looked:
+    async def by_meaning(
+        self, looked: CacheLookup, scored: Scored, matched: PolicyMatch
+    ) -> CacheLookup:
         """`looked` with what is kept for a request that means the same, and the embedding."""
         rules = matched.policy.policy.cache
-        if not looked.meaning or rules is None:
+        if not looked.semantic_key or rules is None:
             return looked
         if not scored.embedding:  # the router computes none: nothing can be compared or kept
             return replace(looked, meaning=b"")
         looked = replace(looked, embedding=scored.embedding)
-        answer = await self._find(looked.meaning, matched, None) if looked.reads else None
+        answer = await self._find(looked.semantic_key, matched, None) if looked.reads else None
         if answer is None:
             return looked
         alike = similarity(answer.embedding, scored.embedding)
@@ -85,21 +89,25 @@ class Caching:
             return replace(looked, similarity=alike)
         return replace(looked, state=CacheState.SEMANTIC, answer=answer, similarity=alike)
 
-    async def _find(self, key: bytes, matched: Matched, ordered: Backend | None) -> Answer | None:
+    async def _find(
+        self, key: bytes, matched: PolicyMatch, ordered: Backend | None
+    ) -> CachedResponse | None:
         answer = await self._answers.find(key) if key else None
         if answer is None or backend_of(answer, matched, ordered) is None:
             return None
         return answer
 
 
-def backend_of(answer: Answer, matched: Matched, ordered: Backend | None) -> Backend | None:
+def backend_of(
+    answer: CachedResponse, matched: PolicyMatch, ordered: Backend | None
+) -> Backend | None:
     """Who gave `answer`; None where the policy has that candidate no more."""
     may = (ordered,) if ordered is not None else matched.policy.policy.candidates
     return next((backend for backend in may if backend.id == answer.backend), None)
 
 
 async def _keys(
-    matched: Matched, request: Request, ordered: Backend | None, rules: CacheRules
+    matched: PolicyMatch, request: Request, ordered: Backend | None, rules: CacheRules
 ) -> Keys:
     where = _where(matched, request, ordered, rules)
     # A rule needs no score, so that there is no embedding to tell meanings by.
@@ -110,13 +118,13 @@ async def _keys(
 
 
 def _where(
-    matched: Matched, request: Request, ordered: Backend | None, rules: CacheRules
+    matched: PolicyMatch, request: Request, ordered: Backend | None, rules: CacheRules
 ) -> tuple[str, ...]:
     """Among which requests a request is compared: those of its policy, scope and answerers."""
     mine = request.key.name if rules.scope is CacheScope.KEY and request.key else ""
     chosen = "" if matched.threshold is None else f"{matched.router}@{matched.threshold}"
     return (
-        matched.policy.answerers,
+        matched.policy.candidates_digest,
         rules.scope.value,
         mine,
         ordered.id if ordered is not None else "",
@@ -125,7 +133,7 @@ def _where(
     )
 
 
-def _passed_through(matched: Matched, request: Request) -> str:
+def _passed_through(matched: PolicyMatch, request: Request) -> str:
     """Whose account answers, where that is the client's own: its credentials' hash."""
     if not any(isinstance(b.auth, Passthrough) for b in matched.policy.policy.candidates):
         return ""
@@ -133,7 +141,7 @@ def _passed_through(matched: Matched, request: Request) -> str:
     return sha256("\0".join(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _takes_no_part(matched: Matched, request: Request, rules: CacheRules) -> str:
+def _takes_no_part(matched: PolicyMatch, request: Request, rules: CacheRules) -> str:
     """Why neither a kept answer may be given nor this one's kept; empty where both may."""
     warm, most = request.facts.temperature, rules.temperature
     samples = request.wire is not Wire.OPENAI_EMBEDDINGS

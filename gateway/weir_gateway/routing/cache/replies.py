@@ -5,9 +5,9 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
-from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.cache.key import as_object
-from weir_gateway.routing.replies import Passing, Room, Sent
+from weir_gateway.routing.replies import ByteBudget, ReplyWrapper, Sent
 from weir_wires.usage import Usage
 
 OK: Final = 200
@@ -20,7 +20,7 @@ _DATA: Final = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
 _SUSPECT: Final = re.compile(rb"error|failed")
 
 
-class Replayed:
+class CachedReply:
     """An answer that is given again: it took no tokens."""
 
     pieces = 0
@@ -28,7 +28,7 @@ class Replayed:
     status = OK
     usage: Usage | None = FREE
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: CachedResponse) -> None:
         self.headers: Mapping[str, str] = dict(answer.headers)
         self._body = answer.body
 
@@ -40,11 +40,11 @@ class Replayed:
         """Nothing is held."""
 
 
-class Recorded(Passing):
+class RecordingReply(ReplyWrapper):
     """An answer that is copied as it passes."""
 
     def __init__(
-        self, reply: Sent, most: int, room: Room, over: Callable[[bytes | None], None]
+        self, reply: Sent, most: int, room: ByteBudget, over: Callable[[bytes | None], None]
     ) -> None:
         """`over` gets a whole, good answer of at most `most` bytes, else None; exactly once.
 

@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from weir_gateway.domain.cache import Answer, CacheRules, CacheState
+from weir_gateway.domain.cache import CachedResponse, CacheRules, CacheState
 from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
-from weir_gateway.routing.account import Accounts
-from weir_gateway.routing.cache.lookup import Answers
-from weir_gateway.routing.cache.replies import FREE, Recorded, Replayed, kept_headers
+from weir_gateway.routing.account import DecisionRecorder
+from weir_gateway.routing.cache.lookup import ResponseCache
+from weir_gateway.routing.cache.replies import FREE, CachedReply, RecordingReply, kept_headers
 from weir_gateway.routing.cache.single_flight import Flight, Flights
 from weir_gateway.routing.dispatch import Dispatched
-from weir_gateway.routing.estimate import estimated
-from weir_gateway.routing.replies import Room
+from weir_gateway.routing.estimate import streamed_usage
+from weir_gateway.routing.replies import ByteBudget
 
 # Not what the policy would have wanted, had all been well.
 MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK}) | UNSCORED
@@ -27,7 +27,7 @@ Send = Callable[[], Awaitable[Dispatched]]
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class CacheBounds:
     """Bounds of what is kept and of who waits for it."""
 
     largest: int = 512 * 1024  # bytes of an answer
@@ -35,14 +35,16 @@ class Keeping:
     wait: float = 30.0  # seconds for the same request that is under way
 
 
-class Again:
+class CachedDispatch:
     """Answers from what is kept or under way, else sends and keeps."""
 
-    def __init__(self, answers: Answers, accounts: Accounts, keeping: Keeping) -> None:
+    def __init__(
+        self, answers: ResponseCache, accounts: DecisionRecorder, keeping: CacheBounds
+    ) -> None:
         self._answers = answers
         self._accounts = accounts
         self._largest = keeping.largest
-        self._room = Room(keeping.under_way)
+        self._room = ByteBudget(keeping.under_way)
         self._flights = Flights(wait=keeping.wait)
         self._waiting: set[DecisionId] = set()  # who leaves while it waits stays, until accounted
 
@@ -54,23 +56,23 @@ class Again:
         Raises what `send` raises.
         """
         looked = decision.cache
-        if looked.answer is not None:
-            return Dispatched(Replayed(looked.answer), decision)
-        if policy.cache is None or not looked.keeps:
+        if looked.response is not None:
+            return Dispatched(CachedReply(looked.response), decision)
+        if policy.cache is None or not looked.stores:
             return await send()
         flight = None
-        if looked.exact and looked.reads and not decision.explored:
+        if looked.exact_key and looked.reads and not decision.explored:
             answer = await self._follow(decision)
             joined = _joined(decision, policy, answer)
             if answer is not None and joined is not None:
                 self._accounts.joined(request, joined)
-                return Dispatched(Replayed(answer), joined)
-            flight = self._flights.lead(looked.exact)
+                return Dispatched(CachedReply(answer), joined)
+            flight = self._flights.start(looked.exact_key)
         return await self._send(request, decision, policy.cache, send, flight)
 
-    async def _follow(self, decision: RouteDecision) -> Answer | None:
+    async def _follow(self, decision: RouteDecision) -> CachedResponse | None:
         self._waiting.add(decision.id)
-        answer = await self._flights.follow(decision.cache.exact)
+        answer = await self._flights.join(decision.cache.exact_key)
         self._waiting.discard(decision.id)
         return answer
 
@@ -91,28 +93,28 @@ class Again:
         send: Send,
         flight: Flight | None,
     ) -> Dispatched:
-        key = decision.cache.exact
+        key = decision.cache.exact_key
         try:
             sent = await send()
         except BaseException:
-            self._flights.land(key, flight, None)
+            self._flights.resolve(key, flight, None)
             raise
 
         def over(body: bytes | None) -> None:
             answer = None if body is None else _answer(request, sent, body)
             if answer is not None and _usual(sent.decision):
                 self._keep(decision, rules, answer)
-            self._flights.land(key, flight, answer)
+            self._flights.resolve(key, flight, answer)
 
-        return replace(sent, reply=Recorded(sent.reply, self._largest, self._room, over))
+        return replace(sent, reply=RecordingReply(sent.reply, self._largest, self._room, over))
 
-    def _keep(self, decision: RouteDecision, rules: CacheRules, answer: Answer) -> None:
+    def _keep(self, decision: RouteDecision, rules: CacheRules, answer: CachedResponse) -> None:
         looked = decision.cache
-        if looked.exact:
-            self._answers.keep(looked.exact, answer, rules.exact)
-        if looked.meaning and looked.embedding:
+        if looked.exact_key:
+            self._answers.keep(looked.exact_key, answer, rules.exact)
+        if looked.semantic_key and looked.embedding:
             meant = replace(answer, embedding=looked.embedding)
-            self._answers.keep(looked.meaning, meant, rules.semantic)
+            self._answers.keep(looked.semantic_key, meant, rules.semantic)
 
 
 def _usual(decision: RouteDecision) -> bool:
@@ -120,7 +122,9 @@ def _usual(decision: RouteDecision) -> bool:
     return decision.reason not in MAKESHIFT and not decision.explored
 
 
-def _joined(decision: RouteDecision, policy: Policy, answer: Answer | None) -> RouteDecision | None:
+def _joined(
+    decision: RouteDecision, policy: Policy, answer: CachedResponse | None
+) -> RouteDecision | None:
     """The decision as it stands with the answer to the same request; None where it can't."""
     if answer is None:
         return None
@@ -138,7 +142,7 @@ def _joined(decision: RouteDecision, policy: Policy, answer: Answer | None) -> R
     )
 
 
-def _answer(request: Request, sent: Dispatched, body: bytes) -> Answer:
+def _answer(request: Request, sent: Dispatched, body: bytes) -> CachedResponse:
     reply = sent.reply
-    usage = reply.usage or estimated(request, reply.pieces) or FREE
-    return Answer(sent.decision.chosen.id, kept_headers(reply.headers), body, usage)
+    usage = reply.usage or streamed_usage(request, reply.pieces) or FREE
+    return CachedResponse(sent.decision.chosen.id, kept_headers(reply.headers), body, usage)

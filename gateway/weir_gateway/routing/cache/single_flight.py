@@ -9,7 +9,7 @@ upstreams or stores.
 import asyncio
 from typing import Final
 
-from weir_gateway.domain.cache import Answer
+from weir_gateway.domain.cache import CachedResponse
 
 LEADERS: Final = 2  # that a request waits for before it goes its own way
 
@@ -18,13 +18,15 @@ class Flight:
     """One request under way, and those who wait for its answer."""
 
     def __init__(self) -> None:
-        self._landed: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._landed: asyncio.Future[CachedResponse | None] = (
+            asyncio.get_running_loop().create_future()
+        )
 
-    async def answer(self) -> Answer | None:
+    async def answer(self) -> CachedResponse | None:
         """Its answer, once it is whole; None where it came to nothing."""
         return await asyncio.shield(self._landed)
 
-    def land(self, answer: Answer | None) -> None:
+    def resolve(self, answer: CachedResponse | None) -> None:
         """Give all who wait `answer`."""
         if not self._landed.done():
             self._landed.set_result(answer)
@@ -41,7 +43,7 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def follow(self, key: bytes) -> Answer | None:
+    async def join(self, key: bytes) -> CachedResponse | None:
         """The answer of who is under way with `key`; None where the request is to be sent."""
         try:
             async with asyncio.timeout(self._wait):
@@ -56,15 +58,15 @@ class Flights:
             pass
         return None
 
-    def lead(self, key: bytes) -> Flight | None:
+    def start(self, key: bytes) -> Flight | None:
         """Go first with `key`; None where another one does, who then need not be waited for."""
         if key in self._flights:
             return None
         flight = self._flights[key] = Flight()
         return flight
 
-    def land(self, key: bytes, flight: Flight | None, answer: Answer | None) -> None:
+    def resolve(self, key: bytes, flight: Flight | None, answer: CachedResponse | None) -> None:
         """End `flight`, if one was led."""
         if flight is not None and self._flights.get(key) is flight:
             del self._flights[key]
-            flight.land(answer)
+            flight.resolve(answer)

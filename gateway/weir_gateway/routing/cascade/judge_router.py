@@ -15,10 +15,10 @@ from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.errors import RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
-from weir_gateway.domain.outcome import Spent
+from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
-from weir_gateway.routing.cascade.side_calls import JudgeFailed, Judges, Words
+from weir_gateway.routing.cascade.side_calls import AnswerInspector, JudgeFailed, Judges
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 
@@ -56,7 +56,7 @@ class JudgeRouter:
     """Makes the Scorer of a request whose policy's router is a model."""
 
     def __init__(
-        self, scorer: Scorer, judges: Judges | None = None, words: Words | None = None
+        self, scorer: Scorer, judges: Judges | None = None, words: AnswerInspector | None = None
     ) -> None:
         """Without `judges` and `words` nobody is asked: for those who only look."""
         self.scorer = scorer
@@ -65,7 +65,7 @@ class JudgeRouter:
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._spreads: OrderedDict[PolicyId, _Spread] = OrderedDict()
 
-    def of(self, policy: CompiledPolicy, request: Request, tab: list[Spent] | None) -> Scorer:
+    def of(self, policy: CompiledPolicy, request: Request, tab: list[SideCost] | None) -> Scorer:
         """The request's own; without a `tab` it knows only what was rated before."""
         return _Rated(self, policy, request, tab)
 
@@ -98,7 +98,7 @@ class _Rated:
         router: JudgeRouter,
         policy: CompiledPolicy,
         request: Request,
-        tab: list[Spent] | None,
+        tab: list[SideCost] | None,
     ) -> None:
         self._router = router
         self._policy = policy
@@ -108,7 +108,7 @@ class _Rated:
     @property
     def bundle(self) -> BundleVersion | None:
         """The judge takes a bundle's place."""
-        rater = self._policy.rater
+        rater = self._policy.difficulty_judge
         return BundleVersion(rater.id) if rater is not None else None
 
     async def score(self, query: ScoreQuery) -> Scored:
@@ -116,7 +116,7 @@ class _Rated:
 
         Raises ScorerUnavailable if there is no verdict.
         """
-        rater = self._policy.rater
+        rater = self._policy.difficulty_judge
         if rater is None:
             raise ScorerUnavailable("the policy names no judge")
         key = _key(rater, query.text)
@@ -143,7 +143,7 @@ class _Rated:
         router, judge, tab = self._router, self._policy.policy.judge, self._tab
         if tab is None or judge is None or router.judges is None or router.words is None:
             raise ScorerUnavailable(f"judge {rater.name} is not asked where nothing is sent")
-        question = router.words.hard(text)
+        question = router.words.difficulty_question(text)
         try:
             score = await router.judges.ask(judge, rater, question, self._request, tab)
         except JudgeFailed as failed:

@@ -12,7 +12,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability
 from weir_wires.wire import Wire
 
-SEEN = frozenset(
+INSPECTED_WIRES = frozenset(
     {
         Wire.OPENAI_CHAT,
         Wire.OPENAI_RESPONSES,
@@ -22,26 +22,28 @@ SEEN = frozenset(
 )  # the wires whose answers have words
 
 
-def lead(request: Request, decision: RouteDecision, cascade: Cascade) -> RouteDecision:
+def plan_cascade(request: Request, decision: RouteDecision, cascade: Cascade) -> RouteDecision:
     """`decision` with the weakest candidate that can serve before the others."""
     if not _takes_part(request, decision, cascade):
         return decision
     score = decision.scored.score if decision.scored is not None else None
     if score is not None and cascade.skip_above is not None and score >= cascade.skip_above:
         return _straight(decision, decision.servable[-1], cascade, "too hard for the weakest")
-    if request.stream and cascade.looks and cascade.streams is not Streams.HOLD:
+    if request.stream and cascade.inspects_answer and cascade.streams is not Streams.HOLD:
         first = cascade.streams is Streams.WEAK
         chosen = decision.servable[0] if first else decision.servable[-1]
         return _straight(decision, chosen, cascade, f"streams: {cascade.streams}")
-    if not cascade.looks:
+    if not cascade.inspects_answer:
         return _by_confidence(decision, cascade, 1.0 - (score or 0.0))
     first_one = _straight(decision, decision.servable[0], cascade, "answers first")
     return replace(first_one, held=True)
 
 
 def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> bool:
-    several = request.several and cascade.looks  # a look at one says nothing of the others
-    if several or request.wire not in SEEN or Capability.STATE in request.needs:
+    several = (
+        request.several and cascade.inspects_answer
+    )  # a look at one says nothing of the others
+    if several or request.wire not in INSPECTED_WIRES or Capability.STATE in request.needs:
         return False
     if len(decision.servable) < 2 or decision.explored:  # noqa: PLR2004 - one to escalate to
         return False
@@ -54,7 +56,7 @@ def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> 
         case (
             Reason.SCORER_UNAVAILABLE | Reason.WARMING_UP
         ):  # the strong one where the policy says so
-            return weakest and cascade.looks
+            return weakest and cascade.inspects_answer
         case _:
             return False
 

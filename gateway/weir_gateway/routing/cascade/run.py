@@ -13,23 +13,23 @@ from typing import Final
 from weir_gateway.domain.cascade import Cascade, CascadeResult
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError
-from weir_gateway.domain.outcome import Beside, Spent
+from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.account import Accounts
+from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.cascade.side_calls import (
     REFUSED_FROM,
+    AnswerInspector,
     JudgeFailed,
     Judges,
-    Words,
-    fetch,
-    put_down,
+    call,
+    record_cost,
     streams,
 )
 from weir_gateway.routing.dispatch import Dispatched, dispatch
-from weir_gateway.routing.estimate import prompt_of
+from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.policy.compiled import CompiledPolicy
-from weir_gateway.routing.replies import Passing, Room, Sent, Upstreams
+from weir_gateway.routing.replies import ByteBudget, ReplyWrapper, Sent, Upstreams
 from weir_wires.content import AnswerContent
 
 NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
@@ -43,10 +43,10 @@ class _Verdict:
     why: str
 
 
-class Held(Passing):
+class Held(ReplyWrapper):
     """A reply whose bytes are kept as they came, and given later, piece by piece."""
 
-    def __init__(self, reply: Sent, room: Room) -> None:
+    def __init__(self, reply: Sent, room: ByteBudget) -> None:
         """It takes `room` for what is kept, until it is closed or let go."""
         super().__init__(reply, reply.wasted)
         self._chunks = reply.chunks()
@@ -101,12 +101,12 @@ class Cascades:
     def __init__(
         self,
         upstreams: Upstreams,
-        accounts: Accounts,
-        words: Words,
+        accounts: DecisionRecorder,
+        words: AnswerInspector,
         judges: Judges,
         *,
         hold: int,
-        room: Room,
+        room: ByteBudget,
     ) -> None:
         """`hold` is how many bytes of an answer are kept before it is given as it stands.
 
@@ -125,7 +125,7 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> Dispatched:
         """The weak answer where it is accepted, else the next candidate's.
 
@@ -152,7 +152,7 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> Dispatched:
         spent, broken = await self._keep(held, request, decision.chosen, tab)
         if broken is not None:
@@ -170,8 +170,8 @@ class Cascades:
         return await self._escalate(held, request, decision, policy, verdict, spent, tab)
 
     async def _keep(
-        self, held: Held, request: Request, backend: Backend, tab: list[Spent]
-    ) -> tuple[Spent | None, UpstreamError | None]:
+        self, held: Held, request: Request, backend: Backend, tab: list[SideCost]
+    ) -> tuple[SideCost | None, UpstreamError | None]:
         """Hold the answer: what it took, which is on the tab, and how it broke off if it did."""
         broken: UpstreamError | None = None
         try:
@@ -181,11 +181,11 @@ class Cascades:
             await held.close(abort=True)
         except BaseException:
             await held.close(abort=True)
-            put_down(held, request, backend, Beside.WEAK_ANSWER, tab)
+            record_cost(held, request, backend, CostKind.WEAK_ANSWER, tab)
             raise
         if broken is None and not held.whole:  # it goes on to the client: not known yet
             return None, None
-        return put_down(held, request, backend, Beside.WEAK_ANSWER, tab), broken
+        return record_cost(held, request, backend, CostKind.WEAK_ANSWER, tab), broken
 
     async def _look(
         self,
@@ -194,14 +194,14 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> _Verdict:
-        said = await self._words.said(request, held.kept, stream=streams(held))
+        said = await self._words.read(request, held.kept, stream=streams(held))
         if said is None or said.empty:
             why = "its answer is empty" if said is not None else "its answer can't be read"
             return _Verdict(CascadeResult.ESCALATED, why)
         if cascade.check is not None:
-            wrong = await self._words.wrong(cascade.check, request, said)
+            wrong = await self._words.violation(cascade.check, request, said)
             if wrong:
                 return _Verdict(CascadeResult.ESCALATED, f"check {cascade.check}: {wrong}")
         verdict = _Verdict(CascadeResult.ACCEPTED, f"check {cascade.check}")
@@ -218,11 +218,11 @@ class Cascades:
         request: Request,
         judge: Backend,
         cascade: Cascade,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> _Verdict:
         if cascade.judge is None:
             raise TypeError("a cascade without a judge has nobody to ask")
-        question = await self._words.good(request, said)
+        question = await self._words.quality_question(request, said)
         try:
             sure = await self._judges.ask(cascade.judge, judge, question, request, tab)
         except JudgeFailed as failed:
@@ -237,7 +237,7 @@ class Cascades:
         request: Request,
         backend: Backend,
         samples: int,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> float:
         """The share of all the weak model's answers that say what the first one says."""
         headers = {k: v for k, v in request.headers.items() if k not in NOT_AGAIN}
@@ -252,24 +252,24 @@ class Cascades:
         return (1 + sum(other.result() for other in others)) / samples
 
     async def _agrees(
-        self, said: AnswerContent, request: Request, backend: Backend, tab: list[Spent]
+        self, said: AnswerContent, request: Request, backend: Backend, tab: list[SideCost]
     ) -> bool:
         try:
-            got = await fetch(self._upstreams, backend, request, Beside.SAMPLE, tab, self._hold)
+            got = await call(self._upstreams, backend, request, CostKind.SAMPLE, tab, self._hold)
         except (UpstreamError, BadRequest):
             return False
         if got.refused:
             return False
-        other = await self._words.said(request, got.chunks, stream=got.stream)
-        return other is not None and self._words.same(said, other)
+        other = await self._words.read(request, got.chunks, stream=got.stream)
+        return other is not None and self._words.agree(said, other)
 
     async def _next(
-        self, request: Request, up: RouteDecision, policy: CompiledPolicy, tab: list[Spent]
+        self, request: Request, up: RouteDecision, policy: CompiledPolicy, tab: list[SideCost]
     ) -> Dispatched:
         try:
             return await dispatch(request, up, policy, self._upstreams, self._accounts)
         except asyncio.CancelledError:
-            tab.append(Spent(up.chosen, prompt_of(request), Beside.LEFT, counted=False))
+            tab.append(SideCost(up.chosen, estimate_usage(request), CostKind.LEFT, counted=False))
             raise
 
     def _given(
@@ -278,8 +278,8 @@ class Cascades:
         request: Request,
         decision: RouteDecision,
         verdict: _Verdict,
-        spent: Spent | None,
-        tab: list[Spent],
+        spent: SideCost | None,
+        tab: list[SideCost],
     ) -> Dispatched:
         """The weak answer is the answer: what it took is no longer beside it."""
         _take_off(held, spent, tab)
@@ -294,8 +294,8 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         verdict: _Verdict,
-        spent: Spent | None,
-        tab: list[Spent],
+        spent: SideCost | None,
+        tab: list[SideCost],
     ) -> Dispatched:
         """The next one's answer; where it has none either, the weak one that is at hand."""
         up = _up(decision, verdict.why)
@@ -308,7 +308,7 @@ class Cascades:
             if sent.reply.status < REFUSED_FROM:
                 return sent
             await sent.reply.close(abort=True)
-            put_down(sent.reply, request, sent.decision.chosen, Beside.LEFT, tab)
+            record_cost(sent.reply, request, sent.decision.chosen, CostKind.LEFT, tab)
             label = str(sent.reply.status)
         _take_off(held, spent, tab)
         now = replace(decision, reason=Reason.FALLBACK, detail=label, held=False)
@@ -335,7 +335,7 @@ def _up(decision: RouteDecision, why: str) -> RouteDecision:
     )
 
 
-def _take_off(held: Held, spent: Spent | None, tab: list[Spent]) -> None:
+def _take_off(held: Held, spent: SideCost | None, tab: list[SideCost]) -> None:
     """Of the tab, what is the answer's own; what was spent beside it is told by the reply."""
     for one in [one for one in tab if one is spent or one.usage is held.wasted]:
         tab.remove(one)

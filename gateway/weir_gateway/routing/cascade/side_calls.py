@@ -12,10 +12,10 @@ from typing import Final, Protocol
 from weir_gateway.domain.cascade import Check, Judge
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.outcome import Beside, Spent
+from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.estimate import prompt_of
+from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.replies import Sent, Upstreams
 from weir_wires.content import AnswerContent, JudgeQuestion
 
@@ -26,38 +26,38 @@ MOST_KEPT: Final = 10_000  # backends that refuse logprobs; a bound for tables t
 MOST_SAID: Final = 1 << 20  # bytes of a judge's answer; a hundred times what one takes
 
 
-class Words(Protocol):
+class AnswerInspector(Protocol):
     """What is said in requests and answers, on any wire, and what a judge is told and says."""
 
-    async def said(
+    async def read(
         self, request: Request, chunks: Sequence[bytes], *, stream: bool
     ) -> AnswerContent | None:
         """The words of an answer to `request`; None where it can't be read."""
         ...
 
-    async def wrong(self, check: Check, request: Request, said: AnswerContent) -> str:
+    async def violation(self, check: Check, request: Request, said: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; empty where nothing does."""
         ...
 
-    def same(self, one: AnswerContent, other: AnswerContent) -> bool:
+    def agree(self, one: AnswerContent, other: AnswerContent) -> bool:
         """Whether two answers say the same, but for case, punctuation and spaces."""
         ...
 
-    async def good(self, request: Request, said: AnswerContent) -> JudgeQuestion:
+    async def quality_question(self, request: Request, said: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         ...
 
-    def hard(self, text: str) -> JudgeQuestion:
+    def difficulty_question(self, text: str) -> JudgeQuestion:
         """Asks how hard it is to answer what a user wrote."""
         ...
 
-    def put(
+    def build_request(
         self, question: JudgeQuestion, backend: Backend, request: Request, *, logprobs: bool
     ) -> Request:
         """The question as a request to `backend`, on `request`'s behalf."""
         ...
 
-    def heard(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
+    def parse_verdict(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]: how good, or how hard. None where it says neither."""
         ...
 
@@ -83,7 +83,7 @@ class Fetched:
 class Judges:
     """Asks judges, and remembers which of them tell no probabilities."""
 
-    def __init__(self, upstreams: Upstreams, words: Words) -> None:
+    def __init__(self, upstreams: Upstreams, words: AnswerInspector) -> None:
         self._upstreams = upstreams
         self._words = words
         self._plain: set[BackendId] = set()
@@ -94,7 +94,7 @@ class Judges:
         backend: Backend,
         question: JudgeQuestion,
         request: Request,
-        tab: list[Spent],
+        tab: list[SideCost],
     ) -> float:
         """What the judge says, in [0,1], within its own deadline.
 
@@ -111,25 +111,25 @@ class Judges:
             raise JudgeFailed(error.code) from error
 
     async def _ask(
-        self, backend: Backend, question: JudgeQuestion, request: Request, tab: list[Spent]
+        self, backend: Backend, question: JudgeQuestion, request: Request, tab: list[SideCost]
     ) -> float:
         logprobs = backend.id not in self._plain
-        asked = self._words.put(question, backend, request, logprobs=logprobs)
+        asked = self._words.build_request(question, backend, request, logprobs=logprobs)
         heard = await self._fetch(backend, asked, tab)
         if logprobs and heard.status in REFUSALS:
-            asked = self._words.put(question, backend, request, logprobs=False)
+            asked = self._words.build_request(question, backend, request, logprobs=False)
             heard = await self._fetch(backend, asked, tab)
             if not heard.refused:
                 self._remember(backend)
         if heard.refused:
             raise JudgeFailed(str(heard.status))
-        verdict = self._words.heard(question, asked, b"".join(heard.chunks))
+        verdict = self._words.parse_verdict(question, asked, b"".join(heard.chunks))
         if verdict is None:
             raise JudgeFailed("its answer is no verdict")
         return verdict
 
-    async def _fetch(self, backend: Backend, asked: Request, tab: list[Spent]) -> Fetched:
-        return await fetch(self._upstreams, backend, asked, Beside.JUDGE, tab, MOST_SAID)
+    async def _fetch(self, backend: Backend, asked: Request, tab: list[SideCost]) -> Fetched:
+        return await call(self._upstreams, backend, asked, CostKind.JUDGE, tab, MOST_SAID)
 
     def _remember(self, backend: Backend) -> None:
         if len(self._plain) >= MOST_KEPT:
@@ -137,12 +137,12 @@ class Judges:
         self._plain.add(backend.id)
 
 
-async def fetch(
+async def call(
     upstreams: Upstreams,
     backend: Backend,
     request: Request,
-    what: Beside,
-    tab: list[Spent],
+    what: CostKind,
+    tab: list[SideCost],
     most: int,
 ) -> Fetched:
     """Call `backend` and read the whole answer, of at most `most` bytes.
@@ -152,7 +152,7 @@ async def fetch(
     try:
         reply = await upstreams.send(backend, request)
     except asyncio.CancelledError:  # its prompt was read; nobody knows what of its answer was made
-        tab.append(Spent(backend, prompt_of(request), what, counted=False))
+        tab.append(SideCost(backend, estimate_usage(request), what, counted=False))
         raise
     chunks: list[bytes] = []
     size, whole = 0, False
@@ -166,7 +166,7 @@ async def fetch(
             whole = True
     finally:
         await reply.close(abort=not whole)
-        put_down(reply, request, backend, what, tab)
+        record_cost(reply, request, backend, what, tab)
     return Fetched(reply.status, chunks if whole else (), streams(reply))
 
 
@@ -175,21 +175,21 @@ def streams(reply: Sent) -> bool:
     return reply.headers.get("content-type", "").startswith(EVENT_STREAM)
 
 
-def put_down(
-    reply: Sent, request: Request, backend: Backend, what: Beside, tab: list[Spent]
-) -> Spent | None:
+def record_cost(
+    reply: Sent, request: Request, backend: Backend, what: CostKind, tab: list[SideCost]
+) -> SideCost | None:
     """Put what an answer took on the tab once it is closed, and what was spent beside it.
 
     Estimated where the provider told nothing; None of an answer that cost nothing.
     """
     if reply.wasted is not None:
-        tab.append(Spent(backend, reply.wasted, Beside.HEDGE, counted=False))
+        tab.append(SideCost(backend, reply.wasted, CostKind.HEDGE, counted=False))
     if reply.status >= REFUSED_FROM:
         return None
     usage = reply.usage
-    if usage is None and not reply.pieces and what is Beside.WEAK_ANSWER:
+    if usage is None and not reply.pieces and what is CostKind.WEAK_ANSWER:
         return None  # as with an answer that is given: of a whole one nothing lets estimate it
     counted = usage is not None
-    spent = Spent(backend, usage or prompt_of(request, reply.pieces), what, counted=counted)
+    spent = SideCost(backend, usage or estimate_usage(request, reply.pieces), what, counted=counted)
     tab.append(spent)
     return spent

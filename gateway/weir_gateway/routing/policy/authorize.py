@@ -5,10 +5,10 @@ Must not know what a key is, only what it may do.
 
 from weir_gateway.domain.errors import NotPermitted
 from weir_gateway.domain.request import ClientKey
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 
 
-def permit(matched: Matched, key: ClientKey) -> None:
+def authorize(matched: PolicyMatch, key: ClientKey) -> None:
     """Raise NotPermitted, saying what the key may not, where it doesn't."""
     policy = matched.policy.policy.id
     if not key.may_use(policy):

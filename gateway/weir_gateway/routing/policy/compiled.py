@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from weir_gateway.domain.cascade import Judge
-from weir_gateway.domain.decision import Assigned
+from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.ids import (
     BackendId,
@@ -73,9 +73,9 @@ class CompiledPolicy:
     shared: frozenset[Capability]  # what every candidate has
     takes: frozenset[Wire]  # the clients' wires that every candidate can serve
     narrowest: int  # the smallest context window among the candidates; 0: none is known
-    answerers: str  # a hash of all that decides who answers, where answers are kept
+    candidates_digest: str  # a hash of all that decides who answers, where answers are kept
     judge: Backend | None = None  # of its cascade's answers
-    rater: Backend | None = None  # of prompts, where its router is `judge`
+    difficulty_judge: Backend | None = None  # of prompts, where its router is `judge`
     variants: tuple["CompiledVariant", ...] = ()
 
 
@@ -88,40 +88,40 @@ class CompiledVariant:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class PolicyMatch:
     """The policy that serves a request, and what the client's `model` said beyond its name."""
 
     policy: CompiledPolicy
     direct: Backend | None = None  # the client named the backend itself
     router: RouterName | None = None  # the client named a router and ...
     threshold: float | None = None  # ... the threshold
-    assigned: Assigned | None = None  # the variant that `policy` is as, where it has variants
+    variant: AssignedVariant | None = None  # the variant that `policy` is as, where it has variants
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledTable:
     """A table's policies by what a client may write in `model`, each list in match order."""
 
     table: RouteTable
     by_id: dict[PolicyId, CompiledPolicy]
-    by_model: dict[str, tuple[Matched, ...]]
-    by_backend: dict[str, tuple[Matched, ...]]  # where direct calls are exposed
+    by_model: dict[str, tuple[PolicyMatch, ...]]
+    by_backend: dict[str, tuple[PolicyMatch, ...]]  # where direct calls are exposed
     client_threshold: tuple[CompiledPolicy, ...]
     known: str  # the names there are, for an error's text
 
 
-def compile_table(table: RouteTable, conditions: Conditions) -> Compiled:
+def compile_table(table: RouteTable, conditions: Conditions) -> CompiledTable:
     """Make `table` ready to serve. Raises BadTable naming the policy and what is wrong with it."""
     policies = [_policy(policy, table, conditions) for policy in table.policies]
-    by_model: defaultdict[str, list[Matched]] = defaultdict(list)
-    by_backend: defaultdict[str, list[Matched]] = defaultdict(list)
+    by_model: defaultdict[str, list[PolicyMatch]] = defaultdict(list)
+    by_backend: defaultdict[str, list[PolicyMatch]] = defaultdict(list)
     for compiled in policies:
         for model in compiled.policy.models:
-            by_model[model].append(Matched(compiled))
+            by_model[model].append(PolicyMatch(compiled))
         if compiled.policy.expose.direct:
             for backend in compiled.policy.candidates:
-                by_backend[backend.name].append(Matched(compiled, direct=backend))
-    return Compiled(
+                by_backend[backend.name].append(PolicyMatch(compiled, direct=backend))
+    return CompiledTable(
         table=table,
         by_id={compiled.policy.id: compiled for compiled in policies},
         by_model={name: tuple(found) for name, found in by_model.items()},
@@ -131,7 +131,7 @@ def compile_table(table: RouteTable, conditions: Conditions) -> Compiled:
     )
 
 
-def callable_models(compiled: Compiled, key: ClientKey | None = None) -> tuple[ModelName, ...]:
+def callable_models(compiled: CompiledTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:
     """What a client may write in `model`, in table order: policies' names, then backends'.
 
     With a key, only what that key may use.
@@ -179,9 +179,9 @@ def _plain(policy: Policy, table: RouteTable, conditions: Conditions) -> Compile
         ),
         takes=policy.candidates[0].takes.intersection(*(b.takes for b in policy.candidates[1:])),
         narrowest=min(windows, default=0),
-        answerers=_answerers(policy) if policy.cache is not None else "",
+        candidates_digest=_answerers(policy) if policy.cache is not None else "",
         judge=_judge(policy.cascade.judge if policy.cascade else None, policy, table),
-        rater=_judge(policy.judge, policy, table),
+        difficulty_judge=_judge(policy.judge, policy, table),
     )
 
 

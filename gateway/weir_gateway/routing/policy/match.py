@@ -11,7 +11,7 @@ from weir_gateway.domain.errors import BadRequest, NoPolicy
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
-from weir_gateway.routing.policy.compiled import Compiled, CompiledPolicy, Matched
+from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledTable, PolicyMatch
 
 PREFIX = "router-"
 SHOWN = 100  # characters of a client's `model` that an error repeats
@@ -21,7 +21,7 @@ _ROUTER_AND_THRESHOLD = re.compile(
 )
 
 
-def match(compiled: Compiled, request: Request) -> Matched:
+def match_policy(compiled: CompiledTable, request: Request) -> PolicyMatch:
     """The policy that serves `request`.
 
     Raises NoPolicy where none does, and BadRequest for a client threshold that is malformed or out
@@ -36,7 +36,7 @@ def match(compiled: Compiled, request: Request) -> Matched:
     )
 
 
-def _first(found: Iterable[Matched], request: Request) -> Matched | None:
+def _first(found: Iterable[PolicyMatch], request: Request) -> PolicyMatch | None:
     for matched in found:
         if headers_hold(matched.policy.policy, request):
             return matched
@@ -50,14 +50,14 @@ def headers_hold(policy: Policy, request: Request) -> bool:
     return all(request.headers.get(name) == value for name, value in policy.headers)
 
 
-def _client_threshold(compiled: Compiled, request: Request) -> Matched | None:
+def _client_threshold(compiled: CompiledTable, request: Request) -> PolicyMatch | None:
     for policy in compiled.client_threshold:
         if headers_hold(policy.policy, request):
             return _within_bounds(policy, request)
     return None
 
 
-def _within_bounds(compiled: CompiledPolicy, request: Request) -> Matched:
+def _within_bounds(compiled: CompiledPolicy, request: Request) -> PolicyMatch:
     bounds = compiled.policy.expose.client_threshold
     parsed = _ROUTER_AND_THRESHOLD.fullmatch(request.model)
     threshold = float(parsed["threshold"]) if parsed else None
@@ -75,10 +75,10 @@ def _within_bounds(compiled: CompiledPolicy, request: Request) -> Matched:
             param="model",
             code="client_threshold_out_of_bounds",
         )
-    return Matched(compiled, router=RouterName(parsed["router"]), threshold=threshold)
+    return PolicyMatch(compiled, router=RouterName(parsed["router"]), threshold=threshold)
 
 
-def _nothing(compiled: Compiled, request: Request) -> Matched:
+def _nothing(compiled: CompiledTable, request: Request) -> PolicyMatch:
     raise NoPolicy(
         f"no policy serves the model {_shown(request)} for this request: write one of "
         f"{compiled.known or '(the route table is empty)'}; GET /v1/models lists them",

@@ -8,10 +8,10 @@ import hashlib
 from dataclasses import replace
 from typing import Final
 
-from weir_gateway.domain.decision import Assigned
+from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 
 DIGITS: Final = 16  # of a unit's name in the ledger: enough to tell a billion conversations apart
 _ALL: Final = 2.0**64
@@ -36,14 +36,14 @@ def session_key(policy: PolicyId, request: Request) -> str:
     return digest.hexdigest()
 
 
-def assign(matched: Matched, request: Request) -> Matched:
+def assign_variant(matched: PolicyMatch, request: Request) -> PolicyMatch:
     """`matched` with the policy as its variant has it; unchanged where there are none."""
     compiled = matched.policy
     if not compiled.variants or matched.direct is not None or matched.threshold is not None:
         return matched
     unit = unit_of(matched, request)
     total = sum(one.variant.weight for one in compiled.variants)
-    left = place(compiled.policy.id, unit) * total
+    left = bucket_of(compiled.policy.id, unit) * total
     chosen = compiled.variants[-1]
     for one in compiled.variants:
         left -= one.variant.weight
@@ -51,11 +51,11 @@ def assign(matched: Matched, request: Request) -> Matched:
             chosen = one
             break
     variant = chosen.variant
-    assigned = Assigned(variant.name, variant.weight / total, unit[:DIGITS])
+    assigned = AssignedVariant(variant.name, variant.weight / total, unit[:DIGITS])
     return replace(matched, policy=chosen.policy, assigned=assigned)
 
 
-def unit_of(matched: Matched, request: Request) -> str:
+def unit_of(matched: PolicyMatch, request: Request) -> str:
     """The conversation; where nothing tells it, who asks; else the request itself. As a hash."""
     policy = matched.policy.policy.id
     conversation = session_key(policy, request)
@@ -66,7 +66,7 @@ def unit_of(matched: Matched, request: Request) -> str:
     return hashlib.blake2b(told, digest_size=16, key=policy.encode()[:64]).hexdigest()
 
 
-def place(policy: str, unit: str) -> float:
+def bucket_of(policy: str, unit: str) -> float:
     """Where in [0,1) a conversation lies, within its policy."""
     told = f"{policy}\n{unit}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(told, digest_size=8, person=b"weir-variant").digest()

@@ -13,12 +13,17 @@ from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.account import merit_of
+from weir_gateway.routing.budget.account import values_of
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.budget.pacing import DEAREST, NOBODY, Seen, place
+from weir_gateway.routing.budget.pacing import (
+    ABOVE_ALL_SCORES,
+    CHEAPEST_ONLY,
+    SampledRequest,
+    choose_index,
+)
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.steps import pick, sticky
-from weir_gateway.routing.steps.sticky import Warm
+from weir_gateway.routing.steps.sticky import WarmBackend
 
 AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 
@@ -48,24 +53,24 @@ class Pacing:
         policy: Policy,
         servable: Sequence[Backend],
         scored: Scored,
-        warm: Warm | None,
+        warm: WarmBackend | None,
     ) -> Paced:
         """The candidate by the line as it is now, and where a warm prompt cache keeps it."""
-        account = self.budgets.account(policy, self.budget)
+        account = self.budgets.state_of(policy, self.budget)
         estimates = estimate_costs(policy.candidates, request)
-        merit = merit_of(scored, policy, servable)
+        merit = values_of(scored, policy, servable)
         by_price = len(merit) > 1
-        seen = Seen(account.costs(servable, estimates), merit)
-        line = self.budgets.line(account, seen, scored.calibration.threshold_for_share)
-        chosen = servable[place(seen, line)]
+        seen = SampledRequest(account.costs(servable, estimates), merit)
+        line = self.budgets.cutoff(account, seen, scored.calibration.threshold_for_share)
+        chosen = servable[choose_index(seen, line)]
         threshold = None if by_price else line
-        ahead = line >= (DEAREST if by_price else NOBODY)
+        ahead = line >= (CHEAPEST_ONLY if by_price else ABOVE_ALL_SCORES)
         if warm is None or ahead:
             return Paced(chosen, chosen, threshold, threshold, estimates, ahead)
         if threshold is not None:
-            moved = sticky.threshold(threshold, servable, request, warm)
+            moved = sticky.adjusted_threshold(threshold, servable, request, warm)
             stays = pick.by_threshold(servable, scored.score, moved)
             return Paced(chosen, stays, threshold, moved, estimates, ahead)
         now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-        stays = servable[place(Seen(account.costs(servable, now), merit), line)]
+        stays = servable[choose_index(SampledRequest(account.costs(servable, now), merit), line)]
         return Paced(chosen, stays, None, None, now, ahead)

@@ -6,17 +6,17 @@ Must not know what else may decide: a rule, a cache, a client that names its mod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from weir_gateway.domain.cache import NOT_LOOKED, Looked
+from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.decision import Reason, Scored
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_gateway.routing.steps import pick, score, sticky
 from weir_gateway.routing.steps.by_budget import AHEAD, Paced, Pacing
-from weir_gateway.routing.steps.sticky import Warm
+from weir_gateway.routing.steps.sticky import WarmBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Choice:
     scored: Scored | None = None
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None
-    looked: Looked = NOT_LOOKED
+    lookup: CacheLookup = NO_LOOKUP
 
 
 def weigh(
     request: Request,
-    matched: Matched,
+    matched: PolicyMatch,
     servable: Sequence[Backend],
     scored: Scored,
-    warm: Warm | None,
+    warm: WarmBackend | None,
 ) -> Choice:
     """By threshold or predicted quality, as the objective says; by the client's where it named one.
 
@@ -55,7 +55,7 @@ def weigh(
     plain = Choice(chosen, reason, scored=scored, threshold=threshold)
     if warm is None:
         return plain
-    moved = sticky.threshold(threshold, servable, request, warm)
+    moved = sticky.adjusted_threshold(threshold, servable, request, warm)
     now = pick.by_threshold(servable, scored.score, moved)
     return _told(plain, replace(plain, backend=now, threshold=moved), warm)
 
@@ -66,7 +66,7 @@ def _by_quality(
     servable: Sequence[Backend],
     scored: Scored,
     retention: float,
-    warm: Warm | None,
+    warm: WarmBackend | None,
 ) -> Choice | None:
     costs = estimate_costs(policy.candidates, request)
     best = pick.by_quality(servable, scored.quality, retention, costs)
@@ -86,7 +86,7 @@ def by_budget(
     servable: Sequence[Backend],
     scored: Scored,
     pacing: Pacing,
-    warm: Warm | None,
+    warm: WarmBackend | None,
 ) -> Choice:
     """By the line of the policy's budget."""
     paced = pacing.choose(request, policy, servable, scored, warm)
@@ -107,7 +107,7 @@ def _paced(paced: Paced, scored: Scored) -> Choice:
     )
 
 
-def _told(plain: Choice, now: Choice, warm: Warm) -> Choice:
+def _told(plain: Choice, now: Choice, warm: WarmBackend) -> Choice:
     """`now`, saying whether the conversation stays for its warm cache or leaves it all the same."""
     if now.backend.id != plain.backend.id and now.backend.id == warm.backend:
         detail = f"{plain.backend.id} gains too little for a cold prompt cache"

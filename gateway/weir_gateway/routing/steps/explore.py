@@ -20,7 +20,7 @@ DETAIL: Final = "explored"
 _ALL: Final = 2.0**64
 
 
-class Purse(Protocol):
+class ExplorationBudget(Protocol):
     """What policies may spend on exploration, by period. Never blocks, never raises."""
 
     def holds(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> bool:
@@ -33,14 +33,16 @@ class Purse(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Alternative:
     """The other way a decision could go, and what that costs beyond the usual one."""
 
     other: Backend
     extra: PicoUsd  # an estimate; 0 where the other one is the cheaper
 
 
-def other_way(request: Request, decision: RouteDecision, exploration: Exploration) -> Way | None:
+def alternative_of(
+    request: Request, decision: RouteDecision, exploration: Exploration
+) -> Alternative | None:
     """None where the decision is no near thing: by a rule, out of the band, without a choice."""
     able, scored, threshold = decision.servable, decision.scored, decision.threshold
     if decision.reason is not Reason.SCORED or len(able) < 2:  # noqa: PLR2004 - a choice is of two
@@ -52,29 +54,29 @@ def other_way(request: Request, decision: RouteDecision, exploration: Exploratio
     if other is None:
         return None
     costs = estimate_costs((decision.chosen, other), request)
-    return Way(other, PicoUsd(max(costs[other.id] - costs[decision.chosen.id], NOTHING)))
+    return Alternative(other, PicoUsd(max(costs[other.id] - costs[decision.chosen.id], NOTHING)))
 
 
-def drawn(decision: DecisionId, share: float) -> bool:
+def is_drawn(decision: DecisionId, share: float) -> bool:
     """Whether this decision is one of the `share` that explore; the same for the same id."""
     digest = hashlib.blake2b(decision.encode(), digest_size=8, person=b"weir-explore").digest()
     return int.from_bytes(digest, "big") / _ALL < share
 
 
 def explore(
-    request: Request, decision: RouteDecision, policy: Policy, purse: Purse
+    request: Request, decision: RouteDecision, policy: Policy, purse: ExplorationBudget
 ) -> RouteDecision:
     """The decision, or the other way where it is drawn and paid for; with its probability.
 
     Where the budget is used up nothing is drawn, and every choice is certain.
     """
     exploration = policy.exploration
-    way = other_way(request, decision, exploration) if exploration is not None else None
+    way = alternative_of(request, decision, exploration) if exploration is not None else None
     if exploration is None or way is None:
         return decision
     if way.extra and not purse.holds(policy.id, exploration, way.extra):
         return decision
-    if not drawn(decision.id, exploration.share):
+    if not is_drawn(decision.id, exploration.share):
         return replace(decision, propensity=1 - exploration.share)
     if way.extra:
         purse.take(policy.id, exploration, way.extra)

@@ -12,7 +12,7 @@ from weir_gateway.routing.policy.compiled import CompiledPolicy
 Fit = tuple[tuple[Backend, ...], tuple[Excluded, ...]]
 
 
-def fit(compiled: CompiledPolicy, request: Request) -> Fit:
+def filter_candidates(compiled: CompiledPolicy, request: Request) -> Fit:
     """The candidates that can serve, weakest first and never none, and why the others can't.
 
     A prompt's tokens are estimated from above, so the context window only chooses between
@@ -52,12 +52,12 @@ def _wide_enough(backend: Backend, tokens: int) -> bool:
     return not backend.context_window or tokens <= backend.context_window
 
 
-def unfit_to_follow(
+def unservable_fallbacks(
     compiled: CompiledPolicy, request: Request, ordered: Backend
 ) -> tuple[Excluded, ...]:
     """Who can't serve, should the backend that a rule ordered fail; it itself is obeyed."""
     try:
-        _, excluded = fit(compiled, request)
+        _, excluded = filter_candidates(compiled, request)
     except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
         return ()
     return tuple(one for one in excluded if one.backend != ordered.id)

@@ -17,11 +17,11 @@ from weir_gateway.domain.limits import (
     UNLIMITED,
     Admission,
     Allowance,
-    Ask,
-    Held,
+    AppliedLimit,
+    LimitCheck,
+    LimitReservation,
+    LimitResult,
     Measure,
-    Part,
-    Taken,
     WhenGone,
     Window,
 )
@@ -30,7 +30,7 @@ from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Backend, Mode, Policy
 from weir_gateway.routing.estimate import expected_tokens, reserved_output
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_wires.usage import Usage
 
 LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises
@@ -44,10 +44,10 @@ _NAMES = {  # as users write them
 }
 
 
-class Limits(Protocol):
+class LimitStore(Protocol):
     """What clients and backends may still use."""
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         """Set aside what one request takes of all its limits, or nothing where one refuses it.
 
         `closed` limits raise LimitsUnknown while the store that counts for all gateways is gone;
@@ -55,7 +55,7 @@ class Limits(Protocol):
         """
         ...
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside. Never blocks, never raises."""
         ...
 
@@ -98,15 +98,15 @@ class _Limit:
         """Whether other clients use it too."""
         return self.name.startswith("total")
 
-    def asked(self, least: int, most: int) -> Ask:
+    def asked(self, least: int, most: int) -> LimitCheck:
         """A request that alone takes more than the limit is let in where nothing else was."""
         limit = self.limit
-        return Ask(
+        return LimitCheck(
             counter=self.counter,
             window=self.window,
             limit=limit,
-            least=min(least, limit),
-            most=min(most, limit),
+            min_amount=min(least, limit),
+            max_amount=min(most, limit),
             name=self.name,
             policy=self.policy,
         )
@@ -124,10 +124,10 @@ class _Limit:
 class Limiter:
     """Asks limits and settles them."""
 
-    def __init__(self, limits: Limits | None) -> None:
+    def __init__(self, limits: LimitStore | None) -> None:
         self._limits = limits
 
-    async def admit(self, matched: Matched, request: Request) -> Admission:
+    async def check(self, matched: PolicyMatch, request: Request) -> Admission:
         """Set aside what `request` takes.
 
         Raises LimitReached and BudgetExceeded, saying which limit refuses it, and LimitsUnknown.
@@ -146,24 +146,24 @@ class Limiter:
             raise _refusal(limits[taken.refused], asks[taken.refused], taken)
         return _admitted(limits, taken)
 
-    def chosen(self, decision: RouteDecision, request: Request) -> RouteDecision:
+    def charge(self, decision: RouteDecision, request: Request) -> RouteDecision:
         """Set aside what the chosen model takes, now that it is known."""
-        if self._limits is None or not decision.admission.parts:
+        if self._limits is None or not decision.admission.limits:
             return decision
-        if decision.held:  # it may escalate: the most stays set aside
+        if decision.buffered:  # it may escalate: the most stays set aside
             return decision
         cached = decision.reason is Reason.CACHE
         spent = 0 if cached else _nano(_estimate(decision.chosen, request))
         amounts = {Measure.USD: spent, Measure.STRONG_USD: spent if _is_strong(decision) else 0}
         admission = decision.admission
-        if not _settle(self._limits, admission.parts, amounts):
+        if not _settle(self._limits, admission.limits, amounts):
             return decision
-        parts = tuple(_as_held(part, amounts) for part in admission.parts)
+        parts = tuple(_as_held(part, amounts) for part in admission.limits)
         return replace(decision, admission=replace(admission, parts=parts))
 
     def settle(self, decision: RouteDecision, outcome: Outcome) -> None:
         """Count what was really used."""
-        if self._limits is None or not decision.admission.parts:
+        if self._limits is None or not decision.admission.limits:
             return
         amounts = {
             Measure.USD: _nano(outcome.paid),
@@ -172,23 +172,23 @@ class Limiter:
         tokens = _tokens(decision, outcome)
         if tokens is not None:
             amounts[Measure.TOKENS] = tokens
-        _settle(self._limits, decision.admission.parts, amounts)
+        _settle(self._limits, decision.admission.limits, amounts)
 
-    def give_back(self, admission: Admission) -> None:
+    def release(self, admission: Admission) -> None:
         """What was set aside for a request that came to nothing; that it came stays counted."""
         if self._limits is not None:
-            for part in admission.parts:
+            for part in admission.limits:
                 if part.measure is not Measure.REQUESTS:
-                    self._limits.settle(part.held, 0)
+                    self._limits.settle(part.reservation, 0)
 
 
-def _settle(limits: Limits, parts: Sequence[Part], amounts: dict[Measure, int]) -> bool:
+def _settle(limits: LimitStore, parts: Sequence[AppliedLimit], amounts: dict[Measure, int]) -> bool:
     """Whether anything differs from what was set aside."""
     changed = False
     for part in parts:
-        amount = amounts.get(part.measure, part.held.amount)
-        if amount != part.held.amount:
-            limits.settle(part.held, amount)
+        amount = amounts.get(part.measure, part.reservation.amount)
+        if amount != part.reservation.amount:
+            limits.settle(part.reservation, amount)
             changed = True
     return changed
 
@@ -221,7 +221,7 @@ def _of(allowance: Allowance, whose: str, of: str, policy: PolicyId) -> Iterator
             yield _Limit(f"{whose}/{measure}/{window}", name, measure, window, limit, policy)
 
 
-def _taking(matched: Matched, request: Request) -> _Taking:
+def _taking(matched: PolicyMatch, request: Request) -> _Taking:
     """A direct call and Shadow have one way to go; of one candidate none is strong."""
     policy, direct = matched.policy.policy, matched.direct
     costs = [_nano(_estimate(backend, request)) for backend in policy.candidates]
@@ -242,23 +242,23 @@ def _estimate(backend: Backend, request: Request) -> PicoUsd:
     return cost(backend.price, Usage(input=request.prompt_tokens, output=reserved_output(request)))
 
 
-def _admitted(limits: Sequence[_Limit], taken: Taken) -> Admission:
+def _admitted(limits: Sequence[_Limit], taken: LimitResult) -> Admission:
     parts = tuple(
-        Part(one.measure, one.limit, used, held)
-        for one, used, held in zip(limits, taken.used, taken.held, strict=True)
+        AppliedLimit(one.measure, one.limit, used, held)
+        for one, used, held in zip(limits, taken.used, taken.reservations, strict=True)
     )
     spent = [p.used / p.limit for p in parts if p.measure is Measure.STRONG_USD]
     leaning = (max(spent, default=0.0) - LEANS_FROM) / (1 - LEANS_FROM)
-    short = "" if taken.dear else _status(limits[taken.short], _used_before(taken))
+    short = "" if taken.fits_max else _status(limits[taken.blocking], _used_before(taken))
     return Admission(parts, short, min(max(leaning, 0.0), 1.0))
 
 
-def _used_before(taken: Taken) -> int:
+def _used_before(taken: LimitResult) -> int:
     """What was used of the limit that is short, without this request's part."""
-    return taken.used[taken.short] - taken.held[taken.short].amount
+    return taken.used[taken.blocking] - taken.reservations[taken.blocking].amount
 
 
-def _refusal(limit: _Limit, ask: Ask, taken: Taken) -> LimitReached:
+def _refusal(limit: _Limit, ask: LimitCheck, taken: LimitResult) -> LimitReached:
     seconds = max(math.ceil(taken.wait), 1)
     if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
         per = f"{limit.limit} {limit.measure} a {limit.window}"
@@ -266,7 +266,7 @@ def _refusal(limit: _Limit, ask: Ask, taken: Taken) -> LimitReached:
         message = f"the limit {limit.name} is reached ({per}): try again in {seconds} s"
         return LimitReached(message, wait=seconds, left=left)
     message = (
-        f"the estimate for this request, {_usd(ask.least)}, doesn't fit what is left of "
+        f"the estimate for this request, {_usd(ask.min_amount)}, doesn't fit what is left of "
         f"{_status(limit, taken.used[taken.refused])}; {_more_at(limit.window, seconds)}"
     )
     return BudgetExceeded(message, wait=seconds)
@@ -291,24 +291,27 @@ def _usd(nano: int) -> str:
     return f"${nano * PICO_PER_NANO / PICO_PER_USD:.4g}"
 
 
-def _as_held(part: Part, amounts: dict[Measure, int]) -> Part:
-    amount = amounts.get(part.measure, part.held.amount)
-    if amount == part.held.amount:
+def _as_held(part: AppliedLimit, amounts: dict[Measure, int]) -> AppliedLimit:
+    amount = amounts.get(part.measure, part.reservation.amount)
+    if amount == part.reservation.amount:
         return part
-    return replace(part, held=replace(part.held, amount=amount))
+    return replace(part, held=replace(part.reservation, amount=amount))
 
 
 def _is_strong(decision: RouteDecision) -> bool:
     """A direct call's baseline is itself: whether it is strong is known from what was asked."""
     if decision.reason is Reason.DIRECT:
         return any(
-            p.measure is Measure.STRONG_USD and p.held.amount for p in decision.admission.parts
+            p.measure is Measure.STRONG_USD and p.reservation.amount
+            for p in decision.admission.limits
         )
     return decision.strong
 
 
 def _paid_strong(decision: RouteDecision, outcome: Outcome) -> int:
-    beside = sum(one.paid for one in outcome.beside if one.spent.backend.id == decision.baseline.id)
+    beside = sum(
+        one.paid for one in outcome.side_costs if one.side_cost.backend.id == decision.baseline.id
+    )
     return beside + (outcome.paid_for_answer if _is_strong(decision) else 0)
 
 

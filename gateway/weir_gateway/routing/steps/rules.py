@@ -9,22 +9,22 @@ rules are written in.
 
 from collections.abc import Sequence
 
-from weir_gateway.domain.decision import RuleTried, Verdict
+from weir_gateway.domain.decision import RuleResult, Verdict
 from weir_gateway.domain.request import Facts
 from weir_gateway.routing.policy.compiled import CompiledRule, RuleFailed
 
 
 def first_that_holds(
     rules: Sequence[CompiledRule], facts: Facts
-) -> tuple[CompiledRule | None, tuple[RuleTried, ...]]:
+) -> tuple[CompiledRule | None, tuple[RuleResult, ...]]:
     """The first rule that holds, if any, and every rule asked on the way to it."""
-    tried: list[RuleTried] = []
+    tried: list[RuleResult] = []
     for rule in rules:
         try:
             verdict, error = _ask(rule, facts), ""
         except RuleFailed as failed:
             verdict, error = Verdict.FAILED, str(failed)
-        tried.append(RuleTried(rule.name, verdict, error))
+        tried.append(RuleResult(rule.name, verdict, error))
         if verdict is Verdict.HOLDS:
             return rule, tuple(tried)
     return None, tuple(tried)

@@ -11,7 +11,7 @@ from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
-from weir_gateway.routing.policy.compiled import Matched
+from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_gateway.routing.ports import ScoreQuery, Scorer, TraceContext
 
 TWO = 2  # candidates that one threshold can tell apart
@@ -20,7 +20,7 @@ TWO = 2  # candidates that one threshold can tell apart
 async def score(
     scorer: Scorer,
     request: Request,
-    matched: Matched,
+    matched: PolicyMatch,
     *,
     within: float,
     trace: TraceContext | None = None,
@@ -60,7 +60,7 @@ def by_quality(policy: Policy) -> bool:
     return by_price and len(policy.candidates) > TWO
 
 
-def threshold(scored: Scored, matched: Matched) -> float:
+def threshold(scored: Scored, matched: PolicyMatch) -> float:
     """The score from which on the strong candidate is chosen.
 
     Raises ScorerUnavailable where it hangs on a calibration that the scorer has not given.

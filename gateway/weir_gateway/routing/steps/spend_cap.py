@@ -13,7 +13,7 @@ from weir_gateway.domain.table import Backend, Policy
 _FREE = frozenset({Reason.CACHE, Reason.SHADOW, Reason.DIRECT})  # nothing to lean, or obeyed
 
 
-def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> RouteDecision:
+def apply_spend_cap(decision: RouteDecision, admission: Admission, policy: Policy) -> RouteDecision:
     """`decision` with `admission`, and the weakest candidate's where that says so.
 
     Raises BudgetExceeded where only the dear way is open to this request, and the allowance has
@@ -25,7 +25,7 @@ def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> Route
     weakest = decision.weakest(policy)
     if decision.reason in _FREE:
         return decision
-    if admission.dear:
+    if admission.allow_strong:
         return _raised(decision, weakest)
     decision = replace(decision, held=False)  # an answer that can't escalate is given as it is
     candidates = policy.candidates
@@ -33,7 +33,7 @@ def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> Route
         return decision
     if weakest.id == candidates[-1].id:
         raise _closed(admission, "no weaker one can serve this request")
-    if decision.confined(policy):
+    if decision.is_pinned(policy):
         raise _closed(admission, "a rule sends this request there and nowhere else")
     if weakest.id == decision.chosen.id:
         return decision
@@ -43,9 +43,9 @@ def lean(decision: RouteDecision, admission: Admission, policy: Policy) -> Route
 def _raised(decision: RouteDecision, weakest: Backend) -> RouteDecision:
     """The threshold, on its way to 1 as the allowance runs out."""
     threshold, scored = decision.threshold, decision.scored
-    if not decision.admission.leaning or threshold is None or scored is None:
+    if not decision.admission.pressure or threshold is None or scored is None:
         return decision
-    moved = threshold + (1.0 - threshold) * decision.admission.leaning
+    moved = threshold + (1.0 - threshold) * decision.admission.pressure
     decision = replace(decision, threshold=moved)
     if not decision.strong or scored.score >= moved or weakest.id == decision.chosen.id:
         return decision
@@ -68,4 +68,6 @@ def _closed(admission: Admission, why: str) -> BudgetExceeded:
 
 
 def _doesnt_fit(admission: Admission) -> str:
-    return f"the estimate on the strong model doesn't fit what is left of {admission.short}"
+    return (
+        f"the estimate on the strong model doesn't fit what is left of {admission.blocking_limit}"
+    )

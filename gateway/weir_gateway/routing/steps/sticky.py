@@ -21,7 +21,7 @@ LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
+class WarmBackend:
     """Which backend has served a conversation last, and about how many tokens of it."""
 
     backend: BackendId
@@ -31,16 +31,18 @@ class Warm:
 class Sessions(Protocol):
     """Which backend has served a conversation last; bounded, forgets the oldest."""
 
-    def warm(self, session: str) -> Warm | None:
+    def warm(self, session: str) -> WarmBackend | None:
         """Who has its beginning cached; None where that is not known or too long ago."""
         ...
 
-    def keep(self, session: str, warm: Warm, seconds: float) -> None:
+    def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
         """Remember it for `seconds`."""
         ...
 
 
-def threshold(plain: float, servable: Sequence[Backend], request: Request, warm: Warm) -> float:
+def adjusted_threshold(
+    plain: float, servable: Sequence[Backend], request: Request, warm: WarmBackend
+) -> float:
     """`plain` moved by what leaving the warm backend costs; unchanged where it costs nothing.
 
     It may come out below 0 (stay with the strong one whatever the score) or above 1 (with the weak
@@ -54,7 +56,7 @@ def threshold(plain: float, servable: Sequence[Backend], request: Request, warm:
     return plain * (faced / ordinary)  # exactly `plain` where nothing is warm
 
 
-def cost_now(backend: Backend, request: Request, warm: Warm) -> PicoUsd:
+def cost_now(backend: Backend, request: Request, warm: WarmBackend) -> PicoUsd:
     """What the request would cost on `backend`, its cache counted where it is the warm one."""
     cached = min(warm.tokens, request.prompt_tokens)
     if backend.id != warm.backend or cached < LEAST_CACHED:

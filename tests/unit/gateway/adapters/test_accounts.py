@@ -8,8 +8,8 @@ import pytest
 from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
 from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics, PolicyTotals
-from weir_gateway.domain.cache import Answer, CacheState, Looked
-from weir_gateway.domain.decision import Reason, RouteDecision, RuleTried, Scored, Verdict
+from weir_gateway.domain.cache import CachedResponse, CacheLookup, CacheState
+from weir_gateway.domain.decision import Reason, RouteDecision, RuleResult, Scored, Verdict
 from weir_gateway.domain.ids import (
     BundleVersion,
     DecisionId,
@@ -83,8 +83,8 @@ def test_money_and_tokens_are_summed() -> None:
 def test_an_answer_given_again_is_saved_and_no_model_was_asked() -> None:
     registry = Registry()
     accounts = DecisionMetrics(registry, DecisionLog())
-    answer = Answer(WEAK.id, (), b"{}", Usage(60, 40))
-    looked = Looked(CacheState.HIT, exact=b"k", meaning=b"m", answer=answer)
+    answer = CachedResponse(WEAK.id, (), b"{}", Usage(60, 40))
+    looked = CacheLookup(CacheState.HIT, exact_key=b"k", semantic_key=b"m", response=answer)
     again = replace(DECISION, reason=Reason.CACHE, cache=looked)
     accounts.decided(request(), again, 0.0002)
     free = replace(OUTCOME, usage=Usage(0, 0), paid=NOTHING)
@@ -175,7 +175,7 @@ def test_a_rule_that_fails_is_counted_each_time_and_said_once(
 ) -> None:
     registry = Registry()
     accounts = DecisionMetrics(registry, DecisionLog())
-    tried = (RuleTried("r", Verdict.FAILED, "division by zero"), RuleTried("s", Verdict.HOLDS))
+    tried = (RuleResult("r", Verdict.FAILED, "division by zero"), RuleResult("s", Verdict.HOLDS))
     for _ in range(3):
         accounts.decided(request(), replace(DECISION, rules_tried=tried), 0.0001)
     assert lines(registry, "weir_rule_errors_total")[0].endswith(" 3.0")

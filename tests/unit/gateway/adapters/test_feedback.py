@@ -37,7 +37,7 @@ from weir_gateway.domain.errors import (
     TooMuchFeedback,
     WeirError,
 )
-from weir_gateway.domain.feedback import Decided, Feedback, Taken
+from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
 from weir_gateway.domain.ids import DecisionId, KeyName, ModelName, PolicyId, TableVersion
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.outcome import Outcome
@@ -98,12 +98,12 @@ class Keeper:
         self.broken = broken
         self.batches: list[int] = []
 
-    def keep(self, batch: Sequence[PendingFeedback]) -> list[Taken | WeirError]:
+    def keep(self, batch: Sequence[PendingFeedback]) -> list[AcceptedFeedback | WeirError]:
         self.batches.append(len(batch))
         if self.broken:
             raise LedgerError("the disk is full")
-        decided = Decided(KeyName(""), PolicyId("shop/chat"), ModelName("weak"), (), NOW)
-        return [Taken(decided, replaced=False) for _ in batch]
+        decided = RatedDecision(KeyName(""), PolicyId("shop/chat"), ModelName("weak"), (), NOW)
+        return [AcceptedFeedback(decided, replaced=False) for _ in batch]
 
 
 @contextlib.asynccontextmanager
@@ -135,8 +135,8 @@ def test_feedback_is_kept_with_its_weight_and_the_later_one_replaces(tmp_path: P
     path = ledger(tmp_path, DECISION)
     (first,) = store(path).keep([said(0.25, comment="meh")])
     (second,) = store(path).keep([said(0.75, at=NOW + 5)])
-    assert isinstance(first, Taken)
-    assert isinstance(second, Taken)
+    assert isinstance(first, AcceptedFeedback)
+    assert isinstance(second, AcceptedFeedback)
     assert (first.replaced, second.replaced) == (False, True)
     assert (second.decided.policy, second.decided.model) == ("shop/chat", "weak")
     (row,) = rows(path)
@@ -162,7 +162,7 @@ def test_unknown_foreign_and_old_decisions_are_told_apart_only_from_one_s_own(
     assert isinstance(lost, NoSuchDecision)
     assert foreign.message.replace(ID, "?") == lost.message.replace("0" * 32, "?")
     assert isinstance(old, DecisionTooOld)
-    assert isinstance(fine, Taken)  # a clock that went backwards refuses nobody
+    assert isinstance(fine, AcceptedFeedback)  # a clock that went backwards refuses nobody
 
 
 def test_a_preferred_model_must_have_been_there_to_prefer(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_preferred_model_must_have_been_there_to_prefer(tmp_path: Path) -> Non
     bad, good = store(path).keep([said(preferred="gpt"), said(preferred="strong")])
     assert isinstance(bad, BadRequest)
     assert bad.message == "preferred must be one of: weak, strong"
-    assert isinstance(good, Taken)
+    assert isinstance(good, AcceptedFeedback)
     (row,) = rows(path)
     assert (row["preferred"], row["rating"]) == ("strong", None)
 
@@ -189,7 +189,7 @@ def test_a_file_without_the_table_gets_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE feedback")
         database.execute("ALTER TABLE ledger DROP COLUMN propensity")
-    assert isinstance(store(path).keep([said()])[0], Taken)
+    assert isinstance(store(path).keep([said()])[0], AcceptedFeedback)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT propensity FROM ledger").fetchone() == (1.0,)
 
@@ -226,7 +226,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert "can't be written" in done.stdout, done.stderr
     assert [row["rating"] for row in rows(path)] == [0.25]
-    assert isinstance(store(path).keep([said(0.75)])[0], Taken)  # there is room again
+    assert isinstance(store(path).keep([said(0.75)])[0], AcceptedFeedback)  # there is room again
 
 
 async def test_a_decision_is_known_before_its_row_is_written() -> None:

@@ -19,7 +19,7 @@ from weir_gateway.adapters.ledger.writer import INTERVAL, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
 from weir_gateway.domain.money import PicoUsd, cost
-from weir_gateway.domain.outcome import Beside, Outcome, Spent
+from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.routing.account import Ending, outcome
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
@@ -107,9 +107,11 @@ def test_a_decision_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_what_was_paid_beside_an_answer_has_lines_of_its_own(tmp_path: Path) -> None:
-    judge = Spent(STRONG, Usage(input=30, output=1), Beside.JUDGE)
-    hedge = Spent(WEAK, Usage(input=7, output=0), Beside.HEDGE, counted=False)
-    ending = Ending(status=200, usage=OUTCOME.usage, overhead=0, duration=1, spent=(judge, hedge))
+    judge = SideCost(STRONG, Usage(input=30, output=1), CostKind.JUDGE)
+    hedge = SideCost(WEAK, Usage(input=7, output=0), CostKind.HEDGE, counted=False)
+    ending = Ending(
+        status=200, usage=OUTCOME.usage, overhead=0, duration=1, side_costs=(judge, hedge)
+    )
     ended = outcome(request(), DECISION, ending)
     ours = accounts()
     ours.finished(request(), DECISION, ended)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from support.fakes import FakeClock
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.value import decode, encode
-from weir_gateway.domain.cache import Answer, similarity
+from weir_gateway.domain.cache import CachedResponse, similarity
 from weir_gateway.domain.ids import BackendId
 from weir_wires.usage import Usage
 
 
-def answer(size: int = 10, name: str = "shop/weak") -> Answer:
-    return Answer(
+def answer(size: int = 10, name: str = "shop/weak") -> CachedResponse:
+    return CachedResponse(
         BackendId(name), (("content-type", "application/json"),), b"x" * size, Usage(1, 2)
     )
 
@@ -92,7 +92,7 @@ def test_memory_is_what_is_kept_and_never_more_than_its_bound(
 def test_a_shared_value_is_the_answer_again(
     body: bytes, embedding: bytes, tokens: list[int]
 ) -> None:
-    told = Answer(BackendId("a/b"), (("x", "y"),), body, Usage(*tokens), embedding)
+    told = CachedResponse(BackendId("a/b"), (("x", "y"),), body, Usage(*tokens), embedding)
     assert decode(encode(told), 1_000) == told
     assert decode(encode(told), 10) is None
 

@@ -3,9 +3,9 @@
 from support.fakes import FakeClock
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.ids import BackendId
-from weir_gateway.routing.steps.sticky import Warm
+from weir_gateway.routing.steps.sticky import WarmBackend
 
-WARM = Warm(BackendId("shop/strong"), 5000)
+WARM = WarmBackend(BackendId("shop/strong"), 5000)
 
 
 def test_a_conversation_is_forgotten_in_time() -> None:

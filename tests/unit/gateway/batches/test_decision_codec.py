@@ -4,8 +4,8 @@ from dataclasses import fields, replace
 
 from support.tables import STRONG, WEAK, policy, table
 from weir_gateway.batches import decision_codec
-from weir_gateway.domain.budget import Room
-from weir_gateway.domain.decision import Assigned, Reason, RouteDecision, Scored
+from weir_gateway.domain.budget import BudgetReservation
+from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import (
     BundleVersion,
     DecisionId,
@@ -13,14 +13,14 @@ from weir_gateway.domain.ids import (
     RouterName,
     TableVersion,
 )
-from weir_gateway.domain.limits import Admission, Held, Measure, Part, Window
+from weir_gateway.domain.limits import Admission, AppliedLimit, LimitReservation, Measure, Window
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Batches
 
 # How the decision was made: reported at once and not needed after the item is sent.
 NOT_STORED = {"estimates", "excluded", "rules_tried", "cache", "held"}
 
-HELD = Held("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
+HELD = LimitReservation("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
 DECISION = RouteDecision(
     id=DecisionId("0" * 32),
     policy=PolicyId("shop/chat"),
@@ -31,13 +31,13 @@ DECISION = RouteDecision(
     detail="explored",
     scored=Scored(0.25, {}, BundleVersion("b@0"), RouterName("r")),
     threshold=0.5,
-    admission=Admission((Part(Measure.USD, 1000, 400, HELD),), "perKey.usdPerDay", 0.5),
+    admission=Admission((AppliedLimit(Measure.USD, 1000, 400, HELD),), "perKey.usdPerDay", 0.5),
     servable=(WEAK, STRONG),
     propensity=0.05,
     explored=True,
     batch="batch_1",
-    variant=Assigned("new", 0.5, "cafe"),
-    room=Room("2026-11-24", PicoUsd(7), "gateway"),
+    variant=AssignedVariant("new", 0.5, "cafe"),
+    budget_reservation=BudgetReservation("2026-11-24", PicoUsd(7), "gateway"),
 )
 
 

@@ -18,7 +18,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
 from weir_gateway.routing.pipeline import Ports, Routing
-from weir_gateway.routing.policy.variants import place
+from weir_gateway.routing.policy.variants import bucket_of
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage
@@ -37,12 +37,12 @@ def routing(scorer: FakeScorer | None = None) -> Routing:
         Ports(
             scorer=scorer or FakeScorer(default=0.4),
             upstreams=FakeUpstreams(),
-            accounts=FakeAccounts(),
+            recorder=FakeAccounts(),
             conditions=CelConditions(),
             clock=FakeClock(),
             ids=FakeIds(),
         ),
-        score_within=1.0,
+        score_timeout=1.0,
     )
 
 
@@ -110,10 +110,10 @@ async def test_what_a_client_decides_is_no_variants() -> None:
 
 
 def test_places_are_spread_evenly_and_policies_apart() -> None:
-    places = [place("shop/chat", str(n)) for n in range(4000)]
+    places = [bucket_of("shop/chat", str(n)) for n in range(4000)]
     assert all(0 <= one < 1 for one in places)
     assert abs(sum(places) / 4000 - 0.5) < 0.02
-    other = [place("shop/other", str(n)) for n in range(4000)]
+    other = [bucket_of("shop/other", str(n)) for n in range(4000)]
     both = sum((a < 0.5) == (b < 0.5) for a, b in zip(places, other, strict=True))
     assert 1850 < both < 2150
 

@@ -33,11 +33,11 @@ def made(body: object, *, wire: Wire = Wire.OPENAI_CHAT, stream: bool = False) -
 
 
 def exact(body: object, where: tuple[str, ...] = WHERE, **of: Any) -> bytes:
-    return keys(made(body, **of), where, by_meaning=False).exact
+    return keys(made(body, **of), where, by_meaning=False).exact_key
 
 
 def meaning(body: object, **of: Any) -> bytes:
-    return keys(made(body, **of), WHERE, by_meaning=True).meaning
+    return keys(made(body, **of), WHERE, by_meaning=True).semantic_key
 
 
 def shuffled(value: object, chance: random.Random) -> object:

@@ -8,17 +8,17 @@ from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScore
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.cache import Answer, CacheRules, CacheScope, CacheState
+from weir_gateway.domain.cache import CachedResponse, CacheRules, CacheScope, CacheState
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId, KeyName, PolicyId
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
-from weir_gateway.routing.cache.lookup import Caching
-from weir_gateway.routing.cache.replies import Recorded, whole
+from weir_gateway.routing.cache.lookup import CacheReader
+from weir_gateway.routing.cache.replies import RecordingReply, whole
 from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
-from weir_gateway.routing.policy.compiled import Matched, compile_table
-from weir_gateway.routing.replies import Room
+from weir_gateway.routing.policy.compiled import PolicyMatch, compile_table
+from weir_gateway.routing.replies import ByteBudget
 from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
@@ -45,13 +45,13 @@ class World:
             Ports(
                 scorer=self.scorer,
                 upstreams=self.upstreams,
-                accounts=self.accounts,
+                recorder=self.accounts,
                 conditions=CelConditions(),
                 clock=FakeClock(),
                 ids=FakeIds(),
-                answers=MemoryAnswers(FakeClock(), max_bytes=100_000, max_answer=10_000),
+                cache=MemoryAnswers(FakeClock(), max_bytes=100_000, max_answer=10_000),
             ),
-            score_within=0.25,
+            score_timeout=0.25,
         )
 
     async def ask(self, asked: Request | None = None) -> Dispatched:
@@ -210,10 +210,10 @@ async def test_an_answer_that_was_not_read_to_its_end_is_not_kept() -> None:
 
 
 async def test_copies_under_way_have_a_bound_together_and_give_their_room_back() -> None:
-    room = Room(8)
+    room = ByteBudget(8)
     told: list[bytes | None] = []
-    first = Recorded(GOOD, 100, room, told.append)
-    second = Recorded(GOOD, 100, room, told.append)
+    first = RecordingReply(GOOD, 100, room, told.append)
+    second = RecordingReply(GOOD, 100, room, told.append)
     reading = first.chunks()
     assert await anext(reading) == b'{"a":'
     assert room.left == 3
@@ -228,20 +228,20 @@ async def test_copies_under_way_have_a_bound_together_and_give_their_room_back()
 class Foreign:
     """A store that has an answer of somebody else's to everything."""
 
-    async def find(self, key: bytes) -> Answer | None:
+    async def find(self, key: bytes) -> CachedResponse | None:
         del key
-        return Answer(BackendId("other/model"), (), b"{}", Usage(1, 1))
+        return CachedResponse(BackendId("other/model"), (), b"{}", Usage(1, 1))
 
-    def keep(self, key: bytes, answer: Answer, seconds: float) -> None:
+    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         del key, answer, seconds
 
 
 async def test_an_answer_of_none_of_the_candidates_is_none() -> None:
-    matched = Matched(
+    matched = PolicyMatch(
         compile_table(table(replace(policy(), cache=EXACT)), CelConditions()).by_id[CHAT]
     )
-    looked = await Caching(Foreign()).look(matched, made(), None)
-    assert (looked.state, looked.answer) == (CacheState.MISS, None)
+    looked = await CacheReader(Foreign()).look(matched, made(), None)
+    assert (looked.state, looked.response) == (CacheState.MISS, None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.outcome import Beside, Spent
+from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.routing.pipeline import Dispatched, Ports, Routing
 from weir_wires.usage import Usage
 
@@ -24,20 +24,20 @@ def cascading(weak: FakeReply, strong: FakeReply, *, held: int = 1000) -> Routin
         Ports(
             scorer=FakeScorer(default=0.1),
             upstreams=FakeUpstreams({WEAK.id: weak, STRONG.id: strong}),
-            accounts=FakeAccounts(),
+            recorder=FakeAccounts(),
             conditions=CelConditions(),
             clock=FakeClock(),
             ids=FakeIds(),
-            words=WireAnswerInspector(),
+            inspector=WireAnswerInspector(),
         ),
-        score_within=1,
-        held=held,
+        score_timeout=1,
+        max_buffered=held,
     )
 
 
-async def sent(routing: Routing) -> tuple[Dispatched, list[Spent]]:
+async def sent(routing: Routing) -> tuple[Dispatched, list[SideCost]]:
     """What came of one request, and the tab."""
-    made, tab = table(CHECKED), list[Spent]()
+    made, tab = table(CHECKED), list[SideCost]()
     decision = await routing.decide(request(), made, tab=tab)
     return await routing.dispatch(request(), decision, made, tab), tab
 
@@ -46,9 +46,9 @@ async def test_a_call_beside_one_that_is_refused_is_on_the_tab_too() -> None:
     weak = FakeReply(body=(PROSE,), usage=TOOK, wasted=Usage(3, 0))
     dispatched, tab = await sent(cascading(weak, FakeReply(status=400, wasted=Usage(7, 0))))
     assert (dispatched.decision.reason, dispatched.decision.detail) == (Reason.FALLBACK, "400")
-    assert sorted((one.backend.name, one.usage.input, one.what) for one in tab) == [
-        ("strong", 7, Beside.HEDGE),
-        ("weak", 3, Beside.HEDGE),
+    assert sorted((one.backend.name, one.usage.input, one.kind) for one in tab) == [
+        ("strong", 7, CostKind.HEDGE),
+        ("weak", 3, CostKind.HEDGE),
     ]
 
 
@@ -71,4 +71,4 @@ async def test_an_answer_that_is_not_accepted_is_held_no_longer() -> None:
     for _ in range(2):
         dispatched, tab = await sent(routing)
         assert dispatched.decision.reason is Reason.CASCADE_ESCALATED
-        assert [one.what for one in tab] == [Beside.WEAK_ANSWER]
+        assert [one.kind for one in tab] == [CostKind.WEAK_ANSWER]

@@ -12,7 +12,7 @@ from weir_gateway.routing.explain import Explainer
 
 
 def explainer(scorer: FakeScorer) -> Explainer:
-    return Explainer(scorer=scorer, conditions=CelConditions(), ids=FakeIds(), score_within=5)
+    return Explainer(scorer=scorer, conditions=CelConditions(), ids=FakeIds(), score_timeout=5)
 
 
 async def test_everything_that_led_to_the_choice() -> None:
@@ -60,7 +60,11 @@ async def test_what_a_cache_would_do_is_told_with_nothing_kept() -> None:
     scorer = FakeScorer(embeddings={"hello": b"1234"})
     seen = await explainer(scorer).explain(replace(request(), body=body), made)
     looked = seen.decision.cache
-    assert (looked.state, bool(looked.exact), bool(looked.meaning)) == (CacheState.MISS, True, True)
+    assert (looked.state, bool(looked.exact_key), bool(looked.semantic_key)) == (
+        CacheState.MISS,
+        True,
+        True,
+    )
     assert caches(rules, seen.decision) == (
         "the very same request within 60 s, one of the same wording and similarity 0.9 within "
         "60 s; per client key"

@@ -17,14 +17,14 @@ from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudg
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
-from weir_gateway.domain.limits import Allowance, Ask, Held, Taken
+from weir_gateway.domain.limits import Allowance, LimitCheck, LimitReservation, LimitResult
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Exploration, Mode, Policy
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.pipeline import Ports, Routing
-from weir_gateway.routing.steps.explore import drawn
-from weir_gateway.routing.steps.limit import Limits
+from weir_gateway.routing.steps.explore import is_drawn
+from weir_gateway.routing.steps.limit import LimitStore
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 
@@ -49,22 +49,24 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     registry: Registry = field(default_factory=Registry)
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
-    limits: Limits | None = None
+    limits: LimitStore | None = None
 
     def __post_init__(self) -> None:
         self.routing = Routing(
             Ports(
                 scorer=FakeScorer(default=self.score),
                 upstreams=FakeUpstreams(),
-                accounts=self.accounts,
+                recorder=self.accounts,
                 conditions=CelConditions(),
                 clock=self.clock,
                 ids=Ids(),
                 sessions=MemorySessions(self.clock, entries=10),
                 limits=self.limits,
-                purse=SharedExplorationBudget(Sums(None, self.clock), self.registry, self.clock),
+                exploration=SharedExplorationBudget(
+                    Sums(None, self.clock), self.registry, self.clock
+                ),
             ),
-            score_within=1,
+            score_timeout=1,
         )
 
     async def decide(self, count: int, by: Policy = EXPLORING) -> list[RouteDecision]:
@@ -86,7 +88,7 @@ async def test_near_the_threshold_a_share_goes_the_other_way(
 
 async def test_who_is_drawn_is_known_from_the_id_alone() -> None:
     for decision in await World(0.57).decide(200):
-        assert decision.explored == drawn(decision.id, 0.2)
+        assert decision.explored == is_drawn(decision.id, 0.2)
 
 
 @pytest.mark.parametrize("score", [0.0, 0.5499, 0.6501, 1.0])
@@ -150,12 +152,15 @@ class NearlySpent:
     def __init__(self, used: float) -> None:
         self._used = used
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         del closed
         used = tuple(int(ask.limit * self._used) for ask in asks)
-        return Taken(held=tuple(Held(ask.counter, ask.window, 0, 0) for ask in asks), used=used)
+        return LimitResult(
+            reservations=tuple(LimitReservation(ask.counter, ask.window, 0, 0) for ask in asks),
+            used=used,
+        )
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         del held, amount
 
 
@@ -187,7 +192,7 @@ def test_who_is_drawn_at_a_share_is_drawn_at_every_larger_one(
 ) -> None:
     small, large = sorted((one, other))
     decision = DecisionId(raw.hex())
-    assert drawn(decision, large) or not drawn(decision, small)
+    assert is_drawn(decision, large) or not is_drawn(decision, small)
 
 
 @given(st.lists(st.integers(0, 50), max_size=30), st.integers(0, 300))

@@ -12,14 +12,14 @@ from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability
 from weir_gateway.routing.policy.compiled import compile_table
-from weir_gateway.routing.steps.filter import Fit, fit
+from weir_gateway.routing.steps.filter import Fit, filter_candidates
 
 TOOLS, VISION = Capability.TOOLS, Capability.VISION
 
 
 def fitting(asked: Request, candidates: Sequence[Backend]) -> Fit:
     made = policy(candidates=candidates)
-    return fit(compile_table(table(made), CelConditions()).by_id[made.id], asked)
+    return filter_candidates(compile_table(table(made), CelConditions()).by_id[made.id], asked)
 
 
 def names(fitted: Fit) -> list[str]:

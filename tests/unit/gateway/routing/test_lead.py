@@ -49,7 +49,7 @@ async def decided(
 async def test_the_weakest_answers_first_whatever_the_objective_says() -> None:
     other = backend("other")
     decision = await decided(CHECKED, made=policy(candidates=[WEAK, other, STRONG]))
-    assert (decision.chosen, decision.held, decision.reason) == (WEAK, True, Reason.SCORED)
+    assert (decision.chosen, decision.buffered, decision.reason) == (WEAK, True, Reason.SCORED)
     assert decision.servable == (WEAK, other, STRONG)
 
 
@@ -58,7 +58,7 @@ async def test_the_weakest_that_can_serve() -> None:
     strong = replace(STRONG, capabilities=frozenset({Capability.TOOLS}))
     made = policy(candidates=[WEAK, able, strong])
     decision = await decided(CHECKED, made=made, asked=request(needs=[Capability.TOOLS]))
-    assert (decision.chosen, decision.held) == (able, True)
+    assert (decision.chosen, decision.buffered) == (able, True)
 
 
 @pytest.mark.parametrize(("score", "chosen"), [(0.8, STRONG), (0.79, WEAK)])
@@ -66,7 +66,7 @@ async def test_what_is_surely_hard_goes_to_the_strong_one_at_once(
     score: float, chosen: object
 ) -> None:
     decision = await decided(replace(CHECKED, skip_above=0.8), score=score)
-    assert (decision.chosen, decision.held) == (chosen, chosen is WEAK)
+    assert (decision.chosen, decision.buffered) == (chosen, chosen is WEAK)
     assert decision.threshold == 0.8
 
 
@@ -78,7 +78,7 @@ async def test_confidence_decides_before_anything_is_sent(
     score: float, chosen: object, reason: Reason
 ) -> None:
     decision = await decided(SURE, score=score)
-    assert (decision.chosen, decision.reason, decision.held) == (chosen, reason, False)
+    assert (decision.chosen, decision.reason, decision.buffered) == (chosen, reason, False)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ async def test_confidence_decides_before_anything_is_sent(
 async def test_streams(way: Streams, chosen: object, *, held: bool) -> None:
     streamed = replace(request(), stream=True)
     decision = await decided(replace(CHECKED, streams=way), asked=streamed)
-    assert (decision.chosen, decision.held) == (chosen, held)
+    assert (decision.chosen, decision.buffered) == (chosen, held)
 
 
 DOWN = ScorerUnavailable("down")
@@ -108,7 +108,7 @@ async def test_without_a_score(
 ) -> None:
     made = policy(on_scorer_failure=failure)
     decision = await decided(cascade, made=made, error=DOWN)
-    assert (decision.chosen, decision.held) == (chosen, held)
+    assert (decision.chosen, decision.buffered) == (chosen, held)
     assert decision.reason is Reason.SCORER_UNAVAILABLE
 
 
@@ -135,7 +135,7 @@ async def test_what_was_decided_otherwise_stands(
         for b in made.candidates
     ]
     decision = await decided(CHECKED, asked=asked, made=replace(made, candidates=tuple(able)))
-    assert (decision.chosen.id, decision.reason, decision.held) == (STRONG.id, reason, False)
+    assert (decision.chosen.id, decision.reason, decision.buffered) == (STRONG.id, reason, False)
 
 
 async def test_state_that_a_provider_keeps_is_not_judged() -> None:
@@ -145,12 +145,12 @@ async def test_state_that_a_provider_keeps_is_not_judged() -> None:
     ]
     asked = replace(request(needs=[Capability.STATE], facts=FACTS), wire=Wire.OPENAI_RESPONSES)
     decision = await decided(CHECKED, asked=asked, made=policy(candidates=keeping))
-    assert (decision.chosen.id, decision.held) == (STRONG.id, False)
+    assert (decision.chosen.id, decision.buffered) == (STRONG.id, False)
 
 
 async def test_of_several_answers_none_is_looked_at() -> None:
     asked = replace(request(), several=True)
     decision = await decided(CHECKED, asked=asked)
-    assert (decision.chosen, decision.held) == (STRONG, False)  # as the objective says
+    assert (decision.chosen, decision.buffered) == (STRONG, False)  # as the objective says
     decision = await decided(SURE, asked=asked, score=0.1)  # looks at the prompt alone
     assert (decision.chosen, decision.reason) == (WEAK, Reason.CASCADE_ACCEPTED)

@@ -18,7 +18,13 @@ from weir_gateway.domain.errors import (
     ScorerUnavailable,
 )
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.limits import Allowance, Ask, Held, PolicyLimits, Taken
+from weir_gateway.domain.limits import (
+    Allowance,
+    LimitCheck,
+    LimitReservation,
+    LimitResult,
+    PolicyLimits,
+)
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
@@ -37,13 +43,13 @@ class Remembering:
 
     def __init__(self) -> None:
         self.inner = memory(lambda: NOW)
-        self.asked: list[tuple[Ask, ...]] = []
+        self.asked: list[tuple[LimitCheck, ...]] = []
 
-    async def take(self, asks: Sequence[Ask], *, closed: bool) -> Taken:
+    async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         self.asked.append(tuple(asks))
         return await self.inner.take(asks, closed=closed)
 
-    def settle(self, held: Held, amount: int) -> None:
+    def settle(self, held: LimitReservation, amount: int) -> None:
         self.inner.settle(held, amount)
 
     def used(self, counter: str) -> int:
@@ -66,13 +72,13 @@ class World:
             Ports(
                 scorer=scorer,
                 upstreams=FakeUpstreams(),
-                accounts=FakeAccounts(),
+                recorder=FakeAccounts(),
                 conditions=CelConditions(),
                 clock=lambda: NOW,
                 ids=FakeIds(),
                 limits=self.limits,
             ),
-            score_within=1,
+            score_timeout=1,
         )
 
     async def decide(self, by: Policy, asked: Request | None = None) -> RouteDecision:
@@ -91,7 +97,7 @@ def limited(by: Policy | None = None, **limits: int) -> Policy:
 
 async def test_without_limits_nobody_is_asked() -> None:
     world = World()
-    assert (await world.decide(policy())).admission.parts == ()
+    assert (await world.decide(policy())).admission.limits == ()
     assert world.limits.asked == []
 
 
@@ -214,7 +220,7 @@ async def test_a_key_and_its_policy_are_asked_together() -> None:
         "key/a/requests/minute",
         "policy/shop/chat/key/a/requests/minute",
     ]
-    assert decision.admission.left() == {"limit-requests": 5, "remaining-requests": 4}
+    assert decision.admission.remaining() == {"limit-requests": 5, "remaining-requests": 4}
 
 
 async def test_a_decision_alone_takes_nothing() -> None:
@@ -231,13 +237,13 @@ async def test_an_answer_is_taken_to_be_as_long_as_its_cap_within_reason(
 ) -> None:
     world = World()
     await world.decide(limited(tokens_per_minute=10**6), request(max_tokens=cap))
-    assert world.limits.asked[0][0].least == tokens
+    assert world.limits.asked[0][0].min_amount == tokens
 
 
 async def test_a_request_that_alone_is_over_the_limit_passes_alone() -> None:
     world = World()
     by = limited(tokens_per_minute=100)
-    assert (await world.decide(by)).admission.parts[0].used == 100
+    assert (await world.decide(by)).admission.limits[0].used == 100
     with pytest.raises(LimitReached):
         await world.decide(by)
     with pytest.raises(LimitReached, match="the prompt alone has about 150 tokens"):

@@ -11,15 +11,15 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest, NoPolicy
 from weir_gateway.domain.request import ClientKey, KeyName, Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Policy
-from weir_gateway.routing.policy.compiled import Matched, callable_models, compile_table
-from weir_gateway.routing.policy.match import match
+from weir_gateway.routing.policy.compiled import PolicyMatch, callable_models, compile_table
+from weir_gateway.routing.policy.match import match_policy
 
 BOUNDED = Expose(client_threshold=ClientThreshold(0.2, 0.9))
 DIRECT = Expose(direct=True)
 
 
-def matched(asked: Request, *policies: Policy) -> Matched:
-    return match(compile_table(table(*policies), CelConditions()), asked)
+def matched(asked: Request, *policies: Policy) -> PolicyMatch:
+    return match_policy(compile_table(table(*policies), CelConditions()), asked)
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ class World:
             Ports(
                 scorer=self.scorer,
                 upstreams=self.upstreams,
-                accounts=self.accounts,
+                recorder=self.accounts,
                 conditions=CelConditions(),
                 clock=self.clock,
                 ids=FakeIds(),
             ),
-            score_within=0.25,
+            score_timeout=0.25,
         )
 
 

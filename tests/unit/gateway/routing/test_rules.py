@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from support.tables import FACTS, policy, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.decision import RuleTried, Verdict
+from weir_gateway.domain.decision import RuleResult, Verdict
 from weir_gateway.routing.policy.compiled import CompiledRule, compile_table
 from weir_gateway.routing.steps.rules import first_that_holds
 
@@ -18,7 +18,7 @@ def test_the_first_that_holds_decides_and_the_rest_is_not_asked() -> None:
     rules = compiled("request.tools > 0", "request.turns == 2", "true")
     found, tried = first_that_holds(rules, replace(FACTS, turns=2))
     assert found is rules[1]
-    assert tried == (RuleTried("r0", Verdict.HOLDS_NOT), RuleTried("r1", Verdict.HOLDS))
+    assert tried == (RuleResult("r0", Verdict.HOLDS_NOT), RuleResult("r1", Verdict.HOLDS))
 
 
 def test_none_may_hold() -> None:

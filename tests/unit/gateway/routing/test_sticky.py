@@ -24,7 +24,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Threshold
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.policy.variants import session_key
-from weir_gateway.routing.steps.sticky import Warm, threshold
+from weir_gateway.routing.steps.sticky import WarmBackend, adjusted_threshold
 from weir_wires.wire import Wire
 
 LONG = 20_000  # tokens of a conversation worth caching
@@ -53,11 +53,11 @@ def test_the_line_moves_by_what_is_really_paid() -> None:
     # Cold: weak 20k*1 + 400*4 = 21,600; strong 20k*10 + 400*40 = 216,000 (millionths of a dollar).
     # Warm, the strong one has 20k*1 + 400*40 = 36,000.
     ordinary = 216_000 - 21_600
-    assert threshold(0.6, PAIR, talk(), Warm(DEAR.id, LONG)) == pytest.approx(
+    assert adjusted_threshold(0.6, PAIR, talk(), WarmBackend(DEAR.id, LONG)) == pytest.approx(
         0.6 * (36_000 - 21_600) / ordinary
     )
     half = 10_000 * 1 + 10_000 * 10 + 400 * 40
-    assert threshold(0.6, PAIR, talk(), Warm(DEAR.id, 10_000)) == pytest.approx(
+    assert adjusted_threshold(0.6, PAIR, talk(), WarmBackend(DEAR.id, 10_000)) == pytest.approx(
         0.6 * (half - 21_600) / ordinary
     )
 
@@ -66,31 +66,36 @@ def test_a_weak_ones_warm_cache_makes_the_strong_one_dearer() -> None:
     pair = (priced(WEAK, 5, 20, 1), DEAR)
     cold, warm = 20_000 * 5 + 400 * 20, 20_000 * 1 + 400 * 20
     expected = 0.6 * (216_000 - warm) / (216_000 - cold)
-    assert threshold(0.6, pair, talk(), Warm(WEAK.id, LONG)) == pytest.approx(expected)
+    assert adjusted_threshold(0.6, pair, talk(), WarmBackend(WEAK.id, LONG)) == pytest.approx(
+        expected
+    )
     assert expected > 0.6
 
 
 @given(st.floats(0, 1), st.integers(0, 100_000), st.sampled_from(["shop/weak", "shop/strong"]))
 def test_it_only_ever_moves_towards_the_warm_one(line: float, tokens: int, warm: str) -> None:
-    held = Warm(next(b.id for b in PAIR if b.id == warm), tokens)
-    moved = threshold(line, PAIR, talk(), held)
+    held = WarmBackend(next(b.id for b in PAIR if b.id == warm), tokens)
+    moved = adjusted_threshold(line, PAIR, talk(), held)
     assert moved <= line if held.backend == DEAR.id else moved >= line
 
 
 @pytest.mark.parametrize(
     ("pair", "warm"),
     [
-        (PAIR, Warm(DEAR.id, 1000)),  # shorter than anything providers cache
-        (PAIR, Warm(STRONG.id, 0)),
-        ((DEAR, CHEAP), Warm(DEAR.id, LONG)),  # the last candidate is the cheaper one
-        ((CHEAP, priced(STRONG, 10, 40, 10)), Warm(STRONG.id, LONG)),  # cached tokens cost the same
+        (PAIR, WarmBackend(DEAR.id, 1000)),  # shorter than anything providers cache
+        (PAIR, WarmBackend(STRONG.id, 0)),
+        ((DEAR, CHEAP), WarmBackend(DEAR.id, LONG)),  # the last candidate is the cheaper one
+        (
+            (CHEAP, priced(STRONG, 10, 40, 10)),
+            WarmBackend(STRONG.id, LONG),
+        ),  # cached tokens cost the same
     ],
     ids=["short", "nothing", "no price for quality", "no discount"],
 )
 def test_where_leaving_costs_nothing_the_line_stays(
-    pair: tuple[Backend, Backend], warm: Warm
+    pair: tuple[Backend, Backend], warm: WarmBackend
 ) -> None:
-    assert threshold(0.6, pair, talk(), warm) == pytest.approx(0.6)
+    assert adjusted_threshold(0.6, pair, talk(), warm) == pytest.approx(0.6)
 
 
 def test_what_tells_conversations_apart() -> None:
@@ -116,13 +121,13 @@ class World:
             Ports(
                 scorer=self.scorer,
                 upstreams=self.upstreams,
-                accounts=FakeAccounts(),
+                recorder=FakeAccounts(),
                 conditions=CelConditions(),
                 clock=self.clock,
                 ids=FakeIds(),
                 sessions=MemorySessions(self.clock, entries=100),
             ),
-            score_within=0.25,
+            score_timeout=0.25,
         )
 
     async def ask(self, score: float, served_by: Policy = CHAT) -> RouteDecision:

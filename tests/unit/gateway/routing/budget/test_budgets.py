@@ -21,8 +21,8 @@ from weir_gateway.domain.money import PicoUsd, cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.budget.pacing import NOBODY
-from weir_gateway.routing.budget.ports import Claim, Standing, TreasuryGone
+from weir_gateway.routing.budget.pacing import ABOVE_ALL_SCORES
+from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_wires.usage import Usage
 
@@ -41,11 +41,11 @@ class AwayTreasury(MemoryBudgetStore):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def exchange(self, claim: Claim) -> Standing:
+    async def exchange(self, claim: LeaseRequest) -> LeaseState:
         self.asked += 1
         if self.away:
-            raise TreasuryGone("away")
-        return await super().exchange(claim)
+            raise BudgetStoreUnavailable("away")
+        return await super().renew(claim)
 
 
 def budgeted(usd: float, when: WhenSpent = WhenSpent.WEAKEST, **fields: object) -> Policy:
@@ -69,12 +69,12 @@ class World:
             Ports(
                 scorer=self.scorer,
                 upstreams=self.upstreams,
-                accounts=self.accounts,
+                recorder=self.accounts,
                 conditions=CelConditions(),
                 clock=self.clock,
                 ids=FakeIds(),
             ),
-            score_within=1.0,
+            score_timeout=1.0,
             budgets=self.budgets,
         )
         self.table = table(self.policy)
@@ -96,7 +96,7 @@ async def spend(world: World, share: float) -> None:
     """Spend so much of the budget, elsewhere."""
     assert isinstance(world.policy.objective, Budget)
     amount = PicoUsd(round(world.policy.objective.amount * share))
-    claim = Claim(
+    claim = LeaseRequest(
         policy=world.policy.id,
         span="2027-01-16",
         until=MIDNIGHT + 86_400,
@@ -125,8 +125,8 @@ async def test_at_first_the_line_is_the_calibrations_fifth() -> None:
 async def test_what_is_decided_is_held_and_what_is_paid_is_spent() -> None:
     world = World(budgeted(5))
     decision = await world.decide()
-    assert decision.room is not None
-    assert (decision.room.amount, world.state.spent) == (BY_STRONG, BY_STRONG)
+    assert decision.budget_reservation is not None
+    assert (decision.budget_reservation.amount, world.state.spent) == (BY_STRONG, BY_STRONG)
     paid = world.end(decision, Usage(10, 40))
     assert world.state.spent == paid == cost(STRONG.price, Usage(10, 40))
 
@@ -155,7 +155,7 @@ async def test_an_aborted_stream_is_settled_by_what_passed() -> None:
 
 async def test_what_is_let_go_gives_its_room_back() -> None:
     world = World(budgeted(5))
-    world.routing.let_go(await world.decide())
+    world.routing.release(await world.decide())
     assert world.state.spent == 0
 
 
@@ -165,8 +165,8 @@ async def test_an_answer_after_a_restart_is_spent_and_gives_back_nothing() -> No
     own = await after.decide()
     paid = after.end(decision)
     assert after.state.spent == BY_STRONG + paid
-    after.routing.let_go(decision)
-    after.routing.let_go(own)
+    after.routing.release(decision)
+    after.routing.release(own)
     assert after.state.spent == paid
 
 
@@ -178,14 +178,14 @@ async def test_an_answer_periods_later_takes_no_room_from_others() -> None:
         world.clock.now += 86_400
     own = await world.decide()
     paid = world.end(decisions[0])
-    assert own.room is not None
-    assert world.state.spent == own.room.amount + paid
+    assert own.budget_reservation is not None
+    assert world.state.spent == own.budget_reservation.amount + paid
 
 
 async def test_what_is_asked_without_being_sent_holds_nothing() -> None:
     world = World(budgeted(5))
     decision = await world.routing.decide(request(), world.table, counted=False)
-    assert decision.room is None
+    assert decision.budget_reservation is None
     assert world.state.spent == 0
 
 
@@ -227,7 +227,7 @@ async def test_a_rule_is_held_to_the_budget_too() -> None:
     assert (await world.decide()).label == "rule:always"
     await spend(world, 1.0)
     world.clock.now += 1
-    await world.budgets.exchange()
+    await world.budgets.renew()
     decisions = [await world.decide() for _ in range(20)]
     assert (decisions[-1].chosen, decisions[-1].label) == (WEAK, "budget")
     confined = World(budgeted(5, rules=(replace(rules[0], no_fallback=True),)))
@@ -261,7 +261,7 @@ async def test_without_a_score_the_failure_mode_decides_and_the_budget_holds() -
     assert (await world.decide()).chosen == STRONG
     await spend(world, 1.0)
     world.clock.now += 1
-    await world.budgets.exchange()
+    await world.budgets.renew()
     assert [await world.decide() for _ in range(20)][-1].label == "budget"
 
 
@@ -275,7 +275,7 @@ async def test_a_shadow_keeps_what_would_have_been_spent_and_refuses_nobody() ->
     assert world.state.spent == cost(WEAK.price, Usage(10, 100))
     await spend(world, 1.0)
     world.clock.now += 1
-    await world.budgets.exchange()
+    await world.budgets.renew()
     decided = [await world.decide() for _ in range(60)][-1]
     assert decided.chosen == STRONG
     assert decided.intended is not None
@@ -292,22 +292,22 @@ async def test_three_candidates_compete_by_quality_and_price() -> None:
     assert decision.estimates is not None
     assert world.scorer.queries[0].want_quality
     assert decision.chosen in {WEAK, middle}  # .02 of quality don't make up for 7 USD a million
-    assert world.state.line is not None
+    assert world.state.cutoff is not None
 
 
 async def test_a_restart_goes_on_from_what_was_spent() -> None:
     world = World(budgeted(5))
     world.end(await world.decide())
     on_its_way = await world.decide()
-    await world.budgets.exchange()
+    await world.budgets.renew()
     again = World(world.policy, treasury=world.treasury, name="restarted")
     await again.budgets.load(again.policy)
     assert again.state.spent == BY_STRONG
     world.end(on_its_way)
-    await world.budgets.exchange(last=True)
-    await again.budgets.exchange()
+    await world.budgets.renew(last=True)
+    await again.budgets.renew()
     again.clock.now += 10
-    await again.budgets.exchange()
+    await again.budgets.renew()
     assert again.state.spent == 2 * BY_STRONG
 
 
@@ -334,9 +334,9 @@ async def test_what_began_before_midnight_is_yesterdays() -> None:
     world = World(budgeted(5))
     decision = await world.decide()
     world.clock.now = MIDNIGHT + 86_401.0
-    await world.budgets.exchange()
+    await world.budgets.renew()
     world.end(decision)
-    await world.budgets.exchange()
+    await world.budgets.renew()
     assert world.state.spent == 0
     world.clock.now = MIDNIGHT + 3600.0
     yesterday = World(world.policy, treasury=world.treasury, name="another")
@@ -356,12 +356,12 @@ async def test_with_the_store_away_a_gateway_spends_within_its_own_bound() -> No
         else:
             served += 1
     assert served > 1
-    assert world.state.alone
+    assert world.state.degraded
     assert world.state.spent <= 0.1 * USD / 10 + BY_STRONG
     world.treasury.away = False
     world.clock.now += 1
-    await world.budgets.exchange()
-    assert not world.state.alone
+    await world.budgets.renew()
+    assert not world.state.degraded
     await world.decide()
     another = World(world.policy, treasury=world.treasury, name="another")
     await another.budgets.load(another.policy)
@@ -396,7 +396,11 @@ async def test_while_spending_is_ahead_nobody_reaches_the_line() -> None:
         world.end(await world.decide())
     await spend(world, 0.9)
     world.clock.now += 10
-    await world.budgets.exchange()
+    await world.budgets.renew()
     world.clock.now += 1
     decision = await world.decide()
-    assert (decision.chosen, decision.label, decision.threshold) == (WEAK, "budget", NOBODY)
+    assert (decision.chosen, decision.label, decision.threshold) == (
+        WEAK,
+        "budget",
+        ABOVE_ALL_SCORES,
+    )

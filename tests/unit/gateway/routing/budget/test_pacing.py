@@ -6,27 +6,27 @@ from hypothesis import strategies as st
 
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.routing.budget.pacing import (
-    DEAREST,
+    ABOVE_ALL_SCORES,
+    CHEAPEST_ONLY,
     FIRST_SHARE,
     KNOWN,
-    NOBODY,
     Pacer,
     Rate,
-    Seen,
-    place,
+    SampledRequest,
+    choose_index,
 )
 
 SCORES = st.floats(0, 1)
 PAIRS = st.tuples(st.floats(1e-6, 0.01), st.floats(1e-6, 0.1), SCORES).map(
-    lambda drawn: Seen((drawn[0], drawn[0] + drawn[1]), (drawn[2],))
+    lambda drawn: SampledRequest((drawn[0], drawn[0] + drawn[1]), (drawn[2],))
 )
 COSTS = st.tuples(*[st.floats(1e-6, 0.1)] * 3)
 TRIPLES = st.tuples(COSTS, st.tuples(SCORES, SCORES, SCORES)).map(
-    lambda drawn: Seen(tuple(sorted(drawn[0])), drawn[1])
+    lambda drawn: SampledRequest(tuple(sorted(drawn[0])), drawn[1])
 )
 
 
-def known(seen: list[Seen], per_second: float = 1.0) -> Pacer:
+def known(seen: list[SampledRequest], per_second: float = 1.0) -> Pacer:
     """A pacer whose traffic is `seen`, at so many requests a second for a long time."""
     pacer = Pacer(memory=10.0)
     for n in range(max(KNOWN, 400)):
@@ -36,13 +36,13 @@ def known(seen: list[Seen], per_second: float = 1.0) -> Pacer:
     return pacer
 
 
-def spent(seen: list[Seen], line: float) -> float:
-    return sum(one.costs[place(one, line)] for one in seen)
+def spent(seen: list[SampledRequest], line: float) -> float:
+    return sum(one.costs[choose_index(one, line)] for one in seen)
 
 
 def at(pacer: Pacer, per_request: float, *, by_price: bool = False) -> float:
     rate = pacer.rate.per_second(399.0)
-    return pacer.line(399.0, per_request * rate, by_price=by_price)
+    return pacer.cutoff(399.0, per_request * rate, by_price=by_price)
 
 
 def test_a_rate_by_hand() -> None:
@@ -62,43 +62,43 @@ def test_a_young_rate_is_not_taken_for_a_low_one() -> None:
 
 
 def test_a_line_by_hand() -> None:
-    seen = [Seen((1.0, 5.0), (score,)) for score in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    seen = [SampledRequest((1.0, 5.0), (score,)) for score in (0.1, 0.3, 0.5, 0.7, 0.9)]
     pacer = known(seen)
     # Five requests at 1.0 and two strong ones at 4.0 more: 13 together, 2.6 each.
     assert at(pacer, 2.6) == pytest.approx(0.6)
     assert at(pacer, 5.0) == 0.0
     assert at(pacer, 1.0) > 0.9
-    assert at(pacer, 0.5) == NOBODY
+    assert at(pacer, 0.5) == ABOVE_ALL_SCORES
 
 
 def test_requests_without_a_choice_cost_what_they_cost() -> None:
-    seen = [Seen((1.0, 5.0), (score,)) for score in (0.1, 0.9)]
-    pacer = known([*seen, Seen((6.0,)), Seen((2.0,))])
+    seen = [SampledRequest((1.0, 5.0), (score,)) for score in (0.1, 0.9)]
+    pacer = known([*seen, SampledRequest((6.0,)), SampledRequest((2.0,))])
     # 14 for four: 8 are spent anyway, 2 by the weak ones, 4 are left for one strong answer.
     assert at(pacer, 3.5) == pytest.approx(0.5)
 
 
 def test_prompts_of_one_score_go_together() -> None:
-    seen = [Seen((1.0, 5.0), (0.5,))] * 4
-    assert place(seen[0], at(known(seen), 3.5)) == 1
-    assert place(seen[0], at(known(seen), 2.5)) == 0
+    seen = [SampledRequest((1.0, 5.0), (0.5,))] * 4
+    assert choose_index(seen[0], at(known(seen), 3.5)) == 1
+    assert choose_index(seen[0], at(known(seen), 2.5)) == 0
 
 
 def test_until_traffic_is_known_a_fifth_of_the_way_is_spent() -> None:
     pacer = Pacer(memory=10.0)
-    seen = [Seen((0.0, 1.0), (n / 100,)) for n in range(100)]
+    seen = [SampledRequest((0.0, 1.0), (n / 100,)) for n in range(100)]
     pacer.seed(seen)
-    line = pacer.line(0.0, 1e9, by_price=False)
+    line = pacer.cutoff(0.0, 1e9, by_price=False)
     assert spent(seen, line) == pytest.approx(FIRST_SHARE * 100, abs=1)
 
 
 @given(st.lists(PAIRS, min_size=1, max_size=60), st.floats(0, 0.2))
 def test_a_threshold_spends_what_it_may_to_within_one_prompt(
-    seen: list[Seen], per_request: float
+    seen: list[SampledRequest], per_request: float
 ) -> None:
     line = at(known(seen), per_request)
     target = per_request * len(seen)
-    low, high = spent(seen, NOBODY), spent(seen, 0.0)
+    low, high = spent(seen, ABOVE_ALL_SCORES), spent(seen, 0.0)
     if target <= low:
         assert spent(seen, line) == low
     elif target >= high * (1 + 1e-9):
@@ -106,30 +106,32 @@ def test_a_threshold_spends_what_it_may_to_within_one_prompt(
     else:
         alike: dict[float, float] = {}
         for one in seen:
-            alike[one.merit[0]] = alike.get(one.merit[0], 0.0) + one.costs[1] - one.costs[0]
+            alike[one.value[0]] = alike.get(one.value[0], 0.0) + one.costs[1] - one.costs[0]
         assert abs(spent(seen, line) - target) <= max(alike.values()) + 1e-9
 
 
 @given(st.lists(TRIPLES, min_size=1, max_size=40), st.floats(1e-5, 0.2))
-def test_a_price_never_spends_more_than_it_may(seen: list[Seen], per_request: float) -> None:
+def test_a_price_never_spends_more_than_it_may(
+    seen: list[SampledRequest], per_request: float
+) -> None:
     line = at(known(seen), per_request, by_price=True)
     target = per_request * len(seen)
-    if target >= spent(seen, DEAREST):
+    if target >= spent(seen, CHEAPEST_ONLY):
         assert spent(seen, line) <= target * (1 + 1e-9)
     else:
-        assert line == DEAREST
+        assert line == CHEAPEST_ONLY
     assert spent(seen, line) <= spent(seen, line / 2) + 1e-12
 
 
 def test_a_price_by_hand() -> None:
     # From weak to middle .2 for 1 USD, from middle to strong .1 for 9 USD.
-    seen = [Seen((1.0, 2.0, 11.0), (0.5, 0.7, 0.8))]
-    assert place(seen[0], 0.0) == 2
-    assert place(seen[0], 0.05) == 1
-    assert place(seen[0], 0.3) == 0
+    seen = [SampledRequest((1.0, 2.0, 11.0), (0.5, 0.7, 0.8))]
+    assert choose_index(seen[0], 0.0) == 2
+    assert choose_index(seen[0], 0.05) == 1
+    assert choose_index(seen[0], 0.3) == 0
     pacer = known(seen * 10)
-    assert place(seen[0], at(pacer, 2.0, by_price=True)) == 1
-    assert place(seen[0], at(pacer, 1.9, by_price=True)) == 0
+    assert choose_index(seen[0], at(pacer, 2.0, by_price=True)) == 1
+    assert choose_index(seen[0], at(pacer, 1.9, by_price=True)) == 0
 
 
 def test_estimates_are_corrected_by_what_was_paid() -> None:

@@ -11,8 +11,8 @@ from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import span
-from weir_gateway.routing.budget.ports import Claim, Standing
-from weir_gateway.routing.budget.purse import Purse
+from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
+from weir_gateway.routing.budget.purse import BudgetLease
 
 SPAN = span(Period.DAY, 1_800_000_000.0)
 LIMIT = PicoUsd(10_000)
@@ -23,7 +23,7 @@ AMOUNTS = st.integers(0, 10**7)
 def test_what_is_granted_fits_but_for_what_was_used(
     limit: int, others: int, used: int, least: int, more: int
 ) -> None:
-    claim = Claim(
+    claim = LeaseRequest(
         policy="shop/chat",
         span="2026-11-24",
         until=0.0,
@@ -48,24 +48,24 @@ class Machines(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.treasury = MemoryBudgetStore()
-        self.purses = [Purse(SPAN, LIMIT) for _ in range(3)]
+        self.purses = [BudgetLease(SPAN, LIMIT) for _ in range(3)]
         self.names = [f"gateway-{n}" for n in range(3)]
         self.under_way: list[tuple[int, int]] = []
         self.paid = 0
         self.overrun = 0
         self.generation = 3
 
-    def exchange(self, claim: Claim) -> Standing:
-        return asyncio.run(self.treasury.exchange(claim))
+    def exchange(self, claim: LeaseRequest) -> LeaseState:
+        return asyncio.run(self.treasury.renew(claim))
 
     @rule(gateway=st.integers(0, 2), estimate=st.integers(1, 800))
     def comes(self, gateway: int, estimate: int) -> None:
         purse = self.purses[gateway]
         if not purse.fits(estimate):
-            claim = purse.claim("shop/chat", self.names[gateway], estimate)
-            purse.told(claim, self.exchange(claim))
+            claim = purse.request("shop/chat", self.names[gateway], estimate)
+            purse.update(claim, self.exchange(claim))
         if purse.fits(estimate):
-            purse.hold(estimate)
+            purse.reserve(estimate)
             self.under_way.append((gateway, estimate))
 
     @precondition(lambda self: self.under_way)
@@ -80,15 +80,15 @@ class Machines(RuleBasedStateMachine):
     @rule(gateway=st.integers(0, 2), lost=st.booleans())
     def exchanges(self, gateway: int, lost: bool) -> None:  # noqa: FBT001 - hypothesis draws it
         purse = self.purses[gateway]
-        claim = purse.claim("shop/chat", self.names[gateway])
+        claim = purse.request("shop/chat", self.names[gateway])
         standing = self.exchange(claim)
         if not lost:  # a reply that is lost was a claim that counted all the same
-            purse.told(claim, standing)
+            purse.update(claim, standing)
 
     @rule(gateway=st.integers(0, 2))
     def is_killed(self, gateway: int) -> None:
         self.under_way = [one for one in self.under_way if one[0] != gateway]
-        self.purses[gateway] = Purse(SPAN, LIMIT)
+        self.purses[gateway] = BudgetLease(SPAN, LIMIT)
         self.names[gateway] = f"gateway-{self.generation}"
         self.generation += 1
 
@@ -103,34 +103,34 @@ TestMachines = Machines.TestCase
 
 def test_what_is_left_unused_is_given_up() -> None:
     treasury = MemoryBudgetStore()
-    first, second = Purse(SPAN, LIMIT), Purse(SPAN, LIMIT)
-    claim = first.claim("shop/chat", "first", 1000)
-    first.told(claim, asyncio.run(treasury.exchange(claim)))
-    assert first.room > 1000
-    last = first.claim("shop/chat", "first", last=True)
-    first.told(last, asyncio.run(treasury.exchange(last)))
-    assert first.room == 0
-    whole = second.claim("shop/chat", "second", 10_000)
-    second.told(whole, asyncio.run(treasury.exchange(whole)))
+    first, second = BudgetLease(SPAN, LIMIT), BudgetLease(SPAN, LIMIT)
+    claim = first.request("shop/chat", "first", 1000)
+    first.update(claim, asyncio.run(treasury.renew(claim)))
+    assert first.available > 1000
+    last = first.request("shop/chat", "first", last=True)
+    first.update(last, asyncio.run(treasury.renew(last)))
+    assert first.available == 0
+    whole = second.request("shop/chat", "second", 10_000)
+    second.update(whole, asyncio.run(treasury.renew(whole)))
     assert second.fits(10_000)
 
 
 def test_alone_a_gateway_takes_its_part_of_the_rest_once() -> None:
     treasury = MemoryBudgetStore()
-    purses = [Purse(SPAN, LIMIT), Purse(SPAN, LIMIT)]
+    purses = [BudgetLease(SPAN, LIMIT), BudgetLease(SPAN, LIMIT)]
     for name, requests in (("a", 30), ("b", 10), ("a", 30)):
         purse = purses[name == "b"]
         purse.requests = requests
-        claim = purse.claim("shop/chat", name)
-        purse.told(claim, asyncio.run(treasury.exchange(claim)))
+        claim = purse.request("shop/chat", name)
+        purse.update(claim, asyncio.run(treasury.renew(claim)))
     first = purses[0]
-    before = first.room
-    first.alone()
-    allowed = first.room - before
+    before = first.available
+    first.degraded()
+    allowed = first.available - before
     assert 0 < allowed <= (LIMIT - before) * 0.75
-    first.hold(allowed)
-    first.alone()
-    assert first.room == before
-    stranger = Purse(SPAN, LIMIT)
-    stranger.alone()
-    assert stranger.room == LIMIT // 10
+    first.reserve(allowed)
+    first.degraded()
+    assert first.available == before
+    stranger = BudgetLease(SPAN, LIMIT)
+    stranger.degraded()
+    assert stranger.available == LIMIT // 10
