@@ -208,11 +208,11 @@ class Decider:
         if looked is NO_LOOKUP:  # it says so already
             return choice
         if caching is None or not looked.semantic_key:
-            return replace(choice, looked=looked)
+            return replace(choice, lookup=looked)
         if scored is None:  # no score, no embedding
-            return replace(choice, looked=replace(looked, meaning=b""))
+            return replace(choice, lookup=replace(looked, semantic_key=b""))
         looked = await caching.by_meaning(looked, scored, matched)
-        return _again(looked, matched, scored) or replace(choice, looked=looked)
+        return _again(looked, matched, scored) or replace(choice, lookup=looked)
 
     async def _embedded(
         self, request: Request, matched: PolicyMatch, trace: TraceContext | None
@@ -355,5 +355,5 @@ def _shadow(decision: RouteDecision, matched: PolicyMatch) -> RouteDecision:
     """Send to the last candidate that can serve, and keep what would have been done."""
     able = _able(matched.policy.policy, decision.excluded)
     return replace(
-        decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision, held=False
+        decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision, buffered=False
     )

@@ -213,6 +213,6 @@ def _seeds(seen: SampledRequest, quantile: QuantileOf) -> list[SampledRequest]:
     shares = [(n + 0.5) / SEEDS for n in range(SEEDS)]
     scores = [quantile(share) for share in shares]
     return [
-        replace(seen, merit=(1.0 - share if score is None else score,))
+        replace(seen, value=(1.0 - share if score is None else score,))
         for share, score in zip(shares, scores, strict=True)
     ]

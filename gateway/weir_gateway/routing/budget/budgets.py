@@ -68,8 +68,8 @@ class Budgets:
             shadowed = await self._fit(account, policy, decided, estimates)
             shadowed = shadowed or _forced(account, policy, decided, estimates)
             if decision.intended is None:
-                return replace(decision, room=shadowed.budget_reservation)
-            return replace(decision, intended=shadowed, room=shadowed.budget_reservation)
+                return replace(decision, budget_reservation=shadowed.budget_reservation)
+            return replace(decision, intended=shadowed, budget_reservation=shadowed.budget_reservation)
         held = await self._fit(account, policy, decision, estimates)
         if held is not None:
             return held
@@ -129,7 +129,7 @@ class Budgets:
         """The decision with room taken, by the weakest where only that fits; None: nobody does."""
         room = await self._take(account, policy, account.amount(decision, estimates))
         if room is not None:
-            return replace(decision, room=room)
+            return replace(decision, budget_reservation=room)
         weakest = decision.weakest(policy)
         if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.buffered):
             return None
@@ -213,10 +213,10 @@ def _moved(
         reason=Reason.BUDGET,
         detail=f"this {account.budget.per}'s budget is spent",
         excluded=(*decision.excluded, *dearer),
-        held=False,
+        buffered=False,
         explored=False,
         propensity=1.0,
-        room=room,
+        budget_reservation=room,
     )
 
 

@@ -79,7 +79,7 @@ class CacheReader:
         if not looked.semantic_key or rules is None:
             return looked
         if not scored.embedding:  # the router computes none: nothing can be compared or kept
-            return replace(looked, meaning=b"")
+            return replace(looked, semantic_key=b"")
         looked = replace(looked, embedding=scored.embedding)
         answer = await self._find(looked.semantic_key, matched, None) if looked.reads else None
         if answer is None:
@@ -87,7 +87,7 @@ class CacheReader:
         alike = similarity(answer.embedding, scored.embedding)
         if alike < rules.similarity:
             return replace(looked, similarity=alike)
-        return replace(looked, state=CacheState.SEMANTIC, answer=answer, similarity=alike)
+        return replace(looked, state=CacheState.SEMANTIC, response=answer, similarity=alike)
 
     async def _find(
         self, key: bytes, matched: PolicyMatch, ordered: Backend | None

@@ -131,7 +131,7 @@ def _joined(
     backend = next((b for b in policy.candidates if b.id == answer.backend), None)
     if backend is None:
         return None
-    looked = replace(decision.cache, state=CacheState.HIT, answer=answer)
+    looked = replace(decision.cache, state=CacheState.HIT, response=answer)
     return replace(
         decision,
         chosen=backend,

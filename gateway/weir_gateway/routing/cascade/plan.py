@@ -36,7 +36,7 @@ def plan_cascade(request: Request, decision: RouteDecision, cascade: Cascade) ->
     if not cascade.inspects_answer:
         return _by_confidence(decision, cascade, 1.0 - (score or 0.0))
     first_one = _straight(decision, decision.servable[0], cascade, "answers first")
-    return replace(first_one, held=True)
+    return replace(first_one, buffered=True)
 
 
 def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> bool:

@@ -283,7 +283,7 @@ class Cascades:
     ) -> Dispatched:
         """The weak answer is the answer: what it took is no longer beside it."""
         _take_off(held, spent, tab)
-        now = replace(decision, reason=Reason.CASCADE_ACCEPTED, detail=verdict.why, held=False)
+        now = replace(decision, reason=Reason.CASCADE_ACCEPTED, detail=verdict.why, buffered=False)
         self._accounts.cascaded(request, now, verdict.result)
         return Dispatched(held, now)
 
@@ -311,7 +311,7 @@ class Cascades:
             record_cost(sent.reply, request, sent.decision.chosen, CostKind.LEFT, tab)
             label = str(sent.reply.status)
         _take_off(held, spent, tab)
-        now = replace(decision, reason=Reason.FALLBACK, detail=label, held=False)
+        now = replace(decision, reason=Reason.FALLBACK, detail=label, buffered=False)
         self._accounts.fell_back(request, now)
         return Dispatched(held, now)
 
@@ -331,7 +331,7 @@ def _up(decision: RouteDecision, why: str) -> RouteDecision:
         reason=Reason.CASCADE_ESCALATED,
         detail=why,
         excluded=(*decision.excluded, weak),
-        held=False,
+        buffered=False,
     )
 
 

@@ -52,7 +52,7 @@ def assign_variant(matched: PolicyMatch, request: Request) -> PolicyMatch:
             break
     variant = chosen.variant
     assigned = AssignedVariant(variant.name, variant.weight / total, unit[:DIGITS])
-    return replace(matched, policy=chosen.policy, assigned=assigned)
+    return replace(matched, policy=chosen.policy, variant=assigned)
 
 
 def unit_of(matched: PolicyMatch, request: Request) -> str:

@@ -159,7 +159,7 @@ class Limiter:
         if not _settle(self._limits, admission.limits, amounts):
             return decision
         parts = tuple(_as_held(part, amounts) for part in admission.limits)
-        return replace(decision, admission=replace(admission, parts=parts))
+        return replace(decision, admission=replace(admission, limits=parts))
 
     def settle(self, decision: RouteDecision, outcome: Outcome) -> None:
         """Count what was really used."""
@@ -295,7 +295,7 @@ def _as_held(part: AppliedLimit, amounts: dict[Measure, int]) -> AppliedLimit:
     amount = amounts.get(part.measure, part.reservation.amount)
     if amount == part.reservation.amount:
         return part
-    return replace(part, held=replace(part.reservation, amount=amount))
+    return replace(part, reservation=replace(part.reservation, amount=amount))
 
 
 def _is_strong(decision: RouteDecision) -> bool:

@@ -27,7 +27,7 @@ def apply_spend_cap(decision: RouteDecision, admission: Admission, policy: Polic
         return decision
     if admission.allow_strong:
         return _raised(decision, weakest)
-    decision = replace(decision, held=False)  # an answer that can't escalate is given as it is
+    decision = replace(decision, buffered=False)  # an answer that can't escalate is given as it is
     candidates = policy.candidates
     if decision.chosen.id == candidates[0].id:
         return decision

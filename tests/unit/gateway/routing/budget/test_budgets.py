@@ -41,7 +41,7 @@ class AwayTreasury(MemoryBudgetStore):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def exchange(self, claim: LeaseRequest) -> LeaseState:
+    async def renew(self, claim: LeaseRequest) -> LeaseState:
         self.asked += 1
         if self.away:
             raise BudgetStoreUnavailable("away")
