@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from weir_cli.failure import Failure
+from weir_lab.arrays import Doubles
+from weir_lab.bundles.columns import read_columns
 from weir_lab.errors import LabError
-from weir_lab.metrics.ranked import Floats
+from weir_lab.routers.task import Columns
 from weir_lab.scoring import Scored, score_prompts
-from weir_lab.training import Columns, read_columns
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BuildError, BundleError
 from weir_scorer.engine.ports import EngineError
@@ -55,7 +56,7 @@ def columns_of(path: Path, router: str, prompts: tuple[str, ...]) -> Columns:
         )
 
 
-def scores_of(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Floats:
+def scores_of(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Doubles:
     """The scores alone."""
     return score_with_bar(bundle, router, prompts).scores
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 from weir_scorer.bundle.bundle import Bundle
 
 _CHUNK = 512  # prompts between two words on how far it is
@@ -20,16 +20,16 @@ Advance = Callable[[int], None]  # so many more are done
 class Scored:
     """`vectors` has a row a prompt; None where the router reads no encoder."""
 
-    scores: Floats
-    vectors: Floats | None
+    scores: Doubles
+    vectors: Doubles | None
 
 
 def score_prompts(
     bundle: Bundle, router: str, prompts: Sequence[str], advance: Advance = lambda _: None
 ) -> Scored:
     """Score in order. Raises UnknownRouter."""
-    scores: list[Floats] = []
-    vectors: list[Floats] = []
+    scores: list[Doubles] = []
+    vectors: list[Doubles] = []
     for start in range(0, len(prompts), _CHUNK):
         chunk = prompts[start : start + _CHUNK]
         found = bundle.score(chunk, router, want_embedding=True)

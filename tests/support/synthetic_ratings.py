@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.metrics.offpolicy import Logged
-from weir_lab.metrics.ranked import Floats
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class World:
     band: float = 0.1
     share: float = 0.1
 
-    def weak(self, score: Floats) -> Floats:
+    def weak(self, score: Doubles) -> Doubles:
         """The chance that the weak model's answer is liked."""
         return 0.95 - 0.7 * score
 
-    def strong(self, score: Floats) -> Floats:
+    def strong(self, score: Doubles) -> Doubles:
         """The strong one's."""
         return 0.9 - 0.2 * score
 

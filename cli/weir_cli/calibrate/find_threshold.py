@@ -8,12 +8,12 @@ import click
 
 from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, scores_of
 from weir_cli.output import print_json
+from weir_lab.arrays import Doubles
+from weir_lab.bundles.extend_bundle import write_retention, write_shares
 from weir_lab.calibration import keep_retention, snippet, strong_share, within_budget
 from weir_lab.calibration.snippet import decimal
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.datasets.prompts import load_prompts
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training.calibrated import write_retention, write_shares
 from weir_scorer.engine.ports import RetentionThreshold
 
 _MANY = 1000  # requests that a budget is stated for
@@ -67,7 +67,7 @@ def find_threshold(
         click.echo(snippet(name, found.threshold, [*found.promises, f"bundle {version}"]))
 
 
-def _threshold(goal: Goal, pair: Pair | None, scores: Floats) -> _Threshold:
+def _threshold(goal: Goal, pair: Pair | None, scores: Doubles) -> _Threshold:
     if goal.share is not None:
         return _share(scores, goal.share, goal.confidence)
     if pair is not None and goal.retention is not None:
@@ -77,7 +77,7 @@ def _threshold(goal: Goal, pair: Pair | None, scores: Floats) -> _Threshold:
     raise AssertionError("one goal was given")
 
 
-def _keep(bundle: Path, into: Path, router: str, found: _Threshold, scores: Floats) -> str:
+def _keep(bundle: Path, into: Path, router: str, found: _Threshold, scores: Doubles) -> str:
     """Write a copy of the bundle with the promise, or with the distribution of these scores."""
     with lab_failures():
         if found.kept is None:
@@ -85,7 +85,7 @@ def _keep(bundle: Path, into: Path, router: str, found: _Threshold, scores: Floa
         return write_retention(bundle, into, router, found.kept)
 
 
-def _share(scores: Floats, share: float, confidence: float) -> _Threshold:
+def _share(scores: Doubles, share: float, confidence: float) -> _Threshold:
     found = strong_share(scores, share, confidence)
     promise = (
         f"sends {found.seen:.1%} of {found.prompts} prompts to the strong model; on others of the "
@@ -94,7 +94,7 @@ def _share(scores: Floats, share: float, confidence: float) -> _Threshold:
     return _Threshold(found.threshold, [promise], asdict(found))
 
 
-def _retention(pair: Pair, scores: Floats, retention: float, confidence: float) -> _Threshold:
+def _retention(pair: Pair, scores: Doubles, retention: float, confidence: float) -> _Threshold:
     found = keep_retention(scores, pair.weak, pair.strong, retention, confidence)
     promise = (
         f"keeps {retention:.1%} of {pair.strong_name}'s quality with {confidence:.0%} confidence, "
@@ -110,7 +110,7 @@ def _retention(pair: Pair, scores: Floats, retention: float, confidence: float) 
     return _Threshold(found.threshold, [promise, seen], asdict(found), kept)
 
 
-def _budget(pair: Pair, scores: Floats, usd: float, confidence: float) -> _Threshold:
+def _budget(pair: Pair, scores: Doubles, usd: float, confidence: float) -> _Threshold:
     found = within_budget(scores, pair.weak_cost, pair.strong_cost, usd, confidence)
     promise = (
         f"costs ${_MANY * found.mean:.4g} per 1,000 requests, ${_MANY * found.bound:.4g} at most "

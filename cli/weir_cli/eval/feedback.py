@@ -19,10 +19,10 @@ from weir_cli.policy_files import compile_files
 from weir_gateway.adapters.route_table.codec import decode
 from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
+from weir_lab.arrays import Doubles
 from weir_lab.feedback import Estimate, FeedbackReport, Options, estimate, render, sweep, to_json
 from weir_lab.metrics import Interval, bootstrap
 from weir_lab.metrics.offpolicy import Logged, known, ratios, snips
-from weir_lab.metrics.ranked import Floats
 from weir_scorer.bundle.bundle import Bundle
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
@@ -51,8 +51,8 @@ class _Target:
     """What is estimated: scores and thresholds per decision, and its name."""
 
     name: str
-    score: Floats
-    threshold: Floats
+    score: Doubles
+    threshold: Doubles
     rated: RatedDecisions  # those decisions that could be scored
 
     @property
@@ -168,7 +168,7 @@ def _scored_by(router: str, rated: RatedDecisions) -> bool:
     return all(name.partition(" of ")[0] == router for name in rated.routers)
 
 
-def _all(rated: RatedDecisions, threshold: float) -> Floats:
+def _all(rated: RatedDecisions, threshold: float) -> Doubles:
     return np.full(len(rated), threshold)
 
 

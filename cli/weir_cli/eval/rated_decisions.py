@@ -16,7 +16,7 @@ from weir_cli.ledger.database import open_ledger
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 BoolArray = NDArray[np.bool_]
 
@@ -32,12 +32,12 @@ class RatedDecisions:
     left_out: Mapping[str, int]  # decisions of the policy that take no part, by why
     chose_strong: BoolArray
     explored: BoolArray
-    propensity: Floats
-    score: Floats
-    threshold: Floats
-    cost: Floats  # USD
-    rating: Floats  # [0,1]; NaN where nobody rated
-    weight: Floats  # of whose rating it is; 1 where there is none
+    propensity: Doubles
+    score: Doubles
+    threshold: Doubles
+    cost: Doubles  # USD
+    rating: Doubles  # [0,1]; NaN where nobody rated
+    weight: Doubles  # of whose rating it is; 1 where there is none
     texts: tuple[str | None, ...]  # the prompts, where content was kept
 
     def __len__(self) -> int:

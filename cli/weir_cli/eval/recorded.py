@@ -14,12 +14,12 @@ from rich.table import Table
 from weir_cli.failure import Failure
 from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, score_with_bar, scores_of
 from weir_cli.output import show
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
 from weir_lab.evaluation.evaluate import Options
 from weir_lab.evaluation.figures import RETENTIONS
 from weir_lab.metrics import Interval
-from weir_lab.metrics.ranked import Floats
 from weir_scorer.bundle.bundle import Bundle
 
 _MEANING = (
@@ -73,9 +73,9 @@ def _measure(options: RecordedOptions) -> Report:
 
 def _score(
     bundle: Bundle, routers: tuple[str, ...], pair: Pair
-) -> tuple[list[Contender], Floats | None]:
+) -> tuple[list[Contender], Doubles | None]:
     contenders: list[Contender] = []
-    vectors: Floats | None = None
+    vectors: Doubles | None = None
     for router in routers:
         found = score_with_bar(bundle, router, pair.prompts)
         contenders.append(Contender(router, found.scores, partial(_rescore, bundle, router)))
@@ -83,7 +83,7 @@ def _score(
     return contenders, vectors
 
 
-def _rescore(bundle: Bundle, router: str, prompts: Sequence[str]) -> Floats:
+def _rescore(bundle: Bundle, router: str, prompts: Sequence[str]) -> Doubles:
     return scores_of(bundle, router, tuple(prompts))
 
 

@@ -9,17 +9,10 @@ import numpy as np
 from weir_cli.failure import Failure
 from weir_cli.lab_helpers import columns_of, lab_failures, say_step
 from weir_cli.output import print_json
+from weir_lab.arrays import Doubles
+from weir_lab.bundles.extend_bundle import qualities_of, write_joined, write_profile
 from weir_lab.datasets import Outcomes, load_outcomes
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training import (
-    Joined,
-    Profile,
-    fit_joining,
-    fit_profile,
-    qualities_of,
-    write_joined,
-    write_profile,
-)
+from weir_lab.routers.profiles import Joined, Profile, fit_joining, fit_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,7 @@ def add_model(options: ProfileOptions, *, as_json: bool) -> None:
     )
 
 
-def _probes(options: ProfileOptions) -> tuple[Outcomes, Floats]:
+def _probes(options: ProfileOptions) -> tuple[Outcomes, Doubles]:
     """The prompts that the model answered, and its scores on them."""
     with lab_failures():
         say_step(f"reading {options.data}")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from weir_cli.failure import Failure
 from weir_cli.replay.local_replay import Candidate
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Outcomes
-from weir_lab.metrics.ranked import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class RecordedPrompts:
     prompts: tuple[str, ...]
     backends: tuple[str, ...]
     models: tuple[str, ...]
-    quality: Floats
-    cost: Floats
+    quality: Doubles
+    cost: Doubles
 
 
 def of_source(outcomes: Outcomes, source: str | None) -> Outcomes:

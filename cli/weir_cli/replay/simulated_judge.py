@@ -14,7 +14,7 @@ import numpy as np
 
 from weir_cli.mock_provider.config import script_line
 from weir_cli.mock_provider.judge import RIGHT, WRONG
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 from weir_lab.replay import Choice
 from weir_lab.replay.savings import judged, judgement_usd
 
@@ -45,7 +45,7 @@ def cascade_costs(table: Mapping[str, Any], policy: str | None) -> CascadeCosts 
 
 
 def write_script(
-    path: Path, cascade: CascadeCosts, prompts: Sequence[str], weak: Floats, auc: float, seed: int
+    path: Path, cascade: CascadeCosts, prompts: Sequence[str], weak: Doubles, auc: float, seed: int
 ) -> None:
     """The first candidate's answers, each saying whether it pleases a judge of this skill."""
     pleased = judged(weak, auc, seed) >= 0
@@ -57,10 +57,10 @@ def write_script(
 def side_costs(
     choices: Sequence[Choice],
     prompts: Sequence[str],
-    cost: Floats,
+    cost: Doubles,
     chosen: Sequence[int],
     cascade: CascadeCosts | None,
-) -> Floats:
+) -> Doubles:
     """USD for each prompt beside the chosen answer's; `cost` is [prompts, candidates].
 
     A kept answer costs nothing, so that the chosen one's cost is taken off again.

@@ -8,11 +8,10 @@ import click
 from weir_cli.lab_helpers import columns_of, lab_failures, say_step
 from weir_cli.output import print_json
 from weir_cli.train.from_scratch import TrainOptions
+from weir_lab.bundles.extend_bundle import Origin, write_adapted
 from weir_lab.datasets import Pair, find_leaks, load_pair
 from weir_lab.datasets.prompts import load_prompts
-from weir_lab.training import Adapted, adapt, write_adapted
-from weir_lab.training.adapt import MOST
-from weir_lab.training.write import Origin
+from weir_lab.routers.kernel import MOST, Adapted, adapt
 
 _FEW = 300  # labels
 
@@ -49,11 +48,23 @@ def _report(
     if as_json:
         print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
         return
-    click.echo(f"{version} in {out}: router {name}, the default")
+    role = "the default" if adapted.improved else "not the default"
+    click.echo(f"{version} in {out}: router {name}, {role}")
     click.echo(
         f"APGR on the {adapted.labels} labels: {adapted.left_out_apgr:.3f} (each scored from the "
         f"others); before: {adapted.prior_apgr:.3f}"
     )
+    gain = adapted.gain
+    verdict = "better" if adapted.improved else "no difference shown"
+    click.echo(
+        f"difference in APGR: {gain.value:+.3f} (95 % interval {gain.low:+.3f} to "
+        f"{gain.high:+.3f}): {verdict}"
+    )
+    if not adapted.improved:
+        click.echo(
+            f"The default router stays; a policy that names `{name}` uses the new one. More labels "
+            "of your traffic may show a difference."
+        )
     if adapted.prior_kept:
         click.echo("The labels add nothing: the router ranks as before.")
     for note in pair.notes:

@@ -66,9 +66,10 @@ def train(  # noqa: PLR0913 - one parameter per option
     """Train a router on labelled prompts of your own, and write a new bundle.
 
     With --from, a router of that bundle is adapted: at least 50 labels, some hundreds do well. The
-    new router is the new bundle's default; the old ones stay. Without --from, everything is learnt
-    from the data alone: at least 200 labels, better 5,000; an interrupted run continues where it
-    stopped. The same labels and seed give the same bundle, bit for bit.
+    new router is the new bundle's default where the labels show that it is better; the old ones
+    stay. Without --from, everything is learnt from the data alone: at least 200 labels, better
+    5,000; an interrupted run continues where it stopped. The same labels and seed give the same
+    bundle, bit for bit.
     """
     if start is not None and also:
         raise click.UsageError("--also goes without --from: an adapted bundle keeps its routers")

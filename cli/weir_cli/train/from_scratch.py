@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from weir_cli.lab_helpers import lab_failures, progress_bar, say_step
 from weir_cli.output import print_json
+from weir_lab.bundles.write_bundle import (
+    DataCard,
+    block_widths,
+    read_cached_columns,
+    write_trained_bundle,
+)
 from weir_lab.datasets import Outcomes, find_leaks, load_battles, load_outcomes
 from weir_lab.datasets.battles import Battles
 from weir_lab.datasets.load import holds_battles, holds_outcomes
 from weir_lab.datasets.prompts import load_prompts
-from weir_lab.training.found import Story, read_for_scratch, widths_of, write_scratch
-from weir_lab.training.near import Near, train_near
-from weir_lab.training.needs import Needs, from_battles, from_outcomes, together
-from weir_lab.training.scratch import Trained, train_scratch
+from weir_lab.routers.from_labels import TrainedLinear, TrainedRouter, train_linear, train_router
+from weir_lab.routers.targets import Targets, from_battles, from_outcomes, together
 from weir_scorer.build.assemble import refuse_to_overwrite
 
 _UNCHECKED = "No evaluation set was named, so no leak was looked for (--held-out)."
@@ -57,15 +61,20 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
     raw = _read(options, prompts, partial)
     with lab_failures():
         say_step(f"fitting {len(needs)} labels")
-        trained = train_scratch(raw, prompts, needs, outcomes, options.seed)
+        trained = train_linear(raw, prompts, needs, outcomes, options.seed)
         near = {
-            kind: train_near(
-                kind, raw, widths_of(options.bundle, options.router), prompts, needs, options.seed
+            kind: train_router(
+                kind,
+                raw,
+                block_widths(options.bundle, options.router),
+                prompts,
+                needs,
+                options.seed,
             )
             for kind in dict.fromkeys(options.also)
         }
-        story = Story(options.data.name, options.seed, needs.said, needs.notes, leaks)
-        version = write_scratch(
+        story = DataCard(options.data.name, options.seed, needs.models, needs.notes, leaks)
+        version = write_trained_bundle(
             options.bundle, options.out, options.router, prompts, trained, near, story
         )
     shutil.rmtree(partial, ignore_errors=True)
@@ -75,7 +84,7 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
 def _read(options: TrainOptions, prompts: Sequence[str], partial: Path) -> NDArray[np.float32]:
     with progress_bar() as progress, lab_failures():
         task = progress.add_task("reading prompts", total=len(prompts))
-        return read_for_scratch(
+        return read_cached_columns(
             options.bundle,
             options.router,
             prompts,
@@ -102,8 +111,8 @@ def _load(options: TrainOptions) -> tuple[Outcomes | None, Battles | None, str]:
     return outcomes, battles, f"Leak check against {options.held_out.name}: {'; '.join(found)}."
 
 
-def _needs(options: TrainOptions, outcomes: Outcomes | None, battles: Battles | None) -> Needs:
-    parts: list[Needs] = []
+def _needs(options: TrainOptions, outcomes: Outcomes | None, battles: Battles | None) -> Targets:
+    parts: list[Targets] = []
     if outcomes is not None:
         parts.append(from_outcomes(outcomes, options.weak, options.strong))
     if battles is not None:
@@ -113,16 +122,16 @@ def _needs(options: TrainOptions, outcomes: Outcomes | None, battles: Battles | 
 
 def _report(
     options: TrainOptions,
-    trained: Trained,
-    near: Mapping[str, Near],
-    story: Story,
+    trained: TrainedLinear,
+    near: Mapping[str, TrainedRouter],
+    story: DataCard,
     version: str,
     *,
     as_json: bool,
 ) -> None:
     left = {"arrays", "scores"}
     facts = {key: value for key, value in asdict(trained).items() if key not in left}
-    notes = [*story.notes, story.held_apart]
+    notes = [*story.notes, story.leak_check]
     if as_json:
         beside = {kind: found.apgr for kind, found in near.items()}
         print_json({"bundle": version, **facts, "also": beside, "notes": notes})
@@ -132,6 +141,12 @@ def _report(
         f"{trained.train} labels trained; APGR on {trained.held_out} held out: linear "
         f"{trained.apgr:.3f}, prompt length {trained.length_apgr:.3f}, chance .5"
         + "".join(f", {kind} {found.apgr:.3f}" for kind, found in near.items())
+    )
+    gain = trained.gain
+    verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no difference shown"
+    click.echo(
+        f"linear over prompt length: {gain.value:+.3f} (95 % interval {gain.low:+.3f} to "
+        f"{gain.high:+.3f}): {verdict}"
     )
     for note in notes:
         click.echo(f"note: {note}", err=True)

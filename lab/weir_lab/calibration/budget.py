@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from weir_lab.arrays import Doubles
 from weir_lab.errors import NoPromise, TooFew
-from weir_lab.metrics.ranked import Floats
 
 LEAST = 100  # prompts with known costs
 
@@ -31,9 +31,9 @@ class Budget:
 
 
 def within_budget(
-    scores: Floats,
-    weak_cost: Floats,
-    strong_cost: Floats,
+    scores: Doubles,
+    weak_cost: Doubles,
+    strong_cost: Doubles,
     usd_per_request: float,
     confidence: float = 0.95,
 ) -> Budget:
@@ -73,7 +73,7 @@ def within_budget(
     )
 
 
-def _cuts(ranked: Floats) -> tuple[Floats, np.ndarray]:
+def _cuts(ranked: Doubles) -> tuple[Doubles, np.ndarray]:
     """Thresholds from no strong call down, and how many calls each makes."""
     last_of_run = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
     thresholds, calls = ranked[last_of_run], last_of_run + 1
@@ -84,8 +84,8 @@ def _cuts(ranked: Floats) -> tuple[Floats, np.ndarray]:
 
 
 def _mean_costs(
-    cheap: Floats, dear: Floats, calls: np.ndarray, confidence: float
-) -> tuple[Floats, Floats]:
+    cheap: Doubles, dear: Doubles, calls: np.ndarray, confidence: float
+) -> tuple[Doubles, Doubles]:
     count = len(cheap)
     sums = cheap.sum() + np.append(0.0, np.cumsum(dear - cheap))[calls]
     squares = (cheap**2).sum() + np.append(0.0, np.cumsum(dear**2 - cheap**2))[calls]

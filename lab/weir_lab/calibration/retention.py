@@ -12,14 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from weir_lab.arrays import Doubles
 from weir_lab.calibration.share import share_margin
 from weir_lab.errors import NoPromise, TooFew
-from weir_lab.metrics.ranked import Floats
 
 # Fixed before any data is seen, as the test needs; scores lie in [0, 1].
 _GRID = np.arange(1, 1001) / 1000
 # Part of the allowed error that is spent on not knowing the strong model's mean exactly.
 _FOR_MEAN = 0.1
+
+
+# The retentions and confidences that a trained bundle comes with.
+PROMISES = tuple(
+    (retention, confidence) for retention in (0.90, 0.95, 0.98) for confidence in (0.90, 0.95)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Retention:
 
 
 def keep_retention(
-    scores: Floats, weak: Floats, strong: Floats, retention: float, confidence: float = 0.95
+    scores: Doubles, weak: Doubles, strong: Doubles, retention: float, confidence: float = 0.95
 ) -> Retention:
     """Certify the highest threshold that keeps `retention` of the strong model's quality.
 
@@ -69,7 +75,7 @@ def keep_retention(
     )
 
 
-def p_value(losses: Floats, allowed: float) -> float:
+def p_value(losses: Doubles, allowed: float) -> float:
     """How likely losses as small are if their true mean is over `allowed`; exact for 0 and 1.
 
     For losses in between it is Hoeffding and Bentkus's bound, never too small.
@@ -85,7 +91,7 @@ def p_value(losses: Floats, allowed: float) -> float:
     return min(hoeffding, bentkus, 1.0)
 
 
-def _last_passing(scores: Floats, gaps: Floats, allowed: float, error: float) -> float | None:
+def _last_passing(scores: Doubles, gaps: Doubles, allowed: float, error: float) -> float | None:
     order = np.argsort(scores, kind="stable")
     cuts = np.searchsorted(scores[order], _GRID, side="left")
     gaps = gaps[order]
@@ -102,7 +108,7 @@ def _last_passing(scores: Floats, gaps: Floats, allowed: float, error: float) ->
     return passed
 
 
-def _lowest_mean(values: Floats, error: float) -> float:
+def _lowest_mean(values: Doubles, error: float) -> float:
     """A bound that the true mean is under with probability `error` at most (by bisection)."""
     low, high = 0.0, float(values.mean())
     for _ in range(40):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.errors import NoPromise, TooFew
-from weir_lab.metrics.ranked import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def share_margin(prompts: int, confidence: float) -> float:
     return min(1.0, math.sqrt(math.log(2 / (1 - confidence)) / (2 * prompts)))
 
 
-def strong_share(scores: Floats, share: float, confidence: float = 0.95) -> Share:
+def strong_share(scores: Doubles, share: float, confidence: float = 0.95) -> Share:
     """The threshold whose share of strong calls is nearest to the one asked for.
 
     `scores` of prompts like those to come, in [0, 1]; `share` in [0, 1]. Scores that are equal

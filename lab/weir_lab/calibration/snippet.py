@@ -19,5 +19,8 @@ def snippet(router: str, threshold: float, promises: Sequence[str]) -> str:
 
 
 def decimal(threshold: float) -> str:
-    """Rounded down to eight places: never a threshold over the one that was certified."""
-    return f"{math.floor(threshold * 1e8) / 1e8:.8f}".rstrip("0").rstrip(".")
+    """At most eight places, and never a threshold over the one that was certified."""
+    text = f"{threshold:.8f}"
+    if float(text) > threshold:
+        text = f"{math.floor(threshold * 1e8) / 1e8:.8f}"
+    return text.rstrip("0").rstrip(".")

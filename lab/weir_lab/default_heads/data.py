@@ -8,10 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Flags, Floats
 from weir_lab.datasets.parquet import read_columns
-
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 
 # An answered example before the question itself: "... Answer:\nB\n\n". All but the last go.
 _SHOT = re.compile(r"Answer:\s*\(?[A-J]\)?\s*\n\s*\n")

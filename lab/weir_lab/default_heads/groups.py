@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.metrics import Ranked, apgr, decile_curve
-
-Doubles = NDArray[np.float64]
 
 _LEAST_MEAN = 0.35  # models below it fail for reasons that no prompt explains
 _LEAST_COVER = 0.95  # of the source's prompts

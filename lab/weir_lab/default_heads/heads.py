@@ -1,47 +1,22 @@
 """Every trained router of a variant, fitted to one task, and its curve. Knows no files."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Arrays, Doubles, Flags, Floats
 from weir_lab.default_heads.data import Outcomes, Preferences
 from weir_lab.default_heads.groups import Labels, balanced
 from weir_lab.errors import Backwards
-from weir_lab.routers.battles import from_outcomes, together
-from weir_lab.routers.cluster import cluster_with_curve, fit_cluster
-from weir_lab.routers.ensemble import ensemble_with_curve
-from weir_lab.routers.fit import level, within
-from weir_lab.routers.knn import Arrays, fit_knn, knn_with_curve
-from weir_lab.routers.mf import fit_mf, mf_with_curve
-from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
-from weir_lab.routers.task import Battles, Doubles, Flags, Floats, Task
+from weir_lab.routers.regression import level_shift, within_group_slope
+from weir_lab.routers.task import Battles, Task, from_outcomes, together
 from weir_scorer.engine.routers import ROUTERS, Ensemble, Member
 
 PER_SOURCE = 8000  # battles drawn from each source's outcomes
 _WINS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "not_model_a": 0.5}
 _EDGE = 1e-6
 _PEOPLE = -1  # the pool of battles that people judged
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How a router is fitted, and how it is given its logistic curve."""
-
-    fit: Callable[[Task], Arrays]
-    curve: Callable[[Arrays, float, float], Arrays]
-
-
-# Neither learns from people's preferences: on sources left out both are better without. For
-# `sw_ranking` those put "the first did not win" beside true ties, and rank prompts backwards.
-KIND: Mapping[str, Kind] = {
-    "knn": Kind(fit_knn, knn_with_curve),
-    "cluster": Kind(fit_cluster, cluster_with_curve),
-    "mf": Kind(lambda task: fit_mf(_without_people(task)), mf_with_curve),
-    "sw_ranking": Kind(lambda task: fit_sw_ranking(_without_people(task)), sw_ranking_with_curve),
-}
-CURVES = {name: kind.curve for name, kind in KIND.items()} | {"ensemble": ensemble_with_curve}
 
 
 def task(
@@ -65,7 +40,11 @@ def task(
     names = sorted({name for row in people.battles for name in row[1:3]} - set(outcomes.models))
     place = {name: index for index, name in enumerate([*outcomes.models, *names])}
     fought = _people(people, place, len(outcomes.prompts))
-    return Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
+    # The battles that people judged teach nothing: on sources left out, `mf` and `sw_ranking` are
+    # better without. For `sw_ranking` they put "the first did not win" beside true ties, and rank
+    # prompts backwards. They still count among the models, on whose number the seeded start rests.
+    work = Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
+    return work.without(~work.labelled)
 
 
 def ensemble_of(arrays: Arrays, members: Mapping[str, Arrays], width: int) -> Ensemble:
@@ -85,10 +64,10 @@ def curve_of(scores: Floats, wins: Doubles, source: NDArray[np.str_]) -> tuple[f
     """
     safe = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
     logits = np.log(safe / (1 - safe))
-    slope = within(logits, wins, source)
+    slope = within_group_slope(logits, wins, source)
     if slope <= 0:
         raise Backwards(f"the router's slope on held-out prompts is {slope:.4f}")
-    return slope, level(slope * logits, wins, balanced(source))
+    return slope, level_shift(slope * logits, wins, balanced(source))
 
 
 def stacked(scores: Sequence[Floats]) -> Doubles:
@@ -106,8 +85,3 @@ def _people(people: Preferences, place: Mapping[str, int], before: int) -> Battl
         np.array([row[3] == "not_model_a" for row in rows], np.bool_),
         np.full(len(rows), _PEOPLE, np.intp),
     )
-
-
-def _without_people(task: Task) -> Task:
-    unlabelled: NDArray[np.bool_] = ~task.labelled
-    return task.without(unlabelled)

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from weir_lab.arrays import Doubles, Flags, Floats, Integers
 from weir_lab.default_heads.data import Outcomes, load_outcomes
 from weir_lab.default_heads.encode import encode
 from weir_lab.default_heads.groups import balanced, recovered
 from weir_lab.routers.qualities import Population, facts_of, fit_qualities, join, predicted
-from weir_lab.routers.task import Doubles, Flags, Floats, Integers
 from weir_scorer.build.default import build_encoder, default_cache
 from weir_scorer.build.variants import VARIANTS
 from weir_scorer.build.weights import PIN, fetch_wheel

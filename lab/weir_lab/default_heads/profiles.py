@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from weir_lab.arrays import Floats
 from weir_lab.default_heads.data import Outcomes
-
-Floats = NDArray[np.float32]
 
 LEAST_PROMPTS = 600  # recorded outcomes below which a profile would be a guess
 

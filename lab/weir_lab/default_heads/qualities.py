@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from weir_lab.arrays import Arrays, Doubles, Flags, Floats
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.default_heads.groups import balanced
 from weir_lab.default_heads.profiles import Measured
 from weir_lab.metrics import brier, expected_calibration_error
-from weir_lab.routers.knn import Arrays
 from weir_lab.routers.qualities import fit_qualities, with_models
-from weir_lab.routers.task import Doubles, Flags, Floats
 from weir_scorer.engine.routers import Qualities
 
 

@@ -1,14 +1,15 @@
 """One training run: data in, the files of the heads and the figures of their card out."""
 
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from weir_lab.arrays import Floats
+from weir_lab.bundles.extend_bundle import as_archive
+from weir_lab.calibration.retention import PROMISES
 from weir_lab.default_heads.certify import certify
 from weir_lab.default_heads.data import Outcomes, load_mmlu, load_outcomes, load_preferences
 from weir_lab.default_heads.encode import Columns, encode
@@ -16,17 +17,13 @@ from weir_lab.default_heads.groups import Labels, label, recovered
 from weir_lab.default_heads.profiles import measure
 from weir_lab.default_heads.qualities import train_qualities
 from weir_lab.default_heads.work import SEED, Work, some_rows
-from weir_lab.routers.knn import Arrays
 from weir_scorer.build.default import Encoder
 from weir_scorer.build.variants import DIM, Variant
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.loading import PROBE
 from weir_scorer.engine.ports import Calibration
 
-Floats = NDArray[np.float32]
-
-QUANTILES = 1001
-PROMISES = tuple((kept, sure) for kept in (0.90, 0.95, 0.98) for sure in (0.90, 0.95))
+_QUANTILES = 1001
 _PROBED = 16  # columns
 _STEPS = 200  # thresholds tried for a certificate, evenly spaced quantiles
 
@@ -95,8 +92,8 @@ def run(
         },
         dev_prompts=int(np.sum(~outcomes.train[work.labels.rows])),
     )
-    files = {f"{name}.npz": _npz(arrays) for name, arrays in heads.items()}
-    files["qualities.npz"] = _npz(qualities)
+    files = {f"{name}.npz": as_archive(arrays) for name, arrays in heads.items()}
+    files["qualities.npz"] = as_archive(qualities)
     files["calibration.json"] = calibration_json(calibrations)
     files["profiles.json"] = (json.dumps(measured.names, indent=1) + "\n").encode()
     probe = encode([PROBE], encoder, cache, variant).encoded[0]
@@ -117,10 +114,10 @@ def _probes(variant: Variant, columns: Floats) -> bytes:
 def _calibrate(
     reference: Floats, scores: Floats, outcomes: Outcomes, labels: Labels
 ) -> Calibration:
-    quantiles = np.quantile(reference, np.linspace(0, 1, QUANTILES)).astype(np.float32)
+    quantiles = np.quantile(reference, np.linspace(0, 1, _QUANTILES)).astype(np.float32)
     dev = ~outcomes.train[labels.rows]
     lost = (labels.one_strong > labels.one_weak)[dev]
-    steps = np.unique(quantiles[:: QUANTILES // _STEPS]).tolist()
+    steps = np.unique(quantiles[:: _QUANTILES // _STEPS]).tolist()
     held = scores[labels.rows][dev].astype(np.float64)
     quality = float(labels.one_strong[dev].mean())
     return Calibration(
@@ -137,10 +134,3 @@ def _join(first: Columns, second: Columns) -> Columns:
             for name in Columns.__dataclass_fields__
         }
     )
-
-
-def _npz(arrays: Arrays) -> bytes:
-    """numpy stamps its archives with a constant date, so equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
-    return buffer.getvalue()

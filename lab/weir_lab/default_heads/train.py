@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles, Flags, Floats
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.default_heads.groups import Labels, balanced, recovered
 from weir_lab.metrics import brier, expected_calibration_error
-from weir_lab.routers.fit import Doubles, Standard, logistic_line, ridge, sigmoid
+from weir_lab.routers.regression import Standard, platt, ridge, sigmoid
 from weir_scorer.features import lexical
-
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 
 ALPHA = 1e4  # of the ridge, on standardised columns: strong, for sources to come differ
 KNOTS = 1001
@@ -62,18 +60,6 @@ class Direction:
         return self.standard(columns) @ self.weights
 
 
-def leave_one_source_out(
-    columns: Floats, labels: Labels, source: NDArray[np.str_]
-) -> Mapping[str, float]:
-    """APGR on each source of a direction trained on the others."""
-    found: dict[str, float] = {}
-    for name in sorted(set(source.tolist())):
-        held = source == name
-        fitted = direction(columns[~held], select(labels, ~held), source[~held])
-        found[name] = recovered(fitted(columns[held]), labels.weak[held], labels.strong[held])
-    return found
-
-
 def select(labels: Labels, which: Flags) -> Labels:
     """Some of the labels."""
     return Labels(**{name: getattr(labels, name)[which] for name in Labels.__dataclass_fields__})
@@ -85,7 +71,7 @@ def train_linear(columns: Floats, outcomes: Outcomes, labels: Labels) -> Trained
     rows = columns[labels.rows]
     fitted = direction(rows[train], select(labels, train), source[train])
     dev, dev_weights = fitted(rows[~train]), balanced(source[~train])
-    slope, intercept = logistic_line(dev, labels.wins[~train], dev_weights)
+    slope, intercept = platt(dev, labels.wins[~train], dev_weights, pull=0.0)
     predicted = sigmoid(slope * dev + intercept)
     return Trained(
         {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Arrays, Flags, Floats
 from weir_lab.default_heads.data import Outcomes, Preferences
 from weir_lab.default_heads.encode import Columns
 from weir_lab.default_heads.groups import Labels, balanced, recovered
-from weir_lab.default_heads.heads import CURVES, KIND, curve_of, ensemble_of, stacked, task
+from weir_lab.default_heads.heads import curve_of, ensemble_of, stacked, task
 from weir_lab.default_heads.train import direction, select, train_length, train_linear
-from weir_lab.routers.ensemble import fit_ensemble
-from weir_lab.routers.knn import Arrays
-from weir_lab.routers.task import Flags, Floats
+from weir_lab.routers import TRAINERS
+from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
 from weir_scorer.build.variants import ENSEMBLE_MEMBERS, Variant
 from weir_scorer.engine.routers import ROUTERS
 
@@ -42,7 +42,7 @@ class Work:
 
     @property
     def _kinds(self) -> list[str]:
-        return [name for name in self.variant.trained if name in KIND]
+        return [name for name in self.variant.trained if name in TRAINERS]
 
     def train(self, usable: Flags) -> tuple[dict[str, Arrays], Mapping[str, float]]:
         """Heads from the usable prompts, their curves from the others; and `linear`'s figures."""
@@ -56,10 +56,10 @@ class Work:
         columns = some_rows(self.seen, rows)
         for name in self._kinds:
             scores = _in_parts(ROUTERS[name](heads[name]).scores, columns.linear)
-            heads[name] = CURVES[name](heads[name], *curve_of(scores, wins, source))
+            heads[name] = TRAINERS[name].with_curve(heads[name], *curve_of(scores, wins, source))
         heads["ensemble"] = self._ensemble(heads, usable)
         scores = self.scores(heads, columns)["ensemble"]
-        heads["ensemble"] = CURVES["ensemble"](heads["ensemble"], *curve_of(scores, wins, source))
+        heads["ensemble"] = ensemble_with_curve(heads["ensemble"], *curve_of(scores, wins, source))
         return heads, linear.report
 
     def scores(self, heads: Mapping[str, Arrays], columns: Columns) -> Mapping[str, Floats]:
@@ -112,7 +112,7 @@ class Work:
     def _fitted(self, usable: Flags) -> dict[str, Arrays]:
         columns = (self.seen.linear, self.asked.linear)
         work = task(columns, self.widths, self.outcomes, self.people, self.labels, usable, SEED)
-        return {name: KIND[name].fit(work) for name in self._kinds}
+        return {name: TRAINERS[name].fit(work) for name in self._kinds}
 
     def _ensemble(self, heads: Mapping[str, Arrays], usable: Flags) -> Arrays:
         rows = self.labels.rows[usable[self.labels.rows]]

@@ -7,30 +7,30 @@ they show what is to be had from this very traffic, and are no router that was t
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
-from weir_lab.metrics.ranked import Floats
 
 FOLDS = 10
 NEIGHBOURS = 100
 _TIE = 1e-9  # under any difference that recorded scores can have
 
 
-def length_scores(pair: Pair) -> Floats:
+def length_scores(pair: Pair) -> Doubles:
     """The longer, the harder."""
     return np.array([float(len(prompt)) for prompt in pair.prompts])
 
 
-def oracle_scores(pair: Pair, seed: int) -> Floats:
+def oracle_scores(pair: Pair, seed: int) -> Doubles:
     """The true gain, equal ones in random order: no ranking is better."""
     return gains(pair) + np.random.default_rng(seed).random(len(pair)) * _TIE
 
 
-def gains(pair: Pair) -> Floats:
+def gains(pair: Pair) -> Doubles:
     """What the strong model's answer is worth more, in [-1, 1]."""
     return pair.strong - pair.weak
 
 
-def neighbour_scores(pair: Pair, vectors: Floats, seed: int) -> Floats:
+def neighbour_scores(pair: Pair, vectors: Doubles, seed: int) -> Doubles:
     """The mean gain of the nearest prompts of the other folds, by cosine."""
     rng = np.random.default_rng(seed)
     fold = rng.permutation(len(pair)) % min(FOLDS, len(pair))
@@ -45,9 +45,9 @@ def neighbour_scores(pair: Pair, vectors: Floats, seed: int) -> Floats:
     return scores
 
 
-def _nearest_mean(asked: NDArray[np.float32], known: NDArray[np.float32], gain: Floats) -> Floats:
+def _nearest_mean(asked: NDArray[np.float32], known: NDArray[np.float32], gain: Doubles) -> Doubles:
     count = min(NEIGHBOURS, len(known))
     alike = asked @ known.T
     nearest = np.argpartition(-alike, count - 1, axis=1)[:, :count]
-    means: Floats = gain[nearest].mean(axis=1)
+    means: Doubles = gain[nearest].mean(axis=1)
     return means

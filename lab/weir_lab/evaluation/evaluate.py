@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.calibration import strong_share
 from weir_lab.datasets import Pair
 from weir_lab.errors import NoPromise
@@ -15,7 +16,6 @@ from weir_lab.evaluation.robustness import Score, flips
 from weir_lab.evaluation.single import best_single
 from weir_lab.evaluation.slices import cut, largest_gaps
 from weir_lab.metrics import Ranked, quantile_curve, random_scores
-from weir_lab.metrics.ranked import Floats
 
 FEW = 300  # prompts; under this the intervals say little
 _DRAWN_POINTS = 100
@@ -27,7 +27,7 @@ class Contender:
     """A router's scores on the pair's prompts, and how to score others if that can be done."""
 
     name: str
-    scores: Floats
+    scores: Doubles
     score: Score | None = None
 
 
@@ -46,7 +46,7 @@ def evaluate(
     *,
     data: str,
     options: Options,
-    vectors: Floats | None = None,
+    vectors: Doubles | None = None,
     bundle: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
@@ -83,14 +83,14 @@ def evaluate(
     )
 
 
-def _baselines(pair: Pair, vectors: Floats | None, seed: int) -> list[tuple[str, Floats]]:
+def _baselines(pair: Pair, vectors: Doubles | None, seed: int) -> list[tuple[str, Doubles]]:
     found = [("random", random_scores(len(pair), seed)), ("length", length_scores(pair))]
     if vectors is not None:
         found.append(("knn on these labels", neighbour_scores(pair, vectors, seed)))
     return [*found, ("oracle", oracle_scores(pair, seed))]
 
 
-def _row(pair: Pair, name: str, scores: Floats, options: Options, *, baseline: bool) -> Row:
+def _row(pair: Pair, name: str, scores: Doubles, options: Options, *, baseline: bool) -> Row:
     ranked = Ranked.of(scores, pair.weak, pair.strong)
     drawn = quantile_curve(ranked, None, _DRAWN_POINTS)
     return Row(
@@ -126,7 +126,7 @@ def _detail(pair: Pair, contender: Contender, options: Options) -> Detail | None
     return Detail(contender.name, threshold, slices, largest_gaps(slices), flipped)
 
 
-def _notes(pair: Pair, vectors: Floats | None) -> tuple[str, ...]:
+def _notes(pair: Pair, vectors: Doubles | None) -> tuple[str, ...]:
     notes = list(pair.notes)
     if len(pair) < FEW:
         notes.append(

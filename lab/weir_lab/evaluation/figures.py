@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
 from weir_lab.metrics import (
     Curve,
@@ -24,7 +25,6 @@ from weir_lab.metrics import (
     share_at_retention,
     spend_at_retention,
 )
-from weir_lab.metrics.ranked import Floats
 
 RECOVERED = (0.5, 0.8, 0.95)
 RETENTIONS = (0.90, 0.95, 0.98)
@@ -46,7 +46,7 @@ class Figures:
     brier: Interval
 
 
-def measure(pair: Pair, scores: Floats, *, probability: bool, repeats: int, seed: int) -> Figures:
+def measure(pair: Pair, scores: Doubles, *, probability: bool, repeats: int, seed: int) -> Figures:
     """All figures of one router's scores; `probability`: whether a score claims to be one."""
     ranked = Ranked.of(scores, pair.weak, pair.strong)
     statistic = _Statistic(pair, ranked, probability)
@@ -72,7 +72,7 @@ class _Statistic:
         self._costs = (pair.weak_cost[ranked.order], pair.strong_cost[ranked.order])
         self._priced = bool(np.isfinite(self._costs[0] + self._costs[1]).all())
 
-    def __call__(self, by_prompt: Floats) -> list[float]:
+    def __call__(self, by_prompt: Doubles) -> list[float]:
         ranked = self._ranked
         weights = by_prompt[ranked.order]
         deciles = decile_curve(ranked, weights)
@@ -87,12 +87,12 @@ class _Statistic:
             *self._fit(weights),
         ]
 
-    def _spend(self, curve: Curve, retention: float, weights: Floats) -> float:
+    def _spend(self, curve: Curve, retention: float, weights: Doubles) -> float:
         if not self._priced:
             return np.nan
         return spend_at_retention(self._ranked, curve, self._costs, retention, weights)
 
-    def _fit(self, weights: Floats) -> tuple[float, float]:
+    def _fit(self, weights: Doubles) -> tuple[float, float]:
         if not self._probability:
             return np.nan, np.nan
         scores = self._ranked.scores

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
-Score = Callable[[Sequence[str]], Floats]
+Score = Callable[[Sequence[str]], Doubles]
 
 _TYPO_RATE = 0.05  # of the words of five letters and more
 _WORD = re.compile(r"[A-Za-z]{5,}")
@@ -29,7 +29,7 @@ class Flips:
 
 
 def flips(
-    prompts: Sequence[str], scores: Floats, threshold: float, score: Score, seed: int
+    prompts: Sequence[str], scores: Doubles, threshold: float, score: Score, seed: int
 ) -> tuple[Flips, ...]:
     """Score every changed form of the prompts and compare decisions at the threshold."""
     found: list[Flips] = []

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
 from weir_lab.metrics import Interval, bootstrap
-from weir_lab.metrics.ranked import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def best_single(pair: Pair, *, repeats: int, seed: int) -> Single:
     costs = pair.strong_cost if strong else pair.weak_cost
     whole = float(pair.strong_cost.sum())
 
-    def means(weights: Floats) -> tuple[float, float]:
+    def means(weights: Doubles) -> tuple[float, float]:
         total = float(weights @ scores)
         reference = float(weights @ pair.strong)
         return total / float(weights.sum()), total / reference if reference else np.nan

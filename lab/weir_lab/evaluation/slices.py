@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
 from weir_lab.evaluation.language import script
 from weir_lab.metrics import Interval, Ranked, apgr, bootstrap, decile_curve
-from weir_lab.metrics.ranked import Floats
 
 LEAST = 100  # prompts; a smaller slice's figures are chance
 _REPEATS = 200
@@ -43,7 +43,7 @@ class Gap:
     lost: float  # how much more quality the worst loses
 
 
-def cut(pair: Pair, scores: Floats, threshold: float, seed: int) -> tuple[Slice, ...]:
+def cut(pair: Pair, scores: Doubles, threshold: float, seed: int) -> tuple[Slice, ...]:
     """Slices by source, category, script and length that are large enough to be judged."""
     kinds: dict[str, Sequence[str]] = {
         "source": pair.sources,
@@ -77,7 +77,7 @@ def _lost(part: Slice) -> float:
 
 def _slice(
     pair: Pair,
-    scores: Floats,
+    scores: Doubles,
     threshold: float,
     named: tuple[str, str],
     marks: np.ndarray,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from weir_lab.arrays import Doubles, Flags
 from weir_lab.errors import NoOverlap, TooFew
 from weir_lab.metrics.bootstrap import Interval, bootstrap
 from weir_lab.metrics.offpolicy import (
     Logged,
-    Marks,
     doubly_robust,
     effective_size,
     ips,
@@ -20,7 +20,6 @@ from weir_lab.metrics.offpolicy import (
     ratios,
     snips,
 )
-from weir_lab.metrics.ranked import Floats
 
 LEAST = 50  # rated decisions
 LEAST_TRIED = 10  # among them of those where the policies differ and the target's choice was tried
@@ -60,7 +59,7 @@ class Estimate:
     notes: tuple[str, ...]
 
 
-def estimate(logged: Logged, target: Marks, options: Options) -> Estimate:
+def estimate(logged: Logged, target: Flags, options: Options) -> Estimate:
     """What `target` (strong where True) would have been worth.
 
     Raises TooFew, and NoOverlap where the choices that differ were never tried.
@@ -112,14 +111,14 @@ def explored_band(logged: Logged) -> tuple[float, float]:
 
 
 def _figures(
-    told: Logged, target: Marks, ratio: Floats, options: Options
+    told: Logged, target: Flags, ratio: Doubles, options: Options
 ) -> tuple[Interval, Interval, Interval, Interval, Interval]:
     rewards = predicted_rewards(told, options.seed)
     rows = np.arange(len(told))
     taken = rewards[rows, told.strong.astype(np.intp)]
     targeted = rewards[rows, target.astype(np.intp)]
 
-    def statistic(times: Floats) -> tuple[float, ...]:
+    def statistic(times: Doubles) -> tuple[float, ...]:
         weight = told.weight * times
         robust = doubly_robust(told.reward, ratio, weight, taken, targeted)
         served = float((weight * told.reward).sum() / weight.sum())
@@ -137,7 +136,7 @@ def _figures(
     return one, two, three, four, five
 
 
-def _check_overlap(logged: Logged, target: Marks, tried: Marks) -> None:
+def _check_overlap(logged: Logged, target: Flags, tried: Flags) -> None:
     differing = target != logged.usual
     if not differing.any():
         return

@@ -4,18 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.errors import LabError
 from weir_lab.feedback.estimate import Options, estimate
 from weir_lab.feedback.report import SweepPoint
 from weir_lab.metrics.offpolicy import Logged
-from weir_lab.metrics.ranked import Floats
 
 POINTS = 21
 REPEATS = 200  # a picture needs no more
 MOST_UNTOLD = 0.02  # of the rated decisions; beyond it a point says too little
 
 
-def sweep(logged: Logged, score: Floats, every: Floats, options: Options) -> tuple[SweepPoint, ...]:
+def sweep(
+    logged: Logged, score: Doubles, every: Doubles, options: Options
+) -> tuple[SweepPoint, ...]:
     """Estimates by rising threshold; none where the log can't tell.
 
     `score` is what the thresholds are compared with on the rated rows, `every` on all decisions.

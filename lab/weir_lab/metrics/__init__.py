@@ -9,7 +9,7 @@ from weir_lab.metrics.curve import Curve, decile_curve, full_curve, quantile_cur
 from weir_lab.metrics.fit import brier, expected_calibration_error
 from weir_lab.metrics.frontier import aiq, hull
 from weir_lab.metrics.ranked import Ranked
-from weir_lab.metrics.routellm import apgr, cpt, pgr
+from weir_lab.metrics.routellm import apgr, apgr_gain, cpt, pgr
 from weir_lab.metrics.spend import share_at_retention, spend_at_retention
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Ranked",
     "aiq",
     "apgr",
+    "apgr_gain",
     "bootstrap",
     "brier",
     "cpt",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 REPEATS = 1000
 
@@ -26,7 +26,7 @@ class Interval:
 
 
 def bootstrap(
-    statistic: Callable[[Floats], Sequence[float]],
+    statistic: Callable[[Doubles], Sequence[float]],
     size: int,
     *,
     repeats: int = REPEATS,
@@ -50,7 +50,7 @@ def bootstrap(
     )
 
 
-def _interval(value: float, replicates: Floats, confidence: float) -> Interval:
+def _interval(value: float, replicates: Doubles, confidence: float) -> Interval:
     known = replicates[np.isfinite(replicates)]
     if not len(known):
         return Interval(value, np.nan, np.nan)

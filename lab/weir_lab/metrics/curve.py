@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_lab.metrics.ranked import Floats, Ranked
+from weir_lab.arrays import Doubles
+from weir_lab.metrics.ranked import Ranked
 
 DECILES = 10
 
@@ -21,14 +22,14 @@ class Curve:
     `quality` is the routed mean; `thresholds[k]` gives point k, infinity where nothing is strong.
     """
 
-    share: Floats
-    quality: Floats
-    thresholds: Floats
+    share: Doubles
+    quality: Doubles
+    thresholds: Doubles
     weak: float
     strong: float
 
 
-def decile_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
+def decile_curve(ranked: Ranked, weights: Doubles | None = None) -> Curve:
     """RouteLLM's eleven points; edges that coincide are one.
 
     At the highest edge a score must lie over it, so that the curve begins with no strong calls.
@@ -36,7 +37,7 @@ def decile_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
     return quantile_curve(ranked, weights, DECILES)
 
 
-def quantile_curve(ranked: Ranked, weights: Floats | None, parts: int) -> Curve:
+def quantile_curve(ranked: Ranked, weights: Doubles | None, parts: int) -> Curve:
     """As decile_curve, with the edges of so many equal parts of the scores."""
     counts = np.ones(len(ranked)) if weights is None else weights
     edges = np.unique(_edges(ranked.scores, counts, parts))
@@ -44,7 +45,7 @@ def quantile_curve(ranked: Ranked, weights: Floats | None, parts: int) -> Curve:
     return _curve(ranked, counts, starts, edges[:-1])
 
 
-def full_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
+def full_curve(ranked: Ranked, weights: Doubles | None = None) -> Curve:
     """A point for every distinct score, and one for no strong call at all."""
     counts = np.ones(len(ranked)) if weights is None else weights
     new = np.empty(len(ranked), dtype=np.bool_)
@@ -54,24 +55,24 @@ def full_curve(ranked: Ranked, weights: Floats | None = None) -> Curve:
     return _curve(ranked, counts, starts, ranked.scores[starts])
 
 
-def random_scores(size: int, seed: int) -> Floats:
+def random_scores(size: int, seed: int) -> Doubles:
     """Scores that know nothing: the yardstick of every table."""
     return np.random.default_rng(seed).random(size)
 
 
-def _edges(scores: Floats, counts: Floats, parts: int) -> Floats:
+def _edges(scores: Doubles, counts: Doubles, parts: int) -> Doubles:
     """Linear-interpolated quantiles of the scores, each taken `counts` times, ends included."""
     upto = np.cumsum(counts)
     last = len(scores) - 1
-    place: Floats = np.arange(parts + 1) * (upto[-1] - 1) / parts
-    below: Floats = np.floor(place)
-    above: Floats = np.ceil(place)
-    low: Floats = scores[np.minimum(np.searchsorted(upto, below, side="right"), last)]
-    high: Floats = scores[np.minimum(np.searchsorted(upto, above, side="right"), last)]
+    place: Doubles = np.arange(parts + 1) * (upto[-1] - 1) / parts
+    below: Doubles = np.floor(place)
+    above: Doubles = np.ceil(place)
+    low: Doubles = scores[np.minimum(np.searchsorted(upto, below, side="right"), last)]
+    high: Doubles = scores[np.minimum(np.searchsorted(upto, above, side="right"), last)]
     return low + (high - low) * (place - below)
 
 
-def _curve(ranked: Ranked, counts: Floats, starts: NDArray[np.intp], thresholds: Floats) -> Curve:
+def _curve(ranked: Ranked, counts: Doubles, starts: NDArray[np.intp], thresholds: Doubles) -> Curve:
     total = counts.sum()
     calls = _suffix_sums(counts)
     gains = _suffix_sums(counts * (ranked.strong - ranked.weak))
@@ -85,7 +86,7 @@ def _curve(ranked: Ranked, counts: Floats, starts: NDArray[np.intp], thresholds:
     return Curve(share[keep], quality[keep], at[keep], weak, strong)
 
 
-def _suffix_sums(values: Floats) -> Floats:
+def _suffix_sums(values: Doubles) -> Doubles:
     """`out[k]` is the sum from k on; one longer than the values, ending in 0."""
     sums = np.zeros(len(values) + 1)
     sums[:-1] = np.cumsum(values[::-1])[::-1]

@@ -5,18 +5,18 @@ Reported, never gated on: a threshold needs the order of the scores only.
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 BINS = 10
 
 
-def brier(predicted: Floats, happened: Floats, weights: Floats | None = None) -> float:
+def brier(predicted: Doubles, happened: Doubles, weights: Doubles | None = None) -> float:
     """The mean squared difference; 0 is perfect, .25 is a coin that says one half."""
     return float(np.average((predicted - happened) ** 2, weights=weights))
 
 
 def expected_calibration_error(
-    predicted: Floats, happened: Floats, weights: Floats | None = None
+    predicted: Doubles, happened: Doubles, weights: Doubles | None = None
 ) -> float:
     """The mean gap between prediction and frequency over ten bins of equal width in [0, 1]."""
     counts = np.ones(len(predicted)) if weights is None else weights

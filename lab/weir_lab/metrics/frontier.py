@@ -5,10 +5,10 @@ A point on the hull between two settings is reached by drawing one of the two at
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 
-def hull(cost: Floats, quality: Floats) -> tuple[Floats, Floats]:
+def hull(cost: Doubles, quality: Doubles) -> tuple[Doubles, Doubles]:
     """The points that no mixture of others beats, in ascending cost and quality.
 
     Raises ValueError on nothing, or on lengths that differ.
@@ -27,7 +27,7 @@ def hull(cost: Floats, quality: Floats) -> tuple[Floats, Floats]:
     return points[:, 0], points[:, 1]
 
 
-def aiq(cost: Floats, quality: Floats, upto: float | None = None) -> float:
+def aiq(cost: Doubles, quality: Doubles, upto: float | None = None) -> float:
     """Average improvement in quality: the mean height of the hull from the cheapest point on.
 
     `upto` extends the hull flat to that cost (default: the dearest point given), so that routers

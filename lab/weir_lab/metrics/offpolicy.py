@@ -7,11 +7,8 @@ Pure arithmetic over arrays of one length; the bootstrap is nothing but other we
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from weir_lab.metrics.ranked import Floats
-
-Marks = NDArray[np.bool_]
+from weir_lab.arrays import Doubles, Flags
 
 RIDGE = 1.0  # on the standardised slopes: as one more observation each that knows nothing
 FOLDS = 5
@@ -22,27 +19,27 @@ _ALMOST_ONE = 1 - 1e-9
 class Logged:
     """What was done and how good it was; all of one length."""
 
-    strong: Marks  # whether the strong model answered
-    explored: Marks  # whether that was drawn against the usual choice
-    propensity: Floats  # (0,1]: how probable the choice was that was made
-    reward: Floats  # how good the answer was, [0,1]
-    score: Floats  # the router's, which the model of rewards reads
-    weight: Floats  # > 0: how much it counts
+    strong: Flags  # whether the strong model answered
+    explored: Flags  # whether that was drawn against the usual choice
+    propensity: Doubles  # (0,1]: how probable the choice was that was made
+    reward: Doubles  # how good the answer was, [0,1]
+    score: Doubles  # the router's, which the model of rewards reads
+    weight: Doubles  # > 0: how much it counts
 
     def __len__(self) -> int:
         return len(self.reward)
 
     @property
-    def usual(self) -> Marks:
+    def usual(self) -> Flags:
         """Whether the strong model was the usual choice."""
         return self.strong ^ self.explored
 
     @property
-    def drawn(self) -> Marks:
+    def drawn(self) -> Flags:
         """Whether either model could have answered."""
         return self.propensity < _ALMOST_ONE
 
-    def only(self, keep: Marks) -> "Logged":
+    def only(self, keep: Flags) -> "Logged":
         """The rows that are marked."""
         return Logged(
             self.strong[keep],
@@ -54,30 +51,30 @@ class Logged:
         )
 
 
-def ratios(logged: Logged, target: Marks) -> Floats:
+def ratios(logged: Logged, target: Flags) -> Doubles:
     """How much more probable the choice that was made is under `target` (strong where True)."""
     return np.where(target == logged.strong, 1 / logged.propensity, 0.0)
 
 
-def known(logged: Logged, target: Marks) -> Marks:
+def known(logged: Logged, target: Flags) -> Flags:
     """Where the log can tell: `target` does the usual, or either model could have answered."""
-    found: Marks = np.logical_or(target == logged.usual, logged.drawn)
+    found: Flags = np.logical_or(target == logged.usual, logged.drawn)
     return found
 
 
-def ips(reward: Floats, ratio: Floats, weight: Floats) -> float:
+def ips(reward: Doubles, ratio: Doubles, weight: Doubles) -> float:
     """Unbiased where no ratio was clipped; may leave [0,1] where few rows carry much."""
     return float((weight * ratio * reward).sum() / weight.sum())
 
 
-def snips(reward: Floats, ratio: Floats, weight: Floats) -> float:
+def snips(reward: Doubles, ratio: Doubles, weight: Doubles) -> float:
     """Between the smallest and the largest reward; biased by less than its spread. NaN: no row."""
     total = (weight * ratio).sum()
     return float((weight * ratio * reward).sum() / total) if total > 0 else np.nan
 
 
 def doubly_robust(
-    reward: Floats, ratio: Floats, weight: Floats, taken: Floats, targeted: Floats
+    reward: Doubles, ratio: Doubles, weight: Doubles, taken: Doubles, targeted: Doubles
 ) -> float:
     """The model's word, corrected by what it got wrong where it can be seen.
 
@@ -86,14 +83,14 @@ def doubly_robust(
     return float((weight * (targeted + ratio * (reward - taken))).sum() / weight.sum())
 
 
-def effective_size(ratio: Floats, weight: Floats) -> float:
+def effective_size(ratio: Doubles, weight: Doubles) -> float:
     """As how many rows that all count alike; 0 of none."""
     counts = weight * ratio
     squares = (counts**2).sum()
     return float(counts.sum() ** 2 / squares) if squares > 0 else 0.0
 
 
-def predicted_rewards(logged: Logged, seed: int, folds: int = FOLDS) -> Floats:
+def predicted_rewards(logged: Logged, seed: int, folds: int = FOLDS) -> Doubles:
     """Rewards of the weak and the strong model per row (n x 2), each from other folds' rows.
 
     A ridge regression on the score, its square and the model, clipped to [0,1].
@@ -112,16 +109,16 @@ def predicted_rewards(logged: Logged, seed: int, folds: int = FOLDS) -> Floats:
 _WIDTH = 5
 
 
-def _features(score: Floats, strong: Floats) -> Floats:
+def _features(score: Doubles, strong: Doubles) -> Doubles:
     return np.column_stack([np.ones(len(score)), strong, score, strong * score, score**2])
 
 
-def _fit(logged: Logged) -> Floats:
+def _fit(logged: Logged) -> Doubles:
     rows = _features(logged.score, logged.strong.astype(np.float64))
     weight = logged.weight / logged.weight.mean()
     penalty = np.full(_WIDTH, RIDGE)
     penalty[0] = 0.0  # the mean is free
-    weighted: Floats = rows * weight[:, None]
+    weighted: Doubles = rows * weight[:, None]
     gram = weighted.T @ rows + np.diag(penalty)
     gram[0, 0] = max(float(gram[0, 0]), RIDGE)
     return np.linalg.solve(gram, weighted.T @ logged.reward).astype(np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,12 @@ class Ranked:
     """All of one length, sorted by score; `order[k]` is the k-th one's place in the input."""
 
     order: NDArray[np.intp]
-    scores: Floats
-    weak: Floats
-    strong: Floats
+    scores: Doubles
+    weak: Doubles
+    strong: Doubles
 
     @classmethod
-    def of(cls, scores: Floats, weak: Floats, strong: Floats) -> "Ranked":
+    def of(cls, scores: Doubles, weak: Doubles, strong: Doubles) -> "Ranked":
         """Raises ValueError on unequal lengths, on nothing, and on a score that is not finite."""
         if not len(scores) == len(weak) == len(strong):
             raise ValueError(

@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 
-from weir_lab.metrics.curve import Curve
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
+from weir_lab.metrics.bootstrap import Interval, bootstrap
+from weir_lab.metrics.curve import Curve, decile_curve
+from weir_lab.metrics.ranked import Ranked
 
 
-def pgr(curve: Curve) -> Floats:
+def pgr(curve: Curve) -> Doubles:
     """Performance gap recovered at each point: 0 all weak, 1 all strong; NaN without a gap."""
     gap = curve.strong - curve.weak
     if gap == 0:
@@ -39,3 +41,17 @@ def cpt(curve: Curve, recovered: float) -> float:
     rise = reached[k] - reached[k - 1]
     part = (recovered - reached[k - 1]) / rise
     return float(curve.share[k - 1] + part * (curve.share[k] - curve.share[k - 1]))
+
+
+def apgr_gain(router: Ranked, baseline: Ranked, *, seed: int = 0) -> Interval:
+    """How much higher the router's APGR is than the baseline's, by a paired bootstrap.
+
+    Both rank the same prompts. Where the interval holds 0, no difference is shown.
+    """
+
+    def difference(weights: Doubles) -> list[float]:
+        own, other = weights[router.order], weights[baseline.order]
+        return [apgr(decile_curve(router, own)) - apgr(decile_curve(baseline, other))]
+
+    (gain,) = bootstrap(difference, len(router), seed=seed)
+    return gain

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.metrics.curve import Curve
-from weir_lab.metrics.ranked import Floats, Ranked
+from weir_lab.metrics.ranked import Ranked
 
 
 def share_at_retention(curve: Curve, retention: float) -> float:
@@ -17,9 +18,9 @@ def share_at_retention(curve: Curve, retention: float) -> float:
 def spend_at_retention(
     ranked: Ranked,
     curve: Curve,
-    costs: tuple[Floats, Floats],
+    costs: tuple[Doubles, Doubles],
     retention: float,
-    weights: Floats | None = None,
+    weights: Doubles | None = None,
 ) -> float:
     """Money at that share, as a part of what all-strong costs.
 

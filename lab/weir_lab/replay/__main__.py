@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Outcomes, load_outcomes
-from weir_lab.metrics.ranked import Floats
 from weir_lab.replay.savings import Found, Traffic, cached, cascaded, judgement_usd, routed
 from weir_lab.scoring import score_prompts
 from weir_scorer.bundle.bundle import Bundle
@@ -72,7 +72,7 @@ HEAD: Final = (
 
 
 def _lines(
-    outcomes: Outcomes, scores: Floats, pair: tuple[str, str], asked: Asked
+    outcomes: Outcomes, scores: Doubles, pair: tuple[str, str], asked: Asked
 ) -> Iterator[str]:
     weak, strong = (outcomes.models.index(name) for name in pair)
     rows = np.flatnonzero(np.isfinite(outcomes.cost[:, [weak, strong]]).all(axis=1))
@@ -95,7 +95,7 @@ def _lines(
         yield _row(pair, f"routing + cascade, judge {auc:.1f}", found)
 
 
-def _columns(traffic: Traffic) -> dict[str, Floats]:
+def _columns(traffic: Traffic) -> dict[str, Doubles]:
     return {name: getattr(traffic, name) for name in Traffic.__slots__}
 
 

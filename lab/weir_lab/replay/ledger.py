@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles
 from weir_lab.errors import LabError
 from weir_lab.metrics import Interval, bootstrap
-from weir_lab.metrics.ranked import Floats
 
 _MANY = 1000  # requests that money is stated for
 
@@ -51,9 +51,9 @@ def settle(
     chosen: NDArray[np.intp],
     reasons: Sequence[str],
     candidates: Sequence[str],
-    quality: Floats,
-    cost: Floats,
-    beside: Floats | None = None,
+    quality: Doubles,
+    cost: Doubles,
+    beside: Doubles | None = None,
     seed: int = 0,
 ) -> Ledger:
     """`quality` and `cost` are [prompts, candidates], weakest first; `chosen` is -1 where unserved.
@@ -81,8 +81,8 @@ def settle(
 
 
 def _ways(
-    chosen: NDArray[np.intp], quality: Floats, cost: Floats, candidates: Sequence[str]
-) -> list[tuple[str, Floats]]:
+    chosen: NDArray[np.intp], quality: Doubles, cost: Doubles, candidates: Sequence[str]
+) -> list[tuple[str, Doubles]]:
     """Each way as how likely it gives a prompt to a candidate: [prompts, candidates]."""
     count = len(candidates)
     every = np.eye(count)
@@ -100,7 +100,7 @@ def _ways(
 
 
 def _line(
-    way: tuple[str, Floats, Floats], quality: Floats, cost: Floats, last: int, seed: int
+    way: tuple[str, Doubles, Doubles], quality: Doubles, cost: Doubles, last: int, seed: int
 ) -> Line:
     """`way` is its name, how likely it gives a prompt to each candidate, and what else it pays."""
     name, weights, beside = way
@@ -109,7 +109,7 @@ def _line(
     paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1) + beside
     dearest, best = cost[:, last], quality[:, last]
 
-    def figures(drawn: Floats) -> tuple[float, float, float, float]:
+    def figures(drawn: Doubles) -> tuple[float, float, float, float]:
         total = drawn.sum()
         mean, top = float(drawn @ got) / total, float(drawn @ best) / total
         spent, most = float(drawn @ paid) / total, float(drawn @ dearest) / total

@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 CHARS_PER_TOKEN = 4
 ANSWER_TOKENS = 150
@@ -26,12 +26,12 @@ _Rows = NDArray[np.intp]
 class Traffic:
     """Recorded prompts: quality in [0,1], USD an answer, and the router's score, a row a prompt."""
 
-    weak: Floats
-    strong: Floats
-    weak_usd: Floats
-    strong_usd: Floats
-    score: Floats  # higher: needs the strong model more
-    judge_usd: Floats  # what one judgement costs
+    weak: Doubles
+    strong: Doubles
+    weak_usd: Doubles
+    strong_usd: Doubles
+    score: Doubles  # higher: needs the strong model more
+    judge_usd: Doubles  # what one judgement costs
 
     def __len__(self) -> int:
         return len(self.weak)
@@ -52,7 +52,7 @@ class Found:
     kept_often: float
 
 
-def judged(quality: Floats, auc: float, seed: int) -> Floats:
+def judged(quality: Doubles, auc: float, seed: int) -> Doubles:
     """A judge's opinion of each answer, higher the better it likes it; 0 is neither.
 
     Normal around d times the answer's quality less a half: of two answers, a good and a bad one, it
@@ -60,16 +60,16 @@ def judged(quality: Floats, auc: float, seed: int) -> Floats:
     """
     distance = NormalDist().inv_cdf(auc) * np.sqrt(2.0)
     noise = np.random.default_rng(seed).normal(size=len(quality))
-    opinion: Floats = distance * (quality - 0.5) + noise
+    opinion: Doubles = distance * (quality - 0.5) + noise
     return opinion
 
 
-def judgement_usd(chars: Floats, usd_per_token: float) -> Floats:
+def judgement_usd(chars: Doubles, usd_per_token: float) -> Doubles:
     """What a judge costs that reads prompts of so many characters, answers and its instructions.
 
     It writes one token, which is left out.
     """
-    cost: Floats = (chars / CHARS_PER_TOKEN + ANSWER_TOKENS + INSTRUCTIONS) * usd_per_token
+    cost: Doubles = (chars / CHARS_PER_TOKEN + ANSWER_TOKENS + INSTRUCTIONS) * usd_per_token
     return cost
 
 
@@ -111,7 +111,7 @@ def _over_splits(traffic: Traffic, retention: float, splits: int, auc: float | N
 _Plan = tuple[float, float]  # strong at once from this score on; accepted from this opinion on
 
 
-def _plan(traffic: Traffic, opinion: Floats | None, rows: _Rows, retention: float) -> _Plan:
+def _plan(traffic: Traffic, opinion: Doubles | None, rows: _Rows, retention: float) -> _Plan:
     """The cheapest plan that keeps enough of these rows; all-strong where none does."""
     best, plan = np.inf, (-np.inf, np.inf)
     for threshold in _tried(traffic.score[rows]):
@@ -122,13 +122,13 @@ def _plan(traffic: Traffic, opinion: Floats | None, rows: _Rows, retention: floa
     return plan
 
 
-def _tried(values: Floats) -> Sequence[float]:
+def _tried(values: Doubles) -> Sequence[float]:
     """Nobody, everybody, and even steps between."""
     return [-np.inf, *np.quantile(values, np.linspace(0.0, 1.0, STEPS)), np.inf]
 
 
 def _settled(
-    traffic: Traffic, opinion: Floats | None, rows: _Rows, plan: _Plan
+    traffic: Traffic, opinion: Doubles | None, rows: _Rows, plan: _Plan
 ) -> tuple[float, float]:
     """Quality and cost of a plan, each as a part of all-strong's."""
     threshold, accept = plan

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from weir_lab.routers.kmeans import kmeans
-from weir_lab.routers.knn import Arrays
-from weir_lab.routers.space import fit_space, to_bytes
-from weir_lab.routers.task import Doubles, Floats, Task
+from weir_lab.arrays import Arrays, Doubles, Floats
+from weir_lab.routers.space import fit_space, kmeans, to_bytes
+from weir_lab.routers.task import Task
 from weir_scorer.engine.routers import Clusters
 
 CLUSTERS = 64

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from weir_lab.routers.knn import Arrays
-from weir_lab.routers.task import Doubles
+from weir_lab.arrays import Arrays, Doubles
 
 _TINY = 1e-9
 

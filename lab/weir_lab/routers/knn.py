@@ -1,19 +1,14 @@
 """Trains the `knn` router: prompts condensed to prototypes, each with its prompts' mean need."""
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 
-from weir_lab.routers.kmeans import kmeans, means
-from weir_lab.routers.space import fit_space, to_bytes
+from weir_lab.arrays import Arrays
+from weir_lab.routers.space import fit_space, kmeans, means, to_bytes
 from weir_lab.routers.task import Task
 
 PROTOTYPES = 2048  # at most: what bounds the head's memory, 64 bytes each
 RANK = 64
 NEIGHBOURS = 64  # prototypes
-
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def fit_knn(task: Task) -> Arrays:

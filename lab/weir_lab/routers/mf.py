@@ -9,10 +9,10 @@ by columns that say something of the prompt, and carries over worse to sources l
 
 import numpy as np
 
-from weir_lab.routers.fit import Standard
-from weir_lab.routers.knn import Arrays
+from weir_lab.arrays import Arrays, Floats
 from weir_lab.routers.ratings import tiers_apart
-from weir_lab.routers.task import Battles, Floats, Task
+from weir_lab.routers.regression import Standard
+from weir_lab.routers.task import Battles, Task
 
 DIM = 128
 BATCH = 64

@@ -7,15 +7,13 @@ expectation-maximisation; a new one's row is the likeliest given that and its ou
 hundred probes do for all of the row: what they don't say of a cluster, other models' ways do.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from weir_lab.arrays import Arrays, Doubles, Flags, Floats
 from weir_lab.routers.cluster import fit_clusters
-from weir_lab.routers.fit import Standard, rasch, ridge, sigmoid
-from weir_lab.routers.task import Doubles, Flags, Floats
+from weir_lab.routers.regression import Standard, rasch, ridge, sigmoid
 from weir_scorer.engine.routers import Qualities
 
 CLUSTERS = 32
@@ -24,8 +22,6 @@ _ROUNDS = 8
 _NEWTON = 12
 _LEAST_SPREAD = 1e-3  # variance that any entry of a row keeps
 _FIRST_SPREAD = 0.5  # variance before anything is known
-
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from weir_lab.routers.task import Battles, Doubles, Integers
+from weir_lab.arrays import Doubles, Integers
+from weir_lab.routers.task import Battles
 
 _STEPS = 30
 _PULL = 0.1  # to 0, for models that met few others

@@ -7,10 +7,10 @@ over a prompt's like would depend on its pool alone, and the ranking would say w
 
 import numpy as np
 
-from weir_lab.routers.knn import Arrays
+from weir_lab.arrays import Arrays, Integers
 from weir_lab.routers.ratings import tiers
 from weir_lab.routers.space import fit_space, to_bytes
-from weir_lab.routers.task import Battles, Integers, Task
+from weir_lab.routers.task import Battles, Task
 
 TIERS = 10
 BATTLES = 6000  # kept at most: what bounds the head's memory and time, 64 bytes each

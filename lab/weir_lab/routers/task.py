@@ -1,7 +1,4 @@
-"""What the routers learn from: prompts' columns, how much each needed a strong model, battles.
-
-Values only. Must not know where they come from nor which router reads what.
-"""
+"""What routers learn from: prompts' columns, their need for a strong model, battles of models."""
 
 from dataclasses import dataclass, replace
 
@@ -31,6 +28,12 @@ class Battles:
     unsure: Flags
     pool: Integers
 
+    @classmethod
+    def none(cls) -> "Battles":
+        """For a task that has labels alone."""
+        nothing = np.zeros(0, np.intp)
+        return cls(nothing, nothing, nothing, np.zeros(0), np.zeros(0, np.bool_), nothing)
+
     def __len__(self) -> int:
         return len(self.prompts)
 
@@ -44,6 +47,20 @@ class Battles:
             self.unsure[which],
             self.pool[which],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`rows` has a row a prompt, standardised as the head does; `prior` is the head's logit.
+
+    `widths` are those of the router's blocks, in the order of the columns.
+    """
+
+    router: str
+    rows: Doubles
+    prior: Doubles
+    widths: tuple[int, ...]
+    head: dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +91,48 @@ class Task:
             need=np.where(left_out, np.nan, self.need),
             battles=self.battles.only(~left_out[self.battles.prompts]),
         )
+
+
+_EVEN = 1e-6  # outcomes that differ by less are a tie
+
+
+def from_outcomes(
+    scores: Floats, prompts: Integers, groups: Integers, a_group: int, seed: int
+) -> Battles:
+    """As many battles of every group (a source), between models drawn at random for a prompt.
+
+    `scores` are [prompts, models] with NaN where unknown; `prompts` says which rows may be used,
+    `groups` which group each of those is of.
+    """
+    random = np.random.default_rng(seed)
+    drawn = [
+        _draw(scores, prompts[groups == group], a_group, random) for group in np.unique(groups)
+    ]
+    rows, first, second = (np.concatenate(part) for part in zip(*drawn, strict=True))
+    gap = (scores[rows, first] - scores[rows, second]).astype(np.float64)
+    wins = np.where(np.abs(gap) <= _EVEN, 0.5, (gap > 0).astype(np.float64))
+    pool = np.repeat(np.unique(groups), a_group).astype(np.intp)
+    return Battles(rows, first, second, wins, np.zeros(len(rows), np.bool_), pool)
+
+
+def together(parts: list[Battles]) -> Battles:
+    """All of them."""
+    return Battles(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in Battles.__dataclass_fields__
+        )
+    )
+
+
+def _draw(
+    scores: Floats, prompts: Integers, count: int, random: np.random.Generator
+) -> tuple[Integers, Integers, Integers]:
+    """Prompts with two models each, drawn with replacement."""
+    known = np.isfinite(scores[prompts])
+    fit = prompts[known.sum(axis=1) > 1]
+    rows = random.choice(fit, count)
+    lots: Doubles = random.random((count, scores.shape[1]))
+    lots = np.where(np.isfinite(scores[rows]), lots, -1.0)
+    two = np.argpartition(-lots, 1, axis=1)[:, :2]
+    return rows.astype(np.intp), two[:, 0].astype(np.intp), two[:, 1].astype(np.intp)

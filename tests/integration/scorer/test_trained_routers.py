@@ -13,12 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from support.bundles import TINY_DIM, TINY_WORDS, npz, tiny_bundle, tiny_calibration, tiny_parts
+from weir_lab.arrays import Arrays, Floats
+from weir_lab.bundles.columns import read_columns
+from weir_lab.bundles.extend_bundle import qualities_of, write_joined
 from weir_lab.errors import TooFew
-from weir_lab.routers.battles import from_outcomes
 from weir_lab.routers.cluster import cluster_with_curve, fit_cluster
 from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
-from weir_lab.routers.knn import Arrays, fit_knn, knn_with_curve
+from weir_lab.routers.knn import fit_knn, knn_with_curve
 from weir_lab.routers.mf import fit_mf, mf_with_curve
+from weir_lab.routers.profiles import fit_joining
 from weir_lab.routers.qualities import (
     facts_of,
     fit_qualities,
@@ -28,8 +31,7 @@ from weir_lab.routers.qualities import (
     with_models,
 )
 from weir_lab.routers.sw_ranking import fit_sw_ranking, sw_ranking_with_curve
-from weir_lab.routers.task import Floats, Task
-from weir_lab.training import fit_joining, qualities_of, read_columns, write_joined
+from weir_lab.routers.task import Task, from_outcomes
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 from weir_scorer import Bundle

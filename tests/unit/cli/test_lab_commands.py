@@ -200,9 +200,11 @@ def test_train_writes_a_bundle_that_eval_reads(tmp_path: Path, bundle: Path) -> 
     data = outcomes(tmp_path, 120)
     done = run_train(data, bundle, tmp_path / "mine")
     assert done.exit_code == 0, done.output
-    assert "router adapted, the default" in done.stdout
+    assert "router adapted, not the default" in done.stdout
+    assert "no difference shown" in done.stdout
     assert "120 labels are few" in done.stderr
-    judged = run_eval(data, tmp_path / "mine", tmp_path / "report", "--json")
+    report = tmp_path / "report"
+    judged = run_eval(data, tmp_path / "mine", report, "--router", "adapted", "--json")
     assert judged.exit_code == 0, judged.output
     row = json.loads(judged.stdout)["rows"][0]
     assert row["name"] == "adapted"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from weir_lab.arrays import Doubles
 from weir_lab.calibration import (
     keep_retention,
     share_margin,
@@ -19,10 +20,9 @@ from weir_lab.calibration import (
 from weir_lab.calibration.retention import p_value
 from weir_lab.calibration.snippet import decimal
 from weir_lab.errors import NoPromise, TooFew
-from weir_lab.metrics.ranked import Floats
 
 
-def population(size: int, seed: int, *, graded: bool = False) -> tuple[Floats, Floats, Floats]:
+def population(size: int, seed: int, *, graded: bool = False) -> tuple[Doubles, Doubles, Doubles]:
     """Prompts whose weak model fails the more often the higher they score."""
     rng = np.random.default_rng(seed)
     scores = rng.random(size)

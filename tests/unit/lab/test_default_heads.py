@@ -13,7 +13,7 @@ from support.bundles import default_bundle
 from weir_lab.default_heads.certify import binomial_tail, certify
 from weir_lab.default_heads.data import load_mmlu, without_examples
 from weir_lab.default_heads.groups import balanced, recovered
-from weir_lab.routers.fit import Standard, logistic_line, rasch, ridge, sigmoid
+from weir_lab.routers.regression import Standard, platt, rasch, ridge, sigmoid
 from weir_scorer import Bundle
 
 DATA = Path(os.environ.get("WEIR_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))
@@ -43,9 +43,9 @@ def test_ridge_finds_the_line_and_shrinks_with_alpha() -> None:
     assert np.abs(ridge(centred, target, weights, 1e6)).max() < 0.01
 
 
-def test_a_logistic_line_is_found_again() -> None:
+def test_a_logistic_curve_is_recovered() -> None:
     x = np.linspace(-3, 3, 400)
-    found = logistic_line(x, sigmoid(0.7 * x - 0.4), np.ones(400))
+    found = platt(x, sigmoid(0.7 * x - 0.4), np.ones(400), pull=0.0)
     assert found == pytest.approx((0.7, -0.4), abs=1e-6)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
 from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
 from weir_lab.evaluation.baselines import neighbour_scores, oracle_scores
@@ -19,7 +20,6 @@ from weir_lab.evaluation.language import script
 from weir_lab.evaluation.robustness import CHANGES, flips
 from weir_lab.evaluation.slices import cut, largest_gaps
 from weir_lab.metrics import Ranked, apgr, decile_curve
-from weir_lab.metrics.ranked import Floats
 
 HARD = "Prove that"
 
@@ -42,7 +42,7 @@ def pair(size: int = 600, *, priced: bool = True, source: str = "desk") -> Pair:
     )
 
 
-def score(prompts: Sequence[str]) -> Floats:
+def score(prompts: Sequence[str]) -> Doubles:
     """A router that knows the one word that matters, in its one spelling."""
     order = np.arange(len(prompts)) / (10 * max(len(prompts), 1))
     return np.array([0.8 if p.startswith(HARD) else 0.1 for p in prompts]) + order
@@ -193,10 +193,10 @@ def test_flips_count_decisions_that_turn() -> None:
 
 @given(st.text(max_size=80))
 def test_changed_prompts_are_strings_and_repeatable(text: str) -> None:
-    def changed() -> list[Floats]:
+    def changed() -> list[Doubles]:
         kept: list[str] = []
 
-        def remember(prompts: Sequence[str]) -> Floats:
+        def remember(prompts: Sequence[str]) -> Doubles:
             kept.extend(prompts)
             return np.zeros(len(prompts))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import ConvexHull, QhullError
 
+from weir_lab.arrays import Doubles
 from weir_lab.metrics import (
     Ranked,
     aiq,
@@ -26,7 +27,6 @@ from weir_lab.metrics import (
     share_at_retention,
     spend_at_retention,
 )
-from weir_lab.metrics.ranked import Floats
 
 # Eleven prompts whose deciles are the scores themselves; the strong model is worth calling on the
 # upper five. PGR climbs from 0 at no calls to 1 at 5 of 11, and stays.
@@ -95,7 +95,7 @@ def quantile(ordered: list[float], tenths: int) -> float:
     return low + (high - low) * rest / 10
 
 
-def routellm(scores: Floats, weak: Floats, strong: Floats) -> tuple[list[float], list[float]]:
+def routellm(scores: Doubles, weak: Doubles, strong: Doubles) -> tuple[list[float], list[float]]:
     """Shares and accuracies as the paper's text gives them: one pass over the prompts an edge."""
     ordered = sorted(scores.tolist())
     edges = sorted({quantile(ordered, k) for k in range(11)})
@@ -109,7 +109,7 @@ def routellm(scores: Floats, weak: Floats, strong: Floats) -> tuple[list[float],
 
 
 @st.composite
-def prompts(draw: st.DrawFn) -> tuple[Floats, Floats, Floats]:
+def prompts(draw: st.DrawFn) -> tuple[Doubles, Doubles, Doubles]:
     size = draw(st.integers(2, 60))
     tenths = st.lists(st.integers(0, 30), min_size=size, max_size=size)
     bits = st.lists(st.integers(0, 1), min_size=size, max_size=size)
@@ -118,7 +118,7 @@ def prompts(draw: st.DrawFn) -> tuple[Floats, Floats, Floats]:
 
 
 @given(prompts())
-def test_deciles_are_routellms(data: tuple[Floats, Floats, Floats]) -> None:
+def test_deciles_are_routellms(data: tuple[Doubles, Doubles, Doubles]) -> None:
     scores, weak, strong = data
     share, quality = routellm(scores, weak, strong)
     curve = decile_curve(Ranked.of(scores, weak, strong))
@@ -134,7 +134,7 @@ def test_deciles_are_routellms(data: tuple[Floats, Floats, Floats]) -> None:
 
 
 @given(prompts(), st.randoms(use_true_random=False))
-def test_weights_are_repetitions(data: tuple[Floats, Floats, Floats], random: Random) -> None:
+def test_weights_are_repetitions(data: tuple[Doubles, Doubles, Doubles], random: Random) -> None:
     counts = np.array([random.randint(0, 3) for _ in data[0]])
     counts[random.randrange(len(counts))] += 1
     ranked = Ranked.of(*data)
@@ -147,7 +147,7 @@ def test_weights_are_repetitions(data: tuple[Floats, Floats, Floats], random: Ra
 
 
 @given(prompts())
-def test_a_curve_runs_from_all_weak_to_all_strong(data: tuple[Floats, Floats, Floats]) -> None:
+def test_a_curve_runs_from_all_weak_to_all_strong(data: tuple[Doubles, Doubles, Doubles]) -> None:
     scores, weak, strong = data
     for curve in (decile_curve(Ranked.of(*data)), full_curve(Ranked.of(*data))):
         assert curve.share[0] == 0
@@ -247,7 +247,7 @@ def test_intervals_are_scipys() -> None:
 
 
 def test_intervals_are_the_same_for_the_same_seed() -> None:
-    def statistic(weights: Floats) -> list[float]:
+    def statistic(weights: Doubles) -> list[float]:
         return [apgr(decile_curve(ELEVEN, weights))]
 
     assert bootstrap(statistic, 11, repeats=50, seed=4) == bootstrap(

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.synthetic_ratings import World
+from weir_lab.arrays import Flags
 from weir_lab.errors import NoOverlap, TooFew
 from weir_lab.feedback import FeedbackReport, Options, estimate, render, sweep, to_json
 from weir_lab.metrics import Interval
 from weir_lab.metrics.offpolicy import (
     Logged,
-    Marks,
     doubly_robust,
     effective_size,
     ips,
@@ -34,7 +34,7 @@ FOUR = Logged(
     score=np.array([0.4, 0.4, 0.4, 0.9]),
     weight=ONE,
 )
-ALL_STRONG: Marks = np.ones(4, dtype=np.bool_)
+ALL_STRONG: Flags = np.ones(4, dtype=np.bool_)
 
 
 def test_by_hand() -> None:
@@ -66,7 +66,7 @@ def test_what_the_log_can_tell() -> None:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> tuple[Logged, Marks]:
+def logs(draw: st.DrawFn) -> tuple[Logged, Flags]:
     size = draw(st.integers(1, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     explored = rng.random(size) < 0.3
@@ -83,7 +83,7 @@ def logs(draw: st.DrawFn) -> tuple[Logged, Marks]:
 
 
 @given(logs())
-def test_under_certain_choices_every_estimator_is_the_mean(made: tuple[Logged, Marks]) -> None:
+def test_under_certain_choices_every_estimator_is_the_mean(made: tuple[Logged, Flags]) -> None:
     logged, _ = made
     certain = replace(logged, propensity=np.ones(len(logged)))
     ratio = ratios(certain, certain.strong)
@@ -96,7 +96,7 @@ def test_under_certain_choices_every_estimator_is_the_mean(made: tuple[Logged, M
 
 @given(logs())
 def test_snips_stays_among_the_rewards_and_nothing_counts_more_than_all_rows(
-    made: tuple[Logged, Marks],
+    made: tuple[Logged, Flags],
 ) -> None:
     logged, target = made
     ratio = ratios(logged, target)
@@ -109,7 +109,7 @@ def test_snips_stays_among_the_rewards_and_nothing_counts_more_than_all_rows(
 
 
 @given(logs())
-def test_a_model_of_rewards_that_is_right_is_left_alone(made: tuple[Logged, Marks]) -> None:
+def test_a_model_of_rewards_that_is_right_is_left_alone(made: tuple[Logged, Flags]) -> None:
     logged, target = made
     right = np.full(len(logged), 0.7)
     flat = replace(logged, reward=right)
@@ -118,7 +118,7 @@ def test_a_model_of_rewards_that_is_right_is_left_alone(made: tuple[Logged, Mark
 
 
 @given(logs(), st.integers(0, 5))
-def test_predicted_rewards_are_rewards(made: tuple[Logged, Marks], seed: int) -> None:
+def test_predicted_rewards_are_rewards(made: tuple[Logged, Flags], seed: int) -> None:
     rewards = predicted_rewards(made[0], seed)
     assert rewards.shape == (len(made[0]), 2)
     assert ((rewards >= 0) & (rewards <= 1)).all()

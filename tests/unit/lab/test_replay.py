@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 from weir_lab.replay import replay, settle
 from weir_lab.replay.ledger import NothingServed
 
-QUALITY: Floats = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
-COST: Floats = np.array([[1.0, 10.0], [1.0, 20.0], [1.0, 10.0], [1.0, 40.0]])
+QUALITY: Doubles = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+COST: Doubles = np.array([[1.0, 10.0], [1.0, 20.0], [1.0, 10.0], [1.0, 40.0]])
 
 
 def test_choices_are_settled_by_hand() -> None:

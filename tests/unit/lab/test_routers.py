@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 
 from weir_lab.default_heads.heads import curve_of
 from weir_lab.errors import Backwards
-from weir_lab.routers.battles import together
-from weir_lab.routers.fit import level, logistic_line, sigmoid, within
 from weir_lab.routers.mf import fit_mf
+from weir_lab.routers.regression import level_shift, platt, sigmoid, within_group_slope
 from weir_lab.routers.sw_ranking import fit_sw_ranking
-from weir_lab.routers.task import Battles, Task
+from weir_lab.routers.task import Battles, Task, together
 from weir_scorer.engine.routers import ROUTERS
 
 
@@ -23,15 +22,17 @@ def backwards_across() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArra
 
 def test_a_slope_is_that_within_sources() -> None:
     x, seen, source = backwards_across()
-    assert logistic_line(x, seen, np.ones(400))[0] < 0
-    assert within(x, seen, source) == pytest.approx(1, abs=1e-6)
+    assert platt(x, seen, np.ones(400))[0] < 0
+    assert within_group_slope(x, seen, source) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_level_gives_the_mean_that_was_seen() -> None:
     x, seen, _ = backwards_across()
-    found = level(x, seen, np.ones(400))
+    found = level_shift(x, seen, np.ones(400))
     assert sigmoid(x + found).mean() == pytest.approx(seen.mean(), abs=1e-9)
-    assert level(np.zeros(4), np.array([1.0, 0, 0, 0]), np.ones(4)) == pytest.approx(np.log(1 / 3))
+    assert level_shift(np.zeros(4), np.array([1.0, 0, 0, 0]), np.ones(4)) == pytest.approx(
+        np.log(1 / 3)
+    )
 
 
 def test_a_router_that_ranks_backwards_gets_no_curve() -> None:

@@ -9,20 +9,25 @@ import pytest
 from numpy.typing import NDArray
 
 from support.bundles import tiny_bundle
+from weir_lab.arrays import Doubles
+from weir_lab.bundles.row_cache import CHUNK, read_cached
+from weir_lab.bundles.write_bundle import (
+    DataCard,
+    block_widths,
+    read_cached_columns,
+    write_trained_bundle,
+)
 from weir_lab.datasets import Outcomes
 from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute, TooFew
-from weir_lab.metrics.ranked import Floats
+from weir_lab.routers.from_labels import is_held_out, train_linear, train_router
 from weir_lab.routers.ratings import ratings
-from weir_lab.training.found import Story, read_for_scratch, widths_of, write_scratch
-from weir_lab.training.kept import CHUNK, read_kept
-from weir_lab.training.near import train_near
-from weir_lab.training.needs import from_battles, from_outcomes, together
-from weir_lab.training.scratch import ALPHAS, best_ridge, is_held_out, train_scratch
+from weir_lab.routers.regression import ALPHAS, best_ridge
+from weir_lab.routers.targets import from_battles, from_outcomes, together
 from weir_scorer.bundle.bundle import Bundle
 
 WORDS = ("what", "is", "the", "sum", "of", "two", "prove", "theorem", "hi")
-STORY = Story("tickets", 0, ("d: small < large",), (), "No evaluation set was named.")
+STORY = DataCard("tickets", 0, ("d: small < large",), (), "No evaluation set was named.")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def test_the_weakest_third_is_held_against_the_strongest() -> None:
     steps = np.linspace(0.1, 0.9, 6)
     quality = (np.random.default_rng(0).random((300, 6)) < steps).astype(np.float64)
     found = from_outcomes(replace(known, models=names, quality=quality), None, None)
-    assert found.said == ("d: a, b < e, f",)
+    assert found.models == ("d: a, b < e, f",)
     assert found.weak.tolist() == quality[:, :2].mean(axis=1).tolist()
     assert found.strong.tolist() == quality[:, 4:].mean(axis=1).tolist()
     named = from_outcomes(replace(known, models=names, quality=quality), "c", "d")
@@ -106,7 +111,7 @@ def test_a_battle_counts_by_what_was_not_to_be_expected() -> None:
     assert len(together([found, found])) == 240
 
 
-def solved(matrix: Floats, right: Floats) -> Floats:
+def solved(matrix: Doubles, right: Doubles) -> Doubles:
     return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
 
 
@@ -141,17 +146,19 @@ def test_ridge_leaves_each_row_out_exactly() -> None:
 def test_what_is_served_is_what_was_trained(tmp_path: Path, bundle: Path) -> None:
     known = outcomes(1500)
     needs = from_outcomes(known, None, None)
-    raw = read_for_scratch(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
-    trained = train_scratch(raw, known.prompts, needs, known)
+    raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
+    trained = train_linear(raw, known.prompts, needs, known)
     assert trained.apgr > trained.length_apgr + 0.1
     assert trained.train + trained.held_out == 1500
     assert trained.ece < 0.1
     assert trained.profiles == ("large", "small")
     near = {
-        kind: train_near(kind, raw, widths_of(bundle, "linear"), known.prompts, needs)
+        kind: train_router(kind, raw, block_widths(bundle, "linear"), known.prompts, needs)
         for kind in ("knn", "cluster")
     }
-    version = write_scratch(bundle, tmp_path / "new", "linear", known.prompts, trained, near, STORY)
+    version = write_trained_bundle(
+        bundle, tmp_path / "new", "linear", known.prompts, trained, near, STORY
+    )
     assert version.startswith("trained@")
     with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
         assert opened.default_router == "linear"
@@ -176,10 +183,10 @@ def test_the_same_data_give_the_same_bytes_in_any_order(tmp_path: Path, bundle: 
     needs = from_outcomes(known, None, None)
     versions: list[str] = []
     for name in ("one", "two"):
-        raw = read_for_scratch(bundle, "linear", known.prompts, tmp_path / name, lambda _: None)
-        trained = train_scratch(raw, known.prompts, needs, known)
+        raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / name, lambda _: None)
+        trained = train_linear(raw, known.prompts, needs, known)
         versions.append(
-            write_scratch(
+            write_trained_bundle(
                 bundle, tmp_path / f"{name}-b", "linear", known.prompts, trained, {}, STORY
             )
         )
@@ -191,9 +198,9 @@ def test_the_same_data_give_the_same_bytes_in_any_order(tmp_path: Path, bundle: 
 
 def test_few_labels_are_sent_to_a_prior(bundle: Path, tmp_path: Path) -> None:
     known = outcomes(199)
-    raw = read_for_scratch(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
+    raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
     with pytest.raises(TooFew, match=r"199 labelled prompts.*200.*--from"):
-        train_scratch(raw, known.prompts, from_outcomes(known, None, None), known)
+        train_linear(raw, known.prompts, from_outcomes(known, None, None), known)
 
 
 def test_an_interrupted_reading_goes_on(tmp_path: Path) -> None:
@@ -207,7 +214,7 @@ def test_an_interrupted_reading_goes_on(tmp_path: Path) -> None:
         return np.array([[float(text.split()[1])] for text in chunk], dtype=np.float32)
 
     with pytest.raises(KeyboardInterrupt):
-        read_kept(tmp_path, "encoder 1", prompts, read)
+        read_cached(tmp_path, "encoder 1", prompts, read)
     calls[:] = calls[:1]  # what follows may read two more
     (cut,) = sorted(tmp_path.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)[1:]
     cut.write_bytes(cut.read_bytes()[:200])  # as a machine that died would leave it
@@ -218,8 +225,8 @@ def test_an_interrupted_reading_goes_on(tmp_path: Path) -> None:
         reread.append(chunk[0])
         return np.array([[float(text.split()[1])] for text in chunk], dtype=np.float32)
 
-    rows = read_kept(tmp_path, "encoder 1", prompts, again)
+    rows = read_cached(tmp_path, "encoder 1", prompts, again)
     assert rows[:, 0].tolist() == list(range(3 * CHUNK))
     assert reread == [prompts[CHUNK], prompts[2 * CHUNK]]
-    read_kept(tmp_path, "another", prompts, again)
+    read_cached(tmp_path, "another", prompts, again)
     assert len(reread) == 5

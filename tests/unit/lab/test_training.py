@@ -8,25 +8,19 @@ import numpy as np
 import pytest
 
 from support.bundles import tiny_bundle
+from weir_lab.arrays import Doubles
+from weir_lab.bundles.columns import NotLinear, read_columns
+from weir_lab.bundles.extend_bundle import Origin, write_adapted, write_profile
 from weir_lab.datasets import Pair
 from weir_lab.errors import TooFew
+from weir_lab.learning_curve import curve_point, table
 from weir_lab.metrics import Ranked, apgr, decile_curve, expected_calibration_error
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training import (
-    Columns,
-    adapt,
-    fit_profile,
-    kernels,
-    read_columns,
-    write_adapted,
-    write_profile,
-)
-from weir_lab.training.columns import NotLinear
-from weir_lab.training.kernels import fit, squared_distances
-from weir_lab.training.platt import platt
-from weir_lab.training.profiles import NoProfiles
-from weir_lab.training.study import table, worth
-from weir_lab.training.write import Origin
+from weir_lab.routers import kernel_regression
+from weir_lab.routers.kernel import adapt
+from weir_lab.routers.kernel_regression import fit, squared_distances
+from weir_lab.routers.profiles import NoProfiles, fit_profile
+from weir_lab.routers.regression import platt
+from weir_lab.routers.task import Columns
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.engine.routers import Kernel
@@ -74,21 +68,23 @@ def test_each_label_is_left_out_exactly_and_kernels_count_by_their_evidence() ->
         assert float(found.left_out[k]) == pytest.approx(_told_another_way(rows, prior, labels, k))
 
 
-def _told_another_way(rows: Floats, prior: Floats, labels: Floats, k: int) -> float:
+def _told_another_way(rows: Doubles, prior: Doubles, labels: Doubles, k: int) -> float:
     """Label k from the others: every Gaussian process by its density, then their average."""
-    expected = kernels.WORTH * labels.std() * prior
+    expected = kernel_regression.WORTH * labels.std() * prior
     centred = labels - labels.mean() - expected
     centring = np.eye(40) - 1 / 40
     others = np.arange(40) != k
     evidences: list[float] = []
     predictions: list[float] = []
-    for width, weight, noise in product(kernels.WIDTHS, kernels.PRIORS, kernels.NOISES):
+    for width, weight, noise in product(
+        kernel_regression.WIDTHS, kernel_regression.PRIORS, kernel_regression.NOISES
+    ):
         kernel = np.exp(-width * squared_distances(rows, rows) / 2) + weight * np.outer(
             prior, prior
         )
         kernel = centring @ kernel @ centring
         noisy = kernel + noise * np.eye(40)
-        if kernels.WORTH * labels.std() + weight * prior @ inverse(noisy) @ centred < 0:
+        if kernel_regression.WORTH * labels.std() + weight * prior @ inverse(noisy) @ centred < 0:
             continue
         scale = centred @ inverse(noisy) @ centred / 40
         # The exponent of the normal density is the same for all at their best scale.
@@ -100,7 +96,7 @@ def _told_another_way(rows: Floats, prior: Floats, labels: Floats, k: int) -> fl
     return float(shares @ np.array(predictions) / shares.sum())
 
 
-def inverse(matrix: Floats) -> Floats:
+def inverse(matrix: Doubles) -> Doubles:
     return np.linalg.inv(matrix).astype(np.float64)
 
 
@@ -118,7 +114,7 @@ def test_leaning_adds_the_prior_to_what_is_served_and_to_what_is_left_out() -> N
     rows, prior = rng.normal(size=(60, 2)), rng.normal(size=60)
     prior = (prior - prior.mean()) / prior.std()
     found = fit(rows, prior, rows[:, 0] + rng.normal(size=60))
-    more = found.leaning(0.5, prior)
+    more = found.with_more_prior(0.5, prior)
     assert more.slope == pytest.approx(found.slope + 0.5)
     np.testing.assert_allclose(more.left_out - found.left_out, 0.5 * prior)
     assert np.array_equal(more.duals, found.duals)
@@ -269,10 +265,10 @@ def test_what_cannot_be_adapted(bundle: Path) -> None:
 def test_more_labels_are_worth_more(bundle: Path) -> None:
     data = pair(700)
     columns = columns_of(bundle, data)
-    few, many = worth(columns, data, 60, 3), worth(columns, data, 400, 3)
+    few, many = curve_point(columns, data, 60, 3), curve_point(columns, data, 400, 3)
     assert many.after > few.before + 0.1
     assert many.after > few.after - 0.02
-    assert worth(columns, data, 60, 3) == few
+    assert curve_point(columns, data, 60, 3) == few
     lines = table([few, many]).splitlines()
     assert lines[0].startswith("| labels |")
     assert lines[3].startswith("| 400 |")
@@ -284,7 +280,7 @@ def test_a_model_joins_by_its_probes(tmp_path: Path, bundle: Path) -> None:
     # A model that is right where the profiles' shared difficulty says so.
     shared = columns.head["quality_weights"].mean(axis=1)
 
-    def outcomes(of: Columns) -> Floats:
+    def outcomes(of: Columns) -> Doubles:
         chance = 1 / (1 + np.exp(-(12 * (of.rows @ shared) + 0.5)))
         return (np.random.default_rng(0).random(len(of.rows)) < chance).astype(np.float64)
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_lab.training.columns import read_raw
-from weir_lab.training.kept import read_kept
-from weir_lab.training.near import Near
-from weir_lab.training.scratch import Trained
-from weir_lab.training.write import as_archive, parts_of, quantiles_of
+from weir_lab.bundles.columns import read_raw
+from weir_lab.bundles.extend_bundle import as_archive, parts_of, quantiles_of
+from weir_lab.bundles.row_cache import read_cached
+from weir_lab.routers.from_labels import TrainedLinear, TrainedRouter
 from weir_scorer.build.assemble import write_bundle
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.calibration import calibration_json
@@ -30,21 +29,21 @@ _KNOTS = 1001
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DataCard:
     """What the card says of where the labels come from."""
 
     data: str
     seed: int
-    said: tuple[str, ...]
+    models: tuple[str, ...]
     notes: tuple[str, ...]
-    held_apart: str  # what the leak check found
+    leak_check: str  # what the leak check found
 
 
-def read_for_scratch(
+def read_cached_columns(
     base: Path,
     router: str,
     prompts: Sequence[str],
-    kept: Path,
+    cache: Path,
     advance: Callable[[int], None],
 ) -> NDArray[np.float32]:
     """The columns that the base's linear router reads, kept in a folder as they come."""
@@ -54,23 +53,23 @@ def read_for_scratch(
         def read(chunk: Sequence[str]) -> NDArray[np.float32]:
             return read_raw(base, bundle, name, chunk).astype(np.float32)
 
-        return read_kept(kept, f"{bundle.version} {name}", prompts, read, advance)
+        return read_cached(cache, f"{bundle.version} {name}", prompts, read, advance)
 
 
-def widths_of(base: Path, router: str) -> tuple[int, ...]:
+def block_widths(base: Path, router: str) -> tuple[int, ...]:
     """Of the blocks that the base's router reads."""
     manifest = Folder.open(base).manifest
     return tuple(manifest.blocks[block].dim for block in manifest.routers[router].blocks)
 
 
-def write_scratch(
+def write_trained_bundle(
     base: Path,
     out: Path,
     router: str,
     prompts: Sequence[str],
-    trained: Trained,
-    near: Mapping[str, Near],
-    story: Story,
+    trained: TrainedLinear,
+    others: Mapping[str, TrainedRouter],
+    card: DataCard,
 ) -> str:
     """Write the bundle; returns its version. Its default is the better one on held-out prompts.
 
@@ -87,11 +86,13 @@ def write_scratch(
         if entry.kind == kind
     ]
     entries = list({entry.name: entry for entry in entries}.values())
-    entries += [RouterEntry(kind, kind, blocks, f"heads/{kind}.npz") for kind in ("linear", *near)]
+    entries += [
+        RouterEntry(kind, kind, blocks, f"heads/{kind}.npz") for kind in ("linear", *others)
+    ]
     knots, calibrations = _spread(folder, prompts, trained)
     calibrations |= {
         kind: Calibration(quantiles_of(found.scores), len(prompts), found.retention)
-        for kind, found in near.items()
+        for kind, found in others.items()
     }
     used = {block for entry in entries for block in entry.blocks}
     files = {manifest.tokenizer: folder.read(manifest.tokenizer)}
@@ -99,11 +100,11 @@ def write_scratch(
         block = manifest.blocks[name]
         if isinstance(block, EncoderBlock):
             files |= {path: folder.read(path) for path in block.files.values()}
-    files |= {f"heads/{kind}.npz": as_archive(found.arrays) for kind, found in near.items()}
+    files |= {f"heads/{kind}.npz": as_archive(found.arrays) for kind, found in others.items()}
     files |= {
         "heads/linear.npz": as_archive(trained.arrays),
         manifest.calibration: calibration_json({e.name: calibrations[e.name] for e in entries}),
-        manifest.card: _card(folder, trained, near, story).encode(),
+        manifest.card: _card(folder, trained, others, card).encode(),
     }
     if any(entry.name == "length" for entry in entries):
         files["heads/length.npz"] = as_archive({"knots": knots})
@@ -121,7 +122,7 @@ def write_scratch(
 
 
 def _spread(
-    folder: Folder, prompts: Sequence[str], trained: Trained
+    folder: Folder, prompts: Sequence[str], trained: TrainedLinear
 ) -> tuple[NDArray[np.float32], dict[str, Calibration]]:
     """The lengths' quantiles, and how every router's scores lie over the prompts."""
     clean = (normalise(prompt, folder.manifest.max_chars) for prompt in prompts)
@@ -135,9 +136,11 @@ def _spread(
     }
 
 
-def _card(folder: Folder, trained: Trained, near: Mapping[str, Near], story: Story) -> str:
+def _card(
+    folder: Folder, trained: TrainedLinear, near: Mapping[str, TrainedRouter], story: DataCard
+) -> str:
     beside = "".join(f"| `{kind}` | {found.apgr:.3f} |\n" for kind, found in near.items())
-    notes = "".join(f"- {line}\n" for line in (*story.said, *story.notes, story.held_apart))
+    notes = "".join(f"- {line}\n" for line in (*story.models, *story.notes, story.leak_check))
     verdict = (
         "`linear` is the default."
         if trained.apgr >= trained.length_apgr

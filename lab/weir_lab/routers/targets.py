@@ -9,38 +9,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Outcomes
 from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute
-from weir_lab.metrics.ranked import Floats
 from weir_lab.routers.ratings import ratings
 
 _COVER = 0.95  # of a source's prompts: models that answered fewer cannot be compared there
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class Targets:
     """One row a labelled prompt, or a battle; a prompt may have several rows."""
 
     prompts: tuple[str, ...]
-    weak: Floats  # [0, 1]
-    strong: Floats
-    target: Floats  # grows with the need; deviation 1 over the rows of one kind
-    said: tuple[str, ...]  # who was weak and strong, for the card
+    weak: Doubles  # [0, 1]
+    strong: Doubles
+    target: Doubles  # grows with the need; deviation 1 over the rows of one kind
+    models: tuple[str, ...]  # who was weak and strong, for the card
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompts)
 
 
-def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> Needs:
+def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> Targets:
     """In each source its weakest third of models against its strongest, or the two named.
 
     Raises NothingToRoute where no source has two models to compare, or they are all alike.
     """
     sources = np.array(outcomes.sources)
     rows: list[int] = []
-    means: list[tuple[Floats, Floats]] = []
+    means: list[tuple[Doubles, Doubles]] = []
     said: list[str] = []
     notes = list(outcomes.notes)
     for source in sorted(set(outcomes.sources)):
@@ -65,17 +65,17 @@ def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> N
             f"weak and strong models score the same on all {len(rows)} prompts: every choice "
             "between them is as good as any other"
         )
-    return Needs(
+    return Targets(
         prompts=tuple(outcomes.prompts[row] for row in rows),
         weak=weaks,
         strong=strongs,
         target=_standard(strongs - weaks),
-        said=tuple(said),
+        models=tuple(said),
         notes=tuple(notes),
     )
 
 
-def from_battles(battles: Battles) -> Needs:
+def from_battles(battles: Battles) -> Targets:
     """The better model's result, less what its rating lets expect. Raises NothingToRoute.
 
     Battles of which the record does not say whether they were lost or drawn are left out.
@@ -97,30 +97,30 @@ def from_battles(battles: Battles) -> Needs:
         raise NothingToRoute("every battle ended alike: there is nothing to learn from them")
     lost = len(battles) - len(known)
     note = f"{lost} battles do not say whether they were lost or drawn: left out"
-    return Needs(
+    return Targets(
         prompts=tuple(battles.prompts[k] for k in known),
         weak=1 - result,
         strong=result,
         target=_standard(result - expected),
-        said=(f"{len(known)} battles of {len(names)} models, the higher rated one as strong",),
+        models=(f"{len(known)} battles of {len(names)} models, the higher rated one as strong",),
         notes=(note,) if lost else (),
     )
 
 
-def together(parts: Sequence[Needs]) -> Needs:
+def together(parts: Sequence[Targets]) -> Targets:
     """One after the other."""
-    return Needs(
+    return Targets(
         prompts=tuple(prompt for part in parts for prompt in part.prompts),
         weak=np.concatenate([part.weak for part in parts]),
         strong=np.concatenate([part.strong for part in parts]),
         target=np.concatenate([part.target for part in parts]),
-        said=tuple(line for part in parts for line in part.said),
+        models=tuple(line for part in parts for line in part.models),
         notes=tuple(line for part in parts for line in part.notes),
     )
 
 
 def _groups(
-    outcomes: Outcomes, scores: Floats, weak: str | None, strong: str | None
+    outcomes: Outcomes, scores: Doubles, weak: str | None, strong: str | None
 ) -> tuple[list[int], list[int]] | None:
     known = np.isfinite(scores)
     means = np.where(known, scores, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -141,5 +141,5 @@ def _named(outcomes: Outcomes, models: list[int]) -> str:
     return ", ".join(outcomes.models[model] for model in models)
 
 
-def _standard(values: Floats) -> Floats:
+def _standard(values: Doubles) -> Doubles:
     return (values - float(values.mean())) / max(float(values.std()), 1e-9)

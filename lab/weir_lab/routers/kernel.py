@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
 from weir_lab.errors import TooFew
-from weir_lab.metrics import Ranked, apgr, decile_curve
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training.columns import Columns
-from weir_lab.training.kernels import WIDTHS, Fit, fit, squared_distances
-from weir_lab.training.platt import platt
+from weir_lab.metrics import Interval, Ranked, apgr, apgr_gain, decile_curve
+from weir_lab.routers.kernel_regression import WIDTHS, Fit, fit, squared_distances
+from weir_lab.routers.regression import platt
+from weir_lab.routers.task import Columns
 
 LEAST = 50  # labels; fewer say nothing that the prior does not know better
 MOST = 3000  # labels that are fitted; the fit takes the cube of them
 # So many labels weigh as much as the prior, each with deviation 1. The least of those tried with
 # which no draw of 100, 300 or 500 labels lost more than .005 of APGR on the recorded sources.
-WORTH_OF_PRIOR = 200
+PRIOR_LABELS = 200
 _SOME = 1e-9
 
 
@@ -37,8 +37,14 @@ class Adapted:
     prior_kept: bool  # the labels told nothing new
     prior_apgr: float
     left_out_apgr: float
+    gain: Interval  # the router's APGR over the prior's, paired
     noise: float
-    scores: Floats  # of the labelled prompts, each from the others
+    scores: Doubles  # of the labelled prompts, each from the others
+
+    @property
+    def improved(self) -> bool:
+        """Whether the labels show a difference: the gain's interval lies above 0."""
+        return self.gain.low > 0
 
 
 def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
@@ -57,7 +63,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
     centre, spread = float(prior.mean()), max(float(prior.std()), _SOME)
     standard = (prior - centre) / spread
     found = fit(rows * metric, standard, gain)
-    found = found.leaning(WORTH_OF_PRIOR / len(gain) * float(found.left_out.std()), standard)
+    found = found.with_more_prior(PRIOR_LABELS / len(gain) * float(found.left_out.std()), standard)
     slope, intercept = platt(found.left_out, (gain > 0).astype(np.float64))
     kept = slope <= 0
     logits = prior if kept else slope * found.left_out + intercept
@@ -69,18 +75,20 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
         )
     )
     weak, strong = pair.weak[chosen], pair.strong[chosen]
+    before, after = Ranked.of(prior, weak, strong), Ranked.of(logits, weak, strong)
     return Adapted(
         arrays={name: np.asarray(a, dtype=np.float32) for name, a in arrays.items()},
         labels=len(chosen),
         prior_kept=kept,
-        prior_apgr=apgr(decile_curve(Ranked.of(prior, weak, strong))),
-        left_out_apgr=apgr(decile_curve(Ranked.of(logits, weak, strong))),
+        prior_apgr=apgr(decile_curve(before)),
+        left_out_apgr=apgr(decile_curve(after)),
+        gain=apgr_gain(after, before, seed=seed),
         noise=found.noise,
         scores=1 / (1 + np.exp(-logits)),
     )
 
 
-def _metric(rows: Floats, widths: tuple[int, ...]) -> Floats:
+def _metric(rows: Doubles, widths: tuple[int, ...]) -> Doubles:
     """Per column: its deviation out, and every block as much as any other in a distance."""
     deviation = rows.std(axis=0)
     share = np.repeat([1 / (width * len(widths)) for width in widths], widths)
@@ -103,12 +111,12 @@ def _unchanged(head: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
 def _corrected(
     head: Mapping[str, NDArray[np.float32]],
     found: Fit,
-    anchors: Floats,
-    metric: Floats,
+    anchors: Doubles,
+    metric: Doubles,
     prior: tuple[float, float],
     slope: float,
     intercept: float,
-) -> dict[str, Floats]:
+) -> dict[str, Doubles]:
     """The served form: logit = weights . row + bias + the anchors' pull.
 
     The fit's own constant goes: the left-out predictions that slope and intercept were found on

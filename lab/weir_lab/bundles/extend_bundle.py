@@ -1,6 +1,6 @@
-"""What was learnt into a bundle: the old bundle's parts, with a router or a profile more.
+"""Writes a bundle's parts with one thing more: a router, a quality profile, a promised threshold.
 
-The old routers' scores stay as they are, so that a policy that names one decides as before.
+The other routers' scores stay as they are, so that a policy that names one decides as before.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training.adapt import Adapted
-from weir_lab.training.columns import read_head
-from weir_lab.training.profiles import Profile, with_profile
+from weir_lab.arrays import Arrays, Doubles
+from weir_lab.bundles.columns import read_head
+from weir_lab.routers.kernel import Adapted
+from weir_lab.routers.profiles import Joined, NoProfiles, Profile, with_profile
 from weir_scorer.build.assemble import Parts, write_bundle
 from weir_scorer.bundle.calibration import calibration_json, parse_calibration
 from weir_scorer.bundle.folder import Folder
-from weir_scorer.engine.ports import Calibration
+from weir_scorer.engine.ports import Calibration, RetentionThreshold
 
 KIND = "kernel"
 _QUANTILES = 1001
@@ -36,7 +36,7 @@ class Origin:
 
 
 def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Origin) -> str:
-    """Write the bundle with a router `name` that is the default; returns the version.
+    """Write the bundle with a router `name`, the default if it improved; returns the version.
 
     A router of that name is replaced. Its calibration knows how its scores lie over the labelled
     prompts, and promises no retention: that takes other labels (`weir calibrate`). Raises
@@ -61,7 +61,7 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     parts = replace(
         parts_of(folder),
         routers=tuple(routers.values()),
-        default_router=name,
+        default_router=name if adapted.improved else manifest.default_router,
         files=files,
     )
     return write_bundle(parts, out)
@@ -129,7 +129,7 @@ def _calibration(adapted: Adapted) -> Calibration:
     return Calibration(quantiles_of(adapted.scores), prompts=len(adapted.scores))
 
 
-def quantiles_of(scores: Floats) -> tuple[float, ...]:
+def quantiles_of(scores: Doubles) -> tuple[float, ...]:
     """How scores lie, as a calibration keeps it."""
     quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
     return tuple(round(float(value), 6) for value in np.clip(quantiles, 0, 1))
@@ -163,3 +163,72 @@ def _card(folder: Folder, name: str, adapted: Adapted, origin: Origin) -> str:
         "certified: `weir calibrate` on other labels does that. The labelled prompts' columns "
         "(numbers, no text) are part of the head.\n"
     )
+
+
+def write_retention(old: Path, out: Path, router: str, promise: RetentionThreshold) -> str:
+    """Write the bundle with a promise more, in place of an older one of that retention and
+    confidence; returns the version. Raises BundleError, BuildError.
+    """
+    folder = Folder.open(old)
+    before = parse_calibration(folder.read(folder.manifest.calibration))[router]
+    key = promise.retention, promise.confidence
+    others = [row for row in before.retention if (row.retention, row.confidence) != key]
+    rows = sorted([*others, promise], key=lambda row: (row.retention, row.confidence))
+    return _write_calibration(folder, out, router, replace(before, retention=tuple(rows)))
+
+
+def write_shares(old: Path, out: Path, router: str, scores: Doubles) -> str:
+    """Write the bundle whose strong shares of a router are those of prompts with these scores;
+    returns the version. Raises BundleError, BuildError.
+    """
+    folder = Folder.open(old)
+    before = parse_calibration(folder.read(folder.manifest.calibration))[router]
+    changed = replace(before, quantiles=quantiles_of(scores), prompts=len(scores))
+    return _write_calibration(folder, out, router, changed)
+
+
+def _write_calibration(folder: Folder, out: Path, router: str, calibration: Calibration) -> str:
+    folder.verify()
+    manifest = folder.manifest
+    calibrations = {**parse_calibration(folder.read(manifest.calibration)), router: calibration}
+    files = {path: folder.read(path) for path in manifest.files}
+    files[manifest.calibration] = calibration_json(calibrations)
+    return write_bundle(replace(parts_of(folder), files=files), out)
+
+
+def qualities_of(bundle: Path, router: str) -> tuple[str, Arrays] | None:
+    """The file that predicts the router's qualities, and its arrays; None where it has none."""
+    folder = Folder.open(bundle)
+    name = folder.manifest.default_router if router in {"", "default"} else router
+    path = folder.manifest.routers[name].qualities
+    if path is None:
+        return None
+    with np.load(BytesIO(folder.read(path)), allow_pickle=False) as archive:
+        return path, {key: archive[key] for key in archive.files}
+
+
+def write_joined(old: Path, out: Path, model: str, router: str, joined: Joined, data: str) -> str:
+    """Write the bundle with the model, in place of an older one of that name; its version.
+
+    Raises NoProfiles where a router predicts by other means, BundleError, BuildError.
+    """
+    folder = Folder.open(old)
+    folder.verify()
+    found = qualities_of(old, router)
+    others = {entry.qualities for entry in folder.manifest.routers.values()} - {None}
+    if found is None or others != {found[0]}:
+        raise NoProfiles("the bundle's routers do not share one file of qualities: build it again")
+    path, arrays = found
+    profiles = list(folder.manifest.profiles)
+    rows = list(arrays["models"].astype(np.float32))
+    if model in profiles:
+        rows[profiles.index(model)] = joined.row
+    else:
+        profiles.append(model)
+        rows.append(joined.row)
+    files = {name: folder.read(name) for name in folder.manifest.files}
+    files[path] = as_archive({**arrays, "models": np.stack(rows)})
+    files[folder.manifest.card] = card_with_profile(
+        files[folder.manifest.card], model, joined, data
+    )
+    return write_bundle(replace(parts_of(folder), profiles=tuple(profiles), files=files), out)

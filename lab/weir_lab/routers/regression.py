@@ -1,4 +1,4 @@
-"""The few small models that the heads are made of: ridge, logistic curves, Rasch. Pure numpy.
+"""The small models that heads are made of: ridge, logistic curves, Rasch. Pure numpy.
 
 All are weighted, deterministic, and end in plain arrays.
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from weir_lab.arrays import Doubles, Floats
 
+ALPHAS = tuple(10.0**power for power in np.arange(0, 6.5, 0.5))
 _NEWTON_STEPS = 50
+_PLATT_STEPS = 100
 _RASCH_SWEEPS = 60
 _SPREAD = 1.5  # prior standard deviation of difficulties, in logits
 _TINY = 1e-9
@@ -44,19 +45,53 @@ def ridge(columns: Doubles, target: Doubles, weights: Doubles, alpha: float) -> 
     return np.linalg.solve(columns.T @ weighted + penalty, weighted.T @ centred).astype(np.float64)
 
 
-def logistic_line(x: Doubles, seen: Doubles, weights: Doubles) -> tuple[float, float]:
-    """Slope and intercept of the logistic curve through fractions `seen` (Platt's scaling)."""
-    design = np.stack([x, np.ones_like(x)], axis=1)
+def best_ridge(columns: Doubles, target: Doubles) -> tuple[Doubles, float]:
+    """Weights of an unweighted ridge, and its strength: the one of ALPHAS with the least
+    leave-one-out error, which is exact.
+    """
+    centred = columns - columns.mean(axis=0)
+    target_ = target - target.mean()
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    turned = centred @ vectors
+    projected, squares = turned.T @ target_, turned**2
+    best: tuple[float, float, Doubles] | None = None
+    for alpha in ALPHAS:
+        damped = np.maximum(values, 0) + alpha
+        weights = vectors @ (projected / damped)
+        leverage = squares @ (1 / damped) + 1 / len(target_)
+        error = float(
+            (((target_ - centred @ weights) / np.maximum(1 - leverage, _TINY)) ** 2).mean()
+        )
+        if best is None or error < best[0]:
+            best = error, alpha, weights
+    if best is None:
+        raise AssertionError("there are strengths to try")
+    return best[2], best[1]
+
+
+def platt(
+    values: Doubles, happened: Doubles, weights: Doubles | None = None, *, pull: float = 1e-3
+) -> tuple[float, float]:
+    """Slope and intercept of P(happened) = sigmoid(slope * value + intercept): Platt's scaling.
+
+    `happened` may be fractions. A slope under 0 means that the values rank backwards. `pull` is a
+    weak penalty, so that perfectly separated labels have a finite slope.
+    """
+    share = np.full(len(values), 1 / len(values)) if weights is None else weights / weights.sum()
+    centre, spread = float(values.mean()), max(float(values.std()), 1e-12)
+    design = np.stack([(values - centre) / spread, np.ones_like(values)], axis=1)
     beta = np.zeros(2)
-    for _ in range(_NEWTON_STEPS):
-        expected = sigmoid(design @ beta)
-        gradient = design.T @ (weights * (seen - expected))
-        curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design
-        beta = beta + np.linalg.solve(curvature + _TINY * np.eye(2), gradient)
-    return float(beta[0]), float(beta[1])
+    for _ in range(_PLATT_STEPS):
+        expected = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        gradient = design.T @ (share * (happened - expected)) - pull * beta
+        curvature = (design * (share * expected * (1 - expected))[:, None]).T @ design
+        step = np.linalg.solve(curvature + (pull + _TINY**2) * np.eye(2), gradient)
+        beta = beta + np.clip(step, -2, 2)
+    slope = float(beta[0]) / spread
+    return slope, float(beta[1]) - slope * centre
 
 
-def within(x: Doubles, seen: Doubles, group: NDArray[np.str_]) -> float:
+def within_group_slope(x: Doubles, seen: Doubles, group: NDArray[np.str_]) -> float:
     """Slope of the logistic curves through fractions `seen`, each group with its own level.
 
     Every group weighs the same.
@@ -74,7 +109,7 @@ def within(x: Doubles, seen: Doubles, group: NDArray[np.str_]) -> float:
     return float(beta[0])
 
 
-def level(logits: Doubles, seen: Doubles, weights: Doubles) -> float:
+def level_shift(logits: Doubles, seen: Doubles, weights: Doubles) -> float:
     """What to add to all `logits` for their probabilities to have the mean of `seen`."""
     found = 0.0
     for _ in range(_NEWTON_STEPS):
@@ -120,3 +155,6 @@ def rasch(scores: Floats) -> Rasch:
 def sigmoid(logits: Doubles) -> Doubles:
     """The logistic curve."""
     return 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
+
+
+_PULL = 1e-3  # a weak pull to 0, so that perfectly parted labels have a finite slope

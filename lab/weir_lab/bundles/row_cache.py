@@ -18,9 +18,9 @@ Read = Callable[[Sequence[str]], Rows]
 CHUNK = 256  # prompts
 
 
-def read_kept(
+def read_cached(
     folder: Path,
-    made_of: str,
+    inputs: str,
     prompts: Sequence[str],
     read: Read,
     advance: Callable[[int], None] = lambda _: None,
@@ -33,24 +33,24 @@ def read_kept(
     parts: list[Rows] = []
     for start in range(0, len(prompts), CHUNK):
         chunk = prompts[start : start + CHUNK]
-        parts.append(_chunk(folder / f"{_key(made_of, chunk)}.npy", chunk, read))
+        parts.append(_chunk(folder / f"{_key(inputs, chunk)}.npy", chunk, read))
         advance(len(chunk))
     return np.concatenate(parts)
 
 
-def _chunk(kept: Path, chunk: Sequence[str], read: Read) -> Rows:
+def _chunk(file_path: Path, chunk: Sequence[str], read: Read) -> Rows:
     try:
-        rows = np.load(kept, allow_pickle=False)
+        rows = np.load(file_path, allow_pickle=False)
         if len(rows) == len(chunk):
             return np.asarray(rows, dtype=np.float32)
     except (OSError, ValueError, EOFError):
         pass  # not there, or cut short by an interruption: computed again
     rows = read(chunk)
     # Written beside its place and moved there, for a run may be interrupted while it writes.
-    beside = kept.with_suffix(".part")
+    beside = file_path.with_suffix(".part")
     with beside.open("wb") as file:
         np.save(file, rows)
-    os.replace(beside, kept)  # noqa: PTH105 - pathlib's replace, named by the OS call
+    os.replace(beside, file_path)  # noqa: PTH105 - pathlib's replace, named by the OS call
     return rows
 
 

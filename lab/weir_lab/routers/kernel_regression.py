@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from weir_lab.metrics.ranked import Floats
+from weir_lab.arrays import Doubles
 
 # Noise over signal, how freely the prior's weight may move, and how near is near: every
 # combination predicts, and counts as much as the labels' evidence (their marginal likelihood) says.
@@ -29,32 +29,32 @@ class Fit:
     The pull of a width is its column of `duals` against exp(-width * squared distance / 2).
     """
 
-    duals: Floats  # [labels, widths]
+    duals: Doubles  # [labels, widths]
     widths: tuple[float, ...]
     slope: float
     noise: float  # the combinations' geometric mean
     mean: float  # of the labels
-    left_out: Floats  # each label predicted from the others, by the same average
+    left_out: Doubles  # each label predicted from the others, by the same average
 
-    def leaning(self, extra: float, prior: Floats) -> "Fit":
+    def with_more_prior(self, extra: float, prior: Doubles) -> "Fit":
         """With so much more of the prior, whose values on the labels are given."""
         return replace(self, slope=self.slope + extra, left_out=self.left_out + extra * prior)
 
-    def pull(self, distances: Floats) -> Floats:
+    def pull(self, distances: Doubles) -> Doubles:
         """On rows at such squared distances from the labels, [rows, labels]."""
-        total: Floats = np.zeros(len(distances))
+        total: Doubles = np.zeros(len(distances))
         for width, duals in zip(self.widths, self.duals.T, strict=True):
             total += np.exp(-width * distances / 2) @ duals
         return total
 
 
-def squared_distances(one: Floats, other: Floats) -> Floats:
+def squared_distances(one: Doubles, other: Doubles) -> Doubles:
     """Between every row of `one` and every row of `other`; never below 0."""
-    found: Floats = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
+    found: Doubles = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
     return np.maximum(found, 0.0, out=found)
 
 
-def fit(rows: Floats, prior: Floats, labels: Floats) -> Fit:
+def fit(rows: Doubles, prior: Doubles, labels: Doubles) -> Fit:
     """Fit labels on rows whose squared distances are of the order of 2, and on a prior.
 
     `prior` has mean 0 and deviation 1 over the rows. Takes the cube of the number of rows.
@@ -62,7 +62,7 @@ def fit(rows: Floats, prior: Floats, labels: Floats) -> Fit:
     expected = WORTH * float(labels.std())
     target = labels - labels.mean() - expected * prior
     average = _Average(len(labels))
-    for tried in _tried(squared_distances(rows, rows), prior, target, expected):
+    for tried in _candidates(squared_distances(rows, rows), prior, target, expected):
         average.add(tried)
     return Fit(
         duals=average.duals / average.weight,
@@ -75,15 +75,15 @@ def fit(rows: Floats, prior: Floats, labels: Floats) -> Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _Candidate:
     """One combination's share in the average."""
 
     evidence: float  # log likelihood of the labels, up to a constant
-    place: int  # of its width
+    width_index: int  # of its width
     noise: float
     slope: float
-    duals: Floats
-    residuals: Floats  # of each label, predicted from the others (exact)
+    duals: Doubles
+    residuals: Doubles  # of each label, predicted from the others (exact)
 
 
 class _Average:
@@ -94,10 +94,10 @@ class _Average:
         self.weight = 0.0
         self.slope = 0.0
         self.noise = 0.0
-        self.duals: Floats = np.zeros((labels, len(WIDTHS)))
-        self.residuals: Floats = np.zeros(labels)
+        self.duals: Doubles = np.zeros((labels, len(WIDTHS)))
+        self.residuals: Doubles = np.zeros(labels)
 
-    def add(self, tried: _Tried) -> None:
+    def add(self, tried: _Candidate) -> None:
         if tried.evidence > self._best:
             self._rescale(math.exp(self._best - tried.evidence))
             self._best = tried.evidence
@@ -105,7 +105,7 @@ class _Average:
         self.weight += weight
         self.slope += weight * tried.slope
         self.noise += weight * math.log(tried.noise)
-        self.duals[:, tried.place] += weight * tried.duals
+        self.duals[:, tried.width_index] += weight * tried.duals
         self.residuals += weight * tried.residuals
 
     def _rescale(self, factor: float) -> None:
@@ -116,7 +116,9 @@ class _Average:
         self.residuals *= factor
 
 
-def _tried(distances: Floats, prior: Floats, target: Floats, expected: float) -> Iterator[_Tried]:
+def _candidates(
+    distances: Doubles, prior: Doubles, target: Doubles, expected: float
+) -> Iterator[_Candidate]:
     for place, width in enumerate(WIDTHS):
         for weight in PRIORS:
             values, vectors, projected = _decompose(distances, prior, target, width, weight)
@@ -128,10 +130,10 @@ def _tried(distances: Floats, prior: Floats, target: Floats, expected: float) ->
                     continue  # labels may mute the prior, never turn it round
                 scale = float((projected**2 / damped).mean())
                 duals = vectors @ (projected / damped)
-                yield _Tried(
+                yield _Candidate(
                     evidence=-(len(target) * math.log(scale + _TINY) + float(np.log(damped).sum()))
                     / 2,
-                    place=place,
+                    width_index=place,
                     noise=noise,
                     slope=slope,
                     duals=duals,
@@ -140,8 +142,8 @@ def _tried(distances: Floats, prior: Floats, target: Floats, expected: float) ->
 
 
 def _decompose(
-    distances: Floats, prior: Floats, target: Floats, width: float, weight: float
-) -> tuple[Floats, Floats, Floats]:
+    distances: Doubles, prior: Doubles, target: Doubles, width: float, weight: float
+) -> tuple[Doubles, Doubles, Doubles]:
     """Eigenvalues and vectors of the centred kernel, and the target along them."""
     kernel = np.exp(-width * distances / 2) + weight * np.outer(prior, prior)
     kernel -= kernel.mean(axis=0)

@@ -1,7 +1,8 @@
-"""A new model joins a bundle by its outcomes on some probe prompts; nothing else is retrained.
+"""A new model joins a bundle by its outcomes on probe prompts; nothing else is retrained.
 
-What is fitted is how the model's outcomes follow the difficulty that the bundle's other profiles
-agree on: a slope and a level, two numbers, so that some hundred probes are enough.
+In a bundle whose routers share a file of qualities, the model's row is fitted: where the probes
+say nothing of a kind of prompt, the row follows what other models are like. In an older bundle a
+slope and a level along the difficulty that its profiles agree on are fitted.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Arrays, Doubles
 from weir_lab.errors import LabError, TooFew
 from weir_lab.metrics import brier
-from weir_lab.metrics.ranked import Floats
-from weir_lab.training.columns import Columns
-from weir_lab.training.platt import platt
+from weir_lab.routers.qualities import facts_of, join, population_of, predicted
+from weir_lab.routers.regression import platt
+from weir_lab.routers.task import Columns
 
 LEAST = 50  # probes
 _FOLDS = 5
@@ -38,7 +40,7 @@ class Profile:
     brier_constant: float
 
 
-def fit_profile(columns: Columns, outcomes: Floats, seed: int = 0) -> Profile:
+def fit_profile(columns: Columns, outcomes: Doubles, seed: int = 0) -> Profile:
     """Fit outcomes in [0, 1], one a row of `columns`. Raises TooFew, NoProfiles."""
     if len(outcomes) < LEAST:
         raise TooFew(f"{len(outcomes)} probe prompts; a profile takes {LEAST}, better 300")
@@ -70,15 +72,15 @@ def with_profile(
     return {**head, "quality_weights": weights, "quality_bias": bias.astype(np.float32)}
 
 
-def _difficulty(columns: Columns) -> Floats:
+def _difficulty(columns: Columns) -> Doubles:
     known = columns.head["quality_weights"].astype(np.float64)
     if not known.size:
         raise NoProfiles(f"router {columns.router!r} predicts no qualities")
-    shared: Floats = known.mean(axis=1)
+    shared: Doubles = known.mean(axis=1)
     return shared
 
 
-def _held_out(along: Floats, outcomes: Floats, seed: int) -> tuple[Floats, Floats]:
+def _held_out(along: Doubles, outcomes: Doubles, seed: int) -> tuple[Doubles, Doubles]:
     """Each probe predicted from the other folds: by its difficulty, and by their mean."""
     fold = np.random.default_rng(seed).permutation(len(along)) % _FOLDS
     predicted, constant = np.empty(len(along)), np.empty(len(along))
@@ -88,3 +90,40 @@ def _held_out(along: Floats, outcomes: Floats, seed: int) -> tuple[Floats, Float
         predicted[mine] = 1 / (1 + np.exp(-(slope * along[mine] + intercept)))
         constant[mine] = outcomes[~mine].mean()
     return predicted, constant
+
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A model's row, and how well rows fitted to four fifths of the probes do on the rest."""
+
+    row: NDArray[np.float32]
+    probes: int
+    mean: float
+    brier: float
+    brier_constant: float
+
+
+def fit_joining(columns: Columns, arrays: Arrays, outcomes: Doubles, seed: int = 0) -> Joined:
+    """Fit outcomes in [0, 1], one a row of `columns`. Raises TooFew, NoProfiles."""
+    if len(outcomes) < LEAST:
+        raise TooFew(f"{len(outcomes)} probe prompts; a profile takes {LEAST}, better 300")
+    if "population_mean" not in arrays:
+        raise NoProfiles("the bundle does not say what models are like: build it again")
+    raw = columns.rows * columns.head["scale"] + columns.head["mean"]
+    facts, population = facts_of(arrays, raw.astype(np.float32)), population_of(arrays)
+    fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
+    held, constant = np.empty(len(outcomes)), np.empty(len(outcomes))
+    for k in range(_FOLDS):
+        mine = fold == k
+        held[mine] = predicted(facts[mine], join(facts[~mine], outcomes[~mine], population))
+        constant[mine] = outcomes[~mine].mean()
+    return Joined(
+        row=join(facts, outcomes, population).astype(np.float32),
+        probes=len(outcomes),
+        mean=float(outcomes.mean()),
+        brier=brier(held, outcomes),
+        brier_constant=brier(constant, outcomes),
+    )

@@ -4,15 +4,15 @@ Read through the engine that serves, so that what is trained on is what will be 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_lab.arrays import Doubles
 from weir_lab.errors import LabError
-from weir_lab.metrics.ranked import Floats
+from weir_lab.routers.task import Columns
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
@@ -24,20 +24,6 @@ _BATCH = 32  # texts padded to the longest of them
 
 class NotLinear(LabError):
     """Only a linear router can be adapted: it is the prior that labels correct."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """`rows` has a row a prompt, standardised as the head does; `prior` is the head's logit.
-
-    `widths` are those of the router's blocks, in the order of the columns.
-    """
-
-    router: str
-    rows: Floats
-    prior: Floats
-    widths: tuple[int, ...]
-    head: dict[str, NDArray[np.float32]]
 
 
 def read_columns(
@@ -56,7 +42,7 @@ def read_columns(
             f"router {name!r} is of kind {entry.kind!r}; only a linear router can be adapted"
         )
     head = read_head(folder, entry.head)
-    parts: list[Floats] = []
+    parts: list[Doubles] = []
     for start in range(0, len(prompts), _CHUNK):
         chunk = prompts[start : start + _CHUNK]
         parts.append(_raw(folder, bundle, entry, chunk))
@@ -73,7 +59,7 @@ def read_columns(
     )
 
 
-def read_raw(path: Path, bundle: Bundle, router: str, prompts: Sequence[str]) -> Floats:
+def read_raw(path: Path, bundle: Bundle, router: str, prompts: Sequence[str]) -> Doubles:
     """The columns that a router reads of `prompts`, as they come from the blocks."""
     folder = Folder.open(path)
     return _raw(folder, bundle, folder.manifest.routers[router], prompts)
@@ -85,7 +71,7 @@ def read_head(folder: Folder, path: str) -> dict[str, NDArray[np.float32]]:
         return {key: np.asarray(archive[key], dtype=np.float32) for key in archive.files}
 
 
-def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Floats:
+def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Doubles:
     """The engine's own numbers, block by block."""
     blocks = [folder.manifest.blocks[name] for name in entry.blocks]
     engine = bundle.engines[0]
