@@ -355,5 +355,10 @@ def _shadow(decision: RouteDecision, matched: PolicyMatch) -> RouteDecision:
     """Send to the last candidate that can serve, and keep what would have been done."""
     able = _able(matched.policy.policy, decision.excluded)
     return replace(
-        decision, chosen=able[-1], reason=Reason.SHADOW, detail="", intended=decision, buffered=False
+        decision,
+        chosen=able[-1],
+        reason=Reason.SHADOW,
+        detail="",
+        intended=decision,
+        buffered=False,
     )

@@ -69,7 +69,9 @@ class Budgets:
             shadowed = shadowed or _forced(account, policy, decided, estimates)
             if decision.intended is None:
                 return replace(decision, budget_reservation=shadowed.budget_reservation)
-            return replace(decision, intended=shadowed, budget_reservation=shadowed.budget_reservation)
+            return replace(
+                decision, intended=shadowed, budget_reservation=shadowed.budget_reservation
+            )
         held = await self._fit(account, policy, decision, estimates)
         if held is not None:
             return held
