@@ -10,7 +10,7 @@ stub_module("cel.cli")
 
 from weir_gateway.adapters.keys import KeysError  # noqa: E402 - only after that
 from weir_gateway.adapters.redis.url import RedisUrlError  # noqa: E402 - only after that
-from weir_gateway.app.gateway import Gateway  # noqa: E402 - only after that
+from weir_gateway.app.run import Gateway  # noqa: E402 - only after that
 from weir_gateway.domain.errors import StoreUnavailable  # noqa: E402 - only after that
 from weir_gateway.settings import Settings  # noqa: E402 - only after that
 from weir_runtime import logs, otlp  # noqa: E402 - only after that
@@ -26,7 +26,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"weir-gateway: {error}", file=sys.stderr)
         return 2
-    pipe = logs.configure(settings.log_level)
+    pipe = logs.configure(settings.log.level)
     try:
         return run(Gateway(settings, os.environ).run)
     except (OSError, KeysError, RedisUrlError, StoreUnavailable) as error:

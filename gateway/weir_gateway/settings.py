@@ -1,6 +1,6 @@
-"""The gateway's settings: `WEIR_*`, each with default, unit and reason.
+"""The gateway's settings: `WEIR_*`, each with default, unit and reason, in groups.
 
-Values only; what to do with them is app.py's business.
+Each part of `app/build.py` takes the group that it needs.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from weir_runtime.settings import setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the environment says."""
+class ListenSettings:
+    """How clients reach the gateway, and how it shuts down."""
 
-    listen: Address = setting(
+    address: Address = setting(
         "WEIR_LISTEN",
         default="0.0.0.0:8080",
         unit="host:port or unix:///path",
@@ -33,122 +33,6 @@ class Settings:
         unit="host:port",
         why="Where /livez, /readyz and /metrics are served",
     )
-    scorer: str = setting(
-        "WEIR_SCORER",
-        default="unix:///run/weir/scorer.sock",
-        unit="gRPC target",
-        why="Who scores prompts; a sidecar's socket saves the network's share of the latency",
-    )
-    score_within: Duration = setting(
-        "WEIR_SCORE_WITHIN",
-        default="500ms",
-        unit="duration",
-        why="How long a request waits for its score before the policy's failureMode decides; "
-        "a burst on a busy core queues for some 100 ms, and a scorer that is down is told at once",
-    )
-    score_cache: int = setting(
-        "WEIR_SCORE_CACHE",
-        default="20000",
-        unit="entries",
-        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB "
-        "where a semantic cache wants their embeddings",
-    )
-    score_calls: int = setting(
-        "WEIR_SCORE_CALLS",
-        default="2",
-        unit="calls",
-        why="Score calls in flight; what arrives meanwhile gathers into the next one",
-    )
-    sessions: int = setting(
-        "WEIR_SESSIONS",
-        default="50000",
-        unit="conversations",
-        why="Conversations whose last model is remembered for policies with session.sticky, the "
-        "longest unused out first; about 0.4 kB each",
-    )
-    cache_bytes: Bytes = setting(
-        "WEIR_CACHE_BYTES",
-        default="64MiB",
-        unit="size",
-        why="Memory for answers that are given again, the least recently used out first; as much "
-        "again for copies of answers on their way",
-    )
-    cache_answer: Bytes = setting(
-        "WEIR_CACHE_ANSWER",
-        default="512KiB",
-        unit="size",
-        why="The largest answer that is kept, so that a few don't push out all others",
-    )
-    cache_wait: Duration = setting(
-        "WEIR_CACHE_WAIT",
-        default="30s",
-        unit="duration",
-        why="How long a request waits for the answer to the very same one under way, before it is "
-        "sent itself",
-    )
-    routetable_file: Path | None = setting(
-        "WEIR_ROUTETABLE_FILE",
-        default=None,
-        unit="file",
-        why="The route table as JSON: all there is without an operator, else what the gateway "
-        "starts with",
-    )
-    routetable_check: Duration = setting(
-        "WEIR_ROUTETABLE_CHECK",
-        default="200ms",
-        unit="duration",
-        why="How often that file is looked at",
-    )
-    routetable_keep: Path | None = setting(
-        "WEIR_ROUTETABLE_KEEP",
-        default=None,
-        unit="folder",
-        why="Where the last good table and its credentials are kept for a restart; use a "
-        "memory-backed volume",
-    )
-    credentials_file: Path | None = setting(
-        "WEIR_CREDENTIALS_FILE",
-        default=None,
-        unit="file",
-        why="Secrets that go with WEIR_ROUTETABLE_FILE: a JSON list of namespace, name, key, value",
-    )
-    operator: str | None = setting(
-        "WEIR_OPERATOR",
-        default=None,
-        unit="host:port",
-        why="The operator's route-table stream; not set, only the file counts",
-    )
-    operator_ca: Path | None = setting(
-        "WEIR_OPERATOR_CA",
-        default=None,
-        unit="file",
-        why="PEM of who signed the operator's certificate; not set, the stream is not encrypted",
-    )
-    operator_token: Path | None = setting(
-        "WEIR_OPERATOR_TOKEN",
-        default=None,
-        unit="file",
-        why="The service account's token, by which the operator knows this gateway",
-    )
-    name: str | None = setting(
-        "WEIR_GATEWAY_NAME",
-        default=None,
-        unit="text",
-        why="What the operator calls this gateway; the host name (a pod's name) where not set",
-    )
-    usage_every: Duration = setting(
-        "WEIR_USAGE_EVERY",
-        default="10s",
-        unit="duration",
-        why="How often usage is reported to the operator",
-    )
-    upstream_allow: Networks = setting(
-        "WEIR_UPSTREAM_ALLOW",
-        default="",
-        unit="addresses or networks, comma-separated",
-        why="Providers' addresses that are allowed though they are link-local, a cloud's metadata "
-        "service or, with WEIR_OPERATOR, the gateway's own host; checked at each connection",
-    )
     in_flight: int = setting(
         "WEIR_IN_FLIGHT",
         default="2000",
@@ -158,26 +42,13 @@ class Settings:
     max_body: Bytes = setting(
         "WEIR_MAX_BODY", default="16MiB", unit="size", why="The largest request body; more get 413"
     )
-    max_answer: Bytes = setting(
-        "WEIR_MAX_ANSWER",
-        default="64MiB",
-        unit="size",
-        why="The largest answer that is not streamed",
-    )
-    cascade_hold: Bytes = setting(
-        "WEIR_CASCADE_HOLD",
-        default="4MiB",
-        unit="size",
-        why="How much of a cascade's weak answer is held until it is accepted; one that is larger, "
-        "some 15,000 tokens as a stream, is given as it stands rather than paid for twice",
-    )
-    head_within: Duration = setting(
+    head_timeout: Duration = setting(
         "WEIR_HEAD_WITHIN",
         default="10s",
         unit="duration",
         why="How long a new connection may take to send its first request's head",
     )
-    body_within: Duration = setting(
+    body_timeout: Duration = setting(
         "WEIR_BODY_WITHIN",
         default="30s",
         unit="duration",
@@ -203,155 +74,375 @@ class Settings:
         why="How long idle connections stay open at the start of the drain, so that clients in "
         "mid-conversation leave by a `Connection: close` and not on a reset",
     )
-    log_level: LogLevel = setting(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerSettings:
+    """The scorer and the cache of its scores."""
+
+    target: str = setting(
+        "WEIR_SCORER",
+        default="unix:///run/weir/scorer.sock",
+        unit="gRPC target",
+        why="Who scores prompts; a sidecar's socket saves the network's share of the latency",
+    )
+    timeout: Duration = setting(
+        "WEIR_SCORE_WITHIN",
+        default="500ms",
+        unit="duration",
+        why="How long a request waits for its score before the policy's failureMode decides; "
+        "a burst on a busy core queues for some 100 ms, and a scorer that is down is told at once",
+    )
+    cache_entries: int = setting(
+        "WEIR_SCORE_CACHE",
+        default="20000",
+        unit="entries",
+        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB "
+        "where a semantic cache wants their embeddings",
+    )
+    calls: int = setting(
+        "WEIR_SCORE_CALLS",
+        default="2",
+        unit="calls",
+        why="Score calls in flight; what arrives meanwhile gathers into the next one",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """The cache of answers."""
+
+    max_bytes: Bytes = setting(
+        "WEIR_CACHE_BYTES",
+        default="64MiB",
+        unit="size",
+        why="Memory for answers that are given again, the least recently used out first; as much "
+        "again for copies of answers on their way",
+    )
+    max_answer: Bytes = setting(
+        "WEIR_CACHE_ANSWER",
+        default="512KiB",
+        unit="size",
+        why="The largest answer that is kept, so that a few don't push out all others",
+    )
+    wait: Duration = setting(
+        "WEIR_CACHE_WAIT",
+        default="30s",
+        unit="duration",
+        why="How long a request waits for the answer to the very same one under way, before it is "
+        "sent itself",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """What routing keeps in memory."""
+
+    sessions: int = setting(
+        "WEIR_SESSIONS",
+        default="50000",
+        unit="conversations",
+        why="Conversations whose last model is remembered for policies with session.sticky, the "
+        "longest unused out first; about 0.4 kB each",
+    )
+    cascade_hold: Bytes = setting(
+        "WEIR_CASCADE_HOLD",
+        default="4MiB",
+        unit="size",
+        why="How much of a cascade's weak answer is held until it is accepted; one that is larger, "
+        "some 15,000 tokens as a stream, is given as it stands rather than paid for twice",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSettings:
+    """The route table from a file."""
+
+    file: Path | None = setting(
+        "WEIR_ROUTETABLE_FILE",
+        default=None,
+        unit="file",
+        why="The route table as JSON: all there is without an operator, else what the gateway "
+        "starts with",
+    )
+    check: Duration = setting(
+        "WEIR_ROUTETABLE_CHECK",
+        default="200ms",
+        unit="duration",
+        why="How often that file is looked at",
+    )
+    last_good: Path | None = setting(
+        "WEIR_ROUTETABLE_KEEP",
+        default=None,
+        unit="folder",
+        why="Where the last good table and its credentials are kept for a restart; use a "
+        "memory-backed volume",
+    )
+    credentials: Path | None = setting(
+        "WEIR_CREDENTIALS_FILE",
+        default=None,
+        unit="file",
+        why="Secrets that go with WEIR_ROUTETABLE_FILE: a JSON list of namespace, name, key, value",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """The route table from the operator."""
+
+    target: str | None = setting(
+        "WEIR_OPERATOR",
+        default=None,
+        unit="host:port",
+        why="The operator's route-table stream; not set, only the file counts",
+    )
+    ca: Path | None = setting(
+        "WEIR_OPERATOR_CA",
+        default=None,
+        unit="file",
+        why="PEM of who signed the operator's certificate; not set, the stream is not encrypted",
+    )
+    token: Path | None = setting(
+        "WEIR_OPERATOR_TOKEN",
+        default=None,
+        unit="file",
+        why="The service account's token, by which the operator knows this gateway",
+    )
+    gateway_name: str | None = setting(
+        "WEIR_GATEWAY_NAME",
+        default=None,
+        unit="text",
+        why="What the operator calls this gateway; the host name (a pod's name) where not set",
+    )
+    usage_every: Duration = setting(
+        "WEIR_USAGE_EVERY",
+        default="10s",
+        unit="duration",
+        why="How often usage is reported to the operator",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSettings:
+    """Calls to providers."""
+
+    allow: Networks = setting(
+        "WEIR_UPSTREAM_ALLOW",
+        default="",
+        unit="addresses or networks, comma-separated",
+        why="Providers' addresses that are allowed though they are link-local, a cloud's metadata "
+        "service or, with WEIR_OPERATOR, the gateway's own host; checked at each connection",
+    )
+    max_answer: Bytes = setting(
+        "WEIR_MAX_ANSWER",
+        default="64MiB",
+        unit="size",
+        why="The largest answer that is not streamed",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is logged and recorded."""
+
+    level: LogLevel = setting(
         "WEIR_LOG_LEVEL",
         default="info",
         unit="debug, info, warning, error",
         why="How much is logged; debug logs every decision",
     )
-    keys: Path | None = setting(
+    decisions: float = setting(
+        "WEIR_LOG_DECISIONS",
+        default="0.01",
+        unit="share, 0 to 1",
+        why="Share of decisions that get a log line at info",
+    )
+    content: bool = setting(
+        "WEIR_TELEMETRY_CONTENT",
+        default="0",
+        unit="0 or 1",
+        why="Whether prompts' text may stand in those log lines",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """The client keys."""
+
+    file: Path | None = setting(
         "WEIR_KEYS",
         default=None,
         unit="file",
         why="The client keys that may use this gateway, as `weir key` writes them: hashes and "
         "rights; not set, everybody who can reach it may",
     )
-    keys_check: Duration = setting(
+    check: Duration = setting(
         "WEIR_KEYS_CHECK",
         default="500ms",
         unit="duration",
         why="How often that file is looked at, so that a revoked key ends within a second",
     )
-    ledger: Path | None = setting(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """The ledger."""
+
+    file: Path | None = setting(
         "WEIR_LEDGER",
         default=None,
         unit="file",
         why="An SQLite file that gets a row per request: decision, tokens, cost; `weir ledger` "
         "reads it. Gateways of one machine may share it",
     )
-    ledger_keep: Duration = setting(
+    retention: Duration = setting(
         "WEIR_LEDGER_KEEP",
         default="2160h",
         unit="duration",
         why="How long its rows are kept: 90 days; a million rows take about 500 MB",
     )
-    ledger_otlp: bool = setting(
+    otlp: bool = setting(
         "WEIR_LEDGER_OTLP",
         default="0",
         unit="0 or 1",
         why="Whether the ledger's rows also go out as OTLP log records, to the collector that the "
         "standard OTEL_EXPORTER_OTLP_* variables name; with or without a file",
     )
-    ledger_waiting: int = setting(
+    max_waiting: int = setting(
         "WEIR_LEDGER_WAITING",
         default="50000",
         unit="entries",
         why="Entries that may wait in memory while file or collector can't be written to, about "
         "1 kB each; more are dropped and counted",
     )
-    feedback_within: Duration = setting(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSettings:
+    """Feedback from clients."""
+
+    max_age: Duration = setting(
         "WEIR_FEEDBACK_WITHIN",
         default="168h",
         unit="duration",
         why="How long after a decision clients may say how good its answer was: a week; kept in "
         "the file of WEIR_LEDGER, as long as the decision",
     )
-    feedback_per_minute: int = setting(
+    per_minute: int = setting(
         "WEIR_FEEDBACK_PER_MINUTE",
         default="600",
         unit="requests",
         why="How much feedback one client key may give, or all clients together where no keys "
         "are asked for; more get a 429",
     )
-    batches: Path | None = setting(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSettings:
+    """Files and batches."""
+
+    folder: Path | None = setting(
         "WEIR_BATCHES",
         default=None,
         unit="folder",
         why="Where /v1/files and /v1/batches keep what they are given and what comes of it; not "
         "set, there are none. Gateways that share it need file locks that hold between them",
     )
-    batch_file_bytes: Bytes = setting(
+    max_file_bytes: Bytes = setting(
         "WEIR_BATCH_FILE_BYTES",
         default="200MiB",
         unit="size",
         why="The largest file; more get 413",
     )
-    batch_bytes: Bytes = setting(
+    max_total_bytes: Bytes = setting(
         "WEIR_BATCH_BYTES",
         default="20GiB",
         unit="size",
         why="What all files may take together; more get 503 until some are deleted",
     )
-    batch_keep: Duration = setting(
+    retention: Duration = setting(
         "WEIR_BATCH_KEEP",
         default="720h",
         unit="duration",
         why="How long files, and batches that are over, are kept: 30 days, as at OpenAI",
     )
-    batch_calls: int = setting(
+    calls: int = setting(
         "WEIR_BATCH_CALLS",
         default="8",
         unit="calls",
         why="Items under way at once that go to no provider's batch: few, so that those who wait "
         "for an answer come first. As many may be paid twice where a gateway is killed",
     )
-    batch_poll: Duration = setting(
+    poll: Duration = setting(
         "WEIR_BATCH_POLL",
         default="30s",
         unit="duration",
         why="How often a provider is asked how far its batch is",
     )
-    batch_score_within: Duration = setting(
+    score_timeout: Duration = setting(
         "WEIR_BATCH_SCORE_WITHIN",
         default="10s",
         unit="duration",
         why="How long an item of a batch waits for its score: nobody waits for its answer",
     )
-    log_decisions: float = setting(
-        "WEIR_LOG_DECISIONS",
-        default="0.01",
-        unit="share, 0 to 1",
-        why="Share of decisions that get a log line at info",
-    )
-    telemetry_content: bool = setting(
-        "WEIR_TELEMETRY_CONTENT",
-        default="0",
-        unit="0 or 1",
-        why="Whether prompts' text may stand in those log lines",
-    )
-    redis: str | None = setting(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """The Redis or Valkey that gateways share."""
+
+    url: str | None = setting(
         "WEIR_REDIS",
         default=None,
         unit="URL",
         why="A Redis or Valkey, 6.0 or newer, that all gateways share: `redis://host:6379/0`, "
         "`rediss://user@host:6379/0` for TLS, `unix:///path?db=0`; not set, each counts for itself",
     )
-    redis_password: Path | None = setting(
+    password_file: Path | None = setting(
         "WEIR_REDIS_PASSWORD_FILE",
         default=None,
         unit="file",
         why="Its password, read again at each connection; one in the URL is shown to whoever may "
         "see the environment",
     )
-    redis_ca: Path | None = setting(
+    ca: Path | None = setting(
         "WEIR_REDIS_CA",
         default=None,
         unit="file",
         why="PEM of who signed its certificate, for `rediss://`; not set, the system's authorities",
     )
-    redis_within: Duration = setting(
+    timeout: Duration = setting(
         "WEIR_REDIS_WITHIN",
         default="250ms",
         unit="duration",
         why="How long a request waits for it; three calls in a row that took longer, and requests "
         "do without until it answers again",
     )
-    redis_connections: int = setting(
+    connections: int = setting(
         "WEIR_REDIS_CONNECTIONS",
         default="16",
         unit="connections",
         why="Connections to it, at most; a call takes some 0.1 ms of one",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, parsed from the environment."""
+
+    listen: ListenSettings
+    scorer: ScorerSettings
+    cache: CacheSettings
+    routing: RoutingSettings
+    table: TableSettings
+    operator: OperatorSettings
+    upstream: UpstreamSettings
+    log: LogSettings
+    keys: KeySettings
+    ledger: LedgerSettings
+    feedback: FeedbackSettings
+    batches: BatchSettings
+    redis: RedisSettings
     spend: Path | None = setting(
         "WEIR_SPEND",
         default=None,

@@ -43,8 +43,13 @@ def setting(variable: str, *, default: str | None, unit: str = "", why: str) -> 
 
 
 def specs(cls: type) -> tuple[Spec, ...]:
-    """The settings a dataclass declares, in order."""
-    return tuple(field.metadata[_SPEC] for field in dataclasses.fields(cls))
+    """The settings that a dataclass and its groups declare, in order."""
+    hints = get_type_hints(cls)
+    declared: list[Spec] = []
+    for field in dataclasses.fields(cls):
+        spec: Spec | None = field.metadata.get(_SPEC)
+        declared += specs(hints[field.name]) if spec is None else (spec,)
+    return tuple(declared)
 
 
 def document(cls: type) -> str:
@@ -57,11 +62,17 @@ def document(cls: type) -> str:
 
 
 def parse(cls: type[Settings], variables: Mapping[str, str]) -> Settings:
-    """Build `cls` from `variables`; an empty value counts as unset. Raises SettingsError."""
+    """Build `cls` from `variables`; an empty value counts as unset. Raises SettingsError.
+
+    A field without `setting` is a group: a dataclass of settings.
+    """
     hints = get_type_hints(cls)
     values: dict[str, object] = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type] # a dataclass by contract
-        spec: Spec = field.metadata[_SPEC]
+        spec: Spec | None = field.metadata.get(_SPEC)
+        if spec is None:
+            values[field.name] = parse(hints[field.name], variables)
+            continue
         text = variables.get(spec.variable) or spec.default
         values[field.name] = None if text is None else _value(spec, hints[field.name], text)
     return cls(**values)

@@ -11,7 +11,7 @@ import aiohttp
 from google.protobuf import json_format
 
 from support.scorer_server import ScorerServer, ScriptedScorer
-from weir_gateway.app.gateway import Gateway
+from weir_gateway.app.run import Gateway
 from weir_gateway.settings import Settings
 from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_runtime.settings import parse

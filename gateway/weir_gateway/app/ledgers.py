@@ -58,19 +58,19 @@ def open_ledgers(
             accounts,
             counts,
             time.time,
-            max_waiting=settings.ledger_waiting,
-            content=settings.telemetry_content,
+            max_waiting=settings.ledger.max_waiting,
+            content=settings.log.content,
             sink=sink,
         )
-        keep = settings.ledger_keep
+        keep = settings.ledger.retention
         writers[sink] = LedgerWriter(waiting, store, time.time, keep=keep, batch=batch)
         stack.push_async_callback(writers[sink].close)
-    if settings.ledger is None:
+    if settings.ledger.file is None:
         return Ledgers(accounts, None, writers)
     kept = SqliteFeedback(
-        settings.ledger, within=settings.feedback_within, content=settings.telemetry_content
+        settings.ledger.file, within=settings.feedback.max_age, content=settings.log.content
     )
-    accounts, desk = with_feedback(accounts, kept, settings.feedback_per_minute, registry)
+    accounts, desk = with_feedback(accounts, kept, settings.feedback.per_minute, registry)
     return Ledgers(accounts, desk, writers)
 
 
@@ -81,9 +81,9 @@ def _stores(
     stack: contextlib.AsyncExitStack,
 ) -> Iterator[tuple[str, LedgerStore, int]]:
     """Each sink's name, its store and how many entries it takes at once."""
-    if settings.ledger is not None:
-        yield "file", SqliteLedger(settings.ledger), BATCH
-    if settings.ledger_otlp:
+    if settings.ledger.file is not None:
+        yield "file", SqliteLedger(settings.ledger.file), BATCH
+    if settings.ledger.otlp:
         store = OtlpLedger(log_exporter(variables), resource(service, variables))
         stack.callback(store.close)
         yield "otlp", store, PER_CALL

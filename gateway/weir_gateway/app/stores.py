@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.budget.redis import RedisBudgetStore
@@ -23,7 +24,7 @@ from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.steps.limit import LimitStore
-from weir_gateway.settings import Settings
+from weir_gateway.settings import CacheSettings, RedisSettings, Settings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
 
@@ -37,7 +38,7 @@ class Stores:
     answers: MemoryAnswers | SharedAnswers
     limits: LimitStore
     counting: RedisLimits | None
-    treasury: BudgetStore  # of policies' budgets
+    budgets: BudgetStore  # of policies' budgets
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
@@ -60,29 +61,29 @@ async def open_stores(
 
     Raises RedisUrlError and OSError where one can't be named.
     """
-    redis = None if settings.redis is None else await _redis(settings.redis, settings, registry)
+    redis = await _redis(settings.redis, registry)
     if redis is not None:
         stack.push_async_callback(redis.close)
         await redis.start()
-    spend = Sums(_sum_store(settings, redis), time.time)
+    spend = Sums(_sum_store(settings.spend, redis), time.time)
     stack.push_async_callback(spend.close)
-    answers = _answers(settings, registry, look_ups, redis)
-    treasury = _treasury(settings, redis)
+    answers = _answers(settings.cache, registry, look_ups, redis)
+    budgets = _budget_store(settings.spend, redis)
     if redis is None:
         alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
-        return Stores(redis, spend, answers, CountedLimits(alone, registry), None, treasury)
+        return Stores(redis, spend, answers, CountedLimits(alone, registry), None, budgets)
     counting = RedisLimits(redis)
     stack.push_async_callback(counting.end)
     meanwhile = MemoryLimits(Sums(None, time.time), time.monotonic, time.time, local=True)
     limits = SharedLimits(counting, meanwhile, registry)
-    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting, treasury)
+    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting, budgets)
 
 
 def _answers(
-    settings: Settings, registry: Registry, look_ups: Family[Counter], redis: Redis | None
+    settings: CacheSettings, registry: Registry, look_ups: Family[Counter], redis: Redis | None
 ) -> MemoryAnswers | SharedAnswers:
-    largest = settings.cache_answer
-    memory = MemoryAnswers(time.monotonic, max_bytes=settings.cache_bytes, max_answer=largest)
+    largest = settings.max_answer
+    memory = MemoryAnswers(time.monotonic, max_bytes=settings.max_bytes, max_answer=largest)
     registry.gauge_callback(
         "weir.cache.bytes", "Memory that kept answers take.", lambda: memory.bytes, unit="By"
     )
@@ -91,21 +92,21 @@ def _answers(
     return SharedAnswers(memory, redis, look_ups, max_bytes=largest)
 
 
-async def _redis(url: str, settings: Settings, registry: Registry) -> Redis:
-    file, ca = settings.redis_password, settings.redis_ca
-    where = await asyncio.to_thread(parse_redis_url, url, password_file=file, ca=ca)
-    return Redis(
-        where, registry, timeout=settings.redis_within, connections=settings.redis_connections
-    )
+async def _redis(settings: RedisSettings, registry: Registry) -> Redis | None:
+    if settings.url is None:
+        return None
+    file, ca = settings.password_file, settings.ca
+    url = await asyncio.to_thread(parse_redis_url, settings.url, password_file=file, ca=ca)
+    return Redis(url, registry, timeout=settings.timeout, connections=settings.connections)
 
 
-def _treasury(settings: Settings, redis: Redis | None) -> BudgetStore:
+def _budget_store(file: Path | None, redis: Redis | None) -> BudgetStore:
     if redis is not None:
         return RedisBudgetStore(redis)
-    return MemoryBudgetStore() if settings.spend is None else SqliteBudgetStore(settings.spend)
+    return MemoryBudgetStore() if file is None else SqliteBudgetStore(file)
 
 
-def _sum_store(settings: Settings, redis: Redis | None) -> SumStore | None:
+def _sum_store(file: Path | None, redis: Redis | None) -> SumStore | None:
     if redis is not None:
         return RedisSums(redis)
-    return None if settings.spend is None else SqliteSums(settings.spend, time.time)
+    return None if file is None else SqliteSums(file, time.time)

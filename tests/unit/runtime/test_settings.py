@@ -110,3 +110,18 @@ def test_durations_add_up(seconds: int, millis: int) -> None:
 @pytest.mark.parametrize("text", ["127.0.0.1:80", "[::1]:80", "unix:///run/x.sock"])
 def test_an_address_reads_as_it_was_written(text: str) -> None:
     assert str(quantities.address(text)) == text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouped:
+    colours: Settings
+    limit: int = setting("WEIR_LIMIT", default="7", why="tests")
+
+
+def test_a_group_is_parsed_from_the_same_variables() -> None:
+    grouped = parse(Grouped, {"WEIR_COUNT": "4"})
+    assert (grouped.colours.count, grouped.limit) == (4, 7)
+    assert [spec.variable for spec in specs(Grouped)] == [
+        *(spec.variable for spec in specs(Settings)),
+        "WEIR_LIMIT",
+    ]
