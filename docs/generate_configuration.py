@@ -13,9 +13,9 @@ TARGET = Path(__file__).with_name("configuration.md")
 HEAD = """\
 # Configuration
 
-Each program reads its settings from the environment, once, at its start. A variable that is
-empty counts as not set; one that can't be read ends the program with exit status 2 and a line that
-names it and says what to write. Durations are written `250ms`, `10s` or `1m30s`, sizes `512KiB` or
+Each program reads its settings from the environment once, at start. An empty variable counts as
+not set. An invalid one ends the program with exit status 2 and a line that names it and says what
+to write. Durations are written `250ms`, `10s` or `1m30s`, sizes `512KiB` or
 `16MiB`, addresses `host:port` or `unix:///path`.
 
 This page is generated from the settings themselves (`make docs`).
@@ -24,17 +24,17 @@ This page is generated from the settings themselves (`make docs`).
 TELEMETRY = """\
 ## Telemetry, in every program
 
-Traces and metrics go out by OpenTelemetry's standard variables; without any of them nothing is
-exported, and Prometheus reads the admin port's `/metrics` all the same.
+OpenTelemetry's standard variables configure the export of traces and metrics. Without them nothing
+is exported; Prometheus can always read `/metrics` on the admin port.
 
 | variable | default | what it does here |
 |---|---|---|
 | `OTEL_EXPORTER_OTLP_ENDPOINT` | | where traces and metrics go; also per signal |
 | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc` | `grpc`, or `http/protobuf` with the extra `otlp-http` |
 | `OTEL_TRACES_SAMPLER` | `parentbased_traceidratio` | any standard sampler |
-| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces recorded; callers choose for theirs |
+| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces that are sampled; a caller's own decision is followed |
 | `OTEL_METRIC_EXPORT_INTERVAL` | `60000` | milliseconds between two exports of metrics |
-| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's name | who the telemetry is from |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's name | the source of the telemetry |
 | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |
 """
 

@@ -37,7 +37,7 @@ class ListenSettings:
         "WEIR_IN_FLIGHT",
         default="2000",
         unit="requests",
-        why="Requests served at once; more get 503 with Retry-After rather than a full memory",
+        why="Concurrent requests; more get 503 with Retry-After instead of filling the memory",
     )
     max_body: Bytes = setting(
         "WEIR_MAX_BODY", default="16MiB", unit="size", why="The largest request body; more get 413"
@@ -58,8 +58,8 @@ class ListenSettings:
         "WEIR_KEEP_ALIVE",
         default="75s",
         unit="duration",
-        why="How long an idle client connection is kept; longer than common load balancers' 60s, "
-        "so that they hang up first",
+        why="How long an idle client connection stays open; longer than the 60s of common load "
+            "balancers, so that they close first",
     )
     drain: Duration = setting(
         "WEIR_DRAIN",
@@ -84,27 +84,28 @@ class ScorerSettings:
         "WEIR_SCORER",
         default="unix:///run/weir/scorer.sock",
         unit="gRPC target",
-        why="Who scores prompts; a sidecar's socket saves the network's share of the latency",
+        why="The scorer; a sidecar's socket saves the network's share of the latency",
     )
     timeout: Duration = setting(
         "WEIR_SCORE_WITHIN",
         default="500ms",
         unit="duration",
-        why="How long a request waits for its score before the policy's failureMode decides; "
-        "a burst on a busy core queues for some 100 ms, and a scorer that is down is told at once",
+        why="How long a request waits for its score before the policy's failureMode decides; a "
+            "burst on a busy core queues for some 100 ms. If the scorer is down, requests "
+            "don't wait",
     )
     cache_entries: int = setting(
         "WEIR_SCORE_CACHE",
         default="20000",
         unit="entries",
-        why="Scores kept by text hash, least recently used out first; about 0.4 kB each, 2 kB "
-        "where a semantic cache wants their embeddings",
+        why="Scores cached by text hash, the least recently used go first; about 0.4 kB each, "
+            "2 kB with the embeddings of a semantic cache",
     )
     calls: int = setting(
         "WEIR_SCORE_CALLS",
         default="2",
         unit="calls",
-        why="Score calls in flight; what arrives meanwhile gathers into the next one",
+        why="Concurrent score calls; requests that arrive meanwhile share the next one",
     )
 
 
@@ -116,21 +117,21 @@ class CacheSettings:
         "WEIR_CACHE_BYTES",
         default="64MiB",
         unit="size",
-        why="Memory for answers that are given again, the least recently used out first; as much "
-        "again for copies of answers on their way",
+        why="Memory for cached answers, the least recently used go first; as much again for "
+            "copies of answers that are still running",
     )
     max_answer: Bytes = setting(
         "WEIR_CACHE_ANSWER",
         default="512KiB",
         unit="size",
-        why="The largest answer that is kept, so that a few don't push out all others",
+        why="The largest answer that is cached, so that a few don't displace all others",
     )
     wait: Duration = setting(
         "WEIR_CACHE_WAIT",
         default="30s",
         unit="duration",
-        why="How long a request waits for the answer to the very same one under way, before it is "
-        "sent itself",
+        why="How long a request waits for the answer to an equal one that is running, before "
+            "it is sent itself",
     )
 
 
@@ -142,15 +143,16 @@ class RoutingSettings:
         "WEIR_SESSIONS",
         default="50000",
         unit="conversations",
-        why="Conversations whose last model is remembered for policies with session.sticky, the "
-        "longest unused out first; about 0.4 kB each",
+        why="Conversations whose last model is remembered for policies with session.sticky, "
+            "the longest unused go first; about 0.4 kB each",
     )
     cascade_hold: Bytes = setting(
         "WEIR_CASCADE_HOLD",
         default="4MiB",
         unit="size",
-        why="How much of a cascade's weak answer is held until it is accepted; one that is larger, "
-        "some 15,000 tokens as a stream, is given as it stands rather than paid for twice",
+        why="How much of a cascade's weak answer is buffered until it is accepted; a larger "
+            "one (some 15,000 tokens as a stream) is given without a check instead of being "
+            "paid for twice",
     )
 
 
@@ -162,21 +164,21 @@ class TableSettings:
         "WEIR_ROUTETABLE_FILE",
         default=None,
         unit="file",
-        why="The route table as JSON: all there is without an operator, else what the gateway "
-        "starts with",
+        why="The route table as JSON: the only source without an operator, else what the "
+            "gateway starts with",
     )
     check: Duration = setting(
         "WEIR_ROUTETABLE_CHECK",
         default="200ms",
         unit="duration",
-        why="How often that file is looked at",
+        why="How often that file is checked for changes",
     )
     last_good: Path | None = setting(
         "WEIR_ROUTETABLE_KEEP",
         default=None,
         unit="folder",
-        why="Where the last good table and its credentials are kept for a restart; use a "
-        "memory-backed volume",
+        why="Where the last good table and its credentials are stored for a restart; use a "
+            "memory-backed volume",
     )
     credentials: Path | None = setting(
         "WEIR_CREDENTIALS_FILE",
@@ -200,19 +202,20 @@ class OperatorSettings:
         "WEIR_OPERATOR_CA",
         default=None,
         unit="file",
-        why="PEM of who signed the operator's certificate; not set, the stream is not encrypted",
+        why="PEM of the authority that signed the operator's certificate; not set, the stream "
+            "is not encrypted",
     )
     token: Path | None = setting(
         "WEIR_OPERATOR_TOKEN",
         default=None,
         unit="file",
-        why="The service account's token, by which the operator knows this gateway",
+        why="The service account's token, with which the gateway authenticates to the operator",
     )
     gateway_name: str | None = setting(
         "WEIR_GATEWAY_NAME",
         default=None,
         unit="text",
-        why="What the operator calls this gateway; the host name (a pod's name) where not set",
+        why="This gateway's name at the operator; not set, the host name (a pod's name)",
     )
     usage_every: Duration = setting(
         "WEIR_USAGE_EVERY",
@@ -230,8 +233,9 @@ class UpstreamSettings:
         "WEIR_UPSTREAM_ALLOW",
         default="",
         unit="addresses or networks, comma-separated",
-        why="Providers' addresses that are allowed though they are link-local, a cloud's metadata "
-        "service or, with WEIR_OPERATOR, the gateway's own host; checked at each connection",
+        why="Providers' addresses that are allowed although they are link-local, a cloud's "
+            "metadata service or, with WEIR_OPERATOR, the gateway's own host; checked at each "
+            "connection",
     )
     max_answer: Bytes = setting(
         "WEIR_MAX_ANSWER",
@@ -274,13 +278,14 @@ class KeySettings:
         default=None,
         unit="file",
         why="The client keys that may use this gateway, as `weir key` writes them: hashes and "
-        "rights; not set, everybody who can reach it may",
+            "rights; not set, no key is required",
     )
     check: Duration = setting(
         "WEIR_KEYS_CHECK",
         default="500ms",
         unit="duration",
-        why="How often that file is looked at, so that a revoked key ends within a second",
+        why="How often that file is checked for changes; a revoked key stops working within a "
+            "second",
     )
 
 
@@ -299,7 +304,7 @@ class LedgerSettings:
         "WEIR_LEDGER_KEEP",
         default="2160h",
         unit="duration",
-        why="How long its rows are kept: 90 days; a million rows take about 500 MB",
+        why="How long its rows are stored: 90 days; a million rows take about 500 MB",
     )
     otlp: bool = setting(
         "WEIR_LEDGER_OTLP",
@@ -325,15 +330,15 @@ class FeedbackSettings:
         "WEIR_FEEDBACK_WITHIN",
         default="168h",
         unit="duration",
-        why="How long after a decision clients may say how good its answer was: a week; kept in "
-        "the file of WEIR_LEDGER, as long as the decision",
+        why="How long after a decision clients may rate its answer: a week; ratings are stored "
+            "in the file of WEIR_LEDGER, as long as the decision",
     )
     per_minute: int = setting(
         "WEIR_FEEDBACK_PER_MINUTE",
         default="600",
         unit="requests",
-        why="How much feedback one client key may give, or all clients together where no keys "
-        "are asked for; more get a 429",
+        why="Feedback per client key, or of all clients together without client keys; more get "
+            "429",
     )
 
 
@@ -345,8 +350,8 @@ class BatchSettings:
         "WEIR_BATCHES",
         default=None,
         unit="folder",
-        why="Where /v1/files and /v1/batches keep what they are given and what comes of it; not "
-        "set, there are none. Gateways that share it need file locks that hold between them",
+        why="The folder of /v1/files and /v1/batches; not set, they are off. Gateways that "
+            "share it need file locks that hold between them",
     )
     max_file_bytes: Bytes = setting(
         "WEIR_BATCH_FILE_BYTES",
@@ -358,32 +363,32 @@ class BatchSettings:
         "WEIR_BATCH_BYTES",
         default="20GiB",
         unit="size",
-        why="What all files may take together; more get 503 until some are deleted",
+        why="The size of all files together; more get 503 until some are deleted",
     )
     retention: Duration = setting(
         "WEIR_BATCH_KEEP",
         default="720h",
         unit="duration",
-        why="How long files, and batches that are over, are kept: 30 days, as at OpenAI",
+        why="How long files and ended batches are stored: 30 days, as at OpenAI",
     )
     calls: int = setting(
         "WEIR_BATCH_CALLS",
         default="8",
         unit="calls",
-        why="Items under way at once that go to no provider's batch: few, so that those who wait "
-        "for an answer come first. As many may be paid twice where a gateway is killed",
+        why="Concurrent calls for items that go to no provider's batch: few, so that "
+            "interactive requests come first. As many may be paid twice if a gateway is killed",
     )
     poll: Duration = setting(
         "WEIR_BATCH_POLL",
         default="30s",
         unit="duration",
-        why="How often a provider is asked how far its batch is",
+        why="How often a provider's batch is polled",
     )
     score_timeout: Duration = setting(
         "WEIR_BATCH_SCORE_WITHIN",
         default="10s",
         unit="duration",
-        why="How long an item of a batch waits for its score: nobody waits for its answer",
+        why="How long an item of a batch waits for its score; its answer is not urgent",
     )
 
 
@@ -402,27 +407,28 @@ class RedisSettings:
         "WEIR_REDIS_PASSWORD_FILE",
         default=None,
         unit="file",
-        why="Its password, read again at each connection; one in the URL is shown to whoever may "
-        "see the environment",
+        why="Its password, read again at each connection; a password in the URL is visible to "
+            "everybody who sees the environment",
     )
     ca: Path | None = setting(
         "WEIR_REDIS_CA",
         default=None,
         unit="file",
-        why="PEM of who signed its certificate, for `rediss://`; not set, the system's authorities",
+        why="PEM of the authority that signed its certificate, for `rediss://`; not set, the "
+            "system's authorities",
     )
     timeout: Duration = setting(
         "WEIR_REDIS_WITHIN",
         default="250ms",
         unit="duration",
-        why="How long a request waits for it; three calls in a row that took longer, and requests "
-        "do without until it answers again",
+        why="How long a request waits for it; after three calls in a row that took longer, "
+            "requests don't wait for it until it answers again",
     )
     connections: int = setting(
         "WEIR_REDIS_CONNECTIONS",
         default="16",
         unit="connections",
-        why="Connections to it, at most; a call takes some 0.1 ms of one",
+        why="Connections to it; a call occupies one for some 0.1 ms",
     )
 
 
@@ -447,6 +453,6 @@ class Settings:
         "WEIR_SPEND",
         default=None,
         unit="file",
-        why="An SQLite file that keeps the day's and the period's dollars over a restart, for the "
-        "gateways of one machine; with WEIR_REDIS they are kept there and this is not used",
+        why="An SQLite file with the USD of the day and the period, so that they survive a "
+            "restart, for the gateways of one machine; with WEIR_REDIS it is not used",
     )

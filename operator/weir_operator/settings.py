@@ -37,7 +37,7 @@ class Settings:
         "WEIR_OPERATOR_WATCH",
         default="",
         unit="names, comma-separated",
-        why="Namespaces whose policies and backends count; empty: all",
+        why="Namespaces whose policies and backends are served; empty: all",
     )
     config_map: str = setting(
         "WEIR_OPERATOR_CONFIGMAP",
@@ -61,7 +61,7 @@ class Settings:
         "WEIR_OPERATOR_NAME",
         default=None,
         unit="text",
-        why="This replica in the Lease; the host name (a pod's name) where not set",
+        why="This replica's name in the Lease; not set, the host name (a pod's name)",
     )
     tls: Path | None = setting(
         "WEIR_OPERATOR_TLS",
@@ -79,8 +79,9 @@ class Settings:
         "WEIR_OPERATOR_TOKEN",
         default=None,
         unit="file",
-        why="This replica's own service account's token, by which other replicas know it; not set, "
-        "its gateways are not counted while another replica writes statuses",
+        why="The token of this replica's service account, with which it authenticates to other "
+        "replicas; not set, its gateways are not counted while another replica writes "
+        "statuses",
     )
     replicas: tuple[str, ...] = setting(
         "WEIR_OPERATOR_REPLICAS",
@@ -92,7 +93,7 @@ class Settings:
         "WEIR_OPERATOR_HOST",
         default=None,
         unit="host",
-        why="Where other replicas reach this one: the pod's address; the host name where not set",
+        why="The address at which other replicas reach this one; not set, the host name",
     )
     tls_name: str = setting(
         "WEIR_OPERATOR_TLS_NAME",
@@ -104,41 +105,41 @@ class Settings:
         "WEIR_OPERATOR_SETTLE",
         default="12s",
         unit="duration",
-        why="How long a replica that takes over waits for the gateways that statuses tell of "
-        "before it says that they are gone",
+        why="How long a new leader waits for the gateways that statuses mention before it "
+        "reports them as gone",
     )
     insecure: bool = setting(
         "WEIR_OPERATOR_INSECURE",
         default="0",
         unit="0 or 1",
-        why="Serves everybody, without TLS, secrets included: for a try on one machine only",
+        why="Serves every caller, without TLS, secrets included: only for tests on one machine",
     )
     scorer: str | None = setting(
         "WEIR_OPERATOR_SCORER",
         default=None,
         unit="gRPC target",
-        why="The scorer that policies' probes are asked of; not set, they are not asked",
+        why="The scorer for policies' probes; not set, probes are skipped",
     )
     upstream_allow: Networks = setting(
         "WEIR_UPSTREAM_ALLOW",
         default="",
         unit="addresses or networks, comma-separated",
-        why="Addresses that endpoints may have though they are loopback, link-local or a cloud's "
-        "metadata service; the same as the gateways'",
+        why="Addresses that endpoints may have although they are loopback, link-local or a "
+        "cloud's metadata service; the same as the gateways'",
     )
     secrets_every: Duration = setting(
         "WEIR_OPERATOR_SECRETS_EVERY",
         default="15s",
         unit="duration",
-        why="How often referred Secrets are read again: they are never listed or watched, so "
-        "that the operator needs no right to",
+        why="How often referenced Secrets are read again; the operator has no right to list or "
+        "watch them",
     )
     resync_every: Duration = setting(
         "WEIR_OPERATOR_RESYNC_EVERY",
         default="30s",
         unit="duration",
-        why="How often it is looked for resources whose deletion was missed while the API server "
-        "was away",
+        why="How often the operator looks for resources whose deletion it missed while the API "
+        "server was away",
     )
     usage_every: Duration = setting(
         "WEIR_OPERATOR_USAGE_EVERY",

@@ -61,49 +61,49 @@ class Settings:
         "WEIR_SCORER_QUEUE",
         default="2048",
         unit="texts",
-        why="May wait, unstarted; more are shed at once with RESOURCE_EXHAUSTED",
+        why="Waiting texts; more are rejected at once with RESOURCE_EXHAUSTED",
     )
     batch_texts: int | None = setting(
         "WEIR_SCORER_BATCH_TEXTS",
         default=None,
         unit="texts",
-        why="In one batch at most; by the device where not set: 16 on a CPU, 256 on a GPU",
+        why="Per batch; not set: 16 on a CPU, 256 on a GPU",
     )
     batch_tokens: int | None = setting(
         "WEIR_SCORER_BATCH_TOKENS",
         default=None,
         unit="tokens, padding included",
-        why="In one batch at most; by the device where not set: 4096 on a CPU, 65536 on a GPU",
+        why="Per batch; not set: 4096 on a CPU, 65536 on a GPU",
     )
     call_texts: int = setting(
         "WEIR_SCORER_CALL_TEXTS",
         default="256",
         unit="texts",
-        why="In one call at most, so that one caller cannot fill the queue",
+        why="Per call, so that one caller cannot fill the queue",
     )
     call_chars: int = setting(
         "WEIR_SCORER_CALL_CHARS",
         default="1000000",
         unit="characters",
-        why="In one text at most; what is over the bundle's own cap is not read anyway",
+        why="Per text; text beyond the bundle's own cap is not read anyway",
     )
     call_time: Duration = setting(
         "WEIR_SCORER_CALL_TIME",
         default="10s",
         unit="duration",
-        why="A call's time at most, also where it brings no deadline or a longer one",
+        why="The time limit of a call, also if it has no deadline or a longer one",
     )
     message: Bytes = setting(
         "WEIR_SCORER_MESSAGE",
         default="16MiB",
         unit="size",
-        why="A request at most; larger ones are refused before they are parsed",
+        why="The largest request; larger ones are refused before they are parsed",
     )
     drain: Duration = setting(
         "WEIR_SCORER_DRAIN",
         default="10s",
         unit="duration",
-        why="After SIGTERM, for the calls inside to end",
+        why="How long running calls may take to end after SIGTERM",
     )
     log_level: LogLevel = setting(
         "WEIR_LOG_LEVEL",
