@@ -32,9 +32,9 @@ is exported; Prometheus can always read `/metrics` on the admin port.
 | `OTEL_EXPORTER_OTLP_ENDPOINT` | | where traces and metrics go; also per signal |
 | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc` | `grpc`, or `http/protobuf` with the extra `otlp-http` |
 | `OTEL_TRACES_SAMPLER` | `parentbased_traceidratio` | any standard sampler |
-| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces that are sampled; a caller's own decision is followed |
+| `OTEL_TRACES_SAMPLER_ARG` | `0.01` | share of new traces; callers decide for theirs |
 | `OTEL_METRIC_EXPORT_INTERVAL` | `60000` | milliseconds between two exports of metrics |
-| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's name | the source of the telemetry |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's name | its source |
 | `OTEL_SDK_DISABLED` | `false` | `true` exports nothing |
 """
 

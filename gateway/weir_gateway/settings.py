@@ -59,7 +59,7 @@ class ListenSettings:
         default="75s",
         unit="duration",
         why="How long an idle client connection stays open; longer than the 60s of common load "
-            "balancers, so that they close first",
+        "balancers, so that they close first",
     )
     drain: Duration = setting(
         "WEIR_DRAIN",
@@ -91,15 +91,15 @@ class ScorerSettings:
         default="500ms",
         unit="duration",
         why="How long a request waits for its score before the policy's failureMode decides; a "
-            "burst on a busy core queues for some 100 ms. If the scorer is down, requests "
-            "don't wait",
+        "burst on a busy core queues for some 100 ms. If the scorer is down, requests "
+        "don't wait",
     )
     cache_entries: int = setting(
         "WEIR_SCORE_CACHE",
         default="20000",
         unit="entries",
         why="Scores cached by text hash, the least recently used go first; about 0.4 kB each, "
-            "2 kB with the embeddings of a semantic cache",
+        "2 kB with the embeddings of a semantic cache",
     )
     calls: int = setting(
         "WEIR_SCORE_CALLS",
@@ -118,7 +118,7 @@ class CacheSettings:
         default="64MiB",
         unit="size",
         why="Memory for cached answers, the least recently used go first; as much again for "
-            "copies of answers that are still running",
+        "copies of answers that are still running",
     )
     max_answer: Bytes = setting(
         "WEIR_CACHE_ANSWER",
@@ -131,7 +131,7 @@ class CacheSettings:
         default="30s",
         unit="duration",
         why="How long a request waits for the answer to an equal one that is running, before "
-            "it is sent itself",
+        "it is sent itself",
     )
 
 
@@ -144,15 +144,15 @@ class RoutingSettings:
         default="50000",
         unit="conversations",
         why="Conversations whose last model is remembered for policies with session.sticky, "
-            "the longest unused go first; about 0.4 kB each",
+        "the longest unused go first; about 0.4 kB each",
     )
     cascade_hold: Bytes = setting(
         "WEIR_CASCADE_HOLD",
         default="4MiB",
         unit="size",
         why="How much of a cascade's weak answer is buffered until it is accepted; a larger "
-            "one (some 15,000 tokens as a stream) is given without a check instead of being "
-            "paid for twice",
+        "one (some 15,000 tokens as a stream) is given without a check instead of being "
+        "paid for twice",
     )
 
 
@@ -165,7 +165,7 @@ class TableSettings:
         default=None,
         unit="file",
         why="The route table as JSON: the only source without an operator, else what the "
-            "gateway starts with",
+        "gateway starts with",
     )
     check: Duration = setting(
         "WEIR_ROUTETABLE_CHECK",
@@ -178,7 +178,7 @@ class TableSettings:
         default=None,
         unit="folder",
         why="Where the last good table and its credentials are stored for a restart; use a "
-            "memory-backed volume",
+        "memory-backed volume",
     )
     credentials: Path | None = setting(
         "WEIR_CREDENTIALS_FILE",
@@ -203,7 +203,7 @@ class OperatorSettings:
         default=None,
         unit="file",
         why="PEM of the authority that signed the operator's certificate; not set, the stream "
-            "is not encrypted",
+        "is not encrypted",
     )
     token: Path | None = setting(
         "WEIR_OPERATOR_TOKEN",
@@ -234,8 +234,8 @@ class UpstreamSettings:
         default="",
         unit="addresses or networks, comma-separated",
         why="Providers' addresses that are allowed although they are link-local, a cloud's "
-            "metadata service or, with WEIR_OPERATOR, the gateway's own host; checked at each "
-            "connection",
+        "metadata service or, with WEIR_OPERATOR, the gateway's own host; checked at each "
+        "connection",
     )
     max_answer: Bytes = setting(
         "WEIR_MAX_ANSWER",
@@ -278,14 +278,14 @@ class KeySettings:
         default=None,
         unit="file",
         why="The client keys that may use this gateway, as `weir key` writes them: hashes and "
-            "rights; not set, no key is required",
+        "rights; not set, no key is required",
     )
     check: Duration = setting(
         "WEIR_KEYS_CHECK",
         default="500ms",
         unit="duration",
         why="How often that file is checked for changes; a revoked key stops working within a "
-            "second",
+        "second",
     )
 
 
@@ -331,14 +331,13 @@ class FeedbackSettings:
         default="168h",
         unit="duration",
         why="How long after a decision clients may rate its answer: a week; ratings are stored "
-            "in the file of WEIR_LEDGER, as long as the decision",
+        "in the file of WEIR_LEDGER, as long as the decision",
     )
     per_minute: int = setting(
         "WEIR_FEEDBACK_PER_MINUTE",
         default="600",
         unit="requests",
-        why="Feedback per client key, or of all clients together without client keys; more get "
-            "429",
+        why="Feedback per client key, or of all clients together without client keys; more get 429",
     )
 
 
@@ -351,7 +350,7 @@ class BatchSettings:
         default=None,
         unit="folder",
         why="The folder of /v1/files and /v1/batches; not set, they are off. Gateways that "
-            "share it need file locks that hold between them",
+        "share it need file locks that hold between them",
     )
     max_file_bytes: Bytes = setting(
         "WEIR_BATCH_FILE_BYTES",
@@ -376,7 +375,7 @@ class BatchSettings:
         default="8",
         unit="calls",
         why="Concurrent calls for items that go to no provider's batch: few, so that "
-            "interactive requests come first. As many may be paid twice if a gateway is killed",
+        "interactive requests come first. As many may be paid twice if a gateway is killed",
     )
     poll: Duration = setting(
         "WEIR_BATCH_POLL",
@@ -408,21 +407,21 @@ class RedisSettings:
         default=None,
         unit="file",
         why="Its password, read again at each connection; a password in the URL is visible to "
-            "everybody who sees the environment",
+        "everybody who sees the environment",
     )
     ca: Path | None = setting(
         "WEIR_REDIS_CA",
         default=None,
         unit="file",
         why="PEM of the authority that signed its certificate, for `rediss://`; not set, the "
-            "system's authorities",
+        "system's authorities",
     )
     timeout: Duration = setting(
         "WEIR_REDIS_WITHIN",
         default="250ms",
         unit="duration",
         why="How long a request waits for it; after three calls in a row that took longer, "
-            "requests don't wait for it until it answers again",
+        "requests don't wait for it until it answers again",
     )
     connections: int = setting(
         "WEIR_REDIS_CONNECTIONS",
@@ -454,5 +453,5 @@ class Settings:
         default=None,
         unit="file",
         why="An SQLite file with the USD of the day and the period, so that they survive a "
-            "restart, for the gateways of one machine; with WEIR_REDIS it is not used",
+        "restart, for the gateways of one machine; with WEIR_REDIS it is not used",
     )
