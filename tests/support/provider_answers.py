@@ -70,7 +70,7 @@ def messages_stream(*texts: str) -> list[bytes]:
         },
         {"type": "message_stop"},
     ]
-    return [event(told, told["type"]) for told in events]
+    return [event(event_fields, event_fields["type"]) for event_fields in events]
 
 
 def chat_stream(*texts: str) -> list[bytes]:
@@ -96,9 +96,9 @@ def _choice(delta: object) -> dict[str, Any]:
 
 def events(stream: bytes) -> Sequence[tuple[str, Any]]:
     """A stream's events by name and data; `[DONE]` as text."""
-    found: list[tuple[str, Any]] = []
+    result: list[tuple[str, Any]] = []
     for block in stream.decode().strip().split("\n\n"):
         lines = dict(line.split(": ", 1) for line in block.split("\n"))
         data = lines["data"]
-        found.append((lines.get("event", ""), data if data == "[DONE]" else json.loads(data)))
-    return found
+        result.append((lines.get("event", ""), data if data == "[DONE]" else json.loads(data)))
+    return result

@@ -22,10 +22,10 @@ def sent(translator: Translator, body: Json, model: str) -> tuple[Json, Translat
     return fields, request
 
 
-def answered(back: ResponseTranslator, answer: Json) -> Json:
+def answered(response: ResponseTranslator, answer: Json) -> Json:
     """What the client gets for a provider's whole answer."""
-    found: Json = json.loads(back.translate(json.dumps(answer).encode()))
-    return found
+    result: Json = json.loads(response.translate(json.dumps(answer).encode()))
+    return result
 
 
 def as_stream(events: Iterable[Json], *, named: bool) -> bytes:
@@ -37,9 +37,9 @@ def as_stream(events: Iterable[Json], *, named: bool) -> bytes:
     return "".join(lines).encode()
 
 
-def streamed(back: ResponseTranslator, pieces: Sequence[bytes]) -> list[Event]:
+def streamed(response: ResponseTranslator, pieces: Sequence[bytes]) -> list[Event]:
     """The client's events for a provider's stream in these pieces, its orderly end included."""
-    events, reader = back.stream(), EventReader()
+    events, reader = response.stream(), EventReader()
     out = [events.feed(event) for piece in pieces for event in reader.feed(piece)]
     out += [events.feed(event) for event in reader.rest()]
     out.append(events.end())
@@ -91,21 +91,21 @@ def _add(block: Json, delta: Json, pieces: dict[int, str], index: int) -> None:
 
 def completion_of(chunks: Iterable[Json]) -> Json:
     """The OpenAI completion that a client makes of its chunks."""
-    said: Json = {}
-    made: Json = {"finish_reason": None, "usage": None}
+    message: Json = {}
+    completion: Json = {"finish_reason": None, "usage": None}
     for chunk in chunks:
-        made["id"], made["model"] = chunk["id"], chunk["model"]
-        made["usage"] = chunk.get("usage") or made["usage"]
+        completion["id"], completion["model"] = chunk["id"], chunk["model"]
+        completion["usage"] = chunk.get("usage") or completion["usage"]
         for choice in chunk["choices"]:
-            made["finish_reason"] = choice["finish_reason"] or made["finish_reason"]
+            completion["finish_reason"] = choice["finish_reason"] or completion["finish_reason"]
             for key, value in choice["delta"].items():
-                _join(said, key, value)
-    return {**made, "message": said}
+                _join(message, key, value)
+    return {**completion, "message": message}
 
 
-def _join(said: Json, key: str, value: Any) -> None:
+def _join(message: Json, key: str, value: Any) -> None:
     if key in {"tool_calls", "thinking_blocks"}:
-        entries: list[Json] = said.setdefault(key, [])
+        entries: list[Json] = message.setdefault(key, [])
         pieces: list[Json] = value
         for piece in pieces:
             number = piece.pop("index")
@@ -114,6 +114,6 @@ def _join(said: Json, key: str, value: Any) -> None:
             else:
                 entries[number]["function"]["arguments"] += piece["function"]["arguments"]
     elif key == "role":
-        said[key] = value
+        message[key] = value
     else:
-        said[key] = said.get(key, "") + value
+        message[key] = message.get(key, "") + value

@@ -77,12 +77,12 @@ def as_messages(body: Json) -> TranslatedRequest:
 
 def test_an_openai_client_of_its_messages(server: str) -> None:
     outgoing = CHAT.translate(encoded(BODY), MODEL)
-    found = json.loads(
+    answer = json.loads(
         outgoing.response.translate(posted(server, Wire.ANTHROPIC_MESSAGES, outgoing))
     )
-    usage = found["usage"]
-    assert found["choices"][0]["message"]["content"].strip()
-    assert found["choices"][0]["finish_reason"] in {"stop", "length"}
+    usage = answer["usage"]
+    assert answer["choices"][0]["message"]["content"].strip()
+    assert answer["choices"][0]["finish_reason"] in {"stop", "length"}
     assert usage["prompt_tokens"] > 0
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
@@ -90,19 +90,19 @@ def test_an_openai_client_of_its_messages(server: str) -> None:
 def test_an_openai_client_of_its_messages_streamed(server: str) -> None:
     outgoing = CHAT.translate(encoded({**BODY, **STREAM}), MODEL)
     stream = posted(server, Wire.ANTHROPIC_MESSAGES, outgoing)
-    found = completion_of(data(streamed(outgoing.response, [stream])))
-    assert found["message"]["content"].strip()
-    assert found["finish_reason"] in {"stop", "length"}
-    assert found["usage"]["completion_tokens"] > 0
-    assert found["usage"]["prompt_tokens"] > 0
+    answer = completion_of(data(streamed(outgoing.response, [stream])))
+    assert answer["message"]["content"].strip()
+    assert answer["finish_reason"] in {"stop", "length"}
+    assert answer["usage"]["completion_tokens"] > 0
+    assert answer["usage"]["prompt_tokens"] > 0
 
 
 def test_an_anthropic_client_of_its_chat(server: str) -> None:
     outgoing = as_messages(BODY)
-    found = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
-    assert found["content"][0]["text"].strip()
-    assert found["stop_reason"] in {"end_turn", "max_tokens"}
-    assert found["usage"]["output_tokens"] > 0
+    answer = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    assert answer["content"][0]["text"].strip()
+    assert answer["stop_reason"] in {"end_turn", "max_tokens"}
+    assert answer["usage"]["output_tokens"] > 0
 
 
 def test_an_anthropic_client_of_its_chat_streamed(server: str) -> None:
@@ -110,9 +110,9 @@ def test_an_anthropic_client_of_its_chat_streamed(server: str) -> None:
     outgoing = as_messages({**BODY, **STREAM})
     posted(server, Wire.OPENAI_CHAT, outgoing)
     stream = posted(server, Wire.OPENAI_CHAT, outgoing)
-    found = message_of(data(streamed(outgoing.response, [stream])))
-    assert found["content"][0]["text"].strip()
-    assert found["usage"]["cache_read_input_tokens"] > found["usage"]["input_tokens"] > 0
+    answer = message_of(data(streamed(outgoing.response, [stream])))
+    assert answer["content"][0]["text"].strip()
+    assert answer["usage"]["cache_read_input_tokens"] > answer["usage"]["input_tokens"] > 0
 
 
 def test_an_anthropic_clients_schema_holds(server: str) -> None:
@@ -120,5 +120,5 @@ def test_an_anthropic_clients_schema_holds(server: str) -> None:
     wanted: Json = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
     body: Json = {**BODY, "tools": [], "response_format": wanted, "max_tokens": 200}
     outgoing = as_messages({**body, "messages": [{"role": "user", "content": "hi"}]})
-    found = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
-    assert list(json.loads(found["content"][0]["text"])) == ["a"]
+    answer = json.loads(outgoing.response.translate(posted(server, Wire.OPENAI_CHAT, outgoing)))
+    assert list(json.loads(answer["content"][0]["text"])) == ["a"]

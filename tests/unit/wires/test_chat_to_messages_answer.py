@@ -24,10 +24,10 @@ from weir_wires.translator import ResponseTranslator
 CREATED = 1_700_000_000
 
 
-def back(**fields: Any) -> ResponseTranslator:
+def response_translator(**fields: Any) -> ResponseTranslator:
     body: Json = {"model": "auto", "messages": [{"role": "user", "content": "hi"}], **fields}
-    pair = ChatToMessages(clock=lambda: CREATED + 0.7)
-    return pair.translate(encoded(body), "claude-sonnet-4-5").response
+    translator = ChatToMessages(clock=lambda: CREATED + 0.7)
+    return translator.translate(encoded(body), "claude-sonnet-4-5").response
 
 
 WITH_USAGE: Json = {"stream": True, "stream_options": {"include_usage": True}}
@@ -74,7 +74,7 @@ CALL: Json = {
 
 
 def test_a_whole_answer() -> None:
-    assert answered(back(), message([TEXT])) == {
+    assert answered(response_translator(), message([TEXT])) == {
         "id": "msg_1",
         "object": "chat.completion",
         "created": CREATED,
@@ -108,14 +108,14 @@ SAID: list[tuple[list[Json], Json]] = [
 
 
 @pytest.mark.parametrize(("content", "expected"), SAID)
-def test_what_it_says(content: list[Json], expected: Json) -> None:
+def test_content(content: list[Json], expected: Json) -> None:
     body = json.dumps(message(content), ensure_ascii=False).encode()
-    said = json.loads(back().translate(body))["choices"][0]["message"]
-    assert said == {"role": "assistant", "refusal": None, **expected}
+    content_read = json.loads(response_translator().translate(body))["choices"][0]["message"]
+    assert content_read == {"role": "assistant", "refusal": None, **expected}
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("value", "expected"),
     [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
@@ -128,15 +128,17 @@ def test_what_it_says(content: list[Json], expected: Json) -> None:
         (None, "stop"),
     ],
 )
-def test_why_it_stopped(told: str | None, expected: str) -> None:
-    found = answered(back(), message([TEXT], stop_reason=told))
-    assert found["choices"][0]["finish_reason"] == expected
+def test_why_it_stopped(value: str | None, expected: str) -> None:
+    result = answered(response_translator(), message([TEXT], stop_reason=value))
+    assert result["choices"][0]["finish_reason"] == expected
 
 
-def test_a_refusal_tells_its_reason() -> None:
+def test_a_refusal_has_its_explanation() -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "not this"}
-    found = answered(back(), message([], stop_reason="refusal", stop_details=details))
-    assert found["choices"][0]["message"]["refusal"] == "not this"
+    result = answered(
+        response_translator(), message([], stop_reason="refusal", stop_details=details)
+    )
+    assert result["choices"][0]["message"]["refusal"] == "not this"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_a_refusal_tells_its_reason() -> None:
     ],
 )
 def test_usage(usage: Json | None, expected: Json | None) -> None:
-    assert answered(back(), message([TEXT], usage=usage)).get("usage") == expected
+    assert answered(response_translator(), message([TEXT], usage=usage)).get("usage") == expected
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,9 @@ def test_usage(usage: Json | None, expected: Json | None) -> None:
         b'{"content":[{"type":"tool_use","id":"a","name":"f","input":{"a":"\xff"}}]}',
     ],
 )
-def test_an_answer_that_is_none(body: bytes) -> None:
+def test_a_malformed_answer_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        back().translate(body)
+        response_translator().translate(body)
 
 
 def begins(index: int, block: Json) -> Json:
@@ -233,7 +235,7 @@ NOW: Json = {"id": "toolu_2", "type": "function", "function": {"name": "now", "a
 
 
 def test_a_stream() -> None:
-    events = streamed(back(**WITH_USAGE), [as_stream(STREAM, named=True)])
+    events = streamed(response_translator(**WITH_USAGE), [as_stream(STREAM, named=True)])
     assert events[-1] == Event("", b"[DONE]")
     assert completion_of(data(events)) == {
         "id": "msg_1",
@@ -253,7 +255,7 @@ def test_a_stream() -> None:
 def test_chunks_are_as_openai_writes_them() -> None:
     chunks = data(
         streamed(
-            back(**WITH_USAGE),
+            response_translator(**WITH_USAGE),
             [
                 as_stream(
                     [
@@ -288,40 +290,42 @@ def test_chunks_are_as_openai_writes_them() -> None:
     ]
 
 
-def test_usage_only_where_it_was_asked_for() -> None:
-    events = streamed(back(stream=True), [as_stream(STREAM, named=True)])
+def test_usage_only_where_include_usage_is_set() -> None:
+    events = streamed(response_translator(stream=True), [as_stream(STREAM, named=True)])
     assert all("usage" not in chunk for chunk in data(events))
     assert events[-1].data == b"[DONE]"
 
 
-def test_input_that_comes_with_the_blocks_beginning() -> None:
+def test_tool_input_in_a_block_start() -> None:
     stream = [OPENING, begins(0, USE), ends(0), *closing("tool_use")]
-    found = completion_of(data(streamed(back(), [as_stream(stream, named=False)])))
-    arguments = found["message"]["tool_calls"][0]["function"]["arguments"]
+    result = completion_of(data(streamed(response_translator(), [as_stream(stream, named=False)])))
+    arguments = result["message"]["tool_calls"][0]["function"]["arguments"]
     assert json.loads(arguments) == USE["input"]
 
 
 def test_a_refusal_in_a_stream() -> None:
     details = {"type": "refusal", "explanation": "not this"}
     stream = [OPENING, *closing("refusal", stop_details=details)]
-    found = completion_of(data(streamed(back(), [as_stream(stream, named=True)])))
-    assert found["finish_reason"] == "content_filter"
-    assert found["message"]["refusal"] == "not this"
+    result = completion_of(data(streamed(response_translator(), [as_stream(stream, named=True)])))
+    assert result["finish_reason"] == "content_filter"
+    assert result["message"]["refusal"] == "not this"
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_cut_at_any_byte_it_is_the_same(ending: str) -> None:
+def test_a_stream_cut_at_any_byte_translates_the_same(ending: str) -> None:
     stream = as_stream(STREAM, named=True).decode().replace("\n", ending).encode()
-    expected = streamed(back(**WITH_USAGE), [stream])
+    expected = streamed(response_translator(**WITH_USAGE), [stream])
     for cut in range(1, len(stream)):
-        assert streamed(back(**WITH_USAGE), [stream[:cut], stream[cut:]]) == expected
-    assert streamed(back(**WITH_USAGE), [bytes([byte]) for byte in stream]) == expected
+        assert streamed(response_translator(**WITH_USAGE), [stream[:cut], stream[cut:]]) == expected
+    assert (
+        streamed(response_translator(**WITH_USAGE), [bytes([byte]) for byte in stream]) == expected
+    )
 
 
-def test_broken_off_anywhere_it_never_looks_complete() -> None:
+def test_a_broken_stream_never_looks_complete() -> None:
     for length in range(len(STREAM) - 1):
         with pytest.raises(MalformedResponse):
-            streamed(back(), [as_stream(STREAM[:length], named=True)])
+            streamed(response_translator(), [as_stream(STREAM[:length], named=True)])
 
 
 @pytest.mark.parametrize(
@@ -336,20 +340,20 @@ def test_broken_off_anywhere_it_never_looks_complete() -> None:
         as_stream([{"type": "error"}], named=True),
     ],
 )
-def test_a_stream_that_is_none(stream: bytes) -> None:
+def test_a_malformed_stream_is_refused(stream: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        streamed(back(), [stream])
+        streamed(response_translator(), [stream])
 
 
-def test_an_error_in_a_stream_keeps_its_words() -> None:
+def test_an_error_in_a_stream_keeps_its_message() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     with pytest.raises(MalformedResponse, match="Overloaded"):
-        streamed(back(), [as_stream([*STREAM[:12], error], named=True)])
+        streamed(response_translator(), [as_stream([*STREAM[:12], error], named=True)])
 
 
-def test_what_comes_before_an_error_has_been_sent() -> None:
-    events = back(stream=True).stream()
+def test_events_before_an_error_are_sent() -> None:
+    events = response_translator(stream=True).stream()
     stream = whole_events(as_stream(STREAM[:13], named=True))
     sent = b"".join(events.feed(event) for event in stream)
-    words = [chunk["choices"][0]["delta"].get("content") for chunk in data(whole_events(sent))]
-    assert "".join(itertools.filterfalse(lambda word: not word, words)) == "Hello"
+    text_given = [chunk["choices"][0]["delta"].get("content") for chunk in data(whole_events(sent))]
+    assert "".join(itertools.filterfalse(lambda word: not word, text_given)) == "Hello"

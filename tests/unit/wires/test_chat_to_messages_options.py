@@ -7,7 +7,7 @@ import pytest
 from support.translating import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
 
-PAIR = ChatToMessages()
+TRANSLATOR = ChatToMessages()
 OLD = "claude-sonnet-4-5-20250929"
 NEW = "claude-opus-4-8"
 OTHER = "qwen3-8b"
@@ -21,8 +21,8 @@ CALL: Json = {
 
 
 def outgoing(model: str = OLD, **fields: Any) -> tuple[Json, tuple[str, ...]]:
-    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, model)
-    return body, made.dropped
+    body, request_body = sent(TRANSLATOR, {"model": "auto", "messages": [HI], **fields}, model)
+    return body, request_body.dropped
 
 
 TOOL: Json = {
@@ -114,7 +114,7 @@ def test_options(model: str, fields: Json, expected: Json, dropped: tuple[str, .
     assert left_out == dropped
 
 
-def test_harmless_parts_of_messages_are_named_when_left_out() -> None:
+def test_dropped_message_fields_are_named() -> None:
     _, dropped = outgoing(
         messages=[
             {**HI, "name": "ann"},
@@ -158,7 +158,7 @@ CHOICES: list[tuple[Json, Json | None]] = [
 
 
 @pytest.mark.parametrize(("fields", "expected"), CHOICES)
-def test_which_tool(fields: Json, expected: Json | None) -> None:
+def test_tool_choice(fields: Json, expected: Json | None) -> None:
     assert outgoing(tools=[TOOL], **fields)[0].get("tool_choice") == expected
 
 
@@ -186,7 +186,7 @@ def test_no_choice_without_tools() -> None:
     assert "tool_choice" not in outgoing(tool_choice="none", parallel_tool_calls=False)[0]
 
 
-def test_a_model_that_must_call_a_tool_is_not_told_to_think() -> None:
+def test_a_forced_tool_call_turns_thinking_off() -> None:
     fields: Json = {"tools": [TOOL], "tool_choice": "required", "reasoning_effort": "high"}
     old, dropped = outgoing(OLD, **fields)
     assert "thinking" not in old
@@ -197,15 +197,15 @@ def test_a_model_that_must_call_a_tool_is_not_told_to_think() -> None:
     assert dropped == ()
 
 
-def test_thinking_pauses_where_the_client_lost_the_thoughts_of_a_tool_turn() -> None:
-    asked: Json = {"role": "assistant", "tool_calls": [CALL]}
-    thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
+def test_thinking_is_off_where_a_tool_turn_lost_its_thinking() -> None:
+    request: Json = {"role": "assistant", "tool_calls": [CALL]}
+    thinking_text = {"type": "thinking", "thinking": "hm", "signature": "s"}
     result: Json = {"role": "tool", "tool_call_id": "a", "content": "1"}
     fields: Json = {"reasoning_effort": "high", "tools": [TOOL]}
-    body, dropped = outgoing(messages=[HI, asked, result], **fields)
+    body, dropped = outgoing(messages=[HI, request, result], **fields)
     assert "thinking" not in body
     assert dropped == ("reasoning_effort",)
-    kept = {**asked, "thinking_blocks": [thought]}
-    body, dropped = outgoing(messages=[HI, kept, result], **fields)
+    stored = {**request, "thinking_blocks": [thinking_text]}
+    body, dropped = outgoing(messages=[HI, stored, result], **fields)
     assert body["thinking"] == {"type": "enabled", "budget_tokens": 16_384}
     assert dropped == ()

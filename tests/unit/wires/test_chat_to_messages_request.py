@@ -9,7 +9,7 @@ from support.translating import Json, sent
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.errors import InvalidBody, NotCarried
 
-PAIR = ChatToMessages(clock=lambda: 1_700_000_000.0)
+TRANSLATOR = ChatToMessages(clock=lambda: 1_700_000_000.0)
 OLD = "claude-sonnet-4-5-20250929"
 NEW = "claude-opus-4-8"
 OTHER = "qwen3-8b"
@@ -18,18 +18,18 @@ HI_OUT: Json = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
 PNG = "iVBORw0KGgo="
 
 
-def text(words: str) -> Json:
-    return {"type": "text", "text": words}
+def text(content: str) -> Json:
+    return {"type": "text", "text": content}
 
 
 def outgoing(model: str = OLD, **fields: Any) -> tuple[Json, tuple[str, ...]]:
-    body, made = sent(PAIR, {"model": "auto", "messages": [HI], **fields}, model)
-    return body, made.dropped
+    body, request_body = sent(TRANSLATOR, {"model": "auto", "messages": [HI], **fields}, model)
+    return body, request_body.dropped
 
 
 def turns(*messages: Json) -> list[Json]:
-    found: list[Json] = outgoing(messages=list(messages))[0]["messages"]
-    return found
+    result: list[Json] = outgoing(messages=list(messages))[0]["messages"]
+    return result
 
 
 def call(call_id: str, arguments: str = '{"city": "Oslo"}', name: str = "weather") -> Json:
@@ -59,7 +59,7 @@ TOOL: Json = {
 }
 
 
-def test_the_least_request() -> None:
+def test_a_minimal_request() -> None:
     body, dropped = outgoing()
     assert body == {"model": OLD, "messages": [HI_OUT], "max_tokens": 16_384}
     assert list(body) == ["model", "messages", "max_tokens"]
@@ -380,11 +380,11 @@ MESSAGES: dict[str, tuple[list[Json], list[Json]]] = {
 
 @pytest.mark.parametrize("case", MESSAGES)
 def test_messages(case: str) -> None:
-    told, expected = MESSAGES[case]
-    assert turns(*told) == expected
+    values, expected = MESSAGES[case]
+    assert turns(*values) == expected
 
 
-def test_what_the_system_says_first_goes_first() -> None:
+def test_leading_system_messages_become_the_system_prompt() -> None:
     body, _ = outgoing(
         messages=[
             {"role": "system", "content": "You are terse."},
@@ -454,7 +454,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "at"), REFUSED)
-def test_what_has_no_place_is_refused_by_name(fields: Json, at: str) -> None:
+def test_fields_that_cant_be_carried_are_refused_by_name(fields: Json, at: str) -> None:
     with pytest.raises(NotCarried) as refused:
         outgoing(**fields)
     assert refused.value.param == at
@@ -498,7 +498,7 @@ WRONG: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "at"), WRONG)
-def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -> None:
+def test_invalid_fields_are_refused_by_name(fields: Json, at: str) -> None:
     with pytest.raises(InvalidBody) as refused:
         outgoing(**fields)
     assert not isinstance(refused.value, NotCarried)
@@ -508,7 +508,7 @@ def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"a"', b"\xff", b'{"a":1}x'])
 def test_no_json_object(body: bytes) -> None:
     with pytest.raises(InvalidBody):
-        PAIR.translate(body, OLD)
+        TRANSLATOR.translate(body, OLD)
 
 
 def test_schemas_keep_their_bytes() -> None:
@@ -518,6 +518,6 @@ def test_schemas_keep_their_bytes() -> None:
         '{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function",'
         '"function":{"name":"f","parameters":' + parameters + "}}]}"
     )
-    made = PAIR.translate(body.encode(), OLD).body
-    assert parameters.encode() in made
-    assert json.loads(made)["tools"][0]["name"] == "f"
+    request_body = TRANSLATOR.translate(body.encode(), OLD).body
+    assert parameters.encode() in request_body
+    assert json.loads(request_body)["tools"][0]["name"] == "f"

@@ -15,27 +15,27 @@ from weir_wires.errors import InvalidBody, MalformedResponse, NotCarried
 from weir_wires.translator import ResponseTranslator
 
 CREATED = 1_700_000_000
-PAIR = CompletionsToChat(clock=lambda: CREATED)
+TRANSLATOR = CompletionsToChat(clock=lambda: CREATED)
 USAGE: Json = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 def chat(model: str = "llama", **fields: Any) -> Json:
-    body, outgoing = sent(PAIR, {"model": "auto", "prompt": "hi", **fields}, model)
+    body, outgoing = sent(TRANSLATOR, {"model": "auto", "prompt": "hi", **fields}, model)
     assert not outgoing.dropped
     return body
 
 
-def back() -> ResponseTranslator:
-    return PAIR.translate(encoded({"prompt": "hi"}), "llama").response
+def response_translator() -> ResponseTranslator:
+    return TRANSLATOR.translate(encoded({"prompt": "hi"}), "llama").response
 
 
-def test_prompt_is_what_the_user_says() -> None:
-    said = [{"role": "user", "content": "hi"}]
-    assert chat() == {"model": "llama", "messages": said, "max_tokens": 16}
-    assert chat(prompt=["hi"])["messages"] == said
+def test_the_prompt_becomes_a_user_message() -> None:
+    content = [{"role": "user", "content": "hi"}]
+    assert chat() == {"model": "llama", "messages": content, "max_tokens": 16}
+    assert chat(prompt=["hi"])["messages"] == content
 
 
-def test_everything_else_keeps_its_name() -> None:
+def test_other_fields_keep_their_names() -> None:
     fields: Json = {
         "max_tokens": 9,
         "temperature": 0.5,
@@ -67,7 +67,7 @@ def test_everything_else_keeps_its_name() -> None:
         ("prompt", [[1, 2]]),
     ],
 )
-def test_what_can_not_be_carried_is_refused_by_name(field: str, value: Any) -> None:
+def test_fields_that_cant_be_carried_are_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(NotCarried) as refused:
         chat(**{field: value})
     assert refused.value.param == field
@@ -76,10 +76,10 @@ def test_what_can_not_be_carried_is_refused_by_name(field: str, value: Any) -> N
 @pytest.mark.parametrize(
     ("field", "value"), [("prompt", None), ("prompt", 7), ("max_tokens", 0), ("max_tokens", "x")]
 )
-def test_mistakes_are_told_by_name(field: str, value: Any) -> None:
-    with pytest.raises(InvalidBody) as wrong:
+def test_invalid_fields_are_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(InvalidBody) as raised:
         chat(**{field: value})
-    assert wrong.value.param == field
+    assert raised.value.param == field
 
 
 def completion(*texts: str | None, finish: str = "stop") -> Json:
@@ -91,8 +91,8 @@ def completion(*texts: str | None, finish: str = "stop") -> Json:
 
 
 def test_whole_answer() -> None:
-    found = answered(back(), completion("a", None))
-    assert found == {
+    result = answered(response_translator(), completion("a", None))
+    assert result == {
         "id": "c1",
         "object": "text_completion",
         "created": 7,
@@ -103,18 +103,23 @@ def test_whole_answer() -> None:
         ],
         "usage": USAGE,
     }
-    Completion.model_validate(found)
+    Completion.model_validate(result)
 
 
 @pytest.mark.parametrize("finish", ["stop", "length", "content_filter"])
 def test_finish_reasons(finish: str) -> None:
-    assert answered(back(), completion("a", finish=finish))["choices"][0]["finish_reason"] == finish
+    assert (
+        answered(response_translator(), completion("a", finish=finish))["choices"][0][
+            "finish_reason"
+        ]
+        == finish
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"choices":[]}', b'{"error":"no"}', b"[1]"])
-def test_what_is_no_completion_is_unreadable(body: bytes) -> None:
+def test_a_malformed_answer_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        back().translate(body)
+        response_translator().translate(body)
 
 
 def chunk(text: str, index: int = 0, finish: str | None = None) -> Json:
@@ -127,7 +132,7 @@ def stream(*events: Json, done: bool = True) -> bytes:
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.integers(0, 1)), max_size=8), st.data())
-def test_pieces_cut_anywhere_are_joined_again(
+def test_a_stream_cut_anywhere_translates_the_same(
     pieces: list[tuple[str, int]], draw: st.DataObject
 ) -> None:
     usage: Json = {**chunk(""), "choices": [], "usage": USAGE}
@@ -139,12 +144,12 @@ def test_pieces_cut_anywhere_are_joined_again(
     )
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(body)), max_size=5)))
     cut = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)])]
-    events = streamed(back(), cut)
+    events = streamed(response_translator(), cut)
     assert events[-1].data == b"[DONE]"
-    told = data(events)
-    assert told[-1]["usage"] == USAGE
+    values = data(events)
+    assert values[-1]["usage"] == USAGE
     for index, finish in ((0, "stop"), (1, "length")):
-        mine = [c for one in told for c in one["choices"] if c["index"] == index]
+        mine = [c for item in values for c in item["choices"] if c["index"] == index]
         assert "".join(c["text"] for c in mine) == "".join(t for t, i in pieces if i == index)
         assert mine[-1]["finish_reason"] == finish
 
@@ -159,12 +164,12 @@ def test_pieces_cut_anywhere_are_joined_again(
         b"data: nothing\n\n",
     ],
 )
-def test_a_stream_that_is_not_whole_never_looks_it(body: bytes) -> None:
+def test_a_broken_stream_never_looks_complete(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        streamed(back(), [body])
+        streamed(response_translator(), [body])
 
 
 def test_without_done_a_finish_reason_is_an_end() -> None:
-    events = streamed(back(), [stream(chunk("a", finish="stop"), done=False)])
+    events = streamed(response_translator(), [stream(chunk("a", finish="stop"), done=False)])
     assert [json.loads(e.data)["choices"][0]["text"] for e in events[:-1]] == ["a"]
     assert events[-1].data == b"[DONE]"

@@ -18,46 +18,52 @@ from weir_wires.wire import Wire
 WEATHER = Tool("weather", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-def made(ask: ModelRequest) -> Mapping[Wire, tuple[bytes, bytes]]:
+def answers_by_wire(mock_request: ModelRequest) -> Mapping[Wire, tuple[bytes, bytes]]:
     """The stand-in's answer on every wire: whole, and as a stream."""
-    one = answer(ask)
-    told = {
-        Wire.OPENAI_CHAT: (openai_wire.completion(ask, [one]), openai_wire.events(ask, [one])),
-        Wire.ANTHROPIC_MESSAGES: (
-            anthropic_wire.message(ask, one),
-            anthropic_wire.events(ask, one),
+    model_answer = answer(mock_request)
+    by_wire = {
+        Wire.OPENAI_CHAT: (
+            openai_wire.completion(mock_request, [model_answer]),
+            openai_wire.events(mock_request, [model_answer]),
         ),
-        Wire.OPENAI_RESPONSES: (responses_wire.response(ask, one), responses_wire.events(ask, one)),
+        Wire.ANTHROPIC_MESSAGES: (
+            anthropic_wire.message(mock_request, model_answer),
+            anthropic_wire.events(mock_request, model_answer),
+        ),
+        Wire.OPENAI_RESPONSES: (
+            responses_wire.response(mock_request, model_answer),
+            responses_wire.events(mock_request, model_answer),
+        ),
         Wire.OPENAI_COMPLETIONS: (
-            responses_wire.completion(ask, [one]),
-            responses_wire.completion_events(ask, [one]),
+            responses_wire.completion(mock_request, [model_answer]),
+            responses_wire.completion_events(mock_request, [model_answer]),
         ),
     }
-    return {w: (json.dumps(body).encode(), b"".join(ev)) for w, (body, ev) in told.items()}
+    return {w: (json.dumps(body).encode(), b"".join(ev)) for w, (body, ev) in by_wire.items()}
 
 
-def ask(prompt: str, tool: Tool | None = None) -> ModelRequest:
+def mock_request(prompt: str, tool: Tool | None = None) -> ModelRequest:
     return ModelRequest(model="m", prompt=prompt, question=prompt, prompt_tokens=1, tool=tool)
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
-def test_all_wires_say_the_same_however_they_are_cut(prompt: str, piece: int) -> None:
-    expected = AnswerContent(answer(ask(prompt)).text)
-    for wire, (body, events) in made(ask(prompt)).items():
+def test_all_wires_read_the_same_however_they_are_cut(prompt: str, piece: int) -> None:
+    expected = AnswerContent(answer(mock_request(prompt)).text)
+    for wire, (body, events) in answers_by_wire(mock_request(prompt)).items():
         cut = [events[at : at + piece] for at in range(0, len(events), piece)]
         assert read_answer(wire, body) == read_stream(wire, cut) == expected, wire
 
 
-def test_calls_of_tools_are_read_too() -> None:
-    for wire, (body, events) in made(ask("the weather", WEATHER)).items():
+def test_tool_calls_are_read() -> None:
+    for wire, (body, events) in answers_by_wire(mock_request("the weather", WEATHER)).items():
         if wire is Wire.OPENAI_COMPLETIONS:  # has no tools
             continue
-        for said in (read_answer(wire, body), read_stream(wire, [events])):
-            assert said is not None
-            ((name, arguments),) = ((call.name, call.arguments) for call in said.calls)
+        for content_read in (read_answer(wire, body), read_stream(wire, [events])):
+            assert content_read is not None
+            ((name, arguments),) = ((call.name, call.arguments) for call in content_read.calls)
             assert name == "weather"
             assert isinstance(json.loads(arguments), dict)
-            assert not said.text
+            assert not content_read.text
 
 
 FAILURES: Mapping[Wire, bytes] = {
@@ -69,14 +75,16 @@ FAILURES: Mapping[Wire, bytes] = {
 
 
 @pytest.mark.parametrize("wire", FAILURES)
-def test_a_stream_that_tells_of_a_failure_says_nothing(wire: Wire) -> None:
-    _, events = made(ask("an error failed"))[wire]  # the words alone are no failure
+def test_a_failed_stream_has_no_content(wire: Wire) -> None:
+    _, events = answers_by_wire(mock_request("an error failed"))[
+        wire
+    ]  # the words alone are no failure
     assert read_stream(wire, [events]) is not None
     first, gap, rest = events.partition(b"\n\n")
     assert read_stream(wire, [first + gap, FAILURES[wire] + gap, rest]) is None
 
 
 @given(st.binary(), st.sampled_from(list(WIRES)))
-def test_garbage_says_nothing_or_something_but_never_breaks(data: bytes, wire: Wire) -> None:
-    for said in (read_answer(wire, data), read_stream(wire, [b"data: " + data + b"\n\n"])):
-        assert said is None or isinstance(said, AnswerContent)
+def test_garbage_never_raises(data: bytes, wire: Wire) -> None:
+    for content_read in (read_answer(wire, data), read_stream(wire, [b"data: " + data + b"\n\n"])):
+        assert content_read is None or isinstance(content_read, AnswerContent)

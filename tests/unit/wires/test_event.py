@@ -16,8 +16,8 @@ ENDING = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 def read(pieces: list[bytes]) -> list[Event]:
     reader = EventReader()
-    found = [event for piece in pieces for event in reader.feed(piece)]
-    return [*found, *reader.rest()]
+    events_read = [event for piece in pieces for event in reader.feed(piece)]
+    return [*events_read, *reader.rest()]
 
 
 def written(events: list[tuple[str, list[bytes]]], ending: bytes) -> bytes:
@@ -62,11 +62,11 @@ def test_byte_by_byte(events: list[tuple[str, list[bytes]]], ending: bytes) -> N
         (b"data: a\n\ndata: no blank line", [Event("", b"a"), Event("", b"no blank line")]),
     ],
 )
-def test_what_a_stream_may_look_like(stream: bytes, events: list[Event]) -> None:
+def test_forms_of_a_stream(stream: bytes, events: list[Event]) -> None:
     assert read([stream]) == events
 
 
-def test_an_event_without_end_is_not_kept_for_ever() -> None:
+def test_an_endless_event_is_refused() -> None:
     reader = EventReader()
     piece = b"data: " + b"x" * (1 << 20)
     for _ in range(MAX_EVENT // len(piece)):
@@ -76,7 +76,7 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
 
 
 @given(st.binary().filter(lambda data: b"\n" not in data and b"\r" not in data), NAME)
-def test_what_is_written_is_read(data: bytes, name: str) -> None:
+def test_written_events_are_read(data: bytes, name: str) -> None:
     assert read([write(data, name)]) == [Event(name, data)]
 
 
@@ -90,7 +90,7 @@ def test_a_large_event_of_many_small_lines_is_read_once() -> None:
 
 
 @given(EVENTS, ENDING)
-def test_an_event_is_there_with_its_last_byte(
+def test_an_event_is_read_with_its_last_byte(
     events: list[tuple[str, list[bytes]]], ending: bytes
 ) -> None:
     """Not with the next event's first: a stream's last words must not wait."""
@@ -98,5 +98,5 @@ def test_an_event_is_there_with_its_last_byte(
     for name, lines in events:
         expected = [Event(name, b"\n".join(lines))]
         block = written([(name, lines)], ending)
-        found = [event for byte in block for event in reader.feed(bytes([byte]))]
-        assert found == expected
+        events_read = [event for byte in block for event in reader.feed(bytes([byte]))]
+        assert events_read == expected

@@ -19,8 +19,8 @@ NOTHING = PromptContent((), frozenset(), None)
 
 def chat(text: str | None, *top: tuple[str, float]) -> bytes:
     """A judge's answer, with these tokens and their probabilities."""
-    told = [{"token": token, "logprob": log(p)} for token, p in top]
-    first = {**told[0], "top_logprobs": told} if told else None
+    body_given = [{"token": token, "logprob": log(p)} for token, p in top]
+    first = {**body_given[0], "top_logprobs": body_given} if body_given else None
     logprobs = {"content": [first]} if first else None
     choice = {"index": 0, "message": {"content": text}, "logprobs": logprobs}
     return json.dumps({"choices": [choice]}).encode()
@@ -70,9 +70,7 @@ def test_ratings(answer: bytes, hard: float | None) -> None:
 
 
 @given(st.binary(), st.sampled_from(QuestionKind), st.sampled_from(list(WIRES)))
-def test_whatever_a_judge_says_is_a_verdict_or_none(
-    answer: bytes, kind: QuestionKind, wire: Wire
-) -> None:
+def test_any_answer_is_a_verdict_or_none(answer: bytes, kind: QuestionKind, wire: Wire) -> None:
     heard = judging.parse_verdict(kind, wire, answer)
     assert heard is None or 0 <= heard <= 1
 
@@ -89,23 +87,23 @@ JSONS = st.recursive(
     ),
     st.sampled_from(list(WIRES)),
 )
-def test_json_of_any_shape_too(answer: object, wire: Wire) -> None:
+def test_json_of_any_shape_is_a_verdict_or_none(answer: object, wire: Wire) -> None:
     heard = judging.parse_verdict(QuestionKind.QUALITY, wire, json.dumps(answer).encode())
     assert heard is None or 0 <= heard <= 1
 
 
 @given(st.text(), st.text())
-def test_what_was_said_stands_between_fences_and_nowhere_else(request: str, answer: str) -> None:
+def test_user_text_is_only_between_fences(request: str, answer: str) -> None:
     asking = PromptContent((("user", request),), frozenset(), None)
     text = judging.quality_question(asking, AnswerContent(answer), FENCE).text
-    before, shown, between, said, after = text.split(FENCE)
+    before, shown, between, text_given, after = text.split(FENCE)
     empty = judging.quality_question(NOTHING, AnswerContent(""), FENCE).text
     assert (before, between, after) == tuple(empty.split(FENCE)[::2])
     assert shown == f"\nuser: {request}\n"
-    assert said == f"\n{answer}\n"
+    assert text_given == f"\n{answer}\n"
 
 
-def test_what_is_long_is_cut_in_its_middle() -> None:
+def test_long_text_is_cut_in_the_middle() -> None:
     long = "a" * 30_000 + "the question"
     text = judging.difficulty_question(long, FENCE).text
     assert len(text) < judging.MAX_PROMPT + 300
@@ -113,15 +111,15 @@ def test_what_is_long_is_cut_in_its_middle() -> None:
     assert "\n[18012 characters are left out here]\n" in text
 
 
-def test_calls_are_shown_as_they_were_written() -> None:
-    said = AnswerContent("Let me look.", (ToolCall("weather", '{"city": "Bern"}'),))
+def test_tool_calls_are_shown_as_written() -> None:
+    text_given = AnswerContent("Let me look.", (ToolCall("weather", '{"city": "Bern"}'),))
     assert (
         'Let me look.\nweather({"city": "Bern"})'
-        in judging.quality_question(NOTHING, said, FENCE).text
+        in judging.quality_question(NOTHING, text_given, FENCE).text
     )
 
 
-def test_on_each_wire_the_model_stands_first_and_its_place_is_known() -> None:
+def test_model_is_the_first_field_on_each_wire() -> None:
     question = judging.difficulty_question("why?", FENCE)
     for wire in (Wire.OPENAI_CHAT, Wire.ANTHROPIC_MESSAGES):
         body = judging.question_body(question, wire, logprobs=True)
@@ -175,7 +173,7 @@ RESPONSES: dict[str, object] = {
 )
 def test_the_gist_of_a_request(wire: Wire, body: dict[str, object]) -> None:
     gist = read_prompt(wire, json.dumps(body).encode())
-    assert [words for _, words in gist.turns] == ["Be brief.", "Look:", "f({})", "42"]
+    assert [texts for _, texts in gist.turns] == ["Be brief.", "Look:", "f({})", "42"]
     assert gist.tools == {"f"}
     assert gist.schema == {"type": "object"}
 
@@ -186,6 +184,6 @@ def test_the_gist_of_a_request(wire: Wire, body: dict[str, object]) -> None:
     ),
     st.sampled_from(list(WIRES)),
 )
-def test_of_any_json_there_is_a_gist(body: object, wire: Wire) -> None:
+def test_any_json_has_a_gist(body: object, wire: Wire) -> None:
     gist = read_prompt(wire, json.dumps(body).encode())
-    assert all(words for _, words in gist.turns)
+    assert all(texts for _, texts in gist.turns)

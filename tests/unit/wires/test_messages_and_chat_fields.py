@@ -25,7 +25,7 @@ TABLES = {
     Wire.OPENAI_CHAT: CHAT.fields,
     Wire.ANTHROPIC_MESSAGES: MESSAGES.fields,
 }
-PAIRS = {Wire.OPENAI_CHAT: CHAT, Wire.ANTHROPIC_MESSAGES: MESSAGES}
+TRANSLATORS = {Wire.OPENAI_CHAT: CHAT, Wire.ANTHROPIC_MESSAGES: MESSAGES}
 BODY: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 # A value that asks for something, for each field that is dropped or refused whole.
 ASKING: dict[str, Any] = {
@@ -42,10 +42,10 @@ HEADERS = {"workspace_id"}
 
 
 def top(table: tuple[Field, ...]) -> dict[str, Fate]:
-    found: dict[str, Fate] = {}
+    result: dict[str, Fate] = {}
     for field in table:
-        found.setdefault(field.name.split("[")[0].split(".")[0], field.fate)
-    return found
+        result.setdefault(field.name.split("[")[0].split(".")[0], field.fate)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def top(table: tuple[Field, ...]) -> dict[str, Fate]:
     ],
 )
 def test_no_field_of_the_sdk_is_forgotten(wire: Wire, params: type) -> None:
-    there = set(get_type_hints(params)) - HEADERS
-    assert there - set(top(TABLES[wire])) == set()
+    to_messages = set(get_type_hints(params)) - HEADERS
+    assert to_messages - set(top(TABLES[wire])) == set()
 
 
 CASES = [
@@ -69,18 +69,20 @@ CASES = [
 
 
 @pytest.mark.parametrize(("wire", "name", "fate"), CASES)
-def test_whole_fields_meet_their_fate(wire: Wire, name: str, fate: Fate) -> None:
+def test_each_field_is_carried_dropped_or_refused_as_declared(
+    wire: Wire, name: str, fate: Fate
+) -> None:
     field = "a_field_nobody_knows" if name == "any other field" else name
-    asked = encoded({**BODY, field: ASKING.get(name, {"a": 1})})
+    request = encoded({**BODY, field: ASKING.get(name, {"a": 1})})
     if fate is Fate.DROPPED:
-        assert PAIRS[wire].translate(asked, "some-model").dropped == (field,)
+        assert TRANSLATORS[wire].translate(request, "some-model").dropped == (field,)
         return
     with pytest.raises(NotCarried) as refused:
-        PAIRS[wire].translate(asked, "some-model")
+        TRANSLATORS[wire].translate(request, "some-model")
     assert refused.value.param == name
 
 
-def test_each_name_stands_once_in_its_table() -> None:
+def test_each_field_is_declared_once() -> None:
     for table in TABLES.values():
         names = [field.name for field in table]
         assert len(names) == len(set(names))
@@ -115,26 +117,30 @@ WISHES: Json = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def test_what_an_openai_client_gets_fits_its_sdks_types() -> None:
-    back = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
-    whole = ChatCompletion.model_validate_json(back.translate(_json(ANSWER)), strict=True)
+    response_translator = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
+    whole = ChatCompletion.model_validate_json(
+        response_translator.translate(_json(ANSWER)), strict=True
+    )
     assert whole.usage is not None
     assert whole.usage.prompt_tokens == 4
-    chunks = data(streamed(back, [as_stream(EVENTS, named=True)]))
-    found = [ChatCompletionChunk.model_validate(chunk) for chunk in chunks]
-    assert found[-1].usage == whole.usage
-    assert found[-2].choices[0].finish_reason == "tool_calls"
+    chunks = data(streamed(response_translator, [as_stream(EVENTS, named=True)]))
+    result = [ChatCompletionChunk.model_validate(chunk) for chunk in chunks]
+    assert result[-1].usage == whole.usage
+    assert result[-2].choices[0].finish_reason == "tool_calls"
 
 
 def test_what_an_anthropic_client_gets_fits_its_sdks_types() -> None:
-    there = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
-    home = MESSAGES.translate(encoded(BODY), "some-model").response
-    whole = Message.model_validate_json(home.translate(there.translate(_json(ANSWER))), strict=True)
+    to_messages = CHAT.translate(encoded({**BODY, **WISHES}), "claude").response
+    to_chat = MESSAGES.translate(encoded(BODY), "some-model").response
+    whole = Message.model_validate_json(
+        to_chat.translate(to_messages.translate(_json(ANSWER))), strict=True
+    )
     assert whole.usage.input_tokens == 1
     assert whole.usage.cache_read_input_tokens == 3
-    chunks = streamed(there, [as_stream(EVENTS, named=True)])
+    chunks = streamed(to_messages, [as_stream(EVENTS, named=True)])
     again = b"".join(b"data: " + event.data + b"\n\n" for event in chunks)
     adapter: TypeAdapter[RawMessageStreamEvent] = TypeAdapter(RawMessageStreamEvent)
-    kinds = [adapter.validate_python(event).type for event in data(streamed(home, [again]))]
+    kinds = [adapter.validate_python(event).type for event in data(streamed(to_chat, [again]))]
     assert kinds == [event["type"] for event in EVENTS]
 
 

@@ -30,7 +30,7 @@ MESSAGES: Translator = MessagesToChat()
 CLAUDE = "claude-sonnet-4-5"
 OTHER = "qwen3-8b"
 
-WORDS = st.text(min_size=1, max_size=12).filter(lambda words: not words.isspace())
+WORDS = st.text(min_size=1, max_size=12).filter(lambda texts: not texts.isspace())
 NAME = st.text("abcdefgh_", min_size=1, max_size=8)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -52,8 +52,10 @@ def chats(draw: st.DrawFn) -> list[Json]:
         messages.append({"role": "system", "content": draw(WORDS)})
     for round_ in range(draw(st.integers(1, 4))):
         shown = draw(st.lists(st.sampled_from([PNG, URL]), max_size=2))
-        said: Any = [*shown, {"type": "text", "text": draw(WORDS)}] if shown else draw(WORDS)
-        messages.append({"role": "user", "content": said})
+        message_given: Any = (
+            [*shown, {"type": "text", "text": draw(WORDS)}] if shown else draw(WORDS)
+        )
+        messages.append({"role": "user", "content": message_given})
         for step in range(draw(st.integers(0, 2))):
             messages.extend(_steps(draw, f"{round_}_{step}"))
         messages.append({"role": "assistant", "content": draw(WORDS)})
@@ -69,11 +71,11 @@ def _steps(draw: st.DrawFn, key: str) -> list[Json]:
         }
         for number in range(draw(st.integers(1, 3)))
     ]
-    asked: Json = {"role": "assistant", "content": draw(st.none() | WORDS), "tool_calls": calls}
+    request: Json = {"role": "assistant", "content": draw(st.none() | WORDS), "tool_calls": calls}
     results = [
         {"role": "tool", "tool_call_id": call["id"], "content": draw(WORDS)} for call in calls
     ]
-    return [asked, *results]
+    return [request, *results]
 
 
 OPTIONS = st.fixed_dictionaries(
@@ -102,14 +104,14 @@ TOOLS = chat_tools()
 
 
 @given(chats(), OPTIONS, TOOLS)
-def test_a_chat_request_there_and_back(messages: list[Json], options: Json, tools: Any) -> None:
+def test_a_chat_request_round_trip(messages: list[Json], options: Json, tools: Any) -> None:
     body = {"model": OTHER, "tools": tools, "messages": messages, **options}
     out = CHAT.translate(encoded(body), CLAUDE)
-    home = MESSAGES.translate(out.body, OTHER)
-    assert (out.dropped, home.dropped) == ((), ())
-    back: Json = json.loads(home.body)
-    back.pop("stream_options", None)
-    assert back == body
+    to_chat = MESSAGES.translate(out.body, OTHER)
+    assert (out.dropped, to_chat.dropped) == ((), ())
+    response_translator: Json = json.loads(to_chat.body)
+    response_translator.pop("stream_options", None)
+    assert response_translator == body
 
 
 @given(chats(), st.data())
@@ -133,12 +135,12 @@ def test_a_longer_chat_begins_with_the_same_bytes(
 def test_a_longer_conversation_begins_with_the_same_bytes(
     messages: list[Json], draw: st.DataObject
 ) -> None:
-    there, _ = sent(CHAT, {"messages": messages}, CLAUDE)
-    turns = there["messages"]
+    to_messages, _ = sent(CHAT, {"messages": messages}, CLAUDE)
+    turns = to_messages["messages"]
     cut = draw.draw(st.integers(1, len(turns)).filter(lambda n: turns[n - 1]["role"] == "user"))
     end = b'],"max_tokens"'
     short, long = (
-        MESSAGES.translate(encoded({**there, "messages": some}), OTHER).body
+        MESSAGES.translate(encoded({**to_messages, "messages": some}), OTHER).body
         for some in (turns[:cut], turns)
     )
     assert long.startswith(short[: short.rindex(end)])
@@ -146,16 +148,16 @@ def test_a_longer_conversation_begins_with_the_same_bytes(
 
 @given(chats())
 def test_the_same_request_gives_the_same_bytes(messages: list[Json]) -> None:
-    asked = encoded({"messages": messages})
-    assert CHAT.translate(asked, CLAUDE).body == CHAT.translate(asked, CLAUDE).body
+    request = encoded({"messages": messages})
+    assert CHAT.translate(request, CLAUDE).body == CHAT.translate(request, CLAUDE).body
 
 
-def back_of(pair: Translator) -> ResponseTranslator:
+def response_of(translator: Translator) -> ResponseTranslator:
     body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
     wishes: Json = {"stream": True, "stream_options": {"include_usage": True}}
-    if pair is CHAT:
-        return pair.translate(encoded({**body, **wishes}), CLAUDE).response
-    return pair.translate(encoded(body), OTHER).response
+    if translator is CHAT:
+        return translator.translate(encoded({**body, **wishes}), CLAUDE).response
+    return translator.translate(encoded(body), OTHER).response
 
 
 def cut_up(draw: st.DrawFn, text: str) -> list[str]:
@@ -231,14 +233,14 @@ def _block_events(draw: st.DrawFn, block: Json) -> list[Json]:
 def test_a_messages_streams_deltas_joined_are_the_whole_answer(
     answer: tuple[Json, list[Json]],
 ) -> None:
-    told, events = answer
-    whole = answered(back_of(CHAT), told)
-    joined = completion_of(data(streamed(back_of(CHAT), [as_stream(events, named=True)])))
+    fields, events = answer
+    whole = answered(response_of(CHAT), fields)
+    joined = completion_of(data(streamed(response_of(CHAT), [as_stream(events, named=True)])))
     message = whole["choices"][0]["message"]
-    said = {key: value for key, value in message.items() if value is not None}
-    if "content" not in said:
-        said["content"] = ""
-    assert joined["message"] == said
+    message_given = {key: value for key, value in message.items() if value is not None}
+    if "content" not in message_given:
+        message_given["content"] = ""
+    assert joined["message"] == message_given
     assert joined["finish_reason"] == whole["choices"][0]["finish_reason"]
     assert joined["usage"] == whole["usage"]
 
@@ -246,15 +248,15 @@ def test_a_messages_streams_deltas_joined_are_the_whole_answer(
 @st.composite
 def chat_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
     """A chat completion, whole and as the chunks of a stream."""
-    said: Json = {}
+    message_given: Json = {}
     deltas: list[Json] = [{"role": "assistant", "content": ""}]
     if draw(st.booleans()):
         field = draw(st.sampled_from(["reasoning_content", "reasoning"]))
-        said[field] = draw(WORDS)
-        deltas += [{field: piece} for piece in cut_up(draw, said[field])]
+        message_given[field] = draw(WORDS)
+        deltas += [{field: piece} for piece in cut_up(draw, message_given[field])]
     if draw(st.booleans()):
-        said["content"] = draw(WORDS)
-        deltas += [{"content": piece} for piece in cut_up(draw, said["content"])]
+        message_given["content"] = draw(WORDS)
+        deltas += [{"content": piece} for piece in cut_up(draw, message_given["content"])]
     calls: list[Json] = []
     for number in range(draw(st.integers(0, 3))):
         arguments = json.dumps(draw(OBJECT))
@@ -264,7 +266,7 @@ def chat_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
         deltas.append({"tool_calls": [first]})
         for piece in cut_up(draw, arguments):
             deltas.append({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
-    said |= {"tool_calls": calls} if calls else {}
+    message_given |= {"tool_calls": calls} if calls else {}
     reason = draw(st.sampled_from(["stop", "length", "content_filter"]))
     prompt = draw(st.integers(0, 1000))
     usage = {
@@ -273,7 +275,11 @@ def chat_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
         "prompt_tokens_details": {"cached_tokens": draw(st.integers(0, prompt))},
     }
     head = {"id": "chatcmpl-1", "model": OTHER}
-    whole = {**head, "choices": [{"message": said, "finish_reason": reason}], "usage": usage}
+    whole = {
+        **head,
+        "choices": [{"message": message_given, "finish_reason": reason}],
+        "usage": usage,
+    }
     chunks: list[Json] = [{**head, "choices": [{"index": 0, "delta": d}]} for d in deltas]
     chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
     return whole, [*chunks, {**head, "choices": [], "usage": usage}]
@@ -281,28 +287,32 @@ def chat_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
 
 @given(chat_answers())
 def test_a_chats_chunks_joined_are_the_whole_answer(answer: tuple[Json, list[Json]]) -> None:
-    told, chunks = answer
-    whole = answered(back_of(MESSAGES), told)
-    joined = message_of(data(streamed(back_of(MESSAGES), [as_stream(chunks, named=False)])))
+    fields, chunks = answer
+    whole = answered(response_of(MESSAGES), fields)
+    joined = message_of(data(streamed(response_of(MESSAGES), [as_stream(chunks, named=False)])))
     assert joined == whole
 
 
 @given(messages_answers())
-def test_a_messages_answer_there_and_back(answer: tuple[Json, list[Json]]) -> None:
+def test_a_messages_answer_round_trip(answer: tuple[Json, list[Json]]) -> None:
     """An Anthropic answer seen through chat and back: words, calls and counts are the same."""
-    told, events = answer
-    chunks = streamed(back_of(CHAT), [as_stream(events, named=True)])
-    home = message_of(
-        data(streamed(back_of(MESSAGES), [b"".join(b"data: " + e.data + b"\n\n" for e in chunks)]))
+    fields, events = answer
+    chunks = streamed(response_of(CHAT), [as_stream(events, named=True)])
+    to_chat = message_of(
+        data(
+            streamed(
+                response_of(MESSAGES), [b"".join(b"data: " + e.data + b"\n\n" for e in chunks)]
+            )
+        )
     )
     kinds = ("text", "tool_use")
-    words, uses = (
+    texts, uses = (
         [[block for block in message["content"] if block["type"] == kind] for kind in kinds]
-        for message in (told, home)
+        for message in (fields, to_chat)
     )
-    assert "".join(b["text"] for b in words[0]) == "".join(b["text"] for b in uses[0])
-    assert words[1] == uses[1]
-    assert home["usage"] == told["usage"]
+    assert "".join(b["text"] for b in texts[0]) == "".join(b["text"] for b in uses[0])
+    assert texts[1] == uses[1]
+    assert to_chat["usage"] == fields["usage"]
 
 
 def mutated(draw: st.DrawFn, value: Any, depth: int = 0) -> Any:
@@ -310,9 +320,9 @@ def mutated(draw: st.DrawFn, value: Any, depth: int = 0) -> Any:
     if depth > 0 and draw(st.integers(0, 5)) == 0:
         return draw(JSON)
     if isinstance(value, dict):
-        found: Json = value  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
-        key = draw(st.sampled_from(sorted(found))) if found else None
-        return {k: mutated(draw, v, depth + 1) if k == key else v for k, v in found.items()}
+        result: Json = value  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+        key = draw(st.sampled_from(sorted(result))) if result else None
+        return {k: mutated(draw, v, depth + 1) if k == key else v for k, v in result.items()}
     if isinstance(value, list) and value:
         items: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
         at = draw(st.integers(0, len(items) - 1))
@@ -324,45 +334,45 @@ def mutated(draw: st.DrawFn, value: Any, depth: int = 0) -> Any:
 def wrong_requests(draw: st.DrawFn) -> tuple[Translator, bytes]:
     body: Json = {"model": "auto", "messages": draw(chats()), "tools": draw(TOOLS)}
     body |= {**draw(OPTIONS), "system": "s", "thinking": {"type": "enabled", "budget_tokens": 2000}}
-    pair = draw(st.sampled_from([CHAT, MESSAGES]))
-    if pair is MESSAGES:
+    translator = draw(st.sampled_from([CHAT, MESSAGES]))
+    if translator is MESSAGES:
         body = sent(CHAT, body, CLAUDE)[0]
-    return pair, json.dumps(mutated(draw, body)).encode()
+    return translator, json.dumps(mutated(draw, body)).encode()
 
 
 @given(wrong_requests())
-def test_whatever_a_client_writes_it_is_carried_or_refused(
+def test_any_request_is_translated_or_refused(
     case: tuple[Translator, bytes],
 ) -> None:
-    pair, body = case
+    translator, body = case
     for model in (CLAUDE, OTHER, "gpt-5", "claude-opus-5"):
         with contextlib.suppress(RequestError):
-            msgspec.json.decode(pair.translate(body, model).body)
+            msgspec.json.decode(translator.translate(body, model).body)
 
 
 @given(st.sampled_from([CHAT, MESSAGES]), messages_answers(), chat_answers(), st.data())
-def test_whatever_a_provider_writes_it_is_carried_or_unreadable(
-    pair: Translator,
+def test_any_answer_is_translated_or_malformed(
+    translator: Translator,
     messages: tuple[Json, list[Json]],
     chat: tuple[Json, list[Json]],
     draw: st.DataObject,
 ) -> None:
-    whole, events = messages if pair is CHAT else chat
+    whole, events = messages if translator is CHAT else chat
     body = json.dumps(draw.draw(st.composite(mutated)(whole))).encode()
     with contextlib.suppress(MalformedResponse):
-        json.loads(back_of(pair).translate(body))
-    wrong: list[Json] = draw.draw(st.composite(mutated)(events))
-    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in wrong).encode()
+        json.loads(response_of(translator).translate(body))
+    mutated_events: list[Json] = draw.draw(st.composite(mutated)(events))
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in mutated_events).encode()
     with contextlib.suppress(MalformedResponse):
-        data(streamed(back_of(pair), [stream]))
+        data(streamed(response_of(translator), [stream]))
 
 
-@pytest.mark.parametrize("pair", [CHAT, MESSAGES])
+@pytest.mark.parametrize("translator", [CHAT, MESSAGES])
 @given(junk=st.binary(max_size=40))
-def test_bytes_that_are_nothing(pair: Translator, junk: bytes) -> None:
+def test_random_bytes_are_refused(translator: Translator, junk: bytes) -> None:
     with contextlib.suppress(RequestError):
-        pair.translate(junk, CLAUDE)
+        translator.translate(junk, CLAUDE)
     with pytest.raises(MalformedResponse):
-        back_of(pair).translate(junk)
+        response_of(translator).translate(junk)
     with pytest.raises(MalformedResponse):
-        streamed(back_of(pair), [b"data: " + junk])
+        streamed(response_of(translator), [b"data: " + junk])

@@ -12,7 +12,7 @@ from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.translator import ResponseTranslator
 
 
-def back() -> ResponseTranslator:
+def response_translator() -> ResponseTranslator:
     body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
     return MessagesToChat().translate(encoded(body), "qwen3-8b").response
 
@@ -34,8 +34,8 @@ USAGE_OUT: Json = {
 NOTHING_USED: Json = {"input_tokens": 0, "output_tokens": 0}
 
 
-def completion(said: Json, reason: str = "stop", **choice: Any) -> Json:
-    message = {"role": "assistant", **said}
+def completion(message_given: Json, reason: str = "stop", **choice: Any) -> Json:
+    message = {"role": "assistant", **message_given}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -47,27 +47,27 @@ def completion(said: Json, reason: str = "stop", **choice: Any) -> Json:
 
 
 def call(number: int | None, call_id: str | None, arguments: str, name: str | None = "f") -> Json:
-    found: Json = {"type": "function", "function": {"arguments": arguments}}
-    found |= {"index": number} if number is not None else {}
-    found |= {"id": call_id} if call_id is not None else {}
-    found["function"] |= {"name": name} if name is not None else {}
-    return found
+    result: Json = {"type": "function", "function": {"arguments": arguments}}
+    result |= {"index": number} if number is not None else {}
+    result |= {"id": call_id} if call_id is not None else {}
+    result["function"] |= {"name": name} if name is not None else {}
+    return result
 
 
 def use(call_id: str, given: Json, name: str = "f") -> Json:
     return {"type": "tool_use", "id": call_id, "name": name, "input": given}
 
 
-def text(words: str) -> Json:
-    return {"type": "text", "text": words}
+def text(words_of: str) -> Json:
+    return {"type": "text", "text": words_of}
 
 
-def thought(words: str, signature: str = "weir:reasoning_content:") -> Json:
-    return {"type": "thinking", "thinking": words, "signature": signature}
+def thinking_text(text_given: str, signature: str = "weir:reasoning_content:") -> Json:
+    return {"type": "thinking", "thinking": text_given, "signature": signature}
 
 
 def test_a_whole_answer() -> None:
-    assert answered(back(), completion({"content": "Hello"})) == {
+    assert answered(response_translator(), completion({"content": "Hello"})) == {
         "id": "chatcmpl-1",
         "type": "message",
         "role": "assistant",
@@ -105,8 +105,8 @@ SAID: list[tuple[Json, list[Json]]] = [
         {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {"b": 1}}}]},
         [use("a", {"b": 1})],
     ),
-    ({"content": "x", "reasoning_content": "hm"}, [thought("hm"), text("x")]),
-    ({"content": "x", "reasoning": "hm"}, [thought("hm", "weir:reasoning:"), text("x")]),
+    ({"content": "x", "reasoning_content": "hm"}, [thinking_text("hm"), text("x")]),
+    ({"content": "x", "reasoning": "hm"}, [thinking_text("hm", "weir:reasoning:"), text("x")]),
     (
         {
             "content": "x",
@@ -114,7 +114,7 @@ SAID: list[tuple[Json, list[Json]]] = [
             "thinking_blocks": [SIGNED, {"type": "redacted_thinking", "data": "d"}],
         },
         [
-            thought("hm", "weir:thinking_blocks:s=="),
+            thinking_text("hm", "weir:thinking_blocks:s=="),
             {"type": "redacted_thinking", "data": "weir:thinking_blocks:d"},
             text("x"),
         ],
@@ -126,7 +126,7 @@ SAID: list[tuple[Json, list[Json]]] = [
             "reasoning_details": [DETAIL, {"type": "reasoning.encrypted", "data": "d"}],
         },
         [
-            thought("hm", "weir:reasoning_details:s=="),
+            thinking_text("hm", "weir:reasoning_details:s=="),
             {"type": "redacted_thinking", "data": "weir:reasoning_details:d"},
             text("x"),
         ],
@@ -134,9 +134,9 @@ SAID: list[tuple[Json, list[Json]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "expected"), SAID)
-def test_what_it_says(said: Json, expected: list[Json]) -> None:
-    assert answered(back(), completion(said))["content"] == expected
+@pytest.mark.parametrize(("message_given", "expected"), SAID)
+def test_content(message_given: Json, expected: list[Json]) -> None:
+    assert answered(response_translator(), completion(message_given))["content"] == expected
 
 
 ENDINGS: list[tuple[Json, str, Json, tuple[str, str | None]]] = [
@@ -153,12 +153,12 @@ ENDINGS: list[tuple[Json, str, Json, tuple[str, str | None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "reason", "more", "expected"), ENDINGS)
+@pytest.mark.parametrize(("message_given", "reason", "more", "expected"), ENDINGS)
 def test_why_it_stopped(
-    said: Json, reason: str, more: Json, expected: tuple[str, str | None]
+    message_given: Json, reason: str, more: Json, expected: tuple[str, str | None]
 ) -> None:
-    found = answered(back(), completion(said, reason, **more))
-    assert (found["stop_reason"], found["stop_sequence"]) == expected
+    result = answered(response_translator(), completion(message_given, reason, **more))
+    assert (result["stop_reason"], result["stop_sequence"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,19 +192,22 @@ def test_why_it_stopped(
         ({"usage": None, "x_groq": {"usage": USAGE}}, USAGE_OUT),
     ],
 )
-def test_usage_wherever_it_stands(fields: Json, expected: Json) -> None:
-    assert answered(back(), {**completion({"content": "a"}), **fields})["usage"] == expected
+def test_usage_in_every_known_field(fields: Json, expected: Json) -> None:
+    assert (
+        answered(response_translator(), {**completion({"content": "a"}), **fields})["usage"]
+        == expected
+    )
 
 
 @pytest.mark.parametrize("nothing", [None, "", {}])
-def test_an_error_that_is_none(nothing: Any) -> None:
+def test_an_empty_error_is_no_error(nothing: Any) -> None:
     answer = {**completion({"content": "a"}), "error": nothing}
-    assert answered(back(), answer)["content"] == [text("a")]
+    assert answered(response_translator(), answer)["content"] == [text("a")]
 
 
 def test_usage_in_the_choice() -> None:
     answer = {**completion({"content": "a"}, usage=USAGE), "usage": None}
-    assert answered(back(), answer)["usage"] == USAGE_OUT
+    assert answered(response_translator(), answer)["usage"] == USAGE_OUT
 
 
 @pytest.mark.parametrize(
@@ -224,9 +227,9 @@ def test_usage_in_the_choice() -> None:
         b"\xff\xfe",
     ],
 )
-def test_an_answer_that_is_none(body: bytes) -> None:
+def test_a_malformed_answer_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        back().translate(body)
+        response_translator().translate(body)
 
 
 def chunk(delta: Json | None, reason: str | None = None, **fields: Any) -> Json:
@@ -264,7 +267,7 @@ STREAM_OUT: Json = {
     "type": "message",
     "role": "assistant",
     "model": "qwen3-8b",
-    "content": [thought("hm"), text("Hello"), use("a", {"b": 1}), use("c", {}, "now")],
+    "content": [thinking_text("hm"), text("Hello"), use("a", {"b": 1}), use("c", {}, "now")],
     "stop_reason": "tool_use",
     "stop_sequence": None,
     "usage": USAGE_OUT,
@@ -272,13 +275,13 @@ STREAM_OUT: Json = {
 
 
 def test_a_stream() -> None:
-    events = streamed(back(), [as_stream(STREAM, named=False) + DONE])
+    events = streamed(response_translator(), [as_stream(STREAM, named=False) + DONE])
     assert message_of(data(events)) == STREAM_OUT
 
 
 def test_events_are_as_anthropic_writes_them() -> None:
     stream = [chunk({"role": "assistant", "content": "a"}), chunk({}, "stop")]
-    events = streamed(back(), [as_stream(stream, named=False) + DONE])
+    events = streamed(response_translator(), [as_stream(stream, named=False) + DONE])
     assert all(event.name == json.loads(event.data)["type"] for event in events)
     assert data(events) == [
         {
@@ -312,10 +315,10 @@ def test_events_are_as_anthropic_writes_them() -> None:
 
 def content_of(*deltas: Json, reason: str | None = "stop") -> list[Json]:
     stream = [*(chunk(delta) for delta in deltas), chunk({}, reason)]
-    found: list[Json] = message_of(data(streamed(back(), [as_stream(stream, named=False)])))[
-        "content"
-    ]
-    return found
+    result: list[Json] = message_of(
+        data(streamed(response_translator(), [as_stream(stream, named=False)]))
+    )["content"]
+    return result
 
 
 PIECES: dict[str, tuple[list[Json], list[Json]]] = {
@@ -358,7 +361,7 @@ PIECES: dict[str, tuple[list[Json], list[Json]]] = {
     "a refusal": ([{"refusal": "n"}, {"refusal": "o"}], [text("no")]),
     "thinking after text": (
         [{"content": "a"}, {"reasoning": "b"}, {"content": "c"}],
-        [text("a"), thought("b", "weir:reasoning:"), text("c")],
+        [text("a"), thinking_text("b", "weir:reasoning:"), text("c")],
     ),
     "signed thinking": (
         [
@@ -368,14 +371,14 @@ PIECES: dict[str, tuple[list[Json], list[Json]]] = {
             {"content": "x"},
         ],
         [
-            thought("hm", "weir:thinking_blocks:s=="),
+            thinking_text("hm", "weir:thinking_blocks:s=="),
             {"type": "redacted_thinking", "data": "weir:thinking_blocks:d"},
             text("x"),
         ],
     ),
     "signed thinking that comes whole": (
         [{"reasoning_details": [DETAIL]}, {"content": "x"}],
-        [thought("hm", "weir:reasoning_details:s=="), text("x")],
+        [thinking_text("hm", "weir:reasoning_details:s=="), text("x")],
     ),
 }
 
@@ -386,10 +389,10 @@ def test_pieces(case: str) -> None:
     assert content_of(*deltas) == expected
 
 
-def test_calls_one_after_the_other_end_one_after_the_other() -> None:
+def test_consecutive_calls_end_in_order() -> None:
     deltas = [{"tool_calls": [call(0, "a", "{}")]}, {"tool_calls": [call(1, "b", "{}")]}]
     stream = [*(chunk(delta) for delta in deltas), chunk({}, "tool_calls")]
-    events = data(streamed(back(), [as_stream(stream, named=False)]))
+    events = data(streamed(response_translator(), [as_stream(stream, named=False)]))
     bounds = [
         (event["type"], event["index"]) for event in events if "content_block_s" in event["type"]
     ]
@@ -409,37 +412,42 @@ def test_calls_one_after_the_other_end_one_after_the_other() -> None:
         ({}, NOTHING_USED),
     ],
 )
-def test_usage_of_a_stream_wherever_it_stands(fields: Json, expected: Json) -> None:
+def test_usage_of_a_stream_in_every_known_field(fields: Json, expected: Json) -> None:
     """With the last chunk, as a chunk of its own, on every chunk, or not at all."""
     last = [chunk({"content": "a"}, **fields), chunk({}, "stop", **fields)]
-    events = data(streamed(back(), [as_stream(last, named=False)]))
+    events = data(streamed(response_translator(), [as_stream(last, named=False)]))
     assert events[-2]["usage"] == expected
 
 
 @pytest.mark.parametrize("tail", [b"", DONE, b": bye\n\n"])
-def test_no_done_is_no_harm_once_it_told_why_it_stopped(tail: bytes) -> None:
+def test_a_finish_reason_ends_a_stream_without_done(tail: bytes) -> None:
     stream = as_stream([chunk({"content": "a"}), chunk({}, "stop")], named=False)
-    assert message_of(data(streamed(back(), [stream + tail])))["stop_reason"] == "end_turn"
+    assert (
+        message_of(data(streamed(response_translator(), [stream + tail])))["stop_reason"]
+        == "end_turn"
+    )
 
 
-def test_done_alone_is_an_end_too() -> None:
+def test_done_alone_ends_a_stream() -> None:
     stream = as_stream([chunk({"content": "a"})], named=False)
-    assert message_of(data(streamed(back(), [stream + DONE])))["content"] == [text("a")]
+    assert message_of(data(streamed(response_translator(), [stream + DONE])))["content"] == [
+        text("a")
+    ]
 
 
-def test_broken_off_anywhere_it_never_looks_complete() -> None:
+def test_a_broken_stream_never_looks_complete() -> None:
     for length in range(len(STREAM) - 2):
         with pytest.raises(MalformedResponse):
-            streamed(back(), [as_stream(STREAM[:length], named=False)])
+            streamed(response_translator(), [as_stream(STREAM[:length], named=False)])
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_cut_at_any_byte_it_is_the_same(ending: str) -> None:
+def test_a_stream_cut_at_any_byte_translates_the_same(ending: str) -> None:
     stream = (as_stream(STREAM, named=False) + DONE).decode().replace("\n", ending).encode()
-    expected = streamed(back(), [stream])
+    expected = streamed(response_translator(), [stream])
     for cut in range(1, len(stream)):
-        assert streamed(back(), [stream[:cut], stream[cut:]]) == expected
-    assert streamed(back(), [bytes([byte]) for byte in stream]) == expected
+        assert streamed(response_translator(), [stream[:cut], stream[cut:]]) == expected
+    assert streamed(response_translator(), [bytes([byte]) for byte in stream]) == expected
 
 
 @pytest.mark.parametrize(
@@ -459,21 +467,21 @@ def test_cut_at_any_byte_it_is_the_same(ending: str) -> None:
         ),
     ],
 )
-def test_a_stream_that_is_none(stream: bytes) -> None:
+def test_a_malformed_stream_is_refused(stream: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        streamed(back(), [stream])
+        streamed(response_translator(), [stream])
 
 
 @pytest.mark.parametrize("error", [{"message": "Overloaded", "code": 503}, "Overloaded"])
-def test_an_error_in_a_stream_keeps_its_words(error: Any) -> None:
+def test_an_error_in_a_stream_keeps_its_message(error: Any) -> None:
     with pytest.raises(MalformedResponse, match="Overloaded"):
-        streamed(back(), [as_stream([*STREAM[:6], {"error": error}], named=False)])
+        streamed(response_translator(), [as_stream([*STREAM[:6], {"error": error}], named=False)])
 
 
 def test_other_choices_are_left_out() -> None:
     stream = [chunk({"content": "a"}), chunk({}, "stop")]
     other = {"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}
     stream[0]["choices"].append(other)
-    events = streamed(back(), [as_stream(stream, named=False)])
+    events = streamed(response_translator(), [as_stream(stream, named=False)])
     assert message_of(data(events))["content"] == [text("a")]
     assert events[-1] == Event("message_stop", b'{"type":"message_stop"}')

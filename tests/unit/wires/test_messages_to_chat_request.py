@@ -9,26 +9,26 @@ from support.translating import Json, sent
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import MessagesToChat
 
-PAIR = MessagesToChat()
+TRANSLATOR = MessagesToChat()
 PLAIN = "llama-3.1-8b"
 REASONS = "gpt-5-mini"
 HI: Json = {"role": "user", "content": "hi"}
 PNG = "iVBORw0KGgo="
 
 
-def text(words: str) -> Json:
-    return {"type": "text", "text": words}
+def text(words_of: str) -> Json:
+    return {"type": "text", "text": words_of}
 
 
 def outgoing(model: str = PLAIN, **fields: Any) -> tuple[Json, tuple[str, ...]]:
     body = {"model": "auto", "max_tokens": 64, "messages": [HI], **fields}
-    found, made = sent(PAIR, body, model)
-    return found, made.dropped
+    result_found, request_body = sent(TRANSLATOR, body, model)
+    return result_found, request_body.dropped
 
 
 def use(call_id: str, given: Json | None = None) -> Json:
-    found = {"city": "Oslo"} if given is None else given
-    return {"type": "tool_use", "id": call_id, "name": "weather", "input": found}
+    result_found = {"city": "Oslo"} if given is None else given
+    return {"type": "tool_use", "id": call_id, "name": "weather", "input": result_found}
 
 
 def call(call_id: str, arguments: str = '{"city": "Oslo"}') -> Json:
@@ -48,7 +48,7 @@ IMAGE = image(type="base64", media_type="image/png", data=PNG)
 IMAGE_OUT: Json = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 
 
-def test_the_least_request() -> None:
+def test_a_minimal_request() -> None:
     body, dropped = outgoing()
     assert body == {"model": PLAIN, "messages": [HI], "max_tokens": 64}
     assert list(body) == ["model", "messages", "max_tokens"]
@@ -235,14 +235,14 @@ MESSAGES: dict[str, tuple[list[Json], list[Json]]] = {
 
 @pytest.mark.parametrize("case", MESSAGES)
 def test_messages(case: str) -> None:
-    told, expected = MESSAGES[case]
-    body, dropped = outgoing(messages=told)
+    values, expected = MESSAGES[case]
+    body, dropped = outgoing(messages=values)
     assert body["messages"] == expected
     assert dropped == ()
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("values", "expected"),
     [
         ("You are terse.", [{"role": "system", "content": "You are terse."}]),
         ([text("You are terse.")], [{"role": "system", "content": "You are terse."}]),
@@ -251,14 +251,14 @@ def test_messages(case: str) -> None:
         ([], []),
     ],
 )
-def test_system(told: str | list[Json], expected: list[Json]) -> None:
-    assert outgoing(system=told)[0]["messages"] == [*expected, HI]
+def test_system(values: str | list[Json], expected: list[Json]) -> None:
+    assert outgoing(system=values)[0]["messages"] == [*expected, HI]
 
 
-def test_what_an_anthropic_model_thought_is_left_out_by_name() -> None:
-    thought: Json = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
+def test_signed_thinking_is_dropped_by_name() -> None:
+    thinking_text: Json = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
     sealed: Json = {"type": "redacted_thinking", "data": "EqQC"}
-    turn: Json = {"role": "assistant", "content": [thought, sealed, text("yes")]}
+    turn: Json = {"role": "assistant", "content": [thinking_text, sealed, text("yes")]}
     body, dropped = outgoing(messages=[HI, turn, HI])
     assert body["messages"][1] == {"role": "assistant", "content": "yes"}
     assert dropped == ("messages[].content[].thinking",)
@@ -278,8 +278,8 @@ def schema_format(schema: Json) -> Json:
 
 
 def schema_out(schema: Json, *, strict: bool) -> Json:
-    told = {"name": "answer", "schema": schema, "strict": strict}
-    return {"response_format": {"type": "json_schema", "json_schema": told}}
+    values = {"name": "answer", "schema": schema, "strict": strict}
+    return {"response_format": {"type": "json_schema", "json_schema": values}}
 
 
 def budget(tokens: int) -> Json:
@@ -375,10 +375,10 @@ CHOICES: list[tuple[Json, Json]] = [
 
 
 @pytest.mark.parametrize(("choice", "expected"), CHOICES)
-def test_which_tool(choice: Json, expected: Json) -> None:
+def test_tool_choice(choice: Json, expected: Json) -> None:
     body, _ = outgoing(tools=[TOOL], tool_choice=choice)
-    found = {key: body[key] for key in ("tool_choice", "parallel_tool_calls") if key in body}
-    assert found == expected
+    result_found = {key: body[key] for key in ("tool_choice", "parallel_tool_calls") if key in body}
+    assert result_found == expected
     assert "tool_choice" not in outgoing(tool_choice=choice)[0]
 
 
@@ -404,7 +404,7 @@ def test_tools() -> None:
     assert dropped == ("cache_control", "tools[].input_examples", "tools[].defer_loading")
 
 
-def test_marks_in_messages_are_named_when_left_out() -> None:
+def test_dropped_cache_control_is_named() -> None:
     marked: Json = {**text("a"), "cache_control": {"type": "ephemeral"}, "citations": []}
     _, dropped = outgoing(system=[marked], messages=[{"role": "user", "content": [marked]}])
     assert dropped == ("cache_control", "messages[].content[].citations")
@@ -442,7 +442,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "at"), REFUSED)
-def test_what_has_no_place_is_refused_by_name(fields: Json, at: str) -> None:
+def test_fields_that_cant_be_carried_are_refused_by_name(fields: Json, at: str) -> None:
     with pytest.raises(NotCarried) as refused:
         outgoing(**fields)
     assert refused.value.param == at
@@ -484,7 +484,7 @@ WRONG: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "at"), WRONG)
-def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -> None:
+def test_invalid_fields_are_refused_by_name(fields: Json, at: str) -> None:
     with pytest.raises(InvalidBody) as refused:
         outgoing(**fields)
     assert not isinstance(refused.value, NotCarried)
@@ -494,7 +494,7 @@ def test_what_is_wrong_on_the_clients_own_wire_is_named(fields: Json, at: str) -
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"a"', b"\xff"])
 def test_no_json_object(body: bytes) -> None:
     with pytest.raises(InvalidBody):
-        PAIR.translate(body, PLAIN)
+        TRANSLATOR.translate(body, PLAIN)
 
 
 def test_inputs_and_schemas_keep_their_bytes() -> None:
@@ -505,7 +505,7 @@ def test_inputs_and_schemas_keep_their_bytes() -> None:
         '"name":"f","input":' + odd + '}]},{"role":"user","content":"hi"}],'
         '"tools":[{"name":"f","input_schema":' + odd + "}]}"
     )
-    made = PAIR.translate(body.encode(), PLAIN).body
-    assert odd.encode() in made
-    found = json.loads(made)["messages"][0]["tool_calls"][0]["function"]["arguments"]
-    assert found == odd
+    request_body = TRANSLATOR.translate(body.encode(), PLAIN).body
+    assert odd.encode() in request_body
+    result_found = json.loads(request_body)["messages"][0]["tool_calls"][0]["function"]["arguments"]
+    assert result_found == odd

@@ -14,7 +14,7 @@ TEXT = msgspec.json.Decoder(str)
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("value", "text"),
     [
         (rb'"plain \u00e9"', "plain é"),
         (rb'"\ud83d\ude00"', "\U0001f600"),
@@ -25,8 +25,8 @@ TEXT = msgspec.json.Decoder(str)
         (rb'"\"\\\ud83d"', '"\\\ufffd'),
     ],
 )
-def test_a_half_is_no_reason_to_end(told: bytes, text: str) -> None:
-    assert decode_strictly(TEXT, told, "text") == text
+def test_half_characters_are_replaced(value: bytes, text: str) -> None:
+    assert decode_strictly(TEXT, value, "text") == text
 
 
 @given(st.text(st.characters(), max_size=12))
@@ -35,7 +35,7 @@ def test_any_text_is_read(text: str) -> None:
     assert decode_strictly(TEXT, json.dumps(text).encode(), "text") == mended
 
 
-@pytest.mark.parametrize("told", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x', b'"\xff"'])
-def test_what_is_none_is_unreadable(told: bytes) -> None:
+@pytest.mark.parametrize("value", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x', b'"\xff"'])
+def test_malformed_json_is_refused(value: bytes) -> None:
     with pytest.raises(MalformedResponse, match="no text"):
-        decode_strictly(TEXT, told, "text")
+        decode_strictly(TEXT, value, "text")

@@ -70,7 +70,7 @@ def test_usage_of_a_whole_answer(wire: Wire, body: bytes, usage: Usage | None) -
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("body", [b"<html>", b'{"usage":{"prompt_to', b"", b"\xff"])
-def test_an_answer_that_was_cut_is_none(wire: Wire, body: bytes) -> None:
+def test_a_cut_answer_is_refused(wire: Wire, body: bytes) -> None:
     with pytest.raises(MalformedResponse, match="not JSON"):
         WIRES[wire].usage(body)
 
@@ -84,9 +84,7 @@ LAST = {
 
 @pytest.mark.parametrize("wire", LAST)
 @given(chunks=st.lists(st.binary(max_size=300), max_size=200))
-def test_a_stream_s_ends_are_bounded_and_tell_whatever_went_between(
-    wire: Wire, chunks: list[bytes]
-) -> None:
+def test_stream_ends_are_bounded_and_enough(wire: Wire, chunks: list[bytes]) -> None:
     ends = StreamEnds(WIRES[wire])
     first, last, usage = LAST[wire]
     if first:
@@ -94,15 +92,15 @@ def test_a_stream_s_ends_are_bounded_and_tell_whatever_went_between(
     for chunk in chunks:
         ends.feed(chunk)
     ends.feed(b"\n\n" + last)
-    told = ends.read()
-    assert (told.usage, told.complete) == (usage, True)
-    kept = [*ends._head, *ends._chunks]
+    events_given = ends.read()
+    assert (events_given.usage, events_given.complete) == (usage, True)
+    kept_size = [*ends._head, *ends._chunks]
     longest = max(map(len, [*chunks, first, last])) + 2
-    assert sum(map(len, kept)) <= HEAD + TAIL + 2 * longest
+    assert sum(map(len, kept_size)) <= HEAD + TAIL + 2 * longest
 
 
 @given(cut=st.integers(min_value=1, max_value=60))
-def test_a_last_event_larger_than_the_tail_is_kept_whole(cut: int) -> None:
+def test_a_last_event_larger_than_the_tail_is_read(cut: int) -> None:
     ends = StreamEnds(WIRES[Wire.OPENAI_RESPONSES])
     for _ in range(100):
         ends.feed(b'event: response.output_text.delta\ndata: {"delta":"%s"}\n\n' % (b"x" * 900))
@@ -110,8 +108,8 @@ def test_a_last_event_larger_than_the_tail_is_kept_whole(cut: int) -> None:
     event = COMPLETED % output
     for piece in (event[:cut], event[cut:300_000], event[300_000:]):
         ends.feed(piece)
-    told = ends.read()
-    assert (told.usage, told.complete) == (Usage(3, 2), True)
+    events_given = ends.read()
+    assert (events_given.usage, events_given.complete) == (Usage(3, 2), True)
 
 
 @pytest.mark.parametrize(
@@ -136,5 +134,5 @@ def test_a_stream_says_whether_it_is_complete(
 ) -> None:
     ends = StreamEnds(WIRES[wire])
     ends.feed(stream)
-    told = ends.read()
-    assert (told.complete, told.last) == (complete, last)
+    events_given = ends.read()
+    assert (events_given.complete, events_given.last) == (complete, last)

@@ -36,14 +36,14 @@ USAGE_OUT: Json = {
 BLOCKS: list[Json] = [{"type": "thinking", "thinking": "hm", "signature": "sig"}]
 
 
-def back(**fields: Any) -> ResponseTranslator:
-    pair = ResponsesToChat(clock=lambda: CREATED + 0.7)
+def response_translator(**fields: Any) -> ResponseTranslator:
+    translator = ResponsesToChat(clock=lambda: CREATED + 0.7)
     body: Json = {"model": "auto", "input": "hi", **fields}
-    return pair.translate(encoded(body), "llama").response
+    return translator.translate(encoded(body), "llama").response
 
 
-def completion(said: Json, finish: str = "stop", **fields: Any) -> Json:
-    choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}
+def completion(content: Json, finish: str = "stop", **fields: Any) -> Json:
+    choice = {"index": 0, "message": {"role": "assistant", **content}, "finish_reason": finish}
     return {
         "id": "c1",
         "object": "chat.completion",
@@ -60,8 +60,11 @@ def call(number: int, arguments: str = "{}", **fields: Any) -> Json:
 
 
 def test_text() -> None:
-    found = answered(back(instructions="Be short.", temperature=0.5), completion({"content": "Hi"}))
-    assert found["output"] == [
+    result = answered(
+        response_translator(instructions="Be short.", temperature=0.5),
+        completion({"content": "Hi"}),
+    )
+    assert result["output"] == [
         {
             "id": "msg_c1",
             "type": "message",
@@ -70,26 +73,26 @@ def test_text() -> None:
             "content": [{"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []}],
         }
     ]
-    assert found["status"] == "completed"
-    assert found["usage"] == USAGE_OUT
-    assert found["created_at"] == CREATED
-    assert found["instructions"] == "Be short."
-    assert found["temperature"] == 0.5
-    assert found["store"] is False
-    Response.model_validate(found)
+    assert result["status"] == "completed"
+    assert result["usage"] == USAGE_OUT
+    assert result["created_at"] == CREATED
+    assert result["instructions"] == "Be short."
+    assert result["temperature"] == 0.5
+    assert result["store"] is False
+    Response.model_validate(result)
 
 
-def test_reasoning_then_words_then_calls() -> None:
-    said = {
+def test_reasoning_text_and_calls_in_order() -> None:
+    content = {
         "content": "Hi",
         "reasoning_content": "hm",
         "thinking_blocks": BLOCKS,
         "tool_calls": [call(0), call(1)],
     }
-    found = answered(back(), completion(said, "tool_calls"))
-    kinds = [item["type"] for item in found["output"]]
+    result = answered(response_translator(), completion(content, "tool_calls"))
+    kinds = [item["type"] for item in result["output"]]
     assert kinds == ["reasoning", "message", "function_call", "function_call"]
-    reasoning, _, first, second = found["output"]
+    reasoning, _, first, second = result["output"]
     assert reasoning["content"] == [{"type": "reasoning_text", "text": "hm"}]
     assert decode_reasoning(reasoning["encrypted_content"]) == {
         "reasoning_content": "hm",
@@ -97,31 +100,31 @@ def test_reasoning_then_words_then_calls() -> None:
     }
     assert (first["call_id"], first["name"]) == ("call_0", "f0")
     assert second["call_id"] == "call_1"
-    Response.model_validate(found)
+    Response.model_validate(result)
 
 
-def test_ids_of_calls_are_told_apart() -> None:
-    said = {"content": None, "tool_calls": [call(0), call(0), call(1, id=None)]}
-    found = answered(back(), completion(said, "tool_calls"))
-    assert len({item["call_id"] for item in found["output"]}) == 3
+def test_repeated_call_ids_are_made_unique() -> None:
+    content = {"content": None, "tool_calls": [call(0), call(0), call(1, id=None)]}
+    result = answered(response_translator(), completion(content, "tool_calls"))
+    assert len({item["call_id"] for item in result["output"]}) == 3
 
 
 @pytest.mark.parametrize(
     ("finish", "reason"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
 )
 def test_an_answer_cut_short_is_incomplete(finish: str, reason: str) -> None:
-    found = answered(back(), completion({"content": "Hi"}, finish))
-    assert found["status"] == "incomplete"
-    assert found["incomplete_details"] == {"reason": reason}
-    assert found["output"][0]["status"] == "incomplete"
+    result = answered(response_translator(), completion({"content": "Hi"}, finish))
+    assert result["status"] == "incomplete"
+    assert result["incomplete_details"] == {"reason": reason}
+    assert result["output"][0]["status"] == "incomplete"
 
 
-def test_refusal_and_nothing_said() -> None:
-    found = answered(back(), completion({"content": None, "refusal": "No."}))
-    assert found["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
-    found = answered(back(), completion({"content": None}, usage=None))
-    assert found["output"][0]["content"][0]["text"] == ""
-    assert found["usage"] is None
+def test_refusal_and_empty_answer() -> None:
+    result = answered(response_translator(), completion({"content": None, "refusal": "No."}))
+    assert result["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
+    result = answered(response_translator(), completion({"content": None}, usage=None))
+    assert result["output"][0]["content"][0]["text"] == ""
+    assert result["usage"] is None
 
 
 @pytest.mark.parametrize(
@@ -139,20 +142,20 @@ def test_refusal_and_nothing_said() -> None:
         b"\xff",
     ],
 )
-def test_what_is_no_completion_is_unreadable(body: bytes) -> None:
+def test_a_malformed_answer_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        back().translate(body)
+        response_translator().translate(body)
 
 
 def chunks(*deltas: Json, finish: str | None = "stop") -> list[Json]:
     around: Json = {"id": "c1", "model": "llama", "created": CREATED}
-    told: list[Json] = [
+    values: list[Json] = [
         {**around, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
         for delta in deltas
     ]
     if finish:
-        told.append({**around, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
-    return [*told, {**around, "choices": [], "usage": USAGE}]
+        values.append({**around, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+    return [*values, {**around, "choices": [], "usage": USAGE}]
 
 
 def stream(*deltas: Json, finish: str | None = "stop", done: bool = True) -> bytes:
@@ -162,8 +165,8 @@ def stream(*deltas: Json, finish: str | None = "stop", done: bool = True) -> byt
 
 def piece(number: int, arguments: str = "", **function: Any) -> Json:
     fields: Json = {"id": f"call_{number}", "type": "function"} if function else {}
-    told = {"index": number, **fields, "function": {"arguments": arguments, **function}}
-    return {"tool_calls": [told]}
+    values = {"index": number, **fields, "function": {"arguments": arguments, **function}}
+    return {"tool_calls": [values]}
 
 
 MIXED: tuple[Json, ...] = (
@@ -183,7 +186,9 @@ MIXED: tuple[Json, ...] = (
 
 
 def test_stream_event_by_event() -> None:
-    events = streamed(back(), [stream({"role": "assistant", "content": ""}, {"content": "Hi"})])
+    events = streamed(
+        response_translator(), [stream({"role": "assistant", "content": ""}, {"content": "Hi"})]
+    )
     named(events)
     assert [event.name for event in events] == [
         "response.created",
@@ -203,26 +208,26 @@ def test_stream_event_by_event() -> None:
     assert done["output"][0]["content"][0]["text"] == "Hi"
 
 
-def test_stream_of_everything_is_the_whole_answer() -> None:
-    events = streamed(back(), [stream(*MIXED, finish="tool_calls")])
+def test_a_stream_gives_the_whole_answer() -> None:
+    events = streamed(response_translator(), [stream(*MIXED, finish="tool_calls")])
     for event in events:
         EVENT.validate_json(event.data)
     done = response_of(data(events))
     reasoning, message, first, second = done["output"]
-    kept = decode_reasoning(reasoning["encrypted_content"])
-    assert kept is not None
-    assert kept["thinking_blocks"] == [{"index": 0, **BLOCKS[0]}]
+    stored = decode_reasoning(reasoning["encrypted_content"])
+    assert stored is not None
+    assert stored["thinking_blocks"] == [{"index": 0, **BLOCKS[0]}]
     assert message["content"][0]["text"] == "Let me see."
     assert (first["call_id"], first["arguments"]) == ("call_0", '{"a":1}')
     assert (second["call_id"], second["arguments"]) == ("call_1", '{"b":2}')
 
 
 @given(st.data())
-def test_stream_cut_at_any_byte_says_the_same(draw: st.DataObject) -> None:
+def test_a_stream_cut_at_any_byte_translates_the_same(draw: st.DataObject) -> None:
     body = stream(*MIXED, finish="tool_calls")
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(body)), max_size=6)))
     pieces = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)])]
-    assert streamed(back(), pieces) == streamed(back(), [body])
+    assert streamed(response_translator(), pieces) == streamed(response_translator(), [body])
 
 
 TEXTS = st.lists(st.text(max_size=6), max_size=5)
@@ -230,23 +235,23 @@ TEXTS = st.lists(st.text(max_size=6), max_size=5)
 
 @given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
 def test_pieces_joined_are_the_whole(
-    thoughts: list[str], words: list[str], calls: list[list[str]]
+    thoughts: list[str], text_given: list[str], calls: list[list[str]]
 ) -> None:
     deltas: list[Json] = [{"reasoning_content": text} for text in thoughts]
-    deltas += [{"content": text} for text in words]
+    deltas += [{"content": text} for text in text_given]
     for number, arguments in enumerate(calls):
         deltas.append(piece(number, name="f"))
         deltas += [piece(number, text) for text in arguments]
-    done = response_of(data(streamed(back(), [stream(*deltas)])))
-    said = {
-        "content": "".join(words) or None,
+    done = response_of(data(streamed(response_translator(), [stream(*deltas)])))
+    content = {
+        "content": "".join(text_given) or None,
         "reasoning_content": "".join(thoughts) or None,
         "tool_calls": [
             {"id": f"call_{n}", "function": {"name": "f", "arguments": "".join(arguments)}}
             for n, arguments in enumerate(calls)
         ],
     }
-    whole = answered(back(), completion(said))
+    whole = answered(response_translator(), completion(content))
     assert _plain(done["output"]) == _plain(whole["output"])
 
 
@@ -261,12 +266,12 @@ def test_interleaved_thinking_keeps_its_order() -> None:
         {"reasoning": "c"},
         piece(0, name="f"),
     ]
-    done = response_of(data(streamed(back(), [stream(*deltas)])))
+    done = response_of(data(streamed(response_translator(), [stream(*deltas)])))
     kinds = [item["type"] for item in done["output"]]
     assert kinds == ["reasoning", "message", "reasoning", "function_call"]
 
 
-def test_reasoning_told_twice_is_shown_once_and_entries_are_joined() -> None:
+def test_doubled_reasoning_is_sent_once_and_entries_are_joined() -> None:
     detail = {"index": 0, "type": "reasoning.text"}
     deltas: list[Json] = [
         {
@@ -281,34 +286,40 @@ def test_reasoning_told_twice_is_shown_once_and_entries_are_joined() -> None:
         },
         {"reasoning_details": [{**detail, "signature": "s"}]},
     ]
-    (item, _) = response_of(data(streamed(back(), [stream(*deltas, {"content": "x"})])))["output"]
+    (item, _) = response_of(
+        data(streamed(response_translator(), [stream(*deltas, {"content": "x"})]))
+    )["output"]
     assert item["content"] == [{"type": "reasoning_text", "text": "ab"}]
-    kept = decode_reasoning(item["encrypted_content"])
-    assert kept is not None
-    assert kept["reasoning_details"] == [{**detail, "text": "ab", "signature": "s"}]
+    stored = decode_reasoning(item["encrypted_content"])
+    assert stored is not None
+    assert stored["reasoning_details"] == [{**detail, "text": "ab", "signature": "s"}]
 
 
-def test_refusal_in_a_stream_and_a_stream_of_nothing() -> None:
-    done = response_of(data(streamed(back(), [stream({"refusal": "No"}, {"refusal": "."})])))
+def test_refusal_in_a_stream_and_an_empty_stream() -> None:
+    done = response_of(
+        data(streamed(response_translator(), [stream({"refusal": "No"}, {"refusal": "."})]))
+    )
     assert done["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
-    done = response_of(data(streamed(back(), [stream({"content": ""})])))
+    done = response_of(data(streamed(response_translator(), [stream({"content": ""})])))
     assert done["output"][0]["content"][0]["text"] == ""
 
 
 def test_a_name_that_comes_after_its_arguments() -> None:
     late: Json = {"tool_calls": [{"index": 0, "id": "x", "function": {"arguments": "{"}}]}
-    done = response_of(data(streamed(back(), [stream(late, piece(0, "}", name="f"))])))
+    done = response_of(
+        data(streamed(response_translator(), [stream(late, piece(0, "}", name="f"))]))
+    )
     assert done["output"][0]["arguments"] == "{}"
 
 
 def test_length_makes_the_last_event_incomplete() -> None:
-    events = streamed(back(), [stream({"content": "Hi"}, finish="length")])
+    events = streamed(response_translator(), [stream({"content": "Hi"}, finish="length")])
     assert events[-1].name == "response.incomplete"
     assert response_of(data(events))["incomplete_details"] == {"reason": "max_output_tokens"}
 
 
 def test_without_done_a_finish_reason_is_an_end() -> None:
-    events = streamed(back(), [stream({"content": "Hi"}, done=False)])
+    events = streamed(response_translator(), [stream({"content": "Hi"}, done=False)])
     assert events[-1].name == "response.completed"
 
 
@@ -324,20 +335,20 @@ def test_without_done_a_finish_reason_is_an_end() -> None:
         stream({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]}),
     ],
 )
-def test_a_stream_that_is_not_whole_never_looks_it(body: bytes) -> None:
+def test_a_broken_stream_never_looks_complete(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        streamed(back(), [body])
+        streamed(response_translator(), [body])
 
 
-def test_events_nobody_knows_are_left_out() -> None:
+def test_unknown_events_are_dropped() -> None:
     strange = as_stream(
         [{"id": "c1", "choices": None, "timings": {}}, {"object": "ping"}], named=False
     )
-    events = streamed(back(), [strange + stream({"content": "Hi"})])
+    events = streamed(response_translator(), [strange + stream({"content": "Hi"})])
     assert response_of(data(events))["output"][0]["content"][0]["text"] == "Hi"
 
 
 def test_one_megabyte_in_one_event() -> None:
     text = json.dumps("x" * (1 << 20))[1:-1]
-    done = response_of(data(streamed(back(), [stream({"content": text})])))
+    done = response_of(data(streamed(response_translator(), [stream({"content": text})])))
     assert done["output"][0]["content"][0]["text"] == text

@@ -12,7 +12,7 @@ from weir_wires.errors import InvalidBody, NotCarried, RequestError
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.responses_to_chat.reasoning import encode_reasoning
 
-PAIR = ResponsesToChat()
+TRANSLATOR = ResponsesToChat()
 CALL: Json = {
     "type": "function_call",
     "id": "fc_1",
@@ -31,13 +31,13 @@ THOUGHT: Json = {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "sig
 
 
 def chat(model: str = "llama", **fields: Any) -> Json:
-    body, _ = sent(PAIR, {"model": "auto", "input": "hi", **fields}, model)
+    body, _ = sent(TRANSLATOR, {"model": "auto", "input": "hi", **fields}, model)
     return body
 
 
 def messages(*items: Json, **fields: Any) -> list[Json]:
-    found: list[Json] = chat(input=list(items), **fields)["messages"]
-    return found
+    result: list[Json] = chat(input=list(items), **fields)["messages"]
+    return result
 
 
 def test_string() -> None:
@@ -100,7 +100,7 @@ def test_everything_that_is_carried() -> None:
     }
 
 
-def test_models_that_reason_know_an_effort_and_have_their_own_name_for_the_limit() -> None:
+def test_reasoning_models_take_an_effort_and_the_newer_limit() -> None:
     fields: Json = {"max_output_tokens": 9, "reasoning": {"effort": "low", "summary": "auto"}}
     body = chat("gpt-5-mini", **fields)
     assert body["max_completion_tokens"] == 9
@@ -108,9 +108,9 @@ def test_models_that_reason_know_an_effort_and_have_their_own_name_for_the_limit
     assert "reasoning_effort" not in chat("llama", **fields)
 
 
-def test_a_call_its_result_and_what_was_said_before_it() -> None:
-    said = {"type": "message", "role": "assistant", "content": "Let me see."}
-    assert messages({"role": "user", "content": "hi"}, said, CALL, OUTPUT) == [
+def test_a_call_its_result_and_the_text_before_it() -> None:
+    content = {"type": "message", "role": "assistant", "content": "Let me see."}
+    assert messages({"role": "user", "content": "hi"}, content, CALL, OUTPUT) == [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": "Let me see.", "tool_calls": [CHAT_CALL]},
         {"role": "tool", "tool_call_id": "call_1", "content": "1.42 m"},
@@ -119,18 +119,18 @@ def test_a_call_its_result_and_what_was_said_before_it() -> None:
 
 def test_parallel_calls_are_one_turn_and_their_results_follow() -> None:
     second = {**CALL, "call_id": "call_2"}
-    found = messages(CALL, second, OUTPUT, {**OUTPUT, "call_id": "call_2"})
-    assert [m["role"] for m in found] == ["assistant", "tool", "tool"]
-    assert [call["id"] for call in found[0]["tool_calls"]] == ["call_1", "call_2"]
+    result = messages(CALL, second, OUTPUT, {**OUTPUT, "call_id": "call_2"})
+    assert [m["role"] for m in result] == ["assistant", "tool", "tool"]
+    assert [call["id"] for call in result[0]["tool_calls"]] == ["call_1", "call_2"]
 
 
-def test_what_a_tool_shows_comes_after_all_results() -> None:
+def test_tool_media_comes_after_all_results() -> None:
     image = {"type": "input_image", "image_url": "https://x.test/a.png"}
     shown = {**OUTPUT, "output": [{"type": "input_text", "text": "here"}, image]}
-    found = messages(CALL, {**CALL, "call_id": "call_2"}, shown, {**OUTPUT, "call_id": "call_2"})
-    assert [m["role"] for m in found] == ["assistant", "tool", "tool", "user"]
-    assert found[1]["content"] == "here"
-    assert found[3]["content"] == [
+    result = messages(CALL, {**CALL, "call_id": "call_2"}, shown, {**OUTPUT, "call_id": "call_2"})
+    assert [m["role"] for m in result] == ["assistant", "tool", "tool", "user"]
+    assert result[1]["content"] == "here"
+    assert result[3]["content"] == [
         {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
     ]
 
@@ -169,23 +169,25 @@ def test_developer_turns_and_the_assistants_refusals() -> None:
     ]
 
 
-def test_reasoning_goes_back_to_where_it_came_from() -> None:
-    thought: Json = {
+def test_reasoning_returns_to_its_own_fields() -> None:
+    thinking_text: Json = {
         "type": "reasoning",
         "summary": [],
         "encrypted_content": encode_reasoning(THOUGHT),
     }
-    said = {"role": "assistant", "content": [{"type": "output_text", "text": "so"}]}
-    found = messages({"role": "user", "content": "hi"}, thought, said, thought, CALL, OUTPUT)
-    assert found[1] == {"role": "assistant", "content": "so", **THOUGHT}
-    assert found[2] == {"role": "assistant", "content": None, "tool_calls": [CHAT_CALL], **THOUGHT}
+    content = {"role": "assistant", "content": [{"type": "output_text", "text": "so"}]}
+    result = messages(
+        {"role": "user", "content": "hi"}, thinking_text, content, thinking_text, CALL, OUTPUT
+    )
+    assert result[1] == {"role": "assistant", "content": "so", **THOUGHT}
+    assert result[2] == {"role": "assistant", "content": None, "tool_calls": [CHAT_CALL], **THOUGHT}
 
 
 def test_a_longer_conversation_begins_with_the_same_bytes() -> None:
     items: list[Json] = [{"role": "user", "content": "hi"}, CALL, OUTPUT]
     more: list[Json] = [{"role": "assistant", "content": "done"}, {"role": "user", "content": "ok"}]
-    _, short = sent(PAIR, {"model": "a", "input": items}, "m")
-    _, long = sent(PAIR, {"model": "a", "input": items + more}, "m")
+    _, short = sent(TRANSLATOR, {"model": "a", "input": items}, "m")
+    _, long = sent(TRANSLATOR, {"model": "a", "input": items + more}, "m")
     assert long.body.startswith(short.body.removesuffix(b"]}"))
 
 
@@ -217,7 +219,7 @@ def test_a_longer_conversation_begins_with_the_same_bytes() -> None:
         ),
     ],
 )
-def test_what_can_not_be_carried_is_refused_by_name(field: str, fields: Json) -> None:
+def test_fields_that_cant_be_carried_are_refused_by_name(field: str, fields: Json) -> None:
     with pytest.raises(NotCarried) as refused:
         chat(**fields)
     assert refused.value.param == field
@@ -246,13 +248,13 @@ MISTAKES: list[tuple[str, Json]] = [
 
 
 @pytest.mark.parametrize(("field", "fields"), MISTAKES)
-def test_mistakes_are_told_by_name(field: str, fields: Json) -> None:
-    with pytest.raises(InvalidBody) as wrong:
+def test_invalid_fields_are_refused_by_name(field: str, fields: Json) -> None:
+    with pytest.raises(InvalidBody) as raised:
         chat(**fields)
-    assert wrong.value.param == field
+    assert raised.value.param == field
 
 
-def test_what_does_no_harm_is_left_out_and_named() -> None:
+def test_harmless_fields_are_dropped_and_named() -> None:
     foreign: Json = {"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
     body: Json = {
         "model": "a",
@@ -264,7 +266,7 @@ def test_what_does_no_harm_is_left_out_and_named() -> None:
         "max_tool_calls": 3,
         "new_field": 1,
     }
-    _, outgoing = sent(PAIR, body, "m")
+    _, outgoing = sent(TRANSLATOR, body, "m")
     assert set(outgoing.dropped) == {
         "input[].reasoning",
         "store",
@@ -301,7 +303,7 @@ def test_any_body_is_translated_or_refused(fields: Json) -> None:
     body = json.dumps({"model": "auto", **fields}).encode()
     named = ""
     try:
-        made = PAIR.translate(body, "m").body
+        request_body = TRANSLATOR.translate(body, "m").body
     except RequestError as refused:
-        made, named = b"{}", refused.param or ""
-    assert named or json.loads(made)["messages"]
+        request_body, named = b"{}", refused.param or ""
+    assert named or json.loads(request_body)["messages"]

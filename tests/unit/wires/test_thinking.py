@@ -14,17 +14,17 @@ OWN: Json = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
 
 def passed(*messages: Json) -> list[Json]:
     body = {"max_tokens": 9, "messages": list(messages), "model": "m"}
-    found = json.loads(strip_foreign_thinking(json.dumps(body).encode()))
-    assert list(found) == list(body)
-    turns: list[Json] = found["messages"]
+    result = json.loads(strip_foreign_thinking(json.dumps(body).encode()))
+    assert list(result) == list(body)
+    turns: list[Json] = result["messages"]
     return turns
 
 
-def said(*blocks: Json) -> Json:
+def content(*blocks: Json) -> Json:
     return {"role": "assistant", "content": list(blocks)}
 
 
-def thought(signature: str) -> Json:
+def thinking_text(signature: str) -> Json:
     return {"type": "thinking", "thinking": "hm", "signature": signature}
 
 
@@ -32,7 +32,7 @@ def thought(signature: str) -> Json:
     "body",
     [
         b'{ "messages" : [ {"role":"user","content":"hi"} ] }',
-        json.dumps({"messages": [HI, said(OWN, TEXT)]}).encode(),
+        json.dumps({"messages": [HI, content(OWN, TEXT)]}).encode(),
         b"nothing",
         b'"weir:',
         b'{"messages":"weir:reasoning:"}',
@@ -40,37 +40,37 @@ def thought(signature: str) -> Json:
         b'{"messages":[{"content":["weir:a"]}]}',
     ],
 )
-def test_what_has_none_keeps_every_byte(body: bytes) -> None:
+def test_bodies_without_foreign_thinking_keep_every_byte(body: bytes) -> None:
     assert strip_foreign_thinking(body) == body
 
 
 @pytest.mark.parametrize(
     "block",
     [
-        thought("weir:reasoning_content:"),
-        thought("weir:reasoning:"),
-        thought("weir:reasoning_details:sig"),
+        thinking_text("weir:reasoning_content:"),
+        thinking_text("weir:reasoning:"),
+        thinking_text("weir:reasoning_details:sig"),
         {"type": "redacted_thinking", "data": "weir:reasoning_details:sealed"},
     ],
 )
-def test_what_a_chat_model_thought_is_left_out(block: Json) -> None:
-    assert passed(HI, said(block, OWN, TEXT), HI) == [HI, said(OWN, TEXT), HI]
+def test_a_chat_models_thinking_is_left_out(block: Json) -> None:
+    assert passed(HI, content(block, OWN, TEXT), HI) == [HI, content(OWN, TEXT), HI]
 
 
-def test_a_turn_of_nothing_else_is_left_out_whole() -> None:
-    assert passed(HI, said(thought("weir:reasoning:")), HI) == [HI, HI]
+def test_a_turn_of_only_foreign_thinking_is_left_out() -> None:
+    assert passed(HI, content(thinking_text("weir:reasoning:")), HI) == [HI, HI]
 
 
-def test_what_anthropic_signed_for_another_gateway_gets_its_signature_back() -> None:
+def test_anthropics_own_signature_is_restored() -> None:
     sealed = {"type": "redacted_thinking", "data": "weir:thinking_blocks:EqQC"}
-    turn = said(thought("weir:thinking_blocks:EqQB"), sealed, TEXT)
+    turn = content(thinking_text("weir:thinking_blocks:EqQB"), sealed, TEXT)
     restored = {"type": "redacted_thinking", "data": "EqQC"}
-    assert passed(HI, turn, HI) == [HI, said(OWN, restored, TEXT), HI]
+    assert passed(HI, turn, HI) == [HI, content(OWN, restored, TEXT), HI]
 
 
-def test_words_that_look_like_a_mark_are_words() -> None:
-    words: Json = {"type": "text", "text": "weir:reasoning:"}
-    strange = thought("weir:something_new:x")
+def test_text_that_looks_like_a_mark_is_text() -> None:
+    text_given: Json = {"type": "text", "text": "weir:reasoning:"}
+    strange = thinking_text("weir:something_new:x")
     plain: Json = {"role": "user", "content": "weir:reasoning:"}
-    turns = [plain, said(strange, words), HI]
+    turns = [plain, content(strange, text_given), HI]
     assert passed(*turns) == turns

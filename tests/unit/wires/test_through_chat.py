@@ -20,7 +20,7 @@ AUDIO: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": 
 TOOL: Json = {"type": "function", "name": "read_gauge", "parameters": {"type": "object"}}
 
 
-def back(**fields: Any) -> ResponseTranslator:
+def response_translator(**fields: Any) -> ResponseTranslator:
     body: Json = {"model": "auto", "input": "hi", **fields}
     return responses_to_messages().translate(encoded(body), MODEL).response
 
@@ -45,17 +45,19 @@ def message(*content: Json, stop: str = "end_turn") -> Json:
 
 def events_of(whole: Json) -> list[Json]:
     """A stream that says the same."""
-    told: list[Json] = [
+    events_given: list[Json] = [
         {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}}
     ]
     for index, block in enumerate(whole["content"]):
         empty, deltas = _pieces(block)
-        told.append({"type": "content_block_start", "index": index, "content_block": empty})
-        told += [{"type": "content_block_delta", "index": index, "delta": d} for d in deltas]
-        told.append({"type": "content_block_stop", "index": index})
+        events_given.append({"type": "content_block_start", "index": index, "content_block": empty})
+        events_given += [
+            {"type": "content_block_delta", "index": index, "delta": d} for d in deltas
+        ]
+        events_given.append({"type": "content_block_stop", "index": index})
     end = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    told.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 7}})
-    return [*told, {"type": "ping"}, {"type": "message_stop"}]
+    events_given.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 7}})
+    return [*events_given, {"type": "ping"}, {"type": "message_stop"}]
 
 
 def _pieces(block: Json) -> tuple[Json, list[Json]]:
@@ -71,22 +73,22 @@ def _pieces(block: Json) -> tuple[Json, list[Json]]:
     ]
 
 
-def asked(items: list[Json]) -> list[Json]:
+def request(items: list[Json]) -> list[Json]:
     body: Json = {"model": "auto", "input": items, "tools": [TOOL]}
-    made, outgoing = sent(responses_to_messages(), body, MODEL)
+    request, outgoing = sent(responses_to_messages(), body, MODEL)
     assert not outgoing.dropped
-    found: list[Json] = made["messages"]
-    return found
+    result_found: list[Json] = request["messages"]
+    return result_found
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_a_signed_thought_comes_back_to_its_provider(streams: bool) -> None:  # noqa: FBT001 - parametrised
+def test_signed_thinking_returns_to_its_provider(streams: bool) -> None:  # noqa: FBT001 - parametrised
     whole = message(THINKING, {"type": "text", "text": "Let me see."}, USE, stop="tool_use")
     if streams:
-        told = as_stream(events_of(whole), named=True)
-        response = response_of(data(streamed(back(stream=True), [told])))
+        events_given = as_stream(events_of(whole), named=True)
+        response = response_of(data(streamed(response_translator(stream=True), [events_given])))
     else:
-        response = answered(back(), whole)
+        response = answered(response_translator(), whole)
     assert [item["type"] for item in response["output"]] == [
         "reasoning",
         "message",
@@ -98,7 +100,7 @@ def test_a_signed_thought_comes_back_to_its_provider(streams: bool) -> None:  # 
         "cache_write_tokens": 20,
     }
     result: Json = {"type": "function_call_output", "call_id": "toolu_1", "output": "1.42 m"}
-    turns = asked([{"role": "user", "content": "hi"}, *response["output"], result])
+    turns = request([{"role": "user", "content": "hi"}, *response["output"], result])
     assert turns[1] == {
         "role": "assistant",
         "content": [THINKING, {"type": "text", "text": "Let me see."}, USE],
@@ -107,19 +109,22 @@ def test_a_signed_thought_comes_back_to_its_provider(streams: bool) -> None:  # 
 
 
 @given(st.data())
-def test_stream_cut_at_any_byte_says_the_same(draw: st.DataObject) -> None:
+def test_a_stream_cut_at_any_byte_translates_the_same(draw: st.DataObject) -> None:
     whole = message(THINKING, {"type": "text", "text": "Hi."}, USE, stop="tool_use")
     body = as_stream(events_of(whole), named=True)
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(body)), max_size=5)))
     pieces = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)])]
-    told = response_of(data(streamed(back(), pieces)))
-    assert told["output"] == response_of(data(streamed(back(), [body])))["output"]
+    events_given = response_of(data(streamed(response_translator(), pieces)))
+    assert (
+        events_given["output"]
+        == response_of(data(streamed(response_translator(), [body])))["output"]
+    )
 
 
 def test_a_stream_without_its_last_event_is_not_whole() -> None:
     events = events_of(message({"type": "text", "text": "Hi"}))
     with pytest.raises(MalformedResponse):
-        streamed(back(), [as_stream(events[:-1], named=True)])
+        streamed(response_translator(), [as_stream(events[:-1], named=True)])
 
 
 @pytest.mark.parametrize(
@@ -139,12 +144,12 @@ def test_refusals_name_the_clients_own_field(field: str, body: Json) -> None:
 
 def test_effort_reaches_a_model_that_thinks() -> None:
     body: Json = {"model": "a", "input": "hi", "reasoning": {"effort": "low"}}
-    made, outgoing = sent(responses_to_messages(), body, "claude-opus-4-6")
-    assert made["output_config"]["effort"] == "low"
+    request, outgoing = sent(responses_to_messages(), body, "claude-opus-4-6")
+    assert request["output_config"]["effort"] == "low"
     assert not outgoing.dropped
 
 
-def test_what_is_left_out_has_the_clients_own_name() -> None:
+def test_dropped_fields_have_the_clients_names() -> None:
     body: Json = {"model": "a", "input": "hi", "text": {"verbosity": "low"}, "store": True}
     _, outgoing = sent(responses_to_messages(), body, MODEL)
     assert set(outgoing.dropped) == {"store", "text.verbosity"}
@@ -163,7 +168,7 @@ def test_names(chat: str, client: str) -> None:
     assert responses_name(chat) == client
 
 
-def test_tables_have_the_worse_fate() -> None:
+def test_field_tables_have_the_worse_fate() -> None:
     fates = {field.name: field.fate for field in responses_to_messages().fields}
     assert fates["text.verbosity"] is Fate.DROPPED
     assert fates["input[].content[].input_audio"] is Fate.REFUSED
@@ -176,17 +181,17 @@ def test_tables_have_the_worse_fate() -> None:
 
 def test_legacy_completion() -> None:
     body: Json = {"model": "a", "prompt": "hi", "stop": ["x"], "seed": 1}
-    made, outgoing = sent(completions_to_messages(), body, MODEL)
-    assert made["max_tokens"] == 16
-    assert made["stop_sequences"] == ["x"]
-    assert made["messages"][0]["role"] == "user"
+    request, outgoing = sent(completions_to_messages(), body, MODEL)
+    assert request["max_tokens"] == 16
+    assert request["stop_sequences"] == ["x"]
+    assert request["messages"][0]["role"] == "user"
     assert outgoing.dropped == ("seed",)
     whole = message({"type": "text", "text": "Hi."}, stop="max_tokens")
-    found = answered(outgoing.response, whole)
-    assert found["choices"][0]["text"] == "Hi."
-    assert found["choices"][0]["finish_reason"] == "length"
+    result_found = answered(outgoing.response, whole)
+    assert result_found["choices"][0]["text"] == "Hi."
+    assert result_found["choices"][0]["finish_reason"] == "length"
     events = streamed(outgoing.response, [as_stream(events_of(whole), named=True)])
     assert events[-1].data == b"[DONE]"
-    told = [choice for event in data(events) for choice in event["choices"]]
-    assert "".join(choice["text"] for choice in told) == "Hi."
-    assert told[-1]["finish_reason"] == "length"
+    events_given = [choice for event in data(events) for choice in event["choices"]]
+    assert "".join(choice["text"] for choice in events_given) == "Hi."
+    assert events_given[-1]["finish_reason"] == "length"
