@@ -9,19 +9,19 @@ from weir_gateway.adapters.ledger.feedback_service import FeedbackService
 from weir_gateway.adapters.limits.upstreams import LimitedUpstreams
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
 from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics
+from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
+from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
-from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.coalescer import Limits
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.app.stores import Stores
@@ -63,7 +63,7 @@ class Parts:
         )
         self.upstreams = ResilientUpstreams(
             self.calls,
-            UpstreamTelemetry(self.registry),
+            UpstreamMetrics(self.registry),
             time.monotonic,
             random.Random(),  # noqa: S311 - spreads load, keeps no secret
         )
@@ -75,7 +75,7 @@ class Parts:
 def build_scorer(settings: Settings, parts: Parts) -> ScorerClient:
     scorer = settings.scorer
     options = ScorerOptions(target=scorer.target, limits=Limits(in_flight=scorer.calls))
-    return ScorerClient(options, ScorerTelemetry(parts.registry, parts.tracing))
+    return ScorerClient(options, ScorerMetrics(parts.registry, parts.tracing))
 
 
 def build_routing(

@@ -10,10 +10,10 @@ import pytest
 from support.fakes import FakeAccounts, FakeIds, FakeUpstreams
 from support.scorer_server import ScorerServer, ScriptedScorer
 from support.tables import policy, request, table
+from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.table import StrongShare
 from weir_gateway.routing.pipeline import Ports, Routing
@@ -24,12 +24,12 @@ REQUESTS = 2000
 
 
 @pytest.fixture
-def telemetry() -> ScorerTelemetry:
-    return ScorerTelemetry(Registry(), Tracing.from_env("test", {}))
+def telemetry() -> ScorerMetrics:
+    return ScorerMetrics(Registry(), Tracing.from_env("test", {}))
 
 
 async def test_killing_the_scorer_loses_no_request_and_scoring_resumes(
-    tmp_path: Path, telemetry: ScorerTelemetry
+    tmp_path: Path, telemetry: ScorerMetrics
 ) -> None:
     scorer = ScriptedScorer(score=lambda text: int(text) / REQUESTS)
     server = ScorerServer(scorer, f"unix:{tmp_path}/scorer.sock")

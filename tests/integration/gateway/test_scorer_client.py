@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from support.scorer_server import ScorerServer, ScriptedScorer
+from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.coalescer import Limits
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
@@ -26,8 +26,8 @@ SOON = 5.0  # seconds: far more than any of this takes
 
 
 @pytest.fixture
-def telemetry() -> ScorerTelemetry:
-    return ScorerTelemetry(Registry(), Tracing.from_env("test", {}))
+def telemetry() -> ScorerMetrics:
+    return ScorerMetrics(Registry(), Tracing.from_env("test", {}))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ScorerServer]:
 
 @pytest.fixture
 async def connect(
-    server: ScorerServer, telemetry: ScorerTelemetry
+    server: ScorerServer, telemetry: ScorerMetrics
 ) -> AsyncIterator[Callable[..., Awaitable[ScorerClient]]]:
     clients: list[ScorerClient] = []
 
@@ -275,7 +275,7 @@ async def until_scored(client: ScorerClient) -> None:
 
 
 async def test_a_client_may_start_before_its_scorer(
-    tmp_path: Path, telemetry: ScorerTelemetry
+    tmp_path: Path, telemetry: ScorerMetrics
 ) -> None:
     server = ScorerServer(ScriptedScorer(score=lambda _: 0.5), f"unix:{tmp_path}/late.sock")
     options = ScorerOptions(server.target, describe_within=0.2, describe_pause=0.01)
@@ -301,7 +301,7 @@ async def test_stopping_fails_who_waits(server: ScorerServer, connect: Connect) 
 
 
 async def test_shares_and_retentions_become_thresholds(
-    tmp_path: Path, telemetry: ScorerTelemetry
+    tmp_path: Path, telemetry: ScorerMetrics
 ) -> None:
     scorer = ScriptedScorer(
         score=lambda _: 0.5, retention=[(0.95, 0.95, 0.4), (0.95, 0.99, 0.3), (0.9, 0.95, 0.6)]

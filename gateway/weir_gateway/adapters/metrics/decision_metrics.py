@@ -1,8 +1,7 @@
-"""Counts decisions and their outcomes: metrics, a line of the log, and what the operator is told.
+"""Counts decisions, fallbacks, cost and savings; keeps the totals that the operator receives.
 
-Fills routing's Accounts. On a request's way, so it only adds numbers to cells that were bound at
-the first request of their kind; prompt text is written nowhere unless content was asked for.
-Must not know HTTP.
+A DecisionRecorder. It runs in each request, so it only adds numbers to cells that were bound at
+the first request of their kind.
 """
 
 import logging
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
-from weir_gateway.adapters.metrics.variant_counts import VariantCounts
+from weir_gateway.adapters.metrics.variant_metrics import VariantMetrics
 from weir_gateway.adapters.scorer.score_cache import cache_requests
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.cascade import CascadeResult
@@ -96,7 +95,7 @@ class DecisionMetrics:
         self._rule_errors = registry.counter(
             "weir.rule.errors", "Rules that could not be evaluated.", ("policy", "rule")
         )
-        self._variants = VariantCounts(registry)
+        self._variants = VariantMetrics(registry)
         self._paid = registry.counter(
             "weir.cost.usd", "Paid, as the prices say.", ("policy", "model"), unit="{USD}"
         )

@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 from typing import Final
 
+from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint
 from weir_gateway.adapters.resilience.ports import Caller
-from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.routing.ports import Clock
 
@@ -22,7 +22,7 @@ IDLE_AFTER: Final = 600.0  # seconds after its last call that an endpoint is sti
 class Prober:
     """Keeps the ejected ones."""
 
-    def __init__(self, caller: Caller, telemetry: UpstreamTelemetry, clock: Clock) -> None:
+    def __init__(self, caller: Caller, telemetry: UpstreamMetrics, clock: Clock) -> None:
         self._caller = caller
         self._telemetry = telemetry
         self._clock = clock

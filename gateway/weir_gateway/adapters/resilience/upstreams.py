@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.resilience import retry
 from weir_gateway.adapters.resilience.backend_state import BackendState
 from weir_gateway.adapters.resilience.concurrency_limit import QueueFull
@@ -21,7 +22,6 @@ from weir_gateway.adapters.resilience.observed_reply import ObservedReply
 from weir_gateway.adapters.resilience.ports import Caller, Random
 from weir_gateway.adapters.resilience.prober import Prober
 from weir_gateway.adapters.resilience.race import race
-from weir_gateway.adapters.resilience.telemetry import UpstreamTelemetry
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.request import Request
@@ -51,7 +51,7 @@ class ResilientUpstreams:
     """Keeps what is known of each backend, and calls them by `caller`."""
 
     def __init__(
-        self, caller: Caller, telemetry: UpstreamTelemetry, clock: Clock, random: Random
+        self, caller: Caller, telemetry: UpstreamMetrics, clock: Clock, random: Random
     ) -> None:
         self._caller = caller
         self._telemetry = telemetry

@@ -17,10 +17,10 @@ from typing import Self
 
 import grpc
 
+from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.scorer.calibration import Described, parse_description
 from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, Key, Limits
 from weir_gateway.adapters.scorer.errors import scorer_errors
-from weir_gateway.adapters.scorer.telemetry import ScorerTelemetry
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, RouterName
@@ -81,7 +81,7 @@ class ScorerOptions:
 class ScorerClient:
     """Score and Describe of one scorer. `start` it on the loop that uses it; `stop` it there."""
 
-    def __init__(self, options: ScorerOptions, telemetry: ScorerTelemetry) -> None:
+    def __init__(self, options: ScorerOptions, telemetry: ScorerMetrics) -> None:
         self._options = options
         self._telemetry = telemetry
         self._coalescer = Coalescer(self._call, options.limits)

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from support.fakes import FakeClock
+from weir_gateway.adapters.metrics.scorer_metrics import Call, ScorerMetrics
 from weir_gateway.adapters.scorer.coalescer import Batch, Key, Waiter
-from weir_gateway.adapters.scorer.telemetry import Call, ScorerTelemetry
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import RouterName
 from weir_runtime.metrics import Registry
@@ -32,7 +32,7 @@ class Watched:
             Resource.get_empty(), SimpleSpanProcessor(self.exporter), Sampling(ratio=0.0)
         )
         self.clock = FakeClock()
-        self.telemetry = ScorerTelemetry(self.registry, tracing, self.clock)
+        self.telemetry = ScorerMetrics(self.registry, tracing, self.clock)
 
     def spans(self) -> Sequence[ReadableSpan]:
         return self.exporter.get_finished_spans()

@@ -1,4 +1,4 @@
-"""What is told of upstreams' failures: metrics and lines of the log. Must not know who decides."""
+"""Metrics and log lines of calls to providers: retries, hedges, probes, breakers."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 BREAKER_VALUES: Final = {State.CLOSED: 0.0, State.HALF_OPEN: 0.5, State.OPEN: 1.0}
 
 
-class UpstreamTelemetry:
+class UpstreamMetrics:
     """The cells."""
 
     def __init__(self, registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Metrics, spans and log lines of the calls to the scorer. Must not know what is asked."""
+"""Metrics, spans and log lines of calls to the scorer."""
 
 import logging
 import time
@@ -35,7 +35,7 @@ class Call:
     metadata: Metadata
 
 
-class ScorerTelemetry:
+class ScorerMetrics:
     """What is counted and traced of one scorer's client."""
 
     def __init__(

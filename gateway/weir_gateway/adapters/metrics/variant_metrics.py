@@ -1,4 +1,4 @@
-"""Answers and money by variant, as metrics. Must not know how variants are drawn."""
+"""Metrics by variant: answers, cost and savings."""
 
 from weir_gateway.domain.decision import AssignedVariant, RouteDecision
 from weir_gateway.domain.money import usd
@@ -6,7 +6,7 @@ from weir_gateway.domain.outcome import Outcome
 from weir_runtime.metrics import Registry
 
 
-class VariantCounts:
+class VariantMetrics:
     """The metrics; a series of their own, so that those of decisions keep their labels."""
 
     def __init__(self, registry: Registry) -> None:
