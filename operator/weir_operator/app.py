@@ -193,7 +193,9 @@ class Operator:
         self, cluster: Cluster, allowed: tuple[str, ...], wanted: str
     ) -> Authenticator:
         if self._settings.insecure:
-            _LOG.warning("serving tables and secrets to everybody: WEIR_OPERATOR_INSECURE is set")
+            _LOG.warning(
+                "serving tables and secrets without authentication: WEIR_OPERATOR_INSECURE is set"
+            )
             return AllowAllAuthenticator()
         return TokenReviewAuthenticator(cluster, frozenset(allowed), time.monotonic, wanted)
 

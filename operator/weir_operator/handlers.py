@@ -1,7 +1,7 @@
-"""What kopf brings: every event of a policy or a backend goes into the index, and nothing else.
+"""The kopf handlers: each event of a policy or a backend goes into the index.
 
-Only low-level event handlers, so that kopf writes no annotation and no finalizer on users' objects.
-Must not know what the index is for.
+They are low-level event handlers, so that kopf writes no annotations or finalizers on users'
+objects.
 """
 
 import asyncio

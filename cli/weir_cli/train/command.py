@@ -36,8 +36,8 @@ _DEFAULT = ""  # `--from` without a value
 @click.option(
     "--also",
     multiple=True,
-    type=click.Choice(["knn", "cluster"]),
-    help="Without --from: another router beside the linear one; may be given more than once.",
+    metavar="ROUTER",
+    help="Without --from: another router beside the linear one, as knn or cluster; repeatable.",
 )
 @click.option("--weak", help="The weak model.  [default: the cheapest]")
 @click.option("--strong", help="The strong model.  [default: the best]")

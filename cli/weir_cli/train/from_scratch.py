@@ -24,6 +24,7 @@ from weir_lab.datasets import Outcomes, find_leaks, load_battles, load_outcomes
 from weir_lab.datasets.battles import Battles
 from weir_lab.datasets.load import holds_battles, holds_outcomes
 from weir_lab.datasets.prompts import load_prompts
+from weir_lab.routers import FROM_LABELS
 from weir_lab.routers.from_labels import TrainedLinear, TrainedRouter, train_linear, train_router
 from weir_lab.routers.targets import Targets, from_battles, from_outcomes, together
 from weir_scorer.build.assemble import refuse_to_overwrite
@@ -50,6 +51,10 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
     """Train and write. Raises Failure."""
     if (options.weak is None) != (options.strong is None):
         raise click.UsageError("name both --weak and --strong, or neither")
+    for name in options.also:
+        if name not in FROM_LABELS:
+            known = ", ".join(FROM_LABELS)
+            raise click.BadParameter(f"{name!r} is not one of {known}", param_hint="--also")
     with lab_failures():
         refuse_to_overwrite(options.out)
         say_step(f"reading {options.data}")

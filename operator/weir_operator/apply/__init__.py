@@ -1,4 +1,4 @@
-"""The work on a cluster: compile what is there, give it to gateways, tell what became of it.
+"""Applies resources: compiles them, gives gateways the table, and writes statuses.
 
-Over narrow Protocols (`cluster.py`), so that it runs against a fake. Must not know kopf.
+The API server is reached by the port in cluster.py, so that tests use a fake. Must not know kopf.
 """

@@ -1,7 +1,6 @@
-"""Who may have the stream: gateways, by their service account's token.
+"""Authenticates callers of the stream by their service account's token.
 
-Asks the API server whose token it is (TokenReview), and remembers a good answer for a while. Must
-not know gRPC.
+A TokenReview of the API server says whose token it is; a valid answer is cached for some minutes.
 """
 
 import hashlib
@@ -18,33 +17,33 @@ BEARER = "bearer "
 
 
 class AuthenticationFailed(Exception):
-    """This caller may not have the stream; the message says why and holds no token."""
+    """The caller is refused; the message says why and holds no token."""
 
     def __init__(
         self, message: str, *, permission_denied: bool = False, retryable: bool = False
     ) -> None:
         super().__init__(message)
-        self.permission_denied = permission_denied  # the token is good, its owner isn't allowed
-        self.retryable = retryable  # nobody could say: come back
+        self.permission_denied = permission_denied  # the token is valid, its account isn't allowed
+        self.retryable = retryable  # the token could not be reviewed
 
 
 class Authenticator(Protocol):
-    """Lets a caller in, or raises Refused."""
+    """Authenticates a caller, or raises AuthenticationFailed."""
 
     async def authenticate(self, authorization: str) -> None:
-        """Judge the call's `authorization` metadata, empty where there is none."""
+        """Check the call's `authorization` metadata, empty where there is none."""
         ...
 
 
 class AllowAllAuthenticator:
-    """Lets everybody in: only where the operator was told to speak without TLS."""
+    """Accepts every caller: only for WEIR_OPERATOR_INSECURE."""
 
     async def authenticate(self, authorization: str) -> None:
-        """Everybody."""
+        """Accept."""
 
 
 class TokenReviewAuthenticator:
-    """Lets the named service accounts in."""
+    """Accepts the named service accounts."""
 
     def __init__(
         self,
@@ -53,7 +52,10 @@ class TokenReviewAuthenticator:
         clock: Callable[[], float],
         required: str = "a gateway's service account",
     ) -> None:
-        """`allowed` are user names: system:serviceaccount:NAMESPACE:NAME; `wanted` in words."""
+        """`allowed` are user names (system:serviceaccount:NAMESPACE:NAME).
+
+        `required` names them in messages.
+        """
         self._required = required
         self._cluster = cluster
         self._allowed = allowed
@@ -63,7 +65,7 @@ class TokenReviewAuthenticator:
         )  # digest of a token, until when
 
     async def authenticate(self, authorization: str) -> None:
-        """Judge a Bearer token."""
+        """Check a Bearer token."""
         if not authorization.lower().startswith(BEARER):
             raise AuthenticationFailed(
                 "a service account's token is needed: set WEIR_OPERATOR_TOKEN"

@@ -1,7 +1,4 @@
-"""What the operator asks of the Kubernetes API, as one narrow Protocol; kube.py and a fake fill it.
-
-Must not know HTTP.
-"""
+"""The port to the Kubernetes API: kube.py and a fake in the tests implement it."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -23,12 +20,11 @@ class ClusterError(Exception):
 NOT_FOUND = 404
 FORBIDDEN = 403
 CONFLICT = 409
-UNPROCESSABLE = 422
 
 
 @dataclass(frozen=True, slots=True)
 class TokenReview:
-    """Whose token it is; empty where it is nobody's."""
+    """The user name of a token; empty where the token is not valid."""
 
     username: str
 
@@ -52,7 +48,7 @@ class Cluster(Protocol):
         ...
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
-        """The uids of those, and nothing else of them."""
+        """Their uids only."""
         ...
 
     async def secret(self, namespace: str, name: str) -> JsonObject | None:
@@ -60,7 +56,7 @@ class Cluster(Protocol):
         ...
 
     async def patch_status(self, ref: ResourceRef, uid: str, status: JsonObject) -> None:
-        """Replace the status fields that `status` names. 409: its name is another one's now."""
+        """Replace the status fields that `status` names. 409: another object has the name now."""
         ...
 
     async def record_event(self, event: ClusterEvent) -> None:
@@ -68,7 +64,7 @@ class Cluster(Protocol):
         ...
 
     async def review_token(self, token: str, audience: str) -> TokenReview:
-        """Ask whose token it is."""
+        """Review a token."""
         ...
 
     async def read_lease(self) -> JsonObject | None:

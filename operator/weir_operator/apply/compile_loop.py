@@ -1,7 +1,7 @@
-"""The one task that compiles: waits for changes, lets them settle, plans, publishes.
+"""The task that compiles: waits for changes, debounces them, plans and publishes.
 
-A table whose probes fail, or whose Secrets can't be read for the moment, is not published; the last
-good one stays. Must not know kopf, gRPC or how statuses are written.
+A table whose probes fail, or whose Secrets can't be read for now, is not published; the last good
+one stays.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Debounce:
 
 
 class ProbeRunner(Protocol):
-    """Decides a table's probes."""
+    """Runs a table's probes."""
 
     async def failures(self, table: RouteTable) -> Mapping[str, str]:
         """What is wrong, by policy; empty where every probe holds, or none can be asked."""
@@ -53,7 +53,7 @@ class NoProbes:
 
 
 class CompileLoop:
-    """Keeps the board up to date with the index."""
+    """Publishes a new table whenever the index changes."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class CompileLoop:
         return BlockedTable(failures)
 
     async def _debounce_changes(self) -> None:
-        """Until nothing has changed for a moment, or the storm has lasted long enough."""
+        """Wait until changes pause, or for the longest delay."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._debounce.max_delay
         while loop.time() < until:

@@ -1,7 +1,7 @@
 """Which replica writes: the holder of a Lease.
 
-Time is measured by this replica's own clock, from when it saw the Lease change: other clocks need
-not agree. Must not know what the holder does.
+Each replica measures time by its own clock, from when it saw the Lease change, so that clocks need
+not agree.
 """
 
 import asyncio

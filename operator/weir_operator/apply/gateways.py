@@ -1,8 +1,8 @@
-"""Where every gateway is: which table it runs or refused, and whether it is still there.
+"""Each gateway's state: the table it runs or refused, and whether it is still connected.
 
-Gateways are known from their own streams to this replica, and from what other replicas relay. Of
-two that tell of one gateway the one with its newer stream counts, so that a gateway that goes from
-one replica to another is never there twice. Must not know gRPC.
+A gateway is known by its own stream to this replica, or by what another replica relays. Where two
+know one gateway, the one with its newer stream counts, so that a gateway that moves from one
+replica to another is counted once.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Whether a ModelBackend answers, from what the gateways saw of it. Pure.
+"""Whether a ModelBackend answers, from the calls that gateways report. Pure.
 
-A verdict stands until the gateways see otherwise: that nobody asks says nothing new. It is one of
-this generation of the resource; of another one nothing is known yet. Must not know statuses.
+A verdict stays until gateways report otherwise: no traffic says nothing new. It is about one
+generation of the resource; a new generation starts as unknown.
 """
 
 from collections.abc import Iterable

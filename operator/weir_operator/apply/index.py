@@ -1,7 +1,7 @@
-"""The policies and backends as they were last seen, read once per change.
+"""The policies and backends as they were last seen, parsed once per change.
 
-Says that something changed only where the compiled table could: a status that was written, or a
-label, is no reason to compile. Must not know where documents come from.
+Marks itself dirty only where the compiled table could change: a new status or label is no reason
+to compile.
 """
 
 import asyncio

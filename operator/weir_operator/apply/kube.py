@@ -1,6 +1,6 @@
-"""The Kubernetes API over aiohttp: as much of it as the operator asks for.
+"""The Kubernetes API over aiohttp, as far as the operator uses it.
 
-Errors of the library become ClusterError here, once. Must not know what is asked for and why.
+Errors of the library become ClusterError here.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
-"""Asks the scorer whether policies' probes hold, before their table is published.
+"""Checks policies' probes with the scorer before their table is published.
 
-Decides as the gateway does: rules first, then the score against the objective's threshold. Where
-the scorer can't be asked nothing is held back: it says nothing against the table. Must not know
-what is done with a failure.
+Decides as a gateway does: rules first, then the score against the objective's threshold. Where the
+scorer can't be reached, probes count as passed.
 """
 
 import logging
@@ -18,7 +17,7 @@ from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
 _LOG = logging.getLogger(__name__)
 
-CALL_TIMEOUT = 10.0  # per call; a busy scorer may be slow, and nobody waits for a probe
+CALL_TIMEOUT = 10.0  # per call; a busy scorer may be slow, and no request waits for a probe
 MAX_PROMPT_CHARS = 60  # characters of a prompt that a message repeats
 INITIAL_BUDGET_SHARE = (
     0.2  # of strong answers, where a budget draws the line at its very first request
@@ -33,7 +32,7 @@ _DEFAULTS: dict[int, object] = {
 
 
 class ScorerProbeRunner:
-    """Decides probes with a scorer over gRPC."""
+    """Runs probes with a scorer over gRPC."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._scorer = rpc.ScorerStub(channel)

@@ -1,7 +1,4 @@
-"""How far each policy is: from the plan, what is published, and what the gateways said.
-
-Pure. Must not know how statuses are written.
-"""
+"""How far each policy is rolled out: from the plan, the published table and the gateways. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

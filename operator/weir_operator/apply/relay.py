@@ -1,7 +1,7 @@
-"""Tells the replica that holds the Lease what the gateways of this one say.
+"""Relays this replica's gateway states and usage to the replica that holds the Lease.
 
-All that is known comes first, then changes as they happen; what changes twice before it is sent is
-sent once. Must not know Kubernetes, nor what is done with it.
+The first messages carry everything, later ones changes; what changes twice before it is sent is
+sent once.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""weir.routing.v1.Replicas: what the other replicas' gateways say reaches the one that writes.
+"""The gRPC service `weir.routing.v1.Replicas`: takes in what other replicas relay.
 
-Serves only while this replica holds the Lease; a stream that ends tells the other one to look who
-does. Must not know Kubernetes.
+Serves only while this replica holds the Lease; the end of a stream tells the other replica to look
+for the new holder.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""Lists what is there: at the start, and later to find deletions that a broken watch missed.
-
-Must not know what watches.
-"""
+"""Lists all resources at the start, and later finds deletions that a broken watch missed."""
 
 import asyncio
 import logging

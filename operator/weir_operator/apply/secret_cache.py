@@ -1,6 +1,6 @@
-"""The Secrets that backends refer to: read by name, kept in memory only, looked at again and again.
+"""The Secrets that backends refer to: read by name, kept in memory only, read again regularly.
 
-Never lists Secrets: the operator's rights need not allow it. Must not know what a value is for.
+Secrets are never listed, so that the operator needs no right to list them.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""The gRPC server for gateways and for other replicas: port, TLS, keepalive.
+"""The gRPC server for gateways and other replicas: port, TLS, keepalive.
 
 Certificates are read again for each connection, so that a renewed one is used without a restart.
-Must not know what is served.
 """
 
 import asyncio

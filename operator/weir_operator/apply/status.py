@@ -1,7 +1,6 @@
-"""What a resource's status should say. Pure: the same facts give the same status.
+"""A resource's status, from the plan and the gateways. Pure: the same facts give the same status.
 
-`lastTransitionTime` changes with a condition's status and with nothing else. Must not know how a
-status is written.
+`lastTransitionTime` changes only when a condition's status does.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,4 @@
-"""Writes what became of the resources: statuses, Events, the ConfigMap. Only while leading.
-
-Writes where something differs and nowhere else. Must not know how it is found out.
-"""
+"""Writes statuses, Events and the ConfigMap: only while leading, and only what differs."""
 
 import asyncio
 import contextlib

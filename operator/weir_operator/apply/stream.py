@@ -1,7 +1,6 @@
-"""weir.routing.v1.RouteTables: gives gateways the newest table and takes their reports.
+"""The gRPC service `weir.routing.v1.RouteTables`: sends tables to gateways, takes their reports.
 
-A gateway that is slow gets the newest table when it is ready for one, never a queue of old ones.
-Must not know Kubernetes.
+A slow gateway gets the newest table when it is ready for one; tables never queue.
 """
 
 import asyncio

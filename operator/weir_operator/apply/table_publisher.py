@@ -1,7 +1,4 @@
-"""The published table: the newest one, and which resources every recent one was compiled from.
-
-Must not know gateways or how tables travel.
-"""
+"""The published route table, and the resources that recent tables were compiled from."""
 
 import hashlib
 import sys

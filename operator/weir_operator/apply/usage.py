@@ -1,9 +1,8 @@
-"""What policies were used for: sums that gateways count, and how they get into statuses once.
+"""Usage sums per policy, and how they are added to statuses exactly once. Pure.
 
-A gateway reports what it has counted since it started. A status holds the sum over all gateways
-and, beside it, how much of it came from each one; the two are written together. So whoever writes
-a status adds what is new in a report and nothing else: a report may come twice, late, to another
-replica or after weeks without an operator. Pure. Must not know how either is sent.
+A gateway reports what it has counted since it started. A status holds the total and, beside it, how
+much came from each gateway; both are written together. A writer adds only what is new in a report,
+so that a report may come twice, late, to another replica or after weeks without an operator.
 """
 
 from collections.abc import Collection, Mapping

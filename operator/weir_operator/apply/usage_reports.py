@@ -1,6 +1,6 @@
-"""The newest sums that each gateway reported, to this replica or to another that relays them.
+"""The newest usage sums of each gateway, reported to this replica or relayed by another.
 
-Sums only grow, so of two reports the larger is the newer. Must not know statuses or gRPC.
+Sums only grow, so of two reports the larger is the newer.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
