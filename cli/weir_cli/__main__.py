@@ -1,6 +1,6 @@
-"""`weir`: the command line's rim. Exit 0 done, 1 the thing asked for failed, 2 bad usage.
+"""`weir`: the entry point. Exit status 0 is success, 1 failure, 2 bad usage.
 
-Turns every failure into one plain line; WEIR_DEBUG=1 gives the traceback instead.
+Every failure becomes one line; WEIR_DEBUG=1 shows the traceback instead.
 """
 
 import os

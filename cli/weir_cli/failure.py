@@ -1,4 +1,4 @@
-"""How a command says that what was asked for failed: one line, and what to do. Exit code 1."""
+"""The error of a command: one line, and a hint what to do. Exit status 1."""
 
 import sys
 from typing import IO, Any
@@ -7,7 +7,7 @@ import click
 
 
 class Failure(click.ClickException):
-    """The thing asked for failed; `hint` says what to do about it."""
+    """A command failed; `hint` says what to do about it."""
 
     exit_code = 1
 

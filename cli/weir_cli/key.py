@@ -1,4 +1,4 @@
-"""`weir key`: make, list and revoke client keys in a file that holds their hashes alone."""
+"""`weir key`: make, list and revoke client keys; the file has only their hashes."""
 
 import hashlib
 import json
@@ -104,7 +104,7 @@ def create(  # noqa: PLR0913 - one parameter an option
     feedback_weight: float,
     **limits: int | str | None,
 ) -> None:
-    """Make a key and print it: it is shown this once and kept nowhere."""
+    """Make a key and print it: it is shown only this once and stored nowhere."""
     entries = _read(path) if path.exists() else []
     if any(entry["name"] == name for entry in entries):
         raise Failure(f"There is a key named {name} already.", hint="revoke it first")

@@ -1,7 +1,4 @@
-"""What the lab's commands share: a bar on stderr, percents, and the lab's errors as failures.
-
-Must not know any one command.
-"""
+"""What the lab's commands share: a progress bar, scoring, and the lab's errors as failures."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -33,7 +30,7 @@ def lab_failures() -> Generator[None]:
 
 
 def open_bundle(path: Path) -> Bundle:
-    """On the CPU: the lab's figures must not hang on the device. Raises Failure."""
+    """On the CPU, so that figures don't depend on the device. Raises Failure."""
     with lab_failures():
         return Bundle.open(path, devices=["cpu"])
 
@@ -75,7 +72,7 @@ def progress_bar() -> Progress:
 
 
 def say_step(line: str) -> None:
-    """One step of a long work, on standard error where that is a terminal."""
+    """Show a step of long work on standard error, if that is a terminal."""
     console = Console(stderr=True)
     if console.is_terminal:
         console.print(f"[dim]{line}[/dim]")

@@ -1,7 +1,6 @@
 """Prompts from JSONL or parquet, one at a time: a file of any size in bounded memory.
 
-A line that is not {"id", "prompt"} is an error that names the line. Must not know what becomes
-of the prompts.
+A line that is not {"id", "prompt"} is an error that names the line.
 """
 
 import json
@@ -23,7 +22,7 @@ Id = str | int
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt, its id as it was given."""
+    """One prompt with its id."""
 
     id: Id
     text: str

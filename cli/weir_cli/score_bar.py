@@ -1,4 +1,4 @@
-"""A score as a bar with the threshold marked on it: what a person understands at a glance. Pure.
+"""A score as a bar with the threshold marked on it: for a glance. Pure.
 
 Raw scores crowd together, so the bar does not show them: it shows how many of the bundle's
 reference prompts are easier.

@@ -72,7 +72,7 @@ async def test_broken_file_keeps_the_last_good_and_says_where(
         rewrite(policy, "strongShare: 30%", "strongShar: 30%")
 
         async def told() -> bool:
-            return "kept the last good policies" in running.said
+            return "the last good policies stay in force" in running.said
 
         await eventually(told, within=30)
         line = policy.read_text(encoding="utf-8").splitlines().index("    strongShar: 30%") + 1

@@ -1,4 +1,4 @@
-"""Sends the prompts to a running Weir over HTTP and reads what it says of its decisions."""
+"""Sends the prompts to a running Weir over HTTP and reads the decisions from its headers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,13 +11,13 @@ from weir_cli.failure import Failure
 
 _MODEL = "auto"
 _TIMEOUT = aiohttp.ClientTimeout(total=120)
-_DIGITS = 9  # what the header tells
+_DIGITS = 9  # of the header x-weir-cost-usd
 _PICO = 1e-12  # micro-USD per million tokens, in USD per token
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per token of the strongest candidate: what savings are reckoned against."""
+    """USD per token of the strongest candidate: the base of savings."""
 
     input: float
     output: float
@@ -30,7 +30,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt and what became of it."""
+    """One prompt and its decision."""
 
     prompt: str
     score: float | None  # None where nothing was scored
@@ -52,7 +52,7 @@ async def ask_all(url: str, prompts: tuple[Prompt, ...], strongest: Price) -> li
 
 
 async def threshold(url: str, prompt: Prompt) -> float | None:
-    """The threshold in force, as POST /v1/route tells it; None where it is not exposed."""
+    """The current threshold from POST /v1/route; None where the policy hides it."""
     async with (
         aiohttp.ClientSession(timeout=_TIMEOUT) as session,
         session.post(f"{url}/v1/route", json=prompt.body(_MODEL)) as answer,

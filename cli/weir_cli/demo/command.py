@@ -1,4 +1,4 @@
-"""`weir demo`: everything at once, for a first look; what `make run` calls."""
+"""`weir demo`: starts everything for a first look; `make run` calls it."""
 
 import asyncio
 import os
@@ -134,7 +134,7 @@ def _strongest(paths: tuple[Path, ...], bundle: Path) -> Price:
 
 
 def _quiet() -> dict[str, str]:
-    """The table is what is to be read; the programs tell only what is amiss."""
+    """Warnings and errors alone, so that the table stays readable."""
     return {"WEIR_LOG_LEVEL": os.environ.get("WEIR_LOG_LEVEL") or "warning"}
 
 

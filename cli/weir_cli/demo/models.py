@@ -1,4 +1,4 @@
-"""Which models the demo routes between: the stand-in, or real ones where the environment says so.
+"""Which models the demo uses: the mock provider's, or real ones that the environment names.
 
 Two variables choose real ones:
     OPENAI_API_KEY                                   OpenAI's own gpt-4o-mini and gpt-4o
@@ -24,7 +24,7 @@ _OPENAI_MODELS = ("gpt-4o-mini", "gpt-4o")
 
 
 class BadModels(ValueError):
-    """The variables say something that makes no sense; the message says what would."""
+    """The environment variables contradict one another; the message says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Models:
 
 
 def mock_models(url: str) -> Models:
-    """The stand-in at `url`."""
+    """The mock provider at `url`."""
     return Models(f"{url}/v1", ("small", "large"), "", real=False)
 
 
@@ -69,7 +69,7 @@ def _names(written: str) -> tuple[str, str] | None:
 def prepare(quickstart: Path, models: Models, into: Path) -> tuple[Path, Path]:
     """Write the backends as they are for `models`; gives them and the policy's own file.
 
-    The policy is served from where it lies, so that a change to it comes into force. Raises OSError
+    The policy is served from where it lies, so that changes to it take effect. Raises OSError
     where the quickstart is not there.
     """
     written = into / _MODELS_FILE

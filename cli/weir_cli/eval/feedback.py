@@ -61,43 +61,43 @@ class _Target:
         return found
 
 
-def eval_feedback(asked: EvalOptions, *, as_json: bool) -> None:
+def eval_feedback(options: EvalOptions, *, as_json: bool) -> None:
     """Estimate, write OUT.json and OUT.html, show. Raises Failure where the log can't tell."""
-    say_step(f"reading {asked.ledger}")
-    rated = read_rated(asked.ledger, asked.policy, asked.since)
-    target = _target(asked, rated)
+    say_step(f"reading {options.ledger}")
+    rated = read_rated(options.ledger, options.policy, options.since)
+    target = _target(options, rated)
     with lab_failures():
-        report = _report(asked, target)
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        report = _report(options, target)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         page, document = render(report), to_json(report)
-        asked.out.with_name(f"{asked.out.name}.json").write_text(document, encoding="utf-8")
-        asked.out.with_name(f"{asked.out.name}.html").write_text(page, encoding="utf-8")
-    click.echo(f"wrote {asked.out}.json and {asked.out}.html", err=True)
+        options.out.with_name(f"{options.out.name}.json").write_text(document, encoding="utf-8")
+        options.out.with_name(f"{options.out.name}.html").write_text(page, encoding="utf-8")
+    click.echo(f"wrote {options.out}.json and {options.out}.html", err=True)
     show(_table(report), json.loads(document), as_json=as_json)
 
 
-def _target(asked: EvalOptions, rated: RatedDecisions) -> _Target:
-    policy = _policy(asked, rated) if asked.files else None
-    if asked.threshold is not None and not asked.rescore:
-        name = f"threshold {asked.threshold:g}"
-        return _Target(name, rated.score, _all(rated, asked.threshold), rated)
+def _target(options: EvalOptions, rated: RatedDecisions) -> _Target:
+    policy = _policy(options, rated) if options.files else None
+    if options.threshold is not None and not options.rescore:
+        name = f"threshold {options.threshold:g}"
+        return _Target(name, rated.score, _all(rated, options.threshold), rated)
     objective = policy.objective if policy is not None else None
     moved = policy is not None and policy.router and not _scored_by(policy.router, rated)
-    if isinstance(objective, Threshold) and not asked.rescore and not moved:
+    if isinstance(objective, Threshold) and not options.rescore and not moved:
         name = f"threshold {objective.value:g}"
         return _Target(name, rated.score, _all(rated, objective.value), rated)
-    if policy is None and not asked.rescore:
+    if policy is None and not options.rescore:
         raise click.UsageError("say what to estimate: --threshold, -f, --bundle or --router")
-    return _rescored(asked, rated, policy)
+    return _rescored(options, rated, policy)
 
 
-def _rescored(asked: EvalOptions, rated: RatedDecisions, policy: Policy | None) -> _Target:
+def _rescored(options: EvalOptions, rated: RatedDecisions, policy: Policy | None) -> _Target:
     """With the scores of a bundle's router, which are the logged ones where it is the same."""
-    router = asked.router or (policy.router if policy is not None else "") or "default"
-    with open_bundle(require_bundle(asked.bundle)) as bundle:
+    router = options.router or (policy.router if policy is not None else "") or "default"
+    with open_bundle(require_bundle(options.bundle)) as bundle:
         with lab_failures():
             router = bundle.engines[0].resolve(router)
-        threshold = _threshold_of(asked, policy, bundle, router)
+        threshold = _threshold_of(options, policy, bundle, router)
         name = f"{router} of {bundle.version}"
         scorable, score = rated, rated.score
         if rated.routers != (name,):
@@ -121,10 +121,10 @@ def _with_text(rated: RatedDecisions) -> RatedDecisions:
 
 
 def _threshold_of(
-    asked: EvalOptions, policy: Policy | None, bundle: Bundle, router: str
+    options: EvalOptions, policy: Policy | None, bundle: Bundle, router: str
 ) -> float | None:
-    if asked.threshold is not None:
-        return asked.threshold
+    if options.threshold is not None:
+        return options.threshold
     if policy is None:
         return None
     return _by_objective(policy.objective, InProcessScorer(bundle), router)
@@ -147,8 +147,8 @@ def _by_objective(objective: Objective | None, scorer: InProcessScorer, router: 
     return found
 
 
-def _policy(asked: EvalOptions, rated: RatedDecisions) -> Policy:
-    table = decode(compile_files(asked.files, require_bundle(asked.bundle)).table)
+def _policy(options: EvalOptions, rated: RatedDecisions) -> Policy:
+    table = decode(compile_files(options.files, require_bundle(options.bundle)).table)
     named = [p for p in table.policies if p.id == rated.policy] or [
         p for p in table.policies if p.id.partition("/")[2] == rated.policy.partition("/")[2]
     ]
@@ -159,7 +159,7 @@ def _policy(asked: EvalOptions, rated: RatedDecisions) -> Policy:
     if ends != [rated.weak, rated.strong]:
         raise Failure(
             f"{named[0].id} chooses between {' and '.join(ends)}, and what was rated are answers "
-            f"of {rated.weak} and {rated.strong}: nothing can be told of it."
+            f"of {rated.weak} and {rated.strong}: they say nothing about it."
         )
     return named[0]
 
@@ -172,16 +172,16 @@ def _all(rated: RatedDecisions, threshold: float) -> Doubles:
     return np.full(len(rated), threshold)
 
 
-def _report(asked: EvalOptions, target: _Target) -> FeedbackReport:
+def _report(options: EvalOptions, target: _Target) -> FeedbackReport:
     rated = target.rated
-    options = Options(asked.clip, asked.repeats, asked.seed)
+    sampling = Options(options.clip, options.repeats, options.seed)
     rated_mask = np.isfinite(rated.rating)
     logged = _logged(rated).only(rated_mask)
-    found = estimate(logged, target.strong[rated_mask], options)
-    cost, cost_served = _costs(target, options)
+    found = estimate(logged, target.strong[rated_mask], sampling)
+    cost, cost_served = _costs(target, sampling)
     served = dict(zip((rated.weak, rated.strong), _counts(rated, rated_mask), strict=True))
     return FeedbackReport(
-        ledger=asked.ledger.name,
+        ledger=options.ledger.name,
         policy=rated.policy,
         asked=target.name,
         weak=rated.weak,
@@ -194,10 +194,10 @@ def _report(asked: EvalOptions, target: _Target) -> FeedbackReport:
         cost=cost,
         cost_served=cost_served,
         rated_by_model=served,
-        sweep=sweep(logged, target.score[rated_mask], target.score, options),
-        clip=options.clip,
-        repeats=options.repeats,
-        seed=options.seed,
+        sweep=sweep(logged, target.score[rated_mask], target.score, sampling),
+        clip=sampling.clip,
+        repeats=sampling.repeats,
+        seed=sampling.seed,
         notes=_notes(rated, served),
     )
 
@@ -213,12 +213,12 @@ def _logged(rated: RatedDecisions) -> Logged:
     )
 
 
-def _costs(target: _Target, options: Options) -> tuple[Interval, Interval]:
+def _costs(target: _Target, sampling: Options) -> tuple[Interval, Interval]:
     """USD a decision, over all that the log can tell of, rated or not; SNIPS, and as served."""
     rated = target.rated
     every = _logged(rated)
     keep = known(every, target.strong)
-    ratio = np.minimum(ratios(every, target.strong), options.clip)[keep]
+    ratio = np.minimum(ratios(every, target.strong), sampling.clip)[keep]
     cost = rated.cost[keep]
     if not ratio.any():
         return NOTHING, NOTHING
@@ -228,8 +228,8 @@ def _costs(target: _Target, options: Options) -> tuple[Interval, Interval]:
             float((times * cost).sum() / times.sum()),
         ),
         len(cost),
-        repeats=options.repeats,
-        seed=options.seed,
+        repeats=sampling.repeats,
+        seed=sampling.seed,
     )
     return one, other
 

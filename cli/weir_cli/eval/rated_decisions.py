@@ -1,7 +1,4 @@
-"""A ledger's decisions by score, with what clients said of them, as arrays.
-
-Reads the file that gateways write, beside them; never changes it. Must not know estimators.
-"""
+"""A ledger's decisions by score with clients' ratings, as arrays; the file is read only."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,9 +33,9 @@ class RatedDecisions:
     score: Doubles
     threshold: Doubles
     cost: Doubles  # USD
-    rating: Doubles  # [0,1]; NaN where nobody rated
-    weight: Doubles  # of whose rating it is; 1 where there is none
-    texts: tuple[str | None, ...]  # the prompts, where content was kept
+    rating: Doubles  # [0,1]; NaN without a rating
+    weight: Doubles  # of the rating; 1 without one
+    texts: tuple[str | None, ...]  # the prompts, where the gateway stored them
 
     def __len__(self) -> int:
         return len(self.score)
@@ -85,7 +82,7 @@ class _Row:
 
     @property
     def score_of_client(self) -> float:
-        """[0,1]; NaN where nobody rated."""
+        """[0,1]; NaN without a rating."""
         if self.preferred:
             return float(self.preferred == self.model)
         return np.nan if self.rating is None else self.rating

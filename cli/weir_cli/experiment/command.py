@@ -1,6 +1,6 @@
 """`weir experiment`: how a policy's variants do, and what a policy in mode Shadow would have saved.
 
-Reads the ledger; says how sure it is, or that it can't tell.
+Reads the ledger and shows intervals, or that there is too little data.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class ExperimentReport:
 
 @dataclass(frozen=True, slots=True)
 class ShadowReport:
-    """What was paid in mode Shadow less what would have been, USD per request."""
+    """A policy in mode Shadow: what was paid, and what its own choices would have cost."""
 
     policy: str
     requests: int
@@ -91,7 +91,7 @@ class ShadowReport:
 def experiment(
     *, ledger: Path, policy: str | None, since: str | None, control: str, as_json: bool
 ) -> None:
-    """Compare a policy's variants, or tell what one in mode Shadow would have saved."""
+    """Compare a policy's variants, or show what one in mode Shadow would have saved."""
     with open_ledger(ledger) as (database, _):
         begin = since_micros(since)
         chosen = _chosen(policies(database, begin), policy)
@@ -156,7 +156,7 @@ def _shadow(policy: str, found: ShadowCosts) -> ShadowReport:
 
 
 def _chosen(found: Sequence[str], policy: str | None) -> str:
-    """The policy that is named, with or without its namespace; of one, that one."""
+    """The named policy, with or without its namespace, or the only one. Raises Failure."""
     if not found:
         raise Failure(
             "The ledger has no request of a policy with variants, nor of one in mode Shadow.",
@@ -165,7 +165,7 @@ def _chosen(found: Sequence[str], policy: str | None) -> str:
     chosen = [name for name in found if policy in {None, name, name.partition("/")[2]}]
     if len(chosen) != 1:
         none = f"The ledger has nothing of {policy} with variants or in mode Shadow."
-        several = "There are several policies to tell of."
+        several = "The ledger has several such policies."
         raise Failure(several if chosen else none, hint=f"--policy {' | '.join(found)}")
     return chosen[0]
 

@@ -1,4 +1,4 @@
-"""An experiment's rows, summed by conversation. Must not know what is made of them."""
+"""An experiment's rows, summed by conversation."""
 
 import math
 import sqlite3
@@ -34,7 +34,7 @@ _THERE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 @dataclass(slots=True)
 class Arm:
-    """One variant's conversations, a place in each list for each."""
+    """One variant's conversations; every list has one entry per conversation."""
 
     requests: list[float] = field(default_factory=list[float])
     strong: list[float] = field(default_factory=list[float])
@@ -49,7 +49,7 @@ class Arm:
 
 @dataclass(slots=True)
 class ShadowCosts:
-    """What a policy in mode Shadow paid and would have paid, a place for each request; USD."""
+    """What a policy in mode Shadow paid and would have paid, in USD, one entry per request."""
 
     strong: list[float] = field(default_factory=list[float])
     paid: list[float] = field(default_factory=list[float])

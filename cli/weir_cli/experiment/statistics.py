@@ -49,7 +49,7 @@ class Difference:
     """One variant less the control, on one measure."""
 
     value: float
-    once: Interval  # 95 %, for who looks once, at a time fixed beforehand (Welch)
+    once: Interval  # 95 %, valid for one look at a time fixed beforehand (Welch)
     any_time: Interval  # 95 %, however often one looks and whenever one stops
 
 
@@ -63,7 +63,7 @@ class Split:
 
     @property
     def mismatch(self) -> bool:
-        """Whether something else than the weights decided who had which variant."""
+        """Whether something else than the weights assigned variants to conversations."""
         return self.p < SRM
 
 
@@ -100,7 +100,7 @@ def difference(variant: Mean | None, control: Mean | None) -> Difference | None:
 
 
 def verdict(found: Difference | None) -> Verdict:
-    """By the interval that holds at any time: people do look every day."""
+    """By the interval that holds at any time: people look every day."""
     if found is None:
         return Verdict.TOO_FEW
     if found.any_time.low > 0:

@@ -1,4 +1,4 @@
-"""What there is to say about one decision: plain values for the picture and for JSON."""
+"""One decision as plain values, for the picture and for JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ _NO_SCALE = Scale(())
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule and how it came out; `verdict` is empty where it was not asked any more."""
+    """A rule and how it came out; `verdict` is empty after an earlier rule decided."""
 
     name: str
     when: str
@@ -28,13 +28,13 @@ class Rule:
 
     @property
     def matched(self) -> bool:
-        """Whether this is the rule that held."""
+        """Whether this rule decided."""
         return self.verdict == Verdict.HOLDS
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the models that competed."""
+    """One candidate of the policy."""
 
     name: str
     quality: float | None  # predicted, in [0,1]; None where there is no profile or no score
@@ -56,7 +56,7 @@ class BudgetStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One decision and all that led to it."""
+    """One decision and what led to it."""
 
     model: str
     policy: str
@@ -74,11 +74,11 @@ class Explanation:
     reason: str
     detail: str
     intended: str  # Shadow: what would have been chosen
-    fallbacks: tuple[str, ...] = ()  # who is asked, in order, should the choice fail
-    fallback_on: tuple[str, ...] = ()  # the kinds of failure for which they are
+    fallbacks: tuple[str, ...] = ()  # tried in this order when the choice fails
+    fallback_on: tuple[str, ...] = ()  # the kinds of failure that lead to them
     cache: str = "off"  # what is looked up for this request, or why nothing is
-    cascade: str = ""  # who looks at the answer, and who answers where it is not accepted
-    judge: str = ""  # the model that rates prompts, where one does; nobody asks it here
+    cascade: str = ""  # what accepts the answer, and which model answers otherwise
+    judge: str = ""  # the model that rates prompts; explain never calls it
     limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: BudgetStatus | None = None  # where the policy's budget stands

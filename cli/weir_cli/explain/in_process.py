@@ -1,7 +1,4 @@
-"""The gateway's Scorer port filled by a bundle in this process: no scorer, no socket.
-
-Must not know what is explained.
-"""
+"""The gateway's Scorer port over a bundle in this process, without a scorer or a socket."""
 
 import asyncio
 

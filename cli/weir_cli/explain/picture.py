@@ -1,4 +1,4 @@
-"""An explanation as a picture on a terminal. Must not know how the decision was made."""
+"""An explanation as a picture on a terminal."""
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding

@@ -1,4 +1,4 @@
-"""What limits a request would come under, in words. Must not know how much of them is left."""
+"""A policy's limits, caches and cascade, in words."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,15 @@ from weir_gateway.routing.estimate import expected_tokens
 
 
 def limits(policy: Policy, request: Request) -> str:
-    """Each limit of the policy and what this request takes; whose key comes is not known."""
+    """Each limit of the policy, and what this request would reserve."""
     if policy.limits is None:
         return ""
-    each = {"each key": policy.limits.per_key, "all together": policy.limits.total}
-    parts = [f"{who} {', '.join(_of(allowance))}" for who, allowance in each.items() if allowance]
+    each = {"each key": policy.limits.per_key, "all clients together": policy.limits.total}
+    parts = [
+        f"{scope} {', '.join(_of(allowance))}" for scope, allowance in each.items() if allowance
+    ]
     gone = "counted here alone" if policy.when_limits_gone is WhenGone.OPEN else "refused"
-    takes = f"this one takes about {expected_tokens(request)} tokens"
+    takes = f"this request reserves about {expected_tokens(request)} tokens"
     return f"{'; '.join([*parts, takes])}; without Redis {gone}"
 
 
@@ -39,48 +41,48 @@ def _money(amount: PicoUsd, per: str) -> Iterator[str]:
 
 
 def caches(rules: CacheRules | None, decision: RouteDecision) -> str:
-    """Whether an answer would be looked up and how; why not, where it would not be."""
+    """How a cached answer would be looked up, or why it would not."""
     lookup = decision.cache
     if rules is None:
         return "off"
     if decision.reason is Reason.DIRECT:
-        return "bypass: the model was named"
+        return "bypass: the client named the model"
     if lookup.state is CacheState.BYPASS:
         return f"bypass: {lookup.why}"
     shared = "shared within the policy" if rules.scope == "policy" else "per client key"
-    return f"{', '.join(_ways(rules, lookup))}; {shared}"
+    return f"{', '.join(_lookups(rules, lookup))}; {shared}"
 
 
-def _ways(rules: CacheRules, lookup: CacheLookup) -> list[str]:
-    ways: list[str] = []
+def _lookups(rules: CacheRules, lookup: CacheLookup) -> list[str]:
+    lookups: list[str] = []
     if rules.exact:
-        ways.append(f"the very same request within {rules.exact:g} s")
+        lookups.append(f"an equal request within {rules.exact:g} s")
     if lookup.semantic_key:
         alike = f"similarity {rules.similarity:g}"
-        ways.append(f"one of the same wording and {alike} within {rules.semantic:g} s")
+        lookups.append(f"one with the same wording and {alike} within {rules.semantic:g} s")
     elif rules.semantic:
-        ways.append("not by meaning: no embedding, or no one last text of the user")
-    return ways
+        lookups.append("not semantic: no embedding, or more than one last text of the user")
+    return lookups
 
 
 _OURS = {Reason.SCORED, Reason.CASCADE_ACCEPTED, Reason.CASCADE_ESCALATED}
 
 
 def cascade(value: Cascade | None, decision: RouteDecision) -> str:
-    """What becomes of the answer in the policy's cascade."""
+    """What accepts the answer in the policy's cascade, and which model answers otherwise."""
     if value is None:
         return ""
     if not decision.buffered:
         why = decision.detail if decision.reason in _OURS else ""
-        return f"nobody looks at this answer: {why or decision.label}"
+        return f"this answer is not checked: {why or decision.label}"
     limit = f"{value.accept:g}"
-    ways = [
+    lookups = [
         f"check {value.check}" if value.check is not None else "",
         f"{value.samples} samples agree by {limit}" if value.samples > 1 else "",
         f"{named(value.judge.backend)} is sure by {limit}" if value.judge is not None else "",
     ]
-    accepted = ", ".join(step for step in ways if step)
-    return f"given where {accepted}; else {decision.servable[1].name} answers"
+    accepted = ", ".join(step for step in lookups if step)
+    return f"accepted if {accepted}; else {decision.servable[1].name} answers"
 
 
 def named(backend: str) -> str:

@@ -76,7 +76,7 @@ def _written(lines: Iterator[Line], expected: int, into: Path) -> int:
                 count += 1
         if not count:
             raise Failure(
-                f"{expected:,} answers were judged, and of none is the prompt kept.",
+                f"{expected:,} answers were judged, and no prompt of theirs is stored.",
                 hint="serve with WEIR_TELEMETRY_CONTENT=1",
             )
         part.replace(into)

@@ -11,7 +11,7 @@ from weir_runtime.quantities import Address
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens. `kept` holds the served port for the workers that share it."""
+    """Where everything listens. `reserved` keeps the served port for the workers that share it."""
 
     serve: Address
     gateways: Sequence[Address]  # admin, one a worker
@@ -19,7 +19,7 @@ class Ports:
     reserved: socket.socket
 
     def close(self) -> None:
-        """Let the served port go."""
+        """Release the served port."""
         self.reserved.close()
 
 

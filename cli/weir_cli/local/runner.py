@@ -1,7 +1,4 @@
-"""A local Weir from its first process to its last: start, ready, follow the files, drain.
-
-Must not know what a policy says; it is handed a compiler.
-"""
+"""A local Weir from its first process to its last: start, ready, follow the files, drain."""
 
 import asyncio
 import tempfile
@@ -39,10 +36,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a running Weir asks of whoever runs it."""
+    """What the caller provides."""
 
     compile: Callable[[], Policies]  # raises Failure, its message for a person
-    ready: Callable[[str], Awaitable[None]]  # told the URL once it serves
+    ready: Callable[[str], Awaitable[None]]  # called with the URL once it serves
     say: Say
 
 
@@ -59,7 +56,7 @@ async def run(options: Options, hooks: Hooks, stop: asyncio.Event) -> int:
         cause = _first(broken)
         if isinstance(cause, Failure):
             raise cause from None
-        raise Failure(str(cause), hint="Its own words are above.") from cause
+        raise Failure(str(cause), hint="Its own messages are above.") from cause
     finally:
         ports.close()
     return 0
@@ -100,7 +97,7 @@ class _Local:
         group.create_task(child.supervise(), name=f"keep the {child.program.name}")
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
-        """The scorer first, so that no gateway begins by missing it."""
+        """Start the scorer first, so that gateways find it."""
         await self._proven([self._scorer], [self._ports.scorer])
         for gateway in self._gateways:
             self._keep(group, gateway)
@@ -124,14 +121,14 @@ class _Local:
             try:
                 policies = await asyncio.to_thread(self._hooks.compile)
             except Failure as refused:
-                self._hooks.say(f"kept the last good policies: {refused.message}")
+                self._hooks.say(f"the last good policies stay in force: {refused.message}")
             else:
                 await asyncio.to_thread(self._state.write, policies.table, policies.credentials)
-                self._hooks.say("policies changed: the new ones are in force for new requests")
+                self._hooks.say("policies changed: new requests follow the new ones")
 
 
 def _first(error: BaseException) -> BaseException:
-    """The first that is not a group."""
+    """The first error that is not a group."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error

@@ -1,7 +1,4 @@
-"""Keeps programs alive: starts them, restarts what dies ever more slowly, stops them in time.
-
-Knows processes and nothing of what runs in them.
-"""
+"""Supervises child processes: starts them, restarts them with a growing delay, stops them."""
 
 import asyncio
 import os
@@ -29,7 +26,7 @@ class EndedBeforeReady(Exception):
 
 
 class Child:
-    """One program kept alive."""
+    """One supervised program."""
 
     def __init__(self, program: Program, say: Say) -> None:
         self.program = program
@@ -45,7 +42,7 @@ class Child:
         return None if self._process is None else self._process.pid
 
     def mark_ready(self) -> None:
-        """It has been ready once: from now on a death is mended by starting it again."""
+        """It has been ready: from now on it is restarted when it ends."""
         self._proven = True
 
     async def supervise(self) -> None:
@@ -120,7 +117,7 @@ _PATIENCE = 2.0  # seconds that one answer may take
 
 
 class NotReady(Exception):
-    """It did not get ready in time; the message has its own words for why."""
+    """A program was not ready in time; the message has the last answer of its probe."""
 
 
 async def wait_ready(probes: Sequence[str], within: float) -> None:

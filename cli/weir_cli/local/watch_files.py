@@ -1,7 +1,4 @@
-"""Follows policy files: says when one of them has changed, appeared or gone.
-
-Knows names and times of files and nothing of what is in them.
-"""
+"""Watches policy files: reports when one of them changes, appears or goes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -40,7 +37,7 @@ async def changes(paths: Sequence[Path], stop: asyncio.Event) -> AsyncIterator[N
 
 
 def fingerprint(paths: Sequence[Path]) -> Fingerprint:
-    """What tells one state of the files from another without reading them."""
+    """Identifies a state of the files without reading them."""
     return frozenset(_stats(paths))
 
 

@@ -1,7 +1,4 @@
-"""Deterministic answers: the same ask gets the same words, the same calls, the same token counts.
-
-Pure. Must not know a wire.
-"""
+"""Deterministic answers: equal requests get equal words, tool calls and token counts. Pure."""
 
 import hashlib
 import json
@@ -27,7 +24,7 @@ def tokens(text: str) -> int:
 
 
 def answer(ask: ModelRequest, choice: int = 0) -> ModelAnswer:
-    """The answer to `ask`; `choice` counts from 0 and each choice has its own words."""
+    """The answer to `request`; `choice` counts from 0 and each choice has its own words."""
     digest = _digest(ask, choice)
     if JUDGE in ask.model:
         return judged(ask, digest)
@@ -45,7 +42,7 @@ def scripted(ask: ModelRequest, text: str) -> ModelAnswer:
 
 
 def judged(ask: ModelRequest, digest: bytes) -> ModelAnswer:
-    """What a judge answers: its likeliest word, and how likely each was."""
+    """A judge's answer: its likeliest word, and the probability of each."""
     odds = verdict(ask.prompt)
     likeliest, _ = max(odds, key=lambda pair: pair[1])
     return ModelAnswer(_id(digest), likeliest, Finish.STOP, 1, odds=odds)

@@ -35,7 +35,7 @@ _ERRORS = {
 
 
 def read_request(body: Object) -> ModelRequest:
-    """Read a messages request. Raises Refused."""
+    """Read a messages request. Raises BadRequest."""
     cap = integer(body, "max_tokens")
     if cap < 1:
         raise BadRequest("max_tokens: a positive whole number is required")
@@ -43,7 +43,7 @@ def read_request(body: Object) -> ModelRequest:
 
 
 def count(body: Object) -> Object:
-    """The answer of count_tokens. Raises Refused."""
+    """The answer of count_tokens. Raises BadRequest."""
     return {"input_tokens": _ask(body, 0).prompt_tokens}
 
 

@@ -1,4 +1,4 @@
-"""One request answered whole, whatever path it came by: what a batch's items are. Pure."""
+"""The answer to one item of a batch, by its path. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from weir_cli.mock_provider.model_request import ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class ItemAnswer:
-    """An answer, and what it took."""
+    """An answer and its token counts."""
 
     model: str
     input_tokens: int  # tokens
@@ -20,7 +20,7 @@ class ItemAnswer:
 
 
 def answer_item(path: str, body: Object) -> ItemAnswer:
-    """The answer to `body` at `path`. Raises Refused."""
+    """The answer to `body` at `path`. Raises BadRequest."""
     maker = _MAKERS.get(path)
     if maker is None:
         raise BadRequest(f"`{path}` can't be batched.", param="url")

@@ -1,4 +1,4 @@
-"""The stand-in's paths for batches: OpenAI's files and batches, Anthropic's message batches."""
+"""The routes for batches: OpenAI's files and batches, Anthropic's message batches."""
 
 import time
 from collections.abc import Callable
@@ -26,10 +26,10 @@ _MESSAGES = "/v1/messages"
 
 
 class BatchRoutes:
-    """The paths."""
+    """The handlers, and the table of their routes."""
 
     def __init__(self, batches: Batches, lost: Callable[[], bool]) -> None:
-        """`lost` says whether the next batch is taken and the connection closed all the same."""
+        """`lost` says whether to accept the next batch and close the connection unanswered."""
         self._batches = batches
         self._lost = lost
 

@@ -1,6 +1,6 @@
-"""The stand-in's batches: taken in, answered item by item over the ordered time, kept in memory.
+"""Batches of either provider, answered item by item over the configured time, in memory.
 
-Knows both providers' batches apart from their wires: an item is an id, a path and a body.
+An item is an id, a path and a body, whatever the provider's wire.
 """
 
 import asyncio
@@ -64,12 +64,12 @@ class Batch:
 
 
 class Batches:
-    """All of them, and the files they came from."""
+    """All batches, and the files they came from."""
 
     def __init__(
         self, books: RequestStats, refusal: Callable[[str, int], BadRequest | None], takes: float
     ) -> None:
-        """A batch `takes` so many seconds; `refusal` of a model's nth item is an ordered fault."""
+        """A batch `takes` so many seconds; `refusal` gives the fault of a model's nth item."""
         self.files: dict[str, bytes] = {}
         self.all: dict[str, Batch] = {}
         self._books = books
@@ -100,7 +100,7 @@ class Batches:
         return [batch for batch in reversed(self.all.values()) if batch.id.startswith(kind)]
 
     async def stop(self) -> None:
-        """End what is under way."""
+        """Cancel running batches."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -108,7 +108,7 @@ def serve(app: web.Application, listening: socket.socket, ready: Callable[[], No
     """Serve `app` until SIGTERM or SIGINT; `ready` is called once it accepts connections."""
 
     async def main(stop: asyncio.Event) -> int:
-        # A client that goes away cancels its handler, so that the books can say so.
+        # A client that goes away cancels its handler, so that the counters include it.
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_DRAIN
         )

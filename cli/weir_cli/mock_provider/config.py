@@ -1,4 +1,4 @@
-"""Ordered faults and delays: parsed from the command line, applied at an exact rate. Pure."""
+"""Faults, delays and scripted answers: parsed from the command line and from files."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One order: how, how often (a share in [0,1]), and for which model ("" for all)."""
+    """How requests fail, how often (a share in [0,1]), and for which model ("" for all)."""
 
     kind: Kind
     status: int = 500
@@ -43,11 +43,11 @@ class Delay:
 
 
 class BadOption(ValueError):
-    """What was written after --fail or --delay makes no sense; the message says what would."""
+    """The value of --fail or --delay is malformed; the message says what to write."""
 
 
 def fault(order: str) -> Fault:
-    """Parse `status=500,rate=0.1,model=a` or `kind=break,rate=0.5`. Raises BadOrder."""
+    """Parse `status=500,rate=0.1,model=a` or `kind=break,rate=0.5`. Raises BadOption."""
     fields = _fields(order, known=("kind", "status", "rate", "model"))
     try:
         kind = Kind(fields.get("kind", Kind.STATUS))
@@ -65,7 +65,7 @@ def fault(order: str) -> Fault:
 
 
 def delay(order: str) -> Delay:
-    """Parse `first=200ms,chunk=20ms,batch=5s`. Raises BadOrder."""
+    """Parse `first=200ms,chunk=20ms,batch=5s`. Raises BadOption."""
     fields = _fields(order, known=("first", "chunk", "batch"))
     return Delay(*(_seconds(fields.get(name, "0s")) for name in ("first", "chunk", "batch")))
 
@@ -97,7 +97,7 @@ FIELDS = ("model", "prompt", "answer")
 
 
 class BadScript(ValueError):
-    """The file is no script; the message says where and why."""
+    """The file is no script; the message has the line and the reason."""
 
 
 def read_script(path: Path) -> Script:

@@ -1,7 +1,4 @@
-"""Reading untyped JSON: narrow accessors, and the errors of a body that is not what it should be.
-
-Must not know which provider's wire is being read.
-"""
+"""Typed access to untyped JSON, and the error for a malformed body."""
 
 import json
 
@@ -10,7 +7,7 @@ Object = dict[str, Json]
 
 
 class BadRequest(Exception):
-    """The request is wrong in a way the client can mend."""
+    """The request is refused; the client can correct it."""
 
     def __init__(self, message: str, *, param: str = "", status: int = 400, code: str = "") -> None:
         super().__init__(message)
@@ -21,7 +18,7 @@ class BadRequest(Exception):
 
 
 def parse(body: bytes) -> Object:
-    """The body as an object. Raises Refused."""
+    """The body as an object. Raises BadRequest."""
     try:
         value: Json = json.loads(body)
     except (ValueError, RecursionError) as broken:

@@ -1,9 +1,9 @@
-"""How the stand-in plays a judge: a model whose name contains `judge` answers with one word.
+"""Plays a judge: a model whose name contains `judge` answers with one word.
 
 A digit from 1 to 9 where it is asked for one, else yes or no, and how likely each was. The rule is
 meant to be steered by the words of a prompt: `hard` in it makes for doubt, `easy` for trust; where
 it has neither, a hash decides. An answer of a script that says `rightanswer` or `wronganswer` is
-taken at its word. Pure. Must not know a wire.
+taken as it says. Pure.
 """
 
 import hashlib

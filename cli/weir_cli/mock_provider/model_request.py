@@ -1,4 +1,4 @@
-"""What was asked and what is answered, free of either provider's wire."""
+"""A request and its answer, independent of the provider's wire."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class ModelRequest:
     stream: bool = False
     stream_usage: bool = False
     thinks: bool = False  # the answer begins with a thought
-    logprobs: bool = False  # how likely each token was is told, where there is anything to tell
+    logprobs: bool = False  # the answer has the probabilities of its tokens, where they are known
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _MOST_DIMENSIONS = 4096
 
 
 def read_request(body: Object) -> ModelRequest:
-    """Read a chat completion request. Raises Refused."""
+    """Read a chat completion request. Raises BadRequest."""
     messages = objects(body, "messages")
     if not messages:
         raise BadRequest("`messages` must be a list with at least one message.", param="messages")
@@ -117,7 +117,7 @@ def model(name: str) -> Object:
 
 
 def embeddings(body: Object) -> tuple[Object, str, int]:
-    """Embeddings, the model that was named and the tokens read. Raises Refused."""
+    """Embeddings, the model that was named and the tokens read. Raises BadRequest."""
     texts = strings(body, "input")
     if not texts:
         raise BadRequest("`input` must be a string or a list of strings.", param="input")

@@ -1,6 +1,6 @@
 """OpenAI's responses and legacy completions, as JSON and as SSE. Pure.
 
-Nothing is kept: what names an earlier response is refused.
+Responses are not stored, so a request that names an earlier one is refused.
 """
 
 import json
@@ -28,10 +28,10 @@ _IN_PROGRESS, _COMPLETED, _INCOMPLETE = "in_progress", "completed", "incomplete"
 
 
 def read_request(body: Object) -> ModelRequest:
-    """Read a response's request. Raises Refused."""
+    """Read a response's request. Raises BadRequest."""
     for name in _STATE:
         if body.get(name) is not None:
-            raise BadRequest(f"`{name}`: nothing is kept here.", param=name)
+            raise BadRequest(f"`{name}`: responses are not stored here.", param=name)
     turns = _turns(body)
     question = next((words for role, words in reversed(turns) if role == "user"), "")
     tools = tuple(
@@ -82,7 +82,7 @@ def events(request: ModelRequest, answer: ModelAnswer) -> Iterator[bytes]:
 
 
 def read_legacy_request(body: Object) -> ModelRequest:
-    """Read a legacy completion's request. Raises Refused."""
+    """Read a legacy completion's request. Raises BadRequest."""
     prompts = strings(body, "prompt")
     if len(prompts) != 1:
         raise BadRequest("`prompt` must be one string.", param="prompt")
@@ -106,7 +106,7 @@ def completion(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Object:
 
 
 def completion_events(request: ModelRequest, answers: Sequence[ModelAnswer]) -> Iterator[bytes]:
-    """The same as server-sent events, `[DONE]` last."""
+    """The legacy answer as server-sent events, `[DONE]` last."""
     for at, answer in enumerate(answers):
         for piece in pieces(answer.text):
             yield _legacy_event(request, answers, [_choice(at, piece, None)])

@@ -1,4 +1,4 @@
-"""The stand-in's HTTP server: routes, faults, delays and books around the two pure wires."""
+"""The mock provider's HTTP server: routes, faults, delays and counters."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from weir_cli.mock_provider.stats import RequestStats
 
 _LARGEST_BODY = 32 * 2**20
 _LONGEST_HANG = 3600.0
-_PAGE = "<html><body><h1>502 Bad Gateway</h1><p>weir stand-in, as ordered</p></body></html>"
+_PAGE = "<html><body><h1>502 Bad Gateway</h1><p>weir stand-in, a configured fault</p></body></html>"
 _NOTE = "This is Weir's stand-in: it answers by hash and is no model."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class MockConfig:
-    """How the stand-in is to behave."""
+    """Which models there are, and how they behave."""
 
     models: tuple[str, ...] = ()  # empty: answers under any name
     delay: Delay = field(default_factory=Delay)
@@ -36,7 +36,7 @@ class MockConfig:
 
 @dataclass(slots=True)
 class MockProvider:
-    """The server's state: its orders and its books."""
+    """The server's state: its configuration and its counters."""
 
     config: MockConfig
     stats: RequestStats = field(default_factory=RequestStats)
@@ -195,7 +195,7 @@ class MockProvider:
         fault = self._fault(model, number)
         if fault is None:
             return None
-        return BadRequest("A fault, as ordered.", status=fault.status, code="ordered_fault")
+        return BadRequest("A configured fault.", status=fault.status, code="ordered_fault")
 
     def _loses_batch(self) -> bool:
         """Whether the answer to the batch that has just been taken is lost."""
@@ -246,7 +246,7 @@ async def _stream(
 async def _fail(request: web.Request, fault: Fault) -> web.StreamResponse:
     match fault.kind:
         case Kind.STATUS:
-            refused = BadRequest("A fault, as ordered.", status=fault.status, code="ordered_fault")
+            refused = BadRequest("A configured fault.", status=fault.status, code="ordered_fault")
             return _refusal(request, refused)
         case Kind.HTML:
             return web.Response(status=502, text=_PAGE, content_type="text/html")

@@ -1,4 +1,4 @@
-"""The stand-in's own books: what it was asked and what it answered, for checking accounts."""
+"""Counters per model of what was received and answered, to check a gateway's ledger against."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -10,7 +10,7 @@ _OTHERS = "(others)"  # models beyond the bound share one line
 
 @dataclass(slots=True)
 class ModelStats:
-    """One model's sums."""
+    """One model's counters."""
 
     requests: int = 0
     failed: int = 0
@@ -31,18 +31,18 @@ class RequestStats:
     batches: int = 0  # that were taken in
 
     def of(self, model: str) -> ModelStats:
-        """The model's line, opened if need be."""
+        """The model's counters, new ones for a new model."""
         if model not in self.models and len(self.models) >= _MOST_MODELS:
             model = _OTHERS
         return self.models.setdefault(model, ModelStats())
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Start again from zero."""
         self.models.clear()
         self.batches = 0
 
     def to_json(self) -> Object:
-        """The books as they go over the wire."""
+        """The counters as JSON values."""
         lines: Json = {name: {**asdict(line)} for name, line in self.models.items()}
         return {
             "requests": sum(line.requests for line in self.models.values()),

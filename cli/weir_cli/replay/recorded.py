@@ -81,7 +81,7 @@ def answered_by_all(
 
 
 def with_repeats(record: RecordedPrompts, share: float, seed: int) -> RecordedPrompts:
-    """The record with so large a share of requests that ask again, in an order by chance."""
+    """The record with this share of repeated prompts, in random order."""
     if not share:
         return record
     count = len(record.prompts)

@@ -1,8 +1,8 @@
-"""A rehearsal's judge: what it would say of recorded answers, and what a cascade paid beside them.
+"""A simulated judge for `weir replay`, and what a cascade pays beside its answers.
 
-Nobody recorded what a judge said. How good it is is assumed, as the probability with which it
-prefers a right answer to a wrong one; its verdicts reach the gateway through the stand-in, by a
-script of answers that say whether they please it.
+Judges' verdicts are not recorded, so a skill is assumed: the probability of preferring a right
+answer to a wrong one. The verdicts reach the gateway by the mock provider: a script of answers
+says which of them the judge accepts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ ESCALATED, ACCEPTED, CACHED = "cascade_escalated", "cascade_accepted", "cache"
 
 @dataclass(frozen=True, slots=True)
 class CascadeCosts:
-    """What a table says of one policy's cascade."""
+    """The cascade of one policy, as the route table has it."""
 
     weak: str  # the provider's name of the first candidate's model, by which the script knows it
-    judge_usd: float  # a token that is read; 0 where nobody is asked
+    judge_usd: float  # USD per input token; 0 without a judge
 
 
 def cascade_costs(table: Mapping[str, Any], policy: str | None) -> CascadeCosts | None:
@@ -47,7 +47,7 @@ def cascade_costs(table: Mapping[str, Any], policy: str | None) -> CascadeCosts 
 def write_script(
     path: Path, cascade: CascadeCosts, prompts: Sequence[str], weak: Doubles, auc: float, seed: int
 ) -> None:
-    """The first candidate's answers, each saying whether it pleases a judge of this skill."""
+    """The first candidate's answers, each saying whether a judge of this skill accepts it."""
     pleased = judged(weak, auc, seed) >= 0
     with path.open("w", encoding="utf-8") as file:
         for prompt, good in zip(prompts, pleased, strict=True):
@@ -63,7 +63,7 @@ def side_costs(
 ) -> Doubles:
     """USD for each prompt beside the chosen answer's; `cost` is [prompts, candidates].
 
-    A kept answer costs nothing, so that the chosen one's cost is taken off again.
+    A cached answer costs nothing, so the chosen one's cost is subtracted.
     """
     beside = np.zeros(len(choices))
     per_token = cascade.judge_usd if cascade is not None else 0.0

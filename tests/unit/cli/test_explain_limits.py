@@ -18,8 +18,8 @@ def test_each_limit_is_told_and_what_the_request_takes() -> None:
     limited = replace(policy(), limits=PolicyLimits(per_key=each, total=total))
     assert limits(limited, request(prompt_tokens=10)) == (
         "each key 600 requests a minute, $20 a day for the strong model; "
-        "all together 9000 tokens a minute, $0.5 a day; "
-        "this one takes about 410 tokens; without Redis counted here alone"
+        "all clients together 9000 tokens a minute, $0.5 a day; "
+        "this request reserves about 410 tokens; without Redis counted here alone"
     )
     closed = replace(limited, when_limits_gone=WhenGone.CLOSED)
     assert limits(closed, request()).endswith("without Redis refused")

@@ -66,7 +66,7 @@ async def test_what_a_cache_would_do_is_told_with_nothing_kept() -> None:
         True,
     )
     assert caches(rules, seen.decision) == (
-        "the very same request within 60 s, one of the same wording and similarity 0.9 within "
+        "an equal request within 60 s, one with the same wording and similarity 0.9 within "
         "60 s; per client key"
     )
     cold = replace(rules, temperature=0.5)
