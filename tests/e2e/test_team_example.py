@@ -8,11 +8,13 @@ from pathlib import Path
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from support.bundles import ROOT, default_bundle
 from support.programs import Program, up
 
 TEAM = ROOT / "examples" / "team"
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
 
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -51,19 +53,17 @@ def test_it_serves_the_key_of_its_comment_and_no_other(tmp_path: Path) -> None:
     )
     other = run("key", "create", "--file", str(keys), "--name", "b", "--policy", "shop/*")
     environment = {"WEIR_KEYS": str(keys), "OPENAI_API_KEY": "sk-unused"}
-    with up([TEAM], "--stand-in", log=tmp_path / "log", environment=environment) as weir:
-        client = of(weir, created.stdout)
-        answer = client.chat.completions.create(
-            model="auto", messages=[{"role": "user", "content": "Hello"}]
-        )
+    with (
+        up([TEAM], "--stand-in", log=tmp_path / "log", environment=environment) as weir,
+        of(weir, created.stdout) as client,
+        of(weir, other.stdout) as stranger,
+    ):
+        answer = client.chat.completions.create(model="auto", messages=HELLO)
         assert "a stand-in" in (answer.choices[0].message.content or "")
         assert [model.id for model in client.models.list()] == ["auto"]
-        stranger = of(weir, other.stdout)
         assert not list(stranger.models.list())
         with pytest.raises(openai.PermissionDeniedError, match="may not use policy default/team"):
-            stranger.chat.completions.create(
-                model="auto", messages=[{"role": "user", "content": "Hello"}]
-            )
+            stranger.chat.completions.create(model="auto", messages=HELLO)
 
 
 def of(weir: Program, key: str) -> openai.OpenAI:
