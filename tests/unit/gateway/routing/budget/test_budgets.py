@@ -108,7 +108,7 @@ async def spend(world: World, share: float) -> None:
         spent=amount,
         requests=1,
     )
-    await world.treasury.exchange(claim)
+    await world.treasury.renew(claim)
 
 
 async def test_at_first_the_line_is_the_calibrations_fifth() -> None:
