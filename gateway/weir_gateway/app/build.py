@@ -103,6 +103,7 @@ def build_routing(
             inspector=WireAnswerInspector(),
         ),
         score_timeout=settings.scorer.timeout,
+        batch_score_timeout=settings.batches.score_timeout,
         cache_bounds=CacheBounds(
             largest=settings.cache.max_answer,
             under_way=settings.cache.max_bytes,

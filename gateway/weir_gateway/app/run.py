@@ -80,9 +80,8 @@ class Gateway:
             tables.subscribe(budget_sync.on_table_change)
             keys = await _read_keys(settings.keys)
             # Closed only after the tasks, of which the batches' runner is one, have ended.
-            patient = routing.patient(settings.batches.score_timeout)
             dependencies = BatchDependencies(
-                routing=patient, tables=tables.current, keys=keys, calls=parts.calls
+                routing=routing, tables=tables.current, keys=keys, calls=parts.calls
             )
             batches = await open_batch_service(settings, dependencies, stack)
             tasks = await stack.enter_async_context(background())

@@ -16,6 +16,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BadRequest, WeirError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Passthrough, RouteTable
+from weir_gateway.routing.context import Purpose
 
 LIMITED: Final = 429
 UNAVAILABLE: Final = 503
@@ -89,7 +90,7 @@ async def _decide_item(
     if isinstance(request, BadRequest):
         return RejectedItem(item, request)
     try:
-        decision = await job.context.routing.decide(request, table, batch=job.id)
+        decision = await job.context.routing.decide(request, table, Purpose.BATCH, batch=job.id)
     except WeirError as error:
         return DeferredItem(item, error) if _is_transient(error) else RejectedItem(item, error)
     if isinstance(decision.chosen.auth, Passthrough):

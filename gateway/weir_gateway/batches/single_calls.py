@@ -14,9 +14,9 @@ from weir_gateway.batches.context import Job
 from weir_gateway.batches.decide_page import ReadyItem
 from weir_gateway.batches.journal import ItemResult
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
-from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import CLIENT_GONE
+from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import Dispatched, Ending
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
@@ -42,7 +42,7 @@ class _ItemCall:
     ready: ReadyItem
     table: RouteTable
     began: float
-    tab: list[SideCost] = field(default_factory=list[SideCost])
+    side_costs: SideCosts = field(default_factory=SideCosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ async def _call_with_retries(job: Job, call: _ItemCall) -> _Answer:
 async def _call_once(job: Job, call: _ItemCall) -> _Answer:
     ready = call.ready
     dispatched = await job.context.routing.dispatch(
-        ready.request, ready.decision, call.table, call.tab
+        ready.request, ready.decision, call.table, call.side_costs
     )
     whole = False
     try:
@@ -140,6 +140,6 @@ def _account(
         overhead=0.0,
         duration=job.context.clock() - call.began,
         error=error,
-        side_costs=tuple(call.tab),
+        side_costs=call.side_costs.snapshot(),
     )
     job.context.routing.account(call.ready.request, decision, ending)

@@ -17,7 +17,6 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import UpstreamError, WeirError
 from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
-from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
@@ -27,6 +26,7 @@ from weir_gateway.http.count_tokens import estimate, estimates
 from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import EventBuffer
 from weir_gateway.routing.account import CLIENT_GONE
+from weir_gateway.routing.context import Purpose, SideCosts
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
@@ -66,7 +66,7 @@ class _Way:
     arrived: float
     said: dict[str, str]  # headers that tell the decision, once there is one; on errors too
     overhead: float = 0.0
-    tab: list[SideCost] = field(default_factory=list[SideCost])  # what is paid beside the answer
+    side_costs: SideCosts = field(default_factory=SideCosts)  # what is paid beside the answer
 
 
 class Endpoint:
@@ -130,30 +130,38 @@ class Endpoint:
         table: RouteTable,
         parent: TraceContext,
         *,
-        counted: bool = True,
-        tab: list[SideCost] | None = None,
+        purpose: Purpose = Purpose.SERVE,
+        side_costs: SideCosts | None = None,
     ) -> RouteDecision:
-        """Decide within its own span; who would answer also counts the prompt's tokens.
+        """Decide within a span of its own; the model that would answer also counts its tokens.
 
-        What deciding costs goes on the `tab`; without one it costs nothing.
+        What a judge of prompts costs is added to `side_costs`; without them none is called.
         """
-        counted = counted and request.wire.answers
+        if not request.wire.answers:
+            purpose = Purpose.PREVIEW
         if request.wire is Wire.ANTHROPIC_COUNT_TOKENS:
             request = replace(request, wire=Wire.ANTHROPIC_MESSAGES)
         with self._tracing.start("weir.decide", parent=parent) as span:
-            paid = tab if counted else None
-            return await self._routing.decide(request, table, span, counted=counted, tab=paid)
+            return await self._routing.decide(
+                request,
+                table,
+                purpose,
+                span=span,
+                side_costs=side_costs if purpose.dispatches else None,
+            )
 
     async def _answer(self, way: _Way) -> web.StreamResponse:
         request = await self.request(way.http)
-        decision = await self.decide(request, way.table, way.span.context, tab=way.tab)
+        decision = await self.decide(
+            request, way.table, way.span.context, side_costs=way.side_costs
+        )
         way.overhead = self._clock() - way.arrived
         self._tell(way, decision)
         if estimates(request, decision.chosen.wires):
             self._account(way, request, decision, _Ended(OK))
             return estimate(request, way.said)
         try:
-            dispatched = await self._routing.dispatch(request, decision, way.table, way.tab)
+            dispatched = await self._routing.dispatch(request, decision, way.table, way.side_costs)
         except BaseException as error:  # a defect too: what was set aside must not stay so
             self._account(way, request, decision, _ended_by(error))
             raise
@@ -244,7 +252,7 @@ class Endpoint:
             overhead=way.overhead,
             duration=self._clock() - way.arrived,
             error=ended.error,
-            side_costs=tuple(way.tab),
+            side_costs=way.side_costs.snapshot(),
             pieces=dispatched.reply.pieces if dispatched is not None else 0,
         )
         return usd(self._routing.account(request, decision, ending).paid)

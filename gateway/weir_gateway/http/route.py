@@ -9,6 +9,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
 from weir_gateway.http.endpoint import Endpoint, Tables
+from weir_gateway.routing.context import Purpose
 from weir_runtime.tracing import TraceContext, Tracing
 
 SPAN: Final = "POST /v1/route"
@@ -39,7 +40,9 @@ class Route:
             SPAN, SpanKind.SERVER, parent=parent, attributes=SPAN_ATTRIBUTES
         ) as span:
             request = await self._chat.request(http)
-            decision = await self._chat.decide(request, table, span.context, counted=False)
+            decision = await self._chat.decide(
+                request, table, span.context, purpose=Purpose.PREVIEW
+            )
         exposed = {policy.id for policy in table.policies if policy.expose.route}
         if decision.policy not in exposed:
             raise NotExposed(

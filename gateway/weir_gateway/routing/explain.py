@@ -14,7 +14,8 @@ from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.context import Purpose, RoutingContext
+from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import Conditions
@@ -58,18 +59,20 @@ class Explainer:
         score_timeout: float,
         budgets: Budgets | None = None,
     ) -> None:
-        """`score_within` is in seconds; a person waits longer than a request.
+        """`score_timeout` is in seconds; a person waits longer than a request.
 
         `budgets` know what was spent; they are read and nothing is taken from them.
         """
         self._budgets = budgets
+        self._score_timeout = score_timeout
         self._decider = Decider(
-            scorer=_WithQuality(scorer),
-            conditions=conditions,
-            ids=ids,
-            score_within=score_timeout,
-            answers=_NothingKept(),
-            budgets=budgets,
+            DecisionParts(
+                scorer=_WithQuality(scorer),
+                conditions=conditions,
+                ids=ids,
+                cache=_EmptyCache(),
+                budgets=budgets,
+            )
         )
 
     async def explain(self, request: Request, table: RouteTable) -> Explanation:
@@ -77,7 +80,13 @@ class Explainer:
         if self._budgets is not None:
             for policy in table.policies:
                 await self._budgets.load(policy)
-        decision = await self._decider.decide(request, table)
+        context = RoutingContext(
+            request=request,
+            table=table,
+            purpose=Purpose.EXPLAIN,
+            score_timeout=self._score_timeout,
+        )
+        decision = await self._decider.decide(context)
         compiled = self._decider.compiled(table).by_id[decision.policy]
         policy = compiled.policy
         costs = estimate_costs(policy.candidates, request)
@@ -104,8 +113,8 @@ class Explainer:
         )
 
 
-class _NothingKept:
-    """Answers of which there are none, so that a look-up says only whether it would be made."""
+class _EmptyCache:
+    """A cache without responses, so that a lookup only says whether a cache would be read."""
 
     async def find(self, key: bytes) -> CachedResponse | None:
         del key

@@ -8,39 +8,52 @@ from weir_gateway.domain.decision import UNSCORED
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
 from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.request import Facts, Request
-from weir_gateway.domain.table import Policy, RouteTable
+from weir_gateway.domain.table import Policy, Probe, RouteTable
+from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_wires.wire import Wire
 
 CHARS_PER_TOKEN = 3  # the estimate from above that requests use
 
 
-async def check_probes(decider: Decider, table: RouteTable) -> None:
+async def check_probes(decider: Decider, table: RouteTable, score_timeout: float) -> None:
     """Raise BadTable, naming the policy, for the first probe that does not hold.
 
     Raises ScorerUnavailable where a probe could not be decided: the table may be good.
     """
     for policy in table.policies:
         for probe in policy.probes:
-            await _check(decider, table, policy, probe.prompt, probe.expect)
+            context = _context(decider, table, policy, probe.prompt, score_timeout)
+            await _check(decider, context, policy, probe)
 
 
-async def _check(
-    decider: Decider, table: RouteTable, policy: Policy, prompt: str, expect: str
-) -> None:
-    shown = f"policy {policy.id}, probe {prompt[:60]!r}"
+async def _check(decider: Decider, context: RoutingContext, policy: Policy, probe: Probe) -> None:
+    shown = f"policy {policy.id}, probe {probe.prompt[:60]!r}"
     try:
-        decision = await decider.decide_in(policy.id, probe_request(policy, prompt), table)
+        decision = await decider.decide(context)
     except WeirError as error:
         raise BadTable(f"{shown}: {error.message}", policy=policy.id) from error
     decided = decision.intended or decision
     if decided.reason in UNSCORED:
         raise ScorerUnavailable(f"{shown}: {decided.detail}")
-    if decided.chosen.id != expect:
+    if decided.chosen.id != probe.expect:
         raise BadTable(
-            f"{shown}: expected {expect}, decided {decided.chosen.id} ({decided.label})",
+            f"{shown}: expected {probe.expect}, decided {decided.chosen.id} ({decided.label})",
             policy=policy.id,
         )
+
+
+def _context(
+    decider: Decider, table: RouteTable, policy: Policy, prompt: str, score_timeout: float
+) -> RoutingContext:
+    return RoutingContext(
+        request=probe_request(policy, prompt),
+        table=table,
+        purpose=Purpose.PROBE,
+        score_timeout=score_timeout,
+        match=PolicyMatch(decider.compiled(table).by_id[policy.id]),
+    )
 
 
 def probe_request(policy: Policy, prompt: str) -> Request:

@@ -19,6 +19,7 @@ from weir_gateway.domain.cache import (
     similarity,
 )
 from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability, Mode, Passthrough
 from weir_gateway.routing.cache.key import Keys, NoKey, keys
@@ -72,13 +73,15 @@ class CacheReader:
         return CacheLookup(state, "", exact, made.semantic_key, response=answer)
 
     async def by_meaning(
-        self, looked: CacheLookup, scored: Scored, matched: PolicyMatch
+        self, looked: CacheLookup, scored: Scored | ScorerUnavailable | None, matched: PolicyMatch
     ) -> CacheLookup:
         """`looked` with what is kept for a request that means the same, and the embedding."""
         rules = matched.policy.policy.cache
         if not looked.semantic_key or rules is None:
             return looked
-        if not scored.embedding:  # the router computes none: nothing can be compared or kept
+        if (
+            not isinstance(scored, Scored) or not scored.embedding
+        ):  # the router computes none: nothing can be compared or kept
             return replace(looked, semantic_key=b"")
         looked = replace(looked, embedding=scored.embedding)
         answer = await self._find(looked.semantic_key, matched, None) if looked.reads else None

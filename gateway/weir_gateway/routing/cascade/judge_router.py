@@ -15,10 +15,9 @@ from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.errors import RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
-from weir_gateway.domain.outcome import SideCost
-from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, JudgeFailed, Judges
+from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 
@@ -65,9 +64,9 @@ class JudgeRouter:
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._spreads: OrderedDict[PolicyId, _Spread] = OrderedDict()
 
-    def of(self, policy: CompiledPolicy, request: Request, tab: list[SideCost] | None) -> Scorer:
-        """The request's own; without a `tab` it knows only what was rated before."""
-        return _Rated(self, policy, request, tab)
+    def scorer_for(self, policy: CompiledPolicy, context: RoutingContext) -> Scorer:
+        """The request's own; without a `side_costs` it knows only what was rated before."""
+        return JudgeScorer(self, policy, context)
 
     def find(self, key: bytes) -> float | None:
         """What was said before."""
@@ -90,20 +89,16 @@ class JudgeRouter:
         return spread
 
 
-class _Rated:
+class JudgeScorer:
     """A Scorer for one request."""
 
     def __init__(
-        self,
-        router: JudgeRouter,
-        policy: CompiledPolicy,
-        request: Request,
-        tab: list[SideCost] | None,
+        self, router: JudgeRouter, policy: CompiledPolicy, context: RoutingContext
     ) -> None:
         self._router = router
         self._policy = policy
-        self._request = request
-        self._tab = tab
+        self._request = context.request
+        self._side_costs = context.side_costs
 
     @property
     def bundle(self) -> BundleVersion | None:
@@ -122,7 +117,7 @@ class _Rated:
         key = _key(rater, query.text)
         known = self._router.find(key)
         score = known if known is not None else await self._ask(rater, query.text, key)
-        if self._tab is not None:
+        if self._side_costs is not None:
             self._router.spread(self._policy.policy.id).add(score)
         return Scored(
             score,
@@ -140,12 +135,12 @@ class _Rated:
         return _LatestScores(self._router, self._policy.policy.id)
 
     async def _ask(self, rater: Backend, text: str, key: bytes) -> float:
-        router, judge, tab = self._router, self._policy.policy.judge, self._tab
-        if tab is None or judge is None or router.judges is None or router.words is None:
+        router, judge, side_costs = self._router, self._policy.policy.judge, self._side_costs
+        if side_costs is None or judge is None or router.judges is None or router.words is None:
             raise ScorerUnavailable(f"judge {rater.name} is not asked where nothing is sent")
         question = router.words.difficulty_question(text)
         try:
-            score = await router.judges.ask(judge, rater, question, self._request, tab)
+            score = await router.judges.ask(judge, rater, question, self._request, side_costs)
         except JudgeFailed as failed:
             raise ScorerUnavailable(f"judge {rater.name} failed: {failed}") from failed
         router.keep(key, score)

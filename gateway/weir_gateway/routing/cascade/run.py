@@ -1,7 +1,7 @@
 """Step 6a: the weakest candidate's answer, held until it is accepted; else the next one's.
 
 What is cheap to know is asked first, and every way that the policy sets must say yes: a check, the
-agreement of several answers, a judge. What was spent on the way goes on the request's tab as it is
+agreement of several answers, a judge. What is spent on the way is added to the side costs as it is
 spent. Must not know wires.
 """
 
@@ -26,6 +26,7 @@ from weir_gateway.routing.cascade.side_calls import (
     record_cost,
     streams,
 )
+from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.dispatch import Dispatched, dispatch
 from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.policy.compiled import CompiledPolicy
@@ -125,7 +126,7 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> Dispatched:
         """The weak answer where it is accepted, else the next candidate's.
 
@@ -138,7 +139,7 @@ class Cascades:
         held = Held(sent.reply, self._room)
         kept = False
         try:
-            given = await self._outcome(held, request, decision, policy, cascade, tab)
+            given = await self._outcome(held, request, decision, policy, cascade, side_costs)
             kept = given.reply is held
         finally:
             if not kept:
@@ -152,27 +153,27 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> Dispatched:
-        spent, broken = await self._keep(held, request, decision.chosen, tab)
+        spent, broken = await self._keep(held, request, decision.chosen, side_costs)
         if broken is not None:
             up = _up(decision, f"its answer broke off: {broken.label}")
             self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
-            return await self._next(request, up, policy, tab)
+            return await self._next(request, up, policy, side_costs)
         why = "there is no room to hold its answer"
         if held.size > self._hold:
             why = f"its answer has over {self._hold} bytes"
         verdict = _Verdict(CascadeResult.UNJUDGED, why)
         if held.whole:
-            verdict = await self._look(held, request, decision, policy, cascade, tab)
+            verdict = await self._look(held, request, decision, policy, cascade, side_costs)
         if verdict.result is not CascadeResult.ESCALATED:
-            return self._given(held, request, decision, verdict, spent, tab)
-        return await self._escalate(held, request, decision, policy, verdict, spent, tab)
+            return self._given(held, request, decision, verdict, spent, side_costs)
+        return await self._escalate(held, request, decision, policy, verdict, spent, side_costs)
 
     async def _keep(
-        self, held: Held, request: Request, backend: Backend, tab: list[SideCost]
+        self, held: Held, request: Request, backend: Backend, side_costs: SideCosts
     ) -> tuple[SideCost | None, UpstreamError | None]:
-        """Hold the answer: what it took, which is on the tab, and how it broke off if it did."""
+        """Buffer the answer: its cost, added to the side costs, and how it broke off if it did."""
         broken: UpstreamError | None = None
         try:
             await held.fill(self._hold)
@@ -181,11 +182,11 @@ class Cascades:
             await held.close(abort=True)
         except BaseException:
             await held.close(abort=True)
-            record_cost(held, request, backend, CostKind.WEAK_ANSWER, tab)
+            record_cost(held, request, backend, CostKind.WEAK_ANSWER, side_costs)
             raise
         if broken is None and not held.whole:  # it goes on to the client: not known yet
             return None, None
-        return record_cost(held, request, backend, CostKind.WEAK_ANSWER, tab), broken
+        return record_cost(held, request, backend, CostKind.WEAK_ANSWER, side_costs), broken
 
     async def _look(
         self,
@@ -194,7 +195,7 @@ class Cascades:
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> _Verdict:
         said = await self._words.read(request, held.kept, stream=streams(held))
         if said is None or said.empty:
@@ -206,10 +207,12 @@ class Cascades:
                 return _Verdict(CascadeResult.ESCALATED, f"check {cascade.check}: {wrong}")
         verdict = _Verdict(CascadeResult.ACCEPTED, f"check {cascade.check}")
         if cascade.samples > 1:
-            share = await self._agreement(said, request, decision.chosen, cascade.samples, tab)
+            share = await self._agreement(
+                said, request, decision.chosen, cascade.samples, side_costs
+            )
             verdict = _weighed(f"{cascade.samples} samples agree", share, cascade.accept)
         if verdict.result is CascadeResult.ACCEPTED and cascade.judge and policy.judge:
-            return await self._judged(said, request, policy.judge, cascade, tab)
+            return await self._judged(said, request, policy.judge, cascade, side_costs)
         return verdict
 
     async def _judged(
@@ -218,13 +221,13 @@ class Cascades:
         request: Request,
         judge: Backend,
         cascade: Cascade,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> _Verdict:
         if cascade.judge is None:
             raise TypeError("a cascade without a judge has nobody to ask")
         question = await self._words.quality_question(request, said)
         try:
-            sure = await self._judges.ask(cascade.judge, judge, question, request, tab)
+            sure = await self._judges.ask(cascade.judge, judge, question, request, side_costs)
         except JudgeFailed as failed:
             unjudged = cascade.accept_unjudged
             result = CascadeResult.UNJUDGED if unjudged else CascadeResult.ESCALATED
@@ -237,7 +240,7 @@ class Cascades:
         request: Request,
         backend: Backend,
         samples: int,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> float:
         """The share of all the weak model's answers that say what the first one says."""
         headers = {k: v for k, v in request.headers.items() if k not in NOT_AGAIN}
@@ -245,17 +248,20 @@ class Cascades:
         async with asyncio.TaskGroup() as group:
             others = [
                 group.create_task(
-                    self._agrees(said, again, backend, tab), name=f"weir-cascade-sample-{number}"
+                    self._agrees(said, again, backend, side_costs),
+                    name=f"weir-cascade-sample-{number}",
                 )
                 for number in range(1, samples)
             ]
         return (1 + sum(other.result() for other in others)) / samples
 
     async def _agrees(
-        self, said: AnswerContent, request: Request, backend: Backend, tab: list[SideCost]
+        self, said: AnswerContent, request: Request, backend: Backend, side_costs: SideCosts
     ) -> bool:
         try:
-            got = await call(self._upstreams, backend, request, CostKind.SAMPLE, tab, self._hold)
+            got = await call(
+                self._upstreams, backend, request, CostKind.SAMPLE, side_costs, self._hold
+            )
         except (UpstreamError, BadRequest):
             return False
         if got.refused:
@@ -264,12 +270,14 @@ class Cascades:
         return other is not None and self._words.agree(said, other)
 
     async def _next(
-        self, request: Request, up: RouteDecision, policy: CompiledPolicy, tab: list[SideCost]
+        self, request: Request, up: RouteDecision, policy: CompiledPolicy, side_costs: SideCosts
     ) -> Dispatched:
         try:
             return await dispatch(request, up, policy, self._upstreams, self._accounts)
         except asyncio.CancelledError:
-            tab.append(SideCost(up.chosen, estimate_usage(request), CostKind.LEFT, counted=False))
+            side_costs.add(
+                SideCost(up.chosen, estimate_usage(request), CostKind.LEFT, counted=False)
+            )
             raise
 
     def _given(
@@ -279,10 +287,10 @@ class Cascades:
         decision: RouteDecision,
         verdict: _Verdict,
         spent: SideCost | None,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> Dispatched:
         """The weak answer is the answer: what it took is no longer beside it."""
-        _take_off(held, spent, tab)
+        _take_off(held, spent, side_costs)
         now = replace(decision, reason=Reason.CASCADE_ACCEPTED, detail=verdict.why, buffered=False)
         self._accounts.cascaded(request, now, verdict.result)
         return Dispatched(held, now)
@@ -295,22 +303,22 @@ class Cascades:
         policy: CompiledPolicy,
         verdict: _Verdict,
         spent: SideCost | None,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> Dispatched:
         """The next one's answer; where it has none either, the weak one that is at hand."""
         up = _up(decision, verdict.why)
         self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
         try:
-            sent = await self._next(request, up, policy, tab)
+            sent = await self._next(request, up, policy, side_costs)
         except (UpstreamError, BadRequest) as error:
             label = error.label if isinstance(error, UpstreamError) else error.code
         else:
             if sent.reply.status < REFUSED_FROM:
                 return sent
             await sent.reply.close(abort=True)
-            record_cost(sent.reply, request, sent.decision.chosen, CostKind.LEFT, tab)
+            record_cost(sent.reply, request, sent.decision.chosen, CostKind.LEFT, side_costs)
             label = str(sent.reply.status)
-        _take_off(held, spent, tab)
+        _take_off(held, spent, side_costs)
         now = replace(decision, reason=Reason.FALLBACK, detail=label, buffered=False)
         self._accounts.fell_back(request, now)
         return Dispatched(held, now)
@@ -335,7 +343,7 @@ def _up(decision: RouteDecision, why: str) -> RouteDecision:
     )
 
 
-def _take_off(held: Held, spent: SideCost | None, tab: list[SideCost]) -> None:
-    """Of the tab, what is the answer's own; what was spent beside it is told by the reply."""
-    for one in [one for one in tab if one is spent or one.usage is held.wasted]:
-        tab.remove(one)
+def _take_off(held: Held, spent: SideCost | None, side_costs: SideCosts) -> None:
+    """Take the answer's own cost off the side costs; its reply reports the rest."""
+    for one in [one for one in side_costs if one is spent or one.usage is held.wasted]:
+        side_costs.remove(one)

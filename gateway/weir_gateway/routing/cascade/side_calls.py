@@ -1,4 +1,4 @@
-"""Calls that a request makes beside its answer: a judge's and a sample's, each put on the tab.
+"""Calls that a request makes beside its answer: a judge's and a sample's, each a side cost.
 
 Through the same port as all calls, so that they have the backend's limits, retries and breaker;
 never by way of a policy, so that none leads to another. Must not know what the answers are for.
@@ -15,6 +15,7 @@ from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
+from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.replies import Sent, Upstreams
 from weir_wires.content import AnswerContent, JudgeQuestion
@@ -94,7 +95,7 @@ class Judges:
         backend: Backend,
         question: JudgeQuestion,
         request: Request,
-        tab: list[SideCost],
+        side_costs: SideCosts,
     ) -> float:
         """What the judge says, in [0,1], within its own deadline.
 
@@ -102,7 +103,7 @@ class Judges:
         """
         try:
             async with asyncio.timeout(judge.timeout):
-                return await self._ask(backend, question, request, tab)
+                return await self._ask(backend, question, request, side_costs)
         except TimeoutError:
             raise JudgeFailed(f"no verdict within {judge.timeout:g} s") from None
         except UpstreamError as error:
@@ -111,14 +112,14 @@ class Judges:
             raise JudgeFailed(error.code) from error
 
     async def _ask(
-        self, backend: Backend, question: JudgeQuestion, request: Request, tab: list[SideCost]
+        self, backend: Backend, question: JudgeQuestion, request: Request, side_costs: SideCosts
     ) -> float:
         logprobs = backend.id not in self._plain
         asked = self._words.build_request(question, backend, request, logprobs=logprobs)
-        heard = await self._fetch(backend, asked, tab)
+        heard = await self._fetch(backend, asked, side_costs)
         if logprobs and heard.status in REFUSALS:
             asked = self._words.build_request(question, backend, request, logprobs=False)
-            heard = await self._fetch(backend, asked, tab)
+            heard = await self._fetch(backend, asked, side_costs)
             if not heard.refused:
                 self._remember(backend)
         if heard.refused:
@@ -128,8 +129,8 @@ class Judges:
             raise JudgeFailed("its answer is no verdict")
         return verdict
 
-    async def _fetch(self, backend: Backend, asked: Request, tab: list[SideCost]) -> Fetched:
-        return await call(self._upstreams, backend, asked, CostKind.JUDGE, tab, MOST_SAID)
+    async def _fetch(self, backend: Backend, asked: Request, side_costs: SideCosts) -> Fetched:
+        return await call(self._upstreams, backend, asked, CostKind.JUDGE, side_costs, MOST_SAID)
 
     def _remember(self, backend: Backend) -> None:
         if len(self._plain) >= MOST_KEPT:
@@ -142,17 +143,17 @@ async def call(
     backend: Backend,
     request: Request,
     what: CostKind,
-    tab: list[SideCost],
+    side_costs: SideCosts,
     most: int,
 ) -> Fetched:
     """Call `backend` and read the whole answer, of at most `most` bytes.
 
-    What it took is on `tab` however this ends. Raises UpstreamError, and what `send` raises.
+    What it took is on `side_costs` however this ends. Raises UpstreamError, and what `send` raises.
     """
     try:
         reply = await upstreams.send(backend, request)
     except asyncio.CancelledError:  # its prompt was read; nobody knows what of its answer was made
-        tab.append(SideCost(backend, estimate_usage(request), what, counted=False))
+        side_costs.add(SideCost(backend, estimate_usage(request), what, counted=False))
         raise
     chunks: list[bytes] = []
     size, whole = 0, False
@@ -166,7 +167,7 @@ async def call(
             whole = True
     finally:
         await reply.close(abort=not whole)
-        record_cost(reply, request, backend, what, tab)
+        record_cost(reply, request, backend, what, side_costs)
     return Fetched(reply.status, chunks if whole else (), streams(reply))
 
 
@@ -176,14 +177,14 @@ def streams(reply: Sent) -> bool:
 
 
 def record_cost(
-    reply: Sent, request: Request, backend: Backend, what: CostKind, tab: list[SideCost]
+    reply: Sent, request: Request, backend: Backend, what: CostKind, side_costs: SideCosts
 ) -> SideCost | None:
-    """Put what an answer took on the tab once it is closed, and what was spent beside it.
+    """Put what an answer took on the side costs once it is closed, and what was spent beside it.
 
     Estimated where the provider told nothing; None of an answer that cost nothing.
     """
     if reply.wasted is not None:
-        tab.append(SideCost(backend, reply.wasted, CostKind.HEDGE, counted=False))
+        side_costs.add(SideCost(backend, reply.wasted, CostKind.HEDGE, counted=False))
     if reply.status >= REFUSED_FROM:
         return None
     usage = reply.usage
@@ -191,5 +192,5 @@ def record_cost(
         return None  # as with an answer that is given: of a whole one nothing lets estimate it
     counted = usage is not None
     spent = SideCost(backend, usage or estimate_usage(request, reply.pieces), what, counted=counted)
-    tab.append(spent)
+    side_costs.add(spent)
     return spent

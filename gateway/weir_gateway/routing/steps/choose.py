@@ -1,22 +1,25 @@
-"""Step 5c: the candidate that a score, predicted qualities or a budget's line point to, and why.
-
-Must not know what else may decide: a rule, a cache, a client that names its model.
-"""
+"""Choose a candidate and say why: by threshold, predicted quality, budget, rule, cache or name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
-from weir_gateway.domain.decision import Reason, Scored
+from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
+from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Policy, Retention
+from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention
+from weir_gateway.routing.budget.budgets import Budgets
+from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.policy.compiled import PolicyMatch
+from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledRule, PolicyMatch
+from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.steps import pick, score, sticky
-from weir_gateway.routing.steps.by_budget import AHEAD, Paced, Pacing
-from weir_gateway.routing.steps.sticky import WarmBackend
+from weir_gateway.routing.steps.by_budget import AHEAD, Pacing
+from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
+from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +33,115 @@ class Choice:
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None
     lookup: CacheLookup = NO_LOOKUP
+    excluded: tuple[Excluded, ...] = ()
+    rules_tried: tuple[RuleResult, ...] = ()
+
+    def servable(self, policy: Policy) -> tuple[Backend, ...]:
+        """The candidates that were left to choose from, weakest first."""
+        if not self.excluded:
+            return policy.candidates
+        lacking = {excluded.backend for excluded in self.excluded}
+        return tuple(backend for backend in policy.candidates if backend.id not in lacking)
 
 
-def weigh(
+def direct_choice(backend: Backend, request: Request) -> Choice:
+    """The backend that the client named. Raises BadRequest where it can't serve the request."""
+    if request.wire not in backend.takes:
+        raise not_served(request, f"no wire of {backend.name}")
+    if Capability.STATE in request.needs - backend.capabilities:
+        raise no_state(f"{backend.name} doesn't keep")
+    return Choice(backend, Reason.DIRECT)
+
+
+def rule_choice(rule: CompiledRule, compiled: CompiledPolicy, request: Request) -> Choice:
+    """The backend that a rule names, and which candidates could not step in for it."""
+    excluded = unservable_fallbacks(compiled, request, rule.use)
+    return Choice(rule.use, Reason.RULE, rule.name, excluded=excluded)
+
+
+def cached_choice(lookup: CacheLookup, match: PolicyMatch, scored: Scored | None = None) -> Choice:
+    """The candidate that gave the cached response which `lookup` found."""
+    if lookup.response is None:
+        raise ValueError("the lookup found no response")
+    found = lookup.response.backend
+    backend = next(b for b in match.policy.policy.candidates if b.id == found)
+    detail = "" if lookup.similarity is None else f"similarity {lookup.similarity:.3f}"
+    return Choice(backend, Reason.CACHE, detail, scored)
+
+
+class Chooser:
+    """Chooses by score, as the policy's objective says."""
+
+    def __init__(self, sessions: Sessions | None, budgets: Budgets | None) -> None:
+        self._sessions = sessions
+        self._budgets = budgets
+
+    def choose(
+        self,
+        context: RoutingContext,
+        match: PolicyMatch,
+        servable: Sequence[Backend],
+        scored: Scored | ScorerUnavailable | None,
+    ) -> Choice:
+        """The only candidate left, or the one that the score points to; failureMode's without one.
+
+        Raises NothingCanServe where there is no score and the policy rejects.
+        """
+        if len(servable) == 1:
+            return Choice(servable[0], Reason.FILTERED)
+        if isinstance(scored, ScorerUnavailable):
+            return _without_score(match, servable, scored)
+        if scored is None:
+            raise ValueError("a choice between candidates needs a score")
+        try:
+            return self._by_score(context, match, servable, scored)
+        except ScorerUnavailable as error:  # the score came, and no threshold can be found for it
+            return _without_score(match, servable, error)
+
+    def warm_backend(self, policy: Policy, request: Request) -> WarmBackend | None:
+        """The backend whose provider has this conversation in its prompt cache, if one is known."""
+        if self._sessions is None or not policy.sticky:
+            return None
+        return self._sessions.warm(session_key(policy.id, request))
+
+    def _by_score(
+        self,
+        context: RoutingContext,
+        match: PolicyMatch,
+        servable: Sequence[Backend],
+        scored: Scored,
+    ) -> Choice:
+        request, policy = context.request, match.policy.policy
+        objective = policy.objective
+        warm = self.warm_backend(policy, request)
+        if match.threshold is None:
+            budgets = None if context.purpose is Purpose.PROBE else self._budgets
+            if isinstance(objective, Budget) and budgets is not None:
+                pacing = Pacing(budgets, objective)
+                return _by_budget(request, policy, servable, scored, pacing, warm)
+            if isinstance(objective, Retention) and score.by_quality(policy):
+                best = _by_quality(request, policy, servable, scored, objective.retention, warm)
+                if best is not None:
+                    return best
+        return _by_threshold(request, match, servable, scored, warm)
+
+
+def _by_threshold(
     request: Request,
-    matched: PolicyMatch,
+    match: PolicyMatch,
     servable: Sequence[Backend],
     scored: Scored,
     warm: WarmBackend | None,
 ) -> Choice:
-    """By threshold or predicted quality, as the objective says; by the client's where it named one.
-
-    Raises ScorerUnavailable where the line hangs on a calibration that the scorer has not given.
-    """
-    policy = matched.policy.policy
-    objective = policy.objective
-    if matched.threshold is None and isinstance(objective, Retention) and score.by_quality(policy):
-        best = _by_quality(request, policy, servable, scored, objective.retention, warm)
-        if best is not None:
-            return best
-    threshold = score.threshold(scored, matched)
-    reason = Reason.SCORED if matched.threshold is None else Reason.CLIENT_THRESHOLD
+    threshold = score.threshold(scored, match)
+    reason = Reason.SCORED if match.threshold is None else Reason.CLIENT_THRESHOLD
     chosen = pick.by_threshold(servable, scored.score, threshold)
-    plain = Choice(chosen, reason, scored=scored, threshold=threshold)
+    choice = Choice(chosen, reason, scored=scored, threshold=threshold)
     if warm is None:
-        return plain
+        return choice
     moved = sticky.adjusted_threshold(threshold, servable, request, warm)
-    now = pick.by_threshold(servable, scored.score, moved)
-    return _told(plain, replace(plain, backend=now, threshold=moved), warm)
+    sticky_backend = pick.by_threshold(servable, scored.score, moved)
+    return _explain_warm(choice, replace(choice, backend=sticky_backend, threshold=moved), warm)
 
 
 def _by_quality(
@@ -72,15 +156,17 @@ def _by_quality(
     best = pick.by_quality(servable, scored.quality, retention, costs)
     if best is None:
         return None
-    plain = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
+    choice = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
     if warm is None:
-        return plain
-    now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-    again = pick.by_quality(servable, scored.quality, retention, now) or best
-    return _told(plain, replace(plain, backend=again, estimates=now), warm)
+        return choice
+    warm_costs = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
+    sticky_backend = pick.by_quality(servable, scored.quality, retention, warm_costs) or best
+    return _explain_warm(
+        choice, replace(choice, backend=sticky_backend, estimates=warm_costs), warm
+    )
 
 
-def by_budget(
+def _by_budget(
     request: Request,
     policy: Policy,
     servable: Sequence[Backend],
@@ -88,16 +174,8 @@ def by_budget(
     pacing: Pacing,
     warm: WarmBackend | None,
 ) -> Choice:
-    """By the line of the policy's budget."""
     paced = pacing.choose(request, policy, servable, scored, warm)
-    plain = _paced(paced, scored)
-    if warm is None or paced.ahead:
-        return plain
-    return _told(plain, replace(plain, backend=paced.stays, threshold=paced.moved), warm)
-
-
-def _paced(paced: Paced, scored: Scored) -> Choice:
-    return Choice(
+    choice = Choice(
         paced.backend,
         Reason.BUDGET if paced.ahead else Reason.SCORED,
         AHEAD if paced.ahead else "",
@@ -105,13 +183,38 @@ def _paced(paced: Paced, scored: Scored) -> Choice:
         threshold=paced.threshold,
         estimates=paced.estimates,
     )
+    if warm is None or paced.ahead:
+        return choice
+    return _explain_warm(choice, replace(choice, backend=paced.stays, threshold=paced.moved), warm)
 
 
-def _told(plain: Choice, now: Choice, warm: WarmBackend) -> Choice:
-    """`now`, saying whether the conversation stays for its warm cache or leaves it all the same."""
-    if now.backend.id != plain.backend.id and now.backend.id == warm.backend:
-        detail = f"{plain.backend.id} gains too little for a cold prompt cache"
-        return replace(now, reason=Reason.STICKY, detail=detail)
-    if now.backend.id != warm.backend:
-        return replace(now, detail=f"worth leaving {warm.backend} and its warm prompt cache")
-    return now
+def _explain_warm(choice: Choice, sticky_choice: Choice, warm: WarmBackend) -> Choice:
+    """`sticky_choice`, saying whether the conversation stays for its warm prompt cache or leaves.
+
+    `choice` is what would have been chosen without that cache.
+    """
+    moved = sticky_choice.backend.id != choice.backend.id
+    if moved and sticky_choice.backend.id == warm.backend:
+        detail = f"{choice.backend.id} gains too little for a cold prompt cache"
+        return replace(sticky_choice, reason=Reason.STICKY, detail=detail)
+    if sticky_choice.backend.id != warm.backend:
+        detail = f"worth leaving {warm.backend} and its warm prompt cache"
+        return replace(sticky_choice, detail=detail)
+    return sticky_choice
+
+
+def _without_score(
+    match: PolicyMatch, servable: Sequence[Backend], error: ScorerUnavailable
+) -> Choice:
+    policy = match.policy.policy
+    chosen = pick.without_score(servable, policy.on_scorer_failure)
+    if chosen is None and policy.mode is Mode.SHADOW:
+        chosen = servable[-1]  # a policy in mode Shadow rejects no request
+    if chosen is None:
+        raise NothingCanServe(
+            f"policy {policy.id} answers nothing without a score: {error.message}",
+            code=ScorerUnavailable.code,
+        ) from error
+    warming = isinstance(error, RouterWarmingUp)
+    reason = Reason.WARMING_UP if warming else Reason.SCORER_UNAVAILABLE
+    return Choice(chosen, reason, error.message)

@@ -15,6 +15,7 @@ from weir_gateway.domain.money import NOTHING, PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Exploration, Policy
 from weir_gateway.routing.estimate import estimate_costs
+from weir_gateway.routing.steps.sticky import WarmBackend
 
 DETAIL: Final = "explored"
 _ALL: Final = 2.0**64
@@ -64,22 +65,30 @@ def is_drawn(decision: DecisionId, share: float) -> bool:
 
 
 def explore(
-    request: Request, decision: RouteDecision, policy: Policy, purse: ExplorationBudget
+    request: Request,
+    decision: RouteDecision,
+    policy: Policy,
+    budget: ExplorationBudget,
+    warm: WarmBackend | None,
 ) -> RouteDecision:
-    """The decision, or the other way where it is drawn and paid for; with its probability.
+    """The decision, or its alternative where that is drawn and paid for; with its probability.
 
-    Where the budget is used up nothing is drawn, and every choice is certain.
+    Where the budget is used up nothing is drawn, and every choice is certain. Nor is anything
+    drawn for a conversation that would leave its warm prompt cache, or under a spending limit.
     """
+    admission = decision.admission
+    if warm is not None or not admission.allow_strong or admission.pressure:
+        return decision
     exploration = policy.exploration
     way = alternative_of(request, decision, exploration) if exploration is not None else None
     if exploration is None or way is None:
         return decision
-    if way.extra and not purse.holds(policy.id, exploration, way.extra):
+    if way.extra and not budget.holds(policy.id, exploration, way.extra):
         return decision
     if not is_drawn(decision.id, exploration.share):
         return replace(decision, propensity=1 - exploration.share)
     if way.extra:
-        purse.take(policy.id, exploration, way.extra)
+        budget.take(policy.id, exploration, way.extra)
     return replace(
         decision,
         chosen=way.other,

@@ -1,57 +1,48 @@
-"""Step 4: ask how hard the prompt is, and where the policy draws the line.
-
-Must not know what the scorer is. No score in time is the policy's failureMode, decided by the
-caller; only a router the client itself named and the bundle lacks is the client's mistake.
-"""
+"""Score the prompt, and find the threshold that the policy's objective asks for."""
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import BadRequest, NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
-from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
+from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import PolicyMatch
-from weir_gateway.routing.ports import ScoreQuery, Scorer, TraceContext
+from weir_gateway.routing.ports import ScoreQuery, Scorer
 
 TWO = 2  # candidates that one threshold can tell apart
 
 
-async def score(
-    scorer: Scorer,
-    request: Request,
-    matched: PolicyMatch,
-    *,
-    within: float,
-    trace: TraceContext | None = None,
-    embedding: bool = False,
-) -> Scored:
-    """Score the user's own turns in at most `within` seconds, with their `embedding` if wanted.
+async def score_prompt(
+    scorer: Scorer, context: RoutingContext, match: PolicyMatch, *, want_embedding: bool
+) -> Scored | ScorerUnavailable:
+    """The score of the user's own turns, or why there is none: the policy's failureMode decides.
 
-    A request without any (tool results alone, an empty turn) asks nothing: its score is 0 by
-    definition and the scorer is not called.
-
-    Raises ScorerUnavailable, and BadRequest where the client named a router there is not.
+    A request without any text of the user (tool results alone, an empty turn) scores 0 by
+    definition, and the scorer is not called. Raises BadRequest where the client named a router that
+    the bundle lacks.
     """
-    policy = matched.policy.policy
-    router = matched.router if matched.router is not None else policy.router
+    request, policy = context.request, match.policy.policy
+    router = match.router if match.router is not None else policy.router
     if not request.scored_text:
         bundle = scorer.bundle or BundleVersion("")
         return Scored(0.0, {}, bundle, router, calibration=scorer.calibration(router))
     query = ScoreQuery(
         text=request.scored_text,
         router=router,
-        timeout=within,
-        want_quality=matched.threshold is None and by_quality(policy),
-        want_embedding=embedding,
-        trace=trace,
+        timeout=context.score_timeout,
+        want_quality=match.threshold is None and by_quality(policy),
+        want_embedding=want_embedding,
+        trace=context.trace,
     )
     try:
         return await scorer.score(query)
     except NoSuchRouter as error:
-        if matched.router is None:
-            raise
+        if match.router is None:
+            return error
         raise BadRequest(error.message, param="model", code=error.code) from error
+    except ScorerUnavailable as error:
+        return error
 
 
 def by_quality(policy: Policy) -> bool:

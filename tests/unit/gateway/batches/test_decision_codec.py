@@ -18,7 +18,7 @@ from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Batches
 
 # How the decision was made: reported at once and not needed after the item is sent.
-NOT_STORED = {"estimates", "excluded", "rules_tried", "cache", "held"}
+NOT_STORED = {"estimates", "excluded", "rules_tried", "cache", "buffered"}
 
 HELD = LimitReservation("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
 DECISION = RouteDecision(

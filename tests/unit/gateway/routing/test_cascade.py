@@ -1,4 +1,4 @@
-"""Cascades behind hand-written ports: what is on the tab, and what of an answer is held."""
+"""Cascades behind hand-written ports: what is on the side_costs, and what of an answer is held."""
 
 from dataclasses import replace
 
@@ -8,7 +8,8 @@ from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.outcome import CostKind, SideCost
+from weir_gateway.domain.outcome import CostKind
+from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import Dispatched, Ports, Routing
 from weir_wires.usage import Usage
 
@@ -35,18 +36,18 @@ def cascading(weak: FakeReply, strong: FakeReply, *, held: int = 1000) -> Routin
     )
 
 
-async def sent(routing: Routing) -> tuple[Dispatched, list[SideCost]]:
-    """What came of one request, and the tab."""
-    made, tab = table(CHECKED), list[SideCost]()
-    decision = await routing.decide(request(), made, tab=tab)
-    return await routing.dispatch(request(), decision, made, tab), tab
+async def sent(routing: Routing) -> tuple[Dispatched, SideCosts]:
+    """What came of one request, and the side_costs."""
+    made, side_costs = table(CHECKED), SideCosts()
+    decision = await routing.decide(request(), made, side_costs=side_costs)
+    return await routing.dispatch(request(), decision, made, side_costs), side_costs
 
 
 async def test_a_call_beside_one_that_is_refused_is_on_the_tab_too() -> None:
     weak = FakeReply(body=(PROSE,), usage=TOOK, wasted=Usage(3, 0))
-    dispatched, tab = await sent(cascading(weak, FakeReply(status=400, wasted=Usage(7, 0))))
+    dispatched, side_costs = await sent(cascading(weak, FakeReply(status=400, wasted=Usage(7, 0))))
     assert (dispatched.decision.reason, dispatched.decision.detail) == (Reason.FALLBACK, "400")
-    assert sorted((one.backend.name, one.usage.input, one.kind) for one in tab) == [
+    assert sorted((one.backend.name, one.usage.input, one.kind) for one in side_costs) == [
         ("strong", 7, CostKind.HEDGE),
         ("weak", 3, CostKind.HEDGE),
     ]
@@ -69,6 +70,6 @@ async def test_what_all_requests_hold_is_bounded() -> None:
 async def test_an_answer_that_is_not_accepted_is_held_no_longer() -> None:
     routing = cascading(FakeReply(body=(PROSE,), usage=TOOK), FakeReply(), held=len(PROSE))
     for _ in range(2):
-        dispatched, tab = await sent(routing)
+        dispatched, side_costs = await sent(routing)
         assert dispatched.decision.reason is Reason.CASCADE_ESCALATED
-        assert [one.kind for one in tab] == [CostKind.WEAK_ANSWER]
+        assert [one.kind for one in side_costs] == [CostKind.WEAK_ANSWER]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.deciding import decide
 from support.fakes import FakeIds, FakeScorer
 from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelCondition, CelConditions
@@ -29,17 +30,17 @@ from weir_gateway.domain.table import (
     StrongShare,
     Threshold,
 )
-from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.decide import Decider, DecisionParts
 
 GONE = ScorerUnavailable("no score within 250 ms")
 
 
 def decider(scorer: FakeScorer) -> Decider:
-    return Decider(scorer=scorer, conditions=CelConditions(), ids=FakeIds(), score_within=0.25)
+    return Decider(DecisionParts(scorer=scorer, conditions=CelConditions(), ids=FakeIds()))
 
 
 async def decided(scorer: FakeScorer, made: Policy, asked: Request | None = None) -> RouteDecision:
-    return await decider(scorer).decide(asked or request(), table(made))
+    return await decide(decider(scorer), asked or request(), table(made))
 
 
 @pytest.mark.parametrize(("score", "chosen"), [(0.59, "weak"), (0.6, "strong"), (0.9, "strong")])
@@ -230,15 +231,15 @@ async def test_shadow_turns_nobody_away_and_sends_nothing_where_it_cant_be_serve
 async def test_tables_are_compiled_once_and_the_last_two_kept() -> None:
     counting = Counting()
     scorer = FakeScorer()
-    one = Decider(scorer=scorer, conditions=counting, ids=FakeIds(), score_within=1)
+    one = Decider(DecisionParts(scorer=scorer, conditions=counting, ids=FakeIds()))
     tables: list[RouteTable] = [
         table(policy(rules=[rule("r", "false", "weak")]), version=str(n)) for n in range(3)
     ]
     for made in (tables[0], tables[0], tables[1], tables[0], tables[1]):
-        await one.decide(request(), made)
+        await decide(one, request(), made)
     assert counting.compiled == 2
-    await one.decide(request(), tables[2])
-    await one.decide(request(), tables[1])
+    await decide(one, request(), tables[2])
+    await decide(one, request(), tables[1])
     assert counting.compiled == 3
 
 

@@ -21,6 +21,7 @@ from weir_gateway.domain.limits import Allowance, LimitCheck, LimitReservation, 
 from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Exploration, Mode, Policy
+from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.explore import is_drawn
@@ -182,7 +183,7 @@ async def test_a_key_that_runs_out_of_strong_dollars_explores_no_more(
 async def test_a_decision_that_sends_nothing_spends_nothing() -> None:
     world = World(0.57)
     made = table(EXPLORING)
-    asked = [await world.routing.decide(request(), made, counted=False) for _ in range(100)]
+    asked = [await world.routing.decide(request(), made, Purpose.PREVIEW) for _ in range(100)]
     assert {(d.propensity, d.explored) for d in asked} == {(1.0, False)}
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.deciding import decide
 from support.fakes import FakeIds, FakeScorer
 from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
@@ -19,7 +20,7 @@ from weir_gateway.domain.table import (
     Policy,
     ScorerFailure,
 )
-from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
@@ -37,13 +38,12 @@ async def decided(
 ) -> RouteDecision:
     """The decision for one request; the objective alone would give it to the strong one."""
     decider = Decider(
-        scorer=FakeScorer(default=score, error=error),
-        conditions=CelConditions(),
-        ids=FakeIds(),
-        score_within=1,
+        DecisionParts(
+            scorer=FakeScorer(default=score, error=error), conditions=CelConditions(), ids=FakeIds()
+        )
     )
     cascading = replace(made or policy(), cascade=cascade)
-    return await decider.decide(asked or request(), table(cascading))
+    return await decide(decider, asked or request(), table(cascading))
 
 
 async def test_the_weakest_answers_first_whatever_the_objective_says() -> None:

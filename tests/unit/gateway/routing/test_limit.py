@@ -29,6 +29,7 @@ from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.account import Ending
+from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_wires.usage import Usage
 
@@ -227,7 +228,7 @@ async def test_a_decision_alone_takes_nothing() -> None:
     world = World()
     by = limited(requests_per_minute=1)
     for _ in range(3):
-        await world.routing.decide(request(), table(by), counted=False)
+        await world.routing.decide(request(), table(by), Purpose.PREVIEW)
     assert world.limits.asked == []
 
 

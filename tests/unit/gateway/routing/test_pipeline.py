@@ -169,7 +169,7 @@ async def test_the_span_is_told_and_its_context_goes_to_the_scorer() -> None:
     world, made = World(), table(policy())
     context = TraceContext(1, 2, sampled=True)
     span = FakeSpan(context, recording=True)
-    decision = await world.routing().decide(request(), made, span)
+    decision = await world.routing().decide(request(), made, span=span)
     assert world.scorer.queries[0].trace is context
     assert span.attributes == {
         "weir.decision": decision.id,
@@ -183,7 +183,7 @@ async def test_the_span_is_told_and_its_context_goes_to_the_scorer() -> None:
         "weir.threshold": 0.6,
     }
     silent = FakeSpan(context, recording=False)
-    await world.routing().decide(request(), made, silent)
+    await world.routing().decide(request(), made, span=silent)
     assert not silent.attributes
 
 

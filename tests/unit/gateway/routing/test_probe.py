@@ -10,7 +10,7 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Mode, Probe, RouteTable
-from weir_gateway.routing.decide import Decider
+from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.probe import check_probes
 
 SCORES = {"What is 2+2?": 0.1, "Prove it.": 0.9}
@@ -23,8 +23,8 @@ def probed(*probes: tuple[str, str], mode: Mode = Mode.ENFORCE) -> RouteTable:
 
 
 async def check(checked: RouteTable, scorer: FakeScorer) -> None:
-    decider = Decider(scorer=scorer, conditions=CelConditions(), ids=FakeIds(), score_within=1)
-    await check_probes(decider, checked)
+    decider = Decider(DecisionParts(scorer=scorer, conditions=CelConditions(), ids=FakeIds()))
+    await check_probes(decider, checked, 1.0)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -23,6 +23,7 @@ from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFa
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import ABOVE_ALL_SCORES
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
+from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_wires.usage import Usage
 
@@ -184,7 +185,7 @@ async def test_an_answer_periods_later_takes_no_room_from_others() -> None:
 
 async def test_what_is_asked_without_being_sent_holds_nothing() -> None:
     world = World(budgeted(5))
-    decision = await world.routing.decide(request(), world.table, counted=False)
+    decision = await world.routing.decide(request(), world.table, Purpose.PREVIEW)
     assert decision.budget_reservation is None
     assert world.state.spent == 0
 
