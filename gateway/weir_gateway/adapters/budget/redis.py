@@ -19,7 +19,7 @@ PREFIX: Final = "{weir}:budget"
 RETENTION: Final = 2 * DAY  # seconds that a period is kept beyond its end
 RETENTION_HOURS: Final = (REMEMBERED + 2) * HOURS  # of traffic
 
-# The arithmetic is adapters/budget/granting.py's; a test holds the two together.
+# The arithmetic is adapters/budget/memory.py's; a test holds the two together.
 _EXCHANGE: Final = Script(
     """
 local own, limit, used = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from weir_gateway.adapters.budget.granting import standing
+from weir_gateway.adapters.budget.memory import standing
 from weir_gateway.adapters.sqlite_file import opened
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED

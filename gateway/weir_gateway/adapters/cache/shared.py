@@ -1,21 +1,62 @@
-"""Answers that gateways share: in memory first, behind it a Redis or Valkey.
+"""Answers that gateways share: memory first, then a Redis or Valkey.
 
-Only what memory lacks is asked for there, in one round trip with the call's deadline; a server that
-is away is not waited for, and the request goes on as if nothing were kept. Answers are written
-beside the requests, from a short queue: what doesn't fit is not shared. Must not know what a key
-stands for.
+A lookup in Redis takes one round trip with a deadline; while the server is away, requests go on
+without it. Answers are written in the background from a bounded queue: what doesn't fit is not
+shared.
 """
 
 import asyncio
 from collections import deque
 from typing import Final
 
+import msgspec
+
 from weir_gateway.adapters.cache.memory import MemoryAnswers
-from weir_gateway.adapters.cache.value import decode, encode
 from weir_gateway.adapters.redis.client import Redis, Script
 from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.cache import CachedResponse
+from weir_gateway.domain.ids import BackendId
 from weir_runtime.metrics import Counter, Family
+from weir_wires.usage import Usage
+
+FORMAT: Final = 1
+
+
+class _Value(msgspec.Struct, array_like=True, frozen=True):
+    format: int
+    backend: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    tokens: tuple[int, int, int, int]  # input, output, and of the input: cached, written
+    embedding: bytes
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(_Value)
+
+
+def encode(answer: CachedResponse) -> bytes:
+    """The bytes that are stored."""
+    usage = answer.usage
+    tokens = (usage.input, usage.output, usage.cached_input, usage.cache_write)
+    return msgspec.msgpack.encode(
+        _Value(FORMAT, answer.backend, answer.headers, answer.body, tokens, answer.embedding)
+    )
+
+
+def decode(value: bytes, max_bytes: int) -> CachedResponse | None:
+    """The answer; None where it is of another format, broken or larger than `largest` bytes."""
+    if len(value) > max_bytes:
+        return None
+    try:
+        read = _DECODER.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if read.format != FORMAT:
+        return None
+    return CachedResponse(
+        BackendId(read.backend), read.headers, read.body, Usage(*read.tokens), read.embedding
+    )
+
 
 PREFIX: Final = "weir:answer:"
 MILLIS: Final = 1000

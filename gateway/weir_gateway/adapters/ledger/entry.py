@@ -1,4 +1,4 @@
-"""Lines of the ledger. Must not know where they are kept."""
+"""The ledger's rows: entries for requests, ratings for feedback."""
 
 from dataclasses import dataclass, replace
 
@@ -7,6 +7,20 @@ from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
 from weir_wires.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one key said of one decision. A field that has a default may be added."""
+
+    decision: str  # the id
+    key: str  # the name of the client's key; empty where none is asked for
+    at: int  # microseconds since 1970, UTC
+    rating: float | None  # [0,1]; None where a model was preferred
+    preferred: str  # the name of the model; empty where a rating was given
+    weight: float  # of the key, as it was then
+    comment: str | None  # kept only where content is
+
 
 MAX_TEXT_CHARS = 16_384  # characters of a prompt, where content was asked for
 _NO_USAGE = Usage(input=0, output=0)

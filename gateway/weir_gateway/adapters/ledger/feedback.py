@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.adapters.ledger.rating import Rating
+from weir_gateway.adapters.ledger.entry import Rating
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE, opened
 from weir_gateway.domain.errors import BadRequest, DecisionTooOld, NoSuchDecision, WeirError
 from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from weir_gateway.adapters import sqlite_file
-from weir_gateway.adapters.ledger.entry import Entry
-from weir_gateway.adapters.ledger.rating import Rating
+from weir_gateway.adapters.ledger.entry import Entry, Rating
 
 VERSION: Final = 2  # PRAGMA user_version
 OLDER_VERSIONS: Final = (1,)  # formats that are taken over as they are next written to

@@ -10,8 +10,8 @@ from typing import Final
 
 import aiohttp
 
+from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.prepared import Prepared
-from weir_gateway.adapters.providers.redaction import redact
 from weir_gateway.adapters.providers.upstream_errors import from_status, invalid_response, mapped
 from weir_gateway.domain.table import Backend
 

@@ -1,16 +1,20 @@
-"""The keys that providers are called with: kept in memory, never shown.
+"""The keys that providers are called with: in memory, never shown, and redacted from errors.
 
-Values come from the gateway's own environment (file form), from the operator's stream, or from a
-file that only its owner can read. Must not know who uses them.
+Values come from the gateway's own environment, from the operator's stream, or from a file that
+only its owner can read.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, FromEnvironment, Passthrough, SecretRef
+
+REDACTED: Final = b"[key]"
+MIN_KEY_CHARS: Final = 8  # a shorter text is no key, and may stand in ordinary words
 
 
 class Secret:
@@ -35,6 +39,14 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def redact(secret: Secret | None, body: bytes) -> bytes:
+    """`body` with every occurrence of the key replaced."""
+    if secret is None:
+        return body
+    key = secret.reveal().strip().encode()
+    return body.replace(key, REDACTED) if len(key) >= MIN_KEY_CHARS else body
 
 
 class Credentials:

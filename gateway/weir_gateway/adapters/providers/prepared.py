@@ -13,8 +13,7 @@ import aiohttp
 from yarl import URL
 
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
-from weir_gateway.adapters.providers.proxy import Proxy, proxy_for
-from weir_gateway.adapters.providers.tls import client_context
+from weir_gateway.adapters.providers.transport import Proxy, client_context, proxy_for
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, SecretRef

@@ -10,8 +10,7 @@ from typing import Final
 
 import aiohttp
 
-from weir_gateway.adapters.providers.credentials import Secret
-from weir_gateway.adapters.providers.redaction import redact
+from weir_gateway.adapters.providers.credentials import Secret, redact
 from weir_gateway.adapters.providers.reply import Release
 from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError

@@ -1,16 +1,78 @@
-"""All that is kept of one backend between requests: its endpoints, its limit, its budgets.
+"""What the gateway remembers of one backend between requests.
 
-A new table's backend of the same id goes on with what is known of its endpoints. Must not know
-calls.
+Its endpoints, its concurrency limit, its budgets for retries and hedges, and how long its streams
+take to begin. A backend of the same id in a new table continues with it.
 """
 
 from typing import Final
 
-from weir_gateway.adapters.resilience.budget import RetryBudget
 from weir_gateway.adapters.resilience.concurrency_limit import ConcurrencyLimit
 from weir_gateway.adapters.resilience.endpoints import Endpoint, OnStateChange
-from weir_gateway.adapters.resilience.first_tokens import FirstTokenTimes
 from weir_gateway.domain.table import Auth, Backend
+
+BURST: Final = 10.0  # calls; what may be spent before any request has paid in
+
+
+class RetryBudget:
+    """Each request pays in its share, each extra call takes one out; a little comes with time."""
+
+    __slots__ = ("_left", "_per_second", "_since", "share")
+
+    def __init__(self, share: float, now: float, *, per_second: float) -> None:
+        """`share` (0,1) of requests, and `per_second` calls besides, where requests are few."""
+        self.share = share
+        self._per_second = per_second
+        self._left = BURST
+        self._since = now
+
+    def deposit(self) -> None:
+        """A request has come."""
+        self._left = min(self._left + self.share, BURST)
+
+    def try_withdraw(self, now: float) -> bool:
+        """Whether one more call may be made; it is counted as made."""
+        self._left = min(self._left + (now - self._since) * self._per_second, BURST)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+WINDOW_SIZE: Final = 256  # streams; the last ones
+MIN_SAMPLES: Final = 20  # before that nobody knows what late is
+SORT_EVERY: Final = 16  # streams between two sortings
+
+
+class FirstTokenTimes:
+    """Quantiles over the last streams."""
+
+    __slots__ = ("_at", "_seconds", "_since", "_sorted")
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+        self._at = 0
+        self._sorted: list[float] = []
+        self._since = 0
+
+    def add(self, seconds: float) -> None:
+        """One stream began after `seconds`."""
+        if len(self._seconds) < WINDOW_SIZE:
+            self._seconds.append(seconds)
+        else:
+            self._seconds[self._at] = seconds
+            self._at = (self._at + 1) % WINDOW_SIZE
+        self._since += 1
+
+    def quantile(self, share: float) -> float | None:
+        """What `share` (0,1) of them stayed within; None while too few are known."""
+        if len(self._seconds) < MIN_SAMPLES:
+            return None
+        if not self._sorted or self._since >= SORT_EVERY:
+            self._sorted = sorted(self._seconds)
+            self._since = 0
+        return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)]
+
 
 RETRIES_PER_SECOND: Final = 1.0  # beyond their share, so that a gateway of few requests retries
 

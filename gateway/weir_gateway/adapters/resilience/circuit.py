@@ -10,8 +10,42 @@ Must not know sockets, tasks or who reacts.
 from enum import StrEnum
 from typing import Final
 
-from weir_gateway.adapters.resilience.window import SlidingWindow
 from weir_gateway.domain.resilience import Breaker
+
+BUCKETS: Final = 10  # of the window; what is counted is exact to a tenth of it
+
+
+class SlidingWindow:
+    """Counts over a sliding window."""
+
+    __slots__ = ("_calls", "_failures", "_part", "_width")
+
+    def __init__(self, seconds: float) -> None:
+        self._width = seconds / BUCKETS
+        self._part = 0  # the number of the newest part, in widths since the clock's zero
+        self._calls = [0] * BUCKETS
+        self._failures = [0] * BUCKETS
+
+    def add(self, now: float, *, failed: bool) -> None:
+        """Count one call."""
+        self._move(now)
+        at = self._part % BUCKETS
+        self._calls[at] += 1
+        self._failures[at] += failed
+
+    def counts(self, now: float) -> tuple[int, int]:
+        """Calls, and how many of them failed."""
+        self._move(now)
+        return sum(self._calls), sum(self._failures)
+
+    def _move(self, now: float) -> None:
+        part = int(now / self._width)
+        if part == self._part:
+            return
+        for gone in range(self._part + 1, min(part, self._part + BUCKETS) + 1):
+            self._calls[gone % BUCKETS] = self._failures[gone % BUCKETS] = 0
+        self._part = part
+
 
 MAX_BACKOFF: Final = 8  # times `open`: how far trials that fail put off the next
 PROBE_GRACE: Final = 5.0  # seconds past `open` after which no probe's answer is waited for

@@ -3,7 +3,7 @@
 import pytest
 from yarl import URL
 
-from weir_gateway.adapters.providers.proxy import Proxy, proxy_for
+from weir_gateway.adapters.providers.transport import Proxy, proxy_for
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

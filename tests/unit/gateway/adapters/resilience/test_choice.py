@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 
 from support.tables import backend
 from weir_gateway.adapters.resilience import retry
-from weir_gateway.adapters.resilience.backend_state import BackendState
-from weir_gateway.adapters.resilience.budget import BURST, RetryBudget
+from weir_gateway.adapters.resilience.backend_state import (
+    BURST,
+    MIN_SAMPLES,
+    WINDOW_SIZE,
+    BackendState,
+    FirstTokenTimes,
+    RetryBudget,
+)
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
-from weir_gateway.adapters.resilience.first_tokens import MIN_SAMPLES, WINDOW_SIZE, FirstTokenTimes
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.resilience import Breaker
 from weir_gateway.domain.table import Backend

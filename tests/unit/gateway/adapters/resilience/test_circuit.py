@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.resilience.circuit import MAX_BACKOFF, PROBE_GRACE, Circuit, State
-from weir_gateway.adapters.resilience.window import SlidingWindow
+from weir_gateway.adapters.resilience.circuit import (
+    MAX_BACKOFF,
+    PROBE_GRACE,
+    Circuit,
+    SlidingWindow,
+    State,
+)
 from weir_gateway.domain.resilience import Breaker
 
 SETTINGS = Breaker(failures=3, share=0.5, window=10, open=5, trials=2)

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from weir_gateway.adapters.budget.granting import granted
-from weir_gateway.adapters.budget.memory import MemoryBudgetStore
+from weir_gateway.adapters.budget.memory import MemoryBudgetStore, granted
 from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import span

@@ -1,14 +1,44 @@
-"""TLS towards providers: whom the gateway trusts, and by which certificate it is known.
+"""How connections to a provider are made: TLS with its certificates, and the HTTP proxy.
 
-OpenSSL reads a client's key from a file only: it gets one that lives in memory, has no name and is
-gone once it was read. Must not know backends.
+OpenSSL reads a client's key from a file only, so the key gets a file that lives in memory, has no
+name and is gone once it was read. The proxy is looked up once per backend: aiohttp's own
+`trust_env` reads the environment and ~/.netrc in a thread for every request, which costs more than
+the rest of the request.
 """
 
 import os
 import ssl
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Where it is and how it knows us."""
+
+    url: URL
+    headers: Mapping[str, str]
+
+
+def proxy_for(target: URL) -> Proxy | None:
+    """The proxy for `target`; None where it is called directly."""
+    proxies = getproxies()
+    address = proxies.get(target.scheme) or proxies.get("all")
+    if not address or target.host is None:
+        return None
+    if proxy_bypass(f"{target.host}:{target.port}"):
+        return None
+    url = URL(address if "://" in address else f"http://{address}")
+    if not url.user:
+        return Proxy(url, {})
+    login = aiohttp.encode_basic_auth(url.user, url.password or "")
+    return Proxy(url.with_user(None), {"Proxy-Authorization": login})
 
 
 def client_context(
