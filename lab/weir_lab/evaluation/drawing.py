@@ -3,6 +3,7 @@
 Must not know what the numbers mean.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,8 +27,9 @@ def plot(series: Sequence[Series], x_label: str, y_label: str) -> str:
     """Lines over [0, 1] on the x axis, as an SVG element with a legend below."""
     low = min(min(line.y) for line in series)
     high = max(max(line.y) for line in series)
-    high = high if high > low else low + 1
-    parts = [_axes(low, high, x_label, y_label)]
+    ticks = nice_ticks(low, high if high > low else low + 1)
+    low, high = ticks[0], ticks[-1]
+    parts = [_axes(ticks, x_label, y_label)]
     for k, line in enumerate(series):
         points = " ".join(
             f"{_x(x):.1f},{_y(y, low, high):.1f}" for x, y in zip(line.x, line.y, strict=True)
@@ -40,6 +42,15 @@ def plot(series: Sequence[Series], x_label: str, y_label: str) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{y_label} by {x_label}">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def nice_ticks(low: float, high: float) -> list[float]:
+    """Four to eleven round values, a step of 1, 2 or 5 apart, around [low, high]."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
 
 
 def colour(place: int) -> str:
@@ -55,17 +66,20 @@ def _y(value: float, low: float, high: float) -> float:
     return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
 
-def _axes(low: float, high: float, x_label: str, y_label: str) -> str:
+def _axes(ticks: Sequence[float], x_label: str, y_label: str) -> str:
     parts: list[str] = []
     foot = HEIGHT - _BOTTOM + 16
-    for step in range(6):
-        share, value = step / 5, low + (high - low) * step / 5
-        x, y = _x(share), _y(value, low, high)
+    for value in ticks:
+        y = _y(value, ticks[0], ticks[-1])
         parts += [
             f'<line x1="{_x(0)}" x2="{_x(1)}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
-            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3f}</text>',
-            f'<text x="{x:.1f}" y="{foot}" text-anchor="middle">{share:.0%}</text>',
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>',
         ]
+    for step in range(6):
+        share = step / 5
+        parts.append(
+            f'<text x="{_x(share):.1f}" y="{foot}" text-anchor="middle">{share:.0%}</text>'
+        )
     middle = (_x(0) + _x(1)) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{x_label}</text>')
     parts.append(

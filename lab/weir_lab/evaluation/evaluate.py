@@ -11,11 +11,11 @@ from weir_lab.datasets import Pair
 from weir_lab.errors import NoPromise
 from weir_lab.evaluation.baselines import length_scores, neighbour_scores, oracle_scores
 from weir_lab.evaluation.figures import measure
-from weir_lab.evaluation.report import Detail, Line, Report, Row
+from weir_lab.evaluation.report import Comparison, Detail, Line, Report, Row
 from weir_lab.evaluation.robustness import Score, flips
 from weir_lab.evaluation.single import best_single
 from weir_lab.evaluation.slices import cut, largest_gaps
-from weir_lab.metrics import Ranked, quantile_curve, random_scores
+from weir_lab.metrics import Ranked, apgr_gain, quantile_curve, random_scores
 
 FEW = 300  # prompts; under this the intervals say little
 _DRAWN_POINTS = 100
@@ -78,9 +78,29 @@ def evaluate(
         seed=options.seed,
         rows=tuple(rows),
         details=tuple(details),
+        comparisons=_comparisons(pair, contenders, options),
         notes=_notes(pair, vectors),
         bundle=bundle,
     )
+
+
+def _comparisons(
+    pair: Pair, contenders: Sequence[Contender], options: Options
+) -> tuple[Comparison, ...]:
+    """The first contender against prompt length, the others against the first."""
+    found: list[Comparison] = []
+    name, scores = "length", length_scores(pair)
+    for number, contender in enumerate(contenders):
+        gain = apgr_gain(
+            Ranked.of(contender.scores, pair.weak, pair.strong),
+            Ranked.of(scores, pair.weak, pair.strong),
+            repeats=options.repeats,
+            seed=options.seed,
+        )
+        found.append(Comparison(contender.name, name, gain))
+        if number == 0:
+            name, scores = contender.name, contender.scores
+    return tuple(found)
 
 
 def _baselines(pair: Pair, vectors: Doubles | None, seed: int) -> list[tuple[str, Doubles]]:

@@ -33,6 +33,7 @@ def render(report: Report) -> str:
         num=_number,
         pct=_percent,
         interval=_interval,
+        stacked=_stacked,
         nan=math.nan,
         chance=partial(_by_chance, report),
     )
@@ -50,6 +51,14 @@ def _interval(found: Interval) -> str:
     if not math.isfinite(found.value):
         return _number(found.value)
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _stacked(figure: Interval) -> Markup:
+    """A figure with its interval on the line below, for narrow columns."""
+    if not math.isfinite(figure.value):
+        return Markup(_number(figure.value))  # noqa: S704 - our own numbers only
+    interval = f"{figure.low:.3f} to {figure.high:.3f}"
+    return Markup(f"{figure.value:.3f}<small>{interval}</small>")  # noqa: S704 - our own numbers only
 
 
 def _by_chance(report: Report, retention: float) -> float:

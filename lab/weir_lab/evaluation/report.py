@@ -13,6 +13,7 @@ from weir_lab.evaluation.figures import Figures
 from weir_lab.evaluation.robustness import Flips
 from weir_lab.evaluation.single import Single
 from weir_lab.evaluation.slices import Gap, Slice
+from weir_lab.metrics import Interval
 
 FORMAT = 1
 
@@ -46,6 +47,22 @@ class Detail:
     flips: tuple[Flips, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A router's APGR less that of a baseline on the same prompts, paired."""
+
+    name: str
+    baseline: str
+    gain: Interval
+
+    @property
+    def verdict(self) -> str:
+        """What the interval shows."""
+        if self.gain.low > 0:
+            return "better"
+        return "worse" if self.gain.high < 0 else "no difference shown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything an evaluation found."""
@@ -64,6 +81,7 @@ class Report:
     seed: int
     rows: tuple[Row, ...]
     details: tuple[Detail, ...]
+    comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
     bundle: str | None
 

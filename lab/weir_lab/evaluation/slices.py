@@ -54,6 +54,7 @@ def cut(pair: Pair, scores: Doubles, threshold: float, seed: int) -> tuple[Slice
     return tuple(
         _slice(pair, scores, threshold, (by, name), marks == name, seed)
         for by, values in kinds.items()
+        if len(set(values)) > 1  # one slice of everything says nothing
         for marks in (np.array(values, dtype=object),)
         for name in sorted(set(values))
         if name and int((marks == name).sum()) >= LEAST

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from weir_lab.arrays import Doubles
-from weir_lab.metrics.bootstrap import Interval, bootstrap
+from weir_lab.metrics.bootstrap import REPEATS, Interval, bootstrap
 from weir_lab.metrics.curve import Curve, decile_curve
 from weir_lab.metrics.ranked import Ranked
 
@@ -43,7 +43,9 @@ def cpt(curve: Curve, recovered: float) -> float:
     return float(curve.share[k - 1] + part * (curve.share[k] - curve.share[k - 1]))
 
 
-def apgr_gain(router: Ranked, baseline: Ranked, *, seed: int = 0) -> Interval:
+def apgr_gain(
+    router: Ranked, baseline: Ranked, *, repeats: int = REPEATS, seed: int = 0
+) -> Interval:
     """How much higher the router's APGR is than the baseline's, by a paired bootstrap.
 
     Both rank the same prompts. Where the interval holds 0, no difference is shown.
@@ -53,5 +55,5 @@ def apgr_gain(router: Ranked, baseline: Ranked, *, seed: int = 0) -> Interval:
         own, other = weights[router.order], weights[baseline.order]
         return [apgr(decile_curve(router, own)) - apgr(decile_curve(baseline, other))]
 
-    (gain,) = bootstrap(difference, len(router), seed=seed)
+    (gain,) = bootstrap(difference, len(router), repeats=repeats, seed=seed)
     return gain
