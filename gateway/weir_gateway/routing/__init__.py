@@ -1,4 +1,5 @@
-"""One request's way: match → rules → cache → filter → score → pick → dispatch → account.
+"""How a request is decided, dispatched and accounted; `pipeline.py` is the facade.
 
-A file a step, pure, over the ports in ports.py. Must not know aiohttp, grpc or protobuf.
+`decide.py` lists every step of a decision in order; `policy/`, `steps/`, `cache/`, `cascade/` and
+`budget/` hold them. Must not know aiohttp, gRPC or protobuf.
 """

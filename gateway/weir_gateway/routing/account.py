@@ -1,4 +1,4 @@
-"""Step 7: what a request cost and what its decision saved. Arithmetic only."""
+"""Price a request that has ended: what it cost, and what its decision saved."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol

@@ -1,9 +1,9 @@
-"""Step 6: send to the chosen candidate, and to the next where it fails before its first byte.
+"""Send to the chosen candidate, and to the next one if it fails before its first byte.
 
-The order is the policy's failureMode.upstream, less what can't serve the request; each backend is
-asked once, for the failures that failureMode.fallbackOn names. Who was passed over because it is
-left alone for its failures is asked after all when nobody else is left. A direct call has no
-fallback: the client named its model; nor has a rule that says so. Must not know wires.
+The order is the policy's failureMode.upstream, less what can't serve the request. Each backend is
+tried once, for the failures that failureMode.fallbackOn names. A backend skipped because its
+breaker is open is tried last, if no other is left. There is no fallback for a direct call, whose
+client named the model, nor for a rule that forbids it.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""The decision with everything that led to it, for people: what `weir explain` shows.
+"""The decision with everything that led to it: what `weir explain` shows.
 
-Runs the very path that requests take (decide.py) and adds only what a request does not wait for:
-predicted quality and cost of every candidate. Sends nothing, counts nothing.
+Runs the same steps as a request (decide.py) and adds the predicted quality and cost of every
+candidate. Sends nothing and counts nothing.
 """
 
 from dataclasses import dataclass, replace

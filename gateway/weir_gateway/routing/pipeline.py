@@ -1,7 +1,4 @@
-"""A request's way in three calls: decide, dispatch, account. What `http/` holds.
-
-Must not know HTTP, nor who fills the ports.
-"""
+"""The facade that `http/` and `batches/` use: decide, dispatch, account, release."""
 
 import asyncio
 from dataclasses import dataclass, replace

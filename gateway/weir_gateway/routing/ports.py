@@ -1,8 +1,4 @@
-"""What routing needs of the world, as narrow Protocols; adapters/ and tests' fakes fill them.
-
-A new strategy, provider or store is one file that fills one of these and one line where it is
-built. Must not know who fills them.
-"""
+"""The ports that several parts of routing share: clock, ids, traces and the scorer."""
 
 from dataclasses import dataclass
 from typing import Protocol

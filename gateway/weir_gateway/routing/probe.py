@@ -1,7 +1,6 @@
-"""A policy's probes: decisions that must hold before its table serves anybody.
+"""A policy's probes: decisions that must hold before its table serves.
 
-Each probe's prompt is decided as if a client had sent it as its one user turn to that policy. Must
-not know where tables come from.
+Each probe's prompt is decided as if a client had sent it to that policy as its one user turn.
 """
 
 from weir_gateway.domain.decision import UNSCORED

@@ -1,7 +1,4 @@
-"""One policy's budget as one gateway sees it: the line now, the room left, the period's turn.
-
-Must not know stores: whoever asks one tells what it said.
-"""
+"""One policy's budget as one gateway sees it: its cutoff, its lease and its current period."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""Every policy's budget: where its line lies, room for each request, what was spent.
+"""Every policy's budget: its cutoff, the reservation of each request, and what was spent.
 
-Joins the accounts with the store that gateways share. A request waits for that store only where its
-gateway's own part has run out. Must not know HTTP, SQL or Redis.
+Joins the budgets with the store that gateways share. A request waits for that store only if its
+gateway's own lease has run out.
 """
 
 from collections.abc import Callable

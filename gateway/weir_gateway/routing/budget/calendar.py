@@ -1,4 +1,4 @@
-"""Calendar periods in UTC. Must not know money."""
+"""Calendar periods in UTC."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

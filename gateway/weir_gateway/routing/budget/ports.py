@@ -1,4 +1,4 @@
-"""What budgets need of the world: a store that gateways share. Must not know who fills it."""
+"""The store in which gateways share what was spent of a budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""What one gateway may still spend of one period's budget, and what it has told the others.
+"""One gateway's lease of a policy's budget in one period.
 
-Gateways don't ask for each request: each has a part of the budget granted, spends from that and
-asks for more as it runs low. The parts together never exceed the limit, so neither do the gateways.
-Whole pico-USD. Must not know policies, clocks or stores.
+Gateways don't ask the store for each request: each leases a part of the budget, spends from it and
+renews it as it runs low. The leases together never exceed the limit, so neither do the gateways.
+Amounts are whole pico-USD.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
-"""What makes two requests the same to a cache, as keys: hashes that name no client and no prompt.
+"""The keys of the response cache: hashes that reveal no client and no prompt.
 
-The very same: all that may change the answer is equal, white space and the order of keys apart. By
-meaning: all but the last user turn is, and that one has the same wording (domain/wording.py). Pure;
-must not know where answers are kept.
+Two requests have the same exact key if everything that may change the answer is equal, but for
+white space and the order of JSON keys. They have the same semantic key if all but the last user
+turn is equal and that turn has the same wording (cache/wording.py).
 """
 
 import json

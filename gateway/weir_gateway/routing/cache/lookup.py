@@ -1,8 +1,4 @@
-"""Steps 2a and 4a: whether a request may be answered by an answer that is kept, and by which.
-
-The very same request is looked up before anything is scored, one that means the same once its
-embedding is there. Must not know where answers are kept.
-"""
+"""Look a request up in the response cache: exactly before scoring, semantically after it."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Answers on their way into a cache and out of it, behind the port Sent. Must not know keys."""
+"""Replies that come out of the response cache, and replies that are copied into it."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""Answers given again instead of a call, and kept on their way to the client for the next time.
-
-Must not know where answers are kept, nor how a request is sent.
-"""
+"""Serve cached responses in place of calls, and store new ones on their way to the client."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace

@@ -1,9 +1,9 @@
-"""Step 6a: of requests that are the very same, one is sent at a time and the others wait for it.
+"""Send one of several identical requests at a time; the others wait for its response.
 
-Who comes first leads; who comes while it is under way waits, and gets the same answer once that is
-whole. A leader that fails or goes away is followed by one of those who wait, once; should that one
-fail too, each of them is sent for itself. So is who has waited too long. Must not know keys,
-upstreams or stores.
+The first request starts a flight, and those that come while it is in flight join it and get the
+same response once that is complete. If it fails or its client leaves, one of the waiting requests
+starts the next flight; if that fails too, each of the others is sent on its own, as is a request
+that has waited too long.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The router `judge`: a small model rates how hard a prompt is, where a policy says so.
 
-A Scorer in front of the Scorer, for one request at a time: it asks only where somebody pays, and
-remembers what was said of a text and how the scores are spread. Must not know wires.
+It stands in front of the scorer for one request at a time, remembers the score of a text, and
+keeps each policy's latest scores, from which a share's threshold is read.
 """
 
 from bisect import bisect_left, insort

@@ -1,7 +1,6 @@
-"""Step 5b: who answers first where the policy cascades, and whether that answer is looked at.
+"""Plan a cascade: which candidate answers first, and whether its answer is inspected.
 
-What a client, a rule or a cache decided stands; so does what there is no choice in. Pure; must not
-know how an answer is looked at.
+A decision by a client, a rule or the cache stands, as does one without an alternative.
 """
 
 from dataclasses import replace

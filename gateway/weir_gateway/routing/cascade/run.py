@@ -1,8 +1,7 @@
-"""Step 6a: the weakest candidate's answer, held until it is accepted; else the next one's.
+"""Run a cascade: buffer the weakest candidate's answer until it is accepted, else escalate.
 
-What is cheap to know is asked first, and every way that the policy sets must say yes: a check, the
-agreement of several answers, a judge. What is spent on the way is added to the side costs as it is
-spent. Must not know wires.
+The cheapest inspection comes first, and every one that the policy sets must accept: a check, the
+agreement of several answers, a judge. What they cost is added to the side costs as it is spent.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""Step 1a: whether the client's key reaches as far as the policy that matched.
-
-Must not know what a key is, only what it may do.
-"""
+"""Check that the client's key may use the policy that matched."""
 
 from weir_gateway.domain.errors import NotPermitted
 from weir_gateway.domain.request import ClientKey

@@ -1,7 +1,6 @@
-"""A route table made ready to be asked: names looked up, rules compiled, once per table.
+"""A route table compiled to run: names resolved and rules compiled, once per table.
 
-Must not know where tables come from. A table that can't be compiled is refused here, before it
-serves anybody.
+A table that can't be compiled is refused here, before it serves.
 """
 
 from collections import defaultdict

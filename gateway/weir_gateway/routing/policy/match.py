@@ -1,7 +1,7 @@
-"""Step 1: which policy serves a request, by `model` and headers, in table order.
+"""Match a request to its policy by `model` and headers, in table order.
 
-A name some policy lists comes first, then RouteLLM's `router-<router>-<threshold>`, then a
-backend's own name. Must not know what happens afterwards.
+A name that a policy lists comes first, then RouteLLM's `router-<router>-<threshold>`, then a
+backend's own name.
 """
 
 import re

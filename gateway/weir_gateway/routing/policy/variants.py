@@ -1,7 +1,7 @@
-"""Step 1b: which of the policy's variants decides: the same one for all of a conversation.
+"""Assign one of the policy's variants: the same one to every request of a conversation.
 
-Drawn by a hash of the conversation, so that every gateway draws the same. What a client decided by
-naming a model or a threshold is no variant's. Pure.
+The draw is a hash of the conversation, so every gateway draws alike. A request whose client names
+a model or a threshold has no variant.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""Step 5b: which candidate a policy's budget pays for now, its warm prompt cache counted.
-
-Must not know how the line is found, nor what was spent.
-"""
+"""Choose the candidate that a policy's budget pays for, with the warm prompt cache counted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

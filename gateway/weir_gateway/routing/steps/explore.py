@@ -1,8 +1,7 @@
-"""Step 5b: near the threshold, go the other way now and then, to learn how that would have been.
+"""Near the threshold, choose the alternative now and then, to learn how it would have done.
 
-Drawn by the decision's id, so that whoever knows the id can draw again. How probable the choice was
-is kept with it: what feedback says of another policy is reckoned from that. Must not know how money
-is counted.
+The draw is a hash of the decision's id, so it can be repeated. The probability of the choice is
+stored with it: off-policy estimates from feedback need it.
 """
 
 import hashlib

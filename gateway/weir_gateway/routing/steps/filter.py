@@ -1,7 +1,4 @@
-"""Step 3: which candidates can serve a request at all, by wire, capability and context window.
-
-Must not know scores: what can't serve is out however good it would be.
-"""
+"""Filter the candidates that can serve a request, by wire, capability and context window."""
 
 from weir_gateway.domain.decision import Excluded
 from weir_gateway.domain.errors import BadRequest

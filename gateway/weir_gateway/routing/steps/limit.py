@@ -1,7 +1,7 @@
-"""Step 1b, and the last: what a request's limits allow, set aside before and settled after.
+"""Check a request's limits before it is decided, reserve what it may use, settle what it used.
 
-All of a request's limits are asked at once, before it is decided: with what the cheapest way takes
-at least, and what the dearest takes at most. Must not know who counts.
+All limits are checked in one call: with the least that the cheapest candidate uses and the most
+that the dearest one uses.
 """
 
 import math

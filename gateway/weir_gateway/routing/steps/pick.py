@@ -1,9 +1,8 @@
-"""Step 5: choose among the candidates that can serve.
+"""Pick a candidate by threshold or by predicted quality.
 
-Two ways. By threshold: the last candidate iff score >= threshold, else the first (RouteLLM's
-semantics). By predicted quality, for three and more: the cheapest candidate whose predicted
-quality keeps the asked-for share of the best predicted one. Pure arithmetic; must not know where
-scores come from.
+By threshold: the last candidate if score >= threshold, else the first (RouteLLM's semantics). By
+predicted quality, for three candidates and more: the cheapest whose predicted quality reaches the
+required share of the best predicted one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,10 +1,9 @@
-"""Step 2: the policy's rules; the first that holds decides, and nothing is scored.
+"""Evaluate the policy's rules: the first that holds decides, and nothing is scored.
 
-A rule is the operator's order: it is obeyed even where the backend it names lacks something the
-request needs, since its author knows more than the filter's estimate. Only where that backend
-fails do others follow, as the policy's failureMode.upstream says. A rule that can't be evaluated
-counts as not holding and is reported, never an error to the client. Must not know the language
-rules are written in.
+A rule is obeyed even where its backend lacks something that the request needs, since its author
+knows more than the filter's estimate. If that backend fails, others follow as the policy's
+failureMode.upstream says. A rule that can't be evaluated counts as not holding and is reported; it
+is never an error to the client.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Step 5b: a decision as its allowance has it. Past it the weak model answers, near it more often.
+"""Cap a decision by the client's strong-model allowance.
 
-Pure; must not know how allowances are counted.
+Close to the allowance the threshold rises, and past it the weakest candidate answers.
 """
 
 from dataclasses import replace

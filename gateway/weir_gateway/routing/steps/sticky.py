@@ -1,9 +1,9 @@
-"""Step 5a: whether a conversation stays with the model whose provider has its beginning cached.
+"""Keep a conversation on the model whose provider has its beginning in the prompt cache.
 
-Leaving a warm cache means paying the conversation's beginning in full elsewhere. A threshold t says
-what an answer's quality is worth: at a score of t the strong model's price is just met. So the line
-moves in proportion to the difference in price that this request really faces, warm cache counted;
-a conversation goes over only where the expected gain exceeds that. Pure arithmetic.
+Leaving a warm cache means paying for the beginning in full elsewhere. A threshold t says what
+quality is worth: at a score of t the strong model's price is just met. So the threshold moves in
+proportion to the price difference that this request faces with the warm cache counted, and a
+conversation changes its model only if the expected gain exceeds that.
 """
 
 from collections.abc import Sequence
