@@ -26,11 +26,12 @@ from weir_gateway.adapters.limits.shared import SharedLimits
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.limits import Allowance, PolicyLimits
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.limit import LimitStore
+from weir_policy.ids import PicoUsd
 from weir_runtime.metrics import Registry
 
 OUT = Path(__file__).parent / "out" / "limits.json"

@@ -30,8 +30,9 @@ from support.traffic_simulation import (
 )
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period, Plan
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost, usd
+from weir_gateway.domain.money import PICO_PER_USD, cost, usd
 from weir_gateway.domain.table import Objective, Threshold
+from weir_policy.ids import PicoUsd
 
 DAYS = 5
 PEAK = 0.25  # requests a second in the busiest hour

@@ -79,7 +79,7 @@ def main() -> int:
     figures["compile_first_s"] = _timed(compiled)
     figures["compile_again_s"] = _timed(compiled)
     plan = compiled()
-    figures["table_kib"] = plan.table.ByteSize() / 1024
+    figures["table_kib"] = len(plan.table_json) / 1024
     tracemalloc.start()
     kept = (_read(), compiled())
     figures["held_mib"] = tracemalloc.get_traced_memory()[0] / 2**20

@@ -8,36 +8,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from google.protobuf import json_format
-
 from weir_operator.files.load import FileMistake, LoadedFiles, load
 from weir_operator.plan.check import Form
-from weir_operator.plan.compile import ROUTERS, Plan, compile_table, with_credentials
+from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.secrets import Credential
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
+from weir_policy.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """What files came to. `table` holds all that is good, also where there are mistakes."""
 
-    table: RouteTable  # without secrets' values
+    table: Table
+    table_json: bytes  # the same, as the gateway reads it from a file
     credentials: tuple[Credential, ...] = field(repr=False)  # the values that the table refers to
     mistakes: tuple[FileMistake, ...]  # by file and line; empty: all is good
 
-    @property
-    def table_json(self) -> bytes:
-        """The table as the gateway reads it from a file; no secrets' values in it."""
-        text = json_format.MessageToJson(self.table, preserving_proto_field_name=False)
-        return text.encode() + b"\n"
 
-    @property
-    def table_with_credentials(self) -> RouteTable:
-        """The table with the secrets' values, for a gateway in the same process. Never write it."""
-        return with_credentials(self.table, self.credentials)
-
-
-def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] = ROUTERS) -> Compiled:
+def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] | None = None) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
     `routers` are those of the scorer's bundle, where it is known. Files that hold no policy are a
@@ -48,7 +36,7 @@ def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] = ROUTERS) -
     mistakes = [*loaded.mistakes, *_planned(loaded, plan)]
     if not mistakes and not plan.table.policies:
         mistakes.append(FileMistake("", 0, "", "there is no RoutePolicy", "write one"))
-    return Compiled(plan.table, plan.credentials, tuple(sorted(mistakes)))
+    return Compiled(plan.table, plan.table_json + b"\n", plan.credentials, tuple(sorted(mistakes)))
 
 
 def _planned(loaded: LoadedFiles, plan: Plan) -> Iterable[FileMistake]:

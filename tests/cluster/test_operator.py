@@ -14,7 +14,9 @@ import pytest
 from support.cluster.control_plane import ControlPlane
 from support.operator_program import FollowingGateway, RunningOperator, operator, until
 from support.resources import backend, changed, policy, secret
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, RouteTable
+from weir_policy.spec.policy import Mode
+from weir_policy.table import decode
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage, RouteTable
 
 pytestmark = [pytest.mark.cluster, pytest.mark.may_block]
 DEFINITIONS = Path(__file__).parents[2] / "charts/weir-crds/templates"
@@ -119,7 +121,7 @@ def test_a_change_reaches_gateways_and_the_config_map(site: Site) -> None:
         site.wait("Programmed", "True", "Programmed")
         before = site.status()["conditions"]
         site.apply(policy(mode="Shadow"))
-        until(lambda: [p.mode for p in gateway.served()] == [2], "the change")
+        until(lambda: [p.spec.mode for p in gateway.served()] == [Mode.SHADOW], "the change")
         until(lambda: site.status()["conditions"][2]["observedGeneration"] == 2, "generation 2")
         site.wait("Programmed", "True", "Programmed")
         after = site.status()["conditions"]
@@ -142,7 +144,7 @@ def test_a_change_reaches_gateways_and_the_config_map(site: Site) -> None:
 
 def test_a_refusal_is_told_and_the_policy_is_not_programmed(site: Site) -> None:
     def refuse(table: RouteTable) -> str:
-        return "no such router" if table.policies else ""
+        return "no such router" if decode(table.table).policies else ""
 
     with site.operator() as running:
         gateway = FollowingGateway("a", refuse)
@@ -276,7 +278,9 @@ def test_a_change_is_acknowledged_quickly(site: Site) -> None:
             wanted = (number + 10) / 100
 
             def has(gateway: FollowingGateway, threshold: float = wanted) -> bool:
-                return [p.objective.threshold for p in gateway.served()] == [threshold]
+                return [
+                    p.spec.objective.threshold for p in gateway.served() if p.spec.objective
+                ] == [threshold]
 
             until(lambda: all(map(has, gateways)), "five gateways")
             took.append(max(gateway.tables[-1][0] for gateway in gateways) - began)

@@ -3,21 +3,20 @@
 import pytest
 
 from support.resources import Wire, backend, policy
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
-from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_operator.apply import probes
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
 from weir_policy.fields.mistakes import dotted
+from weir_policy.ids import PicoUsd
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.table import Table
 
 
-def _table(budget: Wire, *names: str) -> pb.RouteTable:
+def _table(budget: Wire, *names: str) -> Table:
     documents = [
         *map(backend, names),
         policy(candidates=[{"backend": name} for name in names], objective={"budget": budget}),
@@ -30,7 +29,7 @@ def _table(budget: Wire, *names: str) -> pb.RouteTable:
 
 
 def _budget(budget: Wire, *names: str) -> object:
-    return codec.decode(_table(budget, *(names or ("weak", "strong")))).policies[0].objective
+    return build(_table(budget, *(names or ("weak", "strong"))), None).table.policies[0].objective
 
 
 def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None:
@@ -64,14 +63,6 @@ def test_a_budget_holds_for_one_candidate_and_for_many() -> None:
 def test_a_budget_that_means_nothing_is_refused(budget: Wire, at: str) -> None:
     found = parse(policy(objective={"budget": budget}))
     assert [dotted(mistake.path) for mistake in found.mistakes] == [at]
-
-
-def test_a_table_of_another_operator_without_a_valid_budget_is_refused() -> None:
-    for wrong in (pb.Budget(micro_usd=5), pb.Budget(per=pb.PERIOD_DAY)):
-        table = _table({"usd": "5", "per": "day"}, "weak", "strong")
-        table.policies[0].objective.budget.CopyFrom(wrong)
-        with pytest.raises(BadTable, match="no valid budget"):
-            codec.decode(table)
 
 
 def test_the_operator_decides_probes_where_a_gateway_draws_its_first_line() -> None:

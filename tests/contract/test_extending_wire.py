@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from support.bundles import ROOT
-from support.gateway import HEADERS, backend, table, write
+from support.gateway import HEADERS, backend, table
 from support.gateway_program import GatewayProgram, gateway_program
 from support.upstream import Exchange, Upstream, running_upstream
 
@@ -59,10 +59,11 @@ async def served(extended: Path, tmp_path: Path) -> AsyncGenerator[tuple[Gateway
     """A gateway program over one backend that speaks the toy wire, with a key."""
     async with running_upstream(toy_provider) as upstream:
         one = backend("one", upstream.url)
-        one.wires.append("toy")
-        one.auth.env = "TOY_KEY"
+        one.spec["auth"] = {"env": "TOY_KEY"}
+        published = json.loads(table(one).to_json())
+        published["backends"]["shop/one"]["spec"]["wires"] = ["toy"]
         file = tmp_path / "routetable.json"
-        await asyncio.to_thread(write, file, table(one))
+        await asyncio.to_thread(file.write_text, json.dumps(published))
         environment = {
             "WEIR_ROUTETABLE_FILE": str(file),
             "PYTHONPATH": str(extended),

@@ -53,7 +53,7 @@ def test_the_examples_serve_on_a_cluster(loaded: LoadedFiles) -> None:
     assert plan.problems == ()
     (policy,) = plan.table.policies
     (model,) = re.findall(r'"model":"(\w+)"', PAGE)
-    assert list(policy.match.models) == [model]
+    assert list(policy.spec.match.models) == [model]
     assert len(plan.table.backends) == 2
     assert len(plan.credentials) == 1  # both backends share it
 

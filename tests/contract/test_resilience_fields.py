@@ -1,10 +1,12 @@
 """How failures are borne: from YAML to the gateway's domain, with one set of defaults."""
 
+import json
+
 import pytest
 
 from support.resources import Wire, backend, policy, secret
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.resilience import (
     BREAKER,
@@ -24,7 +26,7 @@ from weir_operator.plan.compile import Plan, compile_table
 from weir_policy.fields.mistakes import dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.table import FORMAT, decode
 
 
 def _plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
@@ -36,7 +38,7 @@ def _plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
 def _table(*documents: Wire) -> RouteTable:
     plan = _plan(*documents)
     assert plan.problems == ()
-    return codec.decode(plan.table)
+    return build(plan.table, None).table
 
 
 def _backend(**spec: object) -> Backend:
@@ -56,8 +58,10 @@ def test_a_resource_that_says_nothing_has_the_domains_defaults() -> None:
 
 
 def test_a_table_that_says_nothing_has_them_too() -> None:
-    bare = pb.Backend(id="shop/weak", name="weak", protocol=pb.PROTOCOL_OPENAI)
-    (decoded,) = codec.decode(pb.RouteTable(backends=[bare])).backends.values()
+    spec = {"protocol": "openai", "endpoint": "http://x/v1", "model": "m"}
+    entry = {"id": "shop/weak", "spec": spec}
+    text = json.dumps({"format": FORMAT, "version": "v", "backends": {"shop/weak": entry}})
+    (decoded,) = build(decode(text.encode()), None).table.backends.values()
     assert _settled(decoded) == (RETRIES, BREAKER, QUEUE, None)
     assert decoded.endpoints == ()
 
@@ -110,31 +114,15 @@ def test_further_endpoints_and_keys_stand_beside_its_own() -> None:
 
 def test_a_further_endpoints_key_is_waited_for_like_its_own() -> None:
     ref = SecretRef("shop", "keys", "second")
-    decoded = codec.decode(
-        pb.RouteTable(
-            backends=[
-                pb.Backend(
-                    id="shop/weak",
-                    protocol=pb.PROTOCOL_OPENAI,
-                    endpoints=[
-                        pb.Endpoint(),
-                        pb.Endpoint(
-                            auth=pb.Auth(
-                                secret=pb.SecretRef(namespace="shop", name="keys", key="second")
-                            )
-                        ),
-                    ],
-                )
-            ]
-        )
-    )
+    extra = {"auth": {"secretRef": {"name": "keys", "key": "second"}}}
+    made = _table(secret("keys", second="k2"), backend("weak", endpoints=[extra]))
     store = Credentials({})
-    assert store.missing(decoded.backends.values()) == [ref]
-    (found,) = decoded.backends.values()
+    assert store.missing(made.backends.values()) == [ref]
+    (found,) = made.backends.values()
     with pytest.raises(UpstreamError, match="second of secret shop/keys"):
         store.for_backend(found.endpoints[1].backend)
     store.replace({ref: Secret("k2")})
-    assert store.missing(decoded.backends.values()) == []
+    assert store.missing(made.backends.values()) == []
 
 
 def test_a_cluster_refuses_of_a_further_endpoint_what_it_refuses_of_the_first() -> None:
@@ -153,12 +141,3 @@ def test_a_cluster_refuses_of_a_further_endpoint_what_it_refuses_of_the_first() 
         ("EnvNotPermitted", "spec.endpoints[1].auth.env"),
         ("SecretNotFound", "spec.endpoints[2].auth.secretRef.name"),
     ]
-
-
-def test_a_kind_of_failure_that_a_newer_operator_names_is_passed_over() -> None:
-    mode = pb.FailureMode(fallback_on=[pb.FALLBACK_ON_DOWN])
-    mode.MergeFromString(b"\x18\x63")  # fallback_on: 99
-    bare = pb.Backend(id="shop/weak", protocol=pb.PROTOCOL_OPENAI)
-    one = pb.Policy(id="shop/chat", candidates=["shop/weak"], failure_mode=mode)
-    made = codec.decode(pb.RouteTable(backends=[bare], policies=[one]))
-    assert made.policies[0].fallback_on == {FallbackOn.DOWN}

@@ -3,13 +3,12 @@
 import pytest
 
 from support.resources import Wire, backend, policy
-from weir_gateway.adapters.route_table import codec
-from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.ids import RouterName
+from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.table import StrongShare, Threshold, Variant
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_policy.fields.mistakes import dotted
+from weir_policy.ids import RouterName
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
 
@@ -20,7 +19,11 @@ def _plan(**fields: object) -> Plan:
     documents = (backend("weak"), backend("strong"), policy("chat", "shop", **fields))
     found = [parse(document) for document in documents]
     assert [mistake for one in found for mistake in one.mistakes] == []
-    return compile_table(gather([one.resource for one in found if one.resource]), Form.CLUSTER)
+    return compile_table(
+        gather([one.resource for one in found if one.resource]),
+        Form.CLUSTER,
+        routers=frozenset({"mf", "linear"}),
+    )
 
 
 def test_everything_that_is_said_arrives() -> None:
@@ -34,7 +37,7 @@ def test_everything_that_is_said_arrives() -> None:
         ]
     )
     assert plan.problems == ()
-    assert codec.decode(plan.table).policies[0].variants == (
+    assert build(plan.table, None).table.policies[0].variants == (
         Variant("control", 9),
         Variant("mf", 1, router=RouterName("mf")),
         Variant("usual", 2, router=RouterName("")),
@@ -44,7 +47,7 @@ def test_everything_that_is_said_arrives() -> None:
 
 
 def test_a_policy_without_variants_has_none() -> None:
-    assert codec.decode(_plan().table).policies[0].variants == ()
+    assert build(_plan().table, None).table.policies[0].variants == ()
 
 
 @pytest.mark.parametrize(
@@ -72,10 +75,3 @@ def test_a_router_that_is_not_there_is_told_where_it_stands() -> None:
     ((_, problem),) = plan.problems
     assert dotted(problem.path) == "spec.variants[0].router.name"
     assert problem.hint == "did you mean mf?"
-
-
-def test_a_table_with_a_weightless_variant_is_refused() -> None:
-    table = _plan(variants=[{"name": "a", "weight": 1}]).table
-    table.policies[0].variants[0].weight = 0
-    with pytest.raises(BadTable, match="without weight"):
-        codec.decode(table)

@@ -23,7 +23,7 @@ from support.operator_stream import Operator, running_operator
 from support.polling import eventually
 from support.programs import stand_in
 from weir_operator.local import compile_paths
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, RouteTable
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage, RouteTable
 
 REQUESTS = 10_000
 ITEMS = 500  # of a batch beside them
@@ -131,7 +131,11 @@ def providers(tmp_path: Path) -> Iterator[Providers]:
     ):
         compiled = compile_paths([policies(fast.url, slow.url, tmp_path)])
         assert not compiled.mistakes, compiled.mistakes
-        yield Providers(fast.url, slow.url, compiled.table)
+        yield Providers(
+            fast.url,
+            slow.url,
+            RouteTable(version=compiled.table.version, table=compiled.table_json),
+        )
 
 
 @dataclass

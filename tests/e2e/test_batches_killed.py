@@ -24,12 +24,12 @@ from support.batches import (
     submit,
     wait_for_end,
 )
+from support.drafts import Draft, TableDraft
 from support.gateway import write
 from support.gateway_program import GatewayProgram, gateway_program
 from support.polling import eventually
 from weir_cli.mock_provider.config import Delay, Fault, Kind
 from weir_cli.mock_provider.server import MockConfig
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 COUNT = 640
 CALLS = 4  # under way at once, where items go alone
@@ -52,7 +52,7 @@ async def losing() -> AsyncIterator[MockedProvider]:
         yield provider
 
 
-def program(folder: Path, table: pb.RouteTable) -> AbstractAsyncContextManager[GatewayProgram]:
+def program(folder: Path, table: TableDraft) -> AbstractAsyncContextManager[GatewayProgram]:
     file = folder / "routetable.json"
     write(file, table)
     environment = {
@@ -67,7 +67,7 @@ def program(folder: Path, table: pb.RouteTable) -> AbstractAsyncContextManager[G
 
 async def killed_and_started_again(
     folder: Path,
-    table: pb.RouteTable,
+    table: TableDraft,
     moments: list[Callable[[], Awaitable[bool]]],
     number: signal.Signals = signal.SIGKILL,
 ) -> list[str]:
@@ -150,7 +150,7 @@ async def test_killing_a_gateway_submits_each_provider_batch_once(
 
 @pytest.mark.parametrize("make", [openai_backend, anthropic_backend])
 async def test_finds_a_batch_that_only_the_provider_recorded(
-    tmp_path: Path, losing: MockedProvider, make: Callable[..., pb.Backend]
+    tmp_path: Path, losing: MockedProvider, make: Callable[..., Draft]
 ) -> None:
     more = {"batches": True} if make is openai_backend else {}
     table = direct_table(make("weak", losing.url, **more))
@@ -169,5 +169,5 @@ def _client(running: GatewayProgram) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0)
 
 
-def _model(table: pb.RouteTable, number: int) -> Any:
+def _model(table: TableDraft, number: int) -> Any:
     return table.backends[number % len(table.backends)].name

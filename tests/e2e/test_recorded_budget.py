@@ -12,7 +12,8 @@ from support.tables import policy, table
 from support.traffic_simulation import DAY, MIDNIGHT, Clock, Gateways, arrivals, bursts_of
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.money import cost
+from weir_policy.ids import PicoUsd
 
 OFF = 0.05  # of the budget
 SHARE = 0.25  # what the budget would pay for, by lot

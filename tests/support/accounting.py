@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage
 
 MICRO = 10**6  # pico-USD in a micro-USD
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

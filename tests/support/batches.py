@@ -12,14 +12,14 @@ import openai
 from aiohttp import web
 from openai.types import Batch
 
+from support.drafts import Draft, TableDraft
 from support.gateway import Running, backend, running_gateway, table
 from support.polling import eventually
 from weir_cli.mock_provider.server import MockConfig, MockProvider
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 ENDED = {"completed", "failed", "cancelled", "expired"}
 CHAT: Final = "/v1/chat/completions"
-HALF_PRICE = pb.Batches(discount=0.5)
+HALF_PRICE: Final = {"discount": "50%"}
 Line = Mapping[str, Any]
 
 
@@ -48,28 +48,26 @@ async def mock_provider(config: MockConfig | None = None) -> AsyncGenerator[Mock
         await runner.cleanup()
 
 
-def openai_backend(name: str, url: str, *, batches: bool, micro_usd: int = 1_000_000) -> pb.Backend:
+def openai_backend(name: str, url: str, *, batches: bool, micro_usd: int = 1_000_000) -> Draft:
     """Build a backend of OpenAI's, with or without batches."""
     message = backend(name, f"{url}/v1", micro_usd=micro_usd)
     if batches:
-        message.batches.CopyFrom(HALF_PRICE)
+        message.spec["batches"] = HALF_PRICE
     return message
 
 
-def anthropic_backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> pb.Backend:
+def anthropic_backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> Draft:
     """Build a backend of Anthropic's with batches."""
     message = backend(name, url, micro_usd=micro_usd)
-    message.protocol = pb.PROTOCOL_ANTHROPIC
-    message.wires.append("messages")
-    message.batches.CopyFrom(HALF_PRICE)
+    message.spec["protocol"] = "anthropic"
+    message.spec["wires"] = ["messages"]
+    message.spec["batches"] = HALF_PRICE
     return message
 
 
-def direct_table(*backends: pb.Backend) -> pb.RouteTable:
+def direct_table(*backends: Draft) -> TableDraft:
     """Build a table with one policy; clients may name each backend, `auto` is the first."""
-    message = table(*backends)
-    message.policies[0].failure_mode.scorer = pb.SCORER_FAILURE_WEAK
-    return message
+    return table(*backends)
 
 
 def item(custom_id: str, model: str = "auto", text: str = "hello", **more: object) -> Line:
@@ -84,7 +82,7 @@ def jsonl(lines: Sequence[object]) -> bytes:
 
 @asynccontextmanager
 async def batch_gateway(
-    folder: Path, message: pb.RouteTable, *variables: tuple[str, str]
+    folder: Path, message: TableDraft, *variables: tuple[str, str]
 ) -> AsyncGenerator[tuple[Running, openai.AsyncOpenAI]]:
     """Run a gateway with batches in `folder`; yield it and OpenAI's client."""
     settings = [

@@ -2,8 +2,8 @@
 
 import json
 
+from support.drafts import TableDraft
 from support.gateway import backend, table
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 MINUTES_10 = 600_000
 
@@ -13,9 +13,9 @@ def cached_table(
     exact_ms: int = MINUTES_10,
     semantic_ms: int = 0,
     similarity: float = 0.9,
-    scope: "pb.CacheScope.ValueType" = pb.CACHE_SCOPE_KEY,
-    temperature: float = 0,
-) -> pb.RouteTable:
+    scope: str = "key",
+    temperature: str = "0",
+) -> TableDraft:
     """One policy with a cache over backends at `urls`, weakest first; the last costs tenfold."""
     names = ("weak", "strong")[: len(urls)]
     prices = (1_000_000, 10_000_000)
@@ -23,17 +23,15 @@ def cached_table(
         backend(name, url, micro_usd=price)
         for name, url, price in zip(names, urls, prices, strict=False)
     ]
-    for one in backends:
-        one.capabilities.extend([pb.CAPABILITY_TOOLS, pb.CAPABILITY_JSON_SCHEMA])
-    message = table(*backends)
-    cache = pb.Cache(scope=scope, temperature=temperature)
-    if exact_ms:
-        cache.exact.ttl_ms = exact_ms
-    if semantic_ms:
-        cache.semantic.ttl_ms = semantic_ms
-        cache.semantic.similarity = similarity
-    message.policies[0].cache.CopyFrom(cache)
-    return message
+    for draft in backends:
+        draft.spec["capabilities"] = ["tools", "jsonSchema"]
+    made = table(*backends)
+    exact = {"exact": {"ttl": f"{exact_ms}ms"}} if exact_ms else {}
+    by_meaning = {"ttl": f"{semantic_ms}ms", "similarity": f"{similarity:g}"}
+    semantic = {"semantic": by_meaning} if semantic_ms else {}
+    cache = {**exact, **semantic, "scope": scope, "temperature": temperature}
+    made.policies[0].spec["cache"] = cache
+    return made
 
 
 def chat(prompt: str = "What is a weir?", **fields: object) -> bytes:

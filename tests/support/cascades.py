@@ -4,9 +4,9 @@ import json
 from math import log
 from pathlib import Path
 
+from support.drafts import TableDraft
 from support.gateway import backend, table
 from support.upstream import Behaviour, Exchange
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"What is two and two?"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
@@ -15,17 +15,16 @@ JUDGE_USAGE = {"prompt_tokens": 100, "completion_tokens": 1}
 
 def cascade_table(
     weak: str, strong: str, judge: str = "", *, accept: float = 0.7, timeout_ms: int = 2000
-) -> pb.RouteTable:
+) -> TableDraft:
     """weak at 1 USD a million tokens, strong at 10, and a judge at 2 where there is one."""
     two = [backend("weak", weak), backend("strong", strong, micro_usd=10_000_000)]
-    message = table(*two)
-    policy = message.policies[0]
-    policy.failure_mode.ClearField("upstream")
-    policy.cascade.accept = accept
+    made = table(*two)
+    cascade: dict[str, object] = {"accept": f"{accept:g}"}
     if judge:
-        message.backends.append(backend("judge", judge, micro_usd=2_000_000))
-        policy.cascade.judge.CopyFrom(pb.Judge(backend="shop/judge", timeout_ms=timeout_ms))
-    return message
+        made.backends.append(backend("judge", judge, micro_usd=2_000_000))
+        cascade["judge"] = {"backend": "judge", "timeout": f"{timeout_ms}ms"}
+    made.policies[0].set("failureMode.upstream", []).set("cascade", cascade)
+    return made
 
 
 def verdict(probability: float) -> bytes:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
-from weir_gateway.domain.ids import BackendId, BundleVersion, DecisionId, RouterName
+from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.ports import ScoreQuery
+from weir_policy.ids import BackendId, RouterName
 from weir_wires.usage import Usage
 
 BUNDLE = BundleVersion("fake@000000000000")

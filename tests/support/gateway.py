@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-from google.protobuf import json_format
 
+from support import resources as documents
+from support.drafts import Draft, TableDraft
 from support.scorer_server import ScorerServer, ScriptedScorer
 from weir_gateway.app.run import Gateway
 from weir_gateway.settings import Settings
-from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_runtime.settings import parse
 from weir_runtime.tracing import Tracing
 
@@ -21,41 +21,40 @@ HEADERS = {"Content-Type": "application/json"}
 NO_SCORER = "unix:///nonexistent/weir-test-scorer.sock"
 
 
-def backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> pb.Backend:
-    """A backend `shop/<name>` at `url`, at one price for all tokens."""
-    return pb.Backend(
-        id=f"shop/{name}",
-        name=name,
-        protocol=pb.PROTOCOL_OPENAI,
-        endpoint=url,
-        model=f"{name}-model",
-        price=pb.Price(
-            input=micro_usd, output=micro_usd, cached_input=micro_usd // 2, cache_write=micro_usd
-        ),
-        timeouts=pb.Timeouts(connect_ms=2000, first_token_ms=5000, idle_ms=5000, total_ms=30000),
+def backend(name: str, url: str, *, micro_usd: int = 1_000_000) -> Draft:
+    """A backend `shop/<name>` at `url`, at one price for all tokens but the cached ones."""
+    price = f"{micro_usd / 1e6:.6f}"
+    cached = f"{micro_usd // 2 / 1e6:.6f}"
+    return Draft(
+        documents.backend(
+            name,
+            endpoint=url,
+            model=f"{name}-model",
+            price={"input": price, "output": price, "cachedInput": cached, "cacheWrite": price},
+            timeouts={"connect": "2s", "firstToken": "5s", "idle": "5s", "total": "30s"},
+        )
     )
 
 
 def table(
-    *backends: pb.Backend, version: str = "v1", threshold: float = 0.5, model: str = "auto"
-) -> pb.RouteTable:
+    *backends: Draft, version: str = "v1", threshold: float = 0.5, model: str = "auto"
+) -> TableDraft:
     """One policy over `backends`, weakest first; everything exposed."""
-    ids = [b.id for b in backends]
-    policy = pb.Policy(
-        id="shop/chat",
-        match=pb.Match(models=[model]),
-        candidates=ids,
-        objective=pb.Objective(threshold=threshold),
-        failure_mode=pb.FailureMode(scorer=pb.SCORER_FAILURE_WEAK, upstream=ids),
-        expose=pb.Expose(score=True, route=True, direct=True),
+    names = [draft.name for draft in backends]
+    policy = documents.policy(
+        match={"models": [model]},
+        candidates=[{"backend": name} for name in names],
+        objective={"threshold": f"{threshold:g}"},
+        failureMode={"scorer": "weak", "upstream": names},
+        expose={"score": True, "route": True, "direct": True},
     )
-    return pb.RouteTable(version=version, backends=backends, policies=[policy])
+    return TableDraft(list(backends), [Draft(policy)], version)
 
 
-def write(path: Path, message: pb.RouteTable) -> None:
+def write(path: Path, made: TableDraft) -> None:
     """Replace the file as a whole, as `weir up` and a ConfigMap do."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(json_format.MessageToJson(message), encoding="utf-8")
+    fresh.write_bytes(made.to_json())
     fresh.replace(path)
 
 
@@ -89,12 +88,12 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    folder: Path, message: pb.RouteTable | None, variables: Sequence[tuple[str, str]] = ()
+    folder: Path, made: TableDraft | None, variables: Sequence[tuple[str, str]] = ()
 ) -> AsyncGenerator[Running]:
-    """Serve `message` until the block is left, then drain; more settings by `variables`."""
+    """Serve `made` until the block is left, then drain; more settings by `variables`."""
     file = folder / "routetable.json"
-    if message is not None:
-        write(file, message)
+    if made is not None:
+        write(file, made)
     environment = {
         "WEIR_LISTEN": "127.0.0.1:0",
         "WEIR_ADMIN": "127.0.0.1:0",

@@ -14,8 +14,9 @@ from pathlib import Path
 import grpc
 
 from support.cluster.programs import free_ports
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
-from weir_proto.routing.v1.routetable_pb2 import Policy, PolicyUsage, Report, RouteTable
+from weir_policy.table import PolicyEntry, decode
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage, Report, RouteTable
 
 DEADLINE_S = 30.0
 
@@ -102,9 +103,9 @@ class FollowingGateway:
         """The newest one."""
         return self.tables[-1][1] if self.tables else None
 
-    def served(self) -> list[Policy]:
+    def served(self) -> list[PolicyEntry]:
         """The newest table's policies."""
-        return list(self.table.policies) if self.table else []
+        return list(decode(self.table.table).policies) if self.table else []
 
     def policies(self) -> list[str]:
         """Their ids."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from weir_proto.routing.v1 import routetable_pb2 as pb
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_proto.routing.v2 import routetable_pb2 as pb
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
 
 
 @dataclass

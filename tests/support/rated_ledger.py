@@ -10,18 +10,10 @@ from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedbac
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.feedback import Feedback
-from weir_gateway.domain.ids import (
-    BundleVersion,
-    DecisionId,
-    KeyName,
-    ModelName,
-    PolicyId,
-    RouterName,
-    TableVersion,
-)
-from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.ids import BundleVersion, DecisionId, KeyName
 from weir_gateway.domain.outcome import Outcome
 from weir_lab.metrics.offpolicy import Logged
+from weir_policy.ids import ModelName, PicoUsd, PolicyId, RouterName, TableVersion
 
 NOW = 1_800_000_000.0
 BUNDLE = BundleVersion("default@0123456789ab")

@@ -2,17 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from weir_gateway.domain.ids import (
-    BackendId,
-    ModelName,
-    PolicyId,
-    ProfileName,
-    RouterName,
-    TableVersion,
-)
+from support import resources as documents
 from weir_gateway.domain.money import Price
-from weir_gateway.domain.request import Facts, Request
+from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import (
     Backend,
     Capability,
@@ -26,7 +20,26 @@ from weir_gateway.domain.table import (
     Threshold,
     Timeouts,
 )
+from weir_policy.facts import Facts
+from weir_policy.fields.composite import Object
+from weir_policy.fields.kinds import Bad
+from weir_policy.fields.shapes import Shape
+from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName, RouterName, TableVersion
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 from weir_wires.wire import Wire
+
+S = TypeVar("S", bound=Shape)
+
+
+def _read(kind: Object[S], document: documents.Wire) -> S:
+    spec = kind.read(document["spec"], (), [])
+    assert not isinstance(spec, Bad)
+    return spec
+
+
+POLICY = _read(Object(RoutePolicySpec), documents.policy())
+BACKEND = _read(Object(ModelBackendSpec), documents.backend())
 
 
 def backend(
@@ -52,6 +65,7 @@ def backend(
         timeouts=Timeouts(connect=1, first_token=5, idle=5, total=30),
         profile=ProfileName(name),
         in_flight=0,
+        spec=BACKEND,
     )
 
 
@@ -87,6 +101,7 @@ def policy(  # noqa: PLR0913 - a maker names every field a test may change
         upstream_order=tuple(BackendId(f"shop/{b}") for b in upstream_order),
         expose=expose,
         mode=mode,
+        spec=POLICY,
     )
 
 

@@ -17,13 +17,13 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
+from weir_policy.ids import BackendId
 from weir_wires.usage import Usage
 
 MIDNIGHT = 1_800_057_600.0  # 2027-01-16 00:00 UTC, a Saturday

@@ -128,8 +128,8 @@ def _print(shown: _Demo, rows: list[Row], drawn: float | None, served: str) -> N
 def _strongest(paths: tuple[Path, ...], bundle: Path) -> Price:
     """The price of the policy's last candidate."""
     table = compile_files(paths, bundle).table
-    last = table.policies[0].candidates[-1]
-    price = next(backend.price for backend in table.backends if backend.id == last)
+    last = table.policies[0].spec.candidates[-1].backend
+    price = next(entry.spec.price for entry in table.backends if entry.id == last)
     return Price.of(price.input, price.output)
 
 

@@ -16,13 +16,13 @@ from weir_cli.failure import Failure
 from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, score_with_bar
 from weir_cli.output import show
 from weir_cli.policy_files import compile_files
-from weir_gateway.adapters.route_table.codec import decode
-from weir_gateway.domain.ids import RouterName
+from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
 from weir_lab.arrays import Doubles
 from weir_lab.feedback import Estimate, FeedbackReport, Options, estimate, render, sweep, to_json
 from weir_lab.metrics import Interval, bootstrap
 from weir_lab.metrics.offpolicy import Logged, known, ratios, snips
+from weir_policy.ids import RouterName
 from weir_scorer.bundle.bundle import Bundle
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
@@ -148,7 +148,7 @@ def _by_objective(objective: Objective | None, scorer: InProcessScorer, router: 
 
 
 def _policy(options: EvalOptions, rated: RatedDecisions) -> Policy:
-    table = decode(compile_files(options.files, require_bundle(options.bundle)).table)
+    table = build(compile_files(options.files, require_bundle(options.bundle)).table, None).table
     named = [p for p in table.policies if p.id == rated.policy] or [
         p for p in table.policies if p.id.partition("/")[2] == rated.policy.partition("/")[2]
     ]

@@ -20,8 +20,8 @@ from weir_cli.policy_files import compile_files
 from weir_cli.score_bar import Scale
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
+from weir_gateway.adapters.route_table.build import build
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.adapters.route_table.codec import decode
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
@@ -114,7 +114,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
         headers=headers,
     )
     folder = require_bundle(bundle)
-    compiled = decode(compile_files(paths, folder).table)
+    compiled = build(compile_files(paths, folder).table, None).table
     table = _only(compiled, policy) if policy else compiled
     try:
         request = read_request(options, model, _first_model(table))

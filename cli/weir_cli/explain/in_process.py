@@ -5,8 +5,9 @@ import asyncio
 from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
-from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery
+from weir_policy.ids import RouterName
 from weir_scorer import Bundle
 from weir_scorer.engine.ports import Calibration as Described
 from weir_scorer.engine.ports import UnknownRouter

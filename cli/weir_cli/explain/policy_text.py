@@ -6,10 +6,11 @@ from weir_gateway.domain.cache import CacheLookup, CacheRules, CacheState
 from weir_gateway.domain.cascade import Cascade
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.limits import Allowance, WhenGone
-from weir_gateway.domain.money import PicoUsd, usd
+from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.estimate import expected_tokens
+from weir_policy.ids import PicoUsd
 
 
 def limits(policy: Policy, request: Request) -> str:

@@ -17,8 +17,8 @@ import msgspec
 
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.limits import Allowance
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import ClientKey
+from weir_policy.ids import PicoUsd
 
 _LOG = logging.getLogger(__name__)
 

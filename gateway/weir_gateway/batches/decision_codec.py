@@ -10,17 +10,11 @@ import msgspec
 
 from weir_gateway.domain.budget import BudgetReservation
 from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Scored
-from weir_gateway.domain.ids import (
-    BackendId,
-    BundleVersion,
-    DecisionId,
-    PolicyId,
-    RouterName,
-    TableVersion,
-)
+from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.money import discounted
 from weir_gateway.domain.table import Backend, RouteTable
+from weir_policy.ids import BackendId, PolicyId, RouterName, TableVersion
 
 
 class _StoredDecision(msgspec.Struct, omit_defaults=True):

@@ -20,8 +20,8 @@ from weir_gateway.batches.items import ItemContext, ParsedItem, parse_items
 from weir_gateway.batches.journal import BatchPart, JournalItem
 from weir_gateway.batches.provider import BatchProvider
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, RouteTable
+from weir_policy.ids import BackendId
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 

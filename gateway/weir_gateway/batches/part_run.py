@@ -17,7 +17,7 @@ from weir_gateway.batches.packer import BatchTarget, Providers, batch_target, pa
 from weir_gateway.batches.provider import Lookup, ProviderBatch, Submission
 from weir_gateway.batches.result_collector import ResultCollector, release
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 
 _LOG = logging.getLogger(__name__)
 

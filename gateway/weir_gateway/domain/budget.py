@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 
 class Period(StrEnum):

@@ -10,7 +10,7 @@ from math import isfinite, sqrt
 from operator import mul
 from typing import Final
 
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 from weir_wires.usage import Usage
 
 OVERHEAD: Final = 512  # bytes an answer takes beside its own, about

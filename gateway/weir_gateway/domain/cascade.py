@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from weir_gateway.domain.ids import BackendId, RouterName
+from weir_policy.ids import BackendId, RouterName
 
 JUDGE_ROUTER: Final = RouterName("judge")  # a policy's router that is a model and not the scorer's
 JUDGE_TIMEOUT: Final = 3.0  # seconds, where a table does not say

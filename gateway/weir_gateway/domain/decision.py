@@ -7,17 +7,10 @@ from typing import Final, Protocol
 
 from weir_gateway.domain.budget import BudgetReservation
 from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
-from weir_gateway.domain.ids import (
-    BackendId,
-    BundleVersion,
-    DecisionId,
-    PolicyId,
-    RouterName,
-    TableVersion,
-)
+from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.limits import UNLIMITED, Admission
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend, Policy, Retention
+from weir_policy.ids import BackendId, PicoUsd, PolicyId, RouterName, TableVersion
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from weir_gateway.domain.ids import DecisionId, KeyName, ModelName, PolicyId
+from weir_gateway.domain.ids import DecisionId, KeyName
+from weir_policy.ids import ModelName, PolicyId
 
 COMMENT_KEPT: Final = 4_000  # characters
 

@@ -7,8 +7,8 @@ dear way is closed and the request goes the cheap one. Must not know stores or c
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.domain.money import NOTHING
+from weir_policy.ids import PicoUsd, PolicyId
 
 DAY_SECONDS = 86_400
 PICO_PER_NANO = 1000  # limits count money in nano-USD: whole numbers that a double still holds

@@ -4,11 +4,9 @@ A price is micro-USD per million tokens; times tokens that is pico-USD (1e-12 US
 """
 
 from dataclasses import dataclass
-from typing import NewType
 
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
-
-PicoUsd = NewType("PicoUsd", int)
 
 PICO_PER_USD = 10**12
 NOTHING = PicoUsd(0)

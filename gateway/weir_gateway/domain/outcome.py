@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Backend
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
 
 

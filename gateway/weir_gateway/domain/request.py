@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from weir_gateway.domain.ids import KeyName, ModelName, PolicyId
+from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.limits import NO_LIMIT, Allowance
 from weir_gateway.domain.table import Capability
+from weir_policy.facts import Facts
+from weir_policy.ids import ModelName, PolicyId
 from weir_wires.wire import Wire
 
 
@@ -29,25 +31,6 @@ class ClientKey:
     def may_use(self, policy: PolicyId) -> bool:
         """Whether a request may be served by `policy`."""
         return any(fnmatchcase(policy, pattern) for pattern in self.policies)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a policy's rules may ask; the fields are those of weir.routing.v1.RequestFacts."""
-
-    model: str
-    stream: bool
-    turns: int
-    messages: int
-    chars: int
-    tools: int
-    images: int
-    json_schema: bool
-    max_tokens: int
-    temperature: float
-    user: str
-    headers: Mapping[str, str]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

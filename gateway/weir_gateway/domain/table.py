@@ -1,7 +1,6 @@
 """The route table as the gateway runs it: one immutable snapshot, swapped whole.
 
-The decoded form of weir.routing.v1.RouteTable; adapters/routetable.py makes it. Must not know
-protobuf or where the table came from.
+`adapters/route_table/build.py` makes it from what the operator publishes.
 """
 
 from collections.abc import Mapping
@@ -11,16 +10,8 @@ from enum import StrEnum
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.cascade import Cascade, Judge
-from weir_gateway.domain.ids import (
-    BackendId,
-    ModelName,
-    PolicyId,
-    ProfileName,
-    RouterName,
-    TableVersion,
-)
 from weir_gateway.domain.limits import NO_LIMIT, Allowance, PolicyLimits, WhenGone
-from weir_gateway.domain.money import PicoUsd, Price
+from weir_gateway.domain.money import Price
 from weir_gateway.domain.resilience import (
     BREAKER,
     FALLBACK_DEFAULT,
@@ -32,6 +23,17 @@ from weir_gateway.domain.resilience import (
     Queue,
     Retries,
 )
+from weir_policy.ids import (
+    BackendId,
+    ModelName,
+    PicoUsd,
+    PolicyId,
+    ProfileName,
+    RouterName,
+    TableVersion,
+)
+from weir_policy.spec.backend import ModelBackendSpec
+from weir_policy.spec.policy import RoutePolicySpec
 from weir_wires.wire import Wire
 
 
@@ -119,6 +121,7 @@ class Backend:
     timeouts: Timeouts
     profile: ProfileName
     in_flight: int  # 0: unbounded
+    spec: ModelBackendSpec  # as it is published: what calls the backend reads its fields here
     ca: SecretRef | None = None
     uid: str = ""  # of the resource; empty from files
     generation: int = 0
@@ -244,6 +247,7 @@ class Policy:
     upstream_order: tuple[BackendId, ...]  # who is tried when the chosen one fails
     expose: Expose
     mode: Mode
+    spec: RoutePolicySpec  # as it is published: a step reads a field of the policy here
     probes: tuple[Probe, ...] = ()
     sticky: float = 0.0  # seconds a conversation stays with its model; 0: not at all
     fallback_on: frozenset[FallbackOn] = FALLBACK_DEFAULT  # what the next in the order may mend

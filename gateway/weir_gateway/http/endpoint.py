@@ -15,7 +15,6 @@ from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import UpstreamError, WeirError
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
@@ -29,6 +28,7 @@ from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.context import Purpose, SideCosts
 from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
 from weir_gateway.routing.ports import Clock
+from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 from weir_wires.error_shapes import ErrorShape, ends_with_error
 from weir_wires.wire import Wire

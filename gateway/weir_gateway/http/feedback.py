@@ -8,11 +8,12 @@ from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
 from weir_gateway.domain.feedback import COMMENT_KEPT, AcceptedFeedback, Feedback
-from weir_gateway.domain.ids import DecisionId, ModelName
+from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import read_body
 from weir_gateway.http.parse.request_facts import decode
+from weir_policy.ids import ModelName
 from weir_runtime.tracing import TraceContext, Tracing
 
 PATH: Final = "/v1/feedback"

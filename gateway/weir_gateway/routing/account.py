@@ -5,10 +5,11 @@ from typing import Final, Protocol
 
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import CostKind, Outcome, PricedSideCost, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.estimate import estimate_costs, streamed_usage
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up

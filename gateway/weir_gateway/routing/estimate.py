@@ -6,10 +6,10 @@ are safe; where an estimate is charged, prose's four characters per token are us
 
 from collections.abc import Sequence
 
-from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
+from weir_policy.ids import BackendId, PicoUsd
 from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from weir_gateway.domain.budget import BudgetState
 from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.domain.decision import Calibration, RouteDecision, RuleResult, Scored
-from weir_gateway.domain.ids import BundleVersion, RouterName
-from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
@@ -20,6 +19,7 @@ from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import Conditions
 from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
+from weir_policy.ids import PicoUsd, RouterName
 
 
 @dataclass(frozen=True, slots=True)

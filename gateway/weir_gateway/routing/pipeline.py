@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import WeirError
-from weir_gateway.domain.ids import ModelName
 from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.domain.request import ClientKey, Request
@@ -32,6 +31,7 @@ from weir_gateway.routing.replies import ByteBudget, Upstreams
 from weir_gateway.routing.steps.explore import ExplorationBudget
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
+from weir_policy.ids import ModelName
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it

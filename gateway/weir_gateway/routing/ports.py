@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weir_gateway.domain.decision import Calibration, Scored
-from weir_gateway.domain.ids import BundleVersion, DecisionId, RouterName
+from weir_gateway.domain.ids import BundleVersion, DecisionId
+from weir_policy.ids import RouterName
 
 
 class Clock(Protocol):

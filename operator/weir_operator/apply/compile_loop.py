@@ -18,9 +18,9 @@ from weir_operator.apply.progress import BlockedTable
 from weir_operator.apply.secret_cache import SecretCache
 from weir_operator.apply.table_publisher import Snapshot, TablePublisher, snapshot_of
 from weir_operator.plan.check import Form
-from weir_operator.plan.compile import ROUTERS, Plan, compile_table
+from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.endpoints import Networks
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
+from weir_policy.table import Table
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Debounce:
 class ProbeRunner(Protocol):
     """Runs a table's probes."""
 
-    async def failures(self, table: RouteTable) -> Mapping[str, str]:
+    async def failures(self, table: Table) -> Mapping[str, str]:
         """What is wrong, by policy; empty where every probe holds, or none can be asked."""
         ...
 
@@ -46,7 +46,7 @@ class ProbeRunner(Protocol):
 class NoProbes:
     """Where there is no scorer to ask."""
 
-    async def failures(self, table: RouteTable) -> Mapping[str, str]:
+    async def failures(self, table: Table) -> Mapping[str, str]:
         """Nothing is known to be wrong."""
         del table
         return {}
@@ -72,7 +72,7 @@ class CompileLoop:
         self._publisher = publisher
         self._probes = probes
         self._debounce = debounce or Debounce()
-        self._compile = partial(compile_table, form=Form.CLUSTER, routers=ROUTERS, allowed=allowed)
+        self._compile = partial(compile_table, form=Form.CLUSTER, allowed=allowed)
         self._listeners: list[Callable[[], None]] = []
         self.plan: Plan | None = None
         self.planned: Mapping[str, str] = {}  # what the plan's table holds, published or not
@@ -127,7 +127,7 @@ class CompileLoop:
     async def _run_probes(self, snapshot: Snapshot) -> BlockedTable | None:
         if snapshot.same_as(self._publisher.current):
             return None
-        failures = await self._probes.failures(snapshot.without_credentials)
+        failures = await self._probes.failures(snapshot.table)
         if not failures:
             return None
         _LOG.warning("probes fail: the last good table stays", extra={"policies": sorted(failures)})

@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from weir_proto.routing.v1.routetable_pb2 import BackendHealth, Report
+from weir_proto.routing.v2.routetable_pb2 import BackendHealth, RefusedPolicy, Report
 
 GRACE = 10.0  # seconds; a gateway whose stream breaks tries again after at most so long
 MAX_REASON = 512  # characters of a refusal that are kept
 MAX_HEALTH = 4096  # backends that one gateway may tell of
+MAX_REFUSED = 4096  # policies that one gateway may leave out
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class GatewayState:
     stream: int = 0  # how many streams it has opened since
     running: str = ""  # the version it acknowledged last
     refusal: Refusal | None = None
+    refused: tuple[Refusal, ...] = ()  # policies left out of the table that it runs
     health: tuple[Health, ...] = ()
 
     @property
@@ -110,7 +112,8 @@ class Gateways:
         after = replace(before, health=health_of(report.health))
         verdict = report.WhichOneof("verdict")
         if verdict == "ack":
-            after = replace(after, running=report.version, refusal=None)
+            refused = refused_in(report.version, report.ack.refused)
+            after = replace(after, running=report.version, refusal=None, refused=refused)
         elif verdict == "nack":
             reason = report.nack.reason[:MAX_REASON]
             refusal = Refusal(report.version, report.nack.policy, reason)
@@ -210,4 +213,12 @@ def health_of(reports: Iterable[BackendHealth]) -> tuple[Health, ...]:
     return tuple(
         Health(h.backend, h.uid, h.generation, h.calls, min(h.failures, h.calls), h.last_failure)
         for h in tuple(reports)[:MAX_HEALTH]
+    )
+
+
+def refused_in(version: str, refused: Iterable[RefusedPolicy]) -> tuple[Refusal, ...]:
+    """The policies that a gateway left out of the table `version`."""
+    return tuple(
+        Refusal(version, entry.policy, entry.reason[:MAX_REASON])
+        for entry in tuple(refused)[:MAX_REFUSED]
     )

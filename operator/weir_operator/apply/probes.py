@@ -4,14 +4,17 @@ Decides as a gateway does: rules first, then the score against the objective's t
 scorer can't be reached, probes count as passed.
 """
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 
 import cel
 import grpc
-from google.protobuf.descriptor import FieldDescriptor
 
-from weir_proto.routing.v1.routetable_pb2 import Policy, Probe, RequestFacts, RouteTable
+from weir_policy.facts import Facts
+from weir_policy.spec.objective import Objective
+from weir_policy.spec.policy import Probe, RoutePolicySpec
+from weir_policy.table import PolicyEntry, Table
 from weir_proto.scorer.v1 import scorer_pb2 as scorer
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
@@ -23,12 +26,6 @@ INITIAL_BUDGET_SHARE = (
     0.2  # of strong answers, where a budget draws the line at its very first request
 )
 EPSILON = 1e-9  # decimal shares survive their way through binary floats
-_DEFAULTS: dict[int, object] = {
-    FieldDescriptor.TYPE_INT64: 0,
-    FieldDescriptor.TYPE_DOUBLE: 1.0,
-    FieldDescriptor.TYPE_STRING: "",
-    FieldDescriptor.TYPE_BOOL: False,
-}
 
 
 class ScorerProbeRunner:
@@ -37,9 +34,9 @@ class ScorerProbeRunner:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._scorer = rpc.ScorerStub(channel)
 
-    async def failures(self, table: RouteTable) -> Mapping[str, str]:
+    async def failures(self, table: Table) -> Mapping[str, str]:
         """What is wrong, by policy: the first probe of each that does not hold."""
-        asking = [policy for policy in table.policies if policy.probes or _named_routers(policy)]
+        asking = [p for p in table.policies if p.spec.probes or _named_routers(p.spec)]
         if not asking:
             return {}
         try:
@@ -50,30 +47,34 @@ class ScorerProbeRunner:
             return {}
         return {policy: message for policy, message in failed.items() if message}
 
-    async def _failure(self, policy: Policy, described: scorer.Description) -> str:
-        routers = [router.name for router in described.routers]
+    async def _failure(self, entry: PolicyEntry, described: scorer.Description) -> str:
+        policy, router = entry.spec, entry.spec.router.name
+        routers = [known.name for known in described.routers]
         missing = [name for name in _named_routers(policy) if name not in routers]
         for name in missing:
             _LOG.warning(
                 "a policy's router is not in the scorer's bundle: gateways decide by failureMode",
                 extra={
-                    "policy": policy.id,
+                    "policy": entry.id,
                     "router": name,
                     "bundle": described.versions.bundle,
                     "has": ", ".join(routers),
                 },
             )
-        if policy.router in missing:
+        if router in missing:
             return ""
         limit = threshold(policy, described) if policy.probes else None
         if limit is None:
             return ""
         request = scorer.ScoreRequest(
-            texts=[probe.prompt for probe in policy.probes], router=policy.router
+            texts=[probe.prompt for probe in policy.probes], router=router
         )
         reply = await self._scorer.Score(request, timeout=CALL_TIMEOUT)
         for probe, score in zip(policy.probes, reply.scores, strict=True):
-            chosen = _rule_target(policy, probe) or policy.candidates[-1 if score >= limit else 0]
+            chosen = (
+                _rule_target(policy, probe)
+                or policy.candidates[-1 if score >= limit else 0].backend
+            )
             if chosen != probe.expect:
                 prompt = f"{probe.prompt[:MAX_PROMPT_CHARS]!r}"
                 return (
@@ -83,25 +84,30 @@ class ScorerProbeRunner:
         return ""
 
 
-def _named_routers(policy: Policy) -> list[str]:
+def _named_routers(policy: RoutePolicySpec) -> list[str]:
     """The scorer's routers that the policy and its variants name."""
-    own = "" if policy.HasField("judge") else policy.router
-    names = [own, *(variant.router for variant in policy.variants)]
+    own = "" if policy.router.judge else policy.router.name
+    names = [own, *(variant.router.name for variant in policy.variants if variant.router)]
     return [name for name in dict.fromkeys(names) if name]
 
 
-def threshold(policy: Policy, described: scorer.Description) -> float | None:
-    """What the score is held against; None where the scorer's description does not tell."""
+def threshold(policy: RoutePolicySpec, described: scorer.Description) -> float | None:
+    """What the score is held against; None where the scorer's description does not say."""
     objective = policy.objective
-    if objective.WhichOneof("kind") == "threshold":
-        return objective.threshold
-    name = policy.router or described.default_router
-    router = next((r for r in described.routers if r.name == name), None)
-    if router is None:
+    if objective is None:
         return None
-    if objective.WhichOneof("kind") == "strong_share":
+    if objective.threshold is not None:
+        return objective.threshold
+    name = policy.router.name or described.default_router
+    router = next((r for r in described.routers if r.name == name), None)
+    return _calibrated(objective, router) if router else None
+
+
+def _calibrated(objective: Objective, router: scorer.RouterDescription) -> float | None:
+    """The threshold by the router's calibration."""
+    if objective.strong_share is not None:
         return _quantile(router.calibration.quantiles, 1.0 - objective.strong_share)
-    if objective.WhichOneof("kind") == "budget":
+    if objective.quality is None:
         return _quantile(router.calibration.quantiles, 1.0 - INITIAL_BUDGET_SHARE)
     if router.predicts_quality:
         return None  # then the gateway weighs qualities, and there is no threshold
@@ -126,7 +132,7 @@ def _quantile(values: Sequence[float], at: float) -> float | None:
     return values[below] + (values[above] - values[below]) * (position - below)
 
 
-def _rule_target(policy: Policy, probe: Probe) -> str:
+def _rule_target(policy: RoutePolicySpec, probe: Probe) -> str:
     """The candidate of the first rule that holds; empty where none does."""
     facts = _facts(policy, probe)
     for rule in policy.rules:
@@ -139,12 +145,21 @@ def _rule_target(policy: Policy, probe: Probe) -> str:
     return ""
 
 
-def _facts(policy: Policy, probe: Probe) -> dict[str, object]:
+def _facts(policy: RoutePolicySpec, probe: Probe) -> dict[str, object]:
     """A request with the prompt as its one user turn."""
-    headers = {header.name: header.value for header in policy.match.headers}
-    facts = {
-        field.name: headers if field.message_type else _DEFAULTS[field.type]
-        for field in RequestFacts.DESCRIPTOR.fields
-    }
-    own = {"turns": 1, "messages": 1, "chars": len(probe.prompt), "text": probe.prompt}
-    return facts | own | {"model": policy.match.models[0]}
+    facts = Facts(
+        model=policy.match.models[0],
+        stream=False,
+        turns=1,
+        messages=1,
+        chars=len(probe.prompt),
+        tools=0,
+        images=0,
+        json_schema=False,
+        max_tokens=0,
+        temperature=1.0,
+        user="",
+        headers={header.name: header.value for header in policy.match.headers},
+        text=probe.prompt,
+    )
+    return {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}

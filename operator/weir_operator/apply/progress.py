@@ -56,6 +56,8 @@ def _warning(reason: ProgramReason, facts: RolloutState) -> str:
 
 
 def _running_contents(gateway: GatewayState, policy: str, facts: RolloutState) -> str | None:
+    if any(refusal.policy == policy for refusal in gateway.refused):
+        return None
     return (facts.publisher.contents(gateway.running) or {}).get(policy)
 
 
@@ -93,10 +95,11 @@ def _published(finding: Finding, facts: RolloutState) -> bool:
 def _refusals(policy: str, facts: RolloutState) -> list[str]:
     """What gateways said of a table with the policy as it stands now, where it concerns it."""
     return [
-        f"{gateway.gateway}: {gateway.refusal.reason}"
+        f"{gateway.gateway}: {refusal.reason}"
         for gateway in facts.gateways
-        if gateway.refusal
-        and gateway.refusal.policy in {"", policy}
-        and (facts.publisher.contents(gateway.refusal.version) or {}).get(policy)
+        for refusal in (gateway.refusal, *gateway.refused)
+        if refusal
+        and refusal.policy in {"", policy}
+        and (facts.publisher.contents(refusal.version) or {}).get(policy)
         == facts.planned.get(policy)
     ]

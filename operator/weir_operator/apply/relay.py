@@ -18,9 +18,9 @@ from weir_operator.apply.gateways import Gateways, GatewayState
 from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import PolicyKey, UsageReports
-from weir_proto.routing.v1 import replicas_pb2 as wire
-from weir_proto.routing.v1 import replicas_pb2_grpc as rpc
-from weir_proto.routing.v1.routetable_pb2 import BackendHealth, PolicyUsage
+from weir_proto.routing.v2 import replicas_pb2 as wire
+from weir_proto.routing.v2 import replicas_pb2_grpc as rpc
+from weir_proto.routing.v2.routetable_pb2 import BackendHealth, PolicyUsage, RefusedPolicy
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -270,6 +270,7 @@ def _state_message(state: GatewayState) -> wire.Standing:
             )
             for h in state.health
         ],
+        refused=[RefusedPolicy(policy=r.policy, reason=r.reason) for r in state.refused],
     )
     if state.refusal is not None:
         refusal = state.refusal

@@ -1,4 +1,4 @@
-"""The gRPC service `weir.routing.v1.Replicas`: takes in what other replicas relay.
+"""The gRPC service `weir.routing.v2.Replicas`: takes in what other replicas relay.
 
 Serves only while this replica holds the Lease; the end of a stream tells the other replica to look
 for the new holder.
@@ -13,13 +13,13 @@ import grpc
 
 from weir_operator.apply.authentication import Authenticator
 from weir_operator.apply.election import Election
-from weir_operator.apply.gateways import Gateways, GatewayState, Refusal, health_of
+from weir_operator.apply.gateways import Gateways, GatewayState, Refusal, health_of, refused_in
 from weir_operator.apply.stream import authenticate
 from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import UsageReports
-from weir_proto.routing.v1 import replicas_pb2 as wire
-from weir_proto.routing.v1 import replicas_pb2_grpc as rpc
+from weir_proto.routing.v2 import replicas_pb2 as wire
+from weir_proto.routing.v2 import replicas_pb2_grpc as rpc
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -122,5 +122,6 @@ def _gateway_state(standing: wire.Standing) -> GatewayState:
         stream=standing.stream,
         running=standing.running,
         refusal=refusal,
+        refused=refused_in(standing.running, standing.refused),
         health=health_of(standing.health),
     )

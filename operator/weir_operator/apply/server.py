@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grpc
 
-from weir_proto.routing.v1 import replicas_pb2_grpc as replicas_rpc
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_proto.routing.v2 import replicas_pb2_grpc as replicas_rpc
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
 
 GRACE_SECONDS = 2.0  # gateways hold their streams for ever; they reconnect elsewhere
 OPTIONS = (

@@ -280,7 +280,7 @@ class StatusWriter:
         if current is None or current.version == self._table_written:
             return True
         try:
-            files = await asyncio.to_thread(table_files, current.without_credentials)
+            files = await asyncio.to_thread(table_files, current.table_json)
         except TableTooLarge as error:
             _LOG.error("the ConfigMap keeps an older table: %s", error)
             self._writes.labels("configmap", "too_large").add()

@@ -1,4 +1,4 @@
-"""The gRPC service `weir.routing.v1.RouteTables`: sends tables to gateways, takes their reports.
+"""The gRPC service `weir.routing.v2.RouteTables`: sends tables to gateways, takes their reports.
 
 A slow gateway gets the newest table when it is ready for one; tables never queue.
 """
@@ -15,8 +15,8 @@ from weir_operator.apply.gateways import Gateways, Session
 from weir_operator.apply.table_publisher import Snapshot, TablePublisher
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import UsageReports
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
-from weir_proto.routing.v1.routetable_pb2 import Report, RouteTable
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
+from weir_proto.routing.v2.routetable_pb2 import Report, RouteTable
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -117,6 +117,16 @@ class RouteTables(rpc.RouteTablesServicer):
                     "version": report.version,
                     "policy": report.nack.policy,
                     "reason": report.nack.reason,
+                },
+            )
+        for refused in report.ack.refused:
+            _LOG.warning(
+                "a gateway can't run a policy",
+                extra={
+                    "gateway": session.state.gateway,
+                    "version": report.version,
+                    "policy": refused.policy,
+                    "reason": refused.reason,
                 },
             )
         self._gateways.record_report(session, report)

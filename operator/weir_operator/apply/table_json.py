@@ -1,12 +1,7 @@
 """The route table as the JSON that lies in the ConfigMap. Never holds a secret's value."""
 
 import gzip
-import json
 from collections.abc import Mapping
-
-from google.protobuf import json_format
-
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
 
 PLAIN = "routetable.json"
 PACKED = "routetable.json.gz"  # beside PLAIN's place: the gateway looks for either
@@ -18,14 +13,11 @@ class TableTooLarge(Exception):
     """The table does not fit into a ConfigMap; the message says how large it is."""
 
 
-def table_files(table: RouteTable) -> Mapping[str, bytes]:
+def table_files(text: bytes) -> Mapping[str, bytes]:
     """What the ConfigMap should hold, by key: the table as it is or packed. Raises TableTooLarge.
 
     Equal tables give equal bytes.
     """
-    if table.credentials:
-        raise ValueError("a table with credentials is for the stream only")
-    text = json.dumps(json_format.MessageToDict(table), separators=(",", ":")).encode()
     if len(text) <= READABLE_BYTES:
         return {PLAIN: text}
     packed = gzip.compress(text, compresslevel=6, mtime=0)

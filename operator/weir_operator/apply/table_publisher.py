@@ -6,9 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from weir_operator.plan.compile import Plan, with_credentials
+from weir_operator.plan.compile import Plan
 from weir_operator.plan.secrets import Credential
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
+from weir_policy.table import Table
+from weir_proto.routing.v2.routetable_pb2 import Credential as CredentialMessage
+from weir_proto.routing.v2.routetable_pb2 import RouteTable, SecretRef
 
 # Versions whose contents are known, our own and other replicas' each; a gateway on an older one
 # counts as behind. At most five are published a second, and a gateway takes one in a second or two.
@@ -22,7 +24,8 @@ class Snapshot:
 
     version: str
     message: RouteTable = field(repr=False)  # with credentials: for the stream only
-    without_credentials: RouteTable  # without
+    table: Table
+    table_json: bytes = field(repr=False)  # the same, for the ConfigMap
     credentials: tuple[Credential, ...] = field(repr=False)
     contents: Mapping[str, str]  # by policy's id, the resources it was compiled from
 
@@ -37,12 +40,15 @@ class Snapshot:
 
 def snapshot_of(plan: Plan) -> Snapshot:
     """What a plan publishes."""
-    message = with_credentials(plan.table, plan.credentials)
+    version = plan.table.version
+    message = RouteTable(
+        version=version, table=plan.table_json, credentials=map(_credential, plan.credentials)
+    )
     contents = contents_of(plan.table)
-    return Snapshot(plan.table.version, message, plan.table, plan.credentials, contents)
+    return Snapshot(version, message, plan.table, plan.table_json, plan.credentials, contents)
 
 
-def contents_of(table: RouteTable) -> dict[str, str]:
+def contents_of(table: Table) -> dict[str, str]:
     """Which generation of which resources each policy of a table was compiled from, in short.
 
     Of the resources and not of the table's bytes: operators of two versions may compile the same
@@ -52,11 +58,19 @@ def contents_of(table: RouteTable) -> dict[str, str]:
     return {
         policy.id: hashlib.sha256(
             "\n".join(
-                [f"{policy.uid} {policy.generation}", *(backends[c] for c in policy.candidates)]
+                [
+                    f"{policy.uid} {policy.generation}",
+                    *(backends[c.backend] for c in policy.spec.candidates),
+                ]
             ).encode()
         ).hexdigest()[:DIGEST_CHARS]
         for policy in table.policies
     }
+
+
+def _credential(credential: Credential) -> CredentialMessage:
+    ref = SecretRef(namespace=credential.namespace, name=credential.name, key=credential.key)
+    return CredentialMessage(ref=ref, value=credential.value)
 
 
 class TablePublisher:

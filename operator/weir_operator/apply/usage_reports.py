@@ -6,7 +6,7 @@ Sums only grow, so of two reports the larger is the newer.
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from weir_operator.apply.usage import GatewayRun, Usage
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage
 
 MAX_SUMS = 200_000  # of one gateway and one policy each; some 300 bytes
 RETENTION_SECONDS = (

@@ -62,7 +62,7 @@ def check_policy(
     policy: RoutePolicy,
     backends: Mapping[tuple[str, str], CheckedBackend],
     broken: frozenset[tuple[str, str]],
-    routers: frozenset[str],
+    routers: frozenset[str] | None,
 ) -> tuple[Problem, ...]:
     """Everything that keeps the policy out of the table, conflicts aside.
 
@@ -133,13 +133,15 @@ def _with_hint(problem: Problem, form: Form) -> Problem:
     return problem
 
 
-def _router_problems(policy: RoutePolicy, routers: frozenset[str]) -> Iterator[Problem]:
+def _router_problems(policy: RoutePolicy, routers: frozenset[str] | None) -> Iterator[Problem]:
+    if routers is None:
+        return
     named: list[tuple[str, Path]] = [(policy.spec.router.name, (*SPEC, "router", "name"))]
     for index, variant in enumerate(policy.spec.variants):
         if variant.router is not None:
             named.append((variant.router.name, (*SPEC, "variants", index, "router", "name")))
     for name, at in named:
-        if name not in {"default", JUDGE_ROUTER, *routers}:
+        if name not in {"", JUDGE_ROUTER, *routers}:
             message = f"the scorer has no router {name}"
             hint = nearest(name, {*routers, "default", JUDGE_ROUTER})
             yield Problem(Reason.NOT_SUPPORTED, at, message, hint)

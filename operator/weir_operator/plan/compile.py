@@ -7,7 +7,6 @@ from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_
 from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.findings import Finding, Problem, Reason
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
-from weir_operator.plan.table import backend_message, policy_message, versioned
 from weir_policy.reading.resources import (
     Invalid,
     Meta,
@@ -16,30 +15,15 @@ from weir_policy.reading.resources import (
     Resources,
     RoutePolicy,
 )
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
-
-# What the default bundle has, and `weir train` adds. Another bundle may lack some: its scorer's
-# Describe tells, and whoever asks it (the operator's probing, the gateways) says so.
-ROUTERS = frozenset(
-    {
-        "random",
-        "length",
-        "linear",
-        "knn",
-        "cluster",
-        "mf",
-        "sw_ranking",
-        "ensemble",
-        "adapted",
-    }
-)
+from weir_policy.table import Table, backend_entry, build, policy_entry
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to publish and what to tell. `table` holds no secret values; `credentials` does."""
+    """What to publish and what to report. Only `credentials` holds secrets' values."""
 
-    table: RouteTable
+    table: Table
+    table_json: bytes  # the same table
     credentials: tuple[Credential, ...]  # of the table's backends, sorted
     findings: tuple[Finding, ...]  # one per policy and backend, sorted by ref
 
@@ -53,14 +37,14 @@ def compile_table(
     resources: Resources,
     form: Form,
     *,
-    routers: frozenset[str] = ROUTERS,
+    routers: frozenset[str] | None = None,
     allowed: Networks = (),
 ) -> Plan:
     """Compile everything at once. No two resources share a ref; their order is without effect.
 
     A resource with a problem is left out of the table and told in its finding; so is a policy with
-    a candidate that is left out. `routers` are those the scorer's bundle has, `allowed`
-    the addresses that endpoints may have though a cluster refuses them.
+    a candidate that is left out. `routers` are those of the scorer's bundle, None where it is not
+    known; `allowed` are addresses that endpoints may have though a cluster refuses them.
     """
     secrets: SecretIndex = {
         **dict.fromkeys(resources.unreadable, UNREADABLE),
@@ -78,12 +62,17 @@ def compile_table(
     own = {p.meta.ref: check_policy(p, checked, broken, routers) for p in resources.policies}
     judged = list(_settle_conflicts(sorted(resources.policies, key=_match_order), own))
     good = [found for found in checked.values() if not found.problems]
-    table = versioned(
-        [policy_message(policy) for policy, problems in judged if not problems],
-        [backend_message(found.backend) for found in good],
+    table, table_json = build(
+        (policy_entry(policy) for policy, problems in judged if not problems),
+        (backend_entry(found.backend) for found in good),
     )
     findings = [*_invalid(resources.invalid), *_findings(judged, list(checked.values()))]
-    return Plan(table, _credentials(good), tuple(sorted(findings, key=lambda found: found.ref)))
+    return Plan(
+        table,
+        table_json,
+        _credentials(good),
+        tuple(sorted(findings, key=lambda found: found.ref)),
+    )
 
 
 def _match_order(policy: RoutePolicy) -> tuple[int, str, ResourceRef]:
@@ -144,20 +133,3 @@ def _invalid(invalid: tuple[Invalid, ...]) -> Iterator[Finding]:
                 Problem(Reason.INVALID_SPEC, m.path, m.message, m.hint) for m in found.mistakes
             )
             yield _finding(found.meta, tuple(problems))
-
-
-def with_credentials(plain: RouteTable, credentials: tuple[Credential, ...]) -> RouteTable:
-    """The table as it goes over the stream: with the secrets' values. Never write it down.
-
-    The very same one where there are none.
-    """
-    if not credentials:
-        return plain
-    table = RouteTable()
-    table.CopyFrom(plain)
-    for credential in credentials:
-        entry = table.credentials.add(value=credential.value)
-        entry.ref.namespace = credential.namespace
-        entry.ref.name = credential.name
-        entry.ref.key = credential.key
-    return table

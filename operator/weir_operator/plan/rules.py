@@ -1,21 +1,20 @@
 """Checks a rule's CEL: does it parse, does it use only what a request has, is it boolean?
 
-The names come from weir.routing.v1.RequestFacts, whose fields the gateway fills. Rules are also
+The names come from weir_policy.facts, which the gateway fills. Rules are also
 tried on a few sample requests, because CEL without declared types tells a wrong operand only when
 it is run. Pure: the same expression always gives the same faults.
 """
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import cel
-from google.protobuf.descriptor import FieldDescriptor
 
+from weir_policy.facts import Facts
 from weir_policy.fields.mistakes import nearest
-from weir_proto.routing.v1.routetable_pb2 import RequestFacts
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
@@ -123,7 +122,7 @@ def _run_faults(program: cel.Program) -> Iterator[Fault]:
 @functools.cache
 def fact_names() -> tuple[str, ...]:
     """What `request.` may be followed by."""
-    return tuple(field.name for field in RequestFacts.DESCRIPTOR.fields)
+    return tuple(field.name for field in dataclasses.fields(Facts))
 
 
 @functools.cache
@@ -141,13 +140,7 @@ def _samples() -> tuple[cel.Context, ...]:
 
 
 def _sample(number: int, text: str, *, flag: bool) -> Mapping[str, object]:
-    kinds: dict[int, object] = {
-        FieldDescriptor.TYPE_INT64: number,
-        FieldDescriptor.TYPE_DOUBLE: float(number),
-        FieldDescriptor.TYPE_STRING: text,
-        FieldDescriptor.TYPE_BOOL: flag,
-    }
+    kinds: dict[object, object] = {int: number, float: float(number), str: text, bool: flag}
     return {
-        field.name: cast("object", {"x-sample": text}) if field.message_type else kinds[field.type]
-        for field in RequestFacts.DESCRIPTOR.fields
+        field.name: kinds.get(field.type, {"x-sample": text}) for field in dataclasses.fields(Facts)
     }

@@ -1,21 +1,25 @@
-"""The written forms that CONTRACT.md promises: shares, decimals, money, durations, names, URLs.
+"""The written forms: shares, decimals, money, durations, names, URLs.
 
-Each is a pattern, a sentence and a conversion. Must not know which field uses them.
+Each is a pattern, a sentence and a conversion into the unit that the gateway runs: seconds as
+float, amounts of money as whole pico-USD, shares in (0,1).
 """
 
 import re
 from decimal import Decimal
 
 from weir_policy.fields.kinds import Text
+from weir_policy.ids import BackendId, ModelName, PicoUsd, RouterName
 
-_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+ANY_TEMPERATURE = 1e6  # above every request's; JSON has no infinity
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 
-def to_milliseconds(text: str) -> int:
-    """`250ms` as 250, `1m30s` as 90000, `1.5h` as 5400000."""
+def to_seconds(text: str) -> float:
+    """`250ms` as .25, `1m30s` as 90, `1.5h` as 5400; whole milliseconds."""
     parts = re.findall(r"([0-9.]+)(ms|[hms])", text)
-    return int(sum(Decimal(number) * _MILLISECONDS[unit] for number, unit in parts))
+    seconds = sum(Decimal(number) * _SECONDS[unit] for number, unit in parts)
+    return int(seconds * 1000) / 1000
 
 
 def to_share(text: str) -> float:
@@ -23,14 +27,24 @@ def to_share(text: str) -> float:
     return float(Decimal(text.removesuffix("%")) / 100)
 
 
-def to_micro_usd(text: str) -> int:
-    """`2.50` as 2500000."""
+def to_pico_usd(text: str) -> PicoUsd:
+    """`2.50` as 2500000000000."""
+    return PicoUsd(int(Decimal(text).scaleb(12)))
+
+
+def to_pico_usd_per_token(text: str) -> int:
+    """USD per million tokens as pico-USD per token: `2.50` as 2500000."""
     return int(Decimal(text).scaleb(6))
 
 
 def to_temperature(text: str) -> float:
-    """`any` as infinity."""
-    return float("inf") if text == "any" else float(text)
+    """`any` as ANY_TEMPERATURE."""
+    return ANY_TEMPERATURE if text == "any" else float(text)
+
+
+def to_router(text: str) -> RouterName:
+    """`default` as the empty name: the bundle chooses."""
+    return RouterName("" if text == "default" else text)
 
 
 def to_url(text: str) -> str:
@@ -46,6 +60,13 @@ def text(word: str, at_most: int) -> Text[str]:
 NAME = Text(
     word="name",
     convert=str,
+    max_length=253,
+    pattern=rf"{_LABEL}(\.{_LABEL})*",
+    message="must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini",
+)
+BACKEND = Text(
+    word="name",
+    convert=BackendId,
     max_length=253,
     pattern=rf"{_LABEL}(\.{_LABEL})*",
     message="must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini",
@@ -85,6 +106,13 @@ WORD = Text(
     pattern=r"[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?",
     message="must be one word of letters, digits, '-' and '_', like long-tools",
 )
+ROUTER = Text(
+    word="word",
+    convert=to_router,
+    max_length=63,
+    pattern=r"[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?",
+    message="must be one word of letters, digits, '-' and '_', like long-tools",
+)
 HEADER = Text(
     word="header name",
     convert=str.lower,
@@ -115,7 +143,7 @@ QUERY_VALUE = Text(
 )
 MODEL = Text(
     word="model name",
-    convert=str,
+    convert=ModelName,
     max_length=253,
     pattern=r"[!-~]+",
     message="must be a model name without spaces, like auto",
@@ -143,14 +171,21 @@ SHARE = Text(
 )
 USD = Text(
     word="USD",
-    convert=to_micro_usd,
+    convert=to_pico_usd,
+    max_length=16,
+    pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
+    message='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
+)
+USD_PER_MILLION_TOKENS = Text(
+    word="USD",
+    convert=to_pico_usd_per_token,
     max_length=16,
     pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
     message='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
 )
 DURATION = Text(
     word="duration",
-    convert=to_milliseconds,
+    convert=to_seconds,
     max_length=32,
     # Go's own form, hours first, down to the millisecond; in all less than a week.
     pattern=r"([0-9]{1,2}(\.[0-9]{1,3})?h)?([0-9]{1,4}(\.[0-9]{1,3})?m)?"

@@ -14,7 +14,7 @@ from weir_policy.fields.formats import (
     QUERY_NAME,
     QUERY_VALUE,
     SHARE,
-    USD,
+    USD_PER_MILLION_TOKENS,
     text,
 )
 from weir_policy.fields.kinds import Choice, OneOf, Whole
@@ -75,13 +75,15 @@ class ExtraHeader:
 class Price:
     """What the provider charges, in USD per million tokens."""
 
-    input: int = defaulted(USD, "Prompt tokens.", default="0")
-    output: int = defaulted(USD, "Answer tokens.", default="0")
+    input: int = defaulted(USD_PER_MILLION_TOKENS, "Prompt tokens.", default="0")
+    output: int = defaulted(USD_PER_MILLION_TOKENS, "Answer tokens.", default="0")
     cached_input: int | None = optional(
-        USD, "Prompt tokens read from the provider's cache; where not set, as `input`."
+        USD_PER_MILLION_TOKENS,
+        "Prompt tokens read from the provider's cache; where not set, as `input`.",
     )
     cache_write: int | None = optional(
-        USD, "Prompt tokens written to the provider's cache; where not set, as `input`."
+        USD_PER_MILLION_TOKENS,
+        "Prompt tokens written to the provider's cache; where not set, as `input`.",
     )
 
 
@@ -104,14 +106,14 @@ class Limits:
 class Timeouts:
     """How long the backend may take before the gateway gives up or tries the next."""
 
-    connect: int = defaulted(DURATION, "To connect, TLS included.", default="2s")
-    first_token: int = defaulted(
+    connect: float = defaulted(DURATION, "To connect, TLS included.", default="2s")
+    first_token: float = defaulted(
         DURATION,
         "From the request sent to a stream's first byte; whole answers have total.",
         default="30s",
     )
-    idle: int = defaulted(DURATION, "Between two chunks of an answer.", default="60s")
-    total: int = defaulted(DURATION, "For the whole answer.", default="10m")
+    idle: float = defaulted(DURATION, "Between two chunks of an answer.", default="60s")
+    total: float = defaulted(DURATION, "For the whole answer.", default="10m")
 
 
 @shape

@@ -20,14 +20,14 @@ class CacheScope(StrEnum):
 class ExactCache:
     """Answers to the very same request."""
 
-    ttl: int = required(DURATION, "How long an answer is kept.")
+    ttl: float = required(DURATION, "How long an answer is kept.")
 
 
 @shape
 class SemanticCache:
     """Answers to a request that means the same."""
 
-    ttl: int = required(DURATION, "How long an answer is kept.")
+    ttl: float = required(DURATION, "How long an answer is kept.")
     similarity: float = defaulted(
         PROBABILITY,
         "The least cosine between the two prompts' embeddings; beside it their wording must be the "

@@ -3,9 +3,10 @@
 from enum import StrEnum
 
 from weir_policy.fields.composite import Object
-from weir_policy.fields.formats import DURATION, LABEL, NAME, PROBABILITY
+from weir_policy.fields.formats import BACKEND, DURATION, LABEL, PROBABILITY
 from weir_policy.fields.kinds import Choice, Whole
 from weir_policy.fields.shapes import defaulted, optional, required, shape
+from weir_policy.ids import BackendId
 
 
 class AnswerCheck(StrEnum):
@@ -35,15 +36,15 @@ class JudgeFailure(StrEnum):
 class Judge:
     """A model that rates answers or prompts."""
 
-    backend: str = required(
-        NAME,
+    backend: BackendId = required(
+        BACKEND,
         "The ModelBackend that judges; it speaks `chat` or `messages`. A small one that does "
         "not think before it answers.",
     )
     namespace: str | None = optional(
         LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
     )
-    timeout: int = defaulted(DURATION, "How long its verdict is waited for.", default="3s")
+    timeout: float = defaulted(DURATION, "How long its verdict is waited for.", default="3s")
 
 
 @shape

@@ -7,6 +7,7 @@ from weir_policy.fields.composite import Object
 from weir_policy.fields.formats import USD
 from weir_policy.fields.kinds import Whole
 from weir_policy.fields.shapes import Check, optional, shape
+from weir_policy.ids import PicoUsd
 
 COUNT = Whole(at_least=1, at_most=4_000_000_000)
 _MONEY = ("usdPerMinute", "usdPerDay", "strongUsdPerDay")
@@ -32,9 +33,9 @@ class Allowance:
     tokens_per_minute: int | None = optional(
         COUNT, "Prompt and answer tokens in any sixty seconds."
     )
-    usd_per_minute: int | None = optional(USD, "USD in any sixty seconds.")
-    usd_per_day: int | None = optional(USD, "USD a calendar day (UTC).")
-    strong_usd_per_day: int | None = optional(
+    usd_per_minute: PicoUsd | None = optional(USD, "USD in any sixty seconds.")
+    usd_per_day: PicoUsd | None = optional(USD, "USD a calendar day (UTC).")
+    strong_usd_per_day: PicoUsd | None = optional(
         USD,
         "USD a calendar day (UTC) on the last candidate. Past it the weakest answers, with the "
         "reason `budget`; over its last fifth the threshold rises.",

@@ -7,6 +7,7 @@ from weir_policy.fields.composite import Object
 from weir_policy.fields.formats import PROBABILITY, SHARE, USD
 from weir_policy.fields.kinds import Choice
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.ids import PicoUsd
 
 
 class Period(StrEnum):
@@ -45,7 +46,7 @@ class Budget:
 
     CHECKS: ClassVar = (Check("double(self.usd) > 0.0", "usd must be above zero", "usd"),)
 
-    usd: int = required(
+    usd: PicoUsd = required(
         USD, "What all of the policy's requests may cost in the period, weak answers included."
     )
     per: Period = required(Choice(Period), "The period it is for.")

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from weir_policy.fields.composite import ITSELF, List, Object
 from weir_policy.fields.formats import (
+    BACKEND,
     DURATION,
     HEADER,
     LABEL,
     MODEL,
-    NAME,
     PROBABILITY,
     SHARE,
     USD,
@@ -18,6 +18,7 @@ from weir_policy.fields.formats import (
 )
 from weir_policy.fields.kinds import Choice, Flag
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.ids import BackendId, ModelName, PicoUsd
 from weir_policy.spec.cache import Cache
 from weir_policy.spec.cascade import Cascade
 from weir_policy.spec.limits import LimitsFailure, PolicyLimits
@@ -60,7 +61,7 @@ class HeaderMatch:
 class Match:
     """Which requests the policy serves."""
 
-    models: tuple[str, ...] = required(
+    models: tuple[ModelName, ...] = required(
         List(MODEL, at_least=1, at_most=64, unique=ITSELF),
         "The values of the request's `model` that this policy serves.",
     )
@@ -75,7 +76,7 @@ class Match:
 class Candidate:
     """A model that competes in this policy."""
 
-    backend: str = required(NAME, "The ModelBackend.")
+    backend: BackendId = required(BACKEND, "The ModelBackend.")
     namespace: str | None = optional(
         LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
     )
@@ -91,7 +92,7 @@ class Rule:
         "CEL over the request's facts, true where the rule holds. A rule that cannot be evaluated "
         "for a request, say for want of a header, does not hold.",
     )
-    use: str = required(NAME, "The candidate that answers then.")
+    use: BackendId = required(BACKEND, "The candidate that answers then.")
     fallback: RuleFallback = defaulted(
         Choice(RuleFallback),
         "Who is asked when that candidate fails: whom failureMode says (policy), or nobody (none), "
@@ -105,7 +106,7 @@ class Rule:
 class Session:
     """What holds for a conversation."""
 
-    sticky: int = required(
+    sticky: float = required(
         DURATION,
         "How long after its last answer a conversation keeps its model while that one's prompt "
         "cache is worth more than what another would gain. Conversations are told apart by the "
@@ -123,8 +124,8 @@ class FailureMode:
         "the request is refused with 503 (reject).",
         default="weak",
     )
-    upstream: tuple[str, ...] = defaulted(
-        List(NAME, at_most=16, unique=ITSELF),
+    upstream: tuple[BackendId, ...] = defaulted(
+        List(BACKEND, at_most=16, unique=ITSELF),
         "The candidates that are tried, in this order, when the chosen one fails before its first "
         "byte. Empty: none is.",
         default=[],
@@ -150,7 +151,7 @@ class FailureMode:
 class ExplorationBudget:
     """What exploration may cost."""
 
-    usd: int = required(USD, "The amount.")
+    usd: PicoUsd = required(USD, "The amount.")
     per: Period = required(
         Choice(Period), "The period it is for, as UTC's clock has it; a month is 30 days here."
     )
@@ -208,7 +209,7 @@ class Probe:
     """A decision that must hold before a new table is programmed."""
 
     prompt: str = required(text("prompt", 4096), "What the user would write.")
-    expect: str = required(NAME, "The candidate that must be chosen for it.")
+    expect: BackendId = required(BACKEND, "The candidate that must be chosen for it.")
 
 
 # The first rule that names no candidate, where there is one.

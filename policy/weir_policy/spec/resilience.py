@@ -16,6 +16,11 @@ class Quantile(StrEnum):
     P95 = "p95"
     P99 = "p99"
 
+    @property
+    def share(self) -> float:
+        """In (0,1)."""
+        return float(self.removeprefix("p")) / 100
+
 
 class FallbackOn(StrEnum):
     """The kinds of failure that another candidate may mend."""
@@ -43,7 +48,7 @@ class Retries:
         "outage is not multiplied.",
         default="20%",
     )
-    wait: int = defaulted(
+    wait: float = defaulted(
         DURATION,
         "The longest wait before the next call; waits are random and grow. A provider whose "
         "Retry-After asks for more is not waited for.",
@@ -66,8 +71,8 @@ class Breaker:
         "endpoint's few failures don't open it.",
         default="25%",
     )
-    window: int = defaulted(DURATION, "How far back failures count.", default="10s")
-    open: int = defaulted(
+    window: float = defaulted(DURATION, "How far back failures count.", default="10s")
+    open: float = defaulted(
         DURATION,
         "How long it is left alone before it is tried again; doubled with each trial that fails, "
         "up to eight times.",
@@ -87,7 +92,7 @@ class Queue:
     size: int = defaulted(
         Whole(at_least=0, at_most=100_000), "Requests that may wait; 0: none.", default=16
     )
-    wait: int = defaulted(
+    wait: float = defaulted(
         DURATION,
         "How long each waits at most before it falls back or is refused; short, for a place that "
         "is not free soon won't be.",

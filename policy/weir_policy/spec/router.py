@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from weir_policy.fields.composite import Object
-from weir_policy.fields.formats import WORD
+from weir_policy.fields.formats import ROUTER, WORD
 from weir_policy.fields.kinds import Whole
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.ids import RouterName
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.objective import Objective
 
@@ -22,8 +23,8 @@ class Router:
         ),
     )
 
-    name: str = defaulted(
-        WORD,
+    name: RouterName = defaulted(
+        ROUTER,
         "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
         "the bundle's own choice. `judge` asks a model.",
         default="default",
@@ -37,7 +38,9 @@ class Router:
 class VariantRouter:
     """How a variant's prompts are scored."""
 
-    name: str = required(WORD, "A router of the scorer's bundle, or `default`; not `judge`.")
+    name: RouterName = required(
+        ROUTER, "A router of the scorer's bundle, or `default`; not `judge`."
+    )
 
 
 @shape

@@ -238,7 +238,7 @@ async def test_revoking_a_key_cancels_its_batches(tmp_path: Path) -> None:
 async def test_every_endpoint_can_be_batched(tmp_path: Path) -> None:
     async with mock_provider() as provider:
         weak = openai_backend("weak", provider.url, batches=True)
-        weak.wires.extend(["chat", "responses", "completions", "embeddings"])
+        weak.spec["wires"] = ["chat", "responses", "completions", "embeddings"]
         strong = anthropic_backend("strong", provider.url)
         chat = {"messages": [{"role": "user", "content": "hi"}]}
         bodies: dict[str, dict[str, Any]] = {

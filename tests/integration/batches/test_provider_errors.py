@@ -20,12 +20,12 @@ from support.batches import (
     submit,
     wait_for_end,
 )
+from support.drafts import Draft
 from support.polling import eventually
 from weir_cli.mock_provider.config import Delay, Fault, Kind
 from weir_cli.mock_provider.server import MockConfig
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
-MAKERS: dict[str, Callable[[str], pb.Backend]] = {
+MAKERS: dict[str, Callable[[str], Draft]] = {
     "openai": lambda url: openai_backend("weak", url, batches=True),
     "anthropic": lambda url: anthropic_backend("weak", url),
 }

@@ -25,7 +25,6 @@ from support.scorer_server import ScriptedScorer
 from weir_cli.mock_provider.config import Delay
 from weir_cli.mock_provider.server import MockConfig
 from weir_gateway.domain.errors import StoreUnavailable
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 COUNT = 256
 
@@ -84,7 +83,7 @@ async def test_the_synchronous_client_works(tmp_path: Path) -> None:
 async def test_items_wait_for_a_rate_limit(tmp_path: Path) -> None:
     async with mock_provider() as provider:
         message = direct_table(openai_backend("weak", provider.url, batches=False))
-        message.policies[0].limits.total.tokens_per_minute = 100
+        message.policies[0].set("limits.total", {"tokensPerMinute": 100})
         async with batch_gateway(tmp_path, message) as (_, client):
             requests = [item("fits"), item("never", text="word " * 1000)]
             batch = await submit(client, [*requests, item("later"), item("last")])
@@ -107,8 +106,7 @@ async def test_a_budget_is_charged_what_the_items_cost_and_reserves_nothing_afte
             openai_backend("weak", provider.url, batches=True),
             openai_backend("strong", provider.url, batches=True, micro_usd=10_000_000),
         )
-        budget = pb.Budget(micro_usd=1_000_000, per=pb.PERIOD_MONTH)
-        message.policies[0].objective.CopyFrom(pb.Objective(budget=budget))
+        message.policies[0].spec["objective"] = {"budget": {"usd": "1", "per": "month"}}
         async with batch_gateway(tmp_path, message) as (running, client):
             requests = [item(f"q{n}", text=f"question {n}") for n in range(40)]
             await wait_for_end(client, (await submit(client, requests)).id)

@@ -12,7 +12,7 @@ from support.llamacpp.server import llama_server
 async def test_embeddings(tmp_path: Path) -> None:
     with llama_server(tmp_path, embeddings=True) as server:
         only = backend("only", f"{server}/v1")
-        only.wires.append("embeddings")
+        only.spec["wires"] = ["embeddings"]
         async with (
             running_gateway(tmp_path, table(only)) as running,
             openai.AsyncOpenAI(

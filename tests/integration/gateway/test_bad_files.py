@@ -68,7 +68,7 @@ async def test_a_broken_credentials_file_is_survived_and_not_leaked(
 async def test_strips_a_newline_at_the_end_of_a_key(tmp_path: Path) -> None:
     async with running_upstream(answering(completion())) as upstream:
         keyed = backend("weak", upstream.url)
-        keyed.auth.env = "SOME_KEY"
+        keyed.spec["auth"] = {"env": "SOME_KEY"}
         async with running_gateway(tmp_path, table(keyed), [("SOME_KEY", "sk-1\n")]) as gateway:
             async with await gateway.chat(BODY) as response:
                 assert response.status == 200

@@ -4,24 +4,24 @@ import asyncio
 import time
 from pathlib import Path
 
+from support.drafts import TableDraft
 from support.gateway import Running, backend, running_gateway, table
 from support.polling import eventually
 from support.redis_server import redis_server
 from support.upstream import answering, completion, running_upstream
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 ANSWER = completion(prompt=1000, output=1000)
 DEAR = 1_000_000_000  # micro-USD per million tokens: an answer costs 2 USD
 
 
-def budgeted(url: str, usd: float, when: "pb.WhenSpent.ValueType") -> pb.RouteTable:
+def budgeted(url: str, usd: float, when: str) -> TableDraft:
     """Without a scorer the strong one answers, as failureMode says."""
     made = table(backend("weak", url, micro_usd=1000), backend("strong", url, micro_usd=DEAR))
     policy = made.policies[0]
-    policy.failure_mode.scorer = pb.SCORER_FAILURE_STRONG
-    budget = pb.Budget(micro_usd=round(usd * 1e6), per=pb.PERIOD_MONTH, when_spent=when)
-    policy.objective.CopyFrom(pb.Objective(budget=budget))
+    policy.set("failureMode.scorer", "strong")
+    budget = {"usd": f"{usd:.6f}", "per": "month", "whenSpent": when}
+    policy.spec["objective"] = {"budget": budget}
     return made
 
 
@@ -43,7 +43,7 @@ async def metric(running: Running, name: str) -> float:
 
 async def test_past_the_budget_the_weak_model_answers(tmp_path: Path) -> None:
     async with running_upstream(answering(ANSWER)) as upstream:
-        made = budgeted(upstream.url, 7.0, pb.WHEN_SPENT_WEAKEST)
+        made = budgeted(upstream.url, 7.0, "weakest")
         async with running_gateway(tmp_path, made, []) as running:
             answers = [await asked(running) for _ in range(12)]
             assert {status for status, *_ in answers} == {200}
@@ -61,7 +61,7 @@ async def test_past_the_budget_the_weak_model_answers(tmp_path: Path) -> None:
 
 async def test_past_the_budget_a_policy_may_refuse_until_the_period_ends(tmp_path: Path) -> None:
     async with running_upstream(answering(ANSWER)) as upstream:
-        made = budgeted(upstream.url, 0.00001, pb.WHEN_SPENT_REJECT)
+        made = budgeted(upstream.url, 0.00001, "reject")
         async with running_gateway(tmp_path, made, []) as running:
             answers = [await asked(running) for _ in range(12)]
             status, _, _, wait = answers[-1]
@@ -79,7 +79,7 @@ async def test_past_the_budget_a_policy_may_refuse_until_the_period_ends(tmp_pat
 async def test_a_restart_goes_on_from_what_was_spent(tmp_path: Path) -> None:
     settings = [("WEIR_SPEND", str(tmp_path / "spend.db"))]
     async with running_upstream(answering(ANSWER)) as upstream:
-        made = budgeted(upstream.url, 6.2, pb.WHEN_SPENT_WEAKEST)
+        made = budgeted(upstream.url, 6.2, "weakest")
         async with running_gateway(tmp_path, made, settings) as running:
             while (await asked(running))[1] == "strong":
                 pass
@@ -94,7 +94,7 @@ async def test_gateways_on_one_redis_stop_together(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     async with redis_server() as server, running_upstream(answering(ANSWER)) as upstream:
         settings = [("WEIR_REDIS", server.url), ("WEIR_REDIS_WITHIN", "5s")]
-        made = budgeted(upstream.url, 21.0, pb.WHEN_SPENT_WEAKEST)
+        made = budgeted(upstream.url, 21.0, "weakest")
         async with (
             running_gateway(tmp_path / "a", made, settings) as one,
             running_gateway(tmp_path / "b", made, settings) as other,

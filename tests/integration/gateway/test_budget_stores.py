@@ -15,8 +15,8 @@ from support.redis_server import connected, redis_server
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.budget.redis import RedisBudgetStore
 from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable, LeaseRequest
+from weir_policy.ids import PicoUsd
 
 UNTIL = 4_000_000_000.0
 CLAIM = LeaseRequest(

@@ -33,7 +33,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 WEAK, STRONG = completion("weak says 4", 7, 3), completion("strong says 4", 7, 5)
 EVENTS = (b": a comment\n\n", event("4, "), event("says weak"), USAGE_EVENT, END)
@@ -95,7 +94,7 @@ async def test_an_anthropic_model_judges_too(tmp_path: Path) -> None:
         running_upstream(answering(said)) as judge,
     ):
         made = cascade_table(weak.url, strong.url, judge.url.removesuffix("/v1"))
-        made.backends[2].protocol = pb.PROTOCOL_ANTHROPIC
+        made.backends[2].spec["protocol"] = "anthropic"
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway))[:2] == ("weak", "cascade_accepted")
             [asked] = judge.received
@@ -131,7 +130,7 @@ async def test_streams_need_not_be_held(tmp_path: Path, way: str, model: str) ->
         running_upstream(answering(verdict(0.5))) as judge,
     ):
         made = cascade_table(weak.url, strong.url, judge.url)
-        made.policies[0].cascade.streams = pb.CascadeStreams.Value(f"CASCADE_STREAMS_{way}")
+        made.policies[0].set("cascade.streams", way.lower())
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway, STREAM_BODY))[0] == model
             assert not judge.received
@@ -177,7 +176,7 @@ async def test_a_judge_that_fails(tmp_path: Path, fails: Behaviour, *, accept: b
         running_upstream(fails) as judge,
     ):
         made = cascade_table(weak.url, strong.url, judge.url, timeout_ms=300)
-        made.policies[0].cascade.accept_unjudged = accept
+        made.policies[0].set("cascade.onJudgeFailure", "accept" if accept else "escalate")
         async with running_gateway(tmp_path, made) as gateway:
             model, reason, _ = await told(gateway)
             accepted = ("weak", "cascade_accepted")
@@ -225,9 +224,9 @@ async def test_an_answer_must_be_of_its_form(
         running_upstream(answering(completion('{"n": 5}'))) as strong,
     ):
         made = cascade_table(weak.url, strong.url)
-        made.policies[0].cascade.check = pb.AnswerCheck.Value(f"ANSWER_CHECK_{check}")
+        made.policies[0].set("cascade.check", check.lower())
         for one in made.backends:
-            one.capabilities.append(pb.CAPABILITY_JSON_SCHEMA)
+            one.spec["capabilities"] = ["jsonSchema"]
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway, JSON_BODY))[0] == model
 
@@ -243,7 +242,7 @@ async def test_samples_must_agree(tmp_path: Path, others: tuple[bytes, bytes], m
         running_upstream(answering(STRONG)) as strong,
     ):
         made = cascade_table(weak.url, strong.url, accept=0.9)
-        made.policies[0].cascade.samples = 3
+        made.policies[0].set("cascade.samples", 3)
         async with running_gateway(tmp_path, made, ledger_setting(tmp_path)) as gateway:
             got = await told(gateway)
             assert got[0] == model
@@ -287,7 +286,7 @@ async def test_a_weak_model_that_fails_is_followed_as_always(tmp_path: Path) -> 
         running_upstream(never) as judge,
     ):
         made = cascade_table(weak.url, strong.url, judge.url)
-        made.policies[0].failure_mode.upstream.append("shop/strong")
+        made.policies[0].set("failureMode.upstream", ["strong"])
         async with running_gateway(tmp_path, made) as gateway:
             assert await told(gateway) == ("strong", "fallback:503", STRONG)
             assert not judge.received
@@ -465,8 +464,8 @@ async def test_what_has_no_answer_to_look_at_is_left_alone(
     ):
         made = cascade_table(weak.url, strong.url, judge.url)
         for one in made.backends:
-            one.wires.extend(["chat", "responses", "embeddings"])
-            one.capabilities.append(pb.CAPABILITY_STATE)
+            one.spec["wires"] = ["chat", "responses", "embeddings"]
+            one.spec["capabilities"] = ["state"]
         async with running_gateway(tmp_path, made) as gateway:
             data = json.dumps(body).encode()
             url = gateway.url + path

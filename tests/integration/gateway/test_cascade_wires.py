@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from support.cascades import cascade_table
+from support.drafts import TableDraft
 from support.gateway import HEADERS, Running, running_gateway
 from support.otlp import collecting
 from weir_cli.mock_provider.server import MockConfig, MockProvider
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 Body = dict[str, object]
 
@@ -26,7 +26,6 @@ PATHS: Mapping[str, Body] = {
     "/v1/completions": {"prompt": "SAID", "max_tokens": 400},
 }
 SAME = {"openai": (0, 1, 3), "anthropic": (1,)}  # other translations have a time of their own
-PROTOCOLS = {"openai": pb.PROTOCOL_OPENAI, "anthropic": pb.PROTOCOL_ANTHROPIC}
 
 
 @asynccontextmanager
@@ -43,13 +42,13 @@ async def stand_in() -> AsyncGenerator[tuple[MockProvider, str]]:
         await runner.cleanup()
 
 
-def table(url: str, protocol: str) -> pb.RouteTable:
+def table(url: str, protocol: str) -> TableDraft:
     """All three models at the stand-in, on one protocol."""
     at = url if protocol == "anthropic" else f"{url}/v1"
     made = cascade_table(at, at, at, accept=0.5)
     for one in made.backends:
-        one.protocol = PROTOCOLS[protocol]
-        one.capabilities.extend([pb.CAPABILITY_TOOLS, pb.CAPABILITY_JSON_SCHEMA])
+        one.spec["protocol"] = protocol
+        one.spec["capabilities"] = ["tools", "jsonSchema"]
     return made
 
 
@@ -63,7 +62,7 @@ async def ask(gateway: Running, path: str, said: str, *, stream: bool) -> tuple[
         return response.headers["x-weir-model"], response.headers["x-weir-reason"], read
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_every_wire_cascades(
@@ -86,7 +85,7 @@ async def test_every_wire_cascades(
         }
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_same_bytes_come_as_without_a_cascade(
     tmp_path: Path, protocol: str, *, stream: bool
@@ -95,7 +94,7 @@ async def test_the_same_bytes_come_as_without_a_cascade(
         made = table(url, protocol)
         async with running_gateway(tmp_path, made) as gateway:
             held = [await ask(gateway, path, "easy", stream=stream) for path in PATHS]
-        made.policies[0].ClearField("cascade")
+        del made.policies[0].spec["cascade"]
         async with running_gateway(tmp_path, made) as gateway:
             plain = [await ask(gateway, path, "easy", stream=stream) for path in PATHS]
     assert [held[at][2] for at in SAME[protocol]] == [plain[at][2] for at in SAME[protocol]]
@@ -108,9 +107,7 @@ TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 async def test_calls_of_tools_are_checked(tmp_path: Path, *, stream: bool) -> None:
     async with stand_in() as (model, url):
         made = table(url, "openai")
-        cascade = made.policies[0].cascade
-        cascade.ClearField("judge")
-        cascade.check = pb.ANSWER_CHECK_TOOLS
+        made.policies[0].spec["cascade"] = {"accept": "0.5", "check": "tools"}
         function = {"name": "weather", "parameters": TOOL}
         body = {
             "model": "auto",

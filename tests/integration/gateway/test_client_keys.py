@@ -13,7 +13,6 @@ from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
 from weir_cli.ledger.sums import read_sums
 from weir_gateway.adapters.keys import KeysError
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 KEY = "wk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 NARROW = "wk-narrow-6789abcdefghijklmnopqrstuvwxyzABCDEF"
@@ -109,7 +108,7 @@ async def test_a_passthrough_client_keeps_its_providers_key(tmp_path: Path) -> N
     write(tmp_path / "keys.json", {"name": "a", "key": KEY})
     async with running_upstream(answering(completion())) as upstream:
         weak = backend("weak", upstream.url)
-        weak.auth.CopyFrom(pb.Auth(passthrough=True))
+        weak.spec["auth"] = {"passthrough": True}
         async with running_gateway(tmp_path, table(weak), settings(tmp_path)) as running:
             await asked(running, x_weir_key=KEY, Authorization="Bearer sk-theirs")
             await asked(running, Authorization=f"Bearer {KEY}")

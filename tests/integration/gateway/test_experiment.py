@@ -5,11 +5,11 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from support.drafts import TableDraft
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import answering, completion, running_upstream
 from weir_cli.experiment.command import experiment
 from weir_cli.ledger.sums import read_sums
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 ANSWER = completion(prompt=1000, output=1000)
@@ -25,13 +25,14 @@ async def ask(running: Running, session: str) -> str:
         return response.headers["x-weir-model"]
 
 
-def varied(url: str) -> pb.RouteTable:
+def varied(url: str) -> TableDraft:
     """Nothing scores here, so one candidate fewer: each answer costs the same."""
     made = table(backend("weak", url), backend("strong", url, micro_usd=10_000_000))
     policy = made.policies[0]
-    policy.failure_mode.scorer = pb.SCORER_FAILURE_WEAK
-    for name, weight in (("control", 1), ("new", 1)):
-        policy.variants.add(name=name, weight=weight, objective=pb.Objective(threshold=0.5))
+    policy.spec["variants"] = [
+        {"name": name, "weight": 1, "objective": {"threshold": "0.5"}}
+        for name in ("control", "new")
+    ]
     return made
 
 
@@ -68,7 +69,7 @@ async def test_a_shadow_says_what_it_would_have_saved(tmp_path: Path) -> None:
         made = table(
             backend("weak", upstream.url), backend("strong", upstream.url, micro_usd=10_000_000)
         )
-        made.policies[0].mode = pb.MODE_SHADOW
+        made.policies[0].spec["mode"] = "Shadow"
         async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(path))]) as running:
             assert {await ask(running, "") for _ in range(60)} == {"strong"}
     shadow = json.loads(told(path, "--json").output)["shadow"]

@@ -17,10 +17,8 @@ from weir_cli.eval.command import evaluation
 from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Sums
-from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.table import Exploration
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.ids import PicoUsd, PolicyId
 from weir_runtime.metrics import Registry
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
@@ -50,8 +48,8 @@ async def test_the_ledger_says_how_probable_each_choice_was(tmp_path: Path) -> N
         running_upstream(answering(completion())) as upstream,
     ):
         made = table(backend("weak", upstream.url), backend("strong", upstream.url))
-        exploration = pb.Exploration(band=0.05, share=0.4, budget_micro_usd=10**9, period_s=86_400)
-        made.policies[0].exploration.CopyFrom(exploration)
+        exploration = {"band": "0.05", "share": "40%", "budget": {"usd": "1000", "per": "day"}}
+        made.policies[0].spec["exploration"] = exploration
         variables = [("WEIR_LEDGER", str(path)), ("WEIR_SCORER", scorer.target)]
         async with running_gateway(tmp_path, made, variables) as running:
             models: list[str] = []
@@ -79,8 +77,8 @@ async def test_what_clients_say_tells_what_another_threshold_is_worth(tmp_path: 
         running_upstream(answering(completion())) as upstream,
     ):
         made = table(backend("weak", upstream.url), backend("strong", upstream.url))
-        exploration = pb.Exploration(band=0.5, share=0.3, budget_micro_usd=10**9, period_s=86_400)
-        made.policies[0].exploration.CopyFrom(exploration)
+        exploration = {"band": "0.5", "share": "30%", "budget": {"usd": "1000", "per": "day"}}
+        made.policies[0].spec["exploration"] = exploration
         variables = [("WEIR_LEDGER", str(path)), ("WEIR_SCORER", scorer.target)]
         async with running_gateway(tmp_path, made, variables) as running:
             for number in range(300):

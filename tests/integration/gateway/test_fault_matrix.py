@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from support.drafts import Draft
 from support.faults import ANSWER, PIECES, TEXT, Fault, failing, faults, good
 from support.gateway import Running, backend, running_gateway, table
 from support.polling import eventually
 from support.raw_http import Raw, ask
 from support.upstream import running_upstream
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
 BEGIN, END = "<!-- fault matrix -->\n", "<!-- end of the fault matrix -->\n"
@@ -83,12 +83,12 @@ def _documented() -> Cells:
     }
 
 
-def _impatient(name: str, url: str) -> pb.Backend:
+def _impatient(name: str, url: str) -> Draft:
     one = backend(name, url)
-    one.timeouts.connect_ms = 500
-    one.timeouts.first_token_ms = 800
-    one.timeouts.idle_ms = 400
-    one.timeouts.total_ms = int(TOTAL * 1000)
+    one.set("timeouts.connect", "500ms")
+    one.set("timeouts.firstToken", "800ms")
+    one.set("timeouts.idle", "400ms")
+    one.set("timeouts.total", f"{int(TOTAL * 1000)}ms")
     return one
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.drafts import Draft
 from support.gateway import backend, running_gateway, table
 from support.upstream import (
     END,
@@ -22,7 +23,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
@@ -42,11 +42,11 @@ async def garbling(exchange: Exchange) -> None:
     exchange.close()
 
 
-def _impatient(name: str, url: str) -> pb.Backend:
+def _impatient(name: str, url: str) -> Draft:
     impatient = backend(name, url)
-    impatient.timeouts.first_token_ms = 300
-    impatient.timeouts.idle_ms = 300
-    impatient.timeouts.total_ms = 1000
+    impatient.set("timeouts.firstToken", "300ms")
+    impatient.set("timeouts.idle", "300ms")
+    impatient.set("timeouts.total", "1000ms")
     return impatient
 
 
@@ -105,7 +105,7 @@ async def test_a_whole_answer_may_take_longer_than_a_streams_first_token(tmp_pat
 
     async with running_upstream(thinking) as upstream:
         slow = backend("weak", upstream.url)
-        slow.timeouts.first_token_ms = 50
+        slow.set("timeouts.firstToken", "50ms")
         async with (
             running_gateway(tmp_path, table(slow)) as gateway,
             await gateway.chat(BODY) as response,
@@ -253,7 +253,7 @@ async def test_a_backend_over_its_limit_gives_way_to_the_next(tmp_path: Path) ->
         running_upstream(answering(completion())) as spare,
     ):
         limited = backend("weak", full.url)
-        limited.limits.in_flight = 1
+        limited.set("limits.inFlight", 1)
         async with running_gateway(
             tmp_path, table(limited, backend("strong", spare.url))
         ) as gateway:

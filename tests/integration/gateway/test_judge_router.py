@@ -10,20 +10,20 @@ import pytest
 
 from support.accounting import ledger, metric
 from support.cascades import JUDGE_USAGE, cascade_table, in_turn, ledger_setting, plain_verdict
+from support.drafts import TableDraft
 from support.gateway import HEADERS, Running, running_gateway
 from support.upstream import Behaviour, answering, completion, never, resetting, running_upstream
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 WEAK, STRONG = completion("weak", 7, 3), completion("strong", 7, 5)
 
 
-def judged(weak: str, strong: str, judge: str, *, timeout_ms: int = 2000) -> pb.RouteTable:
+def judged(weak: str, strong: str, judge: str, *, timeout_ms: int = 2000) -> TableDraft:
     """The same models, and a judge that rates prompts rather than answers."""
     made = cascade_table(weak, strong, judge)
     policy = made.policies[0]
-    policy.ClearField("cascade")
-    policy.router = "judge"
-    policy.judge.CopyFrom(pb.Judge(backend="shop/judge", timeout_ms=timeout_ms))
+    del policy.spec["cascade"]
+    judge_spec = {"backend": "judge", "timeout": f"{timeout_ms}ms"}
+    policy.spec["router"] = {"name": "judge", "judge": judge_spec}
     return made
 
 
@@ -98,7 +98,7 @@ async def test_a_judge_that_fails_is_a_scorer_that_fails(
         running_upstream(fails) as judge,
     ):
         made = judged(weak.url, strong.url, judge.url, timeout_ms=300)
-        made.policies[0].failure_mode.scorer = pb.ScorerFailure.Value(f"SCORER_FAILURE_{mode}")
+        made.policies[0].set("failureMode.scorer", mode.lower())
         async with running_gateway(tmp_path, made) as gateway:
             assert (await told(gateway, asking("Why?")))[:2] == (model, "scorer_unavailable")
 
@@ -110,7 +110,7 @@ async def test_what_a_judge_took_is_counted_where_nobody_answers(tmp_path: Path)
         running_upstream(answering(plain_verdict("very"))) as judge,
     ):
         made = judged(weak.url, strong.url, judge.url)
-        made.policies[0].failure_mode.scorer = pb.SCORER_FAILURE_REJECT
+        made.policies[0].set("failureMode.scorer", "reject")
         async with (
             running_gateway(tmp_path, made, ledger_setting(tmp_path)) as gateway,
             await gateway.chat(asking("Why?")) as response,
@@ -154,7 +154,7 @@ async def test_a_share_is_read_from_what_the_judge_has_said(tmp_path: Path) -> N
         running_upstream(in_turn(*said)) as judge,
     ):
         made = judged(weak.url, strong.url, judge.url)
-        made.policies[0].objective.strong_share = 1 / 3
+        made.policies[0].spec["objective"] = {"strongShare": "33.3333%"}
         async with running_gateway(tmp_path, made) as gateway:
             got = [await told(gateway, asking(f"Prompt {number}")) for number in range(108)]
     assert {reason for _, reason, _ in got[:99]} == {"warming_up"}

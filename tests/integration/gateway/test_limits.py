@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from support.caches import chat
+from support.drafts import TableDraft, as_written
 from support.gateway import Running, backend, running_gateway, running_scorer, table
 from support.polling import eventually
 from support.scorer_server import ScriptedScorer
@@ -26,7 +27,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 ANSWER = completion(prompt=1000, output=500)
 WEAK_USD, STRONG_USD = 0.0015, 0.015  # of one answer
@@ -35,14 +35,14 @@ SCORES = {"a hard one": 0.9, "a middling one": 0.6, "an easy one": 0.1}
 HARD, MIDDLING, EASY = SCORES
 
 
-def limited_table(upstream: Upstream, **limits: int) -> pb.RouteTable:
+def limited_table(upstream: Upstream, **limits: int) -> TableDraft:
     """Weak and strong, the strong one ten times as dear; `limits` are each key's."""
     backends = [
         backend("weak", upstream.url, micro_usd=MICRO),
         backend("strong", upstream.url, micro_usd=10 * MICRO),
     ]
     made = table(*backends)
-    made.policies[0].limits.per_key.CopyFrom(pb.Allowance(**limits))
+    made.policies[0].spec["limits"] = {"perKey": as_written(limits)}
     return made
 
 
@@ -206,7 +206,7 @@ async def test_near_the_strong_allowance_the_threshold_rises(tmp_path: Path) -> 
 async def test_all_clients_of_a_policy_together(tmp_path: Path) -> None:
     async with running_upstream(answering(ANSWER)) as upstream:
         made = limited_table(upstream, requests_per_minute=100)
-        made.policies[0].limits.total.requests_per_minute = 2
+        made.policies[0].set("limits.total", {"requestsPerMinute": 2})
         async with running_gateway(tmp_path, made) as running:
             assert await statuses(running, chat(), 3) == [200, 200, 429]
             async with await running.chat(chat()) as response:
@@ -249,13 +249,13 @@ async def test_a_backend_at_its_limit_is_not_called_and_another_answers(tmp_path
         running_upstream(answering(ANSWER)) as strong,
     ):
         made = table(backend("weak", weak.url), backend("strong", strong.url))
-        made.backends[0].limits.requests_per_minute = 2
+        made.backends[0].set("limits.requestsPerMinute", 2)
         async with running_gateway(tmp_path, made) as running:
             told = await reasons(running, EASY, 4)
             assert [model for model, _ in told] == ["weak", "weak", "strong", "strong"]
             assert told[3][1] == "fallback:limit"
             assert len(weak.received) == 2
-            made.policies[0].failure_mode.ClearField("upstream")
+            made.policies[0].set("failureMode.upstream", [])
             made.version = "v2"
         async with running_gateway(tmp_path, made) as running:
             assert await statuses(running, chat(), 3) == [200, 200, 429]
@@ -267,7 +267,7 @@ async def test_a_backend_at_its_limit_is_not_called_and_another_answers(tmp_path
 async def test_a_backends_tokens_are_settled(tmp_path: Path) -> None:
     async with running_upstream(answering(ANSWER)) as upstream:
         made = table(backend("weak", upstream.url))
-        made.backends[0].limits.tokens_per_minute = 3200
+        made.backends[0].set("limits.tokensPerMinute", 3200)
         async with running_gateway(tmp_path, made) as running:
             assert await statuses(running, chat(), 4) == [200, 200, 429, 429]
 

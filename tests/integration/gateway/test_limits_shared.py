@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from support.caches import chat
+from support.drafts import as_written
 from support.gateway import Running, backend, running_gateway, table
 from support.polling import eventually
 from support.redis_server import RedisServer, redis_server
 from support.upstream import answering, completion, running_upstream
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 GATEWAYS = 4
 LIMIT = 200
@@ -39,9 +39,9 @@ async def gateways(
         contextlib.AsyncExitStack() as s,
     ):
         made = table(backend("weak", upstream.url), backend("strong", upstream.url))
-        made.policies[0].limits.per_key.CopyFrom(pb.Allowance(**limits))
+        made.policies[0].spec["limits"] = {"perKey": as_written(limits)}
         if closed:
-            made.policies[0].failure_mode.limits = pb.LIMITS_FAILURE_CLOSED
+            made.policies[0].set("failureMode.limits", "closed")
         all_: list[Running] = []
         for number in range(GATEWAYS):
             own = folder / str(number)

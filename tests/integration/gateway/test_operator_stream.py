@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from google.protobuf import json_format
-
 from support.gateway import backend, running_gateway, table
 from support.operator_stream import Operator, running_operator
 from support.upstream import answering, completion, running_upstream
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_proto.routing.v2 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 KEY = "sk-very-secret-value"
+CREDENTIAL = pb.Credential(ref=pb.SecretRef(namespace="shop", name="keys", key="weak"), value=KEY)
 
 
 async def test_the_operators_tables_are_acknowledged_or_refused(tmp_path: Path) -> None:
@@ -36,21 +35,21 @@ async def test_the_operators_tables_are_acknowledged_or_refused(tmp_path: Path) 
         ) as gateway,
     ):
         good = table(backend("weak", upstream.url), version="v1")
-        ref = pb.SecretRef(namespace="shop", name="keys", key="weak")
-        good.backends[0].auth.secret.CopyFrom(ref)
-        good.credentials.add(ref=ref, value=KEY)
-        await operator.outbox.put(good)
+        good.backends[0].spec["auth"] = {"secretRef": {"name": "keys", "key": "weak"}}
+        await operator.outbox.put(good.message([CREDENTIAL]))
         assert (await operator.verdict("v1")).WhichOneof("verdict") == "ack"
         async with await gateway.chat(BODY) as response:
             assert response.status == 200
         assert upstream.received[0].headers["authorization"] == f"Bearer {KEY}"
 
         bad = table(backend("weak", upstream.url), version="v2")
-        bad.policies[0].candidates.append("shop/none")
-        await operator.outbox.put(bad)
+        bad.policies[0].spec["candidates"] = [{"backend": "weak"}, {"backend": "none"}]
+        await operator.outbox.put(bad.message())
         refused = await operator.verdict("v2")
-        assert refused.nack.policy == "shop/chat"
-        assert "shop/none" in refused.nack.reason
+        assert refused.WhichOneof("verdict") == "ack"
+        ((policy, reason),) = [(r.policy, r.reason) for r in refused.ack.refused]
+        assert policy == "shop/chat"
+        assert "shop/none" in reason
         async with await gateway.chat(BODY) as response:
             assert response.status == 200
         assert upstream.received[1].headers["authorization"] == f"Bearer {KEY}"
@@ -73,7 +72,7 @@ async def test_it_starts_on_the_last_good_table_with_the_operator_away(tmp_path:
     async with running_upstream(answering(completion())) as upstream:
         keep.mkdir()
         kept = table(backend("weak", upstream.url), version="kept")
-        (keep / "routetable.json").write_text(json_format.MessageToJson(kept))
+        (keep / "routetable.json").write_text(kept.to_json().decode())
         async with (
             running_gateway(tmp_path, None, away) as gateway,
             await gateway.chat(BODY) as response,
@@ -88,16 +87,14 @@ async def test_it_is_not_ready_on_a_file_whose_keys_only_the_operator_has(tmp_pa
         running_operator(operator) as port,
     ):
         keyed = table(backend("weak", upstream.url))
-        ref = pb.SecretRef(namespace="shop", name="keys", key="weak")
-        keyed.backends[0].auth.secret.CopyFrom(ref)
+        keyed.backends[0].spec["auth"] = {"secretRef": {"name": "keys", "key": "weak"}}
         variables = [("WEIR_OPERATOR", f"127.0.0.1:{port}")]
         async with running_gateway(tmp_path, keyed, variables) as gateway:
             admin = f"http://{gateway.gateway.bound_admin}/readyz"
             async with gateway.session.get(admin) as response:
                 assert response.status == 503
                 assert "shop/keys" in await response.text()
-            keyed.credentials.add(ref=ref, value=KEY)
-            await operator.outbox.put(keyed)
+            await operator.outbox.put(keyed.message([CREDENTIAL]))
             await operator.verdict("v1")
             async with gateway.session.get(admin) as response:
                 assert response.status == 200
@@ -115,10 +112,10 @@ async def test_the_stream_is_taken_up_again_after_the_operator_was_away(tmp_path
             gateway = await stack.enter_async_context(
                 running_gateway(tmp_path, None, [("WEIR_OPERATOR", f"127.0.0.1:{port}")])
             )
-            await first.outbox.put(table(backend("weak", upstream.url), version="v1"))
+            await first.outbox.put(table(backend("weak", upstream.url), version="v1").message())
             await first.verdict("v1")
         async with await gateway.chat(BODY) as response:
             assert response.status == 200
         async with running_operator(second, port):
-            await second.outbox.put(table(backend("weak", upstream.url), version="v2"))
+            await second.outbox.put(table(backend("weak", upstream.url), version="v2").message())
             assert (await second.verdict("v2")).WhichOneof("verdict") == "ack"

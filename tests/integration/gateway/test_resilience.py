@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.drafts import Draft
 from support.gateway import Running, backend, running_gateway, table
 from support.polling import eventually
 from support.upstream import (
@@ -25,7 +26,6 @@ from support.upstream import (
     stalling,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
@@ -37,10 +37,10 @@ TOO_LONG = (
 DECLINED = b'{"error":{"message":"no","type":"x","param":null,"code":"content_filter"}}'
 
 
-def several(name: str, *urls: str) -> pb.Backend:
+def several(name: str, *urls: str) -> Draft:
     """One backend behind several endpoints."""
     one = backend(name, urls[0])
-    one.endpoints.extend(pb.Endpoint(endpoint=url, weight=10) for url in urls)
+    one.spec["endpoints"] = [{"endpoint": url} for url in urls[1:]]
     return one
 
 
@@ -79,7 +79,7 @@ async def test_half_of_an_endpoints_calls_fail_and_no_client_notices(tmp_path: P
     mended = asyncio.Event()
     async with running_upstream(flaky) as bad, running_upstream(answering(completion())) as good:
         both = several("weak", bad.url, good.url)
-        both.breaker.open_ms = 50
+        both.set("breaker.open", "50ms")
         async with running_gateway(tmp_path, table(both)) as gateway:
             statuses = await _many(gateway, 600, at_once=20)
             assert Counter(statuses) == {200: 600}
@@ -127,7 +127,7 @@ async def test_an_ejected_endpoint_is_probed_before_a_request_is_spent_on_it(
 ) -> None:
     async with running_upstream(DOWN) as bad, running_upstream(answering(completion())) as good:
         both = several("weak", bad.url, good.url)
-        both.breaker.failures, both.breaker.open_ms, both.breaker.window_ms = 1, 20, 60_000
+        both.spec["breaker"] = {"failures": 1, "open": "20ms", "window": "60s"}
         async with running_gateway(tmp_path, table(both)) as gateway:
             await _many(gateway, 40, at_once=4)
             chats = [r for r in bad.received if r.path == "/v1/chat/completions"]
@@ -156,7 +156,7 @@ async def test_where_nobody_else_is_left_an_ejected_model_is_asked_all_the_same(
 ) -> None:
     async with running_upstream(DOWN) as only:
         alone = backend("weak", only.url)
-        alone.breaker.failures, alone.breaker.open_ms = 2, 60_000
+        alone.spec["breaker"] = {"failures": 2, "open": "60s"}
         async with running_gateway(tmp_path, table(alone)) as gateway:
             assert (await answered(gateway))[0] == 500
             assert await metric(gateway, "weir_upstream_breaker") == 1
@@ -171,7 +171,7 @@ async def test_where_nobody_else_is_left_an_ejected_model_is_asked_all_the_same(
 async def test_only_a_few_at_once_are_sent_to_an_ejected_model(tmp_path: Path) -> None:
     async with running_upstream(DOWN) as only:
         alone = backend("weak", only.url)
-        alone.breaker.failures, alone.breaker.open_ms = 2, 60_000
+        alone.spec["breaker"] = {"failures": 2, "open": "60s"}
         async with running_gateway(tmp_path, table(alone)) as gateway:
             await answered(gateway)
             only.behaviour, only.received[:] = never, []
@@ -199,14 +199,14 @@ async def test_only_a_few_at_once_are_sent_to_an_ejected_model(tmp_path: Path) -
         ((8192, 8192), (), TOO_LONG, (400, "weak", "scorer_unavailable")),
         (
             (8192, 128_000),
-            (pb.FALLBACK_ON_DOWN,),
+            ("down",),
             TOO_LONG,
             (400, "weak", "scorer_unavailable"),
         ),
         ((0, 0), (), DECLINED, (400, "weak", "scorer_unavailable")),
         (
             (0, 0),
-            (pb.FALLBACK_ON_CONTENT_FILTER,),
+            ("contentFilter",),
             DECLINED,
             (200, "strong", "fallback:content_filter"),
         ),
@@ -216,7 +216,7 @@ async def test_only_a_few_at_once_are_sent_to_an_ejected_model(tmp_path: Path) -
 async def test_a_prompt_that_is_refused_falls_back_by_kind(
     tmp_path: Path,
     windows: tuple[int, int],
-    kinds: "Sequence[pb.FallbackOn.ValueType]",
+    kinds: Sequence[str],
     answer: bytes,
     told: tuple[int, str, str],
 ) -> None:
@@ -225,9 +225,11 @@ async def test_a_prompt_that_is_refused_falls_back_by_kind(
         running_upstream(answering(completion())) as large,
     ):
         weak, strong = backend("weak", small.url), backend("strong", large.url)
-        weak.context_window, strong.context_window = windows
+        for draft, window in zip((weak, strong), windows, strict=True):
+            draft.spec["contextWindow"] = window or None
         made = table(weak, strong)
-        made.policies[0].failure_mode.fallback_on.extend(kinds)
+        if kinds:
+            made.policies[0].set("failureMode.fallbackOn", list(kinds))
         async with running_gateway(tmp_path, made) as gateway:
             assert await answered(gateway) == told
             assert len(small.received) == 1
@@ -239,8 +241,8 @@ async def test_a_prompt_that_is_refused_falls_back_by_kind(
 async def test_a_refused_key_is_the_next_keys_turn(tmp_path: Path) -> None:
     refusal = answering(b'{"error":{"message":"bad key","type":"x","code":"invalid_api_key"}}', 401)
     async with running_upstream(refusal) as bad, running_upstream(answering(completion())) as good:
-        two = several("weak", bad.url, good.url)
-        two.endpoints[0].weight = 1000
+        two = backend("weak", good.url)
+        two.spec["endpoints"] = [{"endpoint": bad.url, "weight": 1000}]
         async with running_gateway(tmp_path, table(two)) as gateway:
             assert (await answered(gateway))[0] == 200
             assert (len(bad.received), len(good.received)) == (1, 1)
@@ -256,8 +258,8 @@ async def test_a_request_waits_a_moment_for_a_place(tmp_path: Path) -> None:
     release = asyncio.Event()
     async with running_upstream(once_released) as upstream:
         limited = backend("weak", upstream.url)
-        limited.limits.in_flight = 1
-        limited.queue.size, limited.queue.wait_ms = 1, 20_000
+        limited.set("limits.inFlight", 1)
+        limited.spec["queue"] = {"size": 1, "wait": "20s"}
         async with running_gateway(tmp_path, table(limited)) as gateway:
             asked = [asyncio.create_task(answered(gateway)) for _ in range(2)]
 
@@ -277,8 +279,8 @@ async def test_a_request_waits_a_moment_for_a_place(tmp_path: Path) -> None:
 async def test_who_waits_for_a_place_and_goes_away_leaves_the_queue(tmp_path: Path) -> None:
     async with running_upstream(never) as upstream:
         limited = backend("weak", upstream.url)
-        limited.limits.in_flight = 1
-        limited.queue.size, limited.queue.wait_ms = 4, 20_000
+        limited.set("limits.inFlight", 1)
+        limited.spec["queue"] = {"size": 4, "wait": "20s"}
         async with running_gateway(tmp_path, table(limited)) as gateway:
             first = asyncio.create_task(gateway.chat(BODY))
             await asyncio.wait_for(upstream.arrived.wait(), 10)
@@ -318,7 +320,7 @@ async def test_an_outage_is_not_multiplied(tmp_path: Path) -> None:
     """Ten at once, then one request in five is called again (and one a second)."""
     async with running_upstream(DOWN) as upstream:
         alone = backend("weak", upstream.url)
-        alone.breaker.failures = 100_000
+        alone.spec["breaker"] = {"failures": 100_000}
         async with running_gateway(tmp_path, table(alone)) as gateway:
             began = asyncio.get_running_loop().time()
             await _many(gateway, 200, at_once=20)
@@ -344,7 +346,7 @@ async def _spent(gateway: Running) -> float:
 async def test_a_late_first_token_is_hedged_and_both_calls_are_paid(tmp_path: Path) -> None:
     async with running_upstream(_quick()) as slow, running_upstream(_quick()) as quick:
         both = several("weak", slow.url, quick.url)
-        both.hedge.after, both.hedge.budget = 0.9, 0.5
+        both.spec["hedge"] = {"after": "p90", "budget": "50%"}
         async with running_gateway(tmp_path, table(both)) as gateway:
             for _ in range(30):
                 assert (await answered(gateway, STREAM_BODY))[0] == 200
@@ -380,7 +382,7 @@ async def test_a_stream_that_breaks_later_counts_against_its_endpoint(tmp_path: 
 
     async with running_upstream(breaking) as upstream:
         one = backend("weak", upstream.url)
-        one.breaker.failures, one.breaker.share = 3, 0.01
+        one.spec["breaker"] = {"failures": 3, "share": "1%"}
         async with running_gateway(tmp_path, table(one)) as gateway:
             for _ in range(3):
                 async with await gateway.chat(STREAM_BODY) as response:
@@ -393,9 +395,8 @@ async def test_a_stream_that_breaks_later_counts_against_its_endpoint(tmp_path: 
 async def test_a_stream_holds_its_place_until_it_ends(tmp_path: Path) -> None:
     async with running_upstream(stalling([event("a")])) as upstream:
         limited = backend("weak", upstream.url)
-        limited.limits.in_flight = 1
-        limited.queue.size = 0
-        limited.queue.wait_ms = 1
+        limited.set("limits.inFlight", 1)
+        limited.spec["queue"] = {"size": 0, "wait": "1ms"}
         async with running_gateway(tmp_path, table(limited)) as gateway:
             response = await gateway.chat(STREAM_BODY)
             await response.content.readuntil(b"\n\n")

@@ -15,9 +15,9 @@ from weir_gateway.adapters.scorer.coalescer import Limits
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
-from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.table import Retention
 from weir_gateway.routing.ports import ScoreQuery, Scorer
+from weir_policy.ids import RouterName
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import TraceContext, Tracing
 

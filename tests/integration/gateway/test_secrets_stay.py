@@ -18,7 +18,6 @@ from support.upstream import (
     running_upstream,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 from weir_runtime.logs import JsonFormatter, PlainFormatter
 
 PROVIDERS = "sk-providers-own-7f3a9c"
@@ -79,7 +78,7 @@ async def test_no_key_shows(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
         weak = backend("weak", upstream.url)
-        weak.auth.CopyFrom(pb.Auth(env="PROVIDER_KEY"))
+        weak.spec["auth"] = {"env": "PROVIDER_KEY"}
         variables = [
             ("PROVIDER_KEY", PROVIDERS),
             ("WEIR_LOG_DECISIONS", "1"),
@@ -105,7 +104,7 @@ async def test_a_key_that_no_header_can_hold_is_not_shown(
     caplog.set_level(logging.DEBUG)
     async with running_upstream(answering(completion())) as upstream:
         weak = backend("weak", upstream.url)
-        weak.auth.CopyFrom(pb.Auth(env="PROVIDER_KEY"))
+        weak.spec["auth"] = {"env": "PROVIDER_KEY"}
         variables = [("PROVIDER_KEY", f"{PROVIDERS}\r\nx-evil: 1")]
         async with running_gateway(tmp_path, table(weak), variables) as running:
             seen = await everything(running, stream=False)

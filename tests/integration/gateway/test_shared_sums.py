@@ -5,7 +5,7 @@ from support.redis_server import connected, redis_server
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sums import Change, Sums
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 NOW = 4_000_000_000.0
 LATER = int(NOW) + 3600

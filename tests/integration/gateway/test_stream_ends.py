@@ -59,7 +59,7 @@ async def test_after_done_a_broken_connection_is_no_error(
     seen = asyncio.Event()
     async with upstream_with(breaking) as upstream:
         impatient = backend("weak", upstream.url)
-        impatient.timeouts.idle_ms = 300
+        impatient.set("timeouts.idle", "300ms")
         async with running_gateway(tmp_path, table(impatient)) as gateway:
             async with await gateway.chat(BODY) as response:
                 first = await response.content.readuntil(end)
@@ -79,7 +79,7 @@ async def test_a_client_that_stops_reading_is_hung_up_in_the_end(tmp_path: Path)
 
     async with upstream_with(flooding) as upstream:
         short = backend("weak", upstream.url)
-        short.timeouts.total_ms = 300
+        short.set("timeouts.total", "300ms")
         async with running_gateway(tmp_path, table(short)) as gateway:
             bound = gateway.gateway.bound
             assert bound is not None
@@ -130,7 +130,7 @@ async def test_a_provider_that_counts_nonsense_still_answers(tmp_path: Path) -> 
 async def test_a_backend_without_timeouts_has_the_usual_ones(tmp_path: Path) -> None:
     async with upstream_with(answering(completion())) as upstream:
         bare = backend("weak", upstream.url)
-        bare.ClearField("timeouts")
+        del bare.spec["timeouts"]
         async with (
             running_gateway(tmp_path, table(bare)) as gateway,
             await gateway.chat(BODY) as response,

@@ -6,14 +6,15 @@ from typing import Any
 
 import grpc
 
+from support.drafts import TableDraft
 from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
 from weir_gateway.adapters.route_table.tables import Tables
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.table import RouteTable
-from weir_proto.routing.v1 import routetable_pb2 as pb
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_policy.ids import PolicyId
+from weir_proto.routing.v2 import routetable_pb2 as pb
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
 from weir_proto.scorer.v1.scorer_pb2 import DescribeRequest
 from weir_proto.scorer.v1.scorer_pb2_grpc import ScorerStub
 from weir_runtime.admin import Health
@@ -36,7 +37,7 @@ class Leaving(rpc.RouteTablesServicer):
     ) -> None:
         self.streams += 1
         await anext(request_iterator)
-        await context.write(pb.RouteTable(version=f"v{self.streams}"))
+        await context.write(TableDraft([], version=f"v{self.streams}").message())
         if self.streams == 1:
             await self.probed.wait()
             await context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
@@ -93,7 +94,7 @@ class Listening(rpc.RouteTablesServicer):
     async def Stream(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
         self, request_iterator: AsyncIterator[pb.Report], context: Context
     ) -> None:
-        await context.write(pb.RouteTable(version="v1"))
+        await context.write(TableDraft([], version="v1").message())
         async for report in request_iterator:
             self.reports.append(report)
             self.heard.set()

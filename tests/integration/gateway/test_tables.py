@@ -77,7 +77,9 @@ async def test_a_rule_that_does_not_parse_is_refused(tmp_path: Path) -> None:
         running_gateway(tmp_path, table(backend("weak", upstream.url))) as gateway,
     ):
         broken = table(backend("weak", upstream.url), version="v2")
-        broken.policies[0].rules.add(name="bad", when="request.turns >", use="shop/weak")
+        broken.policies[0].spec["rules"] = [
+            {"name": "bad", "when": "request.turns >", "use": "weak"}
+        ]
         write(gateway.file, broken)
         await _shows(gateway, 'result="refused"')
         async with await gateway.chat(BODY) as response:
@@ -92,12 +94,12 @@ async def test_a_table_whose_probe_does_not_hold_is_refused(tmp_path: Path) -> N
     ):
         two = (backend("weak", upstream.url), backend("strong", upstream.url))
         probed = table(*two)
-        probed.policies[0].probes.add(prompt="prove it", expect="shop/strong")
+        probed.policies[0].spec["probes"] = [{"prompt": "prove it", "expect": "strong"}]
         variables = [("WEIR_SCORER", served.target), ("WEIR_SCORE_WITHIN", "5s")]
         async with running_gateway(tmp_path, probed, variables) as gateway:
             await _version(gateway, "v1")
             wrong = table(*two, version="v2")
-            wrong.policies[0].probes.add(prompt="what is 2+2?", expect="shop/strong")
+            wrong.policies[0].spec["probes"] = [{"prompt": "what is 2+2?", "expect": "strong"}]
             write(gateway.file, wrong)
             await _shows(gateway, 'result="refused"')
             async with await gateway.chat(BODY) as response:
@@ -108,7 +110,7 @@ async def test_a_table_whose_probe_does_not_hold_is_refused(tmp_path: Path) -> N
 async def test_probes_that_cannot_be_decided_hold_nothing_up(tmp_path: Path) -> None:
     async with running_upstream(answering(completion())) as upstream:
         probed = table(backend("weak", upstream.url), backend("strong", upstream.url))
-        probed.policies[0].probes.add(prompt="prove it", expect="shop/strong")
+        probed.policies[0].spec["probes"] = [{"prompt": "prove it", "expect": "strong"}]
         async with (
             running_gateway(tmp_path, probed) as gateway,
             await gateway.chat(BODY) as response,
@@ -151,9 +153,9 @@ async def test_credentials_reach_the_provider_and_nothing_else(
     caplog.set_level(logging.DEBUG)
     async with running_upstream(answering(b"<html>no", 401)) as upstream:
         keyed = backend("weak", upstream.url)
-        keyed.auth.env = "SOME_KEY"
+        keyed.spec["auth"] = {"env": "SOME_KEY"}
         missing = backend("strong", upstream.url)
-        missing.auth.env = "NO_KEY"
+        missing.spec["auth"] = {"env": "NO_KEY"}
         async with running_gateway(
             tmp_path, table(keyed, missing), [("SOME_KEY", KEY), ("WEIR_LOG_LEVEL", "debug")]
         ) as gateway:
@@ -171,7 +173,7 @@ async def test_credentials_reach_the_provider_and_nothing_else(
 async def test_the_clients_key_goes_up_only_where_the_backend_says_so(tmp_path: Path) -> None:
     async with running_upstream(answering(completion())) as upstream:
         through = backend("weak", upstream.url)
-        through.auth.passthrough = True
+        through.spec["auth"] = {"passthrough": True}
         async with running_gateway(tmp_path, table(through)) as gateway:
             async with await gateway.chat(BODY, Authorization="Bearer client") as response:
                 assert response.status == 200

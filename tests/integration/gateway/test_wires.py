@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support import provider_answers
+from support.drafts import Draft
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import (
     Behaviour,
@@ -20,7 +21,6 @@ from support.upstream import (
     running_upstream,
     streaming,
 )
-from weir_proto.routing.v1 import routetable_pb2 as pb
 
 CHAT = b'{"model": "auto", "messages": [{"role": "user", "content": "hi"}] , "n":1}'
 MESSAGES = b'{"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "model" : "auto"}'
@@ -50,17 +50,17 @@ async def ask(
         return response.status, response.headers, await response.read()
 
 
-def speaking(url: str, *spoken: str, anthropic: bool = False, name: str = "one") -> pb.Backend:
+def speaking(url: str, *spoken: str, anthropic: bool = False, name: str = "one") -> Draft:
     """A backend that speaks these wires; its endpoint as the provider's own SDK takes it."""
     made = backend(name, url.removesuffix("/v1") if anthropic else url)
-    made.protocol = pb.PROTOCOL_ANTHROPIC if anthropic else pb.PROTOCOL_OPENAI
-    made.wires.extend(spoken)
+    made.spec["protocol"] = "anthropic" if anthropic else "openai"
+    made.spec["wires"] = list(spoken)
     return made
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, behaviour: Behaviour, make: Callable[[str], pb.Backend]
+    folder: Path, behaviour: Behaviour, make: Callable[[str], Draft]
 ) -> AsyncGenerator[tuple[Running, Upstream]]:
     """A gateway over one backend."""
     async with (
@@ -75,7 +75,7 @@ async def test_the_same_wire_passes_untouched(wire: str, tmp_path: Path) -> None
     spoken = "messages" if wire == "count_tokens" else wire
     anthropic = spoken == "messages"
 
-    def make(url: str) -> pb.Backend:
+    def make(url: str) -> Draft:
         return speaking(url, spoken, anthropic=anthropic)
 
     async with serving(tmp_path, answering(ANSWER), make) as (gateway, upstream):
@@ -91,17 +91,16 @@ async def test_the_same_wire_passes_untouched(wire: str, tmp_path: Path) -> None
 
 
 async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
-    def anthropic(url: str) -> pb.Backend:
+    def anthropic(url: str) -> Draft:
         made = speaking(url, anthropic=True)
-        made.auth.env = "KEY"
-        made.headers.add(name="anthropic-beta", value="fast-2026")
+        made.spec["auth"] = {"env": "KEY"}
+        made.spec["headers"] = [{"name": "anthropic-beta", "value": "fast-2026"}]
         return made
 
-    def azure(url: str) -> pb.Backend:
+    def azure(url: str) -> Draft:
         made = speaking(url)
-        made.auth.env = "KEY"
-        made.auth.header = "api-key"
-        made.query.add(name="api-version", value="2024-10-21")
+        made.spec["auth"] = {"env": "KEY", "header": "api-key"}
+        made.spec["query"] = [{"name": "api-version", "value": "2024-10-21"}]
         return made
 
     key = (("KEY", "sesame-sesame"),)
@@ -130,11 +129,11 @@ async def test_a_key_goes_as_each_wire_has_it(tmp_path: Path) -> None:
     assert received.path == "/v1/chat/completions?api-version=2024-10-21"
 
 
-def anthropic_only(url: str) -> pb.Backend:
+def anthropic_only(url: str) -> Draft:
     return speaking(url, anthropic=True)
 
 
-def chat_only(url: str) -> pb.Backend:
+def chat_only(url: str) -> Draft:
     return speaking(url, "chat")
 
 
@@ -259,7 +258,7 @@ async def test_a_passing_stream_that_breaks_ends_in_its_wire_s_own_error_event(
     assert data["code"] == data["error"]["code"] == "upstream_error"
 
 
-ERRORS: dict[str, tuple[Callable[[str], pb.Backend], dict[str, Any], str]] = {
+ERRORS: dict[str, tuple[Callable[[str], Draft], dict[str, Any], str]] = {
     "chat": (
         anthropic_only,
         {"type": "error", "error": {"type": "invalid_request_error", "message": "too odd"}},
@@ -432,9 +431,9 @@ async def test_a_provider_s_own_error_event_is_not_followed_by_another(
 
 
 async def test_an_anthropic_client_s_own_key_goes_only_where_that_is_said(tmp_path: Path) -> None:
-    def passing(url: str) -> pb.Backend:
+    def passing(url: str) -> Draft:
         made = speaking(url, anthropic=True)
-        made.auth.passthrough = True
+        made.spec["auth"] = {"passthrough": True}
         return made
 
     async with running_upstream(

@@ -9,6 +9,8 @@ import grpc
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
+from support.gateway import backend
+from support.gateway import table as gateway_table
 from support.polling import eventually
 from weir_operator.apply.authentication import (
     AllowAllAuthenticator,
@@ -24,9 +26,10 @@ from weir_operator.apply.stream import RouteTables
 from weir_operator.apply.table_publisher import Snapshot, TablePublisher, contents_of
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import UsageReports
-from weir_proto.routing.v1 import replicas_pb2_grpc
-from weir_proto.routing.v1 import routetable_pb2 as pb
-from weir_proto.routing.v1.replicas_pb2 import Hello, Relayed
+from weir_policy.table import decode
+from weir_proto.routing.v2 import replicas_pb2_grpc
+from weir_proto.routing.v2 import routetable_pb2 as pb
+from weir_proto.routing.v2.replicas_pb2 import Hello, Relayed
 from weir_runtime.metrics import Registry
 
 TERMS = LeaseTiming(duration=60.0, retry_interval=0.02)
@@ -135,8 +138,8 @@ async def test_a_follower_tells_what_a_table_holds_though_it_learns_it_late() ->
         Replica(cluster, "one", AllowAllAuthenticator()),
         Replica(cluster, "two", AllowAllAuthenticator()),
     )
-    policy = pb.Policy(id="shop/chat", uid="u", generation=3)
-    table = pb.RouteTable(version="otherwise", policies=[policy])
+    made = gateway_table(backend("weak", "http://127.0.0.1:1"), version="otherwise")
+    table = decode(made.to_json())
     async with one.running():
         await leads(one)
         async with two.running():
@@ -144,7 +147,9 @@ async def test_a_follower_tells_what_a_table_holds_though_it_learns_it_late() ->
             await sees(one, ("b", "otherwise"))
             assert one.news.publisher.contents("otherwise") is None
             contents = contents_of(table)
-            two.news.publisher.publish(Snapshot("otherwise", table, table, (), contents))
+            two.news.publisher.publish(
+                Snapshot("otherwise", made.message(), table, made.to_json(), (), contents)
+            )
 
             async def learned() -> bool:
                 return one.news.publisher.contents("otherwise") == contents

@@ -5,7 +5,8 @@ from dataclasses import replace
 from support.tables import policy, request
 from weir_cli.explain.policy_text import limits
 from weir_gateway.domain.limits import Allowance, PolicyLimits, WhenGone
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+from weir_gateway.domain.money import PICO_PER_USD
+from weir_policy.ids import PicoUsd
 
 
 def test_no_limits_are_no_words() -> None:

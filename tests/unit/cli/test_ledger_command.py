@@ -14,16 +14,10 @@ from weir_cli.ledger.export import TOGETHER
 from weir_gateway.adapters.ledger.entry import entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
-from weir_gateway.domain.ids import (
-    BundleVersion,
-    DecisionId,
-    PolicyId,
-    RouterName,
-    TableVersion,
-)
-from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.outcome import Outcome
 from weir_lab.datasets.parquet import ParquetTable
+from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_wires.usage import Usage
 
 WEAKLY = RouteDecision(

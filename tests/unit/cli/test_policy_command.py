@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from google.protobuf import json_format
 
 from support.resources import backend, policy, secret
 from weir_cli.policy import policy as command
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
+from weir_policy.table import decode
 
 GOOD = [
     policy(),
@@ -52,7 +51,7 @@ def test_json_has_every_mistake_with_file_and_line(tmp_path: Path) -> None:
 
 def test_compile_prints_the_table_and_no_secret(tmp_path: Path) -> None:
     done = run(tmp_path, GOOD, "compile")
-    table = json_format.Parse(done.stdout, RouteTable())
+    table = decode(done.stdout.encode())
     assert [p.id for p in table.policies] == ["shop/chat"]
     assert "sk-very-secret" not in done.output
 

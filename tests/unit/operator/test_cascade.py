@@ -8,9 +8,10 @@ from support.resources import Wire, backend, policy
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_policy.fields.mistakes import dotted
+from weir_policy.ids import BackendId
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import Invalid, gather
-from weir_proto.routing.v1 import routetable_pb2 as wire
+from weir_policy.spec.cascade import AnswerCheck, Cascade, HeldStreams, Judge, JudgeFailure
 
 PAIR = (backend("weak"), backend("strong"))
 
@@ -48,25 +49,28 @@ def test_a_cascade_is_compiled_in_full() -> None:
     }
     made = plan(*PAIR, shared, policy(cascade=cascade))
     assert told(made) == []
-    assert made.table.policies[0].cascade == wire.Cascade(
+    assert made.table.policies[0].spec.cascade == Cascade(
         accept=0.7,
-        judge=wire.Judge(backend="models/judge", timeout_ms=1000),
-        check=wire.ANSWER_CHECK_SCHEMA,
+        judge=Judge(backend=BackendId("models/judge"), namespace=None, timeout=1.0),
+        check=AnswerCheck.SCHEMA,
         samples=3,
         skip_above=0.9,
-        streams=wire.CASCADE_STREAMS_STRONG,
-        accept_unjudged=True,
+        streams=HeldStreams.STRONG,
+        on_judge_failure=JudgeFailure.ACCEPT,
     )
 
 
 def test_what_is_not_said_is_the_default() -> None:
     made = plan(*PAIR, policy(cascade={"accept": "1", "judge": {"backend": "weak"}}))
     assert told(made) == []
-    assert made.table.policies[0].cascade == wire.Cascade(
+    assert made.table.policies[0].spec.cascade == Cascade(
         accept=1.0,
-        judge=wire.Judge(backend="shop/weak", timeout_ms=3000),
+        judge=Judge(backend=BackendId("shop/weak"), namespace=None, timeout=3.0),
+        check=None,
         samples=1,
-        streams=wire.CASCADE_STREAMS_HOLD,
+        skip_above=None,
+        streams=HeldStreams.HOLD,
+        on_judge_failure=JudgeFailure.ESCALATE,
     )
 
 
@@ -74,8 +78,9 @@ def test_a_judge_of_prompts_is_compiled() -> None:
     router = {"name": "judge", "judge": {"backend": "weak"}}
     made = plan(*PAIR, policy(router=router, objective={"strongShare": "20%"}))
     assert told(made) == []
-    (compiled,) = made.table.policies
-    assert (compiled.router, compiled.judge.backend) == ("judge", "shop/weak")
+    compiled = made.table.policies[0].spec.router
+    assert compiled.judge is not None
+    assert (compiled.name, compiled.judge.backend) == ("judge", "shop/weak")
 
 
 ACCEPT: Wire = {"accept": "0.7"}

@@ -8,15 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.resources import Wire, backend, changed, policy, secret
+from weir_operator.apply.table_publisher import snapshot_of
 from weir_operator.plan.check import Form
-from weir_operator.plan.compile import Plan, compile_table, with_credentials
+from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import MEANINGS, Condition, Reason
 from weir_policy.fields.mistakes import dotted
+from weir_policy.ids import PicoUsd
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import Invalid, gather
-from weir_proto.routing.v1 import routetable_pb2 as wire
+from weir_policy.spec.cache import CacheScope
+from weir_policy.spec.limits import Allowance, LimitsFailure
+from weir_policy.spec.objective import Period
+from weir_policy.spec.policy import Mode, ScorerFailure
 
 PAIR = (backend("weak"), backend("strong"))
+ROUTERS = frozenset({"linear", "mf"})
 
 
 def plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
@@ -28,6 +34,7 @@ def plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
             [Invalid(p.meta, p.mistakes) for p in parsed if p.meta and not p.resource],
         ),
         form,
+        routers=ROUTERS,
     )
 
 
@@ -54,13 +61,14 @@ def test_a_good_policy_is_compiled_in_full() -> None:
         ),
     )
     assert told(made) == []
-    (compiled,) = made.table.policies
-    assert list(compiled.candidates) == ["shop/weak", "shop/strong"]
+    compiled = made.table.policies[0].spec
+    assert [c.backend for c in compiled.candidates] == ["shop/weak", "shop/strong"]
     assert (compiled.rules[0].use, compiled.probes[0].expect) == ("shop/strong", "shop/weak")
     assert list(compiled.failure_mode.upstream) == ["shop/weak"]
     assert compiled.match.headers[0].name == "x-team"
-    assert compiled.mode == wire.MODE_SHADOW
-    assert compiled.failure_mode.scorer == wire.SCORER_FAILURE_STRONG
+    assert compiled.mode is Mode.SHADOW
+    assert compiled.failure_mode.scorer is ScorerFailure.STRONG
+    assert compiled.expose.client_threshold is not None
     assert compiled.expose.client_threshold.max == 0.9
     assert len(made.table.version) == 64
 
@@ -68,16 +76,16 @@ def test_a_good_policy_is_compiled_in_full() -> None:
 def test_caches_are_carried() -> None:
     semantic = {"ttl": "1h", "similarity": "0.97"}
     cache = {"exact": {"ttl": "10m"}, "semantic": semantic, "scope": "policy", "temperature": "any"}
-    (compiled,) = plan(*PAIR, policy(cache=cache)).table.policies
-    assert compiled.cache == wire.Cache(
-        exact=wire.ExactCache(ttl_ms=600_000),
-        semantic=wire.SemanticCache(ttl_ms=3_600_000, similarity=0.97),
-        scope=wire.CACHE_SCOPE_POLICY,
-        temperature=float("inf"),
-    )
-    (plain,) = plan(*PAIR, policy(cache={"exact": {"ttl": "10m"}})).table.policies
-    assert (plain.cache.scope, plain.cache.temperature) == (wire.CACHE_SCOPE_KEY, 0)
-    assert not plain.cache.HasField("semantic")
+    compiled = plan(*PAIR, policy(cache=cache)).table.policies[0].spec.cache
+    assert compiled is not None
+    assert compiled.exact is not None
+    assert compiled.semantic is not None
+    assert (compiled.exact.ttl, compiled.semantic.ttl) == (600, 3600)
+    assert (compiled.semantic.similarity, compiled.scope) == (0.97, CacheScope.POLICY)
+    assert compiled.temperature > 1000
+    plain = plan(*PAIR, policy(cache={"exact": {"ttl": "10m"}})).table.policies[0].spec.cache
+    assert plain is not None
+    assert (plain.scope, plain.temperature, plain.semantic) == (CacheScope.KEY, 0, None)
 
 
 def test_limits_are_carried() -> None:
@@ -85,25 +93,22 @@ def test_limits_are_carried() -> None:
     total = {"usdPerDay": "50", "strongUsdPerDay": "20.25"}
     limits = {"perKey": allowance, "total": total}
     closed = {"limits": "closed"}
-    (compiled,) = plan(*PAIR, policy(limits=limits, failureMode=closed)).table.policies
-    assert compiled.limits == wire.PolicyLimits(
-        per_key=wire.Allowance(
-            requests_per_minute=600, tokens_per_minute=90_000, micro_usd_per_minute=500_000
-        ),
-        total=wire.Allowance(micro_usd_per_day=50_000_000, strong_micro_usd_per_day=20_250_000),
+    compiled = plan(*PAIR, policy(limits=limits, failureMode=closed)).table.policies[0].spec
+    assert compiled.limits is not None
+    assert compiled.limits.per_key == Allowance(
+        requests_per_minute=600,
+        tokens_per_minute=90_000,
+        usd_per_minute=PicoUsd(5 * 10**11),
+        usd_per_day=None,
+        strong_usd_per_day=None,
     )
-    assert compiled.failure_mode.limits == wire.LIMITS_FAILURE_CLOSED
-    (plain,) = plan(*PAIR, policy()).table.policies
-    assert not plain.HasField("limits")
+    assert compiled.limits.total is not None
+    assert compiled.limits.total.strong_usd_per_day == 20_250_000_000_000
+    assert compiled.failure_mode.limits is LimitsFailure.CLOSED
+    assert plan(*PAIR, policy()).table.policies[0].spec.limits is None
     limited = backend(limits={"requestsPerMinute": 5, "tokensPerMinute": 6})
-    assert plan(limited).table.backends[0].limits == wire.Limits(
-        requests_per_minute=5, tokens_per_minute=6
-    )
-
-
-def test_prices_of_cached_tokens_default_to_the_input_price() -> None:
-    (made,) = plan(backend(price={"input": "2.50", "cacheWrite": "3"})).table.backends
-    assert (made.price.cached_input, made.price.cache_write) == (2_500_000, 3_000_000)
+    bounds = plan(limited).table.backends[0].spec.limits
+    assert (bounds.requests_per_minute, bounds.tokens_per_minute) == (5, 6)
 
 
 def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:
@@ -166,7 +171,9 @@ def test_files_may_name_the_environment_and_this_machine() -> None:
     document = backend(endpoint="http://127.0.0.1:8000/v1", auth={"env": "KEY"})
     made = plan(document, form=Form.FILE)
     assert told(made) == []
-    assert made.table.backends[0].auth.env == "KEY"
+    auth = made.table.backends[0].spec.auth
+    assert auth is not None
+    assert auth.env == "KEY"
 
 
 def test_secret_values_are_beside_the_table_and_never_in_it() -> None:
@@ -174,9 +181,10 @@ def test_secret_values_are_beside_the_table_and_never_in_it() -> None:
         secret(k="sk-very-secret\n"), backend(auth={"secretRef": {"name": "keys", "key": "k"}})
     )
     assert told(made) == []
-    assert b"sk-very-secret" not in made.table.SerializeToString()
+    assert b"sk-very-secret" not in made.table_json
     assert "sk-very-secret" not in repr(made)
-    whole = with_credentials(made.table, made.credentials)
+    assert "sk-very-secret" not in repr(snapshot_of(made))
+    whole = snapshot_of(made).message
     assert [(c.ref.key, c.value) for c in whole.credentials] == [("k", "sk-very-secret")]
     assert whole.version == made.table.version
 
@@ -257,7 +265,8 @@ def test_a_backend_may_be_shared(allowed: list[str]) -> None:
     candidates = [{"backend": "weak"}, {"backend": "strong", "namespace": "models"}]
     made = plan(backend("weak"), shared, policy(candidates=candidates))
     assert told(made) == []
-    assert list(made.table.policies[0].candidates) == ["shop/weak", "models/strong"]
+    served = made.table.policies[0].spec.candidates
+    assert [c.backend for c in served] == ["shop/weak", "models/strong"]
 
 
 @pytest.mark.parametrize("allowed", [[], ["sho", "other"]])
@@ -326,9 +335,7 @@ def test_order_makes_no_difference(seed: int) -> None:
     shuffled = many()
     random.Random(seed).shuffle(shuffled)
     one, two = plan(*many()), plan(*shuffled)
-    assert one.table.SerializeToString(deterministic=True) == (
-        two.table.SerializeToString(deterministic=True)
-    )
+    assert one.table_json == two.table_json
     assert one.findings == two.findings
     assert one.credentials == two.credentials
 
@@ -347,10 +354,11 @@ def test_a_provider_is_described_by_its_resource_alone(form: Form) -> None:
         headers=[{"name": "X-Trace", "value": "a b"}],
         auth={"secretRef": {"name": "keys", "key": "a"}, "header": "Api-Key"},
     )
-    (made,) = plan(azure, secret(a="k"), form=form).table.backends
-    assert list(made.wires) == ["chat", "responses"]
+    made = plan(azure, secret(a="k"), form=form).table.backends[0].spec
+    assert list(made.wires) == ["responses", "chat"]
     assert [(q.name, q.value) for q in made.query] == [("api-version", "2024-10-21")]
     assert [(h.name, h.value) for h in made.headers] == [("x-trace", "a b")]
+    assert made.auth is not None
     assert made.auth.header == "api-key"
 
 
@@ -358,8 +366,7 @@ def test_one_candidate_needs_no_objective() -> None:
     alone = policy(candidates=[{"backend": "strong"}], objective=None)
     made = plan(backend("strong", protocol="anthropic", endpoint="https://api.example.com"), alone)
     assert not told(made)
-    (compiled,) = made.table.policies
-    assert compiled.objective.WhichOneof("kind") is None
+    assert made.table.policies[0].spec.objective is None
 
 
 EXPLORATION = {"band": "0.05", "share": "2%", "budget": {"usd": "5", "per": "day"}}
@@ -368,10 +375,11 @@ EXPLORATION = {"band": "0.05", "share": "2%", "budget": {"usd": "5", "per": "day
 def test_an_exploration_is_compiled_with_its_budget() -> None:
     made = plan(*PAIR, policy(exploration=EXPLORATION))
     assert told(made) == []
-    explored = made.table.policies[0].exploration
+    explored = made.table.policies[0].spec.exploration
+    assert explored is not None
     assert (explored.band, explored.share) == (0.05, 0.02)
-    assert (explored.budget_micro_usd, explored.period_s) == (5_000_000, 86_400)
-    assert not plan(*PAIR, policy()).table.policies[0].HasField("exploration")
+    assert (explored.budget.usd, explored.budget.per) == (5 * 10**12, Period.DAY)
+    assert plan(*PAIR, policy()).table.policies[0].spec.exploration is None
 
 
 @pytest.mark.parametrize(

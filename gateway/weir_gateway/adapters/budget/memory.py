@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from weir_gateway.adapters.redis.client import Argument, Redis, Script
 from weir_gateway.adapters.redis.errors import RedisUnavailable
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.routing.budget.calendar import DAY
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
+from weir_policy.ids import PicoUsd
 
 PREFIX: Final = "{weir}:budget"
 RETENTION: Final = 2 * DAY  # seconds that a period is kept beyond its end

@@ -15,7 +15,7 @@ from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.redis.client import Redis, Script
 from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.cache import CachedResponse
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 from weir_runtime.metrics import Counter, Family
 from weir_wires.usage import Usage
 

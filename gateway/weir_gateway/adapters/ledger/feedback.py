@@ -13,7 +13,8 @@ from weir_gateway.adapters.ledger.entry import Rating
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE, opened
 from weir_gateway.domain.errors import BadRequest, DecisionTooOld, NoSuchDecision, WeirError
 from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
-from weir_gateway.domain.ids import KeyName, ModelName, PolicyId
+from weir_gateway.domain.ids import KeyName
+from weir_policy.ids import ModelName, PolicyId
 
 MICROS: Final = 1_000_000
 DAY: Final = 86_400

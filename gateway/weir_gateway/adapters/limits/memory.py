@@ -17,7 +17,7 @@ from weir_gateway.domain.limits import (
     LimitResult,
     Window,
 )
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 MOST_MINUTES: Final = 50_000  # minutes that are kept; the longest unused leave first
 

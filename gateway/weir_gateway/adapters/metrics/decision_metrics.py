@@ -14,11 +14,11 @@ from weir_gateway.adapters.scorer.score_cache import cache_requests
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
-from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import NOTHING, PicoUsd, usd
+from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, RouteTable
+from weir_policy.ids import PicoUsd, PolicyId
 from weir_runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
 log = logging.getLogger(__name__)

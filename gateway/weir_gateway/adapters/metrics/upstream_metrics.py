@@ -6,7 +6,7 @@ from typing import Final
 
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 from weir_runtime.metrics import Registry
 
 log = logging.getLogger(__name__)

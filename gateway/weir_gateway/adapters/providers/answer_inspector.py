@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from weir_gateway.domain.cascade import Check
-from weir_gateway.domain.ids import ModelName
-from weir_gateway.domain.request import Facts, Request
+from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
+from weir_policy.facts import Facts
+from weir_policy.ids import ModelName
 from weir_wires import checks, judging
 from weir_wires.content import AnswerContent, JudgeQuestion
 from weir_wires.content_readers import read_answer, read_prompt, read_stream

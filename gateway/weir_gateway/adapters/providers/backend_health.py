@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.replies import Sent, Upstreams
+from weir_policy.ids import BackendId
 
 HALF_SECONDS = 30.0  # two halves make the minute that is told: the last one and the current one
 MAX_BACKENDS = 4096  # backends in one half

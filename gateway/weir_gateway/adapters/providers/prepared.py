@@ -15,8 +15,8 @@ from yarl import URL
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.adapters.providers.transport import Proxy, client_context, proxy_for
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.table import Backend, SecretRef
+from weir_policy.ids import BackendId
 from weir_wires.registry import WIRES
 from weir_wires.spec import WireSpec
 from weir_wires.wire import Wire

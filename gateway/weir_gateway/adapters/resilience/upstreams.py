@@ -23,10 +23,10 @@ from weir_gateway.adapters.resilience.ports import Caller, Random
 from weir_gateway.adapters.resilience.prober import Prober
 from weir_gateway.adapters.resilience.race import race
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.ports import Clock
+from weir_policy.ids import BackendId
 from weir_wires.usage import Usage
 
 MAX_BACKENDS: Final = 10_000  # backends; a bound for tables that come and go

@@ -11,8 +11,8 @@ from operator import attrgetter
 
 import cel
 
-from weir_gateway.domain.request import Facts
 from weir_gateway.routing.policy.compiled import RuleFailed
+from weir_policy.facts import Facts
 
 Getter = Callable[[Facts], object]
 

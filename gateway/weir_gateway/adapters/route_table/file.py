@@ -13,7 +13,7 @@ from pathlib import Path
 
 from weir_gateway.adapters.providers import credentials
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.build import read
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.errors import BadTable
 
@@ -62,14 +62,14 @@ class TableFile:
         source = str(self._path)
         try:
             text = await asyncio.to_thread(self._read)
-            message = codec.from_json(text)
+            published = await asyncio.to_thread(read, text)
         except BadTable as error:
             self._tables.reject(error, source)
             raise
         if self._secrets is not None:
             secrets = await asyncio.to_thread(credentials.read_file, self._secrets)
             self._store.replace(secrets)
-        await self._tables.apply(message, source)
+        await self._tables.apply(published, source)
 
     def _read(self) -> bytes:
         """The file, or the packed one that lies in its place. Raises OSError, BadTable."""

@@ -7,13 +7,14 @@ replaced whole. Must not know how tables arrive.
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from weir_gateway.adapters.providers import credentials
 from weir_gateway.adapters.providers.credentials import Secret
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table import build
 from weir_gateway.domain.table import SecretRef
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.table import Table
 
 TABLE = "routetable.json"
 CREDENTIALS = "credentials.json"
@@ -27,19 +28,18 @@ class LastGood:
         self.credentials = folder / CREDENTIALS
         self._folder = folder
 
-    def save(self, message: pb.RouteTable) -> None:
+    def save(self, table_json: bytes, secrets: Mapping[SecretRef, Secret]) -> None:
         """Write both; blocks. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secrets = codec.credentials(message)
         self._write(self.credentials, json.dumps([_entry(*item) for item in secrets.items()]))
-        self._write(self.table, codec.to_json(message).decode())
+        self._write(self.table, table_json.decode())
 
-    def load(self) -> tuple[pb.RouteTable, dict[SecretRef, Secret]] | None:
+    def load(self) -> tuple[Table, dict[SecretRef, Secret]] | None:
         """What was kept; None where nothing was. Blocks. Raises OSError, ValueError, BadTable."""
         if not self.table.exists():
             return None
         secrets = credentials.read_file(self.credentials) if self.credentials.exists() else {}
-        return codec.from_json(self.table.read_bytes()), secrets
+        return build.read(self.table.read_bytes()), secrets
 
     def _write(self, path: Path, text: str) -> None:
         handle, name = tempfile.mkstemp(dir=self._folder)  # 0600

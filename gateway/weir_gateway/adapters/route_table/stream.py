@@ -15,14 +15,16 @@ import grpc
 
 from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
 from weir_gateway.adapters.providers.backend_health import BackendHealth
-from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.route_table import build
 from weir_gateway.adapters.route_table.last_good import LastGood
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.ids import BackendId, PolicyId
-from weir_proto.routing.v1 import routetable_pb2 as pb
-from weir_proto.routing.v1 import routetable_pb2_grpc as rpc
+from weir_gateway.domain.table import SecretRef
+from weir_policy.ids import BackendId, PolicyId
+from weir_policy.table import Table
+from weir_proto.routing.v2 import routetable_pb2 as pb
+from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
 from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
@@ -153,22 +155,34 @@ class TableStream:
         report = self._report()
         report.version = message.version
         try:
-            await self._tables.apply(message, self._options.target)
+            published = await asyncio.to_thread(self._read_table, message)
+            refused = await self._tables.apply(published, self._options.target)
         except BadTable as error:
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
             return report
         # In the same breath: no request comes between a table and its keys.
-        self._store.replace(codec.credentials(message))
+        secrets = _credentials(message)
+        self._store.replace(secrets)
         self._on_table()
-        await self._save(message)
+        await self._save(message.table, secrets)
         report.ack.SetInParent()
+        report.ack.refused.extend(
+            pb.RefusedPolicy(policy=policy, reason=reason) for policy, reason in refused.items()
+        )
         return report
 
-    async def _save(self, message: pb.RouteTable) -> None:
+    def _read_table(self, message: pb.RouteTable) -> Table:
+        try:
+            return build.read(message.table)
+        except BadTable as error:
+            self._tables.reject(error, self._options.target, message.version)
+            raise
+
+    async def _save(self, table_json: bytes, secrets: Mapping[SecretRef, Secret]) -> None:
         if self._last_good is None:
             return
         try:
-            await asyncio.to_thread(self._last_good.save, message)
+            await asyncio.to_thread(self._last_good.save, table_json, secrets)
         except OSError as error:
             _LOG.warning("the last good table can't be kept: %s", error.strerror)
 
@@ -202,6 +216,13 @@ class TableStream:
             return ()
         token = await asyncio.to_thread(self._options.token.read_text)
         return (("authorization", f"Bearer {token.strip()}"),)
+
+
+def _credentials(message: pb.RouteTable) -> dict[SecretRef, Secret]:
+    return {
+        SecretRef(c.ref.namespace, c.ref.name, c.ref.key): Secret(c.value)
+        for c in message.credentials
+    }
 
 
 def _health(lately: Iterable[tuple[BackendId, BackendHealth]]) -> list[pb.BackendHealth]:

@@ -1,15 +1,16 @@
 """The route table in force: one snapshot, replaced whole or not at all.
 
-Must not know where tables come from; the sources (table_file.py, table_stream.py) bring them.
+The sources (file.py, stream.py) bring tables.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
-from weir_gateway.adapters.route_table import codec
+from weir_gateway.adapters.route_table.build import Built, build
 from weir_gateway.domain.errors import BadTable, NothingCanServe, ScorerUnavailable
 from weir_gateway.domain.table import RouteTable
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.ids import PolicyId
+from weir_policy.table import Table
 from weir_runtime.admin import Health
 from weir_runtime.metrics import Registry
 
@@ -31,11 +32,16 @@ class Tables:
         self._probe = probe
         self._health = health
         self._current: RouteTable | None = None
+        self._refused: Mapping[PolicyId, str] = {}  # policies of the current table, and why
         self._applied = registry.counter(
             "weir.routetable.applied",
             "Route tables that came, by what became of them.",
             ("result",),
         )
+        self._left_out = registry.gauge(
+            "weir.routetable.refused.policies",
+            "Policies of the table in force that this gateway can't run.",
+        ).labels()
         self._version = registry.gauge(
             "weir.routetable.version",
             "1 for the version in force, 0 for the one before it.",
@@ -59,30 +65,33 @@ class Tables:
         """The version in force; empty where there is none."""
         return "" if self._current is None else self._current.version
 
-    async def apply(self, message: pb.RouteTable, source: str) -> None:
-        """Put a table in force.
+    async def apply(self, published: Table, source: str) -> Mapping[PolicyId, str]:
+        """Put a table in force; gives the policies that it leaves out, with the reason for each.
 
         Raises BadTable, and keeps the last good one, if it can't run or one of its probes does not
         hold. Probes that can't be decided for want of a scorer hold nothing up: policies then
         serve by their failureMode, and that is better than by no table.
         """
-        if self._current is not None and message.version == self._current.version:
-            return
+        if self._current is not None and published.version == self._current.version:
+            return self._refused
         try:
-            table = await self._checked(message)
+            built = await self._checked(published)
         except BadTable as error:
-            self.reject(error, source, message.version)
+            self.reject(error, source, published.version)
             raise
+        table = built.table
         self._publish_version(table.version)
-        self._current = table
+        self._current, self._refused = table, built.refused
         for listener in self._listeners:
             listener(table)
         self._applied.labels("applied").add()
+        self._left_out.set(len(built.refused))
         self._health.ready(TOPIC)
-        _LOG.info(
-            "a route table is in force",
-            extra={"source": source, "version": table.version, "policies": len(table.policies)},
-        )
+        extra = {"source": source, "version": table.version}
+        for policy, reason in built.refused.items():
+            _LOG.error("can't run policy %s: %s", policy, reason, extra=extra)
+        _LOG.info("a route table is in force", extra={**extra, "policies": len(table.policies)})
+        return built.refused
 
     def _publish_version(self, version: str) -> None:
         # Older ones are forgotten: a gateway that runs for months sees thousands.
@@ -93,14 +102,14 @@ class Tables:
             self._version.labels(self.version).set(0)
         self._version.labels(version).set(1)
 
-    async def _checked(self, message: pb.RouteTable) -> RouteTable:
-        table = codec.decode(message)
-        self._prepare(table)
+    async def _checked(self, published: Table) -> Built:
+        built = build(published, self._current)
+        self._prepare(built.table)
         try:
-            await self._probe(table)
+            await self._probe(built.table)
         except ScorerUnavailable as error:
             _LOG.warning("a table's probes can't be decided now: %s", error.message)
-        return table
+        return built
 
     def reject(self, error: BadTable, source: str, version: str = "") -> None:
         """Say and count that what came can't be put in force; `version` where it told one."""

@@ -23,8 +23,9 @@ from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, 
 from weir_gateway.adapters.scorer.errors import scorer_errors
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
-from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery
+from weir_policy.ids import RouterName
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 

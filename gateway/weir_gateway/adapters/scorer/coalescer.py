@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
-from weir_gateway.domain.ids import RouterName
 from weir_gateway.routing.ports import TraceContext
+from weir_policy.ids import RouterName
 
 MAX_CHARS = 65_536  # of one text: many times what any router reads; bounds what is hashed and sent
 

@@ -10,8 +10,9 @@ from hashlib import blake2b
 
 from weir_gateway.adapters.scorer.coalescer import MAX_CHARS
 from weir_gateway.domain.decision import Calibration, Scored
-from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery, Scorer
+from weir_policy.ids import RouterName
 from weir_runtime.metrics import Counter, Family, Registry
 
 HASH_BYTES = 16  # a collision is as likely as a disk that lies

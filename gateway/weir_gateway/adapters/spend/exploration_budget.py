@@ -6,9 +6,9 @@ Periods are whole ones since 1970, in UTC. Must not know what is explored, nor w
 from collections.abc import Callable
 from typing import Protocol
 
-from weir_gateway.domain.ids import PolicyId
-from weir_gateway.domain.money import PicoUsd, usd
+from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration
+from weir_policy.ids import PicoUsd, PolicyId
 from weir_runtime.metrics import Registry
 
 

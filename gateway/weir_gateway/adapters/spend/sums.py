@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 _LOG = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState
 from weir_gateway.domain.decision import RouteDecision, Scored
-from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd, usd
+from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.calendar import HOUR, Span, span
 from weir_gateway.routing.budget.pacing import Pacer, SampledRequest
 from weir_gateway.routing.budget.plan import even
 from weir_gateway.routing.budget.purse import BudgetLease
+from weir_policy.ids import BackendId, PicoUsd
 
 TWO: Final = 2  # candidates that one threshold can tell apart
 AHEAD: Final = 48  # parts of a period: over one of them a gap between plan and spending closes

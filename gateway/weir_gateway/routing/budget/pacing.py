@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 
 ABOVE_ALL_SCORES: Final = 1.01  # a threshold that no score reaches
 CHEAPEST_ONLY: Final = 1e12  # quality per USD: a λ at which only the cheapest candidate is worth it

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 
 class BudgetStoreUnavailable(Exception):

@@ -7,9 +7,10 @@ Amounts are whole pico-USD.
 
 from typing import Final
 
-from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.domain.money import NOTHING
 from weir_gateway.routing.budget.calendar import Span
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
+from weir_policy.ids import PicoUsd
 
 AHEAD: Final = 8  # requests of the dearest kind that are granted beyond what is spent
 PORTION: Final = 200  # or this part of the limit, if that is more

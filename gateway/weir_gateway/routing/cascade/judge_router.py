@@ -14,12 +14,13 @@ from typing import Final
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.errors import RouterWarmingUp, ScorerUnavailable
-from weir_gateway.domain.ids import BundleVersion, PolicyId, RouterName
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, JudgeFailed, Judges
 from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.ports import ScoreQuery, Scorer
+from weir_policy.ids import PolicyId, RouterName
 
 KEPT: Final = 20_000  # scores, the least used out first; about 0.2 kB each
 SPREAD: Final = 1_000  # of a policy's latest scores, from which a share's threshold is read

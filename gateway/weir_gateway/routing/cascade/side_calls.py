@@ -11,13 +11,13 @@ from typing import Final, Protocol
 
 from weir_gateway.domain.cascade import Check, Judge
 from weir_gateway.domain.errors import BadRequest, UpstreamError
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.replies import Sent, Upstreams
+from weir_policy.ids import BackendId
 from weir_wires.content import AnswerContent, JudgeQuestion
 
 EVENT_STREAM: Final = "text/event-stream"

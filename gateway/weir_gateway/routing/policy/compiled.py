@@ -12,13 +12,7 @@ from typing import Protocol
 from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.ids import (
-    BackendId,
-    ModelName,
-    PolicyId,
-    RouterName,
-)
-from weir_gateway.domain.request import ClientKey, Facts
+from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import (
     Backend,
     Capability,
@@ -27,6 +21,8 @@ from weir_gateway.domain.table import (
     Rule,
     Variant,
 )
+from weir_policy.facts import Facts
+from weir_policy.ids import BackendId, ModelName, PolicyId, RouterName
 from weir_wires.wire import Wire
 
 NAMES_LISTED = 12  # in the message for an unknown `model`

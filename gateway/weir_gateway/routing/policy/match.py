@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 
 from weir_gateway.domain.errors import BadRequest, NoPolicy
-from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledTable, PolicyMatch
+from weir_policy.ids import RouterName
 
 PREFIX = "router-"
 SHOWN = 100  # characters of a client's `model` that an error repeats

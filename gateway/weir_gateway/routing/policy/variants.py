@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Final
 
 from weir_gateway.domain.decision import AssignedVariant
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.policy.compiled import PolicyMatch
+from weir_policy.ids import PolicyId
 
 DIGITS: Final = 16  # of a unit's name in the ledger: enough to tell a billion conversations apart
 _ALL: Final = 2.0**64

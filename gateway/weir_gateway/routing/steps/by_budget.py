@@ -6,8 +6,6 @@ from typing import Final
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
-from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.account import values_of
@@ -21,6 +19,7 @@ from weir_gateway.routing.budget.pacing import (
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.steps import pick, sticky
 from weir_gateway.routing.steps.sticky import WarmBackend
+from weir_policy.ids import BackendId, PicoUsd
 
 AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 

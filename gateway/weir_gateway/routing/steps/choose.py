@@ -7,8 +7,6 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
-from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention
 from weir_gateway.routing.budget.budgets import Budgets
@@ -20,6 +18,7 @@ from weir_gateway.routing.steps import pick, score, sticky
 from weir_gateway.routing.steps.by_budget import AHEAD, Pacing
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
+from weir_policy.ids import BackendId, PicoUsd
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.ids import DecisionId, PolicyId
-from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Exploration, Policy
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.steps.sticky import WarmBackend
+from weir_policy.ids import PicoUsd, PolicyId
 
 DETAIL: Final = "explored"
 _ALL: Final = 2.0**64

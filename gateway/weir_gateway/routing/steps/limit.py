@@ -11,7 +11,6 @@ from typing import Protocol
 
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded, LimitReached
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.limits import (
     PICO_PER_NANO,
     UNLIMITED,
@@ -25,12 +24,13 @@ from weir_gateway.domain.limits import (
     WhenGone,
     Window,
 )
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
+from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Backend, Mode, Policy
 from weir_gateway.routing.estimate import expected_tokens, reserved_output
 from weir_gateway.routing.policy.compiled import PolicyMatch
+from weir_policy.ids import PicoUsd, PolicyId
 from weir_wires.usage import Usage
 
 LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises

@@ -9,8 +9,8 @@ is never an error to the client.
 from collections.abc import Sequence
 
 from weir_gateway.domain.decision import RuleResult, Verdict
-from weir_gateway.domain.request import Facts
 from weir_gateway.routing.policy.compiled import CompiledRule, RuleFailed
+from weir_policy.facts import Facts
 
 
 def first_that_holds(

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from weir_gateway.domain.ids import BackendId
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import expected_output
+from weir_policy.ids import BackendId, PicoUsd
 from weir_wires.usage import Usage
 
 LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning

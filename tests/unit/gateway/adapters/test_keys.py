@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.adapters.keys import MAX_KEY_CHARS, KeyRing, KeysError, parse
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.limits import Allowance
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+from weir_gateway.domain.money import PICO_PER_USD
+from weir_policy.ids import PicoUsd, PolicyId
 
 KEY = "wk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 NOW = 1_800_000_000.0

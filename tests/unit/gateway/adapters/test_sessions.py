@@ -2,8 +2,8 @@
 
 from support.fakes import FakeClock
 from weir_gateway.adapters.sessions import MemorySessions
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.routing.steps.sticky import WarmBackend
+from weir_policy.ids import BackendId
 
 WARM = WarmBackend(BackendId("shop/strong"), 5000)
 

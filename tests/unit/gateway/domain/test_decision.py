@@ -6,7 +6,8 @@ import pytest
 
 from support.tables import STRONG, WEAK
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.ids import DecisionId, PolicyId, TableVersion
+from weir_gateway.domain.ids import DecisionId
+from weir_policy.ids import PolicyId, TableVersion
 
 DECISION = RouteDecision(
     id=DecisionId("1"),

@@ -12,13 +12,13 @@ from weir_gateway.adapters.metrics.decision_log import DecisionLog
 from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.ids import RouterName
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.policy.variants import bucket_of
+from weir_policy.ids import RouterName
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

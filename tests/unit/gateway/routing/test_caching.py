@@ -11,7 +11,7 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import CachedResponse, CacheRules, CacheScope, CacheState
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
-from weir_gateway.domain.ids import BackendId, KeyName, PolicyId
+from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
 from weir_gateway.routing.cache.lookup import CacheReader
@@ -19,6 +19,7 @@ from weir_gateway.routing.cache.replies import RecordingReply, whole
 from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
 from weir_gateway.routing.policy.compiled import PolicyMatch, compile_table
 from weir_gateway.routing.replies import ByteBudget
+from weir_policy.ids import BackendId, PolicyId
 from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 

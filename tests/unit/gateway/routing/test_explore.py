@@ -16,9 +16,9 @@ from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.ids import DecisionId, KeyName, PolicyId
+from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_gateway.domain.limits import Allowance, LimitCheck, LimitReservation, LimitResult
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd
+from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Exploration, Mode, Policy
 from weir_gateway.routing.context import Purpose
@@ -26,6 +26,7 @@ from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.explore import is_drawn
 from weir_gateway.routing.steps.limit import LimitStore
+from weir_policy.ids import PicoUsd, PolicyId
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from weir_gateway.domain.cache import CachedResponse
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.routing.cache.single_flight import Flights
+from weir_policy.ids import BackendId
 from weir_wires.usage import Usage
 
 KEY = b"key"

@@ -25,12 +25,13 @@ from weir_gateway.domain.limits import (
     LimitResult,
     PolicyLimits,
 )
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
+from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ports, Routing
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
 
 NOW = 1_800_014_400.0

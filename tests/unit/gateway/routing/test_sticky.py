@@ -18,13 +18,13 @@ from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.ids import PolicyId
 from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy, Threshold
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.steps.sticky import WarmBackend, adjusted_threshold
+from weir_policy.ids import PolicyId
 from weir_wires.wire import Wire
 
 LONG = 20_000  # tokens of a conversation worth caching

@@ -2,7 +2,7 @@
 
 from support.fakes import FakeClock
 from weir_operator.apply.gateways import Gateways, GatewayState
-from weir_proto.routing.v1.routetable_pb2 import Report
+from weir_proto.routing.v2.routetable_pb2 import Report
 
 GRACE = 10.0
 

@@ -13,14 +13,14 @@ from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
-from weir_proto.routing.v1.routetable_pb2 import RouteTable
+from weir_policy.table import Table
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
 HARD = {"prompt": "prove it", "expect": "strong"}
 EASY = {"prompt": "hi", "expect": "weak"}
 
 
-def table(**spec: object) -> RouteTable:
+def table(**spec: object) -> Table:
     """One policy with probes."""
     documents = (backend("weak"), backend("strong"), policy("chat", "shop", **spec))
     plan = compile_table(

@@ -1,7 +1,9 @@
 """Statuses: what they say, and when their times change."""
 
+from dataclasses import replace
+
 from support.resources import backend, policy
-from weir_operator.apply.gateways import GatewayState
+from weir_operator.apply.gateways import GatewayState, Refusal
 from weir_operator.apply.progress import BlockedTable, RolloutState, progress_of
 from weir_operator.apply.status import (
     PROGRAM_MEANINGS,
@@ -46,9 +48,9 @@ def test_the_time_changes_with_the_status_and_with_nothing_else() -> None:
 
 
 def test_ready_has_the_reason_of_what_keeps_it_from_it() -> None:
-    _, finding = planned(router={"name": "bert"})
+    _, finding = planned(rules=[{"name": "r", "when": "request.tols > 0", "use": "weak"}])
     status = status_of(finding, WAITING, Tally(), {}, "2026-01-01T00:00:00Z")
-    assert conditions_in(status)["Ready"]["reason"] == "NotSupported"
+    assert conditions_in(status)["Ready"]["reason"] == "InvalidRule"
 
 
 def test_usage_is_written_for_people_and_kept_exactly() -> None:
@@ -79,10 +81,26 @@ def test_progress_follows_acknowledgements() -> None:
     assert progress_of(finding, RolloutState(publisher, wanted, gateways[:1])).holds
 
 
+def test_a_policy_that_one_gateway_leaves_out_says_which_gateway_and_why() -> None:
+    plan, finding = planned()
+    publisher = TablePublisher()
+    publisher.publish(snapshot_of(plan))
+    version = plan.table.version
+    refusal = Refusal(version, finding.ref.id, "needs mirrors, which this version lacks")
+    other = replace(refusal, policy="shop/other")
+    gateways = (
+        GatewayState("new", running=version),
+        GatewayState("old", running=version, refused=(other, refusal)),
+    )
+    told = progress_of(finding, RolloutState(publisher, contents_of(plan.table), gateways))
+    assert (told.reason, told.running, told.gateways) == (ProgramReason.GATEWAY_REFUSED, 1, 2)
+    assert told.message == "old: needs mirrors, which this version lacks"
+
+
 def test_a_policy_made_anew_is_not_programmed_by_its_namesake() -> None:
-    before, _ = planned(mode="Shadow")
-    for policy_ in before.table.policies:
-        policy_.uid = "another"
+    plan, _ = planned(mode="Shadow")
+    namesake = tuple(replace(entry, uid="another") for entry in plan.table.policies)
+    before = replace(plan, table=replace(plan.table, policies=namesake))
     plan, finding = planned()
     publisher = TablePublisher()
     publisher.publish(snapshot_of(before))

@@ -17,7 +17,7 @@ from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage import GatewayRun
 from weir_operator.apply.usage_reports import UsageReports
 from weir_policy.reading.resources import ResourceKind, ResourceRef
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage, Report
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage, Report
 from weir_runtime.metrics import Registry
 
 CHAT = ResourceRef(ResourceKind.POLICY, "shop", "chat")

@@ -14,7 +14,7 @@ from weir_operator.apply.usage import (
     tally_in,
 )
 from weir_operator.apply.usage_reports import RETENTION_SECONDS, UsageReports
-from weir_proto.routing.v1.routetable_pb2 import PolicyUsage
+from weir_proto.routing.v2.routetable_pb2 import PolicyUsage
 
 POLICY, UID = "shop/chat", "u1"
 

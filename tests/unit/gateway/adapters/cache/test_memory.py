@@ -11,7 +11,7 @@ from support.fakes import FakeClock
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.shared import decode, encode
 from weir_gateway.domain.cache import CachedResponse, similarity
-from weir_gateway.domain.ids import BackendId
+from weir_policy.ids import BackendId
 from weir_wires.usage import Usage
 
 

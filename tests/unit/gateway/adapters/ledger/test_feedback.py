@@ -38,11 +38,11 @@ from weir_gateway.domain.errors import (
     WeirError,
 )
 from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
-from weir_gateway.domain.ids import DecisionId, KeyName, ModelName, PolicyId, TableVersion
-from weir_gateway.domain.money import PicoUsd
+from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.feedback import parse
+from weir_policy.ids import ModelName, PicoUsd, PolicyId, TableVersion
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 

@@ -17,10 +17,11 @@ from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
 from weir_gateway.adapters.ledger.writer import INTERVAL, LedgerWriter
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
-from weir_gateway.domain.ids import BundleVersion, DecisionId, PolicyId, RouterName, TableVersion
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.ids import BundleVersion, DecisionId
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.routing.account import Ending, outcome
+from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

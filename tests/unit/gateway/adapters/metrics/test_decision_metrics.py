@@ -10,15 +10,10 @@ from weir_gateway.adapters.metrics.decision_log import DecisionLog
 from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics, PolicyTotals
 from weir_gateway.domain.cache import CachedResponse, CacheLookup, CacheState
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleResult, Scored, Verdict
-from weir_gateway.domain.ids import (
-    BundleVersion,
-    DecisionId,
-    PolicyId,
-    RouterName,
-    TableVersion,
-)
-from weir_gateway.domain.money import NOTHING, PicoUsd
+from weir_gateway.domain.ids import BundleVersion, DecisionId
+from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.outcome import Outcome
+from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.usage import Usage

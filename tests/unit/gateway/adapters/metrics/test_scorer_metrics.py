@@ -14,7 +14,7 @@ from support.fakes import FakeClock
 from weir_gateway.adapters.metrics.scorer_metrics import Call, ScorerMetrics
 from weir_gateway.adapters.scorer.coalescer import Batch, Key, Waiter
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
-from weir_gateway.domain.ids import RouterName
+from weir_policy.ids import RouterName
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import Sampling, TraceContext, Tracing
 

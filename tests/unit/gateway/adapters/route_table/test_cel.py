@@ -1,6 +1,5 @@
 """Rules in CEL, over a request's facts."""
 
-import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -9,9 +8,8 @@ from hypothesis import strategies as st
 
 from support.tables import FACTS
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.request import Facts
 from weir_gateway.routing.policy.compiled import RuleFailed
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.facts import Facts
 
 BUSY = replace(
     FACTS,
@@ -75,11 +73,6 @@ def test_what_cant_be_evaluated_fails_with_words(when: str) -> None:
 def test_what_does_not_parse_is_refused_when_compiled(when: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         CelConditions().compile(when)
-
-
-def test_the_facts_are_those_of_the_wire() -> None:
-    ours = [field.name for field in dataclasses.fields(Facts)]
-    assert ours == [field.name for field in pb.RequestFacts.DESCRIPTOR.fields]
 
 
 @given(st.text(), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))

@@ -2,7 +2,8 @@
 
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.table import RouteTable
-from weir_proto.routing.v1 import routetable_pb2 as pb
+from weir_policy.ids import TableVersion
+from weir_policy.table import Table
 from weir_runtime.admin import Health
 from weir_runtime.metrics import Registry
 
@@ -16,7 +17,7 @@ async def test_only_the_version_in_force_and_the_one_before_are_told() -> None:
     tables = Tables(lambda table: table, _holds, registry, Health())
     told = registry.gauges["weir.routetable.version"].cells
     for version in ("a", "b", "c", "d"):
-        await tables.apply(pb.RouteTable(version=version), "test")
+        await tables.apply(Table(TableVersion(version)), "test")
     assert {labels: cell.value for labels, cell in told.items()} == {("c",): 0, ("d",): 1}
-    await tables.apply(pb.RouteTable(version="c"), "test")
+    await tables.apply(Table(TableVersion("c")), "test")
     assert {labels: cell.value for labels, cell in told.items()} == {("d",): 0, ("c",): 1}

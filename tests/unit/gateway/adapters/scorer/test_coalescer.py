@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
-from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.ids import BundleVersion
+from weir_policy.ids import RouterName
 
 BUNDLE = BundleVersion("b@1")
 

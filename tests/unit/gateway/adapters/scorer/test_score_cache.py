@@ -8,8 +8,9 @@ from support.fakes import FakeScorer
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
-from weir_gateway.domain.ids import BundleVersion, RouterName
+from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery
+from weir_policy.ids import RouterName
 from weir_runtime.metrics import Registry
 
 

@@ -17,7 +17,7 @@ from weir_gateway.adapters.spend.sums import (
     Sums,
     SumStoreUnavailable,
 )
-from weir_gateway.domain.money import PicoUsd
+from weir_policy.ids import PicoUsd
 
 NOW = 1_800_000_000.0
 LATER = NOW + 3600

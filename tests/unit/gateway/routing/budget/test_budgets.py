@@ -17,7 +17,7 @@ from weir_gateway.domain.errors import (
     UpstreamError,
     UpstreamFailure,
 )
-from weir_gateway.domain.money import PicoUsd, cost
+from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
 from weir_gateway.routing.budget.budgets import Budgets
@@ -25,6 +25,7 @@ from weir_gateway.routing.budget.pacing import ABOVE_ALL_SCORES
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
 
 USD = 10**12

@@ -21,7 +21,8 @@ from support.traffic_simulation import (
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.money import PICO_PER_USD, PicoUsd, cost
+from weir_gateway.domain.money import PICO_PER_USD, cost
+from weir_policy.ids import PicoUsd
 from weir_wires.usage import Usage
 
 OFF = 0.05  # of the budget: how far spending may be off its plan

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.ids import BackendId
 from weir_gateway.routing.budget.pacing import (
     ABOVE_ALL_SCORES,
     CHEAPEST_ONLY,
@@ -15,6 +14,7 @@ from weir_gateway.routing.budget.pacing import (
     SampledRequest,
     choose_index,
 )
+from weir_policy.ids import BackendId
 
 SCORES = st.floats(0, 1)
 PAIRS = st.tuples(st.floats(1e-6, 0.01), st.floats(1e-6, 0.1), SCORES).map(

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from weir_proto.routing.v1 import routetable_pb2 as weir__proto_dot_routing_dot_v1_dot_routetable__pb2
+from weir_proto.routing.v2 import replicas_pb2 as weir__proto_dot_routing_dot_v2_dot_replicas__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in weir_proto/routing/v1/routetable_pb2_grpc.py depends on'
+        + ' but the generated code in weir_proto/routing/v2/replicas_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class RouteTablesStub:
+class ReplicasStub:
     """Missing associated documentation comment in .proto file."""
 
     def __init__(self, channel):
@@ -34,44 +34,45 @@ class RouteTablesStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Stream = channel.stream_stream(
-                '/weir.routing.v1.RouteTables/Stream',
-                request_serializer=weir__proto_dot_routing_dot_v1_dot_routetable__pb2.Report.SerializeToString,
-                response_deserializer=weir__proto_dot_routing_dot_v1_dot_routetable__pb2.RouteTable.FromString,
+        self.Relay = channel.stream_stream(
+                '/weir.routing.v2.Replicas/Relay',
+                request_serializer=weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Relayed.SerializeToString,
+                response_deserializer=weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Welcome.FromString,
                 _registered_method=True)
 
 
-class RouteTablesServicer:
+class ReplicasServicer:
     """Missing associated documentation comment in .proto file."""
 
-    def Stream(self, request_iterator, context):
-        """The gateway reports, the operator answers with tables; the newest table wins.
+    def Relay(self, request_iterator, context):
+        """From a replica to the one that holds the Lease. All that is known comes first, then changes as
+        they happen. The answer is one Welcome; the end of the stream says: look who leads now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
 
-def add_RouteTablesServicer_to_server(servicer, server):
+def add_ReplicasServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Stream': grpc.stream_stream_rpc_method_handler(
-                    servicer.Stream,
-                    request_deserializer=weir__proto_dot_routing_dot_v1_dot_routetable__pb2.Report.FromString,
-                    response_serializer=weir__proto_dot_routing_dot_v1_dot_routetable__pb2.RouteTable.SerializeToString,
+            'Relay': grpc.stream_stream_rpc_method_handler(
+                    servicer.Relay,
+                    request_deserializer=weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Relayed.FromString,
+                    response_serializer=weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Welcome.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'weir.routing.v1.RouteTables', rpc_method_handlers)
+            'weir.routing.v2.Replicas', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('weir.routing.v1.RouteTables', rpc_method_handlers)
+    server.add_registered_method_handlers('weir.routing.v2.Replicas', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
-class RouteTables:
+class Replicas:
     """Missing associated documentation comment in .proto file."""
 
     @staticmethod
-    def Stream(request_iterator,
+    def Relay(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -84,9 +85,9 @@ class RouteTables:
         return grpc.experimental.stream_stream(
             request_iterator,
             target,
-            '/weir.routing.v1.RouteTables/Stream',
-            weir__proto_dot_routing_dot_v1_dot_routetable__pb2.Report.SerializeToString,
-            weir__proto_dot_routing_dot_v1_dot_routetable__pb2.RouteTable.FromString,
+            '/weir.routing.v2.Replicas/Relay',
+            weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Relayed.SerializeToString,
+            weir__proto_dot_routing_dot_v2_dot_replicas__pb2.Welcome.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,7 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from weir_proto.routing.v1 import routetable_pb2 as _routetable_pb2
+from weir_proto.routing.v2 import routetable_pb2 as _routetable_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -131,6 +131,7 @@ class Standing(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     gateway: _builtins.str
     started: _builtins.int
     """as in Report"""
@@ -143,6 +144,10 @@ class Standing(_message.Message):
     def refusal(self) -> Global___Refusal: ...
     @_builtins.property
     def health(self) -> _containers.RepeatedCompositeFieldContainer[_routetable_pb2.BackendHealth]: ...
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[_routetable_pb2.RefusedPolicy]:
+        """of the table it runs"""
+
     def __init__(
         self,
         *,
@@ -153,10 +158,11 @@ class Standing(_message.Message):
         running: _builtins.str = ...,
         refusal: Global___Refusal | None = ...,
         health: _abc.Iterable[_routetable_pb2.BackendHealth] | None = ...,
+        refused: _abc.Iterable[_routetable_pb2.RefusedPolicy] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "health", b"health", "presence", b"presence", "refusal", b"refusal", "running", b"running", "started", b"started", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "health", b"health", "presence", b"presence", "refusal", b"refusal", "refused", b"refused", "running", b"running", "started", b"started", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

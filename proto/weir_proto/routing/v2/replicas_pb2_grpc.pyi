@@ -7,7 +7,7 @@ Everything here may be said twice, or late: a standing has an order, and sums on
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from weir_proto.routing.v1 import replicas_pb2 as _replicas_pb2
+from weir_proto.routing.v2 import replicas_pb2 as _replicas_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys

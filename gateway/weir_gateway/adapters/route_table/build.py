@@ -1,0 +1,319 @@
+"""The published table as the gateway runs it: references looked up, secrets named, wires chosen.
+
+A policy that can't run here is left out, or stays as it was last good; the others serve.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weir_gateway.domain import table as domain
+from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
+from weir_gateway.domain.cache import CacheRules, CacheScope
+from weir_gateway.domain.cascade import Cascade, Check, Judge, Streams
+from weir_gateway.domain.errors import BadTable
+from weir_gateway.domain.limits import Allowance, PolicyLimits, WhenGone
+from weir_gateway.domain.money import NOTHING, Price
+from weir_gateway.domain.resilience import Breaker, FallbackOn, Hedge, Queue, Retries
+from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName
+from weir_policy.spec import auth as auth_spec
+from weir_policy.spec import backend as backend_spec
+from weir_policy.spec import cache as cache_spec
+from weir_policy.spec import cascade as cascade_spec
+from weir_policy.spec import limits as limits_spec
+from weir_policy.spec import objective as objective_spec
+from weir_policy.spec import policy as policy_spec
+from weir_policy.spec import router as router_spec
+from weir_policy.table import BackendEntry, PolicyEntry, Table, TableError, decode
+from weir_wires.registry import WIRES
+from weir_wires.wire import Wire
+
+OWN_WEIGHT: Final = 10  # of a backend's own endpoint, which its further ones are relative to
+PERIOD_SECONDS: Final = {"hour": 3_600, "day": 86_400, "month": 30 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The table, and the policies that are not in it as published, with the reason for each."""
+
+    table: domain.RouteTable
+    refused: Mapping[PolicyId, str]
+
+
+def read(text: bytes) -> Table:
+    """The published table. Raises BadTable if this version can't read its form."""
+    try:
+        return decode(text)
+    except TableError as error:
+        raise BadTable(f"the route table is not valid: {error}") from error
+
+
+def build(published: Table, previous: domain.RouteTable | None) -> Built:
+    """What can be run of a published table. Refused policies stay as they are in `previous`.
+
+    Raises BadTable if not one policy can run.
+    """
+    lacking = dict(published.refused_backends)
+    for listed in published.backends:
+        if listed.spec.wires and not _known_wires(listed.spec):
+            names = ", ".join(listed.spec.wires)
+            lacking[listed.id] = f"speaks {names}, which this version does not"
+    backends = {e.id: _backend(e) for e in published.backends if e.id not in lacking}
+    refused = dict(published.refused_policies)
+    built: dict[PolicyId, domain.Policy] = {}
+    for entry in published.policies:
+        missing = _missing(entry, backends, lacking)
+        if missing:
+            refused[entry.id] = missing
+        else:
+            built[entry.id] = _policy(entry, backends)
+    last_good = _last_good(refused, previous)
+    for policy in last_good.values():
+        backends = {candidate.id: candidate for candidate in policy.candidates} | backends
+    policies = {**built, **last_good}
+    order = [id_ for id_ in published.order if id_ in policies]
+    if published.order and not order:
+        first = published.order[0]
+        raise BadTable(f"none of its policies can run: {first}: {refused[first]}", policy=first)
+    table = domain.RouteTable(published.version, tuple(policies[id_] for id_ in order), backends)
+    return Built(table, refused)
+
+
+def _last_good(
+    refused: Mapping[PolicyId, str], previous: domain.RouteTable | None
+) -> dict[PolicyId, domain.Policy]:
+    """The refused policies that serve already: they go on as they are."""
+    policies = previous.policies if previous else ()
+    return {policy.id: policy for policy in policies if policy.id in refused}
+
+
+def _missing(
+    entry: PolicyEntry,
+    backends: Mapping[BackendId, domain.Backend],
+    refused: Mapping[BackendId, str],
+) -> str:
+    """Why a backend of the policy can't be called; empty where all can."""
+    for backend in _backend_ids(entry.spec):
+        if backend in refused:
+            return f"backend {backend} {refused[backend]}"
+        if backend not in backends:
+            return f"it names backend {backend}, which the table lacks"
+    return ""
+
+
+def _backend_ids(spec: policy_spec.RoutePolicySpec) -> Iterator[BackendId]:
+    yield from (candidate.backend for candidate in spec.candidates)
+    for judge in (spec.router.judge, spec.cascade and spec.cascade.judge):
+        if judge:
+            yield judge.backend
+
+
+def _backend(entry: BackendEntry) -> domain.Backend:
+    spec = entry.spec
+    usual = WIRES.usual(spec.protocol)
+    wires = WIRES.spoken(_known_wires(spec) or {usual.wire})
+    tls = spec.tls
+    client = tls.client_secret_ref if tls else None
+    certificate, key = backend_spec.client_refs(client) if client else (None, None)
+    backend = domain.Backend(
+        id=entry.id,
+        name=ModelName(entry.name),
+        protocol=str(spec.protocol),
+        endpoint=spec.endpoint,
+        model=spec.model,
+        auth=_auth(spec.auth, entry.namespace),
+        price=_price(spec.price),
+        context_window=spec.context_window or 0,
+        capabilities=frozenset(domain.Capability(value) for value in spec.capabilities),
+        timeouts=domain.Timeouts(
+            spec.timeouts.connect,
+            spec.timeouts.first_token,
+            spec.timeouts.idle,
+            spec.timeouts.total,
+        ),
+        profile=ProfileName(spec.profile or spec.model),
+        in_flight=spec.limits.in_flight or 0,
+        spec=spec,
+        limits=Allowance(spec.limits.requests_per_minute or 0, spec.limits.tokens_per_minute or 0),
+        ca=_ref(tls.ca_secret_ref if tls else None, entry.namespace),
+        client_certificate=_ref(certificate, entry.namespace),
+        client_key=_ref(key, entry.namespace),
+        wires=wires,
+        takes=WIRES.servable(wires),
+        version_path=usual.version_path,
+        key_header=(spec.auth and spec.auth.header) or "",
+        query=tuple((parameter.name, parameter.value) for parameter in spec.query),
+        headers=tuple((header.name, header.value) for header in spec.headers),
+        uid=entry.uid,
+        generation=entry.generation,
+        batches=domain.Batches(spec.batches.discount) if spec.batches else None,
+        retries=Retries(spec.retries.attempts, spec.retries.budget, spec.retries.wait),
+        breaker=Breaker(
+            failures=spec.breaker.failures,
+            share=spec.breaker.share,
+            window=spec.breaker.window,
+            open=spec.breaker.open,
+            trials=spec.breaker.trials,
+        ),
+        queue=Queue(spec.queue.size, spec.queue.wait),
+        hedge=Hedge(spec.hedge.budget, spec.hedge.after.share) if spec.hedge else None,
+    )
+    return replace(backend, endpoints=tuple(_endpoints(backend, entry)))
+
+
+def _known_wires(spec: backend_spec.ModelBackendSpec) -> set[Wire]:
+    """Those of its wires that this gateway knows; a newer operator may name others too."""
+    return {wire for name in spec.wires if (wire := WIRES.named(name)) is not None}
+
+
+def _endpoints(own: domain.Backend, entry: BackendEntry) -> Iterator[domain.Endpoint]:
+    """All of them as backends of their own, its own the first; none where there are no others."""
+    extras = entry.spec.endpoints
+    if not extras:
+        return
+    yield domain.Endpoint(replace(own, id=BackendId(f"{own.id}#1")), OWN_WEIGHT)
+    for number, extra in enumerate(extras, 2):
+        auth = extra.auth
+        backend = replace(
+            own,
+            id=BackendId(f"{own.id}#{number}"),
+            endpoint=extra.endpoint or own.endpoint,
+            auth=_auth(auth, entry.namespace) if auth else own.auth,
+            key_header=(auth.header or "") if auth else own.key_header,
+        )
+        yield domain.Endpoint(backend, extra.weight)
+
+
+def _price(price: backend_spec.Price) -> Price:
+    cached, write = price.cached_input, price.cache_write
+    return Price(
+        input=price.input,
+        output=price.output,
+        cached_input=price.input if cached is None else cached,
+        cache_write=price.input if write is None else write,
+    )
+
+
+def _auth(auth: auth_spec.Auth | None, namespace: str) -> domain.Auth:
+    if auth is None:
+        return None
+    if auth.env is not None:
+        return domain.FromEnvironment(auth.env)
+    return domain.Passthrough() if auth.passthrough else _ref(auth.secret_ref, namespace)
+
+
+def _ref(ref: auth_spec.SecretKeyRef | None, namespace: str) -> domain.SecretRef | None:
+    return domain.SecretRef(namespace, ref.name, ref.key) if ref else None
+
+
+def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) -> domain.Policy:
+    spec, bounds = entry.spec, entry.spec.expose.client_threshold
+    return domain.Policy(
+        id=entry.id,
+        generation=entry.generation,
+        models=spec.match.models,
+        headers=tuple((header.name, header.value) for header in spec.match.headers),
+        candidates=tuple(backends[candidate.backend] for candidate in spec.candidates),
+        rules=tuple(
+            domain.Rule(r.name, r.when, r.use, r.fallback is policy_spec.RuleFallback.NONE)
+            for r in spec.rules
+        ),
+        router=spec.router.name,
+        objective=_objective(spec.objective),
+        variants=tuple(map(_variant, spec.variants)),
+        on_scorer_failure=domain.ScorerFailure(spec.failure_mode.scorer),
+        upstream_order=spec.failure_mode.upstream,
+        expose=domain.Expose(
+            score=spec.expose.score,
+            route=spec.expose.route,
+            direct=spec.expose.direct,
+            client_threshold=domain.ClientThreshold(bounds.min, bounds.max) if bounds else None,
+        ),
+        mode=domain.Mode(spec.mode),
+        spec=spec,
+        sticky=spec.session.sticky if spec.session else 0.0,
+        probes=tuple(domain.Probe(p.prompt, p.expect) for p in spec.probes),
+        fallback_on=frozenset(FallbackOn(kind) for kind in spec.failure_mode.fallback_on),
+        uid=entry.uid,
+        cache=_cache(spec.cache),
+        exploration=_exploration(spec.exploration),
+        cascade=_cascade(spec.cascade),
+        limits=_limits(spec.limits),
+        when_limits_gone=WhenGone(spec.failure_mode.limits),
+        judge=_judge(spec.router.judge),
+    )
+
+
+def _exploration(spec: policy_spec.Exploration | None) -> domain.Exploration | None:
+    if spec is None:
+        return None
+    period = PERIOD_SECONDS[spec.budget.per]
+    return domain.Exploration(spec.band, spec.share, spec.budget.usd, period)
+
+
+def _variant(spec: router_spec.Variant) -> domain.Variant:
+    router = spec.router.name if spec.router else None
+    return domain.Variant(spec.name, spec.weight, router, _objective(spec.objective))
+
+
+def _objective(spec: objective_spec.Objective | None) -> domain.Objective | None:
+    if spec is None:
+        return None
+    if spec.threshold is not None:
+        return domain.Threshold(spec.threshold)
+    if spec.strong_share is not None:
+        return domain.StrongShare(spec.strong_share)
+    if spec.quality is not None:
+        return domain.Retention(spec.quality.retention, spec.quality.confidence)
+    budget = spec.budget
+    if budget is None:
+        return None
+    return Budget(budget.usd, Period(budget.per), WhenSpent(budget.when_spent), Plan(budget.plan))
+
+
+def _cache(spec: cache_spec.Cache | None) -> CacheRules | None:
+    if spec is None:
+        return None
+    return CacheRules(
+        exact=spec.exact.ttl if spec.exact else 0.0,
+        semantic=spec.semantic.ttl if spec.semantic else 0.0,
+        similarity=spec.semantic.similarity if spec.semantic else 0.0,
+        scope=CacheScope(spec.scope),
+        temperature=spec.temperature,
+    )
+
+
+def _cascade(spec: cascade_spec.Cascade | None) -> Cascade | None:
+    if spec is None:
+        return None
+    return Cascade(
+        accept=spec.accept,
+        judge=_judge(spec.judge),
+        check=Check(spec.check) if spec.check else None,
+        samples=spec.samples,
+        skip_above=spec.skip_above,
+        streams=Streams(spec.streams),
+        accept_unjudged=spec.on_judge_failure is cascade_spec.JudgeFailure.ACCEPT,
+    )
+
+
+def _judge(spec: cascade_spec.Judge | None) -> Judge | None:
+    return Judge(spec.backend, spec.timeout) if spec else None
+
+
+def _limits(spec: limits_spec.PolicyLimits | None) -> PolicyLimits | None:
+    if spec is None:
+        return None
+    return PolicyLimits(per_key=_allowance(spec.per_key), total=_allowance(spec.total))
+
+
+def _allowance(spec: limits_spec.Allowance | None) -> Allowance:
+    if spec is None:
+        return Allowance()
+    return Allowance(
+        requests_per_minute=spec.requests_per_minute or 0,
+        tokens_per_minute=spec.tokens_per_minute or 0,
+        usd_per_minute=spec.usd_per_minute or NOTHING,
+        usd_per_day=spec.usd_per_day or NOTHING,
+        strong_usd_per_day=spec.strong_usd_per_day or NOTHING,
+    )
