@@ -89,6 +89,7 @@ class TableStream:
         ).labels()
         self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
         self._on_table = on_table
+        self._secrets: dict[SecretRef, Secret] = {}  # delivered with the table in force
         self._streams = 0  # opened so far
 
     async def follow(self) -> None:
@@ -161,7 +162,9 @@ class TableStream:
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
             return report
         # In the same breath: no request comes between a table and its keys.
-        secrets = _credentials(message)
+        # A policy that stays as it was last good needs the keys that it had.
+        former = self._secrets if refused else {}
+        secrets = self._secrets = {**former, **_credentials(message)}
         self._store.replace(secrets)
         self._on_table()
         await self._save(message.table, secrets)
