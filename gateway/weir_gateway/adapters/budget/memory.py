@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from weir_policy.ids import PicoUsd
 from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
+from weir_policy.ids import PicoUsd
 
 MAX_SHARE: Final = 4  # of what is left, at most one such part beyond what a request waits for
 
