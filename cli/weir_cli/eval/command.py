@@ -1,7 +1,8 @@
 """The options of `weir eval`; the lab is imported when the command runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
@@ -84,26 +85,15 @@ _ONLY_WITH: Final = {
 @SEED
 @JSON
 @click.pass_context
-def evaluation(  # noqa: PLR0913 - one parameter per option
+def evaluation(
     context: click.Context,
+    /,
     *,
     data: Path | None,
     feedback: Path | None,
-    paths: tuple[Path, ...],
-    policy: str | None,
-    threshold: float | None,
-    since: str | None,
-    clip: float,
     bundle: Path | None,
     routers: tuple[str, ...],
-    files: tuple[str, ...],
-    weak: str | None,
-    strong: str | None,
-    out: Path,
-    share: float,
-    repeats: int,
-    seed: int,
-    as_json: bool,
+    **_: object,
 ) -> None:
     """Measure routers on recorded outcomes, beside chance, length, neighbours and the oracle.
 
@@ -118,48 +108,46 @@ def evaluation(  # noqa: PLR0913 - one parameter per option
     if feedback is not None:
         if len(routers) > 1:
             raise click.UsageError("with --feedback, name one --router")
-        from weir_cli.eval.feedback import (  # noqa: PLC0415 - needs the lab's libraries
-            EvalOptions,
-            eval_feedback,
-        )
-
-        options = EvalOptions(
-            ledger=feedback,
-            files=paths,
-            policy=policy,
-            threshold=threshold,
-            bundle=bundle,
-            rescore=bool(routers) or _on_command_line(context, "bundle"),
-            router=routers[0] if routers else None,
-            since=since_micros(since),
-            clip=clip,
-            repeats=repeats,
-            seed=seed,
-            out=out,
-        )
-        eval_feedback(options, as_json=as_json)
+        rescore = bool(routers) or _on_command_line(context, "bundle")
+        _eval_feedback(context.params, rescore=rescore)
     elif data is not None:
-        from weir_cli.eval.recorded import (  # noqa: PLC0415 - needs the lab's libraries
-            RecordedOptions,
-            eval_recorded,
-        )
-
-        recorded = RecordedOptions(
-            data=data,
-            bundle=require_bundle(bundle),
-            routers=routers,
-            score_files=files,
-            weak=weak,
-            strong=strong,
-            share=share,
-            repeats=repeats,
-            seed=seed,
-            out=out,
-        )
-        eval_recorded(recorded, as_json=as_json)
+        _eval_recorded(context.params, require_bundle(bundle))
 
 
 eval = evaluation  # noqa: A001 - the table of commands looks for the command's own name
+
+
+def _eval_feedback(options: Mapping[str, Any], *, rescore: bool) -> None:
+    from weir_cli.eval.feedback import (  # noqa: PLC0415 - needs the lab's libraries
+        EvalOptions,
+        eval_feedback,
+    )
+
+    names = ("policy", "threshold", "bundle", "clip", "repeats", "seed", "out")
+    feedback = EvalOptions(
+        ledger=options["feedback"],
+        files=options["paths"],
+        rescore=rescore,
+        router=next(iter(options["routers"]), None),
+        since=since_micros(options["since"]),
+        **{name: options[name] for name in names},
+    )
+    eval_feedback(feedback, as_json=options["as_json"])
+
+
+def _eval_recorded(options: Mapping[str, Any], bundle: Path) -> None:
+    from weir_cli.eval.recorded import (  # noqa: PLC0415 - needs the lab's libraries
+        RecordedOptions,
+        eval_recorded,
+    )
+
+    names = ("data", "routers", "weak", "strong", "share", "repeats", "seed", "out")
+    recorded = RecordedOptions(
+        bundle=bundle,
+        score_files=options["files"],
+        **{name: options[name] for name in names},
+    )
+    eval_recorded(recorded, as_json=options["as_json"])
 
 
 def _refuse_unused(context: click.Context, mode: str) -> None:
