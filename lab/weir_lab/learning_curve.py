@@ -87,11 +87,11 @@ def main() -> int:
     parser.add_argument("--router", default="linear")
     parser.add_argument("--labels", type=int, nargs="+", default=[100, 300, 500, 1000, 1500])
     parser.add_argument("--draws", type=int, default=10)
-    asked = parser.parse_args()
-    pair = load_pair(asked.data)
-    with Bundle.open(asked.bundle, devices=["cpu"]) as bundle:
-        columns = read_columns(asked.bundle, bundle, asked.router, pair.prompts)
-    rows = [curve_point(columns, pair, labels, asked.draws) for labels in asked.labels]
+    options = parser.parse_args()
+    pair = load_pair(options.data)
+    with Bundle.open(options.bundle, devices=["cpu"]) as bundle:
+        columns = read_columns(options.bundle, bundle, options.router, pair.prompts)
+    rows = [curve_point(columns, pair, labels, options.draws) for labels in options.labels]
     sys.stdout.write(table(rows))
     return 0
 

@@ -101,7 +101,7 @@ def _retention(pair: Pair, scores: Doubles, retention: float, confidence: float)
         f"on prompts like these {found.prompts}"
     )
     seen = (
-        f"seen: {found.kept:.1%} kept with {found.strong_share:.1%} strong calls "
+        f"seen: {found.retained:.1%} kept with {found.strong_share:.1%} strong calls "
         f"(+/- {found.share_margin:.1%}), the rest to {pair.weak_name}"
     )
     kept = RetentionThreshold(

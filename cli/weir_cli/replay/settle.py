@@ -173,7 +173,7 @@ def _table(ledger: Ledger, record: RecordedPrompts) -> Table:
             line.name,
             f"{line.last_share:.1%}",
             _cell(line.quality, "{:.3f}"),
-            _cell(line.kept, "{:.1%}"),
+            _cell(line.retained, "{:.1%}"),
             _cell(line.usd, "{:.3f}"),
             _cell(line.saved, "{:.1%}"),
         )

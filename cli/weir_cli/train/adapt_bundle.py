@@ -65,7 +65,7 @@ def _report(
             f"The default router stays; a policy that names `{name}` uses the new one. More labels "
             "of your traffic may show a difference."
         )
-    if adapted.prior_kept:
+    if adapted.prior_only:
         click.echo("The labels add nothing: the router ranks as before.")
     for note in pair.notes:
         click.echo(f"note: {note}", err=True)

@@ -147,7 +147,7 @@ def _card(folder: Folder, name: str, adapted: Adapted, origin: Origin) -> str:
     learnt = (
         "The labels predicted each other no better than the router it started from, so it ranks "
         "prompts as that one does."
-        if adapted.prior_kept
+        if adapted.prior_only
         else f"It is `{origin.router}` plus a Gaussian-kernel regression on the labels, averaged "
         "over kernels by the labels' marginal likelihood (noise over signal "
         f"{adapted.noise:.3g})."

@@ -20,7 +20,7 @@ class Budget:
     """Costs are in USD a request; `bound` is over the true mean with the confidence stated."""
 
     threshold: float
-    asked: float
+    requested: float
     mean: float
     bound: float
     confidence: float
@@ -50,9 +50,9 @@ def within_budget(
             "add a `cost` column (USD an answer)"
         )
     order = np.argsort(-scores[known], kind="stable")
-    ranked, cheap, dear = (v[known][order] for v in (scores, weak_cost, strong_cost))
+    ranked, cheap, strong = (v[known][order] for v in (scores, weak_cost, strong_cost))
     thresholds, calls = _cuts(ranked)
-    means, bounds = _mean_costs(cheap, dear, calls, confidence)
+    means, bounds = _mean_costs(cheap, strong, calls, confidence)
     allowed = np.flatnonzero(bounds <= usd_per_request)
     if not len(allowed):
         raise NoPromise(
@@ -62,14 +62,14 @@ def within_budget(
     best = int(allowed[np.argmax(calls[allowed])])
     return Budget(
         threshold=float(thresholds[best]),
-        asked=usd_per_request,
+        requested=usd_per_request,
         mean=float(means[best]),
         bound=float(bounds[best]),
         confidence=confidence,
         prompts=count,
         strong_share=float(calls[best] / count),
         all_weak=float(cheap.mean()),
-        all_strong=float(dear.mean()),
+        all_strong=float(strong.mean()),
     )
 
 
@@ -84,11 +84,11 @@ def _cuts(ranked: Doubles) -> tuple[Doubles, np.ndarray]:
 
 
 def _mean_costs(
-    cheap: Doubles, dear: Doubles, calls: np.ndarray, confidence: float
+    cheap: Doubles, strong: Doubles, calls: np.ndarray, confidence: float
 ) -> tuple[Doubles, Doubles]:
     count = len(cheap)
-    sums = cheap.sum() + np.append(0.0, np.cumsum(dear - cheap))[calls]
-    squares = (cheap**2).sum() + np.append(0.0, np.cumsum(dear**2 - cheap**2))[calls]
+    sums = cheap.sum() + np.append(0.0, np.cumsum(strong - cheap))[calls]
+    squares = (cheap**2).sum() + np.append(0.0, np.cumsum(strong**2 - cheap**2))[calls]
     means = sums / count
     spread = np.sqrt(np.maximum(squares / count - means**2, 0.0) / count)
     return means, means + float(stats.norm.ppf(confidence)) * spread

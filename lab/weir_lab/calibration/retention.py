@@ -38,7 +38,7 @@ class Retention:
     prompts: int
     allowed: float  # mean loss that the promise allows, certified
     lost: float  # mean loss seen at the threshold
-    kept: float  # routed mean over the strong model's, as seen
+    retained: float  # routed mean over the strong model's, as seen
     strong_share: float
     share_margin: float  # of the strong share, at the same confidence
 
@@ -69,7 +69,7 @@ def keep_retention(
         prompts=prompts,
         allowed=allowed,
         lost=float(np.where(to_weak, gaps, 0.0).mean()),
-        kept=float(routed.mean() / strong.mean()),
+        retained=float(routed.mean() / strong.mean()),
         strong_share=float(1 - to_weak.mean()),
         share_margin=share_margin(prompts, confidence),
     )
@@ -133,16 +133,16 @@ def _divergence(mean: float, bound: float) -> float:
 def _why_not(
     prompts: int, allowed: float, error: float, retention: float, confidence: float
 ) -> str:
-    asked = f"{retention:.1%} of the strong model's quality at {confidence:.0%} confidence"
+    goal = f"{retention:.1%} of the strong model's quality at {confidence:.0%} confidence"
     tests = error * (1 - _FOR_MEAN)
     need = math.ceil(math.log(tests) / math.log1p(-allowed)) if 0 < allowed < 1 else None
     if need is not None and prompts < need:
         return (
-            f"no threshold can promise {asked} from {prompts} labelled prompts: it takes {need} "
+            f"no threshold can promise {goal} from {prompts} labelled prompts: it takes {need} "
             "even if the weak model loses none of them; label more, or ask for less"
         )
     return (
-        f"no threshold can promise {asked} on these {prompts} prompts: the weak model already "
+        f"no threshold can promise {goal} on these {prompts} prompts: the weak model already "
         "loses too many among those that score lowest; send everything to the strong model, ask "
         "for less, or train a router on this traffic"
     )

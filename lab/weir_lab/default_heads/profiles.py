@@ -74,14 +74,14 @@ def measure(outcomes: Outcomes) -> Measured:
         name: _mean(scores[:, [column[model] for model in models if model in column]])
         for name, models in RECORDED.items()
     }
-    kept = {
+    arrays = {
         name: values
         for name, values in merged.items()
         if np.isfinite(values).sum() >= LEAST_PROMPTS
     }
     used = {model for models in RECORDED.values() for model in models}
     others = [place for model, place in column.items() if model not in used]
-    return Measured(tuple(kept), np.stack(list(kept.values()), axis=1), scores[:, others])
+    return Measured(tuple(arrays), np.stack(list(arrays.values()), axis=1), scores[:, others])
 
 
 def _mean(scores: Floats) -> Floats:

@@ -28,14 +28,14 @@ def train_qualities(
     rows = arrays["models"][: profiles.shape[1]].astype(np.float64)
     served = with_models(arrays, rows, population)
     predicted = Qualities(served).quality(columns).astype(np.float64)
-    held = np.isfinite(profiles) & ~train[:, None]
-    seen = profiles[held].astype(np.float64)
+    unseen = np.isfinite(profiles) & ~train[:, None]
+    seen = profiles[unseen].astype(np.float64)
     means = _means(profiles, np.isfinite(profiles) & train[:, None])
-    constant = np.broadcast_to(means, profiles.shape)[held]
+    constant = np.broadcast_to(means, profiles.shape)[unseen]
     return served, {
-        "quality_brier": brier(predicted[held], seen),
+        "quality_brier": brier(predicted[unseen], seen),
         "quality_brier_constant": brier(constant, seen),
-        "quality_ece": expected_calibration_error(predicted[held], seen),
+        "quality_ece": expected_calibration_error(predicted[unseen], seen),
     }
 
 

@@ -62,18 +62,18 @@ def run(
     outcomes, mmlu, people = load_outcomes(data), load_mmlu(data), load_preferences(data)
     count = len(outcomes.prompts) + len(mmlu.prompts) + len(people.prompts)
     progress(f"reading {count} prompts")
-    seen, test, asked = (
+    seen, test, battle_columns = (
         encode(prompts, encoder, cache, variant)
         for prompts in (outcomes.prompts, mmlu.prompts, people.prompts)
     )
-    work = Work(variant, outcomes, people, label(outcomes, SEED), seen, asked)
+    work = Work(variant, outcomes, people, label(outcomes, SEED), seen, battle_columns)
     progress("training")
     heads, report = work.train(outcomes.train)
     progress("training the qualities")
     measured = measure(outcomes)
     qualities, found = train_qualities(seen.linear, work.widths, outcomes, measured, SEED)
     progress("calibrating and certifying")
-    reference = _join(some_rows(seen, outcomes.train), asked)
+    reference = _join(some_rows(seen, outcomes.train), battle_columns)
     at_reference, at_seen, at_test = (work.scores(heads, c) for c in (reference, seen, test))
     names = [entry.name for entry in variant.routers]
     calibrations = {
@@ -118,12 +118,12 @@ def _calibrate(
     dev = ~outcomes.train[labels.rows]
     lost = (labels.one_strong > labels.one_weak)[dev]
     steps = np.unique(quantiles[:: _QUANTILES // _STEPS]).tolist()
-    held = scores[labels.rows][dev].astype(np.float64)
+    held_out = scores[labels.rows][dev].astype(np.float64)
     quality = float(labels.one_strong[dev].mean())
     return Calibration(
         quantiles=tuple(round(float(value), 6) for value in quantiles),
         prompts=len(reference),
-        retention=tuple(certify(held, lost, quality, steps, promise) for promise in PROMISES),
+        retention=tuple(certify(held_out, lost, quality, steps, promise) for promise in PROMISES),
     )
 
 

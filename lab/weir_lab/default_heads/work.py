@@ -33,7 +33,7 @@ class Work:
     people: Preferences
     labels: Labels
     seen: Columns  # of the outcomes' prompts
-    asked: Columns  # of the people's
+    battle_columns: Columns  # of the people's
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -47,12 +47,12 @@ class Work:
     def train(self, usable: Flags) -> tuple[dict[str, Arrays], Mapping[str, float]]:
         """Heads from the usable prompts, their curves from the others; and `linear`'s figures."""
         linear = train_linear(self.seen.linear, self.outcomes, self.labels)
-        lengths = np.concatenate([self.seen.length[usable], self.asked.length])
+        lengths = np.concatenate([self.seen.length[usable], self.battle_columns.length])
         heads: dict[str, Arrays] = {"length": train_length(lengths), "linear": linear.arrays}
         heads |= self._fitted(usable)
-        held = ~usable[self.labels.rows]
-        rows = self.labels.rows[held]
-        wins, source = self.labels.wins[held], self.outcomes.source[rows]
+        held_out = ~usable[self.labels.rows]
+        rows = self.labels.rows[held_out]
+        wins, source = self.labels.wins[held_out], self.outcomes.source[rows]
         columns = some_rows(self.seen, rows)
         for name in self._kinds:
             scores = _in_parts(ROUTERS[name](heads[name]).scores, columns.linear)
@@ -80,9 +80,9 @@ class Work:
         names = [entry.name for entry in self.variant.routers]
         found: dict[str, dict[str, float]] = {name: {} for name in names}
         for source in sorted(set(self.outcomes.source.tolist())):
-            held = self.outcomes.source[self.labels.rows] == source
-            weak, strong = self.labels.weak[held], self.labels.strong[held]
-            columns = some_rows(self.seen, self.labels.rows[held])
+            held_out = self.outcomes.source[self.labels.rows] == source
+            weak, strong = self.labels.weak[held_out], self.labels.strong[held_out]
+            columns = some_rows(self.seen, self.labels.rows[held_out])
             for name, scores in self.scores(self._without(source), columns).items():
                 found[name][source] = recovered(scores, weak, strong)
         return found
@@ -90,10 +90,10 @@ class Work:
     def _without(self, source: str) -> Mapping[str, Arrays]:
         """Heads that never saw a source; their curves, which change no order, left out."""
         usable = np.asarray(self.outcomes.source != source, dtype=np.bool_)
-        kept = usable[self.labels.rows]
-        rows = self.labels.rows[kept]
+        usable_rows = usable[self.labels.rows]
+        rows = self.labels.rows[usable_rows]
         fitted = direction(
-            self.seen.linear[rows], select(self.labels, kept), self.outcomes.source[rows]
+            self.seen.linear[rows], select(self.labels, usable_rows), self.outcomes.source[rows]
         )
         width = self.seen.linear.shape[1]
         linear = {
@@ -104,13 +104,15 @@ class Work:
             "quality_weights": np.zeros((width, 0), np.float32),
             "quality_bias": np.zeros(0, np.float32),
         }
-        lengths = train_length(np.concatenate([self.seen.length[usable], self.asked.length]))
+        lengths = train_length(
+            np.concatenate([self.seen.length[usable], self.battle_columns.length])
+        )
         heads: dict[str, Arrays] = {"length": lengths, "linear": linear, **self._fitted(usable)}
         heads["ensemble"] = self._ensemble(heads, usable)
         return heads
 
     def _fitted(self, usable: Flags) -> dict[str, Arrays]:
-        columns = (self.seen.linear, self.asked.linear)
+        columns = (self.seen.linear, self.battle_columns.linear)
         work = task(columns, self.widths, self.outcomes, self.people, self.labels, usable, SEED)
         return {name: TRAINERS[name].fit(work) for name in self._kinds}
 

@@ -45,9 +45,11 @@ def neighbour_scores(pair: Pair, vectors: Doubles, seed: int) -> Doubles:
     return scores
 
 
-def _nearest_mean(asked: NDArray[np.float32], known: NDArray[np.float32], gain: Doubles) -> Doubles:
+def _nearest_mean(
+    prompts: NDArray[np.float32], known: NDArray[np.float32], gain: Doubles
+) -> Doubles:
     count = min(NEIGHBOURS, len(known))
-    alike = asked @ known.T
+    alike = prompts @ known.T
     nearest = np.argpartition(-alike, count - 1, axis=1)[:, :count]
     means: Doubles = gain[nearest].mean(axis=1)
     return means

@@ -24,7 +24,7 @@ from weir_lab.metrics.offpolicy import (
 LEAST = 50  # rated decisions
 LEAST_TRIED = 10  # among them of those where the policies differ and the target's choice was tried
 FEW_TRIED = 30  # that count alike: below it intervals come out too narrow, and that is said
-MOST_UNTOLD = 0.1  # of the rated decisions; beyond it figures would be of something else
+MAX_UNCOVERED = 0.1  # of the rated decisions; beyond it figures would be of something else
 CLIP = 100.0  # a share of 1 % is not clipped
 
 
@@ -67,21 +67,21 @@ def estimate(logged: Logged, target: Flags, options: Options) -> Estimate:
     if len(logged) < LEAST:
         raise TooFew(f"{len(logged)} rated decisions that were scored; it takes at least {LEAST}")
     keep = known(logged, target)
-    told, aim = logged.only(keep), target[keep]
-    differs = aim != told.usual
-    tried = differs & (aim == told.strong)
+    covered, aim = logged.only(keep), target[keep]
+    differs = aim != covered.usual
+    tried = differs & (aim == covered.strong)
     _check_overlap(logged, target, tried)
-    untold = float(logged.weight[~keep].sum() / logged.weight.sum())
-    if untold > MOST_UNTOLD:
+    uncovered = float(logged.weight[~keep].sum() / logged.weight.sum())
+    if uncovered > MAX_UNCOVERED:
         low, high = explored_band(logged)
         raise NoOverlap(
-            f"no estimate can be given: {untold:.0%} of the rated decisions would go to a model "
+            f"no estimate can be given: {uncovered:.0%} of the rated decisions would go to a model "
             "that was never tried on such prompts. What was explored are scores from "
             f"{low:.3f} to {high:.3f}"
         )
-    plain = ratios(told, aim)
+    plain = ratios(covered, aim)
     ratio = np.minimum(plain, options.clip)
-    figures = _figures(told, aim, ratio, options)
+    figures = _figures(covered, aim, ratio, options)
     value = min(max(figures[2].value, 0.0), 1.0)
     found = Estimate(
         ips=figures[0],
@@ -90,15 +90,15 @@ def estimate(logged: Logged, target: Flags, options: Options) -> Estimate:
         served=figures[3],
         gain=figures[4],
         rated=len(logged),
-        told=len(told),
+        told=len(covered),
         differing=int(differs.sum()),
         tried=int(tried.sum()),
-        effective=effective_size(ratio, told.weight),
-        effective_differing=effective_size(ratio[tried], told.weight[tried]),
+        effective=effective_size(ratio, covered.weight),
+        effective_differing=effective_size(ratio[tried], covered.weight[tried]),
         clipped=int((plain > options.clip).sum()),
-        clip_bias=float((told.weight * (plain - ratio)).sum() / told.weight.sum()),
-        untold=untold,
-        bounds=((1 - untold) * value, (1 - untold) * value + untold),
+        clip_bias=float((covered.weight * (plain - ratio)).sum() / covered.weight.sum()),
+        untold=uncovered,
+        bounds=((1 - uncovered) * value, (1 - uncovered) * value + uncovered),
         notes=(),
     )
     return _noted(found, options)
@@ -111,27 +111,27 @@ def explored_band(logged: Logged) -> tuple[float, float]:
 
 
 def _figures(
-    told: Logged, target: Flags, ratio: Doubles, options: Options
+    covered: Logged, target: Flags, ratio: Doubles, options: Options
 ) -> tuple[Interval, Interval, Interval, Interval, Interval]:
-    rewards = predicted_rewards(told, options.seed)
-    rows = np.arange(len(told))
-    taken = rewards[rows, told.strong.astype(np.intp)]
+    rewards = predicted_rewards(covered, options.seed)
+    rows = np.arange(len(covered))
+    taken = rewards[rows, covered.strong.astype(np.intp)]
     targeted = rewards[rows, target.astype(np.intp)]
 
     def statistic(times: Doubles) -> tuple[float, ...]:
-        weight = told.weight * times
-        robust = doubly_robust(told.reward, ratio, weight, taken, targeted)
-        served = float((weight * told.reward).sum() / weight.sum())
+        weight = covered.weight * times
+        robust = doubly_robust(covered.reward, ratio, weight, taken, targeted)
+        served = float((weight * covered.reward).sum() / weight.sum())
         return (
-            ips(told.reward, ratio, weight),
-            snips(told.reward, ratio, weight),
+            ips(covered.reward, ratio, weight),
+            snips(covered.reward, ratio, weight),
             robust,
             served,
             robust - served,
         )
 
     one, two, three, four, five = bootstrap(
-        statistic, len(told), repeats=options.repeats, seed=options.seed
+        statistic, len(covered), repeats=options.repeats, seed=options.seed
     )
     return one, two, three, four, five
 

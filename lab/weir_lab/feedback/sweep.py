@@ -12,7 +12,7 @@ from weir_lab.metrics.offpolicy import Logged
 
 POINTS = 21
 REPEATS = 200  # a picture needs no more
-MOST_UNTOLD = 0.02  # of the rated decisions; beyond it a point says too little
+MAX_UNCOVERED = 0.02  # of the rated decisions; beyond it a point says too little
 
 
 def sweep(
@@ -32,7 +32,7 @@ def sweep(
             found = estimate(logged, score >= threshold, quick)
         except LabError:
             continue
-        if found.untold <= MOST_UNTOLD:
+        if found.untold <= MAX_UNCOVERED:
             share = float((every >= threshold).mean())
             points.append(SweepPoint(float(threshold), share, found.dr))
     return tuple(points)

@@ -16,14 +16,14 @@ def hull(cost: Doubles, quality: Doubles) -> tuple[Doubles, Doubles]:
     if len(cost) != len(quality) or not len(cost):
         raise ValueError(f"{len(cost)} costs and {len(quality)} qualities: need as many, and some")
     order = np.lexsort((-quality, cost))
-    kept: list[tuple[float, float]] = []
+    corners: list[tuple[float, float]] = []
     for point in zip(cost[order].tolist(), quality[order].tolist(), strict=True):
-        if kept and point[1] <= kept[-1][1]:
+        if corners and point[1] <= corners[-1][1]:
             continue  # dearer and no better
-        while len(kept) > 1 and _below(kept[-2], kept[-1], point):
-            kept.pop()
-        kept.append(point)
-    points = np.array(kept)
+        while len(corners) > 1 and _below(corners[-2], corners[-1], point):
+            corners.pop()
+        corners.append(point)
+    points = np.array(corners)
     return points[:, 0], points[:, 1]
 
 

@@ -33,7 +33,7 @@ JUDGE_USD_PER_TOKEN: Final = 0.15e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Options:
     """What is worked out."""
 
     retention: float
@@ -49,14 +49,16 @@ def main() -> int:
     parser.add_argument("--router", default="default")
     parser.add_argument("--retention", type=float, default=0.95)
     parser.add_argument("--splits", type=int, default=20)
-    asked = parser.parse_args()
-    outcomes = load_outcomes(asked.data)
-    outcomes = outcomes.only(np.array([name == asked.source for name in outcomes.sources]))
-    with Bundle.open(asked.bundle, devices=["cpu"]) as bundle:
-        scores = score_prompts(bundle, asked.router, outcomes.prompts).scores
+    options = parser.parse_args()
+    outcomes = load_outcomes(options.data)
+    outcomes = outcomes.only(np.array([name == options.source for name in outcomes.sources]))
+    with Bundle.open(options.bundle, devices=["cpu"]) as bundle:
+        scores = score_prompts(bundle, options.router, outcomes.prompts).scores
     sys.stdout.write(HEAD)
     for weak, strong in PAIRS:
-        for line in _lines(outcomes, scores, (weak, strong), Asked(asked.retention, asked.splits)):
+        for line in _lines(
+            outcomes, scores, (weak, strong), Options(options.retention, options.splits)
+        ):
             sys.stdout.write(line)
             sys.stdout.flush()
     return 0
@@ -72,7 +74,7 @@ HEAD: Final = (
 
 
 def _lines(
-    outcomes: Outcomes, scores: Doubles, pair: tuple[str, str], asked: Asked
+    outcomes: Outcomes, scores: Doubles, pair: tuple[str, str], options: Options
 ) -> Iterator[str]:
     weak, strong = (outcomes.models.index(name) for name in pair)
     rows = np.flatnonzero(np.isfinite(outcomes.cost[:, [weak, strong]]).all(axis=1))
@@ -86,7 +88,7 @@ def _lines(
         score=scores[rows],
         judge_usd=judgement_usd(chars, JUDGE_USD_PER_TOKEN),
     )
-    retention, splits = asked.retention, asked.splits
+    retention, splits = options.retention, options.splits
     by_lot = Traffic(**{**_columns(traffic), "score": lot})
     yield _row(pair, "by lot", routed(by_lot, retention, splits))
     yield _row(pair, "routing", routed(traffic, retention, splits))
@@ -105,8 +107,8 @@ def _row(pair: tuple[str, str], way: str, found: Found) -> str:
         way,
         f"{found.cost:.1%}",
         f"{found.low:.1%} to {found.high:.1%}",
-        f"{found.kept:.1%}",
-        f"{found.kept_often:.0%}",
+        f"{found.retained:.1%}",
+        f"{found.retained_often:.0%}",
         *(f"{cached(found.cost, hits):.1%}" for hits in HITS),
     )
     return f"| {' | '.join(cells)} |\n"

@@ -30,7 +30,7 @@ class Line:
 
     name: str
     quality: Interval
-    kept: Interval
+    retained: Interval
     usd: Interval
     saved: Interval
     last_share: float
@@ -107,12 +107,12 @@ def _line(
     got = (weights * quality).sum(axis=1)
     # A candidate that a way never calls may have no recorded cost.
     paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1) + beside
-    dearest, best = cost[:, last], quality[:, last]
+    most_expensive, best = cost[:, last], quality[:, last]
 
     def figures(drawn: Doubles) -> tuple[float, float, float, float]:
         total = drawn.sum()
         mean, top = float(drawn @ got) / total, float(drawn @ best) / total
-        spent, most = float(drawn @ paid) / total, float(drawn @ dearest) / total
+        spent, most = float(drawn @ paid) / total, float(drawn @ most_expensive) / total
         return (
             mean,
             mean / top if top else np.nan,
@@ -121,5 +121,5 @@ def _line(
         )
 
     found = bootstrap(figures, len(got), seed=seed)
-    mean, kept, usd, saved = found
-    return Line(name, mean, kept, usd, saved, last_share=float(weights[:, last].mean()))
+    mean, retained, usd, saved = found
+    return Line(name, mean, retained, usd, saved, last_share=float(weights[:, last].mean()))

@@ -48,8 +48,8 @@ class Found:
     cost: float
     low: float  # the central 90 % of the resplits
     high: float
-    kept: float
-    kept_often: float
+    retained: float
+    retained_often: float
 
 
 def judged(quality: Doubles, auc: float, seed: int) -> Doubles:
@@ -94,7 +94,7 @@ def cached(cost: float, hits: float) -> float:
 
 def _over_splits(traffic: Traffic, retention: float, splits: int, auc: float | None) -> Found:
     costs: list[float] = []
-    kept: list[float] = []
+    retained: list[float] = []
     for seed in range(splits):
         order = np.random.default_rng(seed).permutation(len(traffic))
         half = len(traffic) // 2
@@ -102,10 +102,10 @@ def _over_splits(traffic: Traffic, retention: float, splits: int, auc: float | N
         plan = _plan(traffic, opinion, order[:half], retention)
         quality, cost = _settled(traffic, opinion, order[half:], plan)
         costs.append(cost)
-        kept.append(quality)
+        retained.append(quality)
     low, high = np.quantile(costs, [0.05, 0.95])
-    often = float(np.mean(np.array(kept) >= retention - 0.01))
-    return Found(float(np.mean(costs)), float(low), float(high), float(np.mean(kept)), often)
+    often = float(np.mean(np.array(retained) >= retention - 0.01))
+    return Found(float(np.mean(costs)), float(low), float(high), float(np.mean(retained)), often)
 
 
 _Plan = tuple[float, float]  # strong at once from this score on; accepted from this opinion on
@@ -136,13 +136,13 @@ def _settled(
     weak_usd, strong_usd = traffic.weak_usd[rows], traffic.strong_usd[rows]
     at_once = traffic.score[rows] >= threshold
     if opinion is None:
-        asked_again = np.zeros(len(rows), dtype=np.bool_)
+        escalated = np.zeros(len(rows), dtype=np.bool_)
         judging = np.zeros(len(rows))
     else:
         # A judge whose word changes nothing is not asked.
-        asked_again = ~at_once & (opinion[rows] < accept)
+        escalated = ~at_once & (opinion[rows] < accept)
         judging = traffic.judge_usd[rows] * np.isfinite(accept)
-    final = np.where(at_once | asked_again, strong, weak)
+    final = np.where(at_once | escalated, strong, weak)
     first = np.where(at_once, strong_usd, weak_usd + judging)
-    usd = first + np.where(asked_again, strong_usd, 0.0)
+    usd = first + np.where(escalated, strong_usd, 0.0)
     return float(final.sum() / strong.sum()), float(usd.sum() / strong_usd.sum())

@@ -207,7 +207,7 @@ def certified_threshold(
 
 
 def _qualities(
-    columns: Doubles, prompts: tuple[str, ...], outcomes: Outcomes | None, held: Flags
+    columns: Doubles, prompts: tuple[str, ...], outcomes: Outcomes | None, held_out: Flags
 ) -> tuple[tuple[str, ...], dict[str, Doubles]]:
     """Each model by how its outcomes follow the ease that all of them share."""
     width = columns.shape[1]
@@ -216,7 +216,7 @@ def _qualities(
         return (), nothing
     row_of = {prompt: row for row, prompt in enumerate(prompts)}
     rows = np.array([row_of[prompt] for prompt in outcomes.prompts])
-    mine = ~held[rows]
+    mine = ~held_out[rows]
     seen = outcomes.quality[mine]
     known = np.isfinite(seen)
     chosen = [m for m in range(seen.shape[1]) if known[:, m].sum() >= PROBED]

@@ -34,7 +34,7 @@ class Adapted:
 
     arrays: Mapping[str, NDArray[np.float32]]
     labels: int
-    prior_kept: bool  # the labels told nothing new
+    prior_only: bool  # the labels told nothing new
     prior_apgr: float
     left_out_apgr: float
     gain: Interval  # the router's APGR over the prior's, paired
@@ -65,11 +65,11 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
     found = fit(rows * metric, standard, gain)
     found = found.with_more_prior(PRIOR_LABELS / len(gain) * float(found.left_out.std()), standard)
     slope, intercept = platt(found.left_out, (gain > 0).astype(np.float64))
-    kept = slope <= 0
-    logits = prior if kept else slope * found.left_out + intercept
+    prior_only = slope <= 0
+    logits = prior if prior_only else slope * found.left_out + intercept
     arrays = (
         _unchanged(columns.head)
-        if kept
+        if prior_only
         else _corrected(
             columns.head, found, rows * metric, metric, (centre, spread), slope, intercept
         )
@@ -79,7 +79,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
     return Adapted(
         arrays={name: np.asarray(a, dtype=np.float32) for name, a in arrays.items()},
         labels=len(chosen),
-        prior_kept=kept,
+        prior_only=prior_only,
         prior_apgr=apgr(decile_curve(before)),
         left_out_apgr=apgr(decile_curve(after)),
         gain=apgr_gain(after, before, seed=seed),

@@ -47,13 +47,13 @@ def fit_profile(columns: Columns, outcomes: Doubles, seed: int = 0) -> Profile:
     shared = _difficulty(columns)
     along = columns.rows @ shared
     slope, intercept = platt(along, outcomes)
-    held, constant = _held_out(along, outcomes, seed)
+    held_out, constant = _held_out(along, outcomes, seed)
     return Profile(
         weights=(slope * shared).astype(np.float32),
         bias=intercept,
         probes=len(outcomes),
         mean=float(outcomes.mean()),
-        brier=brier(held, outcomes),
+        brier=brier(held_out, outcomes),
         brier_constant=brier(constant, outcomes),
     )
 
@@ -92,9 +92,6 @@ def _held_out(along: Doubles, outcomes: Doubles, seed: int) -> tuple[Doubles, Do
     return predicted, constant
 
 
-_FOLDS = 5
-
-
 @dataclass(frozen=True, slots=True)
 class Joined:
     """A model's row, and how well rows fitted to four fifths of the probes do on the rest."""
@@ -115,15 +112,15 @@ def fit_joining(columns: Columns, arrays: Arrays, outcomes: Doubles, seed: int =
     raw = columns.rows * columns.head["scale"] + columns.head["mean"]
     facts, population = facts_of(arrays, raw.astype(np.float32)), population_of(arrays)
     fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
-    held, constant = np.empty(len(outcomes)), np.empty(len(outcomes))
+    held_out, constant = np.empty(len(outcomes)), np.empty(len(outcomes))
     for k in range(_FOLDS):
         mine = fold == k
-        held[mine] = predicted(facts[mine], join(facts[~mine], outcomes[~mine], population))
+        held_out[mine] = predicted(facts[mine], join(facts[~mine], outcomes[~mine], population))
         constant[mine] = outcomes[~mine].mean()
     return Joined(
         row=join(facts, outcomes, population).astype(np.float32),
         probes=len(outcomes),
         mean=float(outcomes.mean()),
-        brier=brier(held, outcomes),
+        brier=brier(held_out, outcomes),
         brier_constant=brier(constant, outcomes),
     )

@@ -23,15 +23,15 @@ def fit_sw_ranking(task: Task) -> Arrays:
     space = fit_space(task.columns[task.labelled], task.weights[task.labelled], task.widths, RANK)
     first, second = _tiers(task.battles, task.models)
     random = np.random.default_rng(task.seed)
-    kept = np.sort(random.permutation(np.flatnonzero(first != second))[:BATTLES])
-    battles = task.battles.only(kept)
+    chosen = np.sort(random.permutation(np.flatnonzero(first != second))[:BATTLES])
+    battles = task.battles.only(chosen)
     rows = space(task.columns[battles.prompts])
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return {
         **space.arrays(),
         **to_bytes("battles", rows.astype(np.float32)),
-        "first": first[kept].astype(np.uint8),
-        "second": second[kept].astype(np.uint8),
+        "first": first[chosen].astype(np.uint8),
+        "second": second[chosen].astype(np.uint8),
         "wins": battles.wins.astype(np.float16),
         "tiers": np.array(TIERS, np.float32),
         "strong": np.array([STRONG], np.uint8),

@@ -41,7 +41,7 @@ def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> T
     sources = np.array(outcomes.sources)
     rows: list[int] = []
     means: list[tuple[Doubles, Doubles]] = []
-    said: list[str] = []
+    pairs: list[str] = []
     notes = list(outcomes.notes)
     for source in sorted(set(outcomes.sources)):
         mine = np.flatnonzero(sources == source)
@@ -54,7 +54,7 @@ def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> T
         both = np.isfinite(one + other)
         rows += mine[both].tolist()
         means.append((one[both], other[both]))
-        said.append(f"{source}: {_named(outcomes, groups[0])} < {_named(outcomes, groups[1])}")
+        pairs.append(f"{source}: {_named(outcomes, groups[0])} < {_named(outcomes, groups[1])}")
     if not rows:
         raise NothingToRoute(
             "the outcomes know no two models on the same prompts: routing needs two"
@@ -70,7 +70,7 @@ def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> T
         weak=weaks,
         strong=strongs,
         target=_standard(strongs - weaks),
-        models=tuple(said),
+        models=tuple(pairs),
         notes=tuple(notes),
     )
 

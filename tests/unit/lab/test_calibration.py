@@ -120,7 +120,7 @@ def test_what_is_certified_is_what_was_seen() -> None:
     assert stats.binom.cdf(round(lost * 3000), 3000, found.allowed) <= 0.05
     assert found.allowed < 0.1 * strong.mean()
     assert found.strong_share == pytest.approx(1 - to_weak.mean())
-    assert found.kept >= 0.9
+    assert found.retained >= 0.9
 
 
 def test_too_few_labels_promise_nothing() -> None:

@@ -33,7 +33,7 @@ def test_choices_are_settled_by_hand() -> None:
     ]
     policy = lines["this policy"]
     assert policy.quality.value == pytest.approx(3 / 4)
-    assert policy.kept.value == pytest.approx(3 / 2)
+    assert policy.retained.value == pytest.approx(3 / 2)
     assert policy.usd.value == pytest.approx(1000 * 62 / 4)
     assert policy.saved.value == pytest.approx(1 - 62 / 80)
     assert policy.last_share == 0.5

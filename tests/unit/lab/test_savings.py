@@ -24,19 +24,19 @@ EVEN = Traffic(
 def test_a_router_that_knows_pays_for_the_hard_half_only() -> None:
     knows = replace(EVEN, score=1.0 - RIGHT)
     found = routed(knows, retention=1.0, splits=8)
-    assert found.kept == 1.0
+    assert found.retained == 1.0
     assert found.cost == pytest.approx((0.5 * 1 + 0.5 * 10) / 10, abs=0.03)
 
 
 def test_a_router_that_knows_nothing_pays_for_nearly_all() -> None:
     found = routed(EVEN, retention=0.95, splits=8)
-    assert found.kept == pytest.approx(0.95, abs=0.03)  # half of what is not asked again is wrong
+    assert found.retained == pytest.approx(0.95, abs=0.03)  # half of what is not asked again is wrong
     assert found.cost == pytest.approx(0.9 + 0.1 * 0.1, abs=0.06)
 
 
 def test_a_judge_that_knows_pays_the_weak_answer_and_itself_on_top() -> None:
     found = cascaded(EVEN, retention=0.99, splits=8, auc=0.9999999)
-    assert found.kept == pytest.approx(1.0, abs=0.01)
+    assert found.retained == pytest.approx(1.0, abs=0.01)
     assert found.cost == pytest.approx((1 + 0.5 + 0.5 * 10) / 10, abs=0.04)
 
 
@@ -56,7 +56,7 @@ def test_a_judge_is_as_good_as_it_is_said_to_be() -> None:
 def test_what_no_plan_keeps_costs_all() -> None:
     hopeless = replace(EVEN, weak=np.zeros(SIZE))
     found = cascaded(hopeless, retention=1.0, splits=4, auc=0.7)
-    assert (found.cost, found.kept, found.kept_often) == (1.0, 1.0, 1.0)
+    assert (found.cost, found.retained, found.retained_often) == (1.0, 1.0, 1.0)
 
 
 def test_a_hit_costs_nothing() -> None:

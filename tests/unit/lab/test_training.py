@@ -201,7 +201,7 @@ def test_the_adapted_router_is_better_on_prompts_it_never_saw(bundle: Path) -> N
     after = apgr(decile_curve(Ranked.of(scores, fresh.weak, fresh.strong)))
     before = apgr(decile_curve(Ranked.of(other.prior, fresh.weak, fresh.strong)))
     assert after > before + 0.1
-    assert not adapted.prior_kept
+    assert not adapted.prior_only
     assert adapted.left_out_apgr == pytest.approx(after, abs=0.12)
 
 
@@ -213,7 +213,7 @@ def test_labels_that_tell_nothing_leave_every_score_as_it_was(tmp_path: Path, bu
     opposed = replace(data.only(np.arange(120) < 120), weak=np.arange(120) % 2.0)
     same = replace(columns, rows=columns.rows[twice], prior=columns.prior[twice])
     adapted = adapt(same, replace(opposed, strong=np.ones(120)))
-    assert adapted.prior_kept
+    assert adapted.prior_only
     write_adapted(bundle, tmp_path / "new", "adapted", adapted, ORIGIN)
     with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
         before = opened.score(data.prompts, "linear").scores
