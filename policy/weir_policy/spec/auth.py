@@ -37,19 +37,15 @@ class Auth:
         ),
     )
 
-    secret_ref: SecretKeyRef | None = optional(
-        Object(SecretKeyRef), "The API key lies in this Secret."
-    )
+    secret_ref: SecretKeyRef | None = optional(Object(SecretKeyRef), "The Secret with the API key.")
     env: str | None = optional(
         VARIABLE,
-        "The API key is this environment variable of the gateway. In files only: on a cluster "
+        "The gateway's environment variable with the API key. In files only: on a cluster "
         "every policy would share the gateway's environment.",
     )
-    passthrough: bool | None = optional(
-        Flag(), "The client's own Authorization header goes upstream."
-    )
+    passthrough: bool | None = optional(Flag(), "Forward the client's own Authorization header.")
     header: str | None = optional(
         HEADER,
-        "The header that carries the bare key, such as `api-key`; not set: as the wire has it, "
+        "The header that carries the bare key, such as `api-key`. Not set: the wire's own, "
         "`Authorization: Bearer` or `x-api-key`.",
     )

@@ -79,11 +79,11 @@ class Price:
     output: int = defaulted(USD_PER_MILLION_TOKENS, "Answer tokens.", default="0")
     cached_input: int | None = optional(
         USD_PER_MILLION_TOKENS,
-        "Prompt tokens read from the provider's cache; where not set, as `input`.",
+        "Prompt tokens read from the provider's cache. Not set: as `input`.",
     )
     cache_write: int | None = optional(
         USD_PER_MILLION_TOKENS,
-        "Prompt tokens written to the provider's cache; where not set, as `input`.",
+        "Prompt tokens written to the provider's cache. Not set: as `input`.",
     )
 
 
@@ -91,7 +91,7 @@ class Price:
 class Limits:
     """What the gateway sends to this backend at most."""
 
-    in_flight: int | None = optional(COUNT, "Requests at once, per gateway.")
+    in_flight: int | None = optional(COUNT, "Concurrent requests, per gateway.")
     requests_per_minute: int | None = optional(
         COUNT,
         "Requests in any sixty seconds, over all gateways; more count as a failure of kind "
@@ -109,20 +109,18 @@ class Timeouts:
     connect: float = defaulted(DURATION, "To connect, TLS included.", default="2s")
     first_token: float = defaulted(
         DURATION,
-        "From the request sent to a stream's first byte; whole answers have total.",
+        "From sending the request to a stream's first byte; for whole answers `total` applies.",
         default="30s",
     )
     idle: float = defaulted(DURATION, "Between two chunks of an answer.", default="60s")
-    total: float = defaulted(DURATION, "For the whole answer.", default="10m")
+    total: float = defaulted(DURATION, "For the whole answer, retries included.", default="10m")
 
 
 @shape
 class Batches:
     """The provider takes many requests as one batch, answers within hours, and asks less for it."""
 
-    discount: float = defaulted(
-        SHARE, "The share of the price that it takes off for batches.", default="50%"
-    )
+    discount: float = defaulted(SHARE, "The provider's discount for batches.", default="50%")
 
 
 @shape
@@ -171,13 +169,14 @@ class ModelBackendSpec:
     )
     wires: tuple[str, ...] = defaulted(
         List(OneOf(WIRES.listed), at_most=8, unique=ITSELF),
-        "What the endpoint speaks; a request on another wire is translated where that can be. Not "
+        "What the endpoint speaks; a request on another wire is translated if possible. Not "
         "set: chat for openai, messages for anthropic.",
         default=[],
     )
     model: str = required(text("model id", 253), "The provider's id for the model.")
     auth: Auth | None = optional(
-        Object(Auth), "How the gateway authenticates; exactly one way. Not set: not at all."
+        Object(Auth),
+        "How the gateway authenticates: exactly one of these. Not set: no authentication.",
     )
     query: tuple[QueryParameter, ...] = defaulted(
         List(Object(QueryParameter), at_most=16, unique="name"),
@@ -194,52 +193,53 @@ class ModelBackendSpec:
     )
     context_window: int | None = optional(
         COUNT,
-        "Tokens that prompt and answer may have together; a request that is surely longer is not "
-        "sent here. Not set: never filtered on.",
+        "Tokens of prompt and answer together; a longer request is not sent here. Not set: no "
+        "filter.",
     )
     capabilities: tuple[Capability, ...] = defaulted(
         List(Choice(Capability), at_most=8, unique=ITSELF),
-        "What the model can do. A candidate that lacks what a request needs is filtered out. "
-        "`state` says that the endpoint keeps answers and conversations for later requests.",
+        "What the model can do. A candidate without what a request needs is filtered out. "
+        "`state`: the endpoint stores answers and conversations for later requests.",
         default=[],
     )
     limits: Limits = defaulted(
-        Object(Limits), "What the gateway sends here at most; not set: unbounded.", default={}
+        Object(Limits), "The most that gateways send here. Not set: unbounded.", default={}
     )
     timeouts: Timeouts = defaulted(Object(Timeouts), "How long the backend may take.", default={})
     endpoints: tuple[ExtraEndpoint, ...] = defaulted(
         List(Object(ExtraEndpoint), at_most=16),
-        "Further endpoints or keys that serve the same model at the same price. The less loaded "
-        "and healthier of two drawn at random is called.",
+        "More endpoints or keys for the same model at the same price. Of two that are drawn at "
+        "random, the less loaded and healthier one is called.",
         default=[],
     )
     retries: Retries = defaulted(
-        Object(Retries), "Calls that failed before their first byte, made again.", default={}
+        Object(Retries), "Retries of calls that failed before their first byte.", default={}
     )
     breaker: Breaker = defaulted(
-        Object(Breaker), "When an endpoint is left alone, and for how long.", default={}
+        Object(Breaker), "When calls to an endpoint stop, and for how long.", default={}
     )
     queue: Queue = defaulted(
-        Object(Queue), "Who waits where `limits.inFlight` is reached.", default={}
+        Object(Queue), "How requests wait when `limits.inFlight` is reached.", default={}
     )
     hedge: Hedge | None = optional(
-        Object(Hedge), "A second call where the first token is late. Not set: never."
+        Object(Hedge), "A second call when the first token is late. Not set: never."
     )
     batches: Batches | None = optional(
         Object(Batches),
-        "The endpoint has its provider's batches (OpenAI's files and batches, Anthropic's message "
-        "batches): what `/v1/batches` sends here goes as one. Not set: request by request.",
+        "The endpoint has its provider's batch API (OpenAI's files and batches, Anthropic's "
+        "message batches), and items of `/v1/batches` go there as one batch. Not set: one by "
+        "one.",
     )
     tls: Tls | None = optional(
         Object(Tls),
-        "How the endpoint's certificate is checked; not set: by the system's authorities.",
+        "How the endpoint's certificate is checked. Not set: with the system's authorities.",
     )
     profile: str | None = optional(
-        text("profile", 253), "The quality profile in the scorer's bundle; not set: `model`."
+        text("profile", 253), "The quality profile in the scorer's bundle. Not set: `model`."
     )
     allowed_namespaces: tuple[str, ...] = defaulted(
         List(NAMESPACE_OR_ALL, at_most=64, unique=ITSELF),
-        "The other namespaces whose policies may use this backend; * is every namespace. Its own "
-        "always may.",
+        "The other namespaces whose policies may use this backend; `*` is every namespace. Its "
+        "own always may.",
         default=[],
     )

@@ -20,43 +20,42 @@ class CacheScope(StrEnum):
 class ExactCache:
     """Answers to the very same request."""
 
-    ttl: float = required(DURATION, "How long an answer is kept.")
+    ttl: float = required(DURATION, "How long an answer is stored.")
 
 
 @shape
 class SemanticCache:
     """Answers to a request that means the same."""
 
-    ttl: float = required(DURATION, "How long an answer is kept.")
+    ttl: float = required(DURATION, "How long an answer is stored.")
     similarity: float = defaulted(
         PROBABILITY,
-        "The least cosine between the two prompts' embeddings; beside it their wording must be the "
-        "same but for case, punctuation, courtesies and the like.",
+        "The lowest cosine between the two prompts' embeddings. Their wording must also be "
+        "equal, except for case, punctuation, courtesies and the like.",
         default="0.80",
     )
 
 
 @shape
 class Cache:
-    """Answers that are given again."""
+    "Which answers are stored and given again."
 
     CHECKS: ClassVar = (
         Check("has(self.exact) || has(self.semantic)", "write exact, semantic or both"),
     )
 
-    exact: ExactCache | None = optional(Object(ExactCache), "To the very same request.")
+    exact: ExactCache | None = optional(Object(ExactCache), "For an equal request.")
     semantic: SemanticCache | None = optional(
-        Object(SemanticCache), "To a request that means the same."
+        Object(SemanticCache), "For a request with the same wording."
     )
     scope: CacheScope = defaulted(
         Choice(CacheScope),
-        "Who may be given an answer that was made for somebody else: nobody, each client key has "
-        "answers of its own (key), or whoever may use the policy (policy). Without client keys all "
-        "clients are one.",
+        "Who shares answers: each client key has its own (key), or all keys that may use the "
+        "policy share them (policy). Without client keys all clients are one.",
         default="key",
     )
     temperature: float = defaulted(
         TEMPERATURE,
-        "The highest temperature of a request that takes part; a request that names none has 1.",
+        "The highest temperature of a request that takes part; a request without one has 1.",
         default="0",
     )

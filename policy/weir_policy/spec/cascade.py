@@ -38,13 +38,15 @@ class Judge:
 
     backend: BackendId = required(
         BACKEND,
-        "The ModelBackend that judges; it speaks `chat` or `messages`. A small one that does "
-        "not think before it answers.",
+        "The ModelBackend that judges. It must speak `chat` or `messages`; use a small model "
+        "that doesn't think before it answers.",
     )
     namespace: str | None = optional(
-        LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
+        LABEL,
+        "Its namespace, if it is another one; that backend must list this policy's "
+        "namespace in allowedNamespaces.",
     )
-    timeout: float = defaulted(DURATION, "How long its verdict is waited for.", default="3s")
+    timeout: float = defaulted(DURATION, "How long to wait for its verdict.", default="3s")
 
 
 @shape
@@ -53,32 +55,33 @@ class Cascade:
 
     accept: float = required(
         PROBABILITY,
-        "A weak answer is kept where the judge holds it good with at least this probability, and "
-        "where at least this share of the samples agree. Where nothing looks at the answer: where "
-        "1 - score is at least this.",
+        "What a weak answer needs to be accepted: with `judge`, at least this probability of "
+        "being good; with `samples`, at least this share of samples that agree; with no check "
+        "at all, 1 - score of at least this.",
     )
-    judge: Judge | None = optional(Object(Judge), "A model that is asked whether it is good.")
+    judge: Judge | None = optional(Object(Judge), "A model that says whether the answer is good.")
     check: AnswerCheck | None = optional(
         Choice(AnswerCheck),
-        "What it must be: JSON (json), an instance of the schema that the request brings (schema), "
-        "or free of calls of tools that were not offered or whose arguments don't parse (tools).",
+        "The form that the answer must have: JSON (json), valid against the request's schema "
+        "(schema), or without calls of tools that were not offered or whose arguments don't "
+        "parse (tools).",
     )
     samples: int = defaulted(
         Whole(at_least=1, at_most=5),
-        "Answers of the weakest model to the same request that are compared; 1: only the one.",
+        "How many answers of the weakest model to compare; 1: no comparison.",
         default=1,
     )
     skip_above: float | None = optional(
-        PROBABILITY, "From this score on the last candidate answers at once."
+        PROBABILITY, "From this score on, the last candidate answers at once."
     )
     streams: HeldStreams = defaulted(
         Choice(HeldStreams),
-        "Of streamed answers the weak one is held until it is accepted (hold), or the last "
-        "candidate (strong) or the weakest (weak) answers at once and nobody looks.",
+        "For streams: buffer the weak answer until it is accepted (hold), or let the last "
+        "candidate (strong) or the weakest (weak) answer at once, without a check.",
         default="hold",
     )
     on_judge_failure: JudgeFailure = defaulted(
         Choice(JudgeFailure),
-        "What becomes of an answer whose judge is late, broken or says neither yes nor no.",
+        "What happens to an answer whose judge is late, fails, or says neither yes nor no.",
         default="escalate",
     )

@@ -34,11 +34,12 @@ class Allowance:
         COUNT, "Prompt and answer tokens in any sixty seconds."
     )
     usd_per_minute: PicoUsd | None = optional(USD, "USD in any sixty seconds.")
-    usd_per_day: PicoUsd | None = optional(USD, "USD a calendar day (UTC).")
+    usd_per_day: PicoUsd | None = optional(USD, "USD per calendar day (UTC).")
     strong_usd_per_day: PicoUsd | None = optional(
         USD,
-        "USD a calendar day (UTC) on the last candidate. Past it the weakest answers, with the "
-        "reason `budget`; over its last fifth the threshold rises.",
+        "USD per calendar day (UTC) on the last candidate. Past it the weakest candidate "
+        "answers, with the reason `budget`. Over its last fifth the threshold rises linearly "
+        "to 1.",
     )
 
 

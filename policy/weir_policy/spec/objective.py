@@ -36,8 +36,10 @@ class SpendingPlan(StrEnum):
 class Quality:
     """Keep a share of the strongest candidate's quality."""
 
-    retention: float = required(SHARE, "The share of its quality to keep.")
-    confidence: float = defaulted(SHARE, "How sure the calibration must be of that.", default="95%")
+    retention: float = required(SHARE, "The share of the strong model's quality to retain.")
+    confidence: float = defaulted(
+        SHARE, "The confidence with which the bundle must certify that.", default="95%"
+    )
 
 
 @shape
@@ -47,19 +49,20 @@ class Budget:
     CHECKS: ClassVar = (Check("double(self.usd) > 0.0", "usd must be above zero", "usd"),)
 
     usd: PicoUsd = required(
-        USD, "What all of the policy's requests may cost in the period, weak answers included."
+        USD, "What all requests of the policy may cost in the period, weak answers included."
     )
-    per: Period = required(Choice(Period), "The period it is for.")
+    per: Period = required(Choice(Period), "The calendar period (UTC).")
     when_spent: WhenSpent = defaulted(
         Choice(WhenSpent),
-        "What becomes of requests for which no room is left: the first candidate answers all the "
-        "same (weakest), or they are refused with 429 until the period ends (reject).",
+        "What happens to requests that don't fit what is left: the first candidate answers "
+        "anyway (weakest), or they are refused with 429 until the period ends (reject).",
         default="weakest",
     )
     plan: SpendingPlan = defaulted(
         Choice(SpendingPlan),
-        "How spending is laid over the period: as the traffic of the days before came (traffic; "
-        "evenly until one whole day is known), or the same every second (even).",
+        "How spending is spread over the period: in proportion to the traffic of the days "
+        "before (traffic; evenly until one whole day is known), or the same every second "
+        "(even).",
         default="traffic",
     )
 
@@ -77,17 +80,22 @@ class Objective:
     )
 
     threshold: float | None = optional(
-        PROBABILITY, "The strong model answers where the score is at least this."
+        PROBABILITY, "The strong model answers if the score is at least this."
     )
     strong_share: float | None = optional(
         SHARE,
-        "The strong model answers this share of prompts like the bundle's reference prompts; the "
-        "threshold follows from the router's calibration.",
+        "The threshold is the score that this share of the bundle's reference prompts reach. "
+        "It is not a share of your traffic, unless you calibrate the bundle on your own "
+        "prompts.",
     )
     quality: Quality | None = optional(
-        Object(Quality), "As few strong answers as keep this much of the quality."
+        Object(Quality),
+        "The threshold is the highest one that the bundle certifies for this "
+        "retention. Without a certificate every request goes to the strong "
+        "model; `weir calibrate --into` makes one.",
     )
     budget: Budget | None = optional(
         Object(Budget),
-        "As many strong answers as this pays for, spread over the period; see docs/budget.md.",
+        "As many strong answers as this amount pays for, spread over the period; see "
+        "docs/budget.md.",
     )

@@ -67,7 +67,8 @@ class Match:
     )
     headers: tuple[HeaderMatch, ...] = defaulted(
         List(Object(HeaderMatch), at_most=16, unique="name"),
-        "Headers that must all hold as well. The policy with more headers goes first.",
+        "Headers that the request must have as well, all of them. The policy with more headers "
+        "goes first.",
         default=[],
     )
 
@@ -78,7 +79,9 @@ class Candidate:
 
     backend: BackendId = required(BACKEND, "The ModelBackend.")
     namespace: str | None = optional(
-        LABEL, "Its namespace, where it is another one that lists this one in allowedNamespaces."
+        LABEL,
+        "Its namespace, if it is another one; that backend must list this policy's "
+        "namespace in allowedNamespaces.",
     )
 
 
@@ -89,28 +92,29 @@ class Rule:
     name: str = required(WORD, "Shown as the reason `rule:<name>`.")
     when: str = required(
         text("CEL expression", 2048),
-        "CEL over the request's facts, true where the rule holds. A rule that cannot be evaluated "
-        "for a request, say for want of a header, does not hold.",
+        "CEL over the request's facts; the rule holds when it is true. A rule that can't be "
+        "evaluated for a request, for example because a header is missing, does not hold.",
     )
     use: BackendId = required(BACKEND, "The candidate that answers then.")
     fallback: RuleFallback = defaulted(
         Choice(RuleFallback),
-        "Who is asked when that candidate fails: whom failureMode says (policy), or nobody (none), "
-        "so that such requests never go anywhere else. In mode Shadow the last candidate answers "
-        "all the same.",
+        "What happens when that candidate fails: failureMode applies (policy), or its error is "
+        "the answer (none), so that such requests never go to another model. In mode Shadow "
+        "the last candidate answers anyway.",
         default="policy",
     )
 
 
 @shape
 class Session:
-    """What holds for a conversation."""
+    "Settings for conversations."
 
     sticky: float = required(
         DURATION,
-        "How long after its last answer a conversation keeps its model while that one's prompt "
-        "cache is worth more than what another would gain. Conversations are told apart by the "
-        "header x-weir-session, else by user, system prompt and first user turn.",
+        "The longest pause in which a conversation stays on its model while leaving the "
+        "provider's warm prompt cache costs more than it gains; see docs/policies.md for the "
+        "formula. A conversation is recognised by the header x-weir-session, else by user, "
+        "system prompt and first user turn.",
     )
 
 
@@ -126,22 +130,22 @@ class FailureMode:
     )
     upstream: tuple[BackendId, ...] = defaulted(
         List(BACKEND, at_most=16, unique=ITSELF),
-        "The candidates that are tried, in this order, when the chosen one fails before its first "
-        "byte. Empty: none is.",
+        "The candidates that are tried, in this order, when the chosen one fails before its "
+        "first byte. Empty: no fallback.",
         default=[],
     )
     fallback_on: tuple[FallbackOn, ...] = defaulted(
         List(Choice(FallbackOn), at_least=1, at_most=8, unique=ITSELF),
-        "Which failures the next in `upstream` may mend: 429 or a full queue (rateLimit), a prompt "
-        "longer than the window (contextLength; the next is one with a larger window), the "
-        "provider's refusal of this prompt (contentFilter), anything else that keeps it from "
-        "answering (down), and a field that its wire has no place for (cannotCarry).",
+        "The kinds of failure after which `upstream` is used: 429 or a full queue (rateLimit), "
+        "a prompt longer than the window (contextLength; the next one has a larger window), "
+        "the provider's refusal of this prompt (contentFilter), any other failure to answer "
+        "(down), and a field that its wire can't carry (cannotCarry).",
         default=["rateLimit", "contextLength", "down", "cannotCarry"],
     )
     limits: LimitsFailure = defaulted(
         Choice(LimitsFailure),
-        "While the Redis that counts limits for all gateways is gone: each gateway counts alone, "
-        "at the full limit (open), or requests that come under a limit are refused with 503 "
+        "While the Redis that counts limits for all gateways is away: each gateway counts "
+        "alone, at the full limit (open), or requests with a limit are refused with 503 "
         "(closed).",
         default="open",
     )
@@ -152,14 +156,14 @@ class ExplorationBudget:
     """What exploration may cost."""
 
     usd: PicoUsd = required(USD, "The amount.")
-    per: Period = required(
-        Choice(Period), "The period it is for, as UTC's clock has it; a month is 30 days here."
-    )
+    per: Period = required(Choice(Period), "The period, in UTC; a month is 30 days here.")
 
 
 @shape
 class Exploration:
-    """Near the threshold some requests go the other way, so that feedback tells how that is."""
+    "Near the threshold some requests go to the other candidate, so that feedback can compare"
+
+    "the two."
 
     CHECKS: ClassVar = (Check("double(self.band) > 0.0", "must be above 0", "band"),)
 
@@ -167,12 +171,13 @@ class Exploration:
         PROBABILITY, "How far from the threshold a score may be for a request to take part."
     )
     share: float = required(
-        SHARE, "How many of those requests go to the candidate that the threshold is against."
+        SHARE,
+        "The share of those requests that go to the candidate that the threshold would not choose.",
     )
     budget: ExplorationBudget = required(
         Object(ExplorationBudget),
-        "What that may cost beyond the usual choice, estimated; once it is reached, every choice "
-        "is as usual until the period ends.",
+        "The estimated cost that exploration may add; when it is reached, every choice is the "
+        "usual one until the period ends.",
     )
 
 
@@ -184,31 +189,33 @@ class ClientThreshold:
         Check("double(self.min) <= double(self.max)", "min must not be above max", "min"),
     )
 
-    min: float = required(PROBABILITY, "The lowest threshold a client may ask for.")
-    max: float = required(PROBABILITY, "The highest threshold a client may ask for.")
+    min: float = required(PROBABILITY, "The lowest threshold that a client may set.")
+    max: float = required(PROBABILITY, "The highest threshold that a client may set.")
 
 
 @shape
 class Expose:
-    """What clients may see and do beside chatting."""
+    "What else clients may see and do."
 
     score: bool = defaulted(Flag(), "The score, in the header x-weir-score.", default=False)
     route: bool = defaulted(
-        Flag(), "The decision alone, with nothing sent: POST /v1/route.", default=False
+        Flag(), "POST /v1/route, which returns the decision and sends nothing.", default=False
     )
     client_threshold: ClientThreshold | None = optional(
         Object(ClientThreshold),
-        "Clients may choose the threshold by the model name `router-<router>-<threshold>`, within "
-        "these bounds.",
+        "Clients may set the threshold with the model name `router-<router>-<threshold>`, "
+        "within these bounds.",
     )
-    direct: bool = defaulted(Flag(), "Candidates may be called by their own names.", default=False)
+    direct: bool = defaulted(
+        Flag(), "Clients may call candidates by their own names.", default=False
+    )
 
 
 @shape
 class Probe:
     """A decision that must hold before a new table is programmed."""
 
-    prompt: str = required(text("prompt", 4096), "What the user would write.")
+    prompt: str = required(text("prompt", 4096), "The text of the user.")
     expect: BackendId = required(BACKEND, "The candidate that must be chosen for it.")
 
 
@@ -302,33 +309,32 @@ class RoutePolicySpec:
     router: Router = defaulted(Object(Router), "How a prompt is scored.", default={})
     objective: Objective | None = optional(
         Object(Objective),
-        "How it is decided whether a prompt needs the strong model; without effect where there is "
+        "Where the threshold between weak and strong comes from; without effect if there is "
         "one candidate.",
     )
     cascade: Cascade | None = optional(
         Object(Cascade),
-        "The weakest candidate that can serve answers first, whatever the objective says, and the "
-        "next one where its answer is not accepted.",
+        "The weakest candidate that can serve a request answers first, whatever the objective "
+        "says; the next one answers if that answer is not accepted.",
     )
-    cache: Cache | None = optional(Object(Cache), "Answers that are given again.")
-    session: Session | None = optional(Object(Session), "What holds for a conversation.")
+    cache: Cache | None = optional(Object(Cache), "Which answers are stored and given again.")
+    session: Session | None = optional(Object(Session), "Settings for conversations.")
     failure_mode: FailureMode = defaulted(
         Object(FailureMode), "What happens when something fails.", default={}
     )
     limits: PolicyLimits | None = optional(Object(PolicyLimits), "What clients may use.")
     exploration: Exploration | None = optional(
         Object(Exploration),
-        "Near the threshold some requests go the other way, so that feedback tells how that is.",
+        "Near the threshold some requests go to the other candidate, so that feedback can "
+        "compare the two.",
     )
     variants: tuple[Variant, ...] = defaulted(
         List(Object(Variant), at_most=8, unique="name"),
-        "Routers or objectives that compete, each for a share of the conversations; one that "
-        "names neither is the policy as it is. See docs/experiments.md.",
+        "Routers or objectives that compete, each for a share of the conversations; a variant "
+        "that names neither is the policy as it is. See docs/experiments.md.",
         default=[],
     )
-    expose: Expose = defaulted(
-        Object(Expose), "What clients may see and do beside chatting.", default={}
-    )
+    expose: Expose = defaulted(Object(Expose), "What else clients may see and do.", default={})
     mode: Mode = defaulted(
         Choice(Mode),
         "Enforce: decisions are obeyed. Shadow: they are recorded, and the last candidate answers.",
@@ -336,6 +342,6 @@ class RoutePolicySpec:
     )
     probes: tuple[Probe, ...] = defaulted(
         List(Object(Probe), at_most=16),
-        "Decisions that must hold before a new table is programmed.",
+        "Decisions that must come out as expected before a new table is programmed.",
         default=[],
     )

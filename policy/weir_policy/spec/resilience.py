@@ -38,20 +38,20 @@ class Retries:
 
     attempts: int = defaulted(
         Whole(at_least=1, at_most=10),
-        "Calls in all for one request; 1: a failed one is never made again. One more mends what is "
-        "over in a moment; for what lasts there are fallbacks.",
+        "Calls for one request, the first included; 1: no retry. One retry repairs short "
+        "failures; fallbacks are for longer ones.",
         default=2,
     )
     budget: float = defaulted(
         SHARE,
-        "The share of requests that may be made again (and one a second beyond it), so that an "
+        "The share of requests that may be retried (and one a second beyond it), so that an "
         "outage is not multiplied.",
         default="20%",
     )
     wait: float = defaulted(
         DURATION,
-        "The longest wait before the next call; waits are random and grow. A provider whose "
-        "Retry-After asks for more is not waited for.",
+        "The longest wait before the next call; waits are random and grow. If a provider's "
+        "Retry-After is longer, there is no retry.",
         default="1s",
     )
 
@@ -62,20 +62,19 @@ class Breaker:
 
     failures: int = defaulted(
         Whole(at_least=1, at_most=1_000_000),
-        "Failed calls within `window` that open it. Ten are no accident.",
+        "Failed calls within `window` that open it.",
         default=10,
     )
     share: float = defaulted(
         SHARE,
-        "The share of its calls within `window` that must have failed as well, so that a busy "
+        "The share of its calls within `window` that must also have failed, so that a busy "
         "endpoint's few failures don't open it.",
         default="25%",
     )
     window: float = defaulted(DURATION, "How far back failures count.", default="10s")
     open: float = defaulted(
         DURATION,
-        "How long it is left alone before it is tried again; doubled with each trial that fails, "
-        "up to eight times.",
+        "How long it stays open before a probe; doubled with each failed trial, up to eight times.",
         default="5s",
     )
     trials: int = defaulted(
@@ -87,15 +86,15 @@ class Breaker:
 
 @shape
 class Queue:
-    """Who waits where `limits.inFlight` is reached."""
+    "How requests wait when `limits.inFlight` is reached."
 
     size: int = defaulted(
         Whole(at_least=0, at_most=100_000), "Requests that may wait; 0: none.", default=16
     )
     wait: float = defaulted(
         DURATION,
-        "How long each waits at most before it falls back or is refused; short, for a place that "
-        "is not free soon won't be.",
+        "The longest wait of each before it falls back or is refused. Keep it short: a slot "
+        "that isn't free soon stays occupied.",
         default="250ms",
     )
 
@@ -112,7 +111,7 @@ class Hedge:
     )
     after: Quantile = defaulted(
         Choice(Quantile),
-        "How late: later than this share of this backend's first tokens.",
+        "How late: later than this percentile of the backend's first tokens.",
         default="p95",
     )
 
@@ -121,8 +120,8 @@ class Hedge:
 class ExtraEndpoint:
     """A further endpoint, or a further key, that serves the same model."""
 
-    endpoint: str | None = optional(ENDPOINT, "Its base URL; not set: that of the backend.")
-    auth: Auth | None = optional(Object(Auth), "Its key; not set: that of the backend.")
+    endpoint: str | None = optional(ENDPOINT, "Its base URL. Not set: that of the backend.")
+    auth: Auth | None = optional(Object(Auth), "Its key. Not set: that of the backend.")
     weight: int = defaulted(
         Whole(at_least=1, at_most=1000),
         "Its share of the calls, relative to 10, the weight of the backend's own endpoint.",

@@ -26,7 +26,7 @@ class Router:
     name: RouterName = defaulted(
         ROUTER,
         "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
-        "the bundle's own choice. `judge` asks a model.",
+        "the bundle's own choice. `judge` calls a model.",
         default="default",
     )
     judge: Judge | None = optional(
@@ -62,7 +62,8 @@ class Variant:
 
     name: str = required(WORD, "Shown in metrics, ledger and `weir experiment`.")
     weight: int = required(
-        Whole(at_least=1, at_most=10_000), "Its part of the sum of all variants' weights."
+        Whole(at_least=1, at_most=10_000),
+        "Its share, relative to the sum of all variants' weights.",
     )
     router: VariantRouter | None = optional(Object(VariantRouter), "Not set: the policy's.")
     objective: Objective | None = optional(Object(Objective), "Not set: the policy's.")
