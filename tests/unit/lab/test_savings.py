@@ -30,7 +30,9 @@ def test_a_router_that_knows_pays_for_the_hard_half_only() -> None:
 
 def test_a_router_that_knows_nothing_pays_for_nearly_all() -> None:
     found = routed(EVEN, retention=0.95, splits=8)
-    assert found.retained == pytest.approx(0.95, abs=0.03)  # half of what is not asked again is wrong
+    assert found.retained == pytest.approx(
+        0.95, abs=0.03
+    )  # half of what is not asked again is wrong
     assert found.cost == pytest.approx(0.9 + 0.1 * 0.1, abs=0.06)
 
 
