@@ -9,6 +9,7 @@ import click
 
 from weir_cli.options import FILES
 from weir_operator.local import Compiled, compile_paths
+from weir_policy.describe.json_schema import json_schema
 
 
 @click.group()
@@ -41,6 +42,15 @@ def compile_command(paths: tuple[Path, ...]) -> None:
         click.echo(_as_text(compiled), err=True)
         sys.exit(1)
     click.echo(compiled.table_json.decode(), nl=False)
+
+
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema of RoutePolicy and ModelBackend, for your editor.
+
+    In a YAML file: `# yaml-language-server: $schema=weir.schema.json`.
+    """
+    click.echo(json.dumps(json_schema(), indent=2))
 
 
 def _as_json(compiled: Compiled) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from weir_operator.files.load import FileMistake, LoadedFiles, load
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
+from weir_operator.plan.findings import Reason
 from weir_operator.plan.secrets import Credential
 from weir_policy.table import Table
 
@@ -40,9 +41,9 @@ def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] | None = Non
 
 
 def _planned(loaded: LoadedFiles, plan: Plan) -> Iterable[FileMistake]:
-    """The planner's problems; those of what could not be read have been told by the loader."""
-    told = {invalid.meta.ref for invalid in loaded.resources.invalid}
+    """The planner's problems; the loader has reported those of what is written wrongly."""
+    invalid = {resource.meta.ref for resource in loaded.resources.invalid}
     for ref, problem in plan.problems:
-        if ref not in told:
+        if ref not in invalid or problem.reason is not Reason.INVALID_SPEC:
             message = f"{problem.reason}: {problem.message}"
             yield loaded.origins[ref].mistake(problem.path, message, problem.hint)

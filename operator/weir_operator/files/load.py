@@ -164,7 +164,7 @@ class _Loading:
             self.resources[ref] = parsed.resource
         else:
             mistakes = parsed.mistakes or (Mistake((), "is not written properly"),)
-            self.invalid[ref] = Invalid(parsed.meta, mistakes)
+            self.invalid[ref] = Invalid(parsed.meta, mistakes, parsed.partial)
 
 
 def _items(value: object) -> list[object] | None:

@@ -1,6 +1,6 @@
 """All resources in, one Plan out: the table of what is good, and a finding on every resource."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
@@ -66,7 +66,9 @@ def compile_table(
         (policy_entry(policy) for policy, problems in judged if not problems),
         (backend_entry(found.backend) for found in good),
     )
-    findings = [*_invalid(resources.invalid), *_findings(judged, list(checked.values()))]
+    partly = [i.partial for i in resources.invalid if isinstance(i.partial, RoutePolicy)]
+    more = {p.meta.ref: check_policy(p, checked, broken, routers) for p in partly}
+    findings = [*_invalid(resources.invalid, more), *_findings(judged, list(checked.values()))]
     return Plan(
         table,
         table_json,
@@ -126,10 +128,13 @@ def _finding(meta: Meta, problems: tuple[Problem, ...]) -> Finding:
     return Finding(meta.ref, meta.generation, problems, meta.uid)
 
 
-def _invalid(invalid: tuple[Invalid, ...]) -> Iterator[Finding]:
+def _invalid(
+    invalid: tuple[Invalid, ...], further: Mapping[ResourceRef, tuple[Problem, ...]]
+) -> Iterator[Finding]:
+    """The mistakes in what is written, then what else is wrong with what can be read of it."""
     for found in invalid:
         if found.meta.ref.kind is not ResourceKind.SECRET:
-            problems = (
+            problems = [
                 Problem(Reason.INVALID_SPEC, m.path, m.message, m.hint) for m in found.mistakes
-            )
-            yield _finding(found.meta, tuple(problems))
+            ]
+            yield _finding(found.meta, (*problems, *further.get(found.meta.ref, ())))

@@ -56,6 +56,7 @@ class Check:
     field: str = ""  # the field the mistake is reported at, by its name in YAML
     detail: str = ""
     detail_args: tuple[str, ...] = ()
+    known: str = ""  # CEL of the names that the last of `detail_args` should be one of
 
     @property
     def expression(self) -> str:

@@ -12,7 +12,7 @@ import cel
 
 from weir_policy.fields.composite import List, Object
 from weir_policy.fields.kinds import Kind
-from weir_policy.fields.mistakes import Mistake, Path, close_match
+from weir_policy.fields.mistakes import Mistake, Path, close_match, nearest
 from weir_policy.fields.shapes import Check, Shape, checks, declared
 
 _SELF_FIELD = re.compile(r"\bself\.([A-Za-z]+)")
@@ -47,7 +47,8 @@ def _of_shape(
         if doubtful & {check.field, *_SELF_FIELD.findall(check.rule)}:
             continue
         if _holds(check, value) is False:
-            yield Mistake((*at, check.field) if check.field else at, _message(check, value))
+            place = (*at, check.field) if check.field else at
+            yield Mistake(place, _message(check, value), _hint(check, value))
 
 
 def _doubtful(
@@ -72,6 +73,13 @@ def _message(check: Check, value: object) -> str:
     if not check.detail:
         return check.message
     return check.detail % tuple(_program(name)({"self": value}) for name in check.detail_args)
+
+
+def _hint(check: Check, value: object) -> str:
+    if not check.known:
+        return ""
+    known = cast("list[str]", _program(check.known)({"self": value}))
+    return nearest(str(_program(check.detail_args[-1])({"self": value})), known)
 
 
 def _without_nulls(written: object) -> object:

@@ -38,8 +38,8 @@ def _without(value: object, path: Path) -> object:
         if step >= len(items):
             return None
         inner = _without(items[step], rest) if rest else None
-        kept = [] if inner is None else [inner]
-        return [*items[:step], *kept, *items[step + 1 :]]
+        # Later items go as well: a mistake in them would be reported at another one's place.
+        return items[:step] if inner is None else [*items[:step], inner, *items[step + 1 :]]
     if not isinstance(value, dict):
         return None
     fields = {str(key): item for key, item in cast("dict[object, object]", value).items()}

@@ -281,6 +281,7 @@ class RoutePolicySpec:
             "rules",
             "rule %s: use must name one of the candidates, not %s",
             (f"{_STRANGER}.name", f"{_STRANGER}.use"),
+            "self.candidates.map(c, c.backend)",
         ),
         Check(
             "!has(self.failureMode) || !has(self.failureMode.upstream) || "
