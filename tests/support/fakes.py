@@ -13,7 +13,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Retention
 from weir_gateway.routing.ports import ScoreQuery
 from weir_policy.ids import BackendId, RouterName
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 BUNDLE = BundleVersion("fake@000000000000")
 

@@ -13,7 +13,7 @@ from weir_gateway.domain.money import PICO_PER_USD, Price
 from weir_gateway.domain.table import Backend
 from weir_lab.datasets import load_outcomes
 from weir_scorer import Bundle
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 WEAK, STRONG = "mixtral-8x7b-instruct-v0.1", "gpt-4-1106-preview"
 # USD per million tokens, in and out, when the answers were recorded.

@@ -24,7 +24,7 @@ from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 MIDNIGHT = 1_800_057_600.0  # 2027-01-16 00:00 UTC, a Saturday
 DAY, HOUR = 86_400.0, 3_600.0

@@ -1,9 +1,9 @@
-"""What a request asks and an answer says, whatever the wire."""
+"""What a request asks, what an answer says, and the tokens both took, whatever the wire."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,24 @@ class JudgeQuestion:
     kind: QuestionKind
     rules: str  # the system prompt
     text: str
+
+
+MAX_TOKENS: Final = 10**9  # of one answer; a provider that reports more reports nonsense
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer as the provider counted them.
+
+    `input` counts every prompt token, the cached and the cache-written ones among them.
+    """
+
+    input: int
+    output: int
+    cached_input: int = 0
+    cache_write: int = 0
+
+
+def bounded(tokens: int | None) -> int:
+    """A provider's count within [0, MAX_TOKENS]; 0 where it reports none."""
+    return min(max(tokens or 0, 0), MAX_TOKENS)

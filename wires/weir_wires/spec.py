@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from weir_wires.content import AnswerContent
+from weir_wires.content import AnswerContent, Usage
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.event import Event
 from weir_wires.translator import Translator
-from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 

@@ -24,9 +24,9 @@ from weir_gateway.domain.errors import BadRequest, UpstreamError, UpstreamFailur
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.routing.pipeline import Ending
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.registry import WIRES
-from weir_wires.usage import Usage
 
 PAGE: Final = 256  # results stored at once
 PAGE_BYTES: Final = 1 << 20  # of them together

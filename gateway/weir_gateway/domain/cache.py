@@ -11,7 +11,7 @@ from operator import mul
 from typing import Final
 
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 OVERHEAD: Final = 512  # bytes an answer takes beside its own, about
 

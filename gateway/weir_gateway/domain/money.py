@@ -6,7 +6,7 @@ A price is micro-USD per million tokens; times tokens that is pico-USD (1e-12 US
 from dataclasses import dataclass
 
 from weir_policy.ids import PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 PICO_PER_USD = 10**12
 NOTHING = PicoUsd(0)

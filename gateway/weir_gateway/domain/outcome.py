@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from weir_gateway.domain.table import Backend
 from weir_policy.ids import PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 
 class CostKind(StrEnum):

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import LimitReached, WeirError
-from weir_wires.anthropic.errors import ANTHROPIC_ERRORS
+from weir_wires.anthropic.answers import ANTHROPIC_ERRORS
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.openai.errors import OPENAI_ERRORS
 

@@ -10,7 +10,7 @@ from weir_gateway.domain.outcome import CostKind, Outcome, PricedSideCost, SideC
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.estimate import estimate_costs, streamed_usage
 from weir_policy.ids import PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
 

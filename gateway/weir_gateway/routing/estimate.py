@@ -10,7 +10,7 @@ from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_policy.ids import BackendId, PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 from weir_wires.wire import Wire
 
 # Tokens of an answer, where costs are compared and the client sets no lower cap. It is the same for

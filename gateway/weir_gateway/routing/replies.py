@@ -5,7 +5,7 @@ from typing import Protocol
 
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 
 class Reply(Protocol):

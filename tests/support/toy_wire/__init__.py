@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires.content import AnswerContent
+from weir_wires.content import AnswerContent, Usage, bounded
 from weir_wires.error_shapes import ErrorDetails
 from weir_wires.errors import MalformedResponse, NotCarried
 from weir_wires.event import Event, write
@@ -19,7 +19,6 @@ from weir_wires.provider_json import decode_answer, decode_event, decode_strictl
 from weir_wires.request_body import Body
 from weir_wires.spec import AnswerReader, WireSpec
 from weir_wires.translator import Field, TranslatedRequest, carried, refused
-from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 TOY: Final = Wire("toy.toy")

@@ -18,7 +18,7 @@ from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.outcome import Outcome
 from weir_lab.datasets.parquet import ParquetTable
 from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 WEAKLY = RouteDecision(
     id=DecisionId("0"),

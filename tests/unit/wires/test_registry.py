@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.registry import SPECS, WIRES
 from weir_wires.stream_ends import HEAD, TAIL, StreamEnds
-from weir_wires.usage import Usage
 from weir_wires.wire import Wire
 
 CHAT = (

@@ -5,15 +5,14 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires.anthropic.answers import MESSAGES_ANSWER
-from weir_wires.anthropic.errors import ANTHROPIC_ERRORS
+from weir_wires.anthropic.answers import ANTHROPIC_ERRORS, MESSAGES_ANSWER
 from weir_wires.chat_to_messages import ChatToMessages
+from weir_wires.content import Usage, bounded
 from weir_wires.event import Event
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
 from weir_wires.thinking import strip_foreign_thinking
 from weir_wires.through_chat import completions_to_messages, responses_to_messages
-from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 VERSION: Final = "2023-06-01"  # of the API, as its documentation says to send it

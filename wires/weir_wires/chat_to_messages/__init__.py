@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir_wires.chat_to_messages import answer
-from weir_wires.chat_to_messages.fields import FIELDS
-from weir_wires.chat_to_messages.request import translate_request
+from weir_wires.chat_to_messages.request import FIELDS, translate_request
 from weir_wires.chat_to_messages.stream import ChatChunks
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 

@@ -2,6 +2,7 @@
 
 The body begins with what a conversation keeps (model, tools, system, turns) and ends with what
 may change from one request to the next, so that providers' prompt caches still hit.
+`FIELDS` says what becomes of each field.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from weir_wires.chat_to_messages.tools import output_format, tool_choice, tools
 from weir_wires.chat_to_messages.turns import Turns
 from weir_wires.model_features import claude_features
 from weir_wires.request_body import Body
+from weir_wires.translator import Field, carried, dropped, refused
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
 _STREAM_OPTIONS: Final = msgspec.json.Decoder(StreamOptions)
@@ -81,3 +83,68 @@ def _output_config(body: Body, effort: str | None) -> Mapping[str, Any]:
     fields: dict[str, Any] = {"effort": effort} if effort is not None else {}
     fields |= {"format": wanted} if wanted is not None else {}
     return {"output_config": fields} if fields else {}
+
+
+FIELDS: Final[tuple[Field, ...]] = (
+    carried("model", "the backend's own model"),
+    carried("messages", "same-role turns that follow one another become one"),
+    carried("messages[].content", "empty and blank text is left out"),
+    carried("messages[].content[].image_url", "as URL or base64; JPEG, PNG, GIF, WebP"),
+    dropped("messages[].content[].image_url.detail", "unless `auto`"),
+    carried("messages[].content[].file", "as a document: PDF or plain text in `file_data`"),
+    refused("messages[].content[].file.file_id"),
+    refused("messages[].content[].input_audio"),
+    carried("messages[].content[].cache_control"),
+    carried("messages[].content[].prompt_cache_breakpoint", "as `cache_control`"),
+    carried("messages[].tool_calls", "ids that repeat or that the wire refuses are made its own"),
+    carried("messages[].tool_call_id"),
+    carried("messages[].refusal", "as text"),
+    carried("messages[].thinking_blocks", "with their signatures"),
+    carried("messages[].reasoning_details", "those with a signature or encrypted data"),
+    dropped("messages[].reasoning_content", "it has no signature"),
+    dropped("messages[].reasoning", "it has no signature"),
+    dropped("messages[].name"),
+    refused("messages[].audio"),
+    refused("messages[].function_call", "write `tool_calls`"),
+    carried("tools", "functions; `strict` too"),
+    refused("tools[].custom"),
+    carried("tool_choice", "`required` as `any`"),
+    refused("tool_choice.allowed_tools"),
+    carried("parallel_tool_calls", "as `disable_parallel_tool_use`"),
+    refused("functions", "write `tools`"),
+    refused("function_call", "write `tool_choice`"),
+    carried("max_completion_tokens", "16,384 where none is set"),
+    carried("max_tokens"),
+    carried("temperature", "at most 1; dropped where the model takes none or thinks"),
+    carried("top_p", "dropped where the model takes none, thinks or has a temperature"),
+    carried("top_k", "dropped where the model takes none or thinks"),
+    carried("stop", "as `stop_sequences`; blank ones are refused"),
+    carried("stream"),
+    carried("stream_options.include_usage"),
+    carried("response_format", "a `json_schema` as `output_config.format`"),
+    refused("response_format.json_object"),
+    carried("reasoning_effort", "as `thinking` and, from Claude 4.6 on, `output_config.effort`"),
+    carried("thinking", "Anthropic's own field, as it is"),
+    carried("user", "as `metadata.user_id`"),
+    carried("safety_identifier", "as `metadata.user_id`, before `user`"),
+    carried("prompt_cache_key", "asks for a cache breakpoint at the prompt's end"),
+    carried("prompt_cache_retention", "`24h` as an hour"),
+    carried("prompt_cache_options", "`ttl` as an hour"),
+    carried("service_tier", "`auto` and `default`; others are dropped"),
+    refused("n", "unless 1"),
+    refused("logprobs", "unless false"),
+    refused("top_logprobs", "unless 0"),
+    refused("logit_bias", "unless empty"),
+    refused("frequency_penalty", "unless 0"),
+    refused("presence_penalty", "unless 0"),
+    refused("audio"),
+    refused("modalities", "unless text alone"),
+    refused("web_search_options"),
+    refused("moderation"),
+    dropped("seed"),
+    dropped("metadata"),
+    dropped("store"),
+    dropped("prediction"),
+    dropped("verbosity"),
+    dropped("any other field"),
+)

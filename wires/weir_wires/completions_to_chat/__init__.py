@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir_wires.completions_to_chat import answer
-from weir_wires.completions_to_chat.fields import FIELDS
-from weir_wires.completions_to_chat.request import translate_request
+from weir_wires.completions_to_chat.request import FIELDS, translate_request
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 
 Clock = Callable[[], float]  # seconds since 1970

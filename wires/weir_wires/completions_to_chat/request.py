@@ -1,4 +1,7 @@
-"""A legacy completion's request as a chat completion's: the prompt is what the user says."""
+"""A legacy completion's request as a chat completion's: the prompt is what the user says.
+
+`FIELDS` says what becomes of each field.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +11,7 @@ import msgspec
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.model_features import takes_reasoning_effort
 from weir_wires.request_body import Body
+from weir_wires.translator import Field, carried, refused
 
 MAX_TOKENS: Final = 16  # what this wire says where the client sets no limit
 
@@ -59,3 +63,27 @@ def _limit(body: Body, model: str) -> dict[str, int]:
         raise InvalidBody("`max_tokens` must be at least 1", param="max_tokens")
     name = "max_completion_tokens" if takes_reasoning_effort(model) else "max_tokens"
     return {name: MAX_TOKENS if limit is None else limit}
+
+
+FIELDS: Final[tuple[Field, ...]] = (
+    carried("model", "the backend's own model"),
+    carried("prompt", "one string, as a user message"),
+    refused("prompt[]", "several prompts, or tokens"),
+    carried("max_tokens", "16 where none is set, as this wire has it"),
+    carried("temperature"),
+    carried("top_p"),
+    carried("n"),
+    carried("stop"),
+    carried("stream"),
+    carried("stream_options"),
+    carried("presence_penalty"),
+    carried("frequency_penalty"),
+    carried("logit_bias"),
+    carried("seed"),
+    carried("user"),
+    refused("echo", "unless false"),
+    refused("suffix", "unless empty"),
+    refused("logprobs"),
+    refused("best_of", "unless 1"),
+    carried("any other field", "under its own name"),
+)

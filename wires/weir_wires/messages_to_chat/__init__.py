@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from weir_wires.messages_to_chat import answer
-from weir_wires.messages_to_chat.fields import FIELDS
-from weir_wires.messages_to_chat.request import translate_request
+from weir_wires.messages_to_chat.request import FIELDS, translate_request
 from weir_wires.messages_to_chat.stream import MessageEvents
 from weir_wires.translator import Field, StreamTranslator, TranslatedRequest
 

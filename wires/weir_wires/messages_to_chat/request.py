@@ -2,6 +2,7 @@
 
 The body begins with what a conversation keeps (model, tools, turns) and ends with what may change
 from one request to the next, so that providers' prompt caches still hit.
+`FIELDS` says what becomes of each field.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
 from weir_wires.messages_to_chat.turns import system, turns
 from weir_wires.request_body import Body
+from weir_wires.translator import Field, carried, dropped, refused
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
 _SYSTEM: Final = msgspec.json.Decoder(str | list[Block])
@@ -61,3 +63,48 @@ def _conversation(body: Body, model: str) -> dict[str, Any]:
     fields |= options.choice(body, offered=bool(offered))
     fields |= options.effort_and_format(body, model)
     return fields | options.sampling(body, model) | options.rest(body)
+
+
+FIELDS: Final[tuple[Field, ...]] = (
+    carried("model", "the backend's own model"),
+    carried("system", "as the first message"),
+    carried("messages", "one that ends with the assistant's turn is refused"),
+    carried("messages[].content[].text"),
+    carried("messages[].content[].image", "as URL or data URL; uploaded files are refused"),
+    carried("messages[].content[].document", "base64 as a file, text as text; URLs are refused"),
+    dropped("messages[].content[].citations"),
+    dropped("messages[].content[].context"),
+    carried("messages[].content[].tool_use"),
+    carried("messages[].content[].tool_result", "images in it as the user's next message"),
+    carried("messages[].content[].is_error", "as `Error: ` before the result"),
+    carried("messages[].content[].thinking", "what a chat provider wrote; dropped where signed"),
+    carried("messages[].content[].redacted_thinking", "likewise"),
+    refused("messages[].content[].search_result"),
+    refused("messages[].content[].server_tool_use", "and what such tools found"),
+    dropped("cache_control", "anywhere: providers of this wire cache unasked"),
+    carried("tools", "the client's own; `strict` too"),
+    refused("tools[].type", "tools that the provider runs, such as `web_search`"),
+    dropped("tools[].input_examples"),
+    dropped("tools[].defer_loading"),
+    carried("tool_choice", "`any` as `required`"),
+    carried("tool_choice.disable_parallel_tool_use", "as `parallel_tool_calls`"),
+    carried("max_tokens", "`max_completion_tokens` for OpenAI's reasoning models; 0 is refused"),
+    carried("temperature", "dropped for OpenAI's reasoning models"),
+    carried("top_p", "dropped for OpenAI's reasoning models"),
+    dropped("top_k"),
+    carried("stop_sequences", "as `stop`"),
+    carried("stream", "with its usage"),
+    carried("thinking", "as `reasoning_effort` for OpenAI's reasoning models, else dropped"),
+    carried("output_config.effort", "likewise"),
+    carried("output_config.format", "as `response_format`"),
+    carried("metadata.user_id", "as `user`"),
+    carried("service_tier", "`auto` and `standard_only`; others are dropped"),
+    refused("container"),
+    refused("context_management"),
+    refused("inference_geo"),
+    refused("mcp_servers"),
+    dropped("speed"),
+    dropped("diagnostics"),
+    dropped("user_profile_id"),
+    dropped("any other field"),
+)

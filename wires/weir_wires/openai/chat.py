@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from weir_wires.completions_to_chat import CompletionsToChat
+from weir_wires.content import Usage, bounded
 from weir_wires.event import Event
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.openai.answers import CHAT_ANSWER
@@ -13,7 +14,6 @@ from weir_wires.openai.errors import OPENAI_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.spec import PromptShape, WireSpec
-from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 DONE: Final = b"[DONE]"

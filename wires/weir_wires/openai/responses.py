@@ -4,12 +4,12 @@ from typing import Final
 
 import msgspec
 
+from weir_wires.content import Usage, bounded
 from weir_wires.event import Event
 from weir_wires.openai.answers import RESPONSES_ANSWER
 from weir_wires.openai.errors import RESPONSES_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
-from weir_wires.usage import Usage, bounded
 from weir_wires.wire import Wire
 
 COMPLETED: Final = "response.completed"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weir_wires.responses_to_chat import answer
-from weir_wires.responses_to_chat.fields import FIELDS
-from weir_wires.responses_to_chat.request import translate_request
+from weir_wires.responses_to_chat.request import FIELDS, translate_request
 from weir_wires.responses_to_chat.stream import ResponseEvents
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 

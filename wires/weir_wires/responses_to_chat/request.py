@@ -2,6 +2,7 @@
 
 The body begins with what a conversation keeps (model, tools, messages) and ends with what may
 change from one request to the next, so that providers' prompt caches still hit.
+`FIELDS` says what becomes of each field.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from weir_wires.request_body import Body
 from weir_wires.responses_to_chat import options
 from weir_wires.responses_to_chat.items import Messages
 from weir_wires.responses_to_chat.shapes import Item
+from weir_wires.translator import Field, carried, dropped, refused
 
 # What a response says back of its request, and what it says where that was left out.
 ECHOED: Final[dict[str, Any]] = {
@@ -97,3 +99,57 @@ def _echo(client_body: bytes) -> dict[str, Any]:
         name: fields[name] if bytes(fields.get(name, b"null")) != b"null" else otherwise
         for name, otherwise in ECHOED.items()
     }
+
+
+FIELDS: Final[tuple[Field, ...]] = (
+    carried("model", "the backend's own model"),
+    carried("instructions", "as the first system message"),
+    carried("input", "a string or items; `developer` as `system`"),
+    carried("input[].content[].input_text"),
+    carried("input[].content[].input_image", "by URL or data URL"),
+    refused("input[].content[].input_image.file_id"),
+    carried("input[].content[].input_file", "`file_data`"),
+    refused("input[].content[].input_file.file_id"),
+    refused("input[].content[].input_file.file_url"),
+    carried("input[].content[].input_audio"),
+    carried("input[].function_call", "calls in a row are one message's"),
+    carried("input[].function_call_output", "what it shows comes in a user message after it"),
+    carried("input[].reasoning", "as the fields it came in; others' are dropped"),
+    refused("input[].item_reference", "only its own provider keeps it"),
+    refused("input[].compaction", "only its own provider can read it"),
+    refused("input[]", "any other item"),
+    carried("tools", "functions"),
+    refused("tools[]", "any other type: a provider's own tool"),
+    carried("tool_choice", "`auto`, `none`, `required`, one function"),
+    refused("tool_choice.allowed_tools"),
+    carried("parallel_tool_calls"),
+    dropped("max_tool_calls", "it bounds providers' own tools"),
+    carried("max_output_tokens"),
+    carried("temperature"),
+    carried("top_p"),
+    carried("stream"),
+    dropped("stream_options"),
+    carried("text.format", "as `response_format`"),
+    carried("text.verbosity"),
+    carried("reasoning.effort", "to OpenAI's reasoning models; dropped elsewhere"),
+    carried("reasoning.summary", "thoughts come unasked where the provider tells them"),
+    carried("include", "reasoning is always included; what only other tools give is not there"),
+    refused("include.message.output_text.logprobs"),
+    refused("top_logprobs", "unless 0"),
+    carried("user"),
+    carried("safety_identifier"),
+    carried("service_tier"),
+    carried("prompt_cache_key"),
+    carried("prompt_cache_retention"),
+    carried("prompt_cache_options"),
+    refused("previous_response_id", "nothing is kept: send the whole input"),
+    refused("conversation", "nothing is kept: send the whole input"),
+    refused("prompt", "only its own provider keeps it"),
+    refused("background", "unless false"),
+    refused("moderation"),
+    dropped("store", "unless false: nothing is kept"),
+    dropped("truncation", "unless `disabled`"),
+    dropped("metadata", "it comes back with the response"),
+    dropped("context_management"),
+    dropped("any other field"),
+)

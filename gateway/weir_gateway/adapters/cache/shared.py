@@ -17,7 +17,7 @@ from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.cache import CachedResponse
 from weir_policy.ids import BackendId
 from weir_runtime.metrics import Counter, Family
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 FORMAT: Final = 1
 

@@ -6,7 +6,7 @@ import msgspec
 
 from weir_gateway.domain.cache import CachedResponse
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 FORMAT: Final = 1
 

@@ -6,7 +6,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from weir_gateway.adapters.providers.upstream_errors import (
     mapped,
 )
 from weir_gateway.domain.table import Backend
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
-from weir_wires.usage import Usage
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"

@@ -7,7 +7,7 @@ from yarl import URL
 
 from weir_gateway.domain.table import Backend
 from weir_runtime.tracing import Span, Tracing, current
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 
 class Call:

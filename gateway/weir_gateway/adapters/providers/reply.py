@@ -12,9 +12,9 @@ from weir_gateway.adapters.providers.idle import IdleTimeout
 from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
+from weir_wires.content import Usage
 from weir_wires.spec import WireSpec
 from weir_wires.stream_ends import StreamEnds
-from weir_wires.usage import Usage
 
 Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
 

@@ -15,11 +15,11 @@ from weir_gateway.adapters.providers.reply import Release
 from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventReader, EventTooLarge
 from weir_wires.spec import WireSpec
 from weir_wires.translator import StreamTranslator
-from weir_wires.usage import Usage
 
 _USAGE_KEY: Final = b"usage"  # stands in every event that tells of tokens
 

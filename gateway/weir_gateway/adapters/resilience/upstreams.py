@@ -27,7 +27,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 MAX_BACKENDS: Final = 10_000  # backends; a bound for tables that come and go
 KEY_REJECTED: Final = frozenset({401, 403})

@@ -8,7 +8,7 @@ from typing import Final
 from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.cache.key import as_object
 from weir_gateway.routing.replies import ByteBudget, ReplyWrapper, Sent
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 OK: Final = 200
 FREE: Final = Usage(input=0, output=0)

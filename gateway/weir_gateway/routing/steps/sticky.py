@@ -15,7 +15,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import expected_output
 from weir_policy.ids import BackendId, PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning
 

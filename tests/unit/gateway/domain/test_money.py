@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.domain.money import PICO_PER_USD, Price, cost, usd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 PRICE = Price(input=2_500_000, output=10_000_000, cached_input=1_250_000, cache_write=3_000_000)
 TOKENS = st.integers(0, 10**7)

@@ -21,7 +21,7 @@ from weir_gateway.routing.policy.variants import bucket_of
 from weir_policy.ids import RouterName
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 CONTROL = Variant("control", 9)
 NEW = Variant("new", 1, router=RouterName("mf"), objective=Threshold(0.2))

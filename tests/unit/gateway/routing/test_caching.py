@@ -20,7 +20,7 @@ from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
 from weir_gateway.routing.policy.compiled import PolicyMatch, compile_table
 from weir_gateway.routing.replies import ByteBudget
 from weir_policy.ids import BackendId, PolicyId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 from weir_wires.wire import Wire
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'

@@ -11,7 +11,7 @@ from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.outcome import CostKind
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import Dispatched, Ports, Routing
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 PROSE = b'{"choices":[{"index":0,"message":{"content":"no JSON at all"}}]}'
 JSON = b'{"choices":[{"index":0,"message":{"content":"{}"}}]}'

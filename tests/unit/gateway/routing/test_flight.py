@@ -5,7 +5,7 @@ import asyncio
 from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.cache.single_flight import Flights
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 KEY = b"key"
 ANSWER = CachedResponse(BackendId("shop/weak"), (), b"{}", Usage(1, 1))

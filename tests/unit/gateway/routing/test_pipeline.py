@@ -11,7 +11,7 @@ from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, Upstre
 from weir_gateway.domain.table import Capability, Expose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_runtime.tracing import TraceContext
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 SHED = UpstreamError("shed", failure=UpstreamFailure.STATUS, upstream_status=503)
 DOWN = UpstreamError("down", failure=UpstreamFailure.CONNECT)

@@ -12,7 +12,7 @@ from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.cache.shared import decode, encode
 from weir_gateway.domain.cache import CachedResponse, similarity
 from weir_policy.ids import BackendId
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 
 def answer(size: int = 10, name: str = "shop/weak") -> CachedResponse:

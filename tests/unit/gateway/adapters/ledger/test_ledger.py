@@ -24,7 +24,7 @@ from weir_gateway.routing.account import Ending, outcome
 from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 NOW = 1_800_000_000.0
 DECISION = RouteDecision(

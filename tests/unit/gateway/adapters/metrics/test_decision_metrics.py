@@ -16,7 +16,7 @@ from weir_gateway.domain.outcome import Outcome
 from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 DECISION = RouteDecision(
     id=DecisionId("f" * 32),

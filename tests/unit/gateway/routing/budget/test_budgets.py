@@ -26,7 +26,7 @@ from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseReque
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_policy.ids import PicoUsd
-from weir_wires.usage import Usage
+from weir_wires.content import Usage
 
 USD = 10**12
 # A request of 10 tokens in and 400 out: .00041 USD by the weak one, .0041 by the strong one.
