@@ -5,7 +5,8 @@ from pathlib import Path
 
 from weir_gateway.batches.context import BatchLimits
 from weir_gateway.batches.factory import BatchDependencies, BatchService, BatchStorage, open_batches
-from weir_gateway.settings import BatchSettings, Settings
+from weir_gateway.settings import Settings
+from weir_gateway.settings.records import BatchSettings
 
 
 async def open_batch_service(

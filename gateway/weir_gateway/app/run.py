@@ -29,7 +29,8 @@ from weir_gateway.app.table_sources import follow_tables
 from weir_gateway.batches.factory import BatchDependencies, BatchService
 from weir_gateway.http.server import DrainingServer, RootHandler
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.settings import KeySettings, ListenSettings, Settings
+from weir_gateway.settings import Settings
+from weir_gateway.settings.serving import KeySettings, ListenSettings
 from weir_runtime.admin import Admin
 from weir_runtime.metrics_export import export_forever
 from weir_runtime.quantities import Address

@@ -24,7 +24,9 @@ from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.steps.limit import LimitStore
-from weir_gateway.settings import CacheSettings, RedisSettings, Settings
+from weir_gateway.settings import Settings
+from weir_gateway.settings.records import RedisSettings
+from weir_gateway.settings.serving import CacheSettings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
 

@@ -12,7 +12,8 @@ from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream,
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.app.build import Parts
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.settings import OperatorSettings, Settings
+from weir_gateway.settings import Settings
+from weir_gateway.settings.serving import OperatorSettings
 from weir_runtime.tasks import Background
 
 _LOG = logging.getLogger(__name__)
