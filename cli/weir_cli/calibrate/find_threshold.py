@@ -24,7 +24,7 @@ class _Threshold:
     threshold: float
     promises: Sequence[str]
     facts: dict[str, object]
-    kept: RetentionThreshold | None = None  # what a bundle may keep of a retention
+    certified: RetentionThreshold | None = None  # what a bundle may keep of a retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ def _threshold(goal: Goal, pair: Pair | None, scores: Doubles) -> _Threshold:
 def _keep(bundle: Path, into: Path, router: str, found: _Threshold, scores: Doubles) -> str:
     """Write a copy of the bundle with the promise, or with the distribution of these scores."""
     with lab_failures():
-        if found.kept is None:
+        if found.certified is None:
             return write_shares(bundle, into, router, scores)
-        return write_retention(bundle, into, router, found.kept)
+        return write_retention(bundle, into, router, found.certified)
 
 
 def _share(scores: Doubles, share: float, confidence: float) -> _Threshold:
@@ -104,10 +104,10 @@ def _retention(pair: Pair, scores: Doubles, retention: float, confidence: float)
         f"seen: {found.retained:.1%} kept with {found.strong_share:.1%} strong calls "
         f"(+/- {found.share_margin:.1%}), the rest to {pair.weak_name}"
     )
-    kept = RetentionThreshold(
+    certified = RetentionThreshold(
         retention, confidence, float(decimal(found.threshold)), found.strong_share
     )
-    return _Threshold(found.threshold, [promise, seen], asdict(found), kept)
+    return _Threshold(found.threshold, [promise, seen], asdict(found), certified)
 
 
 def _budget(pair: Pair, scores: Doubles, usd: float, confidence: float) -> _Threshold:

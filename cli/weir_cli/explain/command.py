@@ -119,26 +119,26 @@ def explain(  # noqa: PLR0913 - one parameter per option
     try:
         request = read_request(options, model, _first_model(table))
         with Bundle.open(folder, devices=["cpu"]) as opened:
-            explanation = asyncio.run(_explain(opened, request, table, _treasury(spend)))
+            explanation = asyncio.run(_explain(opened, request, table, _budget_store(spend)))
     except WeirError as refused:
         raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
     show(Picture(explanation), explanation.to_json(), as_json=as_json)
 
 
-def _treasury(spend: Path) -> BudgetStore:
+def _budget_store(spend: Path) -> BudgetStore:
     """What budgets have spent, read only; nothing where no gateway has written yet."""
     return SqliteBudgetStore(spend, read_only=True) if spend.is_file() else MemoryBudgetStore()
 
 
 async def _explain(
-    bundle: Bundle, request: Request, table: RouteTable, treasury: BudgetStore
+    bundle: Bundle, request: Request, table: RouteTable, store: BudgetStore
 ) -> Explanation:
     explainer = Explainer(
         scorer=InProcessScorer(bundle),
         conditions=CelConditions(),
         ids=lambda: DecisionId(secrets.token_hex(16)),
         score_timeout=_SCORE_TIMEOUT,
-        budgets=Budgets(treasury, time.monotonic, time.time, secrets.token_hex(16)),
+        budgets=Budgets(store, time.monotonic, time.time, secrets.token_hex(16)),
     )
     explained = await explainer.explain(request, table)
     routers = bundle.description().routers

@@ -7,9 +7,7 @@ from pathlib import Path
 from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType] # also takes trio's events, which are not installed
 
 SUFFIXES = (".yaml", ".yml")
-_LOOK_AGAIN = (
-    1000  # ms: where notices get lost (network mounts, replaced folders), looking finds it
-)
+_RETRY = 1000  # ms: where notices get lost (network mounts, replaced folders), looking finds it
 _GATHER = 200  # ms in which changes count as one: editors write a file in several steps
 _STEP = 50
 
@@ -26,7 +24,7 @@ async def changes(paths: Sequence[Path], stop: asyncio.Event) -> AsyncIterator[N
         debounce=_GATHER,
         step=_STEP,
         stop_event=stop,
-        rust_timeout=_LOOK_AGAIN,
+        rust_timeout=_RETRY,
         yield_on_timeout=True,
         recursive=False,
     ):

@@ -14,7 +14,7 @@ from weir_cli.mock_provider.batch_item import answer_item
 from weir_cli.mock_provider.json_fields import BadRequest, Object
 from weir_cli.mock_provider.stats import RequestStats
 
-_MOST_KEPT = 200  # files, and batches; the oldest go first
+_MAX_STORED = 200  # files, and batches; the oldest go first
 _TURN = 32  # items that are answered before others get a turn
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ def jsonl(lines: Iterable[Object]) -> bytes:
 
 
 def _store(stored: dict[str, T], name: str, value: T) -> str:
-    while len(stored) >= _MOST_KEPT:
+    while len(stored) >= _MAX_STORED:
         del stored[next(iter(stored))]
     stored[name] = value
     return name

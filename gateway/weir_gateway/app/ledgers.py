@@ -27,15 +27,15 @@ class Ledgers:
     """What there is."""
 
     accounts: DecisionRecorder  # count on into those that were given
-    desk: FeedbackService | None  # None without a file
+    feedback_service: FeedbackService | None  # None without a file
     writers: Mapping[str, LedgerWriter]  # by where they write
 
     def start(self, tasks: Background) -> None:
         """Start what runs beside the requests."""
         for sink, writer in self.writers.items():
             tasks.start(writer.run(), f"weir-ledger-{sink}")
-        if self.desk is not None:
-            tasks.start(self.desk.run(), "weir-feedback")
+        if self.feedback_service is not None:
+            tasks.start(self.feedback_service.run(), "weir-feedback")
 
 
 def open_ledgers(
@@ -67,11 +67,13 @@ def open_ledgers(
         stack.push_async_callback(writers[sink].close)
     if settings.ledger.file is None:
         return Ledgers(accounts, None, writers)
-    kept = SqliteFeedback(
+    feedback_store = SqliteFeedback(
         settings.ledger.file, within=settings.feedback.max_age, content=settings.log.content
     )
-    accounts, desk = with_feedback(accounts, kept, settings.feedback.per_minute, registry)
-    return Ledgers(accounts, desk, writers)
+    accounts, feedback_service = with_feedback(
+        accounts, feedback_store, settings.feedback.per_minute, registry
+    )
+    return Ledgers(accounts, feedback_service, writers)
 
 
 def _stores(

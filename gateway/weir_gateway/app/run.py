@@ -101,7 +101,7 @@ class Gateway:
             stores.start(tasks)
             if batches is not None:
                 tasks.start(batches.runner.run(), "weir-batches")
-            services = (ledgers.desk, batches)
+            services = (ledgers.feedback_service, batches)
             handler = build_handler(settings, parts, routing, tables, keys, services)
             self._add_load_gauges(handler)
             await self._serve(handler, batches, stop)

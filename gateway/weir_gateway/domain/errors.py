@@ -196,7 +196,7 @@ class TooMuchFeedback(FeedbackRefused):
     type = "rate_limit_error"
 
 
-class FeedbackNotKept(FeedbackRefused):
+class FeedbackNotStored(FeedbackRefused):
     """This gateway keeps no ledger, so there is nothing to tie feedback to."""
 
     status = 501
@@ -217,7 +217,7 @@ class NothingCanServe(WeirError):
     code = "no_candidate"
 
 
-class NotKept(WeirError):
+class BatchesNotEnabled(WeirError):
     """Files and batches need a folder, and this gateway was given none."""
 
     status = 404

@@ -6,7 +6,7 @@ from typing import Final
 from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_policy.ids import ModelName, PolicyId
 
-COMMENT_KEPT: Final = 4_000  # characters
+MAX_COMMENT: Final = 4_000  # characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,13 +130,13 @@ class Admission:
 
     def remaining(self) -> dict[str, int]:
         """What is left of a minute's requests and tokens, as headers tell it; the tightest."""
-        told: dict[str, int] = {}
+        fields: dict[str, int] = {}
         for part in self.limits:
             if part.measure in {Measure.REQUESTS, Measure.TOKENS}:
                 left, name = max(part.limit - part.used, 0), f"remaining-{part.measure}"
-                if left <= told.get(name, left):
-                    told |= {name: left, f"limit-{part.measure}": part.limit}
-        return told
+                if left <= fields.get(name, left):
+                    fields |= {name: left, f"limit-{part.measure}": part.limit}
+        return fields
 
 
 UNLIMITED = Admission()

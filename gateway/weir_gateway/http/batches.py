@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from weir_gateway.domain.batch import Batch, BatchStatus, FileId, NewBatch, Page
-from weir_gateway.domain.errors import BadRequest, NotKept
+from weir_gateway.domain.errors import BadRequest, BatchesNotEnabled
 from weir_gateway.http.auth import client_key_header
 from weir_gateway.http.body import read_body
 from weir_gateway.http.files import (
@@ -147,12 +147,12 @@ class BatchEndpoints:
         """Serve POST {id}/cancel. Raises NoSuchObject and InUse."""
         batch_id, _, action = rest.partition("/")
         if action != "cancel":
-            raise NotKept(f"nothing is served at {http.path[:200]}", code="unknown_path")
+            raise BatchesNotEnabled(f"nothing is served at {http.path[:200]}", code="unknown_path")
         return web.json_response(batch_json(await self._batches().cancel(owner(http), batch_id)))
 
     def _batches(self) -> Batches:
         if self._store is None:
-            raise NotKept(BATCHES_DISABLED)
+            raise BatchesNotEnabled(BATCHES_DISABLED)
         return self._store
 
 

@@ -19,8 +19,8 @@ def estimates(request: Request, spoken: frozenset[Wire]) -> bool:
     return request.wire is Wire.ANTHROPIC_COUNT_TOKENS and Wire.ANTHROPIC_COUNT_TOKENS not in spoken
 
 
-def estimate(request: Request, said: dict[str, str]) -> web.Response:
+def estimate(request: Request, headers: dict[str, str]) -> web.Response:
     """The gateway's own count, as one of Anthropic's would be."""
     return web.json_response(
-        {FIELD: max(request.prompt_tokens, 1)}, headers={**said, ESTIMATED: FIELD}
+        {FIELD: max(request.prompt_tokens, 1)}, headers={**headers, ESTIMATED: FIELD}
     )

@@ -64,7 +64,9 @@ class _Way:
     table: RouteTable
     span: Span
     arrived: float
-    said: dict[str, str]  # headers that tell the decision, once there is one; on errors too
+    decision_headers: dict[
+        str, str
+    ]  # headers that tell the decision, once there is one; on errors too
     overhead: float = 0.0
     side_costs: SideCosts = field(default_factory=SideCosts)  # what is paid beside the answer
 
@@ -99,13 +101,13 @@ class Endpoint:
             attributes={"http.request.method": "POST", "url.path": self._client.path},
         ) as span:
             token = current.set(span.context)
-            said: dict[str, str] = {}
+            headers: dict[str, str] = {}
             try:
-                way = _Way(http, self._tables(), span, self._clock(), said)
+                way = _Way(http, self._tables(), span, self._clock(), headers)
                 response = await self._answer(way)
             except WeirError as error:
                 span.error(error.code)
-                response = error_response(error, self._client.errors, said)
+                response = error_response(error, self._client.errors, headers)
             finally:
                 current.reset(token)
             span.set("http.response.status_code", response.status)
@@ -159,7 +161,7 @@ class Endpoint:
         self._tell(way, decision)
         if estimates(request, decision.chosen.wires):
             self._account(way, request, decision, _Ended(OK))
-            return estimate(request, way.said)
+            return estimate(request, way.decision_headers)
         try:
             dispatched = await self._routing.dispatch(request, decision, way.table, way.side_costs)
         except BaseException as error:  # a defect too: what was set aside must not stay so
@@ -186,7 +188,7 @@ class Endpoint:
         finally:
             await reply.close(abort=ended.error != "")
             paid = self._account(way, request, dispatched.decision, ended, dispatched)
-        headers = {**reply.headers, **way.said}
+        headers = {**reply.headers, **way.decision_headers}
         if reply.usage is not None:
             headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
         return web.Response(status=reply.status, body=body, headers=headers)
@@ -195,7 +197,7 @@ class Endpoint:
         self, way: _Way, request: Request, dispatched: Dispatched
     ) -> web.StreamResponse:
         reply = dispatched.reply
-        headers = {**reply.headers, **way.said, **UNBUFFERED}
+        headers = {**reply.headers, **way.decision_headers, **UNBUFFERED}
         response = _Events(status=reply.status, headers=headers)
         ended = _GONE
         within = dispatched.decision.chosen.timeouts.total + READING_GRACE
@@ -217,17 +219,17 @@ class Endpoint:
         return response
 
     def _tell(self, way: _Way, decision: RouteDecision) -> None:
-        said = way.said
-        said["x-weir-decision"] = decision.id
-        said["x-weir-model"] = decision.chosen.name
-        said["x-weir-policy"] = decision.policy
-        said["x-weir-reason"] = decision.label
-        said["x-weir-cache"] = decision.cache.state.value
-        said["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
+        headers = way.decision_headers
+        headers["x-weir-decision"] = decision.id
+        headers["x-weir-model"] = decision.chosen.name
+        headers["x-weir-policy"] = decision.policy
+        headers["x-weir-reason"] = decision.label
+        headers["x-weir-cache"] = decision.cache.state.value
+        headers["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
         if decision.admission.limits:
-            said |= limit_headers(decision.admission.remaining())
+            headers |= limit_headers(decision.admission.remaining())
         if decision.scored is not None and decision.policy in self._exposing(way.table):
-            said["x-weir-score"] = f"{decision.scored.score:.4f}"
+            headers["x-weir-score"] = f"{decision.scored.score:.4f}"
 
     def _exposing(self, table: RouteTable) -> frozenset[PolicyId]:
         """The policies that show their scores, worked out once per table."""

@@ -6,8 +6,8 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
-from weir_gateway.domain.errors import BadRequest, FeedbackNotKept
-from weir_gateway.domain.feedback import COMMENT_KEPT, AcceptedFeedback, Feedback
+from weir_gateway.domain.errors import BadRequest, FeedbackNotStored
+from weir_gateway.domain.feedback import MAX_COMMENT, AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.auth import client_key
@@ -28,7 +28,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     thumbs: Literal["up", "down"] | None = None
     preferred: Annotated[str, msgspec.Meta(min_length=1, max_length=253)] | None = None
-    comment: Annotated[str, msgspec.Meta(max_length=COMMENT_KEPT)] | None = None
+    comment: Annotated[str, msgspec.Meta(max_length=MAX_COMMENT)] | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Body)
@@ -56,7 +56,7 @@ class FeedbackEndpoint:
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Store one client's feedback. Raises WeirError."""
         if self._receiver is None:
-            raise FeedbackNotKept(
+            raise FeedbackNotStored(
                 "feedback needs a ledger, and this gateway has none: its administrator can set "
                 "WEIR_LEDGER"
             )

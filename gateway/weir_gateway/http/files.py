@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from weir_gateway.domain.batch import Page, Purpose, StoredFile
-from weir_gateway.domain.errors import BadRequest, NotKept, TooLarge, UnsupportedMedia
+from weir_gateway.domain.errors import BadRequest, BatchesNotEnabled, TooLarge, UnsupportedMedia
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import send_continue
 from weir_gateway.http.form import Form
@@ -102,7 +102,7 @@ class FileEndpoints:
         """Answer with a file's description or, at `{id}/content`, with its content."""
         file_id, _, action = rest.partition("/")
         if action not in {"", "content"}:
-            raise NotKept(f"nothing is served at {http.path[:200]}", code="unknown_path")
+            raise BatchesNotEnabled(f"nothing is served at {http.path[:200]}", code="unknown_path")
         file = await self._files().get(owner(http), file_id)
         return await self._content(http, file) if action else web.json_response(file_json(file))
 
@@ -113,7 +113,7 @@ class FileEndpoints:
 
     def _files(self) -> Files:
         if self._store is None:
-            raise NotKept(BATCHES_DISABLED)
+            raise BatchesNotEnabled(BATCHES_DISABLED)
         return self._store
 
     async def _content(self, http: web.BaseRequest, file: StoredFile) -> web.StreamResponse:

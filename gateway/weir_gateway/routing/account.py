@@ -61,12 +61,12 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
     chosen one is the dearer. An answer that is given again costs nothing.
     """
     paid = saved = PicoUsd(0)
-    again = decision.cache.response
+    cached = decision.cache.response
     used = (
         ending.usage or streamed_usage(request, ending.pieces) or _left(request, decision, ending)
     )
-    if again is not None:  # nothing was paid, and all of what it once took is saved
-        used, saved = None, cost(decision.baseline.price, again.usage)
+    if cached is not None:  # nothing was paid, and all of what it once took is saved
+        used, saved = None, cost(decision.baseline.price, cached.usage)
     if used is not None:
         paid = cost(decision.chosen.price, used)
         saved = PicoUsd(cost(decision.baseline.price, used) - paid)

@@ -41,7 +41,7 @@ class Explanation:
     decision: RouteDecision
     policy: Policy
     rules: tuple[RuleResult, ...]  # those asked, in order
-    rules_not_asked: tuple[str, ...]  # since an earlier one held, or the client named its model
+    rules_not_reached: tuple[str, ...]  # since an earlier one held, or the client named its model
     candidates: tuple[CandidateView, ...]  # weakest first
     fallbacks: tuple[Backend, ...]  # who is asked, in order, should the chosen one fail
     budget: BudgetState | None = None  # where the policy's budget stands; None where it has none
@@ -97,7 +97,7 @@ class Explainer:
             decision=decision,
             policy=policy,
             rules=decision.rules_tried,
-            rules_not_asked=tuple(r.name for r in policy.rules[len(decision.rules_tried) :]),
+            rules_not_reached=tuple(r.name for r in policy.rules[len(decision.rules_tried) :]),
             candidates=tuple(
                 CandidateView(
                     backend=backend,

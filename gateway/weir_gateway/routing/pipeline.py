@@ -37,7 +37,7 @@ REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before anybody was sent the prompt to answer it
 GONE = 499  # in accounts only: the client went away
 HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
-HELD = 256 << 20  # bytes of all of them at once
+MAX_BUFFERED = 256 << 20  # bytes of all of them at once
 
 BOUNDS = CacheBounds()
 
@@ -74,7 +74,7 @@ class Routing:
         batch_score_timeout: float | None = None,
         cache_bounds: CacheBounds = BOUNDS,
         max_buffered_reply: int = HOLD,
-        max_buffered: int = HELD,
+        max_buffered: int = MAX_BUFFERED,
         budgets: Budgets | None = None,
     ) -> None:
         """A request waits `score_timeout` seconds for its score, a batch's item its own time-out.

@@ -86,13 +86,13 @@ class Election:
 
     async def _try(self) -> None:
         lease = await self._cluster.read_lease()
-        asked_at = self._clock()
+        read_at = self._clock()
         spec = _mapping(lease, "spec")
         holder = str(spec.get("holderIdentity") or "")
         observed = (holder, str(_mapping(lease, "metadata").get("resourceVersion") or ""))
         if observed != self._observed:
-            self._observed, self._observed_at = observed, asked_at
-        if holder not in {"", self._identity} and asked_at - self._observed_at < self._duration(
+            self._observed, self._observed_at = observed, read_at
+        if holder not in {"", self._identity} and read_at - self._observed_at < self._duration(
             spec
         ):
             annotations = _mapping(_mapping(lease, "metadata"), "annotations")
@@ -102,7 +102,7 @@ class Election:
         await self._cluster.write_lease(
             self._lease(lease, self._identity, acquired=holder != self._identity)
         )
-        self._renewed_at = asked_at
+        self._renewed_at = read_at
         self.holder_address = ""
 
     def _duration(self, spec: JsonObject) -> float:

@@ -44,16 +44,16 @@ class SecretCache:
             for backend in resources.backends
             for name in secret_names(backend)
         }
-        self._cached = {key: held for key, held in self._cached.items() if key in needed}
+        self._cached = {key: cached for key, cached in self._cached.items() if key in needed}
         missing = sorted(needed - self._cached.keys())
-        for key, held in zip(missing, await self._read_all(missing), strict=True):
-            self._cached[key] = held
+        for key, read in zip(missing, await self._read_all(missing), strict=True):
+            self._cached[key] = read
         return Resources(
             policies=resources.policies,
             backends=resources.backends,
-            secrets=tuple(held.secret for held in self._cached.values() if held.secret),
+            secrets=tuple(cached.secret for cached in self._cached.values() if cached.secret),
             invalid=resources.invalid,
-            unreadable=frozenset(key for key, held in self._cached.items() if held.forbidden),
+            unreadable=frozenset(key for key, cached in self._cached.items() if cached.forbidden),
         )
 
     async def run(self, every: float) -> None:
@@ -66,10 +66,10 @@ class SecretCache:
     async def refresh(self) -> None:
         """Read them again once."""
         keys = sorted(self._cached)
-        for key, held in zip(keys, await self._read_all(keys), strict=True):
-            if key in self._cached and held != self._cached[key]:
+        for key, fresh in zip(keys, await self._read_all(keys), strict=True):
+            if key in self._cached and fresh != self._cached[key]:
                 _LOG.info("a Secret changed", extra={"secret": "/".join(key)})
-                self._cached[key] = held
+                self._cached[key] = fresh
                 self._changed.set()
 
     async def _read_all(self, keys: list[SecretKey]) -> list[CachedSecret]:

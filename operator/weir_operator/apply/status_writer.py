@@ -195,10 +195,10 @@ class StatusWriter:
 
     def _last_gateway_count(self) -> int:
         """How many gateways there were when a status was last written."""
-        told = [
+        counts = [
             str(entry.status.get("programmed") or "").partition("/")[2] for entry in self._index
         ]
-        return max((int(number) for number in told if number.isdecimal()), default=0)
+        return max((int(number) for number in counts if number.isdecimal()), default=0)
 
     def _forget(self) -> None:
         """Another replica writes now: what this one knows of statuses grows old."""

@@ -140,9 +140,9 @@ class Finding:
 
     def verdict(self, condition: Condition) -> Verdict:
         """The condition: of several problems the first one's reason, and every one's message."""
-        told = [p for p in self.problems if MEANINGS[p.reason].condition is condition]
-        if told:
-            return Verdict(condition, told[0].reason, _message(told), holds=False)
+        problems = [p for p in self.problems if MEANINGS[p.reason].condition is condition]
+        if problems:
+            return Verdict(condition, problems[0].reason, _message(problems), holds=False)
         good = Reason.ACCEPTED if condition is Condition.ACCEPTED else Reason.RESOLVED_REFS
         return Verdict(condition, good, MEANINGS[good].doc, holds=True)
 

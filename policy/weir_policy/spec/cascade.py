@@ -17,7 +17,7 @@ class AnswerCheck(StrEnum):
     TOOLS = "tools"
 
 
-class HeldStreams(StrEnum):
+class StreamHandling(StrEnum):
     """What becomes of a request whose answer is streamed."""
 
     HOLD = "hold"
@@ -74,8 +74,8 @@ class Cascade:
     skip_above: float | None = optional(
         PROBABILITY, "From this score on, the last candidate answers at once."
     )
-    streams: HeldStreams = defaulted(
-        Choice(HeldStreams),
+    streams: StreamHandling = defaulted(
+        Choice(StreamHandling),
         "For streams: buffer the weak answer until it is accepted (hold), or let the last "
         "candidate (strong) or the weakest (weak) answer at once, without a check.",
         default="hold",

@@ -11,7 +11,7 @@ from weir_policy.fields.mistakes import dotted
 from weir_policy.ids import BackendId
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import Invalid, gather
-from weir_policy.spec.cascade import AnswerCheck, Cascade, HeldStreams, Judge, JudgeFailure
+from weir_policy.spec.cascade import AnswerCheck, Cascade, Judge, JudgeFailure, StreamHandling
 
 PAIR = (backend("weak"), backend("strong"))
 
@@ -55,7 +55,7 @@ def test_a_cascade_is_compiled_in_full() -> None:
         check=AnswerCheck.SCHEMA,
         samples=3,
         skip_above=0.9,
-        streams=HeldStreams.STRONG,
+        streams=StreamHandling.STRONG,
         on_judge_failure=JudgeFailure.ACCEPT,
     )
 
@@ -69,7 +69,7 @@ def test_what_is_not_said_is_the_default() -> None:
         check=None,
         samples=1,
         skip_above=None,
-        streams=HeldStreams.HOLD,
+        streams=StreamHandling.HOLD,
         on_judge_failure=JudgeFailure.ESCALATE,
     )
 

@@ -45,15 +45,15 @@ class MemoryBudgetStore:
     """The store; several gateways of one process may share it."""
 
     def __init__(self) -> None:
-        self._told: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
+        self._reported: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
         self._traffic: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
     async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep and grant."""
-        told = self._told[claim.policy, claim.span]
-        others = [one for instance, one in told.items() if instance != claim.instance]
+        rows = self._reported[claim.policy, claim.span]
+        others = [one for instance, one in rows.items() if instance != claim.instance]
         now = standing(claim, _sums(others))
-        told[claim.instance] = (now.granted, claim.spent, claim.requests)
+        rows[claim.instance] = (now.granted, claim.spent, claim.requests)
         self._forget(claim)
         return now
 
@@ -72,12 +72,12 @@ class MemoryBudgetStore:
         """Periods of the same kind but the newest two: one that is over may still be told of."""
         same = sorted(
             span
-            for policy, span in self._told
+            for policy, span in self._reported
             if policy == claim.policy and len(span) == len(claim.span)
         )
         for span in same[:-2]:
-            del self._told[claim.policy, span]
+            del self._reported[claim.policy, span]
 
 
-def _sums(told: list[Row]) -> Row:
-    return sum(t[0] for t in told), sum(t[1] for t in told), sum(t[2] for t in told)
+def _sums(rows: list[Row]) -> Row:
+    return sum(t[0] for t in rows), sum(t[1] for t in rows), sum(t[2] for t in rows)

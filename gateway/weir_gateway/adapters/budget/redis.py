@@ -73,7 +73,7 @@ class RedisBudgetStore:
     async def renew(self, claim: LeaseRequest) -> LeaseState:
         """Keep and grant in one round trip. Raises TreasuryGone."""
         try:
-            told = await self._redis.script(
+            reply = await self._redis.script(
                 _EXCHANGE,
                 [f"{PREFIX}:{claim.policy}:{claim.span}"],
                 [
@@ -89,7 +89,7 @@ class RedisBudgetStore:
             )
         except RedisUnavailable as gone:
             raise BudgetStoreUnavailable(str(gone)) from gone
-        granted, free, spent, requests = map(int, told)
+        granted, free, spent, requests = map(int, reply)
         return LeaseState(PicoUsd(granted), PicoUsd(free), PicoUsd(spent), requests)
 
     async def count(self, policy: str, hour: int, requests: int) -> None:
@@ -103,10 +103,10 @@ class RedisBudgetStore:
     async def traffic(self, policy: str) -> Mapping[int, int]:
         """By hours since 1970. Raises TreasuryGone."""
         try:
-            told = await self._redis.script(_TRAFFIC, [_traffic(policy)], [])
+            reply = await self._redis.script(_TRAFFIC, [_traffic(policy)], [])
         except RedisUnavailable as gone:
             raise BudgetStoreUnavailable(str(gone)) from gone
-        numbers = list(map(int, told))
+        numbers = list(map(int, reply))
         return dict(zip(numbers[::2], numbers[1::2], strict=True))
 
 

@@ -58,31 +58,34 @@ class MemoryLimits:
                 wait=wait,
                 used=tuple(before),
             )
-        dear = fits.short < 0
-        held = tuple(
-            self._hold(ask, ask.max_amount if dear else ask.min_amount, today) for ask in asks
+        allow_strong = fits.short < 0
+        reservations = tuple(
+            self._hold(ask, ask.max_amount if allow_strong else ask.min_amount, today)
+            for ask in asks
         )
-        used = tuple(b + one.amount for b, one in zip(before, held, strict=True))
-        return LimitResult(dear, fits.short, reservations=held, used=used)
+        used = tuple(b + one.amount for b, one in zip(before, reservations, strict=True))
+        return LimitResult(allow_strong, fits.short, reservations=reservations, used=used)
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside."""
-        change = amount - held.amount
+        change = amount - reservation.amount
         if not change:
             return
-        if held.window is Window.DAY:
-            self._add(held.counter, held.slot, change)
-        elif (minute := self._minutes.get(held.counter)) is not None:
+        if reservation.window is Window.DAY:
+            self._add(reservation.counter, reservation.slot, change)
+        elif (minute := self._minutes.get(reservation.counter)) is not None:
             minute.pass_to(self._clock())
-            minute.correct(held.slot, change)
+            minute.correct(reservation.slot, change)
 
-    def learn(self, held: LimitReservation, used: int) -> None:
+    def learn(self, reservation: LimitReservation, used: int) -> None:
         """Take over what others have used of a day, for when they can't be asked any more."""
-        if held.window is not Window.DAY:
+        if reservation.window is not Window.DAY:
             return
-        known = self._sums.spent(_name(held.counter, held.slot), _until(held.slot))
+        known = self._sums.spent(
+            _name(reservation.counter, reservation.slot), _until(reservation.slot)
+        )
         if used * PICO_PER_NANO > known:
-            self._add(held.counter, held.slot, used - known // PICO_PER_NANO)
+            self._add(reservation.counter, reservation.slot, used - known // PICO_PER_NANO)
 
     def _used(self, ask: LimitCheck, clock: float, today: int) -> int:
         if ask.window is Window.DAY:

@@ -60,27 +60,30 @@ class RedisLimits:
             return LimitResult(
                 fits_max=False, blocking=short, refused=refused, wait=wait, used=used
             )
-        dear = short < 0
-        held = tuple(
+        allow_strong = short < 0
+        reservations = tuple(
             LimitReservation(
-                ask.counter, ask.window, int(slot), ask.max_amount if dear else ask.min_amount
+                ask.counter,
+                ask.window,
+                int(slot),
+                ask.max_amount if allow_strong else ask.min_amount,
             )
             for ask, slot in zip(asks, answer[5::2], strict=True)
         )
-        for one, now in zip(held, used, strict=True):
+        for one, now in zip(reservations, used, strict=True):
             if one.window is Window.DAY:
                 self._know(one, now)
-        return LimitResult(dear, short, reservations=held, used=used)
+        return LimitResult(allow_strong, short, reservations=reservations, used=used)
 
     def restore(self) -> None:
         """The server is gone: once it is back, tell it what days held, in case it has forgotten."""
         if not self._restore:
             self._restore = dict(self._days)
 
-    def _know(self, held: LimitReservation, used: int) -> None:
-        if held.counter not in self._days and len(self._days) >= MOST:
+    def _know(self, reservation: LimitReservation, used: int) -> None:
+        if reservation.counter not in self._days and len(self._days) >= MOST:
             self._days.pop(next(iter(self._days)))
-        self._days[held.counter] = (held.slot, used)
+        self._days[reservation.counter] = (reservation.slot, used)
 
     def _know_less(self, counter: str, slot: int, change: int) -> None:
         """What is given back is not restored, whether the server has heard of it or not."""
@@ -94,9 +97,9 @@ class RedisLimits:
             return 0
         return int((self._clock() + self._redis.timeout) * MILLIS + self._ahead) + 1
 
-    def settle(self, held: LimitReservation, change: int) -> None:
+    def settle(self, reservation: LimitReservation, change: int) -> None:
         """Note that `change` comes to what was set aside."""
-        slot = (held.counter, held.window, held.slot)
+        slot = (reservation.counter, reservation.window, reservation.slot)
         if slot in self._waiting or len(self._waiting) < MOST:
             self._waiting[slot] = self._waiting.get(slot, 0) + change
 
@@ -130,7 +133,7 @@ class RedisLimits:
 
     async def _restored(self, days: Sequence[tuple[str, tuple[int, int]]]) -> None:
         keys: list[Argument] = [PREFIX + counter for counter, _ in days]
-        arguments: list[Argument] = [word for _, told in days for word in told]
+        arguments: list[Argument] = [word for _, words in days for word in words]
         await self._redis.script(RESTORE, keys, arguments)
         for counter, _ in days:
             del self._restore[counter]

@@ -43,25 +43,25 @@ class SharedLimits:
                 ) from gone
             self._local.labels("counted").add()
             alone = self._memory.take_now(asks)
-            for held in alone.reservations:
-                self._tell_later(held, held.amount)
+            for reservation in alone.reservations:
+                self._tell_later(reservation, reservation.amount)
             return alone
-        for held, used in zip(taken.reservations, taken.used, strict=False):
-            self._memory.learn(held, used)
+        for reservation, used in zip(taken.reservations, taken.used, strict=False):
+            self._memory.learn(reservation, used)
         return taken
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside."""
-        if not held.local:
-            self._redis.settle(held, amount - held.amount)
+        if not reservation.local:
+            self._redis.settle(reservation, amount - reservation.amount)
             return
-        self._memory.settle(held, amount)
-        self._tell_later(held, amount - held.amount)
+        self._memory.settle(reservation, amount)
+        self._tell_later(reservation, amount - reservation.amount)
 
-    def _tell_later(self, held: LimitReservation, change: int) -> None:
+    def _tell_later(self, reservation: LimitReservation, change: int) -> None:
         """What was used of a day without Redis is everybody's once that is back."""
-        if held.window is Window.DAY:
-            self._redis.settle(held, change)
+        if reservation.window is Window.DAY:
+            self._redis.settle(reservation, change)
 
 
 class CountedLimits:
@@ -81,6 +81,6 @@ class CountedLimits:
             self._refused.labels(ask.policy or "", ask.name).add()
         return taken
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
         """As the one behind it."""
-        self._inner.settle(held, amount)
+        self._inner.settle(reservation, amount)

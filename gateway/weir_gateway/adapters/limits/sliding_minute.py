@@ -67,12 +67,12 @@ class Fits:
 
     refused: int = -1
     short: int = -1
-    _asked: int = field(default=0)
+    _calls: int = field(default=0)
 
     def ask(self, ask: LimitCheck, used: int) -> None:
         """The next limit, of which `used` is gone."""
         if self.refused < 0 and ask.min_amount and used + ask.min_amount > ask.limit:
-            self.refused = self._asked
+            self.refused = self._calls
         if self.short < 0 and ask.max_amount and used + ask.max_amount > ask.limit:
-            self.short = self._asked
-        self._asked += 1
+            self.short = self._calls
+        self._calls += 1

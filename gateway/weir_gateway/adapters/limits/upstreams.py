@@ -41,14 +41,14 @@ class LimitedUpstreams:
         reply.wasted = sent.wasted
         return reply
 
-    def _used(self, held: tuple[LimitReservation, ...], reply: Reply) -> None:
+    def _used(self, reservations: tuple[LimitReservation, ...], reply: Reply) -> None:
         """Where nobody told, the estimate stays."""
         usage = reply.usage
         if usage is not None:
-            self._settle(held, usage.input + usage.output)
+            self._settle(reservations, usage.input + usage.output)
 
-    def _settle(self, held: tuple[LimitReservation, ...], tokens: int) -> None:
-        for one in held:
+    def _settle(self, reservations: tuple[LimitReservation, ...], tokens: int) -> None:
+        for one in reservations:
             if one.counter.endswith(f"/{Measure.TOKENS}"):
                 self._limits.settle(one, tokens)
 

@@ -38,22 +38,22 @@ class WireAnswerInspector:
     ) -> AnswerContent | None:
         """The words of an answer; None where it can't be read."""
         if sum(map(len, chunks)) > MAX_ON_LOOP:
-            return await asyncio.to_thread(_said, request.wire, chunks, stream)
-        return _said(request.wire, chunks, stream)
+            return await asyncio.to_thread(_content_of, request.wire, chunks, stream)
+        return _content_of(request.wire, chunks, stream)
 
-    async def violation(self, check: Check, request: Request, said: AnswerContent) -> str:
+    async def violation(self, check: Check, request: Request, content: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; in a thread, as schemas go."""
-        return await asyncio.to_thread(_wrong, check, request, said)
+        return await asyncio.to_thread(_wrong, check, request, content)
 
     def agree(self, one: AnswerContent, other: AnswerContent) -> bool:
         """Whether two answers say the same."""
         return checks.agree(one, other)
 
-    async def quality_question(self, request: Request, said: AnswerContent) -> JudgeQuestion:
+    async def quality_question(self, request: Request, content: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         if len(request.body) > MAX_ON_LOOP:
-            return await asyncio.to_thread(_good, request, said, self._fence())
-        return _good(request, said, self._fence())
+            return await asyncio.to_thread(_good, request, content, self._fence())
+        return _good(request, content, self._fence())
 
     def difficulty_question(self, text: str) -> JudgeQuestion:
         """Asks how hard it is to answer what a user wrote."""
@@ -83,12 +83,12 @@ class WireAnswerInspector:
             key=request.key,
         )
 
-    def parse_verdict(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
+    def parse_verdict(self, question: JudgeQuestion, request: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]."""
-        return judging.parse_verdict(question.kind, asked.wire, body)
+        return judging.parse_verdict(question.kind, request.wire, body)
 
 
-def _said(wire: Wire, chunks: Sequence[bytes], stream: bool) -> AnswerContent | None:  # noqa: FBT001 - called by a thread, which takes no names
+def _content_of(wire: Wire, chunks: Sequence[bytes], stream: bool) -> AnswerContent | None:  # noqa: FBT001 - called by a thread, which takes no names
     return read_stream(wire, chunks) if stream else read_answer(wire, b"".join(chunks))
 
 

@@ -52,10 +52,10 @@ class Preparer:
 
     def cached(self, backend: Backend, wire: Wire) -> Prepared | None:
         """The backend as it was prepared; None where it or the credentials have changed since."""
-        kept = self._prepared.get((backend.id, wire))
-        if kept is None or kept.backend is not backend:
+        prepared = self._prepared.get((backend.id, wire))
+        if prepared is None or prepared.backend is not backend:
             return None
-        return kept if kept.credentials == self._credentials.version else None
+        return prepared if prepared.credentials == self._credentials.version else None
 
     def prepare(self, backend: Backend, wire: Wire) -> Prepared:
         """Prepare it afresh. May read files: not for the event loop.

@@ -113,7 +113,7 @@ class Sums:
         """As much as is told at once; whether there may be more that was there before."""
         if self._store is None:
             return False
-        again = bool(self._sending)
+        repeated = bool(self._sending)
         changes = self._sending or self._changes()
         if not changes:
             return False
@@ -132,10 +132,10 @@ class Sums:
             entry = self._sums.get(change.name)
             if entry is not None:
                 entry.stored, entry.sending = total, 0
-        return again or len(changes) == MAX_CHANGES
+        return repeated or len(changes) == MAX_CHANGES
 
     def _changes(self) -> tuple[Change, ...]:
-        names = [n for n, kept in self._sums.items() if kept.pending or n in self._requested][
+        names = [n for n, total in self._sums.items() if total.pending or n in self._requested][
             :MAX_CHANGES
         ]
         self._number += 1
@@ -161,7 +161,7 @@ class Sums:
     def _forget(self) -> None:
         """Drop what is over; of more than may be kept, what is over soonest."""
         now = self._now()
-        for name in [name for name, kept in self._sums.items() if kept.until < now]:
+        for name in [name for name, total in self._sums.items() if total.until < now]:
             self._drop(name)
         if len(self._sums) >= MAX_SUMS:
             soonest = sorted(self._sums, key=lambda name: self._sums[name].until)

@@ -9,9 +9,9 @@ from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.calendar import HOUR, Span, span
+from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import Pacer, SampledRequest
 from weir_gateway.routing.budget.plan import even
-from weir_gateway.routing.budget.purse import BudgetLease
 from weir_policy.ids import BackendId, PicoUsd
 
 TWO: Final = 2  # candidates that one threshold can tell apart
@@ -48,8 +48,8 @@ class PolicyBudget:
         self._line: float | None = None
         self._line_at = 0.0
         self._line_after = 0
-        self._asked_at = -EMPTY
-        self._told_at = -IDLE
+        self._renewed_at = -EMPTY
+        self._reported_at = -IDLE
 
     def roll_over(self, budget: Budget, now: float) -> None:
         """Begin the next period where it has come; a clock that goes back begins none again.
@@ -65,7 +65,7 @@ class PolicyBudget:
         self.lease = BudgetLease(period, budget.amount)
         self.plan = even(period)
         self._line_after = 0
-        self._asked_at = -EMPTY
+        self._renewed_at = -EMPTY
 
     def cutoff(self, seen: SampledRequest, quantile: QuantileOf, *, at: float, now: float) -> float:
         """The threshold, or λ in quality per USD, that a request like `seen` is decided by.
@@ -107,9 +107,9 @@ class PolicyBudget:
         self.pacer.rate.add(at)
         lacking = {one.backend for one in decision.excluded}
         able: Sequence[Backend] = [b for b in policy.candidates if b.id not in lacking]
-        merit = _merit(decision, able)
-        able = able if merit else [decision.chosen]
-        self.pacer.add(SampledRequest(self.costs(able, estimates), merit))
+        values = _values(decision, able)
+        able = able if values else [decision.chosen]
+        self.pacer.add(SampledRequest(self.costs(able, estimates), values))
 
     @property
     def quiet(self) -> bool:
@@ -118,18 +118,18 @@ class PolicyBudget:
 
     def due(self, at: float) -> bool:
         """Whether the store should be asked though nothing has happened here."""
-        if at < self._told_at + IDLE:
+        if at < self._reported_at + IDLE:
             return False
-        self._told_at = at
+        self._reported_at = at
         return True
 
     def may_ask(self, at: float) -> bool:
         """Whether the store may have room to grant: not right after it had none."""
-        return at >= self._asked_at + EMPTY
+        return at >= self._renewed_at + EMPTY
 
     def found_empty(self, at: float) -> None:
         """The store had nothing to grant."""
-        self._asked_at = at
+        self._renewed_at = at
 
     def amount(self, decision: RouteDecision, estimates: Estimates) -> PicoUsd:
         """What a decided request is expected to cost.
@@ -153,32 +153,32 @@ class PolicyBudget:
         batch may take hours.
         """
         purses = (self.lease, *self.ending_leases)
-        purse = next((one for one in purses if one.span.key == room.span), None)
-        if purse is None or room.holder != self._holder:
-            (purse or self.lease).settle(0, paid)
+        lease = next((one for one in purses if one.span.key == room.span), None)
+        if lease is None or room.holder != self._holder:
+            (lease or self.lease).settle(0, paid)
         else:
-            purse.settle(room.amount, paid)
+            lease.settle(room.amount, paid)
 
     def state(self, now: float) -> BudgetState:
         """Where it stands."""
-        purse = self.lease
+        lease = self.lease
         return BudgetState(
-            span=purse.span.key,
-            until=purse.span.end,
-            limit=purse.limit,
-            spent=purse.spent,
-            planned=PicoUsd(round(purse.limit * self.plan.share(now))),
+            span=lease.span.key,
+            until=lease.span.end,
+            limit=lease.limit,
+            spent=lease.spent,
+            planned=PicoUsd(round(lease.limit * self.plan.share(now))),
             cutoff=self._line,
             degraded=self.degraded,
         )
 
     def _wanted(self, now: float) -> float:
         """USD a second, so that spending is on the plan a while from now."""
-        purse, period = self.lease, self.lease.span
+        lease, period = self.lease, self.lease.span
         at = period.clamp(now)
         until = min(at + _ahead(period), period.end)
-        goal = PicoUsd(round(purse.limit * self.plan.share(until)))
-        return usd(PicoUsd(goal - purse.spent)) / max(until - at, 1.0)
+        goal = PicoUsd(round(lease.limit * self.plan.share(until)))
+        return usd(PicoUsd(goal - lease.spent)) / max(until - at, 1.0)
 
 
 def quality_of(scored: Scored, able: Sequence[Backend]) -> tuple[float, ...]:
@@ -193,7 +193,7 @@ def values_of(scored: Scored, policy: Policy, able: Sequence[Backend]) -> tuple[
     return quality_of(scored, able)
 
 
-def _merit(decision: RouteDecision, able: Sequence[Backend]) -> tuple[float, ...]:
+def _values(decision: RouteDecision, able: Sequence[Backend]) -> tuple[float, ...]:
     """The same of a decision; empty where the line was asked nothing."""
     scored = decision.scored
     if scored is None or decision.estimates is None or len(able) < TWO:

@@ -14,10 +14,10 @@ from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.table import Backend, Mode, Policy
 from weir_gateway.routing.budget.account import Estimates, PolicyBudget, QuantileOf
+from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import SampledRequest
 from weir_gateway.routing.budget.plan import by_traffic
 from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable
-from weir_gateway.routing.budget.purse import BudgetLease
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import PicoUsd, PolicyId
 
@@ -28,10 +28,10 @@ class Budgets:
     """The budgets of whatever policies have one."""
 
     def __init__(
-        self, treasury: BudgetStore, clock: Clock, now: Callable[[], float], instance: str
+        self, store: BudgetStore, clock: Clock, now: Callable[[], float], instance: str
     ) -> None:
         """`now` is seconds since 1970; `instance` tells this process from all others."""
-        self._treasury = treasury
+        self._store = store
         self._clock = clock
         self._now = now
         self._instance = instance
@@ -72,9 +72,9 @@ class Budgets:
             return replace(
                 decision, intended=shadowed, budget_reservation=shadowed.budget_reservation
             )
-        held = await self._fit(account, policy, decision, estimates)
-        if held is not None:
-            return held
+        fitted = await self._fit(account, policy, decision, estimates)
+        if fitted is not None:
+            return fitted
         last = decision.chosen if _bound(policy, decision) else decision.weakest(policy)
         if account.budget.when_spent is WhenSpent.REJECT or last.id != policy.candidates[0].id:
             raise self._spent(account, policy)
@@ -101,8 +101,8 @@ class Budgets:
             account.roll_over(account.budget, self._now())
             if account.quiet and not last and not account.due(self._clock()):
                 continue
-            for purse in (account.lease, *account.ending_leases):
-                await self._tell(policy, account, purse, last=last)
+            for lease in (account.lease, *account.ending_leases):
+                await self._tell(policy, account, lease, last=last)
             account.ending_leases = [one for one in account.ending_leases if not one.done]
             if not account.degraded:
                 await self._learn(policy, account)
@@ -155,21 +155,21 @@ class Budgets:
         self,
         policy: PolicyId,
         account: PolicyBudget,
-        purse: BudgetLease,
+        lease: BudgetLease,
         estimate: int = 0,
         *,
         last: bool = False,
     ) -> None:
-        claim = purse.request(policy, self._instance, estimate, last=last)
+        claim = lease.request(policy, self._instance, estimate, last=last)
         try:
-            standing = await self._treasury.renew(claim)
+            standing = await self._store.renew(claim)
         except BudgetStoreUnavailable:
             account.degraded = True
-            purse.degraded()
+            lease.degraded()
             return
         account.degraded = False
-        others = purse.update(claim, standing)
-        if others and purse is account.lease:
+        others = lease.update(claim, standing)
+        if others and lease is account.lease:
             account.pacer.rate.add(self._clock(), others)
 
     async def _learn(self, policy: PolicyId, account: PolicyBudget) -> None:
@@ -177,12 +177,12 @@ class Budgets:
         period = account.lease.span
         try:
             if account.budget.plan is Plan.TRAFFIC and account.planned_for != period.key:
-                requests = await self._treasury.traffic(policy)
+                requests = await self._store.traffic(policy)
                 account.plan = by_traffic(account.budget.per, period, requests)
                 account.planned_for = period.key
             for hour in sorted(account.counted):
                 count = account.counted[hour]
-                await self._treasury.count(policy, hour, count)
+                await self._store.count(policy, hour, count)
                 account.counted[hour] -= count
                 if not account.counted[hour]:
                     del account.counted[hour]

@@ -24,7 +24,7 @@ KNOWN: Final = 20  # requests from which on the traffic's rate is taken to be kn
 SAMPLE: Final = 256  # requests the line is found on
 STEPS: Final = 18  # halvings of λ's range: to within some hundredths of a percent
 NARROW: Final = 64.0  # λ is sought within this factor of the last one first
-BIAS_KEPT: Final = 0.98  # of the sums behind an estimate's correction, at each request
+BIAS_DECAY: Final = 0.98  # of the sums behind an estimate's correction, at each request
 BIAS_BOUNDS: Final = (0.1, 10.0)
 _LEAST_ELAPSED: Final = 0.05  # seconds a rate is taken over, at least
 
@@ -50,9 +50,9 @@ def choose_index(seen: SampledRequest, line: float) -> int:
     return best_value(seen.value, seen.costs, line)
 
 
-def best_value(merit: Sequence[float], costs: Sequence[float], price: float) -> int:
+def best_value(values: Sequence[float], costs: Sequence[float], price: float) -> int:
     """The one with the most merit less `price` times cost; of equals the cheapest."""
-    worth = [gain - price * paid for gain, paid in zip(merit, costs, strict=True)]
+    worth = [gain - price * paid for gain, paid in zip(values, costs, strict=True)]
     return max(range(len(worth)), key=lambda n: (worth[n], -costs[n]))
 
 
@@ -120,8 +120,8 @@ class Pacer:
         """What an answer was estimated to cost, before any correction, and what it cost; USD."""
         before = self._sums.get(backend, (0.0, 0.0))
         self._sums[backend] = (
-            before[0] * BIAS_KEPT + estimated,
-            before[1] * BIAS_KEPT + paid,
+            before[0] * BIAS_DECAY + estimated,
+            before[1] * BIAS_DECAY + paid,
         )
 
     def cutoff(self, now: float, per_second: float, *, by_price: bool) -> float:

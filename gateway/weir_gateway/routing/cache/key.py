@@ -57,19 +57,19 @@ def keys(request: Request, where: tuple[str, ...], *, by_meaning: bool) -> Keys:
     Raises NoKey for a body that readers may read differently.
     """
     body = _read(request.body)
-    kept = PASSED_OVER.get(request.wire, PASSED_OVER_OTHERWISE)
-    fields = {name: value for name, value in body.items() if name not in kept}
-    told = (
+    passed_over = PASSED_OVER.get(request.wire, PASSED_OVER_OTHERWISE)
+    fields = {name: value for name, value in body.items() if name not in passed_over}
+    circumstances = (
         *where,
         request.wire.name,
         "stream" if request.stream else "whole",
         *(f"{name}={request.headers[name]}" for name in HEADERS if name in request.headers),
     )
-    exact = _digest("exact", *told, _canonical(fields))
+    exact = _digest("exact", *circumstances, _canonical(fields))
     text = _take_last_turn(fields, request.wire) if by_meaning else None
     if text is None or len(text) > MOST_TEXT:
         return Keys(exact, b"")
-    return Keys(exact, _digest("meaning", *told, _canonical(fields), *wording(text)))
+    return Keys(exact, _digest("meaning", *circumstances, _canonical(fields), *wording(text)))
 
 
 def _read(body: bytes) -> dict[str, Any]:

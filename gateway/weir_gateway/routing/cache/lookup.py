@@ -69,24 +69,24 @@ class CacheReader:
         return CacheLookup(state, "", exact, made.semantic_key, response=answer)
 
     async def by_meaning(
-        self, looked: CacheLookup, scored: Scored | ScorerUnavailable | None, matched: PolicyMatch
+        self, lookup: CacheLookup, scored: Scored | ScorerUnavailable | None, matched: PolicyMatch
     ) -> CacheLookup:
         """`looked` with what is kept for a request that means the same, and the embedding."""
         rules = matched.policy.policy.cache
-        if not looked.semantic_key or rules is None:
-            return looked
+        if not lookup.semantic_key or rules is None:
+            return lookup
         if (
             not isinstance(scored, Scored) or not scored.embedding
         ):  # the router computes none: nothing can be compared or kept
-            return replace(looked, semantic_key=b"")
-        looked = replace(looked, embedding=scored.embedding)
-        answer = await self._find(looked.semantic_key, matched, None) if looked.reads else None
+            return replace(lookup, semantic_key=b"")
+        lookup = replace(lookup, embedding=scored.embedding)
+        answer = await self._find(lookup.semantic_key, matched, None) if lookup.reads else None
         if answer is None:
-            return looked
+            return lookup
         alike = similarity(answer.embedding, scored.embedding)
         if alike < rules.similarity:
-            return replace(looked, similarity=alike)
-        return replace(looked, state=CacheState.SEMANTIC, response=answer, similarity=alike)
+            return replace(lookup, similarity=alike)
+        return replace(lookup, state=CacheState.SEMANTIC, response=answer, similarity=alike)
 
     async def _find(
         self, key: bytes, matched: PolicyMatch, ordered: Backend | None
@@ -136,8 +136,8 @@ def _passed_through(matched: PolicyMatch, request: Request) -> str:
     """Whose account answers, where that is the client's own: its credentials' hash."""
     if not any(isinstance(b.auth, Passthrough) for b in matched.policy.policy.candidates):
         return ""
-    told = [request.headers.get(name, "") for name in _CREDENTIALS]
-    return sha256("\0".join(told).encode("utf-8", "surrogatepass")).hexdigest()
+    credentials = [request.headers.get(name, "") for name in _CREDENTIALS]
+    return sha256("\0".join(credentials).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _takes_no_part(matched: PolicyMatch, request: Request, rules: CacheRules) -> str:
@@ -152,11 +152,11 @@ def _takes_no_part(matched: PolicyMatch, request: Request, rules: CacheRules) ->
         (len(request.body) > LARGEST, "it is too large"),
         (samples and warm > most, f"temperature {warm:g}, the policy caches up to {most:g}"),
     )
-    return next((said for holds, said in why if holds), "")
+    return next((reason for holds, reason in why if holds), "")
 
 
 def _directives(request: Request) -> frozenset[str]:
-    said = request.headers.get("cache-control")
-    if not said:
+    control = request.headers.get("cache-control")
+    if not control:
         return frozenset()
-    return frozenset(word.strip().lower().replace(" ", "") for word in said.split(","))
+    return frozenset(word.strip().lower().replace(" ", "") for word in control.split(","))

@@ -12,7 +12,7 @@ from weir_wires.content import Usage
 
 OK: Final = 200
 FREE: Final = Usage(input=0, output=0)
-KEPT_HEADERS: Final = frozenset({"content-type", "x-weir-dropped"})  # others tell of one call
+CACHED_HEADERS: Final = frozenset({"content-type", "x-weir-dropped"})  # others tell of one call
 EVENT_STREAM: Final = "text/event-stream"
 _UNFINISHED: Final = frozenset({"failed", "cancelled", "queued", "in_progress"})
 _FAILED: Final = frozenset({"error", "response.failed"})
@@ -92,9 +92,9 @@ class RecordingReply(ReplyWrapper):
             over(body)
 
 
-def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def cached_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Those that are an answer's own."""
-    return tuple((name, value) for name, value in headers.items() if name in KEPT_HEADERS)
+    return tuple((name, value) for name, value in headers.items() if name in CACHED_HEADERS)
 
 
 def whole(body: bytes, kind: str) -> bool:
@@ -106,10 +106,10 @@ def whole(body: bytes, kind: str) -> bool:
 
 def _good(data: bytes) -> bool:
     try:
-        said = as_object(json.loads(data))
+        fields = as_object(json.loads(data))
     except (ValueError, RecursionError):
         return False
-    if said is None:
+    if fields is None:
         return True
-    failed = said.get("error") is not None or said.get("type") in _FAILED
-    return not failed and said.get("status") not in _UNFINISHED
+    failed = fields.get("error") is not None or fields.get("type") in _FAILED
+    return not failed and fields.get("status") not in _UNFINISHED

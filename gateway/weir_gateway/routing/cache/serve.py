@@ -11,7 +11,7 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.cache.lookup import ResponseCache
-from weir_gateway.routing.cache.replies import FREE, CachedReply, RecordingReply, kept_headers
+from weir_gateway.routing.cache.replies import FREE, CachedReply, RecordingReply, cached_headers
 from weir_gateway.routing.cache.single_flight import Flight, Flights
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.estimate import streamed_usage
@@ -52,19 +52,19 @@ class CachedDispatch:
 
         Raises what `send` raises.
         """
-        looked = decision.cache
-        if looked.response is not None:
-            return Dispatched(CachedReply(looked.response), decision)
-        if policy.cache is None or not looked.stores:
+        lookup = decision.cache
+        if lookup.response is not None:
+            return Dispatched(CachedReply(lookup.response), decision)
+        if policy.cache is None or not lookup.stores:
             return await send()
         flight = None
-        if looked.exact_key and looked.reads and not decision.explored:
+        if lookup.exact_key and lookup.reads and not decision.explored:
             answer = await self._follow(decision)
             joined = _joined(decision, policy, answer)
             if answer is not None and joined is not None:
                 self._accounts.joined(request, joined)
                 return Dispatched(CachedReply(answer), joined)
-            flight = self._flights.start(looked.exact_key)
+            flight = self._flights.start(lookup.exact_key)
         return await self._send(request, decision, policy.cache, send, flight)
 
     async def _follow(self, decision: RouteDecision) -> CachedResponse | None:
@@ -106,12 +106,12 @@ class CachedDispatch:
         return replace(sent, reply=RecordingReply(sent.reply, self._largest, self._room, over))
 
     def _keep(self, decision: RouteDecision, rules: CacheRules, answer: CachedResponse) -> None:
-        looked = decision.cache
-        if looked.exact_key:
-            self._answers.keep(looked.exact_key, answer, rules.exact)
-        if looked.semantic_key and looked.embedding:
-            meant = replace(answer, embedding=looked.embedding)
-            self._answers.keep(looked.semantic_key, meant, rules.semantic)
+        lookup = decision.cache
+        if lookup.exact_key:
+            self._answers.keep(lookup.exact_key, answer, rules.exact)
+        if lookup.semantic_key and lookup.embedding:
+            meant = replace(answer, embedding=lookup.embedding)
+            self._answers.keep(lookup.semantic_key, meant, rules.semantic)
 
 
 def _usual(decision: RouteDecision) -> bool:
@@ -128,13 +128,13 @@ def _joined(
     backend = next((b for b in policy.candidates if b.id == answer.backend), None)
     if backend is None:
         return None
-    looked = replace(decision.cache, state=CacheState.HIT, response=answer)
+    lookup = replace(decision.cache, state=CacheState.HIT, response=answer)
     return replace(
         decision,
         chosen=backend,
         reason=Reason.CACHE,
         detail="joined",
-        cache=looked,
+        cache=lookup,
         propensity=1.0,  # the like of it was drawn for, if either was
     )
 
@@ -142,4 +142,4 @@ def _joined(
 def _answer(request: Request, sent: Dispatched, body: bytes) -> CachedResponse:
     reply = sent.reply
     usage = reply.usage or streamed_usage(request, reply.pieces) or FREE
-    return CachedResponse(sent.decision.chosen.id, kept_headers(reply.headers), body, usage)
+    return CachedResponse(sent.decision.chosen.id, cached_headers(reply.headers), body, usage)

@@ -21,7 +21,7 @@ _WORD: Final = re.compile(r"\S+")
 _APOSTROPHES: Final = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))
 _ENDS: Final = {"can't": "cannot", "won't": "will not", "shan't": "shall not"}
 _IS: Final = frozenset({"what's", "who's", "where's", "when's", "how's", "why's", "that's", "it's"})
-_ASKED_TO: Final = frozenset(
+_REQUEST_VERBS: Final = frozenset(
     {
         *("tell", "explain", "describe", "give", "show", "list", "write", "translate", "help"),
         *("summarize", "summarise", "find", "name", "define", "compare", "calculate", "compute"),
@@ -127,7 +127,7 @@ def _without_frame(words: list[str]) -> list[str]:
     """`could you explain ...` is `explain ...`, `tell me what ...` is `what ...`."""
     if words[1:2] == ["you"] and words[0] in _MODALS:
         rest = words[3:] if words[2:3] == ["please"] else words[2:]
-        if rest and rest[0] in _ASKED_TO:
+        if rest and rest[0] in _REQUEST_VERBS:
             words = rest
     if words[:2] == ["tell", "me"] and words[2:3] and words[2] in _QUESTIONS:
         return words[2:]

@@ -22,7 +22,7 @@ from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_policy.ids import PolicyId, RouterName
 
-KEPT: Final = 20_000  # scores, the least used out first; about 0.2 kB each
+MAX_SCORES: Final = 20_000  # scores, the least used out first; about 0.2 kB each
 SPREAD: Final = 1_000  # of a policy's latest scores, from which a share's threshold is read
 ENOUGH: Final = 100  # of them before it is: a share of fewer is anybody's guess
 POLICIES: Final = 1_000  # whose spread is kept, the oldest out first
@@ -79,7 +79,7 @@ class JudgeRouter:
     def keep(self, key: bytes, score: float) -> None:
         """Remember it."""
         self._known[key] = score
-        if len(self._known) > KEPT:
+        if len(self._known) > MAX_SCORES:
             self._known.popitem(last=False)
 
     def spread(self, policy: PolicyId) -> _Spread:

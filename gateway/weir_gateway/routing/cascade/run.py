@@ -32,7 +32,7 @@ from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import ByteBudget, ReplyWrapper, Sent, Upstreams
 from weir_wires.content import AnswerContent
 
-NOT_AGAIN: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
+NOT_REPEATED: Final = frozenset({"idempotency-key"})  # a sample is another answer, not the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,22 @@ class _Verdict:
     why: str
 
 
-class Held(ReplyWrapper):
+class BufferedReply(ReplyWrapper):
     """A reply whose bytes are kept as they came, and given later, piece by piece."""
 
     def __init__(self, reply: Sent, room: ByteBudget) -> None:
         """It takes `room` for what is kept, until it is closed or let go."""
         super().__init__(reply, reply.wasted)
         self._chunks = reply.chunks()
-        self._kept: list[bytes] = []
+        self._buffer: list[bytes] = []
         self._room = room
         self.size = 0
         self.whole = False
 
     @property
-    def kept(self) -> list[bytes]:
+    def chunks_so_far(self) -> list[bytes]:
         """What has come."""
-        return self._kept
+        return self._buffer
 
     async def fill(self, most: int) -> None:
         """Keep what comes until all is there, or there is more than `most` bytes or the room.
@@ -66,7 +66,7 @@ class Held(ReplyWrapper):
         Raises UpstreamError.
         """
         async for chunk in self._chunks:
-            self._kept.append(chunk)
+            self._buffer.append(chunk)
             self.size += len(chunk)
             self._room.left -= len(chunk)
             if self.size > most or self._room.left < 0:
@@ -76,8 +76,8 @@ class Held(ReplyWrapper):
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """What was kept, then what is still to come. Raises UpstreamError."""
-        kept, self._kept = self._kept, []
-        for chunk in kept:
+        chunks, self._buffer = self._buffer, []
+        for chunk in chunks:
             yield chunk
         if not self.whole:
             async for chunk in self._chunks:
@@ -90,7 +90,7 @@ class Held(ReplyWrapper):
 
     def let_go(self) -> None:
         """Nobody will be given what was kept, or all of it was given."""
-        self._kept = []
+        self._buffer = []
         self._room.left += self.size
         self.size = 0
 
@@ -135,88 +135,88 @@ class Cascades:
         sent = await dispatch(request, decision, policy, self._upstreams, self._accounts)
         if sent.decision is not decision or sent.reply.status >= REFUSED_FROM:
             return sent
-        held = Held(sent.reply, self._room)
-        kept = False
+        buffered = BufferedReply(sent.reply, self._room)
+        delivered = False
         try:
-            given = await self._outcome(held, request, decision, policy, cascade, side_costs)
-            kept = given.reply is held
+            given = await self._outcome(buffered, request, decision, policy, cascade, side_costs)
+            delivered = given.reply is buffered
         finally:
-            if not kept:
-                held.let_go()
+            if not delivered:
+                buffered.let_go()
         return given
 
     async def _outcome(
         self,
-        held: Held,
+        buffered: BufferedReply,
         request: Request,
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
         side_costs: SideCosts,
     ) -> Dispatched:
-        spent, broken = await self._keep(held, request, decision.chosen, side_costs)
+        spent, broken = await self._keep(buffered, request, decision.chosen, side_costs)
         if broken is not None:
             up = _up(decision, f"its answer broke off: {broken.label}")
             self._accounts.cascaded(request, up, CascadeResult.ESCALATED)
             return await self._next(request, up, policy, side_costs)
         why = "there is no room to hold its answer"
-        if held.size > self._hold:
+        if buffered.size > self._hold:
             why = f"its answer has over {self._hold} bytes"
         verdict = _Verdict(CascadeResult.UNJUDGED, why)
-        if held.whole:
-            verdict = await self._look(held, request, decision, policy, cascade, side_costs)
+        if buffered.whole:
+            verdict = await self._look(buffered, request, decision, policy, cascade, side_costs)
         if verdict.result is not CascadeResult.ESCALATED:
-            return self._given(held, request, decision, verdict, spent, side_costs)
-        return await self._escalate(held, request, decision, policy, verdict, spent, side_costs)
+            return self._given(buffered, request, decision, verdict, spent, side_costs)
+        return await self._escalate(buffered, request, decision, policy, verdict, spent, side_costs)
 
     async def _keep(
-        self, held: Held, request: Request, backend: Backend, side_costs: SideCosts
+        self, buffered: BufferedReply, request: Request, backend: Backend, side_costs: SideCosts
     ) -> tuple[SideCost | None, UpstreamError | None]:
         """Buffer the answer: its cost, added to the side costs, and how it broke off if it did."""
         broken: UpstreamError | None = None
         try:
-            await held.fill(self._hold)
+            await buffered.fill(self._hold)
         except UpstreamError as error:
             broken = error
-            await held.close(abort=True)
+            await buffered.close(abort=True)
         except BaseException:
-            await held.close(abort=True)
-            record_cost(held, request, backend, CostKind.WEAK_ANSWER, side_costs)
+            await buffered.close(abort=True)
+            record_cost(buffered, request, backend, CostKind.WEAK_ANSWER, side_costs)
             raise
-        if broken is None and not held.whole:  # it goes on to the client: not known yet
+        if broken is None and not buffered.whole:  # it goes on to the client: not known yet
             return None, None
-        return record_cost(held, request, backend, CostKind.WEAK_ANSWER, side_costs), broken
+        return record_cost(buffered, request, backend, CostKind.WEAK_ANSWER, side_costs), broken
 
     async def _look(
         self,
-        held: Held,
+        buffered: BufferedReply,
         request: Request,
         decision: RouteDecision,
         policy: CompiledPolicy,
         cascade: Cascade,
         side_costs: SideCosts,
     ) -> _Verdict:
-        said = await self._words.read(request, held.kept, stream=streams(held))
-        if said is None or said.empty:
-            why = "its answer is empty" if said is not None else "its answer can't be read"
+        content = await self._words.read(request, buffered.chunks_so_far, stream=streams(buffered))
+        if content is None or content.empty:
+            why = "its answer is empty" if content is not None else "its answer can't be read"
             return _Verdict(CascadeResult.ESCALATED, why)
         if cascade.check is not None:
-            wrong = await self._words.violation(cascade.check, request, said)
+            wrong = await self._words.violation(cascade.check, request, content)
             if wrong:
                 return _Verdict(CascadeResult.ESCALATED, f"check {cascade.check}: {wrong}")
         verdict = _Verdict(CascadeResult.ACCEPTED, f"check {cascade.check}")
         if cascade.samples > 1:
             share = await self._agreement(
-                said, request, decision.chosen, cascade.samples, side_costs
+                content, request, decision.chosen, cascade.samples, side_costs
             )
             verdict = _weighed(f"{cascade.samples} samples agree", share, cascade.accept)
         if verdict.result is CascadeResult.ACCEPTED and cascade.judge and policy.judge:
-            return await self._judged(said, request, policy.judge, cascade, side_costs)
+            return await self._judged(content, request, policy.judge, cascade, side_costs)
         return verdict
 
     async def _judged(
         self,
-        said: AnswerContent,
+        content: AnswerContent,
         request: Request,
         judge: Backend,
         cascade: Cascade,
@@ -224,7 +224,7 @@ class Cascades:
     ) -> _Verdict:
         if cascade.judge is None:
             raise TypeError("a cascade without a judge has nobody to ask")
-        question = await self._words.quality_question(request, said)
+        question = await self._words.quality_question(request, content)
         try:
             sure = await self._judges.ask(cascade.judge, judge, question, request, side_costs)
         except JudgeFailed as failed:
@@ -235,19 +235,19 @@ class Cascades:
 
     async def _agreement(
         self,
-        said: AnswerContent,
+        content: AnswerContent,
         request: Request,
         backend: Backend,
         samples: int,
         side_costs: SideCosts,
     ) -> float:
         """The share of all the weak model's answers that say what the first one says."""
-        headers = {k: v for k, v in request.headers.items() if k not in NOT_AGAIN}
-        again = replace(request, headers=headers)
+        headers = {k: v for k, v in request.headers.items() if k not in NOT_REPEATED}
+        sample = replace(request, headers=headers)
         async with asyncio.TaskGroup() as group:
             others = [
                 group.create_task(
-                    self._agrees(said, again, backend, side_costs),
+                    self._agrees(content, sample, backend, side_costs),
                     name=f"weir-cascade-sample-{number}",
                 )
                 for number in range(1, samples)
@@ -255,7 +255,7 @@ class Cascades:
         return (1 + sum(other.result() for other in others)) / samples
 
     async def _agrees(
-        self, said: AnswerContent, request: Request, backend: Backend, side_costs: SideCosts
+        self, content: AnswerContent, request: Request, backend: Backend, side_costs: SideCosts
     ) -> bool:
         try:
             got = await call(
@@ -266,7 +266,7 @@ class Cascades:
         if got.refused:
             return False
         other = await self._words.read(request, got.chunks, stream=got.stream)
-        return other is not None and self._words.agree(said, other)
+        return other is not None and self._words.agree(content, other)
 
     async def _next(
         self, request: Request, up: RouteDecision, policy: CompiledPolicy, side_costs: SideCosts
@@ -281,7 +281,7 @@ class Cascades:
 
     def _given(
         self,
-        held: Held,
+        buffered: BufferedReply,
         request: Request,
         decision: RouteDecision,
         verdict: _Verdict,
@@ -289,14 +289,14 @@ class Cascades:
         side_costs: SideCosts,
     ) -> Dispatched:
         """The weak answer is the answer: what it took is no longer beside it."""
-        _take_off(held, spent, side_costs)
+        _take_off(buffered, spent, side_costs)
         now = replace(decision, reason=Reason.CASCADE_ACCEPTED, detail=verdict.why, buffered=False)
         self._accounts.cascaded(request, now, verdict.result)
-        return Dispatched(held, now)
+        return Dispatched(buffered, now)
 
     async def _escalate(
         self,
-        held: Held,
+        buffered: BufferedReply,
         request: Request,
         decision: RouteDecision,
         policy: CompiledPolicy,
@@ -317,10 +317,10 @@ class Cascades:
             await sent.reply.close(abort=True)
             record_cost(sent.reply, request, sent.decision.chosen, CostKind.LEFT, side_costs)
             label = str(sent.reply.status)
-        _take_off(held, spent, side_costs)
+        _take_off(buffered, spent, side_costs)
         now = replace(decision, reason=Reason.FALLBACK, detail=label, buffered=False)
         self._accounts.fell_back(request, now)
-        return Dispatched(held, now)
+        return Dispatched(buffered, now)
 
 
 def _weighed(who: str, share: float, accept: float) -> _Verdict:
@@ -342,7 +342,7 @@ def _up(decision: RouteDecision, why: str) -> RouteDecision:
     )
 
 
-def _take_off(held: Held, spent: SideCost | None, side_costs: SideCosts) -> None:
+def _take_off(buffered: BufferedReply, spent: SideCost | None, side_costs: SideCosts) -> None:
     """Take the answer's own cost off the side costs; its reply reports the rest."""
-    for one in [one for one in side_costs if one is spent or one.usage is held.wasted]:
+    for one in [one for one in side_costs if one is spent or one.usage is buffered.wasted]:
         side_costs.remove(one)

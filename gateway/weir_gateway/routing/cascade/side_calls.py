@@ -23,8 +23,8 @@ from weir_wires.content import AnswerContent, JudgeQuestion
 EVENT_STREAM: Final = "text/event-stream"
 REFUSED_FROM: Final = 400
 REFUSALS: Final = frozenset({400, 422})  # of a field that a provider doesn't know
-MOST_KEPT: Final = 10_000  # backends that refuse logprobs; a bound for tables that come and go
-MOST_SAID: Final = 1 << 20  # bytes of a judge's answer; a hundred times what one takes
+MAX_BACKENDS: Final = 10_000  # backends that refuse logprobs; a bound for tables that come and go
+MAX_REPLY: Final = 1 << 20  # bytes of a judge's answer; a hundred times what one takes
 
 
 class AnswerInspector(Protocol):
@@ -36,7 +36,7 @@ class AnswerInspector(Protocol):
         """The words of an answer to `request`; None where it can't be read."""
         ...
 
-    async def violation(self, check: Check, request: Request, said: AnswerContent) -> str:
+    async def violation(self, check: Check, request: Request, content: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; empty where nothing does."""
         ...
 
@@ -44,7 +44,7 @@ class AnswerInspector(Protocol):
         """Whether two answers say the same, but for case, punctuation and spaces."""
         ...
 
-    async def quality_question(self, request: Request, said: AnswerContent) -> JudgeQuestion:
+    async def quality_question(self, request: Request, content: AnswerContent) -> JudgeQuestion:
         """Asks whether an answer is good."""
         ...
 
@@ -58,7 +58,7 @@ class AnswerInspector(Protocol):
         """The question as a request to `backend`, on `request`'s behalf."""
         ...
 
-    def parse_verdict(self, question: JudgeQuestion, asked: Request, body: bytes) -> float | None:
+    def parse_verdict(self, question: JudgeQuestion, request: Request, body: bytes) -> float | None:
         """What the judge says, in [0,1]: how good, or how hard. None where it says neither."""
         ...
 
@@ -115,25 +115,25 @@ class Judges:
         self, backend: Backend, question: JudgeQuestion, request: Request, side_costs: SideCosts
     ) -> float:
         logprobs = backend.id not in self._plain
-        asked = self._words.build_request(question, backend, request, logprobs=logprobs)
-        heard = await self._fetch(backend, asked, side_costs)
-        if logprobs and heard.status in REFUSALS:
-            asked = self._words.build_request(question, backend, request, logprobs=False)
-            heard = await self._fetch(backend, asked, side_costs)
-            if not heard.refused:
+        question_request = self._words.build_request(question, backend, request, logprobs=logprobs)
+        fetched = await self._fetch(backend, question_request, side_costs)
+        if logprobs and fetched.status in REFUSALS:
+            question_request = self._words.build_request(question, backend, request, logprobs=False)
+            fetched = await self._fetch(backend, question_request, side_costs)
+            if not fetched.refused:
                 self._remember(backend)
-        if heard.refused:
-            raise JudgeFailed(str(heard.status))
-        verdict = self._words.parse_verdict(question, asked, b"".join(heard.chunks))
+        if fetched.refused:
+            raise JudgeFailed(str(fetched.status))
+        verdict = self._words.parse_verdict(question, question_request, b"".join(fetched.chunks))
         if verdict is None:
             raise JudgeFailed("its answer is no verdict")
         return verdict
 
-    async def _fetch(self, backend: Backend, asked: Request, side_costs: SideCosts) -> Fetched:
-        return await call(self._upstreams, backend, asked, CostKind.JUDGE, side_costs, MOST_SAID)
+    async def _fetch(self, backend: Backend, request: Request, side_costs: SideCosts) -> Fetched:
+        return await call(self._upstreams, backend, request, CostKind.JUDGE, side_costs, MAX_REPLY)
 
     def _remember(self, backend: Backend) -> None:
-        if len(self._plain) >= MOST_KEPT:
+        if len(self._plain) >= MAX_BACKENDS:
             self._plain.clear()
         self._plain.add(backend.id)
 

@@ -185,7 +185,7 @@ def _answerers(policy: Policy) -> str:
         (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
         for b in policy.candidates
     ]
-    told = (
+    fields = (
         policy.id,
         policy.uid,
         candidates,
@@ -194,7 +194,7 @@ def _answerers(policy: Policy) -> str:
         policy.cascade,
         policy.judge,
     )
-    return sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(repr(fields).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _judge(judge: Judge | None, policy: Policy, table: RouteTable) -> Backend | None:

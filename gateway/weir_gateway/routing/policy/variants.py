@@ -25,12 +25,12 @@ def session_key(policy: PolicyId, request: Request) -> str:
 
     The client's own word in x-weir-session, else a hash of user, system prompt and first user turn.
     """
-    said = request.headers.get(SESSION_HEADER)
-    told = ("header", said) if said else ("opening", request.facts.user, *request.opening)
-    if not said and not request.opening:
+    header = request.headers.get(SESSION_HEADER)
+    parts = ("header", header) if header else ("opening", request.facts.user, *request.opening)
+    if not header and not request.opening:
         return ""
     digest = hashlib.blake2b(digest_size=16)
-    for part in (policy, *told):
+    for part in (policy, *parts):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
@@ -62,12 +62,12 @@ def unit_of(matched: PolicyMatch, request: Request) -> str:
     if conversation:
         return conversation
     who = request.facts.user or (request.key.name if request.key is not None else "")
-    told = who.encode("utf-8", "surrogatepass") if who else request.body
-    return hashlib.blake2b(told, digest_size=16, key=policy.encode()[:64]).hexdigest()
+    unit_bytes = who.encode("utf-8", "surrogatepass") if who else request.body
+    return hashlib.blake2b(unit_bytes, digest_size=16, key=policy.encode()[:64]).hexdigest()
 
 
 def bucket_of(policy: str, unit: str) -> float:
     """Where in [0,1) a conversation lies, within its policy."""
-    told = f"{policy}\n{unit}".encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(told, digest_size=8, person=b"weir-variant").digest()
+    seed = f"{policy}\n{unit}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(seed, digest_size=8, person=b"weir-variant").digest()
     return int.from_bytes(digest, "big") / _ALL

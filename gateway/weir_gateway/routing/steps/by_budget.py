@@ -25,7 +25,7 @@ AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 
 
 @dataclass(frozen=True, slots=True)
-class Paced:
+class BudgetPick:
     """A choice by a budget's line."""
 
     backend: Backend
@@ -50,23 +50,23 @@ class Pacing:
         servable: Sequence[Backend],
         scored: Scored,
         warm: WarmBackend | None,
-    ) -> Paced:
+    ) -> BudgetPick:
         """The candidate by the line as it is now, and where a warm prompt cache keeps it."""
         account = self.budgets.state_of(policy, self.budget)
         estimates = estimate_costs(policy.candidates, request)
-        merit = values_of(scored, policy, servable)
-        by_price = len(merit) > 1
-        seen = SampledRequest(account.costs(servable, estimates), merit)
+        values = values_of(scored, policy, servable)
+        by_price = len(values) > 1
+        seen = SampledRequest(account.costs(servable, estimates), values)
         line = self.budgets.cutoff(account, seen, scored.calibration.threshold_for_share)
         chosen = servable[choose_index(seen, line)]
         threshold = None if by_price else line
         ahead = line >= (CHEAPEST_ONLY if by_price else ABOVE_ALL_SCORES)
         if warm is None or ahead:
-            return Paced(chosen, chosen, threshold, threshold, estimates, ahead)
+            return BudgetPick(chosen, chosen, threshold, threshold, estimates, ahead)
         if threshold is not None:
             moved = sticky.adjusted_threshold(threshold, servable, request, warm)
             stays = pick.by_threshold(servable, scored.score, moved)
-            return Paced(chosen, stays, threshold, moved, estimates, ahead)
+            return BudgetPick(chosen, stays, threshold, moved, estimates, ahead)
         now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-        stays = servable[choose_index(SampledRequest(account.costs(servable, now), merit), line)]
-        return Paced(chosen, stays, None, None, now, ahead)
+        stays = servable[choose_index(SampledRequest(account.costs(servable, now), values), line)]
+        return BudgetPick(chosen, stays, None, None, now, ahead)

@@ -173,18 +173,20 @@ def _by_budget(
     pacing: Pacing,
     warm: WarmBackend | None,
 ) -> Choice:
-    paced = pacing.choose(request, policy, servable, scored, warm)
+    budget_pick = pacing.choose(request, policy, servable, scored, warm)
     choice = Choice(
-        paced.backend,
-        Reason.BUDGET if paced.ahead else Reason.SCORED,
-        AHEAD if paced.ahead else "",
+        budget_pick.backend,
+        Reason.BUDGET if budget_pick.ahead else Reason.SCORED,
+        AHEAD if budget_pick.ahead else "",
         scored=scored,
-        threshold=paced.threshold,
-        estimates=paced.estimates,
+        threshold=budget_pick.threshold,
+        estimates=budget_pick.estimates,
     )
-    if warm is None or paced.ahead:
+    if warm is None or budget_pick.ahead:
         return choice
-    return _explain_warm(choice, replace(choice, backend=paced.stays, threshold=paced.moved), warm)
+    return _explain_warm(
+        choice, replace(choice, backend=budget_pick.stays, threshold=budget_pick.moved), warm
+    )
 
 
 def _explain_warm(choice: Choice, sticky_choice: Choice, warm: WarmBackend) -> Choice:

@@ -29,15 +29,15 @@ def _slowly(compiled: CompiledPolicy, request: Request, tokens: int) -> Fit:
     lacks = {backend.id: _lacks(backend, request) for backend in candidates}
     able = [backend for backend in candidates if not lacks[backend.id]]
     if not able:
-        raise _nobody(compiled, request)
+        raise _none_can_serve(compiled, request)
     wide = [b for b in able if _wide_enough(b, tokens)]
-    kept = wide or [max(able, key=lambda backend: backend.context_window)]
+    servable = wide or [max(able, key=lambda backend: backend.context_window)]
     excluded = tuple(
         Excluded(b.id, lacks[b.id] or f"context: {b.context_window} of about {tokens} tokens")
         for b in candidates
-        if b not in kept
+        if b not in servable
     )
-    return tuple(kept), excluded
+    return tuple(servable), excluded
 
 
 def _lacks(backend: Backend, request: Request) -> str:
@@ -70,10 +70,10 @@ def not_served(request: Request, who: str) -> BadRequest:
     )
 
 
-def no_state(nobody: str) -> BadRequest:
+def no_state(subject: str) -> BadRequest:
     """The request names what a provider keeps, and nobody who may be asked keeps anything."""
     return BadRequest(
-        f"{nobody} state between requests, which `previous_response_id`, `conversation`, "
+        f"{subject} state between requests, which `previous_response_id`, `conversation`, "
         "`background` and item references need: send the whole conversation, or add the "
         "capability `state` to a ModelBackend that speaks responses",
         param="previous_response_id",
@@ -81,7 +81,7 @@ def no_state(nobody: str) -> BadRequest:
     )
 
 
-def _nobody(compiled: CompiledPolicy, request: Request) -> BadRequest:
+def _none_can_serve(compiled: CompiledPolicy, request: Request) -> BadRequest:
     if not any(request.wire in b.takes for b in compiled.policy.candidates):
         return not_served(request, f"no candidate of policy {compiled.policy.id}")
     having = frozenset[str]().union(*(b.capabilities for b in compiled.policy.candidates))

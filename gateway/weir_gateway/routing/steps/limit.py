@@ -55,7 +55,7 @@ class LimitStore(Protocol):
         """
         ...
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
         """Count `amount` in place of what was set aside. Never blocks, never raises."""
         ...
 
@@ -66,7 +66,7 @@ class _Taking:
 
     tokens: int
     cheap: int  # nano-USD
-    dear: int
+    expensive: int
     strong_least: int
     strong_most: int
 
@@ -77,7 +77,7 @@ class _Taking:
             case Measure.TOKENS:
                 return self.tokens, self.tokens
             case Measure.USD:
-                return self.cheap, self.dear
+                return self.cheap, self.expensive
             case Measure.STRONG_USD:
                 return self.strong_least, self.strong_most
 
@@ -98,7 +98,7 @@ class _Limit:
         """Whether other clients use it too."""
         return self.name.startswith("total")
 
-    def asked(self, least: int, most: int) -> LimitCheck:
+    def check(self, least: int, most: int) -> LimitCheck:
         """A request that alone takes more than the limit is let in where nothing else was."""
         limit = self.limit
         return LimitCheck(
@@ -137,7 +137,7 @@ class Limiter:
             return UNLIMITED
         limits = list(_limits_of(policy, key))
         taking = _taking(matched, request)
-        asks = [one.asked(*taking.of(one.measure)) for one in limits]
+        asks = [one.check(*taking.of(one.measure)) for one in limits]
         for one in limits:
             one.must_fit(request)
         closed = policy.when_limits_gone is WhenGone.CLOSED
@@ -158,7 +158,7 @@ class Limiter:
         admission = decision.admission
         if not _settle(self._limits, admission.limits, amounts):
             return decision
-        parts = tuple(_as_held(part, amounts) for part in admission.limits)
+        parts = tuple(_as_reserved(part, amounts) for part in admission.limits)
         return replace(decision, admission=replace(admission, limits=parts))
 
     def settle(self, decision: RouteDecision, outcome: Outcome) -> None:
@@ -216,8 +216,8 @@ def _of(allowance: Allowance, whose: str, of: str, policy: PolicyId) -> Iterator
     )
     for measure, window, limit in limits:
         if limit:
-            said = _NAMES[measure, window]
-            name = f"{of} {said}" if " " in of or "'" in of else f"{of}.{said}"
+            names = _NAMES[measure, window]
+            name = f"{of} {names}" if " " in of or "'" in of else f"{of}.{names}"
             yield _Limit(f"{whose}/{measure}/{window}", name, measure, window, limit, policy)
 
 
@@ -244,13 +244,13 @@ def _estimate(backend: Backend, request: Request) -> PicoUsd:
 
 def _admitted(limits: Sequence[_Limit], taken: LimitResult) -> Admission:
     parts = tuple(
-        AppliedLimit(one.measure, one.limit, used, held)
-        for one, used, held in zip(limits, taken.used, taken.reservations, strict=True)
+        AppliedLimit(one.measure, one.limit, used, reservation)
+        for one, used, reservation in zip(limits, taken.used, taken.reservations, strict=True)
     )
     spent = [p.used / p.limit for p in parts if p.measure is Measure.STRONG_USD]
-    leaning = (max(spent, default=0.0) - LEANS_FROM) / (1 - LEANS_FROM)
+    pressure = (max(spent, default=0.0) - LEANS_FROM) / (1 - LEANS_FROM)
     short = "" if taken.fits_max else _status(limits[taken.blocking], _used_before(taken))
-    return Admission(parts, short, min(max(leaning, 0.0), 1.0))
+    return Admission(parts, short, min(max(pressure, 0.0), 1.0))
 
 
 def _used_before(taken: LimitResult) -> int:
@@ -291,7 +291,7 @@ def _usd(nano: int) -> str:
     return f"${nano * PICO_PER_NANO / PICO_PER_USD:.4g}"
 
 
-def _as_held(part: AppliedLimit, amounts: dict[Measure, int]) -> AppliedLimit:
+def _as_reserved(part: AppliedLimit, amounts: dict[Measure, int]) -> AppliedLimit:
     amount = amounts.get(part.measure, part.reservation.amount)
     if amount == part.reservation.amount:
         return part

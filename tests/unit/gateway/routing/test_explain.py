@@ -34,7 +34,7 @@ async def test_everything_that_led_to_the_choice() -> None:
 async def test_rules_after_the_one_that_held_were_not_asked() -> None:
     made = policy(rules=[rule("a", "true", "strong"), rule("b", "true", "weak")])
     seen = await explainer(FakeScorer()).explain(request(), table(made))
-    assert (seen.decision.label, seen.rules_not_asked) == ("rule:a", ("b",))
+    assert (seen.decision.label, seen.rules_not_reached) == ("rule:a", ("b",))
 
 
 async def test_who_could_not_serve_and_why() -> None:

@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore, granted
 from weir_gateway.domain.budget import Period
 from weir_gateway.routing.budget.calendar import span
+from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
-from weir_gateway.routing.budget.purse import BudgetLease
 from weir_policy.ids import PicoUsd
 
 SPAN = span(Period.DAY, 1_800_000_000.0)

@@ -26,29 +26,29 @@ class BudgetLease:
         self.requests = 0
         self._granted = 0
         self._settled = 0
-        self._held = 0
-        self._dearest = 0  # the largest estimate so far
+        self._reserved = 0
+        self._largest = 0  # the largest estimate so far
         self._others = 0  # what other gateways have spent
         self._others_requests = 0
         self._free = 0  # what nobody has been granted, when last asked
         self._allowed = 0  # beyond what was granted, while the store can't be reached
-        self._asked = False  # whether the store has ever answered
-        self._told: tuple[int, int] = (0, 0)  # settled and requests, when last told
+        self._connected = False  # whether the store has ever answered
+        self._reported: tuple[int, int] = (0, 0)  # settled and requests, when last told
 
     @property
     def available(self) -> int:
         """What is left to spend without asking; negative where answers cost more than thought."""
-        return self._granted + self._allowed - self._settled - self._held
+        return self._granted + self._allowed - self._settled - self._reserved
 
     @property
     def spent(self) -> PicoUsd:
         """By all gateways, as far as is known; this one's requests on their way among it."""
-        return PicoUsd(self._others + self._settled + self._held)
+        return PicoUsd(self._others + self._settled + self._reserved)
 
     @property
     def done(self) -> bool:
         """Whether nothing is on its way and everything was told."""
-        return not self._held and self._told == (self._settled, self.requests)
+        return not self._reserved and self._reported == (self._settled, self.requests)
 
     @property
     def share(self) -> float:
@@ -62,12 +62,12 @@ class BudgetLease:
 
     def reserve(self, estimate: int) -> None:
         """Take room for a request that is sent now."""
-        self._held += estimate
-        self._dearest = max(self._dearest, estimate)
+        self._reserved += estimate
+        self._largest = max(self._largest, estimate)
 
-    def settle(self, held: int, paid: int) -> None:
+    def settle(self, reserved: int, paid: int) -> None:
         """A request has ended that had `held` and cost `paid`."""
-        self._held -= held
+        self._reserved -= reserved
         self._settled += paid
 
     def request(
@@ -77,8 +77,8 @@ class BudgetLease:
 
         Room that is not needed is given up with it, at once; all of it in the `last` claim.
         """
-        used = self._settled + self._held
-        ahead = max(AHEAD * max(self._dearest, estimate), self.limit // PORTION)
+        used = self._settled + self._reserved
+        ahead = max(AHEAD * max(self._largest, estimate), self.limit // PORTION)
         wanted = used + ahead
         if last:
             wanted = used
@@ -103,13 +103,13 @@ class BudgetLease:
     def update(self, claim: LeaseRequest, standing: LeaseState) -> int:
         """The store's answer to `claim`; gives how many requests others had since the last one."""
         before = self._others_requests
-        self._asked = True
+        self._connected = True
         self._allowed = 0
         self._granted = standing.granted
         self._others = standing.spent - claim.spent
         self._others_requests = standing.requests - claim.requests
         self._free = standing.free
-        self._told = (claim.spent, claim.requests)
+        self._reported = (claim.spent, claim.requests)
         return max(self._others_requests - before, 0)
 
     def degraded(self) -> None:
@@ -120,7 +120,7 @@ class BudgetLease:
         """
         if self._allowed:
             return
-        if self._asked:
+        if self._connected:
             self._allowed = int(max(self._free, 0) * self.share)
         else:
             self._allowed = max(self.limit // STRANGER, NOTHING)
