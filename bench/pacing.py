@@ -29,10 +29,11 @@ from support.traffic_simulation import (
     bursts_of,
 )
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
-from weir_gateway.domain.budget import Budget, Period, Plan
+from weir_gateway.domain.budget import Budget, Plan
 from weir_gateway.domain.money import PICO_PER_USD, cost, usd
 from weir_gateway.domain.table import Objective, Threshold
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.objective import Period
 
 DAYS = 5
 PEAK = 0.25  # requests a second in the busiest hour

@@ -18,9 +18,9 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.cache import CachedResponse, CacheRules
 from weir_gateway.domain.cascade import Cascade, Check
-from weir_gateway.domain.table import Mode
 from weir_gateway.routing import decide
 from weir_gateway.routing.decide import Decider, DecisionParts
+from weir_policy.spec.policy import Mode
 
 ROUTING = Path(weir_gateway.routing.__file__).parent
 MOST_CALLS = 2  # of one module by the decision's list

@@ -4,7 +4,7 @@ import pytest
 
 from support.resources import Wire, backend, policy
 from weir_gateway.adapters.route_table.build import build
-from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
+from weir_gateway.domain.budget import Budget, Plan
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_operator.apply import probes
 from weir_operator.plan.check import Form
@@ -13,6 +13,7 @@ from weir_policy.fields.mistakes import dotted
 from weir_policy.ids import PicoUsd
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
+from weir_policy.spec.objective import Period, WhenSpent
 from weir_policy.table import Table
 
 

@@ -15,7 +15,6 @@ from weir_gateway.domain.resilience import (
     QUEUE,
     RETRIES,
     Breaker,
-    FallbackOn,
     Hedge,
     Queue,
     Retries,
@@ -26,6 +25,7 @@ from weir_operator.plan.compile import Plan, compile_table
 from weir_policy.fields.mistakes import dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
+from weir_policy.spec.resilience import FallbackOn
 from weir_policy.table import FORMAT, decode
 
 

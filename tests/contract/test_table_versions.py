@@ -167,7 +167,9 @@ async def test_a_gateway_and_an_operator_across_this_change_do_not_understand_ea
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        method = channel.stream_stream("/weir.routing.v1.RouteTables/Stream")
+        method = channel.stream_stream(  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - of no stub
+            "/weir.routing.v1.RouteTables/Stream"
+        )
         call = method(iter([b""]))  # pyright: ignore[reportUnknownVariableType] - of no stub
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()

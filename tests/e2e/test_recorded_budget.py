@@ -11,9 +11,10 @@ from support.recorded_traffic import candidates, drawing, recorded
 from support.tables import policy, table
 from support.traffic_simulation import DAY, MIDNIGHT, Clock, Gateways, arrivals, bursts_of
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
-from weir_gateway.domain.budget import Budget, Period
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.money import cost
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.objective import Period
 
 OFF = 0.05  # of the budget
 SHARE = 0.25  # what the budget would pay for, by lot

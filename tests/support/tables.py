@@ -7,26 +7,14 @@ from typing import TypeVar
 from support import resources as documents
 from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import (
-    Backend,
-    Capability,
-    Expose,
-    Mode,
-    Objective,
-    Policy,
-    RouteTable,
-    Rule,
-    ScorerFailure,
-    Threshold,
-    Timeouts,
-)
+from weir_gateway.domain.table import Backend, Objective, Policy, RouteTable, Rule, Threshold
 from weir_policy.facts import Facts
 from weir_policy.fields.composite import Object
 from weir_policy.fields.kinds import Bad
 from weir_policy.fields.shapes import Shape
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName, RouterName, TableVersion
-from weir_policy.spec.backend import ModelBackendSpec
-from weir_policy.spec.policy import RoutePolicySpec
+from weir_policy.spec.backend import Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.policy import Expose, Mode, RoutePolicySpec, ScorerFailure
 from weir_wires.wire import Wire
 
 S = TypeVar("S", bound=Shape)
@@ -84,7 +72,7 @@ def policy(  # noqa: PLR0913 - a maker names every field a test may change
     router: str = "",
     on_scorer_failure: ScorerFailure = ScorerFailure.WEAK,
     upstream_order: Sequence[str] = (),
-    expose: Expose = Expose(),  # noqa: B008 - frozen
+    expose: Expose = Expose(client_threshold=None),  # noqa: B008 - frozen
     mode: Mode = Mode.ENFORCE,
 ) -> Policy:
     """A policy `shop/<name>` of weak and strong with the threshold .6, but for what is said."""

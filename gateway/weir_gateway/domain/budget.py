@@ -4,21 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from weir_policy.ids import PicoUsd
-
-
-class Period(StrEnum):
-    """A calendar period in UTC."""
-
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
-
-
-class WhenSpent(StrEnum):
-    """What becomes of requests for which the budget has no room left."""
-
-    WEAKEST = "weakest"  # the weakest candidate answers, whatever that adds
-    REJECT = "reject"  # refused until the period's end, once not even the weakest one fits
+from weir_policy.spec.objective import Period, WhenSpent
 
 
 class Plan(StrEnum):

@@ -12,15 +12,9 @@ from typing import Final
 
 from weir_policy.ids import BackendId
 from weir_wires.content import Usage
+from weir_policy.spec.cache import CacheScope
 
 OVERHEAD: Final = 512  # bytes an answer takes beside its own, about
-
-
-class CacheScope(StrEnum):
-    """Who may be given an answer that was made for somebody else."""
-
-    KEY = "key"  # nobody: each client key has answers of its own
-    POLICY = "policy"  # whoever may use the policy
 
 
 @dataclass(frozen=True, slots=True)

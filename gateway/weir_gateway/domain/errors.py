@@ -35,8 +35,8 @@ import math
 from collections.abc import Mapping
 from enum import StrEnum
 
-from weir_gateway.domain.resilience import FallbackOn
 from weir_policy.ids import PolicyId
+from weir_policy.spec.resilience import FallbackOn
 
 
 class WeirError(Exception):

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.limits import NO_LIMIT, Allowance
-from weir_gateway.domain.table import Capability
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName, PolicyId
+from weir_policy.spec.backend import Capability
 from weir_wires.wire import Wire
 
 

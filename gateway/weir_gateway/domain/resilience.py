@@ -5,18 +5,8 @@ and a test holds the two together. Must not know sockets or clocks.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class FallbackOn(StrEnum):
-    """The kinds of failure that a policy may answer with another candidate."""
-
-    RATE_LIMIT = "rateLimit"  # 429, or the backend's own in-flight limit and queue are full
-    CONTEXT_LENGTH = "contextLength"  # the prompt is longer than the model's window
-    CONTENT_FILTER = "contentFilter"  # the provider declines to answer this prompt
-    DOWN = "down"  # not reached, broken, too slow, 408, 409, 5xx, no credential, breaker open
-    CANNOT_CARRY = "cannotCarry"  # the model's wire has no place for a field of the request
-
+from weir_policy.spec.resilience import FallbackOn
 
 # Not the content filter: what one provider declines is not to be tried on the next unasked.
 FALLBACK_DEFAULT = frozenset(FallbackOn) - {FallbackOn.CONTENT_FILTER}

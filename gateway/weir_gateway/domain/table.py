@@ -5,7 +5,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
@@ -18,7 +17,6 @@ from weir_gateway.domain.resilience import (
     QUEUE,
     RETRIES,
     Breaker,
-    FallbackOn,
     Hedge,
     Queue,
     Retries,
@@ -32,33 +30,10 @@ from weir_policy.ids import (
     RouterName,
     TableVersion,
 )
-from weir_policy.spec.backend import ModelBackendSpec
-from weir_policy.spec.policy import RoutePolicySpec
+from weir_policy.spec.backend import Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.policy import Expose, Mode, RoutePolicySpec, ScorerFailure
+from weir_policy.spec.resilience import FallbackOn
 from weir_wires.wire import Wire
-
-
-class Capability(StrEnum):
-    """What a request may need and a backend may lack."""
-
-    TOOLS = "tools"
-    VISION = "vision"
-    JSON_SCHEMA = "jsonSchema"
-    STATE = "state"  # keeps answers and conversations that a later request may name
-
-
-class ScorerFailure(StrEnum):
-    """What answers when there is no score."""
-
-    WEAK = "weak"
-    STRONG = "strong"
-    REJECT = "reject"
-
-
-class Mode(StrEnum):
-    """Whether the decision is obeyed or only recorded."""
-
-    ENFORCE = "Enforce"
-    SHADOW = "Shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +58,6 @@ class Passthrough:
 
 
 Auth = SecretRef | FromEnvironment | Passthrough | None
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds a backend may take: to connect, to its first token, between chunks, in all."""
-
-    connect: float
-    first_token: float
-    idle: float
-    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,24 +168,6 @@ class Variant:
     weight: int  # of the sum of all variants' weights
     router: RouterName | None = None  # None: the policy's
     objective: Objective | None = None  # None: the policy's
-
-
-@dataclass(frozen=True, slots=True)
-class ClientThreshold:
-    """Bounds within which a client may set the threshold itself."""
-
-    min: float
-    max: float
-
-
-@dataclass(frozen=True, slots=True)
-class Expose:
-    """What clients may see or do beside chatting."""
-
-    score: bool = False
-    route: bool = False
-    direct: bool = False
-    client_threshold: ClientThreshold | None = None
 
 
 @dataclass(frozen=True, slots=True)

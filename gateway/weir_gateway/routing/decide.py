@@ -12,7 +12,7 @@ from weir_gateway.domain.cache import NO_LOOKUP
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleResult
 from weir_gateway.domain.limits import UNLIMITED
-from weir_gateway.domain.table import Mode, RouteTable
+from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import CacheReader, ResponseCache
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
@@ -44,6 +44,7 @@ from weir_gateway.routing.steps.rules import first_that_holds
 from weir_gateway.routing.steps.score import score_prompt
 from weir_gateway.routing.steps.spend_cap import apply_spend_cap
 from weir_gateway.routing.steps.sticky import Sessions
+from weir_policy.spec.policy import Mode
 
 COMPILED_TABLES = 2  # the table in force, and the one that requests in flight may still use
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import CannotCarry, UpstreamError, UpstreamFailure
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.resilience import FallbackOn
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import Sent, Upstreams
+from weir_policy.spec.resilience import FallbackOn
 
 Failure = UpstreamError | CannotCarry
 

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from support.bundles import tiny_bundle
 from weir_cli.explain.command import explain
 from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
-from weir_gateway.domain.budget import Period
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.routing.budget.calendar import span
 from weir_gateway.routing.budget.ports import LeaseRequest
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.objective import Period
 
 BACKEND = """
 apiVersion: weir.dev/v1alpha1

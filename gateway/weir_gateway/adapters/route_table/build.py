@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from weir_gateway.domain import table as domain
-from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
-from weir_gateway.domain.cache import CacheRules, CacheScope
+from weir_gateway.domain.budget import Budget, Plan
+from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.cascade import Cascade, Check, Judge, Streams
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.limits import Allowance, PolicyLimits, WhenGone
 from weir_gateway.domain.money import NOTHING, Price
-from weir_gateway.domain.resilience import Breaker, FallbackOn, Hedge, Queue, Retries
+from weir_gateway.domain.resilience import Breaker, Hedge, Queue, Retries
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName
 from weir_policy.spec import auth as auth_spec
 from weir_policy.spec import backend as backend_spec
@@ -124,13 +124,8 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         auth=_auth(spec.auth, entry.namespace),
         price=_price(spec.price),
         context_window=spec.context_window or 0,
-        capabilities=frozenset(domain.Capability(value) for value in spec.capabilities),
-        timeouts=domain.Timeouts(
-            spec.timeouts.connect,
-            spec.timeouts.first_token,
-            spec.timeouts.idle,
-            spec.timeouts.total,
-        ),
+        capabilities=frozenset(spec.capabilities),
+        timeouts=spec.timeouts,
         profile=ProfileName(spec.profile or spec.model),
         in_flight=spec.limits.in_flight or 0,
         spec=spec,
@@ -207,7 +202,7 @@ def _ref(ref: auth_spec.SecretKeyRef | None, namespace: str) -> domain.SecretRef
 
 
 def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) -> domain.Policy:
-    spec, bounds = entry.spec, entry.spec.expose.client_threshold
+    spec = entry.spec
     return domain.Policy(
         id=entry.id,
         generation=entry.generation,
@@ -221,19 +216,14 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         router=spec.router.name,
         objective=_objective(spec.objective),
         variants=tuple(map(_variant, spec.variants)),
-        on_scorer_failure=domain.ScorerFailure(spec.failure_mode.scorer),
+        on_scorer_failure=spec.failure_mode.scorer,
         upstream_order=spec.failure_mode.upstream,
-        expose=domain.Expose(
-            score=spec.expose.score,
-            route=spec.expose.route,
-            direct=spec.expose.direct,
-            client_threshold=domain.ClientThreshold(bounds.min, bounds.max) if bounds else None,
-        ),
-        mode=domain.Mode(spec.mode),
+        expose=spec.expose,
+        mode=spec.mode,
         spec=spec,
         sticky=spec.session.sticky if spec.session else 0.0,
         probes=tuple(domain.Probe(p.prompt, p.expect) for p in spec.probes),
-        fallback_on=frozenset(FallbackOn(kind) for kind in spec.failure_mode.fallback_on),
+        fallback_on=frozenset(spec.failure_mode.fallback_on),
         uid=entry.uid,
         cache=_cache(spec.cache),
         exploration=_exploration(spec.exploration),
@@ -268,7 +258,7 @@ def _objective(spec: objective_spec.Objective | None) -> domain.Objective | None
     budget = spec.budget
     if budget is None:
         return None
-    return Budget(budget.usd, Period(budget.per), WhenSpent(budget.when_spent), Plan(budget.plan))
+    return Budget(budget.usd, budget.per, budget.when_spent, Plan(budget.plan))
 
 
 def _cache(spec: cache_spec.Cache | None) -> CacheRules | None:
@@ -278,7 +268,7 @@ def _cache(spec: cache_spec.Cache | None) -> CacheRules | None:
         exact=spec.exact.ttl if spec.exact else 0.0,
         semantic=spec.semantic.ttl if spec.semantic else 0.0,
         similarity=spec.semantic.similarity if spec.semantic else 0.0,
-        scope=CacheScope(spec.scope),
+        scope=spec.scope,
         temperature=spec.temperature,
     )
 

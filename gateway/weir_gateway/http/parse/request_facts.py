@@ -8,10 +8,10 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Capability
 from weir_gateway.http.parse.model_span import model_span
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName
+from weir_policy.spec.backend import Capability
 from weir_wires.wire import Wire
 
 CHARS_PER_TOKEN: Final = 3  # less than tokenizers reach on prose, so the estimate errs upwards

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState, Plan, WhenSpent
+from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState, Plan
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.money import NOTHING, usd
-from weir_gateway.domain.table import Backend, Mode, Policy
+from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.budget.account import Estimates, PolicyBudget, QuantileOf
 from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import SampledRequest
@@ -20,6 +20,8 @@ from weir_gateway.routing.budget.plan import by_traffic
 from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import PicoUsd, PolicyId
+from weir_policy.spec.objective import WhenSpent
+from weir_policy.spec.policy import Mode
 
 LACKS: Final = "budget"  # what a candidate lacks that must not step in any more
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from weir_gateway.domain.budget import Period
+from weir_policy.spec.objective import Period
 
 HOUR: Final = 3600.0  # seconds
 DAY: Final = 24 * HOUR

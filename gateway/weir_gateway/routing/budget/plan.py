@@ -11,8 +11,8 @@ from itertools import accumulate
 from statistics import fmean, median
 from typing import Final
 
-from weir_gateway.domain.budget import Period
 from weir_gateway.routing.budget.calendar import DAY, HOUR, Span
+from weir_policy.spec.objective import Period
 
 HOURS: Final = 24
 WEEK: Final = 7  # days

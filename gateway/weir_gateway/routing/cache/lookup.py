@@ -10,16 +10,18 @@ from weir_gateway.domain.cache import (
     CachedResponse,
     CacheLookup,
     CacheRules,
-    CacheScope,
     CacheState,
     similarity,
 )
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Capability, Mode, Passthrough
+from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.cache.key import Keys, NoKey, keys
 from weir_gateway.routing.policy.compiled import PolicyMatch
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.cache import CacheScope
+from weir_policy.spec.policy import Mode
 from weir_wires.wire import Wire
 
 ON_LOOP: Final = 32 * 1024  # bytes; making the key of more takes about a millisecond: off the loop

@@ -8,7 +8,8 @@ from dataclasses import replace
 from weir_gateway.domain.cascade import Cascade, Streams
 from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Capability
+from weir_gateway.domain.table import Backend
+from weir_policy.spec.backend import Capability
 from weir_wires.wire import Wire
 
 INSPECTED_WIRES = frozenset(

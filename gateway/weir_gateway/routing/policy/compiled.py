@@ -13,16 +13,10 @@ from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.request import ClientKey
-from weir_gateway.domain.table import (
-    Backend,
-    Capability,
-    Policy,
-    RouteTable,
-    Rule,
-    Variant,
-)
+from weir_gateway.domain.table import Backend, Policy, RouteTable, Rule, Variant
 from weir_policy.facts import Facts
 from weir_policy.ids import BackendId, ModelName, PolicyId, RouterName
+from weir_policy.spec.backend import Capability
 from weir_wires.wire import Wire
 
 NAMES_LISTED = 12  # in the message for an unknown `model`

@@ -8,7 +8,7 @@ from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Capability, Mode, Policy, Retention
+from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
@@ -19,6 +19,8 @@ from weir_gateway.routing.steps.by_budget import AHEAD, Pacing
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import Mode
 
 
 @dataclass(frozen=True, slots=True)

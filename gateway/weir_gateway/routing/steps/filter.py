@@ -3,8 +3,9 @@
 from weir_gateway.domain.decision import Excluded
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Capability
+from weir_gateway.domain.table import Backend
 from weir_gateway.routing.policy.compiled import CompiledPolicy
+from weir_policy.spec.backend import Capability
 
 Fit = tuple[tuple[Backend, ...], tuple[Excluded, ...]]
 

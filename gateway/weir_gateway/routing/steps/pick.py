@@ -7,8 +7,9 @@ required share of the best predicted one.
 
 from collections.abc import Mapping, Sequence
 
-from weir_gateway.domain.table import Backend, ScorerFailure
+from weir_gateway.domain.table import Backend
 from weir_policy.ids import BackendId, PicoUsd
+from weir_policy.spec.policy import ScorerFailure
 
 # Tokens an answer is taken to have when costs are compared and the client's cap is not lower. The
 # same for every candidate, so it only sets how much output prices weigh against input prices.

@@ -14,11 +14,12 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import ClientThreshold, Expose, Mode, Policy, Threshold, Variant
+from weir_gateway.domain.table import Policy, Threshold, Variant
 from weir_gateway.routing.account import Ending, outcome
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.policy.variants import bucket_of
 from weir_policy.ids import RouterName
+from weir_policy.spec.policy import ClientThreshold, Expose, Mode
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 from weir_wires.content import Usage
@@ -28,7 +29,7 @@ NEW = Variant("new", 1, router=RouterName("mf"), objective=Threshold(0.2))
 
 
 def varied(*variants: Variant, **fields: object) -> Policy:
-    made = policy(expose=Expose(direct=True, client_threshold=ClientThreshold(0.0, 1.0)))
+    made = policy(expose=Expose(direct=True, client_threshold=ClientThreshold(min=0.0, max=1.0)))
     return replace(made, variants=variants, **fields)  # type: ignore[arg-type] # a policy's own
 
 

@@ -8,12 +8,12 @@ from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScore
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.cache import CachedResponse, CacheRules, CacheScope, CacheState
+from weir_gateway.domain.cache import CachedResponse, CacheRules, CacheState
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import ScorerUnavailable, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey, Request
-from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure, Threshold
+from weir_gateway.domain.table import Policy, Threshold
 from weir_gateway.routing.cache.lookup import CacheReader
 from weir_gateway.routing.cache.replies import RecordingReply, whole
 from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
@@ -21,6 +21,9 @@ from weir_gateway.routing.policy.compiled import PolicyMatch, compile_table
 from weir_gateway.routing.replies import ByteBudget
 from weir_policy.ids import BackendId, PolicyId
 from weir_wires.content import Usage
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.cache import CacheScope
+from weir_policy.spec.policy import Expose, Mode, ScorerFailure
 from weir_wires.wire import Wire
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'
@@ -152,7 +155,7 @@ async def test_a_rule_s_answers_are_its_own() -> None:
 
 
 async def test_direct_calls_and_a_policy_that_only_watches_take_no_part() -> None:
-    exposed = replace(policy(expose=Expose(direct=True)), cache=EXACT)
+    exposed = replace(policy(expose=Expose(direct=True, client_threshold=None)), cache=EXACT)
     direct = replace(made(), model="weak")  # type: ignore[arg-type] # a ModelName
     assert await World(exposed).states(direct, direct) == ["off", "off"]
     shadow = replace(policy(), cache=EXACT, mode=Mode.SHADOW)

@@ -18,19 +18,16 @@ from weir_gateway.domain.errors import (
 )
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import (
-    Capability,
-    ClientThreshold,
-    Expose,
-    Mode,
     Objective,
     Policy,
     Retention,
     RouteTable,
-    ScorerFailure,
     StrongShare,
     Threshold,
 )
 from weir_gateway.routing.decide import Decider, DecisionParts
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import ClientThreshold, Expose, Mode, ScorerFailure
 
 GONE = ScorerUnavailable("no score within 250 ms")
 
@@ -134,12 +131,14 @@ async def test_where_one_alone_can_serve_nothing_is_scored() -> None:
 
 async def test_a_direct_call_decides_nothing() -> None:
     scorer = FakeScorer(default=0.0)
-    decision = await decided(scorer, policy(expose=Expose(direct=True)), request(model="strong"))
+    decision = await decided(
+        scorer, policy(expose=Expose(direct=True, client_threshold=None)), request(model="strong")
+    )
     assert (decision.chosen, decision.label, decision.baseline) == (STRONG, "direct", STRONG)
     assert not scorer.queries
 
 
-CLIENT = Expose(client_threshold=ClientThreshold(0.1, 0.9))
+CLIENT = Expose(client_threshold=ClientThreshold(min=0.1, max=0.9))
 
 
 @pytest.mark.parametrize(("score", "chosen"), [(0.49, WEAK), (0.5, STRONG)])

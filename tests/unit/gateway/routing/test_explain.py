@@ -7,8 +7,8 @@ from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_cli.explain.policy_text import caches
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import CacheRules, CacheState
-from weir_gateway.domain.table import Capability
 from weir_gateway.routing.explain import Explainer
+from weir_policy.spec.backend import Capability
 
 
 def explainer(scorer: FakeScorer) -> Explainer:

@@ -20,13 +20,14 @@ from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_gateway.domain.limits import Allowance, LimitCheck, LimitReservation, LimitResult
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.request import ClientKey
-from weir_gateway.domain.table import Exploration, Mode, Policy
+from weir_gateway.domain.table import Exploration, Policy
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.explore import is_drawn
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_policy.ids import PicoUsd, PolicyId
+from weir_policy.spec.policy import Mode
 from weir_runtime.exposition import prometheus
 from weir_runtime.metrics import Registry
 

@@ -10,9 +10,10 @@ from support.tables import backend, policy, request, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Capability
+from weir_gateway.domain.table import Backend
 from weir_gateway.routing.policy.compiled import compile_table
 from weir_gateway.routing.steps.filter import Fit, filter_candidates
+from weir_policy.spec.backend import Capability
 
 TOOLS, VISION = Capability.TOOLS, Capability.VISION
 

@@ -12,15 +12,10 @@ from weir_gateway.domain.cascade import Cascade, Check, Streams
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import (
-    Capability,
-    ClientThreshold,
-    Expose,
-    Mode,
-    Policy,
-    ScorerFailure,
-)
+from weir_gateway.domain.table import Policy
 from weir_gateway.routing.decide import Decider, DecisionParts
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import ClientThreshold, Expose, Mode, ScorerFailure
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
@@ -112,7 +107,7 @@ async def test_without_a_score(
     assert decision.reason is Reason.SCORER_UNAVAILABLE
 
 
-EXPOSED = Expose(direct=True, client_threshold=ClientThreshold(0, 1))
+EXPOSED = Expose(direct=True, client_threshold=ClientThreshold(min=0, max=1))
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,14 @@ from weir_gateway.domain.limits import (
 )
 from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_gateway.domain.request import ClientKey, Request
-from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
+from weir_gateway.domain.table import Policy
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import Expose, Mode, ScorerFailure
 
 NOW = 1_800_014_400.0
 ESTIMATE = Usage(input=10, output=400)
@@ -184,7 +186,9 @@ async def test_where_only_the_strong_model_can_serve_a_spent_allowance_refuses()
 
 async def test_calls_by_name_have_one_way() -> None:
     world = World()
-    by = limited(policy(expose=Expose(direct=True)), strong_usd_per_day=STRONG_ONE)
+    by = limited(
+        policy(expose=Expose(direct=True, client_threshold=None)), strong_usd_per_day=STRONG_ONE
+    )
     assert (await world.decide(by, request(model="strong"))).reason is Reason.DIRECT
     with pytest.raises(BudgetExceeded):
         await world.decide(by, request(model="strong"))

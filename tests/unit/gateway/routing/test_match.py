@@ -10,12 +10,13 @@ from support.tables import STRONG, policy, request, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadRequest, NoPolicy
 from weir_gateway.domain.request import ClientKey, KeyName, Request
-from weir_gateway.domain.table import ClientThreshold, Expose, Policy
+from weir_gateway.domain.table import Policy
 from weir_gateway.routing.policy.compiled import PolicyMatch, callable_models, compile_table
 from weir_gateway.routing.policy.match import match_policy
+from weir_policy.spec.policy import ClientThreshold, Expose
 
-BOUNDED = Expose(client_threshold=ClientThreshold(0.2, 0.9))
-DIRECT = Expose(direct=True)
+BOUNDED = Expose(client_threshold=ClientThreshold(min=0.2, max=0.9))
+DIRECT = Expose(direct=True, client_threshold=None)
 
 
 def matched(asked: Request, *policies: Policy) -> PolicyMatch:

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tables import STRONG, WEAK, backend, request
-from weir_gateway.domain.table import Backend, ScorerFailure
+from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import EXPECTED_OUTPUT, estimate_costs
 from weir_gateway.routing.steps import pick
+from weir_policy.spec.policy import ScorerFailure
 
 UNIT = st.floats(0, 1)
 

@@ -8,8 +8,9 @@ from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScore
 from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, NoPolicy, UpstreamError, UpstreamFailure
-from weir_gateway.domain.table import Capability, Expose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import Expose
 from weir_runtime.tracing import TraceContext
 from weir_wires.content import Usage
 
@@ -104,7 +105,9 @@ async def test_nothing_falls_back_to_what_cant_serve_the_request() -> None:
 
 
 async def test_a_direct_call_does_not_fall_back() -> None:
-    made = table(policy(expose=Expose(direct=True), upstream_order=["strong", "weak"]))
+    made = table(
+        policy(expose=Expose(direct=True, client_threshold=None), upstream_order=["strong", "weak"])
+    )
     world = World(upstreams=FakeUpstreams({STRONG.id: DOWN}))
     routing, asked = world.routing(), request(model="strong")
     with pytest.raises(UpstreamError):

@@ -8,10 +8,11 @@ from support.fakes import FakeIds, FakeScorer
 from support.tables import policy, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable
-from weir_gateway.domain.table import Mode, Probe, RouteTable
+from weir_gateway.domain.table import Probe, RouteTable
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.probe import check_probes
 from weir_policy.ids import BackendId
+from weir_policy.spec.policy import Mode
 
 SCORES = {"What is 2+2?": 0.1, "Prove it.": 0.9}
 

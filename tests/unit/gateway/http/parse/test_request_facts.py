@@ -7,10 +7,10 @@ import pytest
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Capability
 from weir_gateway.http.parse import anthropic_messages, openai_completions, openai_responses
 from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.http.parse.request_facts import TOKENS_PER_IMAGE
+from weir_policy.spec.backend import Capability
 
 
 def test_scores_only_the_users_own_turns() -> None:

@@ -9,7 +9,7 @@ from support.tables import STRONG, WEAK, backend, policy, request, rule, table
 from support.traffic_simulation import MIDNIGHT, Clock
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.budget import Budget, BudgetState, Period, WhenSpent
+from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
     BudgetExceeded,
@@ -19,7 +19,7 @@ from weir_gateway.domain.errors import (
 )
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Capability, Expose, Mode, Policy, ScorerFailure
+from weir_gateway.domain.table import Policy
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import ABOVE_ALL_SCORES
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
@@ -27,6 +27,9 @@ from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.objective import Period, WhenSpent
+from weir_policy.spec.policy import Expose, Mode, ScorerFailure
 
 USD = 10**12
 # A request of 10 tokens in and 400 out: .00041 USD by the weak one, .0041 by the strong one.
@@ -239,7 +242,7 @@ async def test_a_rule_is_held_to_the_budget_too() -> None:
 
 
 async def test_a_model_named_directly_is_not_exchanged_for_another() -> None:
-    world = World(budgeted(5, expose=Expose(direct=True)))
+    world = World(budgeted(5, expose=Expose(direct=True, client_threshold=None)))
     await spend(world, 1.0)
     with pytest.raises(BudgetExceeded):
         await world.decide(request(model="strong"))

@@ -19,11 +19,12 @@ from support.traffic_simulation import (
     bursts_of,
 )
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
-from weir_gateway.domain.budget import Budget, Period, Plan, WhenSpent
+from weir_gateway.domain.budget import Budget, Plan
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
+from weir_policy.spec.objective import Period, WhenSpent
 
 OFF = 0.05  # of the budget: how far spending may be off its plan
 

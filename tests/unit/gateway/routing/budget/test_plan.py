@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.domain.budget import Period
 from weir_gateway.routing.budget.calendar import DAY, HOUR, span
 from weir_gateway.routing.budget.plan import HOURS, LEAST, by_traffic, even
+from weir_policy.spec.objective import Period
 
 MOMENTS = st.floats(min_value=0, max_value=4e9)
 DAYS = st.lists(
