@@ -11,8 +11,8 @@ from operator import mul
 from typing import Final
 
 from weir_policy.ids import BackendId
-from weir_wires.content import Usage
 from weir_policy.spec.cache import CacheScope
+from weir_wires.content import Usage
 
 OVERHEAD: Final = 512  # bytes an answer takes beside its own, about
 

@@ -31,8 +31,8 @@ from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.estimate import expected_tokens, reserved_output
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_policy.ids import PicoUsd, PolicyId
-from weir_wires.content import Usage
 from weir_policy.spec.policy import Mode
+from weir_wires.content import Usage
 
 LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises
 TOO_FEW_CHARS = 3 / 4  # prompt tokens are estimated at three characters each; prose has about four

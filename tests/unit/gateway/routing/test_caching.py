@@ -20,10 +20,10 @@ from weir_gateway.routing.pipeline import Dispatched, Ending, Ports, Routing
 from weir_gateway.routing.policy.compiled import PolicyMatch, compile_table
 from weir_gateway.routing.replies import ByteBudget
 from weir_policy.ids import BackendId, PolicyId
-from weir_wires.content import Usage
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.cache import CacheScope
 from weir_policy.spec.policy import Expose, Mode, ScorerFailure
+from weir_wires.content import Usage
 from weir_wires.wire import Wire
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hello"}]}'

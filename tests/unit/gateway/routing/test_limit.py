@@ -32,9 +32,9 @@ from weir_gateway.routing.account import Ending
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_policy.ids import PicoUsd
-from weir_wires.content import Usage
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Expose, Mode, ScorerFailure
+from weir_wires.content import Usage
 
 NOW = 1_800_014_400.0
 ESTIMATE = Usage(input=10, output=400)

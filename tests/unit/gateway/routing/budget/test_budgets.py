@@ -26,10 +26,10 @@ from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseReque
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ending, Ports, Routing
 from weir_policy.ids import PicoUsd
-from weir_wires.content import Usage
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.objective import Period, WhenSpent
 from weir_policy.spec.policy import Expose, Mode, ScorerFailure
+from weir_wires.content import Usage
 
 USD = 10**12
 # A request of 10 tokens in and 400 out: .00041 USD by the weak one, .0041 by the strong one.

@@ -23,8 +23,8 @@ from weir_gateway.domain.budget import Budget, Plan
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_policy.ids import PicoUsd
-from weir_wires.content import Usage
 from weir_policy.spec.objective import Period, WhenSpent
+from weir_wires.content import Usage
 
 OFF = 0.05  # of the budget: how far spending may be off its plan
 
