@@ -62,7 +62,7 @@ def _stacked(figure: Interval) -> Markup:
 
 
 def _by_chance(report: Report, retention: float) -> float:
-    """The share of strong calls that keeps so much when prompts are drawn by lot: a straight line.
+    """The share of strong calls that keeps so much at a random choice: a straight line.
 
     Exact, where one random run would be off by chance.
     """

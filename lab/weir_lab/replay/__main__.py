@@ -65,7 +65,7 @@ def main() -> int:
 
 
 HEAD: Final = (
-    "| models | way | cost, of all-strong | 90 % of resplits | quality kept | kept in "
+    "| models | method | cost, of all-strong | 90 % of resplits | quality kept | kept in "
     + "".join(f"| with {hits:.0%} cache hits " for hits in HITS)
     + "|\n|---|---|---|---|---|---"
     + "|---" * len(HITS)
@@ -90,7 +90,7 @@ def _lines(
     )
     retention, splits = options.retention, options.splits
     by_lot = Traffic(**{**_columns(traffic), "score": lot})
-    yield _row(pair, "by lot", routed(by_lot, retention, splits))
+    yield _row(pair, "random", routed(by_lot, retention, splits))
     yield _row(pair, "routing", routed(traffic, retention, splits))
     for auc in SKILLS:
         found = cascaded(traffic, retention, splits, auc)

@@ -96,7 +96,7 @@ def _ways(
         (f"always {name}", np.broadcast_to(every[k], policy.shape))
         for k, name in enumerate(candidates)
     ]
-    return [("this policy", policy), *fixed, ("by lot, same shares", shares), ("oracle", oracle)]
+    return [("this policy", policy), *fixed, ("random, same shares", shares), ("oracle", oracle)]
 
 
 def _line(

@@ -28,7 +28,7 @@ def test_choices_are_settled_by_hand() -> None:
         "this policy",
         "always small",
         "always large",
-        "by lot, same shares",
+        "random, same shares",
         "oracle",
     ]
     policy = lines["this policy"]
@@ -38,8 +38,8 @@ def test_choices_are_settled_by_hand() -> None:
     assert policy.saved.value == pytest.approx(1 - 62 / 80)
     assert policy.last_share == 0.5
     # By lot: half of each candidate's total.
-    assert lines["by lot, same shares"].usd.value == pytest.approx(1000 * (4 + 80) / 8)
-    assert lines["by lot, same shares"].quality.value == pytest.approx(0.5)
+    assert lines["random, same shares"].usd.value == pytest.approx(1000 * (4 + 80) / 8)
+    assert lines["random, same shares"].quality.value == pytest.approx(0.5)
     # The oracle calls the large model once: where it alone is right.
     assert lines["oracle"].usd.value == pytest.approx(1000 * (20 + 3) / 4)
     assert lines["oracle"].quality.value == pytest.approx(3 / 4)
