@@ -66,7 +66,7 @@ class BudgetLease:
         self._largest = max(self._largest, estimate)
 
     def settle(self, reserved: int, paid: int) -> None:
-        """A request has ended that had `held` and cost `paid`."""
+        """Replace what an ended request had `reserved` by what it cost, `paid`."""
         self._reserved -= reserved
         self._settled += paid
 

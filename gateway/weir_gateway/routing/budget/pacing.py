@@ -33,7 +33,7 @@ _LEAST_ELAPSED: Final = 0.05  # seconds a rate is taken over, at least
 class SampledRequest:
     """What one request would cost on each candidate that can serve it, and gain there.
 
-    `merit` is empty where there was no choice, the score alone where two compete, and the predicted
+    `value` is empty without a choice, the score alone where two compete, and the predicted
     quality of each where more do.
     """
 
