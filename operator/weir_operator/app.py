@@ -1,6 +1,6 @@
-"""Builds the operator from its settings and runs it until it is asked to stop.
+"""Builds the operator from its settings and runs it until it is stopped.
 
-The one place that knows every part. Nothing is opened before `run`.
+The only module that imports every part. Nothing is opened before `run`.
 """
 
 import asyncio
@@ -48,11 +48,11 @@ from weir_runtime.tasks import background
 _LOG = logging.getLogger(__name__)
 
 SERVICE = "weir-operator"
-FIRST_PLAN_SECONDS = 2.0  # a Secret that can't be read holds the first table up, not the watch
+FIRST_PLAN_SECONDS = 2.0  # after which the watch starts even where a Secret delays the first table
 
 
 class BadSettings(Exception):
-    """Settings that don't go together; the message says what to write."""
+    """The settings contradict each other; the message says what to set."""
 
 
 class Operator:
@@ -64,7 +64,7 @@ class Operator:
         variables: Mapping[str, str],
         login: Callable[[], Access] = access,
     ) -> None:
-        """`variables` are for OTEL_*. Raises BadSettings."""
+        """`variables` holds the OTEL_* variables. Raises BadSettings."""
         if not settings.insecure and (settings.tls is None or not settings.gateways):
             raise BadSettings(
                 "set WEIR_OPERATOR_TLS and WEIR_OPERATOR_GATEWAYS, or WEIR_OPERATOR_INSECURE=1 "
@@ -75,7 +75,7 @@ class Operator:
         self._login = login
         self.registry = Registry()
         self.health = Health()
-        self.bound: Address | None = None  # where the stream is really served, once it is
+        self.bound: Address | None = None  # the stream's address, once it is served
         self.bound_admin: Address | None = None
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -168,7 +168,7 @@ class Operator:
                 tasks.start(status_writer.run(), "weir-status-writer")
                 tasks.start(secrets.run(settings.secrets_every), "weir-secrets")
                 tasks.start(resync.run(settings.resync_every), "weir-resync")
-                # The watch lists everything once more: gateways get the first table before that.
+                # The watch lists everything again: gateways get the first table before that.
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(planned.wait(), FIRST_PLAN_SECONDS)
                 tasks.start(
@@ -177,7 +177,7 @@ class Operator:
                 await stop.wait()
 
     async def _list(self, resync: Resync) -> None:
-        """Nothing is compiled before everything was seen once: half a table is a wrong one."""
+        """List everything before the first compilation: a partial table would be wrong."""
         while True:
             try:
                 await resync.list_all()
@@ -228,7 +228,7 @@ class Operator:
 
 
 async def _finished_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Whether `work` ended before `stop` was set; it is cancelled where not."""
+    """Whether `work` ended before `stop` was set; otherwise it is cancelled."""
     waiting = asyncio.create_task(stop.wait(), name="weir-wait-stop")
     doing = asyncio.create_task(work, name="weir-first-list")
     try:
@@ -240,7 +240,7 @@ async def _finished_before(stop: asyncio.Event, work: Coroutine[None, None, None
 
 
 def _restore_signals(stop: asyncio.Event) -> None:
-    """A signal stops the program, not the watch alone."""
+    """Let signals stop the program again: kopf has taken them for the watch."""
     if threading.current_thread() is threading.main_thread():
         stop_on_signals(stop)
 

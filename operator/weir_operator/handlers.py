@@ -1,4 +1,4 @@
-"""The kopf handlers: each event of a policy or a backend goes into the index.
+"""The kopf handlers: each event of a policy or a backend updates the index.
 
 They are low-level event handlers, so that kopf writes no annotations or finalizers on users'
 objects.
@@ -18,7 +18,7 @@ from weir_policy.reading.resources import GROUP, VERSION, ResourceKind, Resource
 _LOG = logging.getLogger(__name__)
 
 RETRY_DELAY = 1.0
-# kopf would make one of the system user's name, and a pod's user has none. Its type is not public.
+# Else kopf derives it from the system user's name, which a pod lacks. Its type is not public.
 IDENTITY: Any = "weir-operator"
 PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 
@@ -36,7 +36,7 @@ class NoLogin(Exception):
 
 
 def access() -> Access:
-    """The same credentials for our own requests. Reads files. Raises NoLogin."""
+    """kopf's credentials for the operator's own requests. Reads files. Raises NoLogin."""
     info = login()
     if info is None:
         raise NoLogin("no service account is mounted and KUBECONFIG is not set")
@@ -55,7 +55,7 @@ def registry_for(index: Index) -> kopf.OperatorRegistry:
 
 
 def settings_for() -> kopf.OperatorSettings:
-    """kopf as a mere watcher: nothing scanned, posted, served or written."""
+    """kopf's settings, with which it only watches: it scans, posts and writes nothing."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True  # else it lists namespaces and definitions cluster-wide
     settings.process.ultimate_exiting_timeout = None  # else a watch that ends kills the process
@@ -71,10 +71,11 @@ def settings_for() -> kopf.OperatorSettings:
 
 
 async def watch(index: Index, namespaces: tuple[str, ...], started: Callable[[], None]) -> None:
-    """Watch until cancelled; all namespaces where none is named.
+    """Watch `namespaces`, or all where none is named, until cancelled.
 
-    `started` is called whenever kopf has begun, for it takes the process's signals to itself. kopf
-    gives up when the API server is away for longer than its retries last; it is started again.
+    `started` is called each time kopf has started, because kopf installs its own signal handlers.
+    kopf gives up when the API server is away for longer than its retries last; it is then started
+    again.
     """
     while True:
         try:
@@ -98,7 +99,7 @@ async def watch(index: Index, namespaces: tuple[str, ...], started: Callable[[],
 async def _until_one_ends(tasks: Collection["asyncio.Task[Any]"]) -> None:
     """Run kopf's tasks and end them together; raises what one of them raised.
 
-    kopf's own way ends every other task of the loop as well: our streams and our server.
+    kopf's own runner would also end every other task of the loop: our streams and our server.
     """
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

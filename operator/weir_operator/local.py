@@ -1,7 +1,6 @@
-"""The operator's planner for a person's own files: what `weir up` and `weir policy` run.
+"""The operator's planner for local files: what `weir up` and `weir policy` run.
 
-The same compilation as on a cluster, its problems told by file and line. Must not know the command
-line.
+Compiles as on a cluster; problems name file and line.
 """
 
 from collections.abc import Iterable
@@ -18,19 +17,19 @@ from weir_policy.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What files came to. `table` holds all that is good, also where there are mistakes."""
+    """The result of compiling files. `table` holds every valid policy, despite mistakes."""
 
     table: Table
-    table_json: bytes  # the same, as the gateway reads it from a file
+    table_json: bytes  # the table as the gateway reads it from a file
     credentials: tuple[Credential, ...] = field(repr=False)  # the values that the table refers to
-    mistakes: tuple[FileMistake, ...]  # by file and line; empty: all is good
+    mistakes: tuple[FileMistake, ...]  # sorted by file and line
 
 
 def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] | None = None) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
-    `routers` are those of the scorer's bundle, where it is known. Files that hold no policy are a
-    mistake too.
+    `routers` are those of the scorer's bundle, where it is known. No policy at all is a mistake
+    too.
     """
     loaded = load(paths)
     plan = compile_table(loaded.resources, Form.FILE, routers=routers)
@@ -41,7 +40,7 @@ def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] | None = Non
 
 
 def _planned(loaded: LoadedFiles, plan: Plan) -> Iterable[FileMistake]:
-    """The planner's problems; the loader has reported those of what is written wrongly."""
+    """The planner's problems, without the ones that the loader has reported."""
     invalid = {resource.meta.ref for resource in loaded.resources.invalid}
     for ref, problem in plan.problems:
         if ref not in invalid or problem.reason is not Reason.INVALID_SPEC:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from weir_operator.apply.cluster import Cluster, ClusterError
 
-AUDIENCE = "weir-operator"  # what the gateways' tokens are made for
+AUDIENCE = "weir-operator"  # of the gateways' tokens
 CACHE_SECONDS = 300.0
 MAX_CACHED = 1024
 BEARER = "bearer "
@@ -60,9 +60,8 @@ class TokenReviewAuthenticator:
         self._cluster = cluster
         self._allowed = allowed
         self._clock = clock
-        self._valid_until: OrderedDict[bytes, float] = (
-            OrderedDict()
-        )  # digest of a token, until when
+        # By a token's digest: until when the review's answer is used.
+        self._valid_until: OrderedDict[bytes, float] = OrderedDict()
 
     async def authenticate(self, authorization: str) -> None:
         """Check a Bearer token."""

@@ -10,7 +10,7 @@ JsonObject = Mapping[str, object]  # a resource as the API server gives it
 
 
 class ClusterError(Exception):
-    """The API server refused, or could not be asked (status 0). The message holds no secret."""
+    """The API server refused, or was not reached (status 0). The message holds no secret."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -44,11 +44,11 @@ class Cluster(Protocol):
     """The Kubernetes API. Every method raises ClusterError, and has a deadline of its own."""
 
     def list_all(self, kind: ResourceKind) -> AsyncIterator[JsonObject]:
-        """Every policy or backend that is watched, a page at a time in memory."""
+        """Every policy or backend in the watched namespaces, with one page in memory at a time."""
         ...
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
-        """Their uids only."""
+        """The uids of what `list_all` lists."""
         ...
 
     async def secret(self, namespace: str, name: str) -> JsonObject | None:
@@ -56,7 +56,10 @@ class Cluster(Protocol):
         ...
 
     async def patch_status(self, ref: ResourceRef, uid: str, status: JsonObject) -> None:
-        """Replace the status fields that `status` names. 409: another object has the name now."""
+        """Replace the status fields that `status` names.
+
+        Status 409 where another object has the name by now.
+        """
         ...
 
     async def record_event(self, event: ClusterEvent) -> None:
@@ -72,12 +75,15 @@ class Cluster(Protocol):
         ...
 
     async def write_lease(self, lease: JsonObject) -> JsonObject:
-        """Create the Lease, or replace it where it holds a resourceVersion. 409: lost a race."""
+        """Create the Lease, or replace it where it holds a resourceVersion.
+
+        Status 409 where another replica was faster.
+        """
         ...
 
     async def write_table(self, files: Mapping[str, bytes]) -> None:
-        """Make the ConfigMap hold these of the route table's keys and none of the others.
+        """Replace the route table's files in the ConfigMap with `files`.
 
-        UTF-8 is readable there, other bytes are in base64.
+        The JSON is stored as text, the compressed form in base64.
         """
         ...

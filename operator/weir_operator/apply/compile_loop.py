@@ -30,24 +30,24 @@ _LOG = logging.getLogger(__name__)
 class Debounce:
     """How long changes may gather before they are compiled; seconds."""
 
-    quiet_period: float = 0.02  # nothing new for this long
-    max_delay: float = 0.2  # in a storm of changes
-    retry_delay: float = 2.0  # after something could not be read, or a probe failed
+    quiet_period: float = 0.02  # without a change, before compiling
+    max_delay: float = 0.2  # however many changes arrive
+    retry_delay: float = 2.0  # after a failed read or a failed probe
 
 
 class ProbeRunner(Protocol):
     """Runs a table's probes."""
 
     async def failures(self, table: Table) -> Mapping[str, str]:
-        """What is wrong, by policy; empty where every probe holds, or none can be asked."""
+        """Why probes fail, by policy; empty where all pass or the scorer can't be reached."""
         ...
 
 
 class NoProbes:
-    """Where there is no scorer to ask."""
+    """Used where no scorer is configured: every probe passes."""
 
     async def failures(self, table: Table) -> Mapping[str, str]:
-        """Nothing is known to be wrong."""
+        """No failures."""
         del table
         return {}
 
@@ -66,7 +66,7 @@ class CompileLoop:
         *,
         allowed: Networks = (),
     ) -> None:
-        """`allowed` are addresses that endpoints may have though a cluster refuses them."""
+        """`allowed` are addresses that endpoints may have although they are refused by default."""
         self._index = index
         self._secrets = secrets
         self._publisher = publisher

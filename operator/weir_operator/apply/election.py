@@ -20,14 +20,14 @@ ADDRESS = "weir.dev/address"  # annotation: where the holder's stream is
 
 @dataclass(frozen=True, slots=True)
 class LeaseTiming:
-    """How long a Lease lasts unrenewed, and how often it is tried for; seconds."""
+    """How long a Lease lasts unrenewed, and how often a replica tries to acquire it; seconds."""
 
     duration: float = 15.0
     retry_interval: float = 4.0
 
 
 class Election:
-    """This replica's standing."""
+    """Whether this replica is the leader, and the attempts to become it."""
 
     def __init__(
         self,
@@ -37,7 +37,10 @@ class Election:
         clock: Callable[[], float],
         timing: LeaseTiming | None = None,
     ) -> None:
-        """`me` is the pod's name, `address` its stream's host:port, `clock` monotonic seconds."""
+        """`identity` is the pod's name, `address` its stream's host:port.
+
+        `clock` gives monotonic seconds.
+        """
         self._cluster = cluster
         self._identity = identity
         self._address = address
@@ -47,11 +50,11 @@ class Election:
         self._observed_at = 0.0
         self._renewed_at = float("-inf")
         self._listeners: list[Callable[[], None]] = []
-        self.holder_address = ""  # of another replica that holds it; else empty
+        self.holder_address = ""  # of another replica that holds the Lease; else empty
 
     @property
     def leading(self) -> bool:
-        """Whether this replica may write. Ends by itself when the Lease could not be renewed."""
+        """Whether this replica may write; becomes False by itself when renewals fail."""
         return (
             self._clock() - self._renewed_at < self._timing.duration - self._timing.retry_interval
         )
@@ -61,7 +64,7 @@ class Election:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Try for the Lease, and renew it, until cancelled; then give it up."""
+        """Acquire and renew the Lease until cancelled; then release it."""
         try:
             while True:
                 await self.round()
@@ -70,13 +73,13 @@ class Election:
             await asyncio.shield(self._release())
 
     async def round(self) -> None:
-        """Try once."""
+        """Try once to acquire or renew the Lease."""
         before = self.leading
         try:
             await self._try()
         except ClusterError as error:
-            if error.status != CONFLICT:  # else another was quicker
-                _LOG.warning("the Lease can't be had: %s", error)
+            if error.status != CONFLICT:  # on a conflict another replica was faster
+                _LOG.warning("can't acquire the Lease: %s", error)
         if self.leading != before:
             _LOG.info(
                 "leading" if self.leading else "no longer leading", extra={"me": self._identity}
@@ -137,7 +140,7 @@ class Election:
             if _mapping(lease, "spec").get("holderIdentity") == self._identity:
                 await self._cluster.write_lease(self._lease(lease, "", acquired=False))
         except ClusterError:
-            _LOG.info("the Lease could not be given up; it ends by itself")
+            _LOG.info("can't release the Lease; it expires by itself")
 
 
 def _mapping(value: JsonObject | None, key: str) -> JsonObject:

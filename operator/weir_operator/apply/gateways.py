@@ -1,8 +1,8 @@
 """Each gateway's state: the table it runs or refused, and whether it is still connected.
 
-A gateway is known by its own stream to this replica, or by what another replica relays. Where two
-know one gateway, the one with its newer stream counts, so that a gateway that moves from one
-replica to another is counted once.
+A gateway has a stream to this replica, or another replica relays its state. Where two replicas
+report one gateway, the newer stream counts, so that a gateway that moves from one replica to
+another is counted once.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from weir_proto.routing.v2.routetable_pb2 import BackendHealth, RefusedPolicy, Report
 
-GRACE = 10.0  # seconds; a gateway whose stream breaks tries again after at most so long
-MAX_REASON = 512  # characters of a refusal that are kept
-MAX_HEALTH = 4096  # backends that one gateway may tell of
+GRACE = 10.0  # seconds; the longest that a gateway waits before it reconnects
+MAX_REASON = 512  # characters stored of a refusal
+MAX_HEALTH = 4096  # backends that one gateway may report
 MAX_REFUSED = 4096  # policies that one gateway may leave out
 
 
@@ -40,7 +40,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """One gateway as its newest stream tells."""
+    """One gateway, as its newest stream reports it."""
 
     gateway: str
     started: int = 0  # milliseconds since 1970, by its own clock
@@ -52,7 +52,7 @@ class GatewayState:
 
     @property
     def order(self) -> tuple[int, int]:
-        """The higher, the newer."""
+        """Orders a gateway's streams by age: the highest is the newest."""
         return self.started, self.stream
 
 
@@ -61,19 +61,19 @@ class Session:
     """One gateway's open stream to this replica."""
 
     state: GatewayState
-    goodbye: bool = False  # the gateway said that it ends
+    goodbye: bool = False  # the gateway announced that it stops
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
 class _Tracked:
     state: GatewayState
-    via: object  # the session, or the link to another replica, that tells of it
+    via: object  # the session, or the link to another replica, that reports it
     lost_at: float | None = None
 
 
 class Gateways:
-    """Every gateway, here or with another replica."""
+    """Every gateway, connected to this replica or to another."""
 
     def __init__(self, clock: Callable[[], float], grace: float = GRACE) -> None:
         """`clock` gives monotonic seconds; a lost gateway still counts for `grace` of them."""
@@ -85,19 +85,19 @@ class Gateways:
         self._followers: list[Callable[[str], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when a gateway comes, goes, acknowledges, refuses or tells of health."""
+        """Call `listener` when a gateway connects, leaves, or reports a verdict or health."""
         self._listeners.append(listener)
 
     def on_local_change(self, follower: Callable[[str], None]) -> Callable[[], None]:
         """Call `follower` with the name of each gateway of this replica that changes.
 
-        Gives what ends that.
+        The returned function unsubscribes it.
         """
         self._followers.append(follower)
         return lambda: self._followers.remove(follower)
 
     def connect(self, first: Report) -> Session:
-        """A gateway's stream to this replica opened, with this report."""
+        """Record a new stream of a gateway to this replica, opened with the report `first`."""
         state = GatewayState(first.gateway, first.started, first.stream, first.version)
         session = Session(state)
         self._sessions.append(session)
@@ -106,7 +106,7 @@ class Gateways:
         return session
 
     def record_report(self, session: Session, report: Report) -> None:
-        """Take in one report of a stream to this replica."""
+        """Record one report of a stream to this replica."""
         before = session.state
         session.goodbye = report.goodbye
         after = replace(before, health=health_of(report.health))
@@ -124,34 +124,34 @@ class Gateways:
             self._notify(after.gateway)
 
     def disconnect(self, session: Session) -> None:
-        """A stream to this replica ended."""
+        """Record that a stream to this replica ended."""
         self._sessions.remove(session)
         name = session.state.gateway
         other = self._newest(name)
-        if other is not None:  # a newer stream, or another gateway that goes by the same name
+        if other is not None:  # a newer stream, or another gateway of the same name
             self._track(other.state, other, instead_of=session)
         self._mark_lost(name, session, goodbye=session.goodbye)
         self._notify(name)
 
     def record_relayed(self, link: object, state: GatewayState) -> None:
-        """Another replica, at the other end of `link`, tells of a gateway that it serves."""
+        """Record the state of a gateway that the replica at the other end of `link` serves."""
         self._track(state, link)
         self._notify()
 
     def record_relayed_end(self, link: object, gateway: str, *, goodbye: bool) -> None:
-        """A gateway's stream to the replica at the other end of `link` ended."""
+        """Record that a gateway's stream to the replica at the other end of `link` ended."""
         self._mark_lost(gateway, link, goodbye=goodbye)
         self._notify()
 
     def drop_link(self, link: object) -> None:
-        """The replica is away: its gateways have to show up again, there or elsewhere."""
+        """Mark the gateways of a replica that is gone as lost: they have to reconnect."""
         for name, seen in tuple(self._tracked.items()):
             if seen.via is link:
                 self._mark_lost(name, link, goodbye=False)
         self._notify()
 
     def active(self) -> tuple[GatewayState, ...]:
-        """Every gateway that is there, or was a moment ago, by name."""
+        """Every gateway that is connected, or was within the grace period, by name."""
         now = self._clock()
         for name, seen in tuple(self._tracked.items()):
             if seen.lost_at is not None and now - seen.lost_at >= self._grace:
@@ -159,26 +159,26 @@ class Gateways:
         return tuple(self._tracked[name].state for name in sorted(self._tracked))
 
     def next_expiry(self) -> float | None:
-        """Seconds until a lost gateway stops being counted; None where none is lost."""
+        """Seconds until the next lost gateway is dropped; None where none is lost."""
         lost = [seen.lost_at for seen in self._tracked.values() if seen.lost_at is not None]
         return max(min(lost) + self._grace - self._clock(), 0.0) if lost else None
 
     def local_names(self) -> tuple[str, ...]:
-        """The names of those with a stream to this replica."""
+        """The names of the gateways with a stream to this replica."""
         return tuple(sorted({session.state.gateway for session in self._sessions}))
 
     def local_state(self, gateway: str) -> GatewayState | None:
-        """The newest stream of a gateway to this replica; None where it has none."""
+        """A gateway's state by its newest stream to this replica; None where it has none."""
         newest = self._newest(gateway)
         return newest.state if newest else None
 
     def is_lost(self, gateway: str) -> bool:
-        """Whether a gateway's stream broke a moment ago, without a goodbye."""
+        """Whether a gateway's stream broke without a goodbye, within the grace period."""
         seen = self._tracked.get(gateway)
         return seen is not None and seen.lost_at is not None
 
     def wake_all(self) -> None:
-        """There is a new table."""
+        """Wake every session to send the new table."""
         for session in self._sessions:
             session.wake.set()
 
@@ -209,7 +209,7 @@ class Gateways:
 
 
 def health_of(reports: Iterable[BackendHealth]) -> tuple[Health, ...]:
-    """As a gateway tells it."""
+    """The health in a gateway's report."""
     return tuple(
         Health(h.backend, h.uid, h.generation, h.calls, min(h.failures, h.calls), h.last_failure)
         for h in tuple(reports)[:MAX_HEALTH]

@@ -24,16 +24,16 @@ class HealthReason(StrEnum):
 
 
 HEALTH_MEANINGS: dict[HealthReason, str] = {
-    HealthReason.HEALTHY: "The backend answers what the gateways ask of it.",
-    HealthReason.FAILING: "At least half of what the gateways asked in a minute failed; the "
+    HealthReason.HEALTHY: "The backend answers the gateways' requests.",
+    HealthReason.FAILING: "At least half of the gateways' requests in a minute failed; the "
     "message says how: a status, `timeout`, `connect` and so on.",
-    HealthReason.NO_TRAFFIC: "Unknown: no gateway has asked this generation of the backend yet.",
+    HealthReason.NO_TRAFFIC: "Unknown: no gateway has called this generation of the backend yet.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class HealthVerdict:
-    """Whether it is healthy, None where that is not known, and why."""
+    """Whether a backend is healthy (None where unknown), and why."""
 
     holds: bool | None
     reason: HealthReason
@@ -43,7 +43,7 @@ class HealthVerdict:
 def judge_health(
     finding: Finding, gateways: Iterable[GatewayState], before: HealthVerdict | None
 ) -> HealthVerdict:
-    """Judge one generation of a backend; `before` is its last verdict, if there was one."""
+    """Judge one generation of a backend; `before` is its last verdict."""
     generation = (finding.ref.id, finding.uid, finding.generation)
     observations = [
         seen

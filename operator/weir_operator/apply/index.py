@@ -31,7 +31,7 @@ class Entry:
 
 
 class Index:
-    """What is there."""
+    """Every policy and backend of the cluster, parsed, by reference."""
 
     def __init__(self) -> None:
         self._entries: dict[ResourceRef, Entry] = {}
@@ -39,7 +39,7 @@ class Index:
         self.dirty = asyncio.Event()
 
     def put(self, document: JsonObject) -> None:
-        """A resource was seen; nothing is done where it has no name that Weir can use."""
+        """Add or replace a resource; one whose name can't be read is ignored."""
         unchanged = self._unchanged(document)
         if unchanged is not None:
             unchanged.status = _interned(_mapping(document.get("status")))
@@ -55,7 +55,7 @@ class Index:
         self.dirty.set()
 
     def _unchanged(self, document: JsonObject) -> Entry | None:
-        """The entry that was made of this generation already: reading it again takes long."""
+        """The entry that already holds this generation: parsing it again would be slow."""
         metadata = _mapping(document.get("metadata"))
         kind, namespace, name = (
             document.get("kind"),
@@ -69,18 +69,18 @@ class Index:
         return entry if entry and (entry.uid, entry.generation) == version else None
 
     def remove(self, ref: ResourceRef, uid: str) -> None:
-        """A resource is gone; nothing is done where another has taken its name since."""
+        """Remove a resource, unless another has taken its name since."""
         entry = self._entries.get(ref)
         if entry and entry.uid == uid:
             del self._entries[ref]
             self.dirty.set()
 
     def checkpoint(self) -> int:
-        """A point in the index's count, for `keep`."""
+        """A point in the index's count, for `retain`."""
         return next(self._count)
 
     def retain(self, kind: ResourceKind, uids: frozenset[str], before: int) -> int:
-        """Drop what is not among `uids`, if it was there already at `before`; how many were."""
+        """Drop the entries older than `before` that are not among `uids`; returns how many."""
         gone = [
             entry
             for entry in self._entries.values()
@@ -91,15 +91,13 @@ class Index:
         return len(gone)
 
     def get(self, ref: ResourceRef) -> Entry | None:
-        """One entry."""
         return self._entries.get(ref)
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every entry."""
         return iter(tuple(self._entries.values()))
 
     def resources(self) -> Resources:
-        """What the planner takes; Secrets aside."""
+        """The planner's input, without Secrets."""
         entries = tuple(self._entries.values())
         return gather(
             [e.parsed.resource for e in entries if e.parsed.resource],
@@ -116,7 +114,7 @@ def _mapping(value: object) -> JsonObject:
 
 
 def _interned(status: JsonObject) -> JsonObject:
-    """The same with every text in memory once: thousands of statuses say much the same."""
+    """Share equal strings: thousands of statuses hold much the same text."""
     return cast("JsonObject", _intern(status))
 
 

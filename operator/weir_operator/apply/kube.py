@@ -26,7 +26,7 @@ from weir_operator.apply.table_json import PACKED, PLAIN
 from weir_policy.reading.resources import API_VERSION, ResourceKind, ResourceRef
 
 REQUEST_TIMEOUT = 15.0
-PAGE_SIZE = 250  # resources that are held as plain documents at once
+PAGE_SIZE = 250  # resources in memory as plain documents at once
 COMPONENT = "weir-operator"
 _PLURALS = {ResourceKind.POLICY: "routepolicies", ResourceKind.BACKEND: "modelbackends"}
 _WEIR = f"/apis/{API_VERSION}"
@@ -46,7 +46,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class ObjectNames:
-    """Where the operator's own objects are, and what it watches."""
+    """The operator's own objects, and the namespaces that it watches."""
 
     namespace: str
     lease: str
@@ -55,12 +55,12 @@ class ObjectNames:
 
 
 class KubeCluster:
-    """Fills the Cluster Protocol."""
+    """Implements `Cluster` with the API server's REST interface."""
 
     def __init__(
         self, session: aiohttp.ClientSession, login: Callable[[], Access], names: ObjectNames
     ) -> None:
-        """`login` reads the credentials afresh; it may block and is called off the loop."""
+        """`login` reads the credentials; it may block and runs in a thread."""
         self._session = session
         self._login = login
         self._names = names
@@ -72,13 +72,13 @@ class KubeCluster:
         self._config_maps = f"{own}/configmaps"
 
     async def list_all(self, kind: ResourceKind) -> AsyncIterator[JsonObject]:
-        """Page by page."""
+        """List page by page."""
         for scope in self._scopes(kind):
             async for item in self._pages(scope, "application/json"):
                 yield {"apiVersion": API_VERSION, "kind": str(kind), **item}
 
     async def list_uids(self, kind: ResourceKind) -> frozenset[str]:
-        """Their metadata alone travels."""
+        """Fetch the metadata only."""
         uids: set[str] = set()
         for scope in self._scopes(kind):
             async for item in self._pages(scope, _METADATA_ONLY):
@@ -86,7 +86,7 @@ class KubeCluster:
         return frozenset(uids)
 
     async def secret(self, namespace: str, name: str) -> JsonObject | None:
-        """By name: no right to list is needed."""
+        """Read by name, which needs no right to list."""
         path = f"/api/v1/namespaces/{quote(namespace)}/secrets/{quote(name)}"
         document = await self._or_none("GET", path)
         if document is None:
@@ -121,7 +121,7 @@ class KubeCluster:
         await self._request("POST", f"/api/v1/namespaces/{ref.namespace}/events", body)
 
     async def review_token(self, token: str, audience: str) -> TokenReview:
-        """TokenReview."""
+        """Create a TokenReview."""
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -135,11 +135,11 @@ class KubeCluster:
         return TokenReview(str(_mapping(status.get("user")).get("username") or ""))
 
     async def read_lease(self) -> JsonObject | None:
-        """Get."""
+        """Read the Lease."""
         return await self._or_none("GET", self._lease)
 
     async def write_lease(self, lease: JsonObject) -> JsonObject:
-        """Put, with the resourceVersion that was read; or post."""
+        """Replace the Lease with the resourceVersion that was read, or create it."""
         metadata = {**_mapping(lease.get("metadata")), "name": self._names.lease}
         body = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -152,7 +152,7 @@ class KubeCluster:
         return await self._request("POST", self._leases, body)
 
     async def write_table(self, files: Mapping[str, bytes]) -> None:
-        """Patch, or create where the chart has not."""
+        """Patch the ConfigMap, or create it where the chart has not."""
         name = self._names.config_map
         plain, packed = files.get(PLAIN), files.get(PACKED)
         body = {
@@ -205,7 +205,7 @@ class KubeCluster:
         content_type: str = "",
         accept: str = "application/json",
     ) -> JsonObject:
-        """One request; a token that has ended is read again once."""
+        """Send one request; after a 401, log in again and send it once more."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept, "Content-Type": content_type or "application/json"}
         try:
@@ -252,7 +252,7 @@ def _set(values: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _reason(content: bytes, status: int) -> str:
-    """The API server's own message; it repeats no request's body for the kinds asked for here."""
+    """The API server's message; for the kinds used here it repeats no request's body."""
     try:
         message = _mapping(json.loads(content)).get("message")
     except ValueError:

@@ -22,10 +22,8 @@ _LOG = logging.getLogger(__name__)
 
 CALL_TIMEOUT = 10.0  # per call; a busy scorer may be slow, and no request waits for a probe
 MAX_PROMPT_CHARS = 60  # characters of a prompt that a message repeats
-INITIAL_BUDGET_SHARE = (
-    0.2  # of strong answers, where a budget draws the line at its very first request
-)
-EPSILON = 1e-9  # decimal shares survive their way through binary floats
+INITIAL_BUDGET_SHARE = 0.2  # strong share that a budget's plan starts with
+EPSILON = 1e-9  # tolerance for decimal shares in binary floats
 
 
 class ScorerProbeRunner:
@@ -35,7 +33,7 @@ class ScorerProbeRunner:
         self._scorer = rpc.ScorerStub(channel)
 
     async def failures(self, table: Table) -> Mapping[str, str]:
-        """What is wrong, by policy: the first probe of each that does not hold."""
+        """The first failing probe of each policy."""
         asking = [p for p in table.policies if p.spec.probes or _named_routers(p.spec)]
         if not asking:
             return {}
@@ -43,7 +41,7 @@ class ScorerProbeRunner:
             described = await self._scorer.Describe(scorer.DescribeRequest(), timeout=CALL_TIMEOUT)
             failed = {policy.id: await self._failure(policy, described) for policy in asking}
         except grpc.aio.AioRpcError as error:
-            _LOG.warning("probes were not asked: %s", error.code().name.lower())
+            _LOG.warning("probes were skipped: %s", error.code().name.lower())
             return {}
         return {policy: message for policy, message in failed.items() if message}
 
@@ -92,7 +90,10 @@ def _named_routers(policy: RoutePolicySpec) -> list[str]:
 
 
 def threshold(policy: RoutePolicySpec, described: scorer.Description) -> float | None:
-    """What the score is held against; None where the scorer's description does not say."""
+    """The score from which a prompt goes to the strong model.
+
+    None where the scorer's description doesn't say.
+    """
     objective = policy.objective
     if objective is None:
         return None
@@ -110,7 +111,7 @@ def _calibrated(objective: Objective, router: scorer.RouterDescription) -> float
     if objective.quality is None:
         return _quantile(router.calibration.quantiles, 1.0 - INITIAL_BUDGET_SHARE)
     if router.predicts_quality:
-        return None  # then the gateway weighs qualities, and there is no threshold
+        return None  # the gateway compares predicted qualities: there is no threshold
     wanted = objective.quality
     return max(
         (
@@ -139,7 +140,7 @@ def _rule_target(policy: RoutePolicySpec, probe: Probe) -> str:
         try:
             holds = cel.compile(rule.when).execute({"request": facts})
         except (KeyError, ArithmeticError, TypeError, RuntimeError, ValueError):
-            continue  # as in the gateway: it does not hold
+            continue  # the gateway too treats a failing condition as false
         if holds is True:
             return rule.use
     return ""

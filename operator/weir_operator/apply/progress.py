@@ -20,7 +20,7 @@ class BlockedTable:
 
 @dataclass(frozen=True, slots=True)
 class RolloutState:
-    """What is known beside the plan's findings."""
+    """The facts that a policy's progress depends on, beside the plan's findings."""
 
     publisher: TablePublisher
     planned: Mapping[str, str]  # the contents of the plan's table, published or not
@@ -30,7 +30,7 @@ class RolloutState:
 
 
 def progress_of(finding: Finding, facts: RolloutState) -> Programmed:
-    """Where one policy is."""
+    """How far one policy is rolled out."""
     planned = facts.planned.get(finding.ref.id)
     running = sum(
         planned is not None and _running_contents(gateway, finding.ref.id, facts) == planned
@@ -62,7 +62,7 @@ def _running_contents(gateway: GatewayState, policy: str, facts: RolloutState) -
 
 
 def _not_published(finding: Finding, facts: RolloutState) -> tuple[ProgramReason, str] | None:
-    """Why the gateways have not been given this generation; None where they have."""
+    """Why this generation is not published; None where it is."""
     policy, blocked = finding.ref.id, facts.blocked
     if finding.problems:
         return ProgramReason.NOT_VALID, ""
@@ -93,7 +93,7 @@ def _published(finding: Finding, facts: RolloutState) -> bool:
 
 
 def _refusals(policy: str, facts: RolloutState) -> list[str]:
-    """What gateways said of a table with the policy as it stands now, where it concerns it."""
+    """The reasons of gateways that refused a table with the policy's current contents."""
     return [
         f"{gateway.gateway}: {refusal.reason}"
         for gateway in facts.gateways

@@ -27,13 +27,13 @@ _LOG = logging.getLogger(__name__)
 
 MIN_RETRY_DELAY = 0.2  # seconds before another try; doubled up to
 MAX_RETRY_DELAY = 5.0
-WELCOME_TIMEOUT = 10.0  # an answer takes no longer, or it is somebody else who answers
+WELCOME_TIMEOUT = 10.0  # seconds for the leader's first answer
 SEND_TIMEOUT = 30.0
 SUMS_PER_MESSAGE = 1000  # of one gateway in one message
 OPTIONS = (
-    ("grpc.keepalive_time_ms", 10_000),  # a leader that vanished without a word is noticed
+    ("grpc.keepalive_time_ms", 10_000),  # detects a leader that vanished without closing
     ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.enable_http_proxy", 0),  # the other replica is a neighbour
+    ("grpc.enable_http_proxy", 0),  # the other replica is in the same cluster
 )
 
 Call = grpc.aio.StreamStreamCall[wire.Relayed, wire.Welcome]
@@ -41,17 +41,17 @@ Call = grpc.aio.StreamStreamCall[wire.Relayed, wire.Welcome]
 
 @dataclass(frozen=True, slots=True)
 class ReplicaIdentity:
-    """Who this replica is for the others, and how it knows them."""
+    """How this replica authenticates to the others, and how it verifies them."""
 
     name: str
-    token: Path | None  # its service account's, read afresh at each connection
-    tls: Path | None  # a folder with ca.crt, or a tls.crt that signed itself; None: no TLS
+    token: Path | None  # its service account's, read at each connection
+    tls: Path | None  # a folder with ca.crt or a self-signed tls.crt; None: no TLS
     host: str = ""  # the name in the others' certificate
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where what is told is known."""
+    """The parts whose changes are relayed."""
 
     publisher: TablePublisher
     gateways: Gateways
@@ -59,7 +59,7 @@ class Sources:
 
 
 class Relay:
-    """This replica as one that follows."""
+    """Connects to the leading replica and sends it this one's changes."""
 
     def __init__(
         self, identity: ReplicaIdentity, sources: Sources, election: Election, registry: Registry
@@ -77,7 +77,7 @@ class Relay:
         ).labels()
 
     async def run(self) -> None:
-        """Follow whoever leads, until cancelled."""
+        """Relay to the current leader until cancelled."""
         delay = MIN_RETRY_DELAY
         while True:
             address = self._election.holder_address
@@ -102,7 +102,7 @@ class Relay:
         await self._round.wait()
 
     async def _session(self, address: str) -> None:
-        """Tell one leader until it is none any more."""
+        """Relay to one leader until it loses the Lease."""
         async with await self._channel(address) as channel:
             call: Call = rpc.ReplicasStub(channel).Relay(metadata=await self._metadata())
             async with asyncio.timeout(WELCOME_TIMEOUT):
@@ -140,7 +140,7 @@ class Relay:
                     async with asyncio.timeout(SEND_TIMEOUT):
                         await call.write(message)
                 await outbox.wait()
-        except asyncio.InvalidStateError:  # the call is over, which is the reader's to tell
+        except asyncio.InvalidStateError:  # the call is over: the reader reports how it ended
             await asyncio.Future()
         finally:
             outbox.close()
@@ -162,7 +162,7 @@ class Relay:
 
 
 class Outbox:
-    """What is not told yet: at first everything."""
+    """The changes that the leader does not have yet: at first everything."""
 
     def __init__(self, publisher: TablePublisher, gateways: Gateways, usage: UsageReports) -> None:
         self._publisher = publisher
@@ -170,7 +170,7 @@ class Outbox:
         self._usage = usage
         self._changed_gateways: dict[str, None] = dict.fromkeys(gateways.local_names())  # in order
         self._changed_sums: dict[tuple[GatewayRun, PolicyKey], None] = dict.fromkeys(usage.keys())
-        self._sent_contents: set[str] = set()  # versions whose contents were told
+        self._sent_contents: set[str] = set()  # versions whose contents were sent
         self._more = asyncio.Event()
         self._unsubscribe = (
             gateways.on_local_change(self._on_gateway),
@@ -179,16 +179,16 @@ class Outbox:
         )
 
     def close(self) -> None:
-        """Hear of nothing more."""
+        """Unsubscribe from all changes."""
         for end in self._unsubscribe:
             end()
 
     async def wait(self) -> None:
-        """Until there is more to tell."""
+        """Wait until there is more to send."""
         await self._more.wait()
 
     def take(self) -> Iterator[wire.Relayed]:
-        """All that is to be told now."""
+        """The messages for every change so far."""
         self._more.clear()
         standings, self._changed_gateways = self._changed_gateways, {}
         sums, self._changed_sums = self._changed_sums, {}
@@ -201,7 +201,7 @@ class Outbox:
         self._more.set()
 
     def _on_publish(self) -> None:
-        """A gateway may have named the version before this replica knew what it holds."""
+        """A gateway may have reported the version before this replica knew its contents."""
         for gateway in self._gateways.local_names():
             state = self._gateways.local_state(gateway)
             if state is not None and state.running not in self._sent_contents:

@@ -1,7 +1,7 @@
-"""The gRPC service `weir.routing.v2.Replicas`: takes in what other replicas relay.
+"""The gRPC service `weir.routing.v2.Replicas`: receives what other replicas relay.
 
-Serves only while this replica holds the Lease; the end of a stream tells the other replica to look
-for the new holder.
+Serves only while this replica holds the Lease; when a stream ends, the other replica looks for the
+new holder.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class ReplicasService(rpc.ReplicasServicer):
         )
 
     def use_election(self, election: Election) -> None:
-        """By whom it is decided whether this replica writes; before that it does not."""
+        """Serve while `election` says that this replica leads; before this call it refuses."""
         self._election = election
 
     @property
@@ -61,7 +61,7 @@ class ReplicasService(rpc.ReplicasServicer):
     async def Relay(  # type: ignore[override]  # noqa: N802 - the wire's name; the stubs know no aio servicer
         self, request_iterator: AsyncIterator[wire.Relayed], context: Context
     ) -> None:
-        """Take in what one replica says, for as long as this one leads."""
+        """Record what one replica relays, for as long as this one leads."""
         await authenticate(self._authenticator, context)
         if not self._leading:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this replica does not lead")
@@ -100,7 +100,7 @@ class ReplicasService(rpc.ReplicasServicer):
             case "standing":
                 self._record_standing(link, message.standing)
             case None:
-                pass  # of a newer version
+                pass  # a kind of message from a newer version
 
     def _record_standing(self, link: object, standing: wire.Standing) -> None:
         if standing.presence == wire.PRESENCE_CONNECTED:

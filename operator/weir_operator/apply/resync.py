@@ -13,7 +13,7 @@ KINDS = (ResourceKind.BACKEND, ResourceKind.POLICY)
 
 
 class Resync:
-    """Keeps the index level with the API server."""
+    """Brings the index up to date with the API server."""
 
     def __init__(self, cluster: Cluster, index: Index) -> None:
         self._cluster = cluster
@@ -27,7 +27,7 @@ class Resync:
         self._index.dirty.set()
 
     async def run(self, every: float) -> None:
-        """Look for what is gone every so many seconds, until cancelled."""
+        """Look for missed deletions every so many seconds, until cancelled."""
         while True:
             await asyncio.sleep(every)
             try:

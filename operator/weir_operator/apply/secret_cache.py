@@ -1,4 +1,4 @@
-"""The Secrets that backends refer to: read by name, kept in memory only, read again regularly.
+"""The Secrets that backends refer to: read by name, cached in memory only, refreshed regularly.
 
 Secrets are never listed, so that the operator needs no right to list them.
 """
@@ -21,24 +21,27 @@ SecretKey = tuple[str, str]  # namespace, name
 
 @dataclass(frozen=True, slots=True)
 class CachedSecret:
-    """What was read last: the Secret, or None where there is none or it may not be read."""
+    """The result of the last read: the Secret, or None where it doesn't exist or is forbidden."""
 
     secret: Secret | None
     forbidden: bool = False
 
 
 class SecretCache:
-    """The Secrets that are referred to now."""
+    """Caches the Secrets that the current backends refer to."""
 
     def __init__(self, cluster: Cluster, changed: asyncio.Event) -> None:
-        """`changed` is set when a Secret that is referred to has changed."""
+        """`changed` is set when a cached Secret has changed."""
         self._cluster = cluster
         self._changed = changed
         self._cached: dict[SecretKey, CachedSecret] = {}
         self._slots = asyncio.Semaphore(READS_AT_ONCE)
 
     async def with_secrets(self, resources: Resources) -> Resources:
-        """`resources` with the Secrets they refer to. Raises ClusterError: come back later."""
+        """Return `resources` with the Secrets they refer to.
+
+        Raises ClusterError where one can't be read for now: the caller tries again later.
+        """
         needed = {
             (backend.meta.ref.namespace, name)
             for backend in resources.backends
@@ -57,14 +60,14 @@ class SecretCache:
         )
 
     async def run(self, every: float) -> None:
-        """Read the referred Secrets again every so many seconds, until cancelled."""
+        """Refresh the cache every so many seconds, until cancelled."""
         while True:
             await asyncio.sleep(every)
-            with contextlib.suppress(ClusterError):  # what is held stays until it can be read
+            with contextlib.suppress(ClusterError):  # the cached values stay in use
                 await self.refresh()
 
     async def refresh(self) -> None:
-        """Read them again once."""
+        """Read every cached Secret once. Raises ClusterError."""
         keys = sorted(self._cached)
         for key, fresh in zip(keys, await self._read_all(keys), strict=True):
             if key in self._cached and fresh != self._cached[key]:

@@ -11,9 +11,9 @@ import grpc
 from weir_proto.routing.v2 import replicas_pb2_grpc as replicas_rpc
 from weir_proto.routing.v2 import routetable_pb2_grpc as rpc
 
-GRACE_SECONDS = 2.0  # gateways hold their streams for ever; they reconnect elsewhere
+GRACE_SECONDS = 2.0  # streams never end by themselves; gateways reconnect to another replica
 OPTIONS = (
-    ("grpc.keepalive_time_ms", 20_000),  # a gateway that vanished without a word is noticed
+    ("grpc.keepalive_time_ms", 20_000),  # detects a gateway that vanished without closing
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),  # thousands of policies
@@ -27,7 +27,7 @@ class NoCertificate(Exception):
 
 
 class StreamServer:
-    """Listens while started."""
+    """Serves both services on one port."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class StreamServer:
         replicas: replicas_rpc.ReplicasServicer,
         tls: Path | None,
     ) -> None:
-        """`tls` is a folder with tls.crt and tls.key; None speaks without TLS."""
+        """`tls` is a folder with tls.crt and tls.key; None serves without TLS."""
         self._server = grpc.aio.server(options=OPTIONS)
         rpc.add_RouteTablesServicer_to_server(tables, self._server)
         replicas_rpc.add_ReplicasServicer_to_server(replicas, self._server)
         self._tls = tls
 
     async def start(self, address: str) -> int:
-        """Listen at host:port; the port really bound. Raises NoCertificate, OSError."""
+        """Listen at host:port; returns the bound port. Raises NoCertificate, OSError."""
         try:
             port = await self._add_port(address)
         except RuntimeError as error:
@@ -57,7 +57,7 @@ class StreamServer:
         return self._server.add_secure_port(address, credentials)
 
     async def stop(self) -> None:
-        """Let go of every gateway."""
+        """Close every stream and stop listening."""
         await self._server.stop(GRACE_SECONDS)
 
 
@@ -70,7 +70,7 @@ def _credentials(folder: Path) -> grpc.ServerCredentials:
     def renewed() -> grpc.ServerCertificateConfiguration:
         try:
             return _configuration(folder)
-        except OSError:  # half-way through a renewal
+        except OSError:  # the files are being replaced
             return first
 
     return grpc.dynamic_ssl_server_credentials(first, renewed, require_client_authentication=False)

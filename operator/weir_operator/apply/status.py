@@ -67,7 +67,7 @@ PROGRAM_MEANINGS: dict[ProgramReason, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Programmed:
-    """How far a policy is with the gateways."""
+    """The `Programmed` condition of a policy, and how many gateways run it."""
 
     holds: bool
     reason: ProgramReason
@@ -78,7 +78,7 @@ class Programmed:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """One condition before it has a time."""
+    """One condition without its time and generation."""
 
     type: str
     holds: bool | None  # None: unknown
@@ -89,7 +89,7 @@ class _Condition:
 def status_of(
     finding: Finding, programmed: Programmed, tally: Tally, before: JsonObject, now: str
 ) -> dict[str, object]:
-    """The status of a policy; `before` is what it says now, `now` is RFC 3339."""
+    """The status of a policy; `before` is its current status, `now` is RFC 3339."""
     conditions = [_of_verdict(finding.verdict(condition)) for condition in Condition]
     conditions.append(
         _Condition("Programmed", programmed.holds, str(programmed.reason), programmed.message)
@@ -105,7 +105,7 @@ def status_of(
 def backend_status_of(
     finding: Finding, gateways: Iterable[GatewayState], before: JsonObject, now: str
 ) -> dict[str, object]:
-    """The status of a backend; `before` is what it says now, `now` is RFC 3339."""
+    """The status of a backend; `before` is its current status, `now` is RFC 3339."""
     conditions = [_of_verdict(finding.verdict(condition)) for condition in Condition]
     health = judge_health(finding, gateways, _last_health(before, finding.generation))
     conditions.append(_Condition(HEALTHY, health.holds, str(health.reason), health.message))

@@ -30,26 +30,26 @@ from weir_runtime.metrics import Registry
 _LOG = logging.getLogger(__name__)
 
 WRITES_AT_ONCE = 8
-YIELD_EVERY = 200  # statuses that are looked at in one go
-# What of a backend's health is an Event: that it begins to fail, and that it is well again.
+YIELD_EVERY = 200  # statuses compared before other tasks get a turn
+# The changes of a backend's health that are recorded as Events: to failing, and back to healthy.
 TURNS = {("True", "False"), ("Unknown", "False"), ("False", "True")}
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTiming:
-    """How often is written; seconds."""
+    """How often statuses are written; seconds."""
 
-    gather_delay: float = 0.15  # verdicts of gateways that come together make one write
+    gather_delay: float = 0.15  # verdicts that arrive together make one write
     usage_interval: float = 30.0  # sums are written at most this often
-    # After taking over it is waited this long for the gateways that the statuses tell of: they come
-    # back within 10 s, and replicas relay once they have seen who leads.
+    # How long a new leader waits for the gateways that the statuses mention: they reconnect within
+    # 10 s, and replicas relay once they know the leader.
     settle_time: float = 12.0
-    echo_delay: float = 5.0  # a status that was written so long ago has come back by the watch
+    echo_delay: float = 5.0  # by then the watch has brought a status that was written
 
 
 @dataclass(frozen=True, slots=True)
 class StatusSources:
-    """Where what is to be told is known."""
+    """The parts that statuses are computed from."""
 
     index: Index
     publisher: TablePublisher
@@ -60,7 +60,7 @@ class StatusSources:
 
 @dataclass(frozen=True, slots=True)
 class _PendingWrite:
-    """A status that is to be written."""
+    """A status to write, and the current one."""
 
     entry: Entry
     before: JsonObject
@@ -76,7 +76,7 @@ class _Written:
 
 
 class StatusWriter:
-    """Keeps statuses and the ConfigMap up to date with what is known."""
+    """Writes every status that is out of date, and the ConfigMap."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class StatusWriter:
         sources.compile_loop.on_plan(self._changed.set)
 
     def wake(self) -> None:
-        """Something else has changed, say who leads."""
+        """Check for writes now, for example because the leader has changed."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -137,16 +137,16 @@ class StatusWriter:
                 self._changed.set()
 
     async def _wait(self, usage_due: float) -> None:
-        """Until something has changed, by itself or by time passing."""
+        """Wait for a change, or until the next scheduled write is due."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._next(usage_due)):
                 await self._changed.wait()
             await asyncio.sleep(self._timing.gather_delay)
 
     def _next(self, usage_due: float) -> float:
-        """When there is something to do without any change."""
+        """When the next scheduled write is due, in the loop's time."""
         now = asyncio.get_running_loop().time()
-        if self._settled_at is None:  # whoever leads is told by the election
+        if self._settled_at is None:  # not leading: the election wakes the loop
             return now + self._timing.usage_interval
         lost = self._gateways.next_expiry()
         return min(
@@ -155,14 +155,14 @@ class StatusWriter:
         )
 
     async def write(self, *, with_usage: bool, with_statuses: bool = True) -> bool:
-        """Write once what differs; False where something could not be written."""
+        """Write what differs, once; False where a write failed."""
         plan = self._compile_loop.plan
         if plan is None:
             return True
         self._expire_written()
         if with_usage:
             self._prune_usage()
-        good = await self._write_table()  # first: statuses say where it could not be kept
+        good = await self._write_table()  # first: statuses say when the table is too large
         if with_statuses:
             publisher, gateways, blocked = (
                 self._publisher,
@@ -175,16 +175,16 @@ class StatusWriter:
             due: list[_PendingWrite] = []
             for number, finding in enumerate(plan.findings):
                 if number % YIELD_EVERY == 0:
-                    await asyncio.sleep(0)  # thousands take a while to look at
+                    await asyncio.sleep(0)  # comparing thousands of statuses takes a while
                 due.extend(self._pending_write(finding, facts, with_usage=with_usage))
             good = all(await asyncio.gather(*map(self._write_status, due))) and good
         return good
 
     def _settled(self) -> bool:
-        """Whether the gateways that statuses tell of have had the time to show up again.
+        """Whether the gateways that statuses mention have had time to reconnect.
 
-        A replica that takes over knows none of the others' gateways, and none of its own where it
-        has just started: it would tell that they are gone.
+        A new leader does not know the other replicas' gateways yet, nor its own after a restart,
+        and would report them as gone.
         """
         now = asyncio.get_running_loop().time()
         if self._settled_at is None:
@@ -201,13 +201,13 @@ class StatusWriter:
         return max((int(number) for number in counts if number.isdecimal()), default=0)
 
     def _forget(self) -> None:
-        """Another replica writes now: what this one knows of statuses grows old."""
+        """Drop the state of the last term: another replica writes now."""
         self._written.clear()
         self._settled_at = None
         self._table_written = ""
 
     def _expire_written(self) -> None:
-        """What others may have written into a status meanwhile counts again."""
+        """Stop assuming that old writes are what a status holds: the watch has it by now."""
         now = asyncio.get_running_loop().time()
         for uid, written in tuple(self._written.items()):
             if now - written.at >= self._timing.echo_delay:
@@ -220,10 +220,10 @@ class StatusWriter:
     def _pending_write(
         self, finding: Finding, facts: RolloutState, *, with_usage: bool
     ) -> Iterator[_PendingWrite]:
-        """The status to write, where it differs from the one that is there."""
+        """The status to write, where it differs from the current one."""
         entry = self._index.get(finding.ref)
         if entry is None or (entry.uid, entry.generation) != (finding.uid, finding.generation):
-            return  # gone, or newer than the plan: the next plan tells
+            return  # deleted, or newer than the plan: the next plan has it
         written = self._written.get(entry.uid)
         before = written.status if written else entry.status
         status = self._status(finding, facts, before, with_usage=with_usage)
@@ -256,7 +256,7 @@ class StatusWriter:
     async def _record_events(
         self, entry: Entry, before: JsonObject, status: Mapping[str, object]
     ) -> None:
-        """An Event where a resource becomes ready, or stops being good for a new reason."""
+        """Record an Event where a resource becomes ready, or fails for a new reason."""
         old, new = conditions_in(before), conditions_in(status)
         last = "Ready" if entry.ref.kind is ResourceKind.POLICY else "ResolvedRefs"
         for name, condition in new.items():
@@ -269,7 +269,7 @@ class StatusWriter:
             if name not in {last, HEALTHY} and (holds or name == "Programmed"):
                 continue
             if name == last == "Ready" and not holds and was.get("status") != "True":
-                continue  # it never was; the condition that keeps it from it has told
+                continue  # it never was ready: the condition that fails has its own Event
             notice = ClusterEvent(
                 entry.ref, entry.uid, str(condition["reason"]), str(condition["message"]), not holds
             )
@@ -298,7 +298,7 @@ class StatusWriter:
             await write  # type: ignore[misc]  # a coroutine of the Protocol
         except ClusterError as error:
             if error.status in {NOT_FOUND, CONFLICT} and what == "status":
-                return True  # deleted meanwhile, and perhaps made anew
+                return True  # deleted meanwhile, perhaps created again
             self._writes.labels(what, "failed").add()
             _LOG.warning("can't write: %s", error, extra={"what": what})
             return what == "event"  # an Event is not worth a second attempt

@@ -21,8 +21,8 @@ from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-FIRST_REPORT_TIMEOUT = 10.0  # a caller that says nothing is let go
-SEND_TIMEOUT = 30.0  # a gateway that takes no table in that time is let go
+FIRST_REPORT_TIMEOUT = 10.0  # the stream of a silent caller is closed
+SEND_TIMEOUT = 30.0  # the stream of a gateway that reads no table is closed
 NAME_CHARS = 253
 
 Context = grpc.aio.ServicerContext[Report, RouteTable]
@@ -86,7 +86,7 @@ class RouteTables(rpc.RouteTablesServicer):
     async def _serve(
         self, session: Session, reports: AsyncIterator[Report], context: Context
     ) -> None:
-        """Two directions at once; the end of either ends both."""
+        """Send and receive at once; the end of either direction ends both."""
         async with asyncio.TaskGroup() as tasks:
             sender = tasks.create_task(self._send(session, context), name="weir-send-tables")
             async for report in reports:
@@ -136,7 +136,7 @@ class RouteTables(rpc.RouteTablesServicer):
 async def authenticate(
     authenticator: Authenticator, context: grpc.aio.ServicerContext[Any, Any]
 ) -> None:
-    """Let the caller in, or end the call with a status that says why not."""
+    """Accept the caller, or abort the call with a status that says why not."""
     metadata = dict(context.invocation_metadata() or ())
     try:
         await authenticator.authenticate(str(metadata.get("authorization", "")))

@@ -1,11 +1,11 @@
-"""The route table as the JSON that lies in the ConfigMap. Never holds a secret's value."""
+"""The route table as the JSON in the ConfigMap. Never holds a secret's value."""
 
 import gzip
 from collections.abc import Mapping
 
 PLAIN = "routetable.json"
-PACKED = "routetable.json.gz"  # beside PLAIN's place: the gateway looks for either
-READABLE_BYTES = 256 * 1024  # above that nobody reads it, and etcd stores every change
+PACKED = "routetable.json.gz"  # the gateway reads whichever of the two exists
+READABLE_BYTES = 256 * 1024  # a larger table is compressed, because etcd stores every change
 MAX_BYTES = 1_000_000  # a ConfigMap holds 1 MiB in all
 
 
@@ -14,7 +14,7 @@ class TableTooLarge(Exception):
 
 
 def table_files(text: bytes) -> Mapping[str, bytes]:
-    """What the ConfigMap should hold, by key: the table as it is or packed. Raises TableTooLarge.
+    """The ConfigMap's keys and contents: the table plain or compressed. Raises TableTooLarge.
 
     Equal tables give equal bytes.
     """

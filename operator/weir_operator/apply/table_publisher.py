@@ -30,7 +30,7 @@ class Snapshot:
     contents: Mapping[str, str]  # by policy's id, the resources it was compiled from
 
     def same_as(self, other: "Snapshot | None") -> bool:
-        """Whether gateways that run `other` need not be told of this one."""
+        """Whether gateways that run `other` need no update to this one."""
         return (
             other is not None
             and self.version == other.version
@@ -39,7 +39,7 @@ class Snapshot:
 
 
 def snapshot_of(plan: Plan) -> Snapshot:
-    """What a plan publishes."""
+    """The table that a plan publishes."""
     version = plan.table.version
     message = RouteTable(
         version=version, table=plan.table_json, credentials=map(_credential, plan.credentials)
@@ -74,7 +74,7 @@ def _credential(credential: Credential) -> CredentialMessage:
 
 
 class TablePublisher:
-    """Where tables are published."""
+    """Holds the current table and notifies listeners of a new one."""
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
@@ -83,7 +83,10 @@ class TablePublisher:
         self._listeners: list[Callable[[], None]] = []
 
     def on_publish(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` at every new table; it must not block. Gives what ends that."""
+        """Call `listener` at every new table; it must not block.
+
+        The returned function unsubscribes it.
+        """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -98,11 +101,11 @@ class TablePublisher:
         return True
 
     def record_relayed(self, version: str, contents: Mapping[str, str]) -> None:
-        """Another replica published this."""
+        """Record the contents of a version that another replica published."""
         _remember(self._relayed, version, contents)
 
     def contents(self, version: str) -> Mapping[str, str] | None:
-        """What a published table holds, by policy's id; None where the version is unknown."""
+        """The contents of a version, by policy's id; None where the version is unknown."""
         contents = self._published.get(version)
         return self._relayed.get(version) if contents is None else contents
 
@@ -110,7 +113,7 @@ class TablePublisher:
 def _remember(
     versions: OrderedDict[str, Mapping[str, str]], version: str, contents: Mapping[str, str]
 ) -> None:
-    # Most policies of a version are as they were in the one before: their texts are kept once.
+    # Most policies don't change between versions: equal strings are stored once.
     versions[version] = {sys.intern(policy): sys.intern(of) for policy, of in contents.items()}
     versions.move_to_end(version)
     while len(versions) > MAX_VERSIONS:

@@ -11,13 +11,14 @@ from typing import cast
 
 from weir_operator.apply.cluster import JsonObject
 
-MAX_RUNS = 32  # of whom a status remembers what is counted, or twice as many as there are gateways
+# Runs of gateways whose counted sums a status lists; at least twice the number of gateways.
+MAX_RUNS = 32
 UNKNOWN = 0  # `started` of a gateway that did not say
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a policy was used for; money in micro-USD."""
+    """A policy's requests, strong answers and money; money in micro-USD."""
 
     requests: int = 0
     strong: int = 0
@@ -25,7 +26,6 @@ class Usage:
     saved: int = 0
 
     def plus(self, other: "Usage") -> "Usage":
-        """The sum."""
         return Usage(
             self.requests + other.requests,
             self.strong + other.strong,
@@ -34,7 +34,6 @@ class Usage:
         )
 
     def less(self, other: "Usage") -> "Usage":
-        """The difference."""
         return Usage(
             self.requests - other.requests,
             self.strong - other.strong,
@@ -45,7 +44,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, order=True)
 class GatewayRun:
-    """One life of one gateway."""
+    """One run of one gateway, from its start to its end."""
 
     gateway: str
     started: int  # milliseconds since 1970, by its own clock
@@ -53,7 +52,7 @@ class GatewayRun:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A policy's sums, and how much of them came from whom; who reported last is last."""
+    """A policy's totals and each run's share of them, the latest report last."""
 
     totals: Usage = Usage()
     by_run: tuple[tuple[GatewayRun, Usage], ...] = ()
@@ -62,11 +61,10 @@ class Tally:
 def add_new_usage(
     tally: Tally, reported: Mapping[GatewayRun, Usage], connected: Collection[str]
 ) -> Tally:
-    """The tally with what is new in `reported`; the same one where nothing is.
+    """Add what is new in `reported`; returns the same tally where nothing is.
 
-    `there` are the gateways that are connected: of those, what is counted is always remembered. A
-    gateway's earlier life is over once a later one is counted, and what is still said of it is not
-    looked at: it may have been forgotten that it was counted.
+    The sums of `connected` gateways always stay listed. Once a later run of a gateway is counted,
+    reports of its earlier runs are ignored: they may have been counted and dropped from the list.
     """
     counted = dict(tally.by_run)
     latest_starts = _latest_starts(counted)
@@ -86,7 +84,7 @@ def add_new_usage(
 
 
 def _latest_starts(counted: Mapping[GatewayRun, Usage]) -> dict[str, int]:
-    """When each gateway that is counted began its latest life."""
+    """When each counted gateway's latest run started."""
     starts: dict[str, int] = {}
     for source in counted:
         starts[source.gateway] = max(source.started, starts.get(source.gateway, 0))
@@ -109,7 +107,7 @@ def _most_relevant(
 
 
 def tally_in(status: JsonObject) -> Tally:
-    """What a status holds."""
+    """The tally that a status holds."""
     return Tally(_usage(status.get("totals")), tuple(_counted(status.get("counted"))))
 
 

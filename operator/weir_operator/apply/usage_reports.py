@@ -8,14 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from weir_operator.apply.usage import GatewayRun, Usage
 from weir_proto.routing.v2.routetable_pb2 import PolicyUsage
 
-MAX_SUMS = 200_000  # of one gateway and one policy each; some 300 bytes
-RETENTION_SECONDS = (
-    300.0  # seconds that the sums of a gateway that is gone are told to whoever writes next
-)
+MAX_SUMS = 200_000  # of one gateway and one policy each, about 300 bytes
+# How long a disconnected gateway's sums stay, so that a new leader can still write them.
+RETENTION_SECONDS = 300.0
 
-PolicyKey = tuple[
-    str, str
-]  # a policy's id and uid; the uid is empty where the gateway did not say it
+PolicyKey = tuple[str, str]  # a policy's id and uid; the uid is empty in an older gateway's report
 Follower = Callable[[GatewayRun, PolicyKey], None]
 
 
@@ -26,18 +23,19 @@ class UsageReports:
         """`clock` gives monotonic seconds."""
         self._clock = clock
         self._sums: dict[PolicyKey, dict[GatewayRun, Usage]] = {}
-        self._last_report: dict[
-            GatewayRun, float
-        ] = {}  # when it last said anything; the latest last
+        self._last_report: dict[GatewayRun, float] = {}  # its time; the latest is last
         self._followers: list[Follower] = []
 
     def on_growth(self, follower: Follower) -> Callable[[], None]:
-        """Call `follower` with whose sum of what has grown. Gives what ends that."""
+        """Call `follower` with the run and the policy of each sum that grows.
+
+        The returned function unsubscribes it.
+        """
         self._followers.append(follower)
         return lambda: self._followers.remove(follower)
 
     def record(self, source: GatewayRun, reported: Iterable[PolicyUsage]) -> None:
-        """Take in what a gateway has counted."""
+        """Record a gateway's sums."""
         self._last_report.pop(source, None)
         self._last_report[source] = self._clock()
         for entry in reported:
@@ -54,15 +52,14 @@ class UsageReports:
         return {**self._sums.get((policy, ""), {}), **self._sums.get((policy, uid), {})}
 
     def sum_of(self, source: GatewayRun, key: PolicyKey) -> Usage | None:
-        """One sum."""
         return self._sums.get(key, {}).get(source)
 
     def keys(self) -> Iterable[tuple[GatewayRun, PolicyKey]]:
-        """Whose sums of what there are."""
+        """The run and the policy of every sum."""
         return [(source, key) for key, sums in self._sums.items() for source in sums]
 
     def prune(self, connected: Collection[str], policies: Collection[PolicyKey]) -> None:
-        """Forget gateways that have been gone for long, and policies that are not `known`."""
+        """Drop gateways that left long ago, and policies that are not in `policies`."""
         now = self._clock()
         old = {
             s
