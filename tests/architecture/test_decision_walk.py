@@ -14,8 +14,8 @@ import weir_gateway.routing
 from support.deciding import decide as decide_one
 from support.fakes import FakeClock, FakeIds, FakeScorer
 from support.tables import policy, request, rule, table
+from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.cache import CachedResponse, CacheRules
 from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.routing import decide

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 
+from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.ledger.feedback_service import FeedbackService
 from weir_gateway.adapters.limits.upstreams import LimitedUpstreams
@@ -22,7 +23,6 @@ from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.coalescer import Limits
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
-from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.app.stores import Stores
 from weir_gateway.batches.factory import BatchService

@@ -14,7 +14,6 @@ from aiohttp import web
 from weir_gateway.adapters.budget.sync import BudgetSync
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.route_table.tables import Tables
-from weir_gateway.app.batches import open_batch_service
 from weir_gateway.app.build import (
     SERVICE,
     Parts,
@@ -24,7 +23,7 @@ from weir_gateway.app.build import (
     new_id,
 )
 from weir_gateway.app.ledgers import open_ledgers
-from weir_gateway.app.stores import open_stores
+from weir_gateway.app.stores import open_batch_service, open_stores
 from weir_gateway.app.table_sources import follow_tables
 from weir_gateway.batches.factory import BatchDependencies, BatchService
 from weir_gateway.http.server import DrainingServer, RootHandler

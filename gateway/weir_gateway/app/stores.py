@@ -22,10 +22,12 @@ from weir_gateway.adapters.redis.url import parse_redis_url
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
+from weir_gateway.batches.context import BatchLimits
+from weir_gateway.batches.factory import BatchDependencies, BatchService, BatchStorage, open_batches
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.settings import Settings
-from weir_gateway.settings.records import RedisSettings
+from weir_gateway.settings.records import BatchSettings, RedisSettings
 from weir_gateway.settings.serving import CacheSettings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
@@ -112,3 +114,31 @@ def _sum_store(file: Path | None, redis: Redis | None) -> SumStore | None:
     if redis is not None:
         return RedisSums(redis)
     return None if file is None else SqliteSums(file, time.time)
+
+
+async def open_batch_service(
+    settings: Settings, dependencies: BatchDependencies, stack: contextlib.AsyncExitStack
+) -> BatchService | None:
+    """Open the batch service; `stack` closes it. Returns None where batches are disabled.
+
+    Raises StoreUnavailable and OSError: with batches enabled, the gateway does not start without.
+    """
+    batches = settings.batches
+    if batches.folder is None:
+        return None
+    limits = BatchLimits(
+        max_calls=batches.calls,
+        poll_interval=batches.poll,
+        max_line=settings.listen.max_body,
+        max_answer=settings.upstream.max_answer,
+    )
+    return await open_batches(_storage(batches, batches.folder), limits, dependencies, stack)
+
+
+def _storage(settings: BatchSettings, folder: Path) -> BatchStorage:
+    return BatchStorage(
+        folder=folder,
+        max_file_bytes=settings.max_file_bytes,
+        max_total_bytes=settings.max_total_bytes,
+        retention=settings.retention,
+    )

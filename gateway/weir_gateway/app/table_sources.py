@@ -6,8 +6,7 @@ import socket
 import time
 
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.route_table.file import TableFile
-from weir_gateway.adapters.route_table.last_good import LastGood
+from weir_gateway.adapters.route_table.file import LastGood, TableFile
 from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.app.build import Parts

@@ -1,1 +1,1 @@
-"""Where answers are kept: in this process (`memory`), and behind it where gateways share them."""
+"""Cached answers: in this process (`memory`), and in a Redis that gateways share (`shared`)."""

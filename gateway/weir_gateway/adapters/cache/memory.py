@@ -1,15 +1,13 @@
-"""Answers kept in this process: bounded in bytes, the least recently used go first.
-
-Must not know what a key stands for.
-"""
+"""Cached answers and sticky sessions in memory; the least recently used are evicted first."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.ports import Clock
+from weir_gateway.routing.steps.sticky import WarmBackend
 
-KEY_OVERHEAD = 256  # bytes of the key and what holds it, about
+KEY_OVERHEAD = 256  # bytes for the key and the entry, roughly
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,10 @@ class _Entry:
 
 
 class MemoryAnswers:
-    """The port Answers, in memory."""
+    """Cached answers, bounded in bytes."""
 
     def __init__(self, clock: Clock, *, max_bytes: int, max_answer: int) -> None:
-        """Keep at most `most` bytes in all and `largest` of one answer."""
+        """Store at most `max_bytes` in total and `max_answer` bytes per answer."""
         self._clock = clock
         self._max_bytes = max_bytes
         self._max_answer = max_answer
@@ -34,7 +32,7 @@ class MemoryAnswers:
         return len(self._entries)
 
     async def find(self, key: bytes) -> CachedResponse | None:
-        """The answer kept under `key`, unless its time is over."""
+        """The answer stored under `key`, unless it has expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -45,7 +43,7 @@ class MemoryAnswers:
         return entry.answer
 
     def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
-        """Keep it, in the place of an older one; the least recently used make room."""
+        """Store an answer for `seconds`; the least recently used make room."""
         size = answer.size + KEY_OVERHEAD
         if size > min(self._max_answer, self._max_bytes) or seconds <= 0:
             return
@@ -58,3 +56,34 @@ class MemoryAnswers:
 
     def _drop(self, key: bytes) -> None:
         self.bytes -= self._entries.pop(key).size
+
+
+class MemorySessions:
+    """The backend that served each conversation last, by a hash of the conversation."""
+
+    def __init__(self, clock: Clock, *, entries: int) -> None:
+        """At most `entries` conversations, about 0.4 kB each; 0 stores none."""
+        self._clock = clock
+        self._limit = entries
+        self._entries: OrderedDict[str, tuple[float, WarmBackend]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def warm(self, session: str) -> WarmBackend | None:
+        """The backend that served `session` last; None if unknown or expired."""
+        entry = self._entries.get(session)
+        if entry is None:
+            return None
+        until, warm = entry
+        if self._clock() >= until:
+            del self._entries[session]
+            return None
+        return warm
+
+    def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
+        """Store it for `seconds`."""
+        self._entries[session] = (self._clock() + seconds, warm)
+        self._entries.move_to_end(session)
+        while len(self._entries) > self._limit:
+            self._entries.popitem(last=False)

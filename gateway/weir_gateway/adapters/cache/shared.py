@@ -20,6 +20,11 @@ from weir_runtime.metrics import Counter, Family
 from weir_wires.content import Usage
 
 FORMAT: Final = 1
+PREFIX: Final = "weir:answer:"
+MILLIS: Final = 1000
+MAX_WAITING: Final = 64  # answers to be written
+WRITE_TIMEOUT: Final = 2.0  # seconds; no request waits for it
+FIND: Final = Script("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}")
 
 
 class _Value(msgspec.Struct, array_like=True, frozen=True):
@@ -35,7 +40,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Value)
 
 
 def encode(answer: CachedResponse) -> bytes:
-    """The bytes that are stored."""
+    """Encode for storage in Redis."""
     usage = answer.usage
     tokens = (usage.input, usage.output, usage.cached_input, usage.cache_write)
     return msgspec.msgpack.encode(
@@ -44,45 +49,42 @@ def encode(answer: CachedResponse) -> bytes:
 
 
 def decode(value: bytes, max_bytes: int) -> CachedResponse | None:
-    """The answer; None where it is of another format, broken or larger than `largest` bytes."""
+    """Decode; None if the value has another format, is broken or exceeds `max_bytes`."""
     if len(value) > max_bytes:
         return None
     try:
-        read = _DECODER.decode(value)
+        stored = _DECODER.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if read.format != FORMAT:
+    if stored.format != FORMAT:
         return None
     return CachedResponse(
-        BackendId(read.backend), read.headers, read.body, Usage(*read.tokens), read.embedding
+        BackendId(stored.backend),
+        stored.headers,
+        stored.body,
+        Usage(*stored.tokens),
+        stored.embedding,
     )
 
 
-PREFIX: Final = "weir:answer:"
-MILLIS: Final = 1000
-MAX_WAITING: Final = 64  # answers to be written
-WRITE_TIMEOUT: Final = 2.0  # seconds; nobody waits for it
-FIND: Final = Script("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}")
-
-
 class SharedAnswers:
-    """The port Answers, in memory and in Redis."""
+    """Cached answers, in memory and in Redis."""
 
     def __init__(
-        self, memory: MemoryAnswers, redis: Redis, look_ups: Family[Counter], *, max_bytes: int
+        self, memory: MemoryAnswers, redis: Redis, lookups: Family[Counter], *, max_bytes: int
     ) -> None:
-        """`look_ups` is weir.cache.requests; answers over `largest` bytes are not shared."""
+        """`lookups` is weir.cache.requests; answers over `max_bytes` are not shared."""
         self._memory = memory
         self._redis = redis
         self._max_bytes = max_bytes
         self._waiting: deque[tuple[bytes, CachedResponse, float]] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
-        self._hit = look_ups.labels("", "shared", "hit")
-        self._miss = look_ups.labels("", "shared", "miss")
-        self._unavailable = look_ups.labels("", "shared", "unavailable")
+        self._hit = lookups.labels("", "shared", "hit")
+        self._miss = lookups.labels("", "shared", "miss")
+        self._unavailable = lookups.labels("", "shared", "unavailable")
 
     async def find(self, key: bytes) -> CachedResponse | None:
-        """From memory, else from Redis; kept in memory for what is left of its time."""
+        """From memory, else from Redis; a find in Redis is stored in memory until it expires."""
         known = await self._memory.find(key)
         if known is not None or not self._redis.available:
             return known
@@ -100,14 +102,14 @@ class SharedAnswers:
         return answer
 
     def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
-        """In memory at once, in Redis soon; the oldest that waits gives way."""
+        """Store in memory now and queue for Redis; a full queue drops its oldest."""
         self._memory.keep(key, answer, seconds)
         if answer.size <= self._max_bytes and seconds * MILLIS >= 1:
             self._waiting.append((key, answer, seconds))
             self._wake.set()
 
     async def run(self) -> None:
-        """Write what waits, until cancelled."""
+        """Write queued answers to Redis until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -7,7 +7,7 @@ counted again. Must not know how calls are made.
 import math
 from collections.abc import Iterator
 
-from weir_gateway.adapters.resilience.observed_reply import ObservedReply
+from weir_gateway.adapters.resilience.race import ObservedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.limits import LimitCheck, LimitReservation, Measure, Window
 from weir_gateway.domain.request import Request

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weir_gateway.adapters.metrics.decision_log import DecisionLog
-from weir_gateway.adapters.metrics.variant_metrics import VariantMetrics
 from weir_gateway.adapters.scorer.score_cache import cache_requests
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.cascade import CascadeResult
-from weir_gateway.domain.decision import Reason, RouteDecision, Verdict
+from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Verdict
 from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
@@ -255,3 +254,30 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
 
 def _operation(backend: Backend, name: str) -> tuple[str, str, str]:
     return (name, backend.protocol, backend.model)
+
+
+class VariantMetrics:
+    """The metrics; a series of their own, so that those of decisions keep their labels."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._decisions = registry.counter(
+            "weir.variant.decisions",
+            "Answers of policies with variants.",
+            ("policy", "variant", "model"),
+        )
+        self._paid = registry.counter(
+            "weir.variant.cost.usd", "Paid by variant.", ("policy", "variant"), unit="{USD}"
+        )
+        self._saved = registry.gauge(
+            "weir.variant.saved.usd",
+            "Saved by variant, as weir.saved.usd.",
+            ("policy", "variant"),
+            unit="{USD}",
+        )
+
+    def add(self, decision: RouteDecision, variant: AssignedVariant, outcome: Outcome) -> None:
+        """Count one answer; in mode Shadow under the model that would have given it."""
+        policy, model = decision.policy, (decision.intended or decision).chosen.name
+        self._decisions.labels(policy, variant.name, model).add()
+        self._paid.labels(policy, variant.name).add(usd(outcome.paid))
+        self._saved.labels(policy, variant.name).add(usd(outcome.saved))

@@ -11,9 +11,8 @@ from typing import Final
 
 import aiohttp
 
-from weir_gateway.adapters.providers.calls import Call
 from weir_gateway.adapters.providers.credentials import Secret, redact
-from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP, Outbound
+from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP, Call, Outbound
 from weir_gateway.adapters.providers.reply import StreamReply, WholeReply
 from weir_gateway.adapters.providers.translated import TranslatedReply
 from weir_gateway.adapters.providers.upstream_errors import (

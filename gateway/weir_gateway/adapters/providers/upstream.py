@@ -15,11 +15,17 @@ import aiohttp
 from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.answers import ProviderResponse, UpstreamReply, to_reply
 from weir_gateway.adapters.providers.api_calls import ApiCall, ApiResponse, checked_response
-from weir_gateway.adapters.providers.calls import Call, CallTracker
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.providers.outbound import Outbound, headers_for, outbound, select_route
-from weir_gateway.adapters.providers.pool import ConnectionPool
+from weir_gateway.adapters.providers.outbound import (
+    Call,
+    CallTracker,
+    Outbound,
+    headers_for,
+    outbound,
+    select_route,
+)
 from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
+from weir_gateway.adapters.providers.transport import ConnectionPool
 from weir_gateway.adapters.providers.upstream_errors import fallback_may_help, from_status, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request

@@ -1,5 +1,5 @@
-"""What stands between routing and the providers so that a failing one is not the client's problem.
+"""Retries, hedges, circuit breakers, load balancing and probes between routing and the providers.
 
-State machines that are told the time, and one composition of them (upstreams.py). Must not know
-HTTP: calls are made by whoever fills `ports.Caller`.
+State machines with an injected clock, and one composition of them (`upstreams`). Must not know
+HTTP: calls are made through `prober.Caller`.
 """

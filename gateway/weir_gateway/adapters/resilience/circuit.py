@@ -1,10 +1,8 @@
-"""One endpoint's circuit breaker: a state machine that is told the time and the outcomes.
+"""One endpoint's circuit breaker: a state machine over times and outcomes.
 
-    closed ──failures──▶ open ──probe answers, or time──▶ half-open ──trials succeed──▶ closed
-                          ▲                                  │
-                          └──────────── a trial fails ───────┘
-
-Must not know sockets, tasks or who reacts.
+closed ──failures──▶ open ──probe answers, or time──▶ half-open ──trials succeed──▶ closed
+                      ▲                                  │
+                      └──────────── a trial fails ───────┘
 """
 
 from enum import StrEnum
@@ -12,47 +10,47 @@ from typing import Final
 
 from weir_gateway.domain.resilience import Breaker
 
-BUCKETS: Final = 10  # of the window; what is counted is exact to a tenth of it
+BUCKETS: Final = 10  # per window; counts are exact to a tenth of the window
 
 
 class SlidingWindow:
-    """Counts over a sliding window."""
+    """Counts calls and failures over a sliding window."""
 
-    __slots__ = ("_calls", "_failures", "_part", "_width")
+    __slots__ = ("_bucket", "_calls", "_failures", "_width")
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / BUCKETS
-        self._part = 0  # the number of the newest part, in widths since the clock's zero
+        self._bucket = 0  # number of the newest bucket, in widths since the clock's zero
         self._calls = [0] * BUCKETS
         self._failures = [0] * BUCKETS
 
     def add(self, now: float, *, failed: bool) -> None:
         """Count one call."""
         self._move(now)
-        at = self._part % BUCKETS
+        at = self._bucket % BUCKETS
         self._calls[at] += 1
         self._failures[at] += failed
 
     def counts(self, now: float) -> tuple[int, int]:
-        """Calls, and how many of them failed."""
+        """Calls and failures in the window."""
         self._move(now)
         return sum(self._calls), sum(self._failures)
 
     def _move(self, now: float) -> None:
-        part = int(now / self._width)
-        if part == self._part:
+        bucket = int(now / self._width)
+        if bucket == self._bucket:
             return
-        for gone in range(self._part + 1, min(part, self._part + BUCKETS) + 1):
-            self._calls[gone % BUCKETS] = self._failures[gone % BUCKETS] = 0
-        self._part = part
+        for expired in range(self._bucket + 1, min(bucket, self._bucket + BUCKETS) + 1):
+            self._calls[expired % BUCKETS] = self._failures[expired % BUCKETS] = 0
+        self._bucket = bucket
 
 
-MAX_BACKOFF: Final = 8  # times `open`: how far trials that fail put off the next
-PROBE_GRACE: Final = 5.0  # seconds past `open` after which no probe's answer is waited for
+MAX_BACKOFF: Final = 8  # times `open`; the longest wait after repeated failures
+PROBE_GRACE: Final = 5.0  # seconds past `probe_at` after which a trial needs no probe
 
 
 class State(StrEnum):
-    """Where it stands."""
+    """The breaker's state."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -60,7 +58,7 @@ class State(StrEnum):
 
 
 class Circuit:
-    """The breaker. Every `begin` is followed by one of `succeeded`, `failed` and `undecided`."""
+    """The breaker. Each `begin` is followed by `succeeded`, `failed` or `undecided`."""
 
     __slots__ = (
         "_backoff",
@@ -75,14 +73,14 @@ class Circuit:
     def __init__(self, settings: Breaker) -> None:
         self.settings = settings
         self.state = State.CLOSED
-        self.probe_at = 0.0  # when an open one is to be probed
+        self.probe_at = 0.0  # when an open breaker is probed
         self._window = SlidingWindow(settings.window)
-        self._backoff = 1  # how many times `open` it is left alone
-        self._trial_successes = 0  # trials in a row
-        self._trial_running = False  # a trial is under way
+        self._backoff = 1  # the wait, in multiples of `open`
+        self._trial_successes = 0  # in a row
+        self._trial_running = False
 
     def allows(self, now: float) -> bool:
-        """Whether a call may be made now; half-open, one at a time may."""
+        """Whether a call may be made now; half-open admits one trial at a time."""
         if self.state is State.CLOSED:
             return True
         if self.state is State.OPEN:
@@ -90,14 +88,14 @@ class Circuit:
         return not self._trial_running
 
     def begin(self, now: float) -> None:
-        """A call is made; one that was not admitted too, where there is nobody else."""
+        """Count a call that starts, even one that was made as a last resort."""
         if self.state is State.OPEN and now >= self.probe_at + PROBE_GRACE:
             self.probe_succeeded()
         if self.state is State.HALF_OPEN:
             self._trial_running = True
 
     def succeeded(self, now: float) -> None:
-        """A call went well."""
+        """Count a success."""
         self._trial_running = False
         if self.state is State.CLOSED:
             self._window.add(now, failed=False)
@@ -108,7 +106,7 @@ class Circuit:
             self._close()
 
     def failed(self, now: float) -> None:
-        """A call failed by the endpoint's fault."""
+        """Count a failure of the endpoint itself."""
         self._trial_running = False
         if self.state is State.HALF_OPEN:
             self.back_off(now)
@@ -120,18 +118,18 @@ class Circuit:
                 self._open(now)
 
     def undecided(self) -> None:
-        """A call ended and says nothing: its client went away, its prompt was too long."""
+        """A call says nothing about the endpoint: the client left, the prompt was too long."""
         self._trial_running = False
 
     def probe_succeeded(self) -> None:
-        """An open one has answered a probe: trials may begin."""
+        """Go from open to half-open: trials may begin."""
         if self.state is State.OPEN:
             self.state = State.HALF_OPEN
             self._trial_successes = 0
             self._trial_running = False
 
     def back_off(self, now: float) -> None:
-        """A probe or a trial failed: leave it alone for twice as long as before."""
+        """Open for twice as long as before, after a failed probe or trial."""
         self._backoff = min(self._backoff * 2, MAX_BACKOFF)
         self._open(now)
 

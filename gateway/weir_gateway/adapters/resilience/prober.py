@@ -1,26 +1,43 @@
-"""Asks ejected endpoints, when their time has come, whether they answer; the trials are requests.
+"""Probes ejected endpoints when their probe is due; a probe that succeeds lets trial requests in.
 
-One task for all, which sleeps while nothing is ejected. Must not know what a probe sends.
+One task for all endpoints; it sleeps while none is ejected.
 """
 
 import asyncio
 import contextlib
-from typing import Final
+from typing import Final, Protocol
 
 from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint
-from weir_gateway.adapters.resilience.ports import Caller
 from weir_gateway.domain.errors import UpstreamError
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Backend
 from weir_gateway.routing.ports import Clock
+from weir_gateway.routing.replies import Reply
 
 PROBE_TIMEOUT: Final = 3.0  # seconds for one probe
-MAX_PROBES: Final = 8  # probes
-IDLE_AFTER: Final = 600.0  # seconds after its last call that an endpoint is still probed
+MAX_PROBES: Final = 8  # probes at the same time
+IDLE_AFTER: Final = 600.0  # seconds after its last call until an endpoint is no longer probed
+
+
+class Caller(Protocol):
+    """Makes one call to one endpoint."""
+
+    async def send(self, backend: Backend, request: Request) -> Reply:
+        """Return once the first chunk has come. Raises UpstreamError and CannotCarry."""
+        ...
+
+    async def probe(self, backend: Backend, within: float) -> None:
+        """Check that the endpoint answers `within` so many seconds; costs no tokens.
+
+        Raises UpstreamError if it doesn't.
+        """
+        ...
 
 
 class Prober:
-    """Keeps the ejected ones."""
+    """The set of ejected endpoints and the task that probes them."""
 
     def __init__(self, caller: Caller, telemetry: UpstreamMetrics, clock: Clock) -> None:
         self._caller = caller
@@ -31,11 +48,11 @@ class Prober:
 
     @property
     def ejected(self) -> int:
-        """How many endpoints are left alone."""
+        """The number of ejected endpoints."""
         return len(self._ejected)
 
     def state_changed(self, endpoint: Endpoint) -> None:
-        """An endpoint's breaker is in another state."""
+        """Follow a change of the endpoint's breaker."""
         if endpoint.circuit.state is State.OPEN:
             self._ejected.add(endpoint)
             self._wake.set()
@@ -43,28 +60,28 @@ class Prober:
             self._ejected.discard(endpoint)
 
     def forget(self, endpoint: Endpoint) -> None:
-        """It is no longer there."""
+        """Drop an endpoint that was removed."""
         self._ejected.discard(endpoint)
 
     async def run(self) -> None:
-        """Probe for ever."""
+        """Probe until cancelled."""
         while True:
             self._wake.clear()
             await self._sleep()
             now = self._clock()
-            for unused in [one for one in self._ejected if now - one.last_used > IDLE_AFTER]:
+            for unused in [e for e in self._ejected if now - e.last_used > IDLE_AFTER]:
                 self._ejected.discard(unused)
-            due = [one for one in self._ejected if one.circuit.probe_at <= now][:MAX_PROBES]
+            due = [e for e in self._ejected if e.circuit.probe_at <= now][:MAX_PROBES]
             async with asyncio.TaskGroup() as group:
                 for endpoint in due:
                     group.create_task(self._probe(endpoint), name="weir-upstream-probe")
 
     async def _sleep(self) -> None:
-        """Until one is due, or another one is ejected."""
+        """Sleep until a probe is due or another endpoint is ejected."""
         if not self._ejected:
             await self._wake.wait()
             return
-        due = min(one.circuit.probe_at for one in self._ejected)
+        due = min(endpoint.circuit.probe_at for endpoint in self._ejected)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(due - self._clock(), 0.0)):
                 await self._wake.wait()

@@ -1,4 +1,4 @@
-"""Whether, and after how long, a call that failed is made again. Must not know who is called."""
+"""Which failed calls are retried, and after how long."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Final
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 
-INITIAL_BACKOFF: Final = 0.1  # seconds; the bound of the first random wait, doubled with each
+INITIAL_BACKOFF: Final = 0.1  # seconds; the bound of the first random wait, doubled for each retry
 CONFLICT: Final = 409
 RETRYABLE: Final = frozenset(
     {UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS}
@@ -17,34 +17,31 @@ PROMPT_ERRORS: Final = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailur
 
 
 class Fault(Enum):
-    """Whose a failure is."""
+    """What a failure counts against."""
 
-    ENDPOINT = "endpoint"  # it counts against it
-    LIMIT = "limit"  # it works, and has too much to do
-    NONE = "nobody"  # it did what it should
+    ENDPOINT = "endpoint"  # the endpoint's health and breaker
+    LIMIT = "limit"  # the endpoint is overloaded, not broken
+    NONE = "none"  # the endpoint behaved correctly
 
 
 def fault(error: UpstreamError) -> Fault:
-    """Whose fault `error` is."""
     if error.failure in PROMPT_ERRORS or error.upstream_status == CONFLICT:
         return Fault.NONE
     return Fault.LIMIT if error.rate_limited else Fault.ENDPOINT
 
 
 def is_retryable(error: UpstreamError) -> bool:
-    """Whether the same call may succeed in a moment.
-
-    Not where it took all the time it had, nor where the answer itself was no use.
-    """
+    """Whether the same call may succeed shortly: not after a timeout or an unusable answer."""
     return error.failure in RETRYABLE and error.transient
 
 
 def backoff(
     attempt: int, max_wait: float, retry_after: float | None, fraction: float
 ) -> float | None:
-    """Seconds to wait after the call number `attempt` (from 1); None: that is too long to wait.
+    """Seconds to wait after attempt number `attempt` (from 1); None if that exceeds `max_wait`.
 
-    Full jitter: `fraction`, in [0,1), of a bound that doubles; and what the provider asked for.
+    Exponential backoff with full jitter: `fraction`, in [0,1), of a bound that doubles, added to
+    the provider's `retry_after`.
     """
     bound: float = INITIAL_BACKOFF * 2 ** (attempt - 1)
     jittered = fraction * min(bound, max_wait)
@@ -55,7 +52,7 @@ def backoff(
 
 
 def retry_after_seconds(retry_after: str | None, today: Callable[[], datetime]) -> float | None:
-    """A Retry-After as seconds from now, never below 0; None where there is none that is valid."""
+    """A Retry-After header in seconds from now, at least 0; None if it is missing or invalid."""
     if retry_after is None:
         return None
     text = retry_after.strip()

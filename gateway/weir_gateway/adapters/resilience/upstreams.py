@@ -1,8 +1,7 @@
 """Routing's Upstreams: one request, and as many calls as its backend's settings allow.
 
-Waits for a place, chooses an endpoint, calls it, calls again what failed and may be mended, and a
-second one where the first is late. All before the first byte; after it nothing is tried again.
-Must not know HTTP or policies.
+Takes a slot, chooses an endpoint, calls it, retries what may succeed, and hedges a late first
+token. All of it happens before the first byte; after that nothing is retried.
 """
 
 import asyncio
@@ -15,13 +14,10 @@ from typing import Any, Final
 
 from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.resilience import retry
-from weir_gateway.adapters.resilience.backend_state import BackendState
-from weir_gateway.adapters.resilience.concurrency_limit import QueueFull
-from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
-from weir_gateway.adapters.resilience.observed_reply import ObservedReply
-from weir_gateway.adapters.resilience.ports import Caller, Random
-from weir_gateway.adapters.resilience.prober import Prober
-from weir_gateway.adapters.resilience.race import race
+from weir_gateway.adapters.resilience.backend_state import BackendState, QueueFull
+from weir_gateway.adapters.resilience.endpoints import Endpoint, Random, choose, least_busy
+from weir_gateway.adapters.resilience.prober import Caller, Prober
+from weir_gateway.adapters.resilience.race import ObservedReply, race
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Passthrough
@@ -29,7 +25,7 @@ from weir_gateway.routing.ports import Clock
 from weir_policy.ids import BackendId
 from weir_wires.content import Usage
 
-MAX_BACKENDS: Final = 10_000  # backends; a bound for tables that come and go
+MAX_BACKENDS: Final = 10_000  # backends with state; bounds what replaced tables leave behind
 KEY_REJECTED: Final = frozenset({401, 403})
 
 Call = Callable[[], Coroutine[Any, Any, ObservedReply]]
@@ -48,7 +44,7 @@ class _Dispatch:
 
 
 class ResilientUpstreams:
-    """Keeps what is known of each backend, and calls them by `caller`."""
+    """Sends requests to backends: retries, hedges, breakers and limits around a Caller."""
 
     def __init__(
         self, caller: Caller, telemetry: UpstreamMetrics, clock: Clock, random: Random
@@ -62,16 +58,16 @@ class ResilientUpstreams:
         telemetry.add_gauges(lambda: self._prober.ejected, self._waiting)
 
     async def probe_forever(self) -> None:
-        """Ask ejected endpoints whether they answer; the program's background task."""
+        """Probe ejected endpoints; run as a background task."""
         await self._prober.run()
 
     async def send(
         self, backend: Backend, request: Request, *, last_resort: bool = False
     ) -> ObservedReply:
-        """Forward `request` to one of `backend`'s endpoints, with what its settings allow.
+        """Send `request` to one of `backend`'s endpoints, with its retries and hedges.
 
-        Raises UpstreamError where none answered, and at once where all are ejected; with
-        `last_resort` an ejected one is called all the same, by a few requests at once.
+        Raises UpstreamError if none answers, and at once if all are ejected; with `last_resort`
+        an ejected endpoint is called anyway, by a few requests at a time.
         """
         state = self._backend_state(backend)
         try:
@@ -114,7 +110,7 @@ class ResilientUpstreams:
     async def _with_deadline(
         self, dispatch: _Dispatch, call: Coroutine[Any, Any, ObservedReply]
     ) -> ObservedReply:
-        """A first call has its own timeouts; a later one has what is left."""
+        """Await `call`: the first by its own timeouts, later ones in the time that is left."""
         if dispatch.attempt == 1:
             return await call
         try:
@@ -129,7 +125,7 @@ class ResilientUpstreams:
             ) from None
 
     async def _next_endpoint(self, dispatch: _Dispatch, error: UpstreamError) -> Endpoint | None:
-        """Whom to call after `error`, when it is time to; None: nobody any more."""
+        """Wait out the backoff after `error`; returns the endpoint to retry, None for no retry."""
         backend = dispatch.state.backend
         if dispatch.attempt >= backend.retries.attempts or not retry.is_retryable(error):
             return None
@@ -152,12 +148,12 @@ class ResilientUpstreams:
         return retry.backoff(dispatch.attempt, max_wait, after, self._random.random())
 
     def _with_another_key(self, dispatch: _Dispatch, reply: ObservedReply) -> Endpoint | None:
-        """Whom to call where one of several keys is refused."""
+        """The endpoint for a retry if the provider refused one of several keys."""
         if reply.status not in KEY_REJECTED or len(dispatch.state.endpoints) == 1:
             return None
         refused = dispatch.tried[-1]
         if isinstance(refused.backend.auth, Passthrough):
-            return None  # the client's own key; the other endpoints would be asked with the same
+            return None  # the client's own key would be refused elsewhere too
         refused.failed(self._clock())
         if dispatch.attempt >= len(dispatch.state.endpoints):
             return None
@@ -172,7 +168,7 @@ class ResilientUpstreams:
         return endpoint
 
     async def _call(self, dispatch: _Dispatch, endpoint: Endpoint) -> ObservedReply:
-        """One call; two where the first is late and the backend says so."""
+        """One call, or two if the first is late and the backend has a hedge."""
         state, hedge = dispatch.state, dispatch.state.backend.hedge
         if hedge is None or not dispatch.request.stream:
             return await self._send_once(dispatch, endpoint)
@@ -188,12 +184,12 @@ class ResilientUpstreams:
         if raced.hedged:
             self._telemetry.hedged(state.backend.id, "won" if raced.won else "lost")
         if raced.paid_twice:
-            # Its prompt was read; nobody knows how much of its answer was written.
+            # The loser's prompt was read; how much of its answer was written is unknown.
             raced.reply.wasted = Usage(input=dispatch.request.prompt_tokens, output=0)
         return raced.reply
 
     def _hedge(self, dispatch: _Dispatch, first: Endpoint) -> Call | None:
-        """The second call, where an endpoint, a place and the budget allow one."""
+        """The second call, if an endpoint, a free slot and the budget allow it."""
         state = dispatch.state
         second = choose(state.endpoints, [first], self._clock(), self._random)
         if second is None or not state.concurrency.available:
@@ -204,15 +200,15 @@ class ResilientUpstreams:
         return partial(self._send_hedge, dispatch, second)
 
     async def _send_hedge(self, dispatch: _Dispatch, second: Endpoint) -> ObservedReply:
-        gate = dispatch.state.concurrency
-        if not gate.try_acquire():
+        limit = dispatch.state.concurrency
+        if not limit.try_acquire():
             raise self._queue_full(dispatch.state.backend)
         try:
             reply = await self._send_once(dispatch, second)
         except BaseException:
-            gate.release()
+            limit.release()
             raise
-        reply.on_close(gate.release)
+        reply.on_close(limit.release)
         return reply
 
     async def _send_once(self, dispatch: _Dispatch, endpoint: Endpoint) -> ObservedReply:
@@ -256,13 +252,13 @@ class ResilientUpstreams:
             return state
         now = self._clock()
         if state is not None:
-            for gone in state.update(backend, now):
-                self._forget(gone)
+            for removed in state.update(backend, now):
+                self._forget(removed)
             return state
         while len(self._states) >= MAX_BACKENDS:
             oldest = self._states.pop(next(iter(self._states)))
-            for gone in oldest.endpoints:
-                self._forget(gone)
+            for removed in oldest.endpoints:
+                self._forget(removed)
         fresh = self._states[backend.id] = BackendState(backend, now, self._state_changed)
         return fresh
 
@@ -280,7 +276,7 @@ class ResilientUpstreams:
     def _queue_full(self, backend: Backend) -> UpstreamError:
         self._telemetry.refused(backend.id, "busy")
         return UpstreamError(
-            f"backend {backend.id} has {backend.in_flight} requests under dispatch, its limit, and "
+            f"backend {backend.id} has {backend.in_flight} requests in flight, its limit, and "
             f"none ended within {backend.queue.wait:g} s",
             failure=UpstreamFailure.BUSY,
         )
@@ -288,9 +284,9 @@ class ResilientUpstreams:
     def _all_ejected(self, state: BackendState) -> UpstreamError:
         backend = state.backend
         self._telemetry.refused(backend.id, "open")
-        due = min(one.circuit.probe_at for one in state.endpoints) - self._clock()
+        due = min(endpoint.circuit.probe_at for endpoint in state.endpoints) - self._clock()
         return UpstreamError(
-            f"backend {backend.id} fails and is left alone for now",
+            f"backend {backend.id} failed too often; its circuit breaker is open",
             failure=UpstreamFailure.OPEN,
             retry_after=str(max(math.ceil(due), 1)),
         )

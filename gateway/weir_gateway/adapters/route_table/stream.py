@@ -17,7 +17,7 @@ from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
 from weir_gateway.adapters.providers.backend_health import BackendHealth
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.adapters.route_table import build
-from weir_gateway.adapters.route_table.last_good import LastGood
+from weir_gateway.adapters.route_table.file import LastGood
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.table import SecretRef

@@ -11,7 +11,8 @@ import json
 import logging
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -20,9 +21,8 @@ import grpc
 from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.scorer.calibration import Described, parse_description
 from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, Key, Limits
-from weir_gateway.adapters.scorer.errors import scorer_errors
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
-from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery
 from weir_policy.ids import RouterName
@@ -250,3 +250,30 @@ def _read(batch: Batch, response: pb.ScoreResponse, described: Described | None)
         )
         for score, row, embedding in zip(response.scores, rows, embeddings, strict=True)
     ]
+
+
+_WHAT_HAPPENED = {
+    grpc.StatusCode.UNAVAILABLE: "it can't be reached or is not ready",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "its queue is full",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "it did not answer in time",
+    grpc.StatusCode.CANCELLED: "the call was cancelled",
+}
+
+
+@contextmanager
+def scorer_errors() -> Generator[None]:
+    """Raise ScorerUnavailable (NoSuchRouter) for whatever grpc raises inside."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise _mapped(error) from error
+    except (grpc.RpcError, grpc.aio.BaseError, grpc.aio.UsageError) as error:
+        raise ScorerUnavailable(f"the call to the scorer broke: {error}") from error
+
+
+def _mapped(error: grpc.aio.AioRpcError) -> ScorerUnavailable:
+    code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.NOT_FOUND:
+        return NoSuchRouter(details or "the scorer has no such router")
+    what = _WHAT_HAPPENED.get(code, "it failed")
+    return ScorerUnavailable(f"the scorer gave no score: {what} ({code.name}: {details})")

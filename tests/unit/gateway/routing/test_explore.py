@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from support.fakes import FakeAccounts, FakeClock, FakeScorer, FakeUpstreams
 from support.tables import STRONG, WEAK, policy, request, rule, table
+from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudget
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision

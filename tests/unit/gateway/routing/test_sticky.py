@@ -15,8 +15,8 @@ from support.fakes import (
     FakeUpstreams,
 )
 from support.tables import STRONG, WEAK, policy, request, table
+from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.adapters.sessions import MemorySessions
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import Price
 from weir_gateway.domain.request import Request

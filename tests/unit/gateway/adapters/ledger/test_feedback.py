@@ -22,11 +22,11 @@ from weir_gateway.adapters.ledger.feedback_service import (
     MAX_WAITING,
     FeedbackService,
     FeedbackStore,
+    TokenBucket,
     feedback_counts,
 )
 from weir_gateway.adapters.ledger.recent import RecentDecisions
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
-from weir_gateway.adapters.ledger.token_bucket import TokenBucket
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import (
     BadRequest,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from weir_gateway.adapters.providers.idle import IdleTimeout
+from weir_gateway.adapters.providers.reply import IdleTimeout
 
 
 class FakeReader:

@@ -1,7 +1,7 @@
 """Conversations are remembered for as long as they are told to be, and never without bound."""
 
 from support.fakes import FakeClock
-from weir_gateway.adapters.sessions import MemorySessions
+from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.routing.steps.sticky import WarmBackend
 from weir_policy.ids import BackendId
 
