@@ -96,13 +96,13 @@ def test_a_policy_is_programmed_and_its_status_tells(site: Site) -> None:
         site.apply(
             *PAIR,
             policy(),
-            policy("bad", objective={"threshold": "1"}, router={"name": "bert"}),
+            policy("bad", rules=[{"name": "r", "when": "request.tols > 0", "use": "weak"}]),
         )
         site.wait("Programmed", "True", "Programmed")
         assert site.status()["programmed"] == "3/3"
         assert site.condition("Ready") == ("True", "Ready")
         assert all(g.policies() == [f"{site.namespace}/chat"] for g in gateways)
-        site.wait("Accepted", "False", "NotSupported", "rp/bad")
+        site.wait("Accepted", "False", "InvalidRule", "rp/bad")
         assert site.condition("Programmed", "rp/bad") == ("False", "NotValid")
         site.wait("Accepted", "True", "Accepted", "mb/weak")
         told = site.server.admin.kubectl("-n", site.namespace, "get", "rp/chat", "--no-headers")
