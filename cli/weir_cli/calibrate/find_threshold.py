@@ -13,7 +13,7 @@ from weir_lab.bundles.extend_bundle import write_retention, write_shares
 from weir_lab.calibration import keep_retention, snippet, strong_share, within_budget
 from weir_lab.calibration.snippet import decimal
 from weir_lab.datasets import Pair, load_pair
-from weir_lab.datasets.prompts import load_prompts
+from weir_lab.datasets.load import load_prompts
 from weir_scorer.engine.ports import RetentionThreshold
 
 _MANY = 1000  # requests that a budget is stated for

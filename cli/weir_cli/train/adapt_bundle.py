@@ -10,7 +10,7 @@ from weir_cli.output import print_json
 from weir_cli.train.from_scratch import TrainOptions
 from weir_lab.bundles.extend_bundle import Origin, write_adapted
 from weir_lab.datasets import Pair, find_leaks, load_pair
-from weir_lab.datasets.prompts import load_prompts
+from weir_lab.datasets.load import load_prompts
 from weir_lab.routers.kernel import MOST, Adapted, adapt
 
 _FEW = 300  # labels

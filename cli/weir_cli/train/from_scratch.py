@@ -22,8 +22,7 @@ from weir_lab.bundles.write_bundle import (
 )
 from weir_lab.datasets import Outcomes, find_leaks, load_battles, load_outcomes
 from weir_lab.datasets.battles import Battles
-from weir_lab.datasets.load import holds_battles, holds_outcomes
-from weir_lab.datasets.prompts import load_prompts
+from weir_lab.datasets.load import holds_battles, holds_outcomes, load_prompts
 from weir_lab.routers import FROM_LABELS
 from weir_lab.routers.from_labels import TrainedLinear, TrainedRouter, train_linear, train_router
 from weir_lab.routers.targets import Targets, from_battles, from_outcomes, together

@@ -15,7 +15,7 @@ from weir_lab.default_heads.data import Outcomes, load_mmlu, load_outcomes, load
 from weir_lab.default_heads.encode import Columns, encode
 from weir_lab.default_heads.groups import Labels, label, recovered
 from weir_lab.default_heads.profiles import measure
-from weir_lab.default_heads.qualities import train_qualities
+from weir_lab.default_heads.train import train_qualities
 from weir_lab.default_heads.work import SEED, Work, some_rows
 from weir_scorer.build.default import Encoder
 from weir_scorer.build.variants import DIM, Variant

@@ -10,10 +10,9 @@ from weir_lab.calibration import strong_share
 from weir_lab.datasets import Pair
 from weir_lab.errors import NoPromise
 from weir_lab.evaluation.baselines import length_scores, neighbour_scores, oracle_scores
-from weir_lab.evaluation.figures import measure
+from weir_lab.evaluation.figures import best_single, measure
 from weir_lab.evaluation.report import Comparison, Detail, Line, Report, Row
 from weir_lab.evaluation.robustness import Score, flips
-from weir_lab.evaluation.single import best_single
 from weir_lab.evaluation.slices import cut, largest_gaps
 from weir_lab.metrics import Ranked, apgr_gain, quantile_curve, random_scores
 

@@ -1,6 +1,7 @@
-"""Every figure of one router on one pair of models, each with its interval.
+"""Every figure of one router on one pair of models, and of the best single model.
 
-One bootstrap serves them all: the same replicates, so that figures can be compared.
+Each has its interval. One bootstrap gives all of a router's figures from the same replicates, so
+that they can be compared. A single model ranks no prompts: it has a quality and a bill, no curve.
 """
 
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ _HULL_PARTS = 100  # points of the curve that the hull is laid over
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`strong_calls[r]` and `spend[r]` are what keeping r of the strong model's quality takes:
-    as a share of the calls, and of all-strong's bill (NaN where costs are not known).
+    """The figures of one router.
+
+    `strong_calls[r]` and `spend[r]` are the shares of all calls and of all-strong's bill that keep
+    r of the strong model's quality; `spend` is NaN where costs are unknown.
     """
 
     apgr: Interval
@@ -100,3 +103,36 @@ class _Statistic:
             expected_calibration_error(scores, self._happened, weights),
             brier(scores, self._happened, weights),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One model for all prompts."""
+
+    name: str
+    quality: Interval  # mean score, [0, 1]
+    retention: Interval  # quality as a share of the strong model's; NaN where that is never right
+    calls: float  # share of prompts that go to the strong model: 0 or 1
+    spend: float  # as a share of all-strong's bill; NaN where costs are not known
+
+
+def best_single(pair: Pair, *, repeats: int, seed: int) -> Single:
+    """The model with the better mean score, the weak one where they are equal."""
+    strong = bool(pair.strong.mean() > pair.weak.mean())
+    scores = pair.strong if strong else pair.weak
+    costs = pair.strong_cost if strong else pair.weak_cost
+    whole = float(pair.strong_cost.sum())
+
+    def means(weights: Doubles) -> tuple[float, float]:
+        total = float(weights @ scores)
+        reference = float(weights @ pair.strong)
+        return total / float(weights.sum()), total / reference if reference else np.nan
+
+    quality, retention = bootstrap(means, len(pair), repeats=repeats, seed=seed)
+    return Single(
+        name=pair.strong_name if strong else pair.weak_name,
+        quality=quality,
+        retention=retention,
+        calls=float(strong),
+        spend=float(costs.sum()) / whole if whole > 0 else np.nan,
+    )

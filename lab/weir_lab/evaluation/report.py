@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from weir_lab.evaluation.figures import Figures
+from weir_lab.evaluation.figures import Figures, Single
 from weir_lab.evaluation.robustness import Flips
-from weir_lab.evaluation.single import Single
 from weir_lab.evaluation.slices import Gap, Slice
 from weir_lab.metrics import Interval
 

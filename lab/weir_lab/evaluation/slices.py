@@ -1,9 +1,12 @@
 """Whether a router serves some kinds of prompts worse than others.
 
-Every slice is judged at one threshold, the one that sends the stated share of all prompts to the
-strong model, as it would run. Must not know where labels come from.
+Every slice is judged at one threshold, as in operation: the one that sends the stated share of all
+prompts to the strong model. A prompt's script stands in for its language: most of its letters'
+Unicode names have it.
 """
 
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +14,6 @@ import numpy as np
 
 from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
-from weir_lab.evaluation.language import script
 from weir_lab.metrics import Interval, Ranked, apgr, bootstrap, decile_curve
 
 LEAST = 100  # prompts; a smaller slice's figures are chance
@@ -62,7 +64,7 @@ def cut(pair: Pair, scores: Doubles, threshold: float, seed: int) -> tuple[Slice
 
 
 def largest_gaps(slices: Sequence[Slice]) -> tuple[Gap, ...]:
-    """For each kind with two slices or more, how far the worst lies behind the best."""
+    """For each kind with two slices or more, the gap between the best and the worst."""
     gaps: list[Gap] = []
     for by in dict.fromkeys(part.by for part in slices):
         parts = sorted((part for part in slices if part.by == by), key=_lost)
@@ -110,3 +112,33 @@ def _length(prompt: str) -> str:
         if len(prompt) <= upto:
             return f"{name} characters"
     return "over 4,096 characters"
+
+
+_READ = 500  # characters; the rest is hardly another script
+_SCRIPTS = {
+    "LATIN": "Latin",
+    "CJK": "Chinese",
+    "HIRAGANA": "Japanese",
+    "KATAKANA": "Japanese",
+    "HANGUL": "Korean",
+    "CYRILLIC": "Cyrillic",
+    "ARABIC": "Arabic",
+    "HEBREW": "Hebrew",
+    "GREEK": "Greek",
+    "DEVANAGARI": "Devanagari",
+    "THAI": "Thai",
+}
+
+
+def script(text: str) -> str:
+    """The script that most of a text's letters have; `other` where none is of a known one."""
+    found = Counter(
+        _SCRIPTS.get(unicodedata.name(c, "?").split(" ", 1)[0], "other")
+        for c in text[:_READ]
+        if c.isalpha()
+    )
+    if not found:
+        return "other"
+    if found["Japanese"]:
+        found["Japanese"] += found.pop("Chinese", 0)  # kanji are named CJK too
+    return found.most_common(1)[0][0]

@@ -5,12 +5,17 @@ other weights. It must not know files, routers or reports.
 """
 
 from weir_lab.metrics.bootstrap import Interval, bootstrap
-from weir_lab.metrics.curve import Curve, decile_curve, full_curve, quantile_curve, random_scores
+from weir_lab.metrics.curve import (
+    Curve,
+    Ranked,
+    decile_curve,
+    full_curve,
+    quantile_curve,
+    random_scores,
+)
 from weir_lab.metrics.fit import brier, expected_calibration_error
-from weir_lab.metrics.frontier import aiq, hull
-from weir_lab.metrics.ranked import Ranked
+from weir_lab.metrics.frontier import aiq, hull, share_at_retention, spend_at_retention
 from weir_lab.metrics.routellm import apgr, apgr_gain, cpt, pgr
-from weir_lab.metrics.spend import share_at_retention, spend_at_retention
 
 __all__ = [
     "Curve",

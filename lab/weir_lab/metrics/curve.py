@@ -2,6 +2,7 @@
 
 `decile_curve` is RouteLLM's: the 11 edges of the scores' deciles. `full_curve` has a point for
 every distinct score. A prompt goes to the strong model iff its score is at or over the threshold.
+Prompts are sorted once: a bootstrap replicate is the same order with other weights.
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_lab.arrays import Doubles
-from weir_lab.metrics.ranked import Ranked
 
 DECILES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Prompts in ascending order of score, with both models' outcomes; arrays of one length.
+
+    `order[k]` is the row of the k-th prompt in the input.
+    """
+
+    order: NDArray[np.intp]
+    scores: Doubles
+    weak: Doubles
+    strong: Doubles
+
+    @classmethod
+    def of(cls, scores: Doubles, weak: Doubles, strong: Doubles) -> "Ranked":
+        """Raises ValueError on unequal lengths, on nothing, and on a score that is not finite."""
+        if not len(scores) == len(weak) == len(strong):
+            raise ValueError(
+                f"{len(scores)} scores, {len(weak)} weak and {len(strong)} strong outcomes"
+            )
+        if not len(scores):
+            raise ValueError("no prompts: there is nothing to measure")
+        for name, values in (("scores", scores), ("weak", weak), ("strong", strong)):
+            if not np.isfinite(values).all():
+                row = int(np.flatnonzero(~np.isfinite(values))[0])
+                raise ValueError(f"{name}[{row}] is {values[row]}, not a finite number")
+        order = np.argsort(scores, kind="stable")
+        return cls(
+            order=order,
+            scores=scores[order].astype(np.float64),
+            weak=weak[order].astype(np.float64),
+            strong=strong[order].astype(np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
 
 @dataclass(frozen=True, slots=True)

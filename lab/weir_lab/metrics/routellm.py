@@ -9,8 +9,7 @@ import numpy as np
 
 from weir_lab.arrays import Doubles
 from weir_lab.metrics.bootstrap import REPEATS, Interval, bootstrap
-from weir_lab.metrics.curve import Curve, decile_curve
-from weir_lab.metrics.ranked import Ranked
+from weir_lab.metrics.curve import Curve, Ranked, decile_curve
 
 
 def pgr(curve: Curve) -> Doubles:

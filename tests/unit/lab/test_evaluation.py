@@ -16,9 +16,8 @@ from weir_lab.datasets import Pair
 from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
 from weir_lab.evaluation.baselines import neighbour_scores, oracle_scores
 from weir_lab.evaluation.evaluate import Options
-from weir_lab.evaluation.language import script
 from weir_lab.evaluation.robustness import CHANGES, flips
-from weir_lab.evaluation.slices import cut, largest_gaps
+from weir_lab.evaluation.slices import cut, largest_gaps, script
 from weir_lab.metrics import Ranked, apgr, decile_curve
 
 HARD = "Prove that"
