@@ -1,22 +1,20 @@
 """Policy files compiled to a route table by the operator's planner, for commands that run it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
 from urllib.parse import urlsplit
 
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
+from weir_policy.spec.backend import Protocol
+from weir_policy.table import PolicyEntry, Table, encode
 from weir_runtime.quantities import Address
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
 
-_OPENAI = "PROTOCOL_OPENAI"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-Table = Mapping[str, Any]
 
 
 class PolicyMistakes(Failure):
@@ -30,10 +28,15 @@ class PolicyMistakes(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Compiled policy files, as the gateway reads them."""
+    """Compiled policy files, as a local gateway runs them."""
 
-    table: bytes  # JSON
+    table: Table
     credentials: bytes = field(repr=False)  # JSON
+
+    @property
+    def table_json(self) -> bytes:
+        """The table as the gateway reads it from a file."""
+        return encode(self.table) + b"\n"
 
 
 def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:
@@ -55,34 +58,45 @@ def compile_policies(paths: Sequence[Path], bundle: Path) -> Policies:
     """What a local Weir runs, secrets included. Raises as `compile_files` does."""
     compiled = compile_files(paths, bundle)
     secrets = [asdict(credential) for credential in compiled.credentials]
-    return Policies(compiled.table_json, json.dumps(secrets).encode())
+    return Policies(compiled.table, json.dumps(secrets).encode())
 
 
-def route_table(policies: Policies) -> dict[str, Any]:
-    """The compiled table as plain JSON values."""
-    return cast("dict[str, Any]", json.loads(policies.table))
+def named_policies(table: Table, name: str | None) -> tuple[PolicyEntry, ...]:
+    """The policies called `name`, with or without the namespace; all where it is None."""
+    return tuple(
+        entry
+        for entry in table.policies
+        if name is None or name in {entry.id, entry.id.partition("/")[2]}
+    )
 
 
 def with_endpoints_at(policies: Policies, url: str) -> Policies:
     """The same policies with every backend served by the mock provider at `url`."""
-    table = route_table(policies)
-    for backend in table.get("backends", []):
-        wire = backend.get("protocol", _OPENAI)
-        backend["endpoint"] = f"{url}/v1" if wire == _OPENAI else url
-    return replace(policies, table=json.dumps(table).encode())
+    backends = tuple(
+        replace(
+            entry,
+            spec=replace(
+                entry.spec,
+                endpoint=f"{url}/v1" if entry.spec.protocol is Protocol.OPENAI else url,
+                endpoints=(),
+            ),
+        )
+        for entry in policies.table.backends
+    )
+    return replace(policies, table=replace(policies.table, backends=backends))
 
 
 def loopback_endpoints(policies: Policies) -> dict[Address, tuple[str, ...]]:
     """The addresses on this machine that backends are served at, with the backends' names."""
     addresses: dict[Address, tuple[str, ...]] = {}
-    for name, address in _loopback_backends(route_table(policies)):
+    for name, address in _loopback_backends(policies.table):
         addresses[address] = (*addresses.get(address, ()), name)
     return addresses
 
 
 def _loopback_backends(table: Table) -> Iterator[tuple[str, Address]]:
-    for backend in table.get("backends", []):
-        url = urlsplit(str(backend.get("endpoint", "")))
+    for entry in table.backends:
+        url = urlsplit(entry.spec.endpoint)
         if url.hostname in _LOOPBACK:
             port = url.port or (443 if url.scheme == "https" else 80)
-            yield str(backend["name"]), Address(host=str(url.hostname), port=port)
+            yield entry.name, Address(host=str(url.hostname), port=port)

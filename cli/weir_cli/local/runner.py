@@ -50,7 +50,7 @@ async def run(options: Options, hooks: Hooks, stop: asyncio.Event) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="weir-") as folder:
             state = StateFolder(Path(folder))
-            state.write(policies.table, policies.credentials)
+            state.write(policies.table_json, policies.credentials)
             await _Local(options, hooks, state, ports).run(stop)
     except* (EndedBeforeReady, NotReady, Failure) as broken:
         cause = _first(broken)
@@ -123,7 +123,9 @@ class _Local:
             except Failure as refused:
                 self._hooks.say(f"the last good policies stay in force: {refused.message}")
             else:
-                await asyncio.to_thread(self._state.write, policies.table, policies.credentials)
+                await asyncio.to_thread(
+                    self._state.write, policies.table_json, policies.credentials
+                )
                 self._hooks.say("policies changed: new requests follow the new ones")
 
 

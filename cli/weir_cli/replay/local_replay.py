@@ -4,10 +4,10 @@ Its decisions are the real ones; only the answers are made up, so nothing is pai
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from weir_cli.addresses import ANY_LOOPBACK_PORT, free_address, url
 from weir_cli.failure import Failure
@@ -15,7 +15,13 @@ from weir_cli.local import runner
 from weir_cli.local.mock_provider import mock_provider
 from weir_cli.local.runner import Hooks, Options
 from weir_cli.output import say
-from weir_cli.policy_files import Policies, compile_policies, route_table, with_endpoints_at
+from weir_cli.policy_files import (
+    Policies,
+    compile_policies,
+    named_policies,
+    with_endpoints_at,
+)
+from weir_policy.ids import BackendId
 from weir_runtime.loop import run
 
 T = TypeVar("T")
@@ -31,26 +37,23 @@ class Candidate:
 
 def candidates(policies: Policies, policy: str | None) -> tuple[Candidate, ...]:
     """Those of a policy, weakest first; of the only one where none is named. Raises Failure."""
-    table = route_table(policies)
-    known: list[Mapping[str, Any]] = table.get("policies", [])
-    named = [p for p in known if policy is None or policy in {p["id"], p["id"].split("/")[-1]}]
-    if len(named) != 1:
-        names = ", ".join(str(p["id"]) for p in known) or "none"
+    table = policies.table
+    matching = named_policies(table, policy)
+    if len(matching) != 1:
+        names = ", ".join(entry.id for entry in table.policies) or "none"
         raise Failure("Name one policy with --policy.", hint=f"There are: {names}")
-    backends = {backend["id"]: backend for backend in table["backends"]}
+    backends = {entry.id: entry for entry in table.backends}
+    chosen = [backends[BackendId(each.backend)] for each in matching[0].spec.candidates]
     return tuple(
-        Candidate(b["name"], tuple(str(b.get(k, "")) for k in ("name", "profile", "model")))
-        for b in (backends[each] for each in named[0]["candidates"])
+        Candidate(b.name, (b.name, b.spec.profile or b.spec.model, b.spec.model)) for b in chosen
     )
 
 
 def client_model(policies: Policies, policy: str | None) -> str:
     """A model name that the policy matches."""
-    for each in route_table(policies).get("policies", []):
-        if policy is None or policy in {each["id"], each["id"].split("/")[-1]}:
-            models: list[str] = each.get("match", {}).get("models", [])
-            if models:
-                return models[0]
+    for entry in named_policies(policies.table, policy):
+        if entry.spec.match.models:
+            return entry.spec.match.models[0]
     return "auto"
 
 

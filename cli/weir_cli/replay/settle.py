@@ -16,7 +16,7 @@ from rich.table import Table
 from weir_cli.failure import Failure
 from weir_cli.lab_helpers import lab_failures, progress_bar, say_step
 from weir_cli.output import show
-from weir_cli.policy_files import compile_policies, route_table
+from weir_cli.policy_files import compile_policies
 from weir_cli.replay.local_replay import Candidate, candidates, client_model, replay_locally
 from weir_cli.replay.recorded import (
     RecordedPrompts,
@@ -88,7 +88,7 @@ def _policy(options: ReplayOptions) -> _Policy:
     if options.bundle is None:
         return _Policy()
     policies = compile_policies(options.paths, options.bundle)
-    cascade = cascade_costs(route_table(policies), options.policy)
+    cascade = cascade_costs(policies.table, options.policy)
     if cascade is not None and options.judge_skill is None:
         raise click.UsageError("the policy has a cascade: say how good its judge is, --judged")
     model = client_model(policies, options.policy)

@@ -5,18 +5,20 @@ answer to a wrong one. The verdicts reach the gateway by the mock provider: a sc
 says which of them the judge accepts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from weir_cli.mock_provider.config import script_line
 from weir_cli.mock_provider.judge import RIGHT, WRONG
+from weir_cli.policy_files import named_policies
 from weir_lab.arrays import Doubles
 from weir_lab.replay import Choice
 from weir_lab.replay.savings import judged, judgement_usd
+from weir_policy.ids import BackendId
+from weir_policy.table import Table
 
 _MICRO_PER_MILLION = 1e12  # micro-USD per million tokens, as USD a token
 ESCALATED, ACCEPTED, CACHED = "cascade_escalated", "cascade_accepted", "cache"
@@ -30,17 +32,17 @@ class CascadeCosts:
     judge_usd: float  # USD per input token; 0 without a judge
 
 
-def cascade_costs(table: Mapping[str, Any], policy: str | None) -> CascadeCosts | None:
-    """Of the policy, or the only one; None where it has no cascade."""
-    for each in table.get("policies", []):
-        if policy is None or policy in {each["id"], each["id"].split("/")[-1]}:
-            backends = {backend["id"]: backend for backend in table["backends"]}
-            cascade = each.get("cascade")
-            if cascade is None:
-                return None
-            judge = backends.get(cascade.get("judge", {}).get("backend", ""), {})
-            price = float(judge.get("price", {}).get("input", 0)) / _MICRO_PER_MILLION
-            return CascadeCosts(str(backends[each["candidates"][0]]["model"]), price)
+def cascade_costs(table: Table, policy: str | None) -> CascadeCosts | None:
+    """Of the policy, or the first one; None where it has no cascade."""
+    for entry in named_policies(table, policy):
+        cascade = entry.spec.cascade
+        if cascade is None:
+            return None
+        backends = {backend.id: backend.spec for backend in table.backends}
+        weak = backends[BackendId(entry.spec.candidates[0].backend)]
+        judge = None if cascade.judge is None else backends[BackendId(cascade.judge.backend)]
+        price = 0.0 if judge is None else judge.price.input / _MICRO_PER_MILLION
+        return CascadeCosts(weak.model, price)
     return None
 
 

@@ -41,7 +41,7 @@ class Traffic:
 class Found:
     """Over resplits: cost as a part of all-strong's, and quality as a part of all-strong's.
 
-    `kept_often` is the share of resplits in which the held-out half kept what was asked for, less a
+    `retained_often` is the share of resplits in which the held-out half kept what was asked for, less a
     percentage point.
     """
 

@@ -47,7 +47,9 @@ async def test_items_rejected_by_the_provider_are_in_the_error_file(
             good = await read_lines(client, done.output_file_id)
         assert len(bad) == 10
         assert {line["response"]["status_code"] for line in bad} == {400}
-        assert all("configured fault" in line["response"]["body"]["error"]["message"] for line in bad)
+        assert all(
+            "configured fault" in line["response"]["body"]["error"]["message"] for line in bad
+        )
         assert {line["custom_id"] for line in (*good, *bad)} == {f"q{n}" for n in range(40)}
         assert len(ledger_rows(tmp_path)) == 40
 

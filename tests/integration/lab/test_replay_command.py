@@ -89,7 +89,7 @@ def test_a_policys_choices_are_settled_against_the_record(tmp_path: Path) -> Non
     assert served > PROMPTS * 0.5
     assert ledger["reasons"]["scored"] == served
     assert lines["this policy"]["quality"]["value"] == 1.0
-    assert lines["this policy"]["kept"]["value"] == 1.0
+    assert lines["this policy"]["retained"]["value"] == 1.0
     assert lines["this policy"]["saved"]["value"] == pytest.approx(0.45, abs=0.15)
     assert lines["oracle"]["usd"]["value"] == pytest.approx(lines["this policy"]["usd"]["value"])
     assert lines["always large"]["saved"]["value"] == pytest.approx(0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 
 from support.bundles import TINY_DIM, TINY_WORDS, npz, tiny_bundle, tiny_calibration, tiny_parts
@@ -172,9 +173,18 @@ def scorer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rpc.S
         try:
             with grpc.insecure_channel(f"unix:{socket}") as channel:
                 grpc.channel_ready_future(channel).result(SECONDS)
+                _wait_until_serving(channel)
                 yield rpc.ScorerStub(channel)
         finally:
             process.kill()
+
+
+def _wait_until_serving(channel: grpc.Channel) -> None:
+    """Follow the health service until the bundle is warm."""
+    request = health_pb2.HealthCheckRequest(service="")
+    for answer in health_pb2_grpc.HealthStub(channel).Watch(request, timeout=SECONDS):
+        if answer.status == health_pb2.HealthCheckResponse.SERVING:
+            return
 
 
 @pytest.mark.parametrize("router", [*TRAINED, "ensemble"])
