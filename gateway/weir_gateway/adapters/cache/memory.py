@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.cache import CachedResponse
 from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.steps.sticky import WarmBackend
+from weir_runtime.lru import LruDict
 
 KEY_OVERHEAD = 256  # bytes for the key and the entry, roughly
 
@@ -64,8 +65,7 @@ class MemorySessions:
     def __init__(self, clock: Clock, *, entries: int) -> None:
         """At most `entries` conversations, about 0.4 kB each; 0 stores none."""
         self._clock = clock
-        self._limit = entries
-        self._entries: OrderedDict[str, tuple[float, WarmBackend]] = OrderedDict()
+        self._entries: LruDict[str, tuple[float, WarmBackend]] = LruDict(entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -77,13 +77,10 @@ class MemorySessions:
             return None
         until, warm = entry
         if self._clock() >= until:
-            del self._entries[session]
+            self._entries.discard(session)
             return None
         return warm
 
     def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
         """Store it for `seconds`."""
-        self._entries[session] = (self._clock() + seconds, warm)
-        self._entries.move_to_end(session)
-        while len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+        self._entries.put(session, (self._clock() + seconds, warm))

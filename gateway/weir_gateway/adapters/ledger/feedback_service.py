@@ -7,7 +7,7 @@ requests are served.
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -28,6 +28,7 @@ from weir_gateway.domain.feedback import AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.routing.account import DecisionRecorder
+from weir_runtime.lru import LruDict
 from weir_runtime.metrics import Counter, Family, Registry
 
 _LOG = logging.getLogger(__name__)
@@ -53,18 +54,15 @@ class TokenBucket:
         self._capacity = float(per_minute)
         self._rate = per_minute / MINUTE
         self._clock = clock
-        self._keys = keys
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, time
+        self._buckets: LruDict[str, tuple[float, float]] = LruDict(keys)  # tokens, time
 
     def retry_after(self, key: str) -> int:
         """Take a token: 0 if there is one, else whole seconds until there will be."""
         now = self._clock()
-        tokens, since = self._buckets.pop(key, (self._capacity, now))
+        tokens, since = self._buckets.get(key) or (self._capacity, now)
         tokens = min(self._capacity, tokens + (now - since) * self._rate)
         passes = tokens >= 1 - ROUNDING
-        self._buckets[key] = (tokens - 1 if passes else tokens, now)
-        if len(self._buckets) > self._keys:
-            self._buckets.popitem(last=False)
+        self._buckets.put(key, (tokens - 1 if passes else tokens, now))
         return 0 if passes else max(ceil((1 - tokens) / self._rate), 1)
 
 

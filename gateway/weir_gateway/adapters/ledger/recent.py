@@ -1,9 +1,5 @@
-"""Accounts that remember the latest decisions, for feedback that comes before their ledger rows.
+"""Recent decisions in memory, for feedback that arrives before the decision's ledger row."""
 
-Bounded, the oldest out first. Must not know files.
-"""
-
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -16,67 +12,65 @@ from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.account import DecisionRecorder
+from weir_runtime.lru import LruDict
 
 MAX_DECISIONS: Final = 20_000  # decisions, about 0.5 kB each
 
 
 class RecentDecisions:
-    """Passes everything on to other accounts, and remembers whose each decision is."""
+    """A DecisionRecorder that remembers each decision's key and models, and passes all on."""
 
     def __init__(
-        self, inner: DecisionRecorder, now: Callable[[], float], *, most: int = MAX_DECISIONS
+        self,
+        inner: DecisionRecorder,
+        now: Callable[[], float],
+        *,
+        max_decisions: int = MAX_DECISIONS,
     ) -> None:
         """`now` is seconds since 1970."""
         self._inner = inner
         self._now = now
-        self._most = most
-        self._recent: OrderedDict[DecisionId, tuple[RatedDecision, tuple[Backend, ...]]] = (
-            OrderedDict()
+        self._recent: LruDict[DecisionId, tuple[RatedDecision, tuple[Backend, ...]]] = LruDict(
+            max_decisions
         )
 
     def __len__(self) -> int:
         return len(self._recent)
 
     def find(self, decision: DecisionId) -> RatedDecision | None:
-        """The decision, if it is one of the latest."""
-        found = self._recent.get(decision)
-        return None if found is None else _named(*found)
+        """The decision, if it is among the latest."""
+        entry = self._recent.get(decision)
+        return None if entry is None else _with_candidates(*entry)
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
-        """Remember it."""
         self._inner.decided(request, decision, seconds)
         key = KeyName(request.key.name if request.key is not None else "")
         model = decision.chosen.name
         decided = RatedDecision(key, decision.policy, model, (), self._now())
-        self._recent[decision.id] = (decided, decision.servable)
-        if len(self._recent) > self._most:
-            self._recent.popitem(last=False)
+        self._recent.put(decision.id, (decided, decision.servable))
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
-        """Another model answers."""
         self._inner.fell_back(request, decision)
         self._model_changed(decision)
 
     def joined(self, request: Request, decision: RouteDecision) -> None:
-        """Another request's model answers."""
         self._inner.joined(request, decision)
         self._model_changed(decision)
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
-        """Another model may answer."""
         self._inner.cascaded(request, decision, result)
         self._model_changed(decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
-        """Of no interest here: what has finished may still be asked for."""
         self._inner.finished(request, decision, outcome)
 
     def _model_changed(self, decision: RouteDecision) -> None:
-        found = self._recent.get(decision.id)
-        if found is not None:
-            self._recent[decision.id] = (replace(found[0], model=decision.chosen.name), found[1])
+        entry = self._recent.get(decision.id)
+        if entry is not None:
+            decided, servable = entry
+            self._recent.put(decision.id, (replace(decided, model=decision.chosen.name), servable))
 
 
-def _named(decided: RatedDecision, servable: tuple[Backend, ...]) -> RatedDecision:
+def _with_candidates(decided: RatedDecision, servable: tuple[Backend, ...]) -> RatedDecision:
     names = dict.fromkeys([*(backend.name for backend in servable), decided.model])
     return replace(decided, candidates=tuple(names))

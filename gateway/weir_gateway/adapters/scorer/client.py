@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 from array import array
-from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from weir_gateway.routing.ports import ScoreQuery
 from weir_policy.ids import RouterName
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
+from weir_runtime.lru import LruDict
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class ScorerClient:
         self._options = options
         self._telemetry = telemetry
         self._coalescer = Coalescer(self._call, options.limits)
-        self._described: OrderedDict[BundleVersion, Described] = OrderedDict()
+        self._described: LruDict[BundleVersion, Described] = LruDict(MAX_BUNDLES)
         self._describing = asyncio.Lock()
         self._stale = asyncio.Event()
         self._bundle: BundleVersion | None = None
@@ -189,10 +189,7 @@ class ScorerClient:
             described = parse_description(answer)
             if described.bundle != self._bundle:
                 log.info("the scorer runs a bundle", extra={"bundle": described.bundle})
-            self._described[described.bundle] = described
-            self._described.move_to_end(described.bundle)
-            while len(self._described) > MAX_BUNDLES:
-                self._described.popitem(last=False)
+            self._described.put(described.bundle, described)
             self._bundle = described.bundle
             self._coalescer.limit_texts(described.max_texts)
             self._telemetry.mark_up()

@@ -1,10 +1,9 @@
-"""Scores kept by the hash of their text: a Scorer in front of a Scorer.
+"""A cache of scores by text hash: a Scorer in front of a Scorer.
 
-Bounded by entries, least recently used out first; empty again as soon as another bundle is in
-force. Prompts themselves are not kept. Must not know gRPC.
+Bounded by entries, least recently used evicted first, and cleared when the scorer's bundle
+changes. Prompts are not stored.
 """
 
-from collections import OrderedDict
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -13,9 +12,10 @@ from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_policy.ids import RouterName
+from weir_runtime.lru import LruDict
 from weir_runtime.metrics import Counter, Family, Registry
 
-HASH_BYTES = 16  # a collision is as likely as a disk that lies
+HASH_BYTES = 16  # collisions are less likely than disk errors
 
 LABELS = ("policy", "cache", "result")  # of weir.cache.requests
 
@@ -24,20 +24,17 @@ Key = tuple[str, bool, bool, bytes]
 
 def cache_requests(registry: Registry) -> Family[Counter]:
     """Declare weir.cache.requests, which all caches share."""
-    return registry.counter(
-        "weir.cache.requests", "Look-ups, by cache and how they came out.", LABELS
-    )
+    return registry.counter("weir.cache.requests", "Look-ups by cache and result.", LABELS)
 
 
 class ScoreCache:
-    """Answers what it has seen, asks for the rest."""
+    """Answers from the cache, else from the scorer."""
 
     def __init__(self, scorer: Scorer, *, entries: int, requests: Family[Counter]) -> None:
-        """`requests` is weir.cache.requests{policy, cache, result}; `entries` 0 keeps nothing."""
+        """`requests` is weir.cache.requests{policy, cache, result}; `entries` 0 stores nothing."""
         self._scorer = scorer
-        self._limit = entries
         self._bundle: BundleVersion | None = None
-        self._entries: OrderedDict[Key, Scored] = OrderedDict()
+        self._entries: LruDict[Key, Scored] = LruDict(entries)
         self._hit = requests.labels("", "score", "hit")
         self._miss = requests.labels("", "score", "miss")
 
@@ -46,11 +43,11 @@ class ScoreCache:
 
     @property
     def bundle(self) -> BundleVersion | None:
-        """The scorer's."""
+        """The scorer's bundle."""
         return self._scorer.bundle
 
     async def score(self, query: ScoreQuery) -> Scored:
-        """From the cache, else from the scorer."""
+        """Score a text. Raises ScorerUnavailable if it is not cached and the scorer fails."""
         digest = blake2b(
             query.text[:MAX_CHARS].encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES
         ).digest()
@@ -72,10 +69,7 @@ class ScoreCache:
         if bundle != self._bundle:
             self._entries.clear()
             self._bundle = bundle
-        known = self._entries.get(key)
-        if known is not None:
-            self._entries.move_to_end(key)
-        return known
+        return self._entries.get(key)
 
     def _keep(self, key: Key, scored: Scored) -> None:
         if scored.bundle != self._scorer.bundle:  # a replica that runs another bundle
@@ -83,6 +77,4 @@ class ScoreCache:
         if scored.bundle != self._bundle:
             self._entries.clear()
             self._bundle = scored.bundle
-        self._entries[key] = replace(scored, cached=True)
-        if len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+        self._entries.put(key, replace(scored, cached=True))

@@ -5,7 +5,7 @@ keeps each policy's latest scores, from which a share's threshold is read.
 """
 
 from bisect import bisect_left, insort
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import inf, nextafter
@@ -21,11 +21,12 @@ from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_policy.ids import PolicyId, RouterName
+from weir_runtime.lru import LruDict
 
 MAX_SCORES: Final = 20_000  # scores, the least used out first; about 0.2 kB each
 SPREAD: Final = 1_000  # of a policy's latest scores, from which a share's threshold is read
 ENOUGH: Final = 100  # of them before it is: a share of fewer is anybody's guess
-POLICIES: Final = 1_000  # whose spread is kept, the oldest out first
+POLICIES: Final = 1_000  # spreads, the least recently used evicted first
 
 
 @dataclass(slots=True)
@@ -62,8 +63,8 @@ class JudgeRouter:
         self.scorer = scorer
         self.judges = judges
         self.words = words
-        self._known: OrderedDict[bytes, float] = OrderedDict()
-        self._spreads: OrderedDict[PolicyId, _Spread] = OrderedDict()
+        self._known: LruDict[bytes, float] = LruDict(MAX_SCORES)
+        self._spreads: LruDict[PolicyId, _Spread] = LruDict(POLICIES)
 
     def scorer_for(self, policy: CompiledPolicy, context: RoutingContext) -> Scorer:
         """The request's own; without a `side_costs` it knows only what was rated before."""
@@ -71,22 +72,18 @@ class JudgeRouter:
 
     def find(self, key: bytes) -> float | None:
         """What was said before."""
-        score = self._known.get(key)
-        if score is not None:
-            self._known.move_to_end(key)
-        return score
+        return self._known.get(key)
 
     def keep(self, key: bytes, score: float) -> None:
         """Remember it."""
-        self._known[key] = score
-        if len(self._known) > MAX_SCORES:
-            self._known.popitem(last=False)
+        self._known.put(key, score)
 
     def spread(self, policy: PolicyId) -> _Spread:
         """The policy's latest scores."""
-        spread = self._spreads.setdefault(policy, _Spread())
-        if len(self._spreads) > POLICIES:
-            self._spreads.popitem(last=False)
+        spread = self._spreads.get(policy)
+        if spread is None:
+            spread = _Spread()
+            self._spreads.put(policy, spread)
         return spread
 
 

@@ -230,7 +230,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
 
 
 async def test_a_decision_is_known_before_its_row_is_written() -> None:
-    recent = RecentDecisions(FakeAccounts(), lambda: NOW, most=2)
+    recent = RecentDecisions(FakeAccounts(), lambda: NOW, max_decisions=2)
     recent.decided(ASKED, DECISION, 0.001)
     recent.fell_back(ASKED, replace(DECISION, chosen=STRONG))
     found = recent.find(ID)
