@@ -7,7 +7,12 @@ import time
 
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.route_table.file import LastGood, TableFile
-from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
+from weir_gateway.adapters.route_table.stream import (
+    StreamOptions,
+    TableStream,
+    TableTargets,
+    UsageSources,
+)
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.app.build import Parts
 from weir_gateway.domain.errors import BadTable
@@ -78,12 +83,11 @@ def _stream(
         usage_every=settings.usage_every,
         started=time.time_ns() // NANOS_PER_MILLI,
     )
-    return TableStream(
-        options,
+    targets = TableTargets(
         tables,
         parts.credentials,
-        UsageSources(parts.metrics.totals, parts.backend_health.recent),
-        parts.registry,
         last_good,
-        on_table=lambda: parts.health.ready(CREDENTIALS),
+        on_applied=lambda: parts.health.ready(CREDENTIALS),
     )
+    usage = UsageSources(parts.metrics.totals, parts.backend_health.recent)
+    return TableStream(options, targets, usage, parts.registry)

@@ -9,7 +9,12 @@ import grpc
 from support.drafts import TableDraft
 from weir_gateway.adapters.metrics.decision_metrics import PolicyTotals
 from weir_gateway.adapters.providers.credentials import Credentials
-from weir_gateway.adapters.route_table.stream import StreamOptions, TableStream, UsageSources
+from weir_gateway.adapters.route_table.stream import (
+    StreamOptions,
+    TableStream,
+    TableTargets,
+    UsageSources,
+)
 from weir_gateway.adapters.route_table.tables import Tables
 from weir_gateway.domain.table import RouteTable
 from weir_policy.ids import PolicyId
@@ -65,9 +70,8 @@ async def test_a_stream_that_ends_while_its_table_is_probed_is_opened_again() ->
     registry = Registry()
     tables = Tables(lambda table: table, probe, registry, Health())
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None)
-    stream = TableStream(
-        options, tables, Credentials({}), UsageSources(dict), registry, None, lambda: None
-    )
+    targets = TableTargets(tables, Credentials({}))
+    stream = TableStream(options, targets, UsageSources(dict), registry)
     following = asyncio.create_task(stream.follow(), name="follow")
     done = asyncio.create_task(operator.done.wait(), name="done")
     tasks: set[asyncio.Task[Any]] = {following, done}
@@ -116,9 +120,8 @@ async def test_a_gateway_that_ends_says_goodbye_with_what_it_has_counted() -> No
     target = f"127.0.0.1:{port}"
     options = StreamOptions(target=target, gateway="gw", ca=None, token=None, started=7)
     totals: dict[PolicyId, PolicyTotals] = {}
-    stream = TableStream(
-        options, tables, Credentials({}), UsageSources(lambda: totals), registry, None, lambda: None
-    )
+    targets = TableTargets(tables, Credentials({}))
+    stream = TableStream(options, targets, UsageSources(lambda: totals), registry)
     following = asyncio.create_task(stream.follow(), name="follow")
     try:
         async with asyncio.timeout(20):

@@ -84,7 +84,7 @@ class SharedAnswers:
         self._unavailable = lookups.labels("", "shared", "unavailable")
 
     async def find(self, key: bytes) -> CachedResponse | None:
-        """From memory, else from Redis; a find in Redis is stored in memory until it expires."""
+        """From memory, else from Redis; memory keeps what Redis had until it expires."""
         known = await self._memory.find(key)
         if known is not None or not self._redis.available:
             return known

@@ -1,19 +1,14 @@
-"""A provider's answer, once its head and first chunk are there, as a reply for the client.
+"""Turns a provider's response into the client's reply.
 
-Whole or streamed, as it came or translated; errors in the shape of the client's wire. Must not
-know how a call is made.
+Whole or streamed, unchanged or translated; errors in the shape of the client's wire.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
-
-from weir_gateway.adapters.providers.credentials import Secret, redact
-from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP, Call, Outbound
-from weir_gateway.adapters.providers.reply import StreamReply, WholeReply
+from weir_gateway.adapters.providers.credentials import redact
+from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP
+from weir_gateway.adapters.providers.reply import ProviderResponse, StreamReply, WholeReply
 from weir_gateway.adapters.providers.translated import TranslatedReply
 from weir_gateway.adapters.providers.upstream_errors import (
     fallback_may_help,
@@ -21,37 +16,22 @@ from weir_gateway.adapters.providers.upstream_errors import (
     invalid_response,
     mapped,
 )
-from weir_gateway.domain.table import Backend
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
-ERROR_BODY: Final = 64 * 1024  # bytes of an error answer that are read
+ERROR_BODY: Final = 64 * 1024  # bytes read of an error body
 FIRST_ERROR: Final = 400
 FIRST_REDIRECT: Final = 300
 
 UpstreamReply = WholeReply | StreamReply | TranslatedReply
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderResponse:
-    """An answer whose head and first chunk have come."""
-
-    backend: Backend
-    outbound: Outbound
-    response: aiohttp.ClientResponse
-    headers: Mapping[str, str]  # those that are given back
-    first: bytes
-    call: Call
-    secret: Secret | None
-    max_bytes: int  # bytes of a whole answer
-
-
 async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
-    """The reply; a translated stream's has its first event for the client.
+    """The reply; a translated stream already has its first event for the client.
 
-    Raises UpstreamError for what another candidate might mend.
+    Raises UpstreamError for errors that a fallback may avoid.
     """
     response = answer.response
     if response.status >= FIRST_ERROR:
@@ -65,24 +45,8 @@ async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
     if not answer.first:
         raise invalid_response(answer.backend, "ended its stream before it began")
     if answer.outbound.response is None:
-        return StreamReply(
-            answer.backend,
-            answer.outbound.wire,
-            response,
-            answer.headers,
-            answer.first,
-            answer.call.end,
-        )
-    translated = TranslatedReply(
-        answer.backend,
-        answer.outbound.wire,
-        response,
-        answer.headers,
-        first=answer.first,
-        events=answer.outbound.response.stream(),
-        release=answer.call.end,
-        secret=answer.secret,
-    )
+        return StreamReply(answer)
+    translated = TranslatedReply(answer, answer.outbound.response.stream())
     await translated.begin()
     return translated
 
@@ -108,26 +72,26 @@ async def _whole_reply(answer: ProviderResponse) -> WholeReply:
 
 def _read(answer: ProviderResponse, body: bytes) -> tuple[bytes, Usage | None]:
     usage = answer.outbound.wire.usage(body)
-    back = answer.outbound.response
-    return (body if back is None else back.translate(body)), usage
+    translator = answer.outbound.response
+    return (body if translator is None else translator.translate(body)), usage
 
 
 async def _error_reply(answer: ProviderResponse) -> WholeReply:
-    """A provider's error: raised where a fallback may mend it, else passed on."""
+    """A provider's error: raised if a fallback may help, else passed on to the client."""
     status = answer.response.status
     body = redact(answer.secret, (await _read_rest(answer, ERROR_BODY))[:ERROR_BODY])
-    spoken, wanted = answer.outbound.wire.errors, answer.outbound.client_errors
+    provider_shape, client_shape = answer.outbound.wire.errors, answer.outbound.client_errors
     retry_after = answer.headers.get("retry-after")
-    error = from_status(answer.backend, status, body, retry_after, spoken, wanted)
+    error = from_status(answer.backend, status, body, retry_after, provider_shape, client_shape)
     if fallback_may_help(error):
         raise error
     answer.call.end(None, f"status_{status}")
     headers = {**answer.headers, "content-type": JSON}
-    return WholeReply(status, headers, wanted.write(error), None)
+    return WholeReply(status, headers, client_shape.write(error), None)
 
 
 async def _read_rest(answer: ProviderResponse, cap: int) -> bytes:
-    """The body from its first chunk on; stops reading once it is over `cap` bytes."""
+    """The body including its first chunk; stops reading once it exceeds `cap` bytes."""
     content = answer.response.content
     if content.at_eof():
         return answer.first

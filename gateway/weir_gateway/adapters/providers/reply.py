@@ -1,123 +1,37 @@
-"""Upstream answers on their way to the client, behind routing's Reply.
-
-`WholeReply` has everything at hand; `StreamReply` passes chunks as they come and knows at the end
-whether the stream was complete. Must not know who reads them.
-"""
+"""Replies of providers: whole (`WholeReply`), or streamed in the client's wire (`StreamReply`)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 
+from weir_gateway.adapters.providers.credentials import Secret
+from weir_gateway.adapters.providers.outbound import Call, Outbound
 from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.content import Usage
-from weir_wires.spec import WireSpec
 from weir_wires.stream_ends import StreamEnds
 
-Release = Callable[[Usage | None, str], None]  # ends what the call held: its place, its span
-
-
-class WholeReply:
-    """An answer that is all there."""
-
-    pieces = 0
-
-    def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.usage = usage
-        self._body = body
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, in one piece."""
-        yield self._body
-
-    async def close(self, *, abort: bool) -> None:
-        """Nothing is held."""
-
-
-class StreamReply:
-    """A stream whose first chunk has come."""
-
-    def __init__(
-        self,
-        backend: Backend,
-        wire: WireSpec,
-        response: aiohttp.ClientResponse,
-        headers: Mapping[str, str],
-        first: bytes,
-        release: Release,
-    ) -> None:
-        self.status = response.status
-        self.headers = headers
-        self.usage: Usage | None = None
-        self._backend = backend
-        self._response = response
-        self._first = first
-        self._idle = IdleTimeout(response.content, backend.timeouts.idle)
-        self._ends = StreamEnds(wire)
-        self._release: Release | None = release
-
-    @property
-    def pieces(self) -> int:
-        """Events that have passed."""
-        return self._ends.pieces
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The provider's bytes. Raises UpstreamError where the stream stops before its end."""
-        chunk = self._first
-        content = self._response.content
-        read, idle = content.readany, self._idle
-        while chunk:
-            self._ends.feed(chunk)
-            yield chunk
-            idle.read_started()
-            try:
-                try:
-                    chunk = await read()
-                    idle.read_finished()
-                except Exception:  # entered for every chunk, so mapped only where it is needed
-                    with mapped(self._backend, "was silent"):
-                        raise
-            except UpstreamError:
-                if not self._ends.read().last:
-                    raise
-                break  # the answer is complete; only the connection ended badly
-        end = self._ends.read()
-        self.usage = end.usage
-        if not end.complete:
-            raise invalid_response(self._backend, "ended its stream before the answer was complete")
-
-    async def close(self, *, abort: bool) -> None:
-        """Give the connection back, or with `abort` drop it: the provider then stops working."""
-        release, self._release = self._release, None
-        if release is None:
-            return
-        self._idle.stop()
-        if abort:
-            self._response.close()
-        else:
-            self._response.release()
-        if self.usage is None:
-            self.usage = self._ends.read().usage
-        release(self.usage, "aborted" if abort else "")
+Release = Callable[[Usage | None, str], None]  # ends a call: its usage and its error
 
 
 class Interruptible(Protocol):
-    """What is read: a read that waits raises what is set."""
+    """A reader whose pending read can be made to raise."""
 
     def set_exception(self, exc: Exception, /) -> None:
-        """Wake whoever waits, with `exc`."""
+        """Raise `exc` in the pending read."""
         ...
 
 
 class IdleTimeout:
-    """Ends a read that has waited `seconds`; time between reads doesn't count."""
+    """Ends a read that takes longer than `seconds`; time between reads doesn't count.
+
+    One timer serves the whole stream: a timeout per read would cost more than all other work on a
+    chunk.
+    """
 
     __slots__ = ("_loop", "_reader", "_seconds", "_since", "_timer")
 
@@ -125,21 +39,19 @@ class IdleTimeout:
         self._reader = reader
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._since: float | None = None  # when the read that is under way began
+        self._since: float | None = None  # start of the read in progress
         self._timer: asyncio.TimerHandle | None = None
 
     def read_started(self) -> None:
-        """A read begins."""
         self._since = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self._since + self._seconds, self._check)
 
     def read_finished(self) -> None:
-        """It has ended."""
         self._since = None
 
     def stop(self) -> None:
-        """Nothing is read any more."""
+        """Cancel the timer."""
         self._since = None
         if self._timer is not None:
             self._timer.cancel()
@@ -154,3 +66,100 @@ class IdleTimeout:
             self._reader.set_exception(TimeoutError())
         else:
             self._timer = self._loop.call_at(due, self._check)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderResponse:
+    """A provider's response once its head and first chunk have come."""
+
+    backend: Backend
+    outbound: Outbound
+    response: aiohttp.ClientResponse
+    headers: Mapping[str, str]  # passed on to the client
+    first: bytes
+    call: Call
+    secret: Secret | None
+    max_bytes: int  # of a whole answer
+
+
+class WholeReply:
+    """An answer that was read completely."""
+
+    pieces = 0
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.usage = usage
+        self._body = body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body in one piece."""
+        yield self._body
+
+    async def close(self, *, abort: bool) -> None:
+        """Do nothing: the connection was released before."""
+
+
+class StreamReply:
+    """A stream that passes through unchanged; its end is checked for completeness."""
+
+    def __init__(self, answer: ProviderResponse) -> None:
+        response = answer.response
+        self.status = response.status
+        self.headers = answer.headers
+        self.usage: Usage | None = None
+        self._backend = answer.backend
+        self._response = response
+        self._first = answer.first
+        self._idle = IdleTimeout(response.content, answer.backend.timeouts.idle)
+        self._ends = StreamEnds(answer.outbound.wire)
+        self._release: Release | None = answer.call.end
+
+    @property
+    def pieces(self) -> int:
+        """Events so far."""
+        return self._ends.pieces
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the provider's bytes. Raises UpstreamError if the stream is incomplete."""
+        chunk = self._first
+        content = self._response.content
+        read, idle = content.readany, self._idle
+        while chunk:
+            self._ends.feed(chunk)
+            yield chunk
+            idle.read_started()
+            try:
+                try:
+                    chunk = await read()
+                    idle.read_finished()
+                except (
+                    Exception
+                ):  # mapped only on error: a context manager for each chunk is costly
+                    with mapped(self._backend, "was silent"):
+                        raise
+            except UpstreamError:
+                if not self._ends.read().last:
+                    raise
+                break  # the answer is complete; only the connection ended badly
+        end = self._ends.read()
+        self.usage = end.usage
+        if not end.complete:
+            raise invalid_response(self._backend, "ended its stream before the answer was complete")
+
+    async def close(self, *, abort: bool) -> None:
+        """Release the connection; `abort` closes it, so that the provider stops generating."""
+        release, self._release = self._release, None
+        if release is None:
+            return
+        self._idle.stop()
+        if abort:
+            self._response.close()
+        else:
+            self._response.release()
+        if self.usage is None:
+            self.usage = self._ends.read().usage
+        release(self.usage, "aborted" if abort else "")

@@ -1,66 +1,51 @@
-"""A stream on its way from one wire to another, event by event, behind routing's Reply.
+"""A stream that is translated from the provider's wire to the client's, event by event.
 
-Nothing is given on that the provider's wire did not say in whole events, and no end but the
-provider's own. Must not know which wires they are.
+Only whole events of the provider are translated, and the stream ends only where the provider's
+does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Final
 
-import aiohttp
-
-from weir_gateway.adapters.providers.credentials import Secret, redact
-from weir_gateway.adapters.providers.reply import Release
+from weir_gateway.adapters.providers.credentials import redact
+from weir_gateway.adapters.providers.reply import ProviderResponse, Release
 from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.table import Backend
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventReader, EventTooLarge
-from weir_wires.spec import WireSpec
 from weir_wires.translator import StreamTranslator
 
-_USAGE_KEY: Final = b"usage"  # stands in every event that tells of tokens
+_USAGE_KEY: Final = b"usage"  # in every event with token counts
 
 
 class TranslatedReply:
-    """See `routing.ports.Reply`; `begin` it before anything else."""
+    """A Reply; call `begin` first."""
 
-    def __init__(  # noqa: PLR0913 - a stream, its translation, and what ends it
-        self,
-        backend: Backend,
-        wire: WireSpec,
-        response: aiohttp.ClientResponse,
-        headers: Mapping[str, str],
-        *,
-        first: bytes,
-        events: StreamTranslator,
-        release: Release,
-        secret: Secret | None,
-    ) -> None:
-        self.status = response.status
-        self.headers = headers
+    def __init__(self, answer: ProviderResponse, events: StreamTranslator) -> None:
+        self.status = answer.response.status
+        self.headers = answer.headers
         self.usage: Usage | None = None
-        self._backend = backend
-        self._response = response
-        self._first = first
+        self._backend = answer.backend
+        self._response = answer.response
+        self._first = answer.first
         self._events = events
-        self._release: Release | None = release
-        self._secret = secret
+        self._release: Release | None = answer.call.end
+        self._secret = answer.secret
         self._reader = EventReader()
-        self._usage_reader = wire.reader()
+        self._usage_reader = answer.outbound.wire.reader()
         self._ended = False
         self.pieces = 0  # events that have been read
 
     async def begin(self) -> None:
-        """Read on until there is something for the client.
+        """Read until there is data for the client.
 
-        Raises UpstreamError where nothing readable comes in time: another candidate may do better.
+        Raises UpstreamError if no valid event comes in time, so that a fallback can answer.
         """
-        within = self._backend.timeouts.first_token
+        timeout = self._backend.timeouts.first_token
         with mapped(self._backend, "sent no event"):
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(timeout):
                 chunk, data = self._first, self._feed(self._first)
                 while not data and chunk:
                     chunk = await self._response.content.readany()
@@ -68,7 +53,7 @@ class TranslatedReply:
         self._first = data
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The client's events. Raises UpstreamError where the provider's stream is no good."""
+        """Yield the client's events. Raises UpstreamError if the provider's stream is invalid."""
         if self._first:
             yield self._first
         read = self._response.content.readany
@@ -78,7 +63,9 @@ class TranslatedReply:
                 try:
                     async with asyncio.timeout(idle):
                         chunk = await read()
-                except Exception:  # entered for every chunk, so mapped only where it is needed
+                except (
+                    Exception
+                ):  # mapped only on error: a context manager for each chunk is costly
                     with mapped(self._backend, "was silent"):
                         raise
             except UpstreamError:
@@ -91,7 +78,7 @@ class TranslatedReply:
         self.usage = self._usage_reader.usage
 
     async def close(self, *, abort: bool) -> None:
-        """Give the connection back, or with `abort` drop it: the provider then stops working."""
+        """Release the connection; `abort` closes it, so that the provider stops generating."""
         release, self._release = self._release, None
         if release is None:
             return
@@ -125,5 +112,5 @@ class TranslatedReply:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _broken(self, error: Exception) -> UpstreamError:
-        words = redact(self._secret, str(error).encode("utf-8", "replace")).decode()
-        return invalid_response(self._backend, f"sent a stream that can't be read: {words}")
+        message = redact(self._secret, str(error).encode("utf-8", "replace")).decode()
+        return invalid_response(self._backend, f"sent a stream that can't be read: {message}")

@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 
 from weir_gateway.adapters.providers.addresses import Guard
-from weir_gateway.adapters.providers.answers import ProviderResponse, UpstreamReply, to_reply
+from weir_gateway.adapters.providers.answers import UpstreamReply, to_reply
 from weir_gateway.adapters.providers.api_calls import ApiCall, ApiResponse, checked_response
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.outbound import (
@@ -25,6 +25,7 @@ from weir_gateway.adapters.providers.outbound import (
     select_route,
 )
 from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
+from weir_gateway.adapters.providers.reply import ProviderResponse
 from weir_gateway.adapters.providers.transport import ConnectionPool
 from weir_gateway.adapters.providers.upstream_errors import fallback_may_help, from_status, mapped
 from weir_gateway.domain.errors import UpstreamError

@@ -1,7 +1,7 @@
-"""The route table from the operator: a gRPC stream that brings tables and takes reports.
+"""The operator's gRPC stream: it delivers route tables and receives usage reports.
 
-Each table is acknowledged or refused with its reason; usage is reported every so often. When the
-operator is away the gateway serves on with what it has. Must not know what a table means.
+Each table is acknowledged, or refused with a reason. While the operator is unavailable, the gateway
+keeps serving with its current table.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from weir_runtime.metrics import Registry
 
 _LOG = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.2  # seconds before the stream is opened again; doubled up to
-MAX_PAUSE = 2.0  # so soon an operator that is back has its gateways
-LAST_REPORT_TIMEOUT = 2.0  # for the last report to be sent and read
+FIRST_PAUSE = 0.2  # seconds until the stream is reopened; doubled for each failure
+MAX_PAUSE = 2.0  # seconds; how soon gateways find a restarted operator
+LAST_REPORT_TIMEOUT = 2.0  # seconds to send the last report
 PICO_PER_MICRO = 1_000_000
 KEEPALIVE = (
-    ("grpc.keepalive_time_ms", 20_000),  # a peer that vanished without a word is noticed
+    ("grpc.keepalive_time_ms", 20_000),  # detects a peer that vanished
     ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.enable_http_proxy", 0),  # the operator is a neighbour
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # thousands of policies
+    ("grpc.enable_http_proxy", 0),  # the operator is in the same network
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # enough for thousands of policies
 )
 
 TotalsSource = Callable[[], Mapping[PolicyId, PolicyTotals]]
@@ -47,50 +47,54 @@ Call = grpc.aio.StreamStreamCall[pb.Report, pb.RouteTable]
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Where the operator is and how it is spoken to; times in seconds."""
+    """The operator's address and this gateway's identity; times in seconds."""
 
     target: str  # host:port
-    gateway: str  # this gateway's name: the pod's
-    ca: Path | None  # PEM; None speaks without TLS
-    token: Path | None  # the service account's token, read afresh at each connection
+    gateway: str  # this gateway's name, such as the pod's
+    ca: Path | None  # PEM; None: no TLS
+    token: Path | None  # the service account's token, read at each connection
     usage_every: float = 10.0
     started: int = 0  # when the process started, in milliseconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSources:
-    """What is reported: policies' sums, and how backends' latest requests ended."""
+    """What is reported: totals per policy and the health of backends."""
 
     totals: TotalsSource
     health: HealthSource = dict
 
 
+@dataclass(frozen=True, slots=True)
+class TableTargets:
+    """What a delivered table updates."""
+
+    tables: Tables
+    credentials: Credentials
+    last_good: LastGood | None = None
+    on_applied: Callable[[], None] = lambda: None  # called after a table and its keys are in force
+
+
 class TableStream:
-    """Follows the operator."""
+    """Receives tables from the operator and reports usage to it."""
 
     def __init__(
         self,
         options: StreamOptions,
-        tables: Tables,
-        store: Credentials,
-        counts: UsageSources,
+        targets: TableTargets,
+        usage: UsageSources,
         registry: Registry,
-        last_good: LastGood | None,
-        on_table: Callable[[], None],
     ) -> None:
-        """`delivered` is called with each table that came this way and is in force."""
         self._options = options
-        self._tables = tables
-        self._store = store
-        self._counts = counts
-        self._last_good = last_good
+        self._targets = targets
+        self._tables = targets.tables
+        self._usage = usage
         self._up = registry.gauge(
             "weir.routetable.stream.up", "1 while the operator's stream is open, else 0."
         ).labels()
         self._writing = asyncio.Lock()  # gRPC takes one write of a call at a time
-        self._on_table = on_table
-        self._secrets: dict[SecretRef, Secret] = {}  # delivered with the table in force
-        self._streams = 0  # opened so far
+        self._secrets: dict[SecretRef, Secret] = {}  # of the table in force
+        self._streams = 0  # number of streams opened
 
     async def follow(self) -> None:
         """Keep the stream open until cancelled."""
@@ -137,18 +141,18 @@ class TableStream:
             await self._send(call, await self._apply(message))
 
     async def _send_last_report(self, call: Call, reader: "asyncio.Task[None]") -> None:
-        """The gateway ends: what it has counted since the last report must not be lost."""
+        """Report the rest before shutdown, so that no usage is lost."""
         report = self._report()
         report.goodbye = True
         with contextlib.suppress(grpc.aio.AioRpcError, TimeoutError):
             async with asyncio.timeout(LAST_REPORT_TIMEOUT):
                 await self._send(call, report)
                 await call.done_writing()
-                await asyncio.wait({reader})  # until the operator has read all and hangs up
+                await asyncio.wait({reader})  # until the operator closes the stream
 
     async def _send(self, call: Call, report: pb.Report) -> None:
         async with self._writing:
-            # A stream that is over, say while its table was probed, is the reader's to tell.
+            # The stream may have ended while a table was probed: the reader reports it.
             with contextlib.suppress(asyncio.InvalidStateError):
                 await call.write(report)
 
@@ -161,12 +165,12 @@ class TableStream:
         except BadTable as error:
             report.nack.CopyFrom(pb.Nack(policy=error.policy or "", reason=error.message))
             return report
-        # In the same breath: no request comes between a table and its keys.
-        # A policy that stays as it was last good needs the keys that it had.
+        # No await between the table and its keys: a request must not come between them.
+        # A policy that keeps its last good version needs its former keys.
         former = self._secrets if refused else {}
         secrets = self._secrets = {**former, **_credentials(message)}
-        self._store.replace(secrets)
-        self._on_table()
+        self._targets.credentials.replace(secrets)
+        self._targets.on_applied()
         await self._save(message.table, secrets)
         report.ack.SetInParent()
         report.ack.refused.extend(
@@ -182,15 +186,15 @@ class TableStream:
             raise
 
     async def _save(self, table_json: bytes, secrets: Mapping[SecretRef, Secret]) -> None:
-        if self._last_good is None:
+        if self._targets.last_good is None:
             return
         try:
-            await asyncio.to_thread(self._last_good.save, table_json, secrets)
+            await asyncio.to_thread(self._targets.last_good.save, table_json, secrets)
         except OSError as error:
-            _LOG.warning("the last good table can't be kept: %s", error.strerror)
+            _LOG.warning("can't save the last good table: %s", error.strerror)
 
     async def _report_usage(self, call: Call) -> None:
-        # A stream that ends meanwhile is the reader's to tell.
+        # The reader reports a stream that ended.
         with contextlib.suppress(grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(self._options.usage_every)
@@ -200,10 +204,10 @@ class TableStream:
         return pb.Report(
             gateway=self._options.gateway,
             version=self._tables.version,
-            usage=_usage(self._counts.totals().items()),
+            usage=_usage(self._usage.totals().items()),
             started=self._options.started,
             stream=self._streams,
-            health=_health(self._counts.health().items()),
+            health=_health(self._usage.health().items()),
         )
 
     async def _channel(self) -> grpc.aio.Channel:
@@ -228,17 +232,17 @@ def _credentials(message: pb.RouteTable) -> dict[SecretRef, Secret]:
     }
 
 
-def _health(lately: Iterable[tuple[BackendId, BackendHealth]]) -> list[pb.BackendHealth]:
+def _health(recent: Iterable[tuple[BackendId, BackendHealth]]) -> list[pb.BackendHealth]:
     return [
         pb.BackendHealth(
             backend=backend,
-            calls=seen.calls,
-            failures=seen.failures,
-            last_failure=seen.last_failure,
-            uid=seen.uid,
-            generation=seen.generation,
+            calls=health.calls,
+            failures=health.failures,
+            last_failure=health.last_failure,
+            uid=health.uid,
+            generation=health.generation,
         )
-        for backend, seen in lately
+        for backend, health in recent
     ]
 
 
