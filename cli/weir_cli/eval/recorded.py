@@ -16,7 +16,7 @@ from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, score_with
 from weir_cli.output import show
 from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair, load_pair
-from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
+from weir_lab.evaluation import Contender, Report, Source, evaluate, render, to_json
 from weir_lab.evaluation.evaluate import Options
 from weir_lab.evaluation.figures import RETENTIONS
 from weir_lab.metrics import Interval
@@ -63,10 +63,9 @@ def _measure(options: RecordedOptions) -> Report:
             return evaluate(
                 pair,
                 [*contenders, *others],
-                data=options.data.name,
-                options=Options(options.share, options.repeats, options.seed),
+                Source(options.data.name, opened.version if names else None),
+                Options(options.share, options.repeats, options.seed),
                 vectors=vectors,
-                bundle=opened.version if names else None,
                 progress=say_step,
             )
 

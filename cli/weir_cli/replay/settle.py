@@ -30,7 +30,7 @@ from weir_cli.replay.simulated_judge import CascadeCosts, cascade_costs, side_co
 from weir_lab.datasets import load_outcomes
 from weir_lab.evaluation.report import plain
 from weir_lab.metrics import Interval
-from weir_lab.replay import Choice, Ledger, settle
+from weir_lab.replay import Choice, Ledger, Recorded, Target, settle
 from weir_lab.replay import replay as replay_prompts
 
 SCRIPTED_TOKENS = 8  # enough for each answer of a script
@@ -101,13 +101,11 @@ def _choices(
     async def send(url: str) -> tuple[Choice, ...]:
         with progress_bar() as progress:
             task = progress.add_task("replaying", total=len(record.prompts))
+            tokens = SCRIPTED_TOKENS if policy.cascade is not None else 1
             return await replay_prompts(
-                url,
+                Target(url, options.key, policy.model, tokens),
                 record.prompts,
-                model=policy.model,
                 concurrency=options.concurrency,
-                key=options.key,
-                max_tokens=SCRIPTED_TOKENS if policy.cascade is not None else 1,
                 advance=lambda more: progress.update(task, advance=more),
             )
 
@@ -144,12 +142,10 @@ def _settle(
         )
     chosen = [place.get(choice.backend, -1) for choice in choices]
     return settle(
-        chosen=np.array(chosen, dtype=np.intp),
-        reasons=[choice.reason or f"status {choice.status}" for choice in choices],
-        candidates=record.backends,
-        quality=record.quality,
-        cost=record.cost,
-        beside=side_costs(choices, record.prompts, record.cost, chosen, cascade),
+        Recorded(record.backends, record.quality, record.cost),
+        np.array(chosen, dtype=np.intp),
+        [choice.reason or f"status {choice.status}" for choice in choices],
+        extra_usd=side_costs(choices, record.prompts, record.cost, chosen, cascade),
         seed=seed,
     )
 

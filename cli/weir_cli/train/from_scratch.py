@@ -16,6 +16,7 @@ from weir_cli.lab_helpers import lab_failures, progress_bar, say_step
 from weir_cli.output import print_json
 from weir_lab.bundles.write_bundle import (
     DataCard,
+    TrainedRouters,
     block_widths,
     read_cached_columns,
     write_trained_bundle,
@@ -79,7 +80,11 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
         }
         story = DataCard(options.data.name, options.seed, needs.models, needs.notes, leaks)
         version = write_trained_bundle(
-            options.bundle, options.out, options.router, prompts, trained, near, story
+            options.bundle,
+            options.out,
+            options.router,
+            TrainedRouters(prompts, trained, near),
+            story,
         )
     shutil.rmtree(partial, ignore_errors=True)
     _report(options, trained, near, story, version, as_json=as_json)

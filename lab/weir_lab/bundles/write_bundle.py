@@ -1,6 +1,6 @@
-"""A whole new bundle of routers trained from labels alone, read by another bundle's encoder.
+"""Writes a new bundle of routers that were trained from labels alone.
 
-Must not know the command line.
+It reuses the encoder of another bundle, its base.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,13 +30,22 @@ _KNOTS = 1001
 
 @dataclass(frozen=True, slots=True)
 class DataCard:
-    """What the card says of where the labels come from."""
+    """Where the labels come from, for the bundle's card."""
 
     data: str
     seed: int
     models: tuple[str, ...]
     notes: tuple[str, ...]
     leak_check: str  # what the leak check found
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRouters:
+    """The routers to write; their `scores` have a value for each of `prompts`."""
+
+    prompts: Sequence[str]
+    linear: TrainedLinear
+    others: Mapping[str, TrainedRouter]
 
 
 def read_cached_columns(
@@ -46,7 +55,7 @@ def read_cached_columns(
     cache: Path,
     advance: Callable[[int], None],
 ) -> NDArray[np.float32]:
-    """The columns that the base's linear router reads, kept in a folder as they come."""
+    """The columns that the base's linear router reads, cached in a folder chunk by chunk."""
     with Bundle.open(base, devices=["cpu"]) as bundle:
         name = bundle.engines[0].resolve(router)
 
@@ -57,24 +66,20 @@ def read_cached_columns(
 
 
 def block_widths(base: Path, router: str) -> tuple[int, ...]:
-    """Of the blocks that the base's router reads."""
+    """The number of columns of each block that the base's router reads."""
     manifest = Folder.open(base).manifest
     return tuple(manifest.blocks[block].dim for block in manifest.routers[router].blocks)
 
 
 def write_trained_bundle(
-    base: Path,
-    out: Path,
-    router: str,
-    prompts: Sequence[str],
-    trained: TrainedLinear,
-    others: Mapping[str, TrainedRouter],
-    card: DataCard,
+    base: Path, out: Path, router: str, routers: TrainedRouters, card: DataCard
 ) -> str:
-    """Write the bundle; returns its version. Its default is the better one on held-out prompts.
+    """Write the bundle; returns its version.
 
-    Raises BundleError, BuildError.
+    The default router is `linear`, or `length` where that does better on held-out prompts. Raises
+    BundleError, BuildError.
     """
+    prompts, trained, others = routers.prompts, routers.linear, routers.others
     folder = Folder.open(base)
     folder.verify()
     manifest = folder.manifest
@@ -91,8 +96,8 @@ def write_trained_bundle(
     ]
     knots, calibrations = _spread(folder, prompts, trained)
     calibrations |= {
-        kind: Calibration(quantiles_of(found.scores), len(prompts), found.retention)
-        for kind, found in others.items()
+        kind: Calibration(quantiles_of(other.scores), len(prompts), other.retention)
+        for kind, other in others.items()
     }
     used = {block for entry in entries for block in entry.blocks}
     files = {manifest.tokenizer: folder.read(manifest.tokenizer)}
@@ -100,7 +105,7 @@ def write_trained_bundle(
         block = manifest.blocks[name]
         if isinstance(block, EncoderBlock):
             files |= {path: folder.read(path) for path in block.files.values()}
-    files |= {f"heads/{kind}.npz": as_archive(found.arrays) for kind, found in others.items()}
+    files |= {f"heads/{kind}.npz": as_archive(other.arrays) for kind, other in others.items()}
     files |= {
         "heads/linear.npz": as_archive(trained.arrays),
         manifest.calibration: calibration_json({e.name: calibrations[e.name] for e in entries}),
@@ -124,7 +129,7 @@ def write_trained_bundle(
 def _spread(
     folder: Folder, prompts: Sequence[str], trained: TrainedLinear
 ) -> tuple[NDArray[np.float32], dict[str, Calibration]]:
-    """The lengths' quantiles, and how every router's scores lie over the prompts."""
+    """The quantiles of the prompts' lengths, and the calibration of each built-in router."""
     clean = (normalise(prompt, folder.manifest.max_chars) for prompt in prompts)
     lengths = np.array([float(length(text)[0]) for text in clean])
     knots = np.quantile(lengths, np.linspace(0, 1, _KNOTS)).astype(np.float32)
@@ -137,23 +142,23 @@ def _spread(
 
 
 def _card(
-    folder: Folder, trained: TrainedLinear, near: Mapping[str, TrainedRouter], story: DataCard
+    folder: Folder, trained: TrainedLinear, others: Mapping[str, TrainedRouter], card: DataCard
 ) -> str:
-    beside = "".join(f"| `{kind}` | {found.apgr:.3f} |\n" for kind, found in near.items())
-    notes = "".join(f"- {line}\n" for line in (*story.models, *story.notes, story.leak_check))
+    rows = "".join(f"| `{kind}` | {other.apgr:.3f} |\n" for kind, other in others.items())
+    notes = "".join(f"- {line}\n" for line in (*card.models, *card.notes, card.leak_check))
     verdict = (
         "`linear` is the default."
         if trained.apgr >= trained.length_apgr
         else "Prompt length does better there than what was learnt, so `length` is the default."
     )
     return (
-        f"# {NAME}\n\nRouters trained from the labels of {story.data} alone, read by the encoder "
+        f"# {NAME}\n\nRouters trained from the labels of {card.data} alone, read by the encoder "
         f"of {folder.version}.\n\n## Data\n\n{notes}\n## Split\n\n"
-        f"A hash of its text puts one prompt in five apart (seed {story.seed}): {trained.train} "
+        f"A hash of its text puts one prompt in five apart (seed {card.seed}): {trained.train} "
         f"labels train, {trained.held_out} judge. The ridge's strength ({trained.alpha:g}) is by "
         "leave-one-out on the former; the probability's curve, the retention thresholds and the "
         "figures are by the latter.\n\n## Figures on the held-out labels\n\n"
-        f"| | APGR |\n|---|---|\n| `linear` | {trained.apgr:.3f} |\n{beside}"
+        f"| | APGR |\n|---|---|\n| `linear` | {trained.apgr:.3f} |\n{rows}"
         f"| prompt length | {trained.length_apgr:.3f} |\n| chance | .500 |\n\n"
         f"Score as P(strong better): Brier {trained.brier:.3f}, expected calibration error "
         f"{trained.ece:.3f}. {verdict}\n\n## Limits\n\n"

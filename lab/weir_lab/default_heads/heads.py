@@ -1,6 +1,7 @@
-"""Every trained router of a variant, fitted to one task, and its curve. Knows no files."""
+"""The task that a variant's routers are trained on, and their curves."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,28 @@ _EDGE = 1e-6
 _PEOPLE = -1  # the pool of battles that people judged
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Outcomes and their labels, and the battles that people judged."""
+
+    outcomes: Outcomes
+    labels: Labels
+    people: Preferences
+
+
 def task(
     columns: tuple[Floats, Floats],
     widths: tuple[int, ...],
-    outcomes: Outcomes,
-    people: Preferences,
-    labels: Labels,
+    data: TrainingData,
     usable: Flags,
     seed: int,
 ) -> Task:
-    """What the routers learn from: `columns` of the outcomes' prompts and of the people's."""
+    """The routers' training task.
+
+    `columns` are those of the outcomes' prompts and of the people's; `usable` marks the outcomes'
+    prompts to train on.
+    """
+    outcomes, labels, people = data.outcomes, data.labels, data.people
     every = np.concatenate(columns)
     need, weights = np.full(len(every), np.nan), np.ones(len(every))
     chosen = usable[labels.rows]
@@ -40,15 +53,15 @@ def task(
     names = sorted({name for row in people.battles for name in row[1:3]} - set(outcomes.models))
     place = {name: index for index, name in enumerate([*outcomes.models, *names])}
     fought = _people(people, place, len(outcomes.prompts))
-    # The battles that people judged teach nothing: on sources left out, `mf` and `sw_ranking` are
-    # better without. For `sw_ranking` they put "the first did not win" beside true ties, and rank
-    # prompts backwards. They still count among the models, on whose number the seeded start rests.
-    work = Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
-    return work.without(~work.labelled)
+    # The battles that people judged are left out: on sources left out, `mf` and `sw_ranking` are
+    # better without them. For `sw_ranking` they count "the first did not win" as ties and rank
+    # prompts backwards. Their models still count, because the seeded start depends on the number.
+    whole = Task(every, widths, need, weights, together([drawn, fought]), len(place), seed)
+    return whole.without(~whole.labelled)
 
 
 def ensemble_of(arrays: Arrays, members: Mapping[str, Arrays], width: int) -> Ensemble:
-    """The ensemble over members that all read the same columns."""
+    """An ensemble whose members all read the same columns."""
     every = np.arange(width)
     return Ensemble(
         arrays, [Member(ROUTERS[name](head), every) for name, head in members.items()], width
@@ -56,11 +69,11 @@ def ensemble_of(arrays: Arrays, members: Mapping[str, Arrays], width: int) -> En
 
 
 def curve_of(scores: Floats, wins: Doubles, source: NDArray[np.str_]) -> tuple[float, float]:
-    """Slope and intercept that turn a head's logits into how often the strong model wins.
+    """Slope and intercept that turn a head's logits into the strong model's win rate.
 
-    The slope is what holds within sources, each with a level of its own: across them the level
-    follows which models were recorded, and can even run against the order within each. Raises
-    Backwards where the head ranks prompts the wrong way round.
+    The slope is fitted within sources, each with its own level: across sources the level depends on
+    the recorded models and can contradict the order within them. Raises Backwards where the head
+    ranks prompts the wrong way round.
     """
     safe = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
     logits = np.log(safe / (1 - safe))
@@ -71,7 +84,7 @@ def curve_of(scores: Floats, wins: Doubles, source: NDArray[np.str_]) -> tuple[f
 
 
 def stacked(scores: Sequence[Floats]) -> Doubles:
-    """Members' scores side by side."""
+    """The members' scores as columns."""
     return np.stack(scores, axis=1).astype(np.float64)
 
 

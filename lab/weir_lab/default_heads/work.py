@@ -1,7 +1,4 @@
-"""One variant's heads, trained on some of the prompts: for keeps, or without a source to judge.
-
-Knows no files.
-"""
+"""Trains one variant's heads: on the train split, or with one source left out to measure them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from weir_lab.arrays import Arrays, Flags, Floats
 from weir_lab.default_heads.data import Outcomes, Preferences
 from weir_lab.default_heads.encode import Columns
 from weir_lab.default_heads.groups import Labels, balanced, recovered
-from weir_lab.default_heads.heads import curve_of, ensemble_of, stacked, task
+from weir_lab.default_heads.heads import TrainingData, curve_of, ensemble_of, stacked, task
 from weir_lab.default_heads.train import direction, select, train_length, train_linear
 from weir_lab.routers import TRAINERS
 from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
@@ -26,18 +23,18 @@ _PART = 256  # rows
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What heads are trained on: prompts with outcomes, and prompts people fought over."""
+    """What heads are trained on: prompts with outcomes, and the prompts of people's battles."""
 
     variant: Variant
     outcomes: Outcomes
     people: Preferences
     labels: Labels
     seen: Columns  # of the outcomes' prompts
-    battle_columns: Columns  # of the people's
+    battle_columns: Columns  # of the battles' prompts
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of the blocks that trained routers read."""
+        """The number of columns of each block that trained routers read."""
         return tuple(block.dim for block in self.variant.columns)
 
     @property
@@ -63,7 +60,7 @@ class Work:
         return heads, linear.report
 
     def scores(self, heads: Mapping[str, Arrays], columns: Columns) -> Mapping[str, Floats]:
-        """Of every router, by the very code that serves."""
+        """The scores of every router, by the code that serves them."""
         lengths, every = columns.length, columns.linear
         found: dict[str, Floats] = {
             "random": columns.hash[:, 0],
@@ -76,7 +73,7 @@ class Work:
         return found | {"ensemble": ensemble.scores(every)}
 
     def left_out(self) -> Mapping[str, Mapping[str, float]]:
-        """APGR by router and source, of heads that never saw that source."""
+        """APGR by router and source, of heads trained without that source."""
         names = [entry.name for entry in self.variant.routers]
         found: dict[str, dict[str, float]] = {name: {} for name in names}
         for source in sorted(set(self.outcomes.source.tolist())):
@@ -88,7 +85,7 @@ class Work:
         return found
 
     def _without(self, source: str) -> Mapping[str, Arrays]:
-        """Heads that never saw a source; their curves, which change no order, left out."""
+        """Heads trained without a source, and without curves, which change no order."""
         usable = np.asarray(self.outcomes.source != source, dtype=np.bool_)
         usable_rows = usable[self.labels.rows]
         rows = self.labels.rows[usable_rows]
@@ -113,8 +110,9 @@ class Work:
 
     def _fitted(self, usable: Flags) -> dict[str, Arrays]:
         columns = (self.seen.linear, self.battle_columns.linear)
-        work = task(columns, self.widths, self.outcomes, self.people, self.labels, usable, SEED)
-        return {name: TRAINERS[name].fit(work) for name in self._kinds}
+        data = TrainingData(self.outcomes, self.labels, self.people)
+        training = task(columns, self.widths, data, usable, SEED)
+        return {name: TRAINERS[name].fit(training) for name in self._kinds}
 
     def _ensemble(self, heads: Mapping[str, Arrays], usable: Flags) -> Arrays:
         rows = self.labels.rows[usable[self.labels.rows]]
@@ -133,6 +131,6 @@ def some_rows(columns: Columns, which: NDArray[np.intp] | Flags) -> Columns:
 
 
 def _in_parts(score: Callable[[Floats], Floats], rows: Floats) -> Floats:
-    """A few rows at a time: a head may compare each with thousands of others."""
+    """Score a few rows at a time: a head may compare each with thousands of others."""
     parts = [score(rows[start : start + _PART]) for start in range(0, len(rows), _PART)]
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""One evaluation: contenders beside the baselines, then each contender looked at closely."""
+"""One evaluation: contenders and baselines measured, then each contender in detail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,16 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What the report names as its data and, where a bundle was scored, its version."""
+
+    data: str
+    bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """How an evaluation is run."""
+    """How an evaluation is run; `operating_share` is the strong share of the detailed part."""
 
     operating_share: float = 0.2
     repeats: int = 1000
@@ -42,14 +50,16 @@ class Options:
 def evaluate(
     pair: Pair,
     contenders: Sequence[Contender],
-    *,
-    data: str,
+    source: Source,
     options: Options,
+    *,
     vectors: Doubles | None = None,
-    bundle: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Measure contenders and baselines; `vectors` (a row a prompt) let neighbours be found."""
+    """Measure contenders and baselines.
+
+    `vectors` has a row per prompt; without it the nearest neighbours are left out.
+    """
     named = [(c.name, c.scores, False) for c in contenders]
     named += [(name, scores, True) for name, scores in _baselines(pair, vectors, options.seed)]
     rows: list[Row] = []
@@ -63,7 +73,7 @@ def evaluate(
         if detail is not None:
             details.append(detail)
     return Report(
-        data=data,
+        data=source.data,
         prompts=len(pair),
         weak_name=pair.weak_name,
         strong_name=pair.strong_name,
@@ -79,7 +89,7 @@ def evaluate(
         details=tuple(details),
         comparisons=_comparisons(pair, contenders, options),
         notes=_notes(pair, vectors),
-        bundle=bundle,
+        bundle=source.bundle,
     )
 
 
@@ -87,7 +97,7 @@ def _comparisons(
     pair: Pair, contenders: Sequence[Contender], options: Options
 ) -> tuple[Comparison, ...]:
     """The first contender against prompt length, the others against the first."""
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     name, scores = "length", length_scores(pair)
     for number, contender in enumerate(contenders):
         gain = apgr_gain(
@@ -96,17 +106,17 @@ def _comparisons(
             repeats=options.repeats,
             seed=options.seed,
         )
-        found.append(Comparison(contender.name, name, gain))
+        comparisons.append(Comparison(contender.name, name, gain))
         if number == 0:
             name, scores = contender.name, contender.scores
-    return tuple(found)
+    return tuple(comparisons)
 
 
 def _baselines(pair: Pair, vectors: Doubles | None, seed: int) -> list[tuple[str, Doubles]]:
-    found = [("random", random_scores(len(pair), seed)), ("length", length_scores(pair))]
+    baselines = [("random", random_scores(len(pair), seed)), ("length", length_scores(pair))]
     if vectors is not None:
-        found.append(("knn on these labels", neighbour_scores(pair, vectors, seed)))
-    return [*found, ("oracle", oracle_scores(pair, seed))]
+        baselines.append(("knn on these labels", neighbour_scores(pair, vectors, seed)))
+    return [*baselines, ("oracle", oracle_scores(pair, seed))]
 
 
 def _row(pair: Pair, name: str, scores: Doubles, options: Options, *, baseline: bool) -> Row:
@@ -126,7 +136,7 @@ def _detail(pair: Pair, contender: Contender, options: Options) -> Detail | None
     try:
         threshold = strong_share(contender.scores, options.operating_share).threshold
     except NoPromise:
-        return None  # its scores cannot be parted there: the table still shows it
+        return None  # too many equal scores there; the table still shows the contender
     slices = cut(pair, contender.scores, threshold, options.seed)
     probed: list[int] = (
         np.random.default_rng(options.seed).permutation(len(pair))[:_PROBED].tolist()

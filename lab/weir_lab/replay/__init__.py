@@ -1,9 +1,9 @@
-"""Recorded prompts through a running gateway, its choices joined with what was recorded.
+"""Sends recorded prompts through a running gateway and joins its choices with the record.
 
-The answers that come back are of no interest: what each model would have answered is on record.
+The gateway's answers are discarded: each model's answer to each prompt is already recorded.
 """
 
-from weir_lab.replay.client import Choice, replay
-from weir_lab.replay.ledger import Ledger, Line, settle
+from weir_lab.replay.client import Choice, Target, replay
+from weir_lab.replay.ledger import Ledger, Line, Recorded, settle
 
-__all__ = ["Choice", "Ledger", "Line", "replay", "settle"]
+__all__ = ["Choice", "Ledger", "Line", "Recorded", "Target", "replay", "settle"]

@@ -1,7 +1,4 @@
-"""Sends prompts to a gateway over HTTP and keeps which backend each was given to, and why.
-
-Must not know what was recorded.
-"""
+"""Sends prompts to a gateway over HTTP and records which backend served each, and why."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +6,23 @@ from dataclasses import dataclass
 
 import aiohttp
 
-_DEADLINE = 60.0  # seconds a request; a stand-in answers in milliseconds
-_TRIES = 2  # a connection that was closed while idle is no answer
+_DEADLINE = 60.0  # seconds a request; a mock provider answers in milliseconds
+_TRIES = 2  # a connection may have been closed while idle
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The gateway, and what each request asks of it."""
+
+    url: str
+    key: str | None = None
+    model: str = "auto"
+    max_tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What became of one prompt; `backend` is empty where the gateway did not serve it."""
+    """How one prompt was routed; `backend` is empty where the gateway did not serve it."""
 
     backend: str
     reason: str
@@ -23,19 +30,16 @@ class Choice:
 
 
 async def replay(
-    url: str,
+    target: Target,
     prompts: Sequence[str],
     *,
-    model: str = "auto",
     concurrency: int = 32,
-    key: str | None = None,
-    max_tokens: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Choice, ...]:
-    """Send every prompt once, so many at a time; choices come in the order of the prompts."""
+    """Send every prompt once, `concurrency` at a time; choices are in the order of the prompts."""
     choices: list[Choice | None] = [None] * len(prompts)
-    places = iter(range(len(prompts)))
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+    indices = iter(range(len(prompts)))
+    headers = {"authorization": f"Bearer {target.key}"} if target.key else {}
     connector = aiohttp.TCPConnector(limit=concurrency)
     timeout = aiohttp.ClientTimeout(total=_DEADLINE)
     async with (
@@ -44,27 +48,26 @@ async def replay(
     ):
 
         async def work(left: Iterator[int]) -> None:
-            for place in left:
-                choices[place] = await _send(session, url, prompts[place], model, max_tokens)
+            for index in left:
+                choices[index] = await _send(session, target, prompts[index])
                 advance(1)
 
         for number in range(min(concurrency, len(prompts))):
-            group.create_task(work(places), name=f"replay {number}")
+            group.create_task(work(indices), name=f"replay {number}")
     return tuple(choice for choice in choices if choice is not None)
 
 
-async def _send(
-    session: aiohttp.ClientSession, url: str, prompt: str, model: str, max_tokens: int
-) -> Choice:
+async def _send(session: aiohttp.ClientSession, target: Target, prompt: str) -> Choice:
+    url = f"{target.url}/v1/chat/completions"
     body = {
-        "model": model,
+        "model": target.model,
         "messages": [{"role": "user", "content": prompt}],
-        "max_tokens": max_tokens,
+        "max_tokens": target.max_tokens,
     }
     choice = Choice("", "unreachable", 0)
     for _ in range(_TRIES):
         try:
-            async with session.post(f"{url}/v1/chat/completions", json=body) as answer:
+            async with session.post(url, json=body) as answer:
                 await answer.read()
                 served = answer.headers.get("x-weir-model", "") if answer.ok else ""
                 return Choice(served, answer.headers.get("x-weir-reason", ""), answer.status)

@@ -1,4 +1,4 @@
-"""What a policy's choices would have cost and kept, beside what else could have been done.
+"""The cost and quality of a policy's choices, beside those of other strategies.
 
 Pure: recorded quality and cost per prompt and candidate, and the chosen candidate's column.
 """
@@ -17,15 +17,15 @@ _MANY = 1000  # requests that money is stated for
 
 
 class NothingServed(LabError):
-    """The gateway served none of the prompts: there is nothing to settle."""
+    """The gateway served none of the prompts, so that there is nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One way to choose. `usd` is for 1,000 requests, NaN where costs are not recorded.
+    """One strategy. `usd` is for 1,000 requests, NaN where costs are not recorded.
 
-    `kept` is the quality over that of always calling the last candidate; `saved` the part of that
-    candidate's bill that was not spent; `last_share` the share of calls to it.
+    `retained` is the quality as a share of what the last candidate alone gives, `saved` the share
+    of its bill that is not spent, `last_share` the share of calls to it.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The policy's line first, then what it stands beside."""
+    """The policy's line first, then those of the other strategies."""
 
     prompts: int
     unserved: int
@@ -46,68 +46,84 @@ class Ledger:
     lines: tuple[Line, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is on record; arrays are [prompts, candidates], the weakest candidate first."""
+
+    candidates: Sequence[str]
+    quality: Doubles  # [0, 1]
+    cost: Doubles  # USD an answer, NaN where not recorded
+
+    def only(self, rows: NDArray[np.bool_]) -> "Recorded":
+        return Recorded(self.candidates, self.quality[rows], self.cost[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Strategy:
+    name: str
+    weights: Doubles  # [prompts, candidates]: how likely a prompt goes to a candidate
+    extra_usd: Doubles  # [prompts]: paid beside the chosen candidate's answer
+
+
 def settle(
-    *,
+    recorded: Recorded,
     chosen: NDArray[np.intp],
     reasons: Sequence[str],
-    candidates: Sequence[str],
-    quality: Doubles,
-    cost: Doubles,
-    beside: Doubles | None = None,
+    *,
+    extra_usd: Doubles | None = None,
     seed: int = 0,
 ) -> Ledger:
-    """`quality` and `cost` are [prompts, candidates], weakest first; `chosen` is -1 where unserved.
+    """Compare the choices with other strategies; `chosen` is a column, or -1 where unserved.
 
-    `beside` is what the policy paid for each prompt beside the chosen one's answer, in USD: a weak
-    answer that was not accepted, a judge; less than 0 where the answer was a kept one.
+    `extra_usd` is what the policy paid for each prompt beside the chosen candidate's answer: for a
+    rejected weak answer, or a judge. It is below 0 where the answer came from a cache.
 
     Unserved prompts are counted and left out. Raises NothingServed.
     """
     served = chosen >= 0
     if not served.any():
         raise NothingServed("the gateway served none of the prompts; look at its log")
-    ways = _ways(chosen[served], quality[served], cost[served], candidates)
-    last = len(candidates) - 1
-    none = np.zeros(int(served.sum()))
-    policys = none if beside is None else beside[served]
-    lines = tuple(
-        _line((name, weights, more), quality[served], cost[served], last, seed)
-        for (name, weights), more in zip(ways, [policys, *[none] * (len(ways) - 1)], strict=True)
-    )
+    extra = np.zeros(len(chosen)) if extra_usd is None else extra_usd
+    rest = recorded.only(served)
+    strategies = _strategies(chosen[served], rest, extra[served])
+    lines = tuple(_line(strategy, rest, seed) for strategy in strategies)
     counts = dict.fromkeys(reasons, 0)
     for reason in reasons:
         counts[reason] += 1
     return Ledger(int(served.sum()), int((~served).sum()), counts, lines)
 
 
-def _ways(
-    chosen: NDArray[np.intp], quality: Doubles, cost: Doubles, candidates: Sequence[str]
-) -> list[tuple[str, Doubles]]:
-    """Each way as how likely it gives a prompt to a candidate: [prompts, candidates]."""
-    count = len(candidates)
+def _strategies(
+    chosen: NDArray[np.intp], recorded: Recorded, extra_usd: Doubles
+) -> list[_Strategy]:
+    quality, cost = recorded.quality, recorded.cost
+    count = len(recorded.candidates)
     every = np.eye(count)
     policy = every[chosen]
     shares = np.broadcast_to(policy.mean(axis=0), policy.shape)
-    # The best answer, and of equally good ones the cheapest; unknown costs: the weakest first.
+    # The best answer, and of equally good ones the cheapest; with unknown costs the weakest.
     price = np.where(np.isfinite(cost), cost, np.arange(count))
     best = quality >= quality.max(axis=1, keepdims=True)
     oracle = every[np.where(best, price, np.inf).argmin(axis=1)]
+    nothing = np.zeros(len(chosen))
     fixed = [
-        (f"always {name}", np.broadcast_to(every[k], policy.shape))
-        for k, name in enumerate(candidates)
+        _Strategy(f"always {name}", np.broadcast_to(every[k], policy.shape), nothing)
+        for k, name in enumerate(recorded.candidates)
     ]
-    return [("this policy", policy), *fixed, ("random, same shares", shares), ("oracle", oracle)]
+    return [
+        _Strategy("this policy", policy, extra_usd),
+        *fixed,
+        _Strategy("random, same shares", shares, nothing),
+        _Strategy("oracle", oracle, nothing),
+    ]
 
 
-def _line(
-    way: tuple[str, Doubles, Doubles], quality: Doubles, cost: Doubles, last: int, seed: int
-) -> Line:
-    """`way` is its name, how likely it gives a prompt to each candidate, and what else it pays."""
-    name, weights, beside = way
-    got = (weights * quality).sum(axis=1)
-    # A candidate that a way never calls may have no recorded cost.
-    paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1) + beside
-    most_expensive, best = cost[:, last], quality[:, last]
+def _line(strategy: _Strategy, recorded: Recorded, seed: int) -> Line:
+    weights, cost = strategy.weights, recorded.cost
+    got = (weights * recorded.quality).sum(axis=1)
+    # A candidate that a strategy never calls may have no recorded cost.
+    paid = np.where(weights > 0, weights * cost, 0.0).sum(axis=1) + strategy.extra_usd
+    most_expensive, best = cost[:, -1], recorded.quality[:, -1]
 
     def figures(drawn: Doubles) -> tuple[float, float, float, float]:
         total = drawn.sum()
@@ -120,6 +136,6 @@ def _line(
             1 - spent / most if most else np.nan,
         )
 
-    found = bootstrap(figures, len(got), seed=seed)
-    mean, retained, usd, saved = found
-    return Line(name, mean, retained, usd, saved, last_share=float(weights[:, last].mean()))
+    mean, retained, usd, saved = bootstrap(figures, len(got), seed=seed)
+    last_share = float(weights[:, -1].mean())
+    return Line(strategy.name, mean, retained, usd, saved, last_share)

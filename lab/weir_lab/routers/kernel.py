@@ -1,9 +1,9 @@
 """Few-shot adaptation: a bundle's linear router corrected by labels of one's own traffic.
 
 The correction is a Gaussian-kernel regression of the gain (strong less weak) on the router's own
-columns, averaged over kernels by the labels' own evidence; nothing else is tuned. The prior is
-added once more, by a weight that fades with the number of labels, so that an unlucky draw of few
-does little harm; where the labels do not even predict one another, it stays as it is.
+columns, averaged over kernels by the labels' marginal likelihood; nothing else is tuned. The prior
+is added once more, with a weight that falls with the number of labels, so that an unlucky draw of
+few labels does little harm. Where the labels don't predict one another, the prior stays unchanged.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from weir_lab.routers.kernel_regression import WIDTHS, Fit, fit, squared_distanc
 from weir_lab.routers.regression import platt
 from weir_lab.routers.task import Columns
 
-LEAST = 50  # labels; fewer say nothing that the prior does not know better
-MOST = 3000  # labels that are fitted; the fit takes the cube of them
+LEAST = 50  # labels; the prior is better than a fit to fewer
+MOST = 3000  # labels that are fitted; the time grows with their cube
 # So many labels weigh as much as the prior, each with deviation 1. The least of those tried with
 # which no draw of 100, 300 or 500 labels lost more than .005 of APGR on the recorded sources.
 PRIOR_LABELS = 200
@@ -34,7 +34,7 @@ class Adapted:
 
     arrays: Mapping[str, NDArray[np.float32]]
     labels: int
-    prior_only: bool  # the labels told nothing new
+    prior_only: bool  # the labels added nothing to the prior
     prior_apgr: float
     left_out_apgr: float
     gain: Interval  # the router's APGR over the prior's, paired
@@ -48,9 +48,9 @@ class Adapted:
 
 
 def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
-    """Fit the labels of `pair`, whose prompts the rows of `columns` are. Raises TooFew.
+    """Fit the labels of `pair`; `columns` has a row for each of its prompts. Raises TooFew.
 
-    Of more than MOST labels so many are drawn by `seed`. The same input gives the same bits.
+    Of more than MOST labels, MOST are drawn by `seed`. Equal inputs give equal bits.
     """
     if len(pair) < LEAST:
         raise TooFew(
@@ -71,7 +71,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
         _unchanged(columns.head)
         if prior_only
         else _corrected(
-            columns.head, found, rows * metric, metric, (centre, spread), slope, intercept
+            columns.head, found, rows * metric, metric, (centre, spread), (slope, intercept)
         )
     )
     weak, strong = pair.weak[chosen], pair.strong[chosen]
@@ -89,7 +89,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
 
 
 def _metric(rows: Doubles, widths: tuple[int, ...]) -> Doubles:
-    """Per column: its deviation out, and every block as much as any other in a distance."""
+    """The factor of each column: deviations become 1, and each block weighs the same."""
     deviation = rows.std(axis=0)
     share = np.repeat([1 / (width * len(widths)) for width in widths], widths)
     return np.where(deviation > _SOME, np.sqrt(share) / np.maximum(deviation, _SOME), 0.0)
@@ -114,15 +114,15 @@ def _corrected(
     anchors: Doubles,
     metric: Doubles,
     prior: tuple[float, float],
-    slope: float,
-    intercept: float,
+    curve: tuple[float, float],
 ) -> dict[str, Doubles]:
     """The served form: logit = weights . row + bias + the anchors' pull.
 
-    The fit's own constant goes: the left-out predictions that slope and intercept were found on
-    have the labels' mean, and so has the correction once the anchors' mean pull is taken off.
+    `prior` is the mean and the deviation of the prior's logits, `curve` the slope and intercept of
+    the probability. The fit's constant is dropped: `curve` was fitted on left-out predictions with
+    the labels' mean, which the correction has too once the anchors' mean pull is subtracted.
     """
-    centre, spread = prior
+    (centre, spread), (slope, intercept) = prior, curve
     along = slope * found.slope / spread
     pull = found.pull(squared_distances(anchors, anchors))
     offset = intercept + slope * (found.mean - float(pull.mean()))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from weir_lab.arrays import Doubles
 from weir_lab.datasets import Pair
-from weir_lab.evaluation import Contender, Report, evaluate, render, to_json
+from weir_lab.evaluation import Contender, Report, Source, evaluate, render, to_json
 from weir_lab.evaluation.baselines import neighbour_scores, oracle_scores
 from weir_lab.evaluation.evaluate import Options
 from weir_lab.evaluation.robustness import CHANGES, flips
@@ -51,8 +51,8 @@ def report(data: Pair, repeats: int = 30) -> Report:
     return evaluate(
         data,
         [Contender("keen", score(data.prompts), score)],
-        data="tickets & more",
-        options=Options(operating_share=0.3, repeats=repeats, seed=1),
+        Source("tickets & more"),
+        Options(operating_share=0.3, repeats=repeats, seed=1),
     )
 
 
@@ -142,8 +142,8 @@ def test_scores_that_cannot_be_parted_have_a_row_and_no_detail() -> None:
     found = evaluate(
         data,
         [Contender("flat", np.full(len(data), 0.5))],
-        data="d",
-        options=Options(repeats=20),
+        Source("d"),
+        Options(repeats=20),
     )
     assert found.rows[0].figures.apgr.value == pytest.approx(0.5)
     assert found.details == ()

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from weir_lab.arrays import Doubles
-from weir_lab.replay import replay, settle
+from weir_lab.replay import Recorded, Target, replay, settle
 from weir_lab.replay.ledger import NothingServed
 
 QUALITY: Doubles = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
@@ -17,11 +17,9 @@ COST: Doubles = np.array([[1.0, 10.0], [1.0, 20.0], [1.0, 10.0], [1.0, 40.0]])
 
 def test_choices_are_settled_by_hand() -> None:
     ledger = settle(
-        chosen=np.array([0, 1, 0, 1]),
-        reasons=["scored", "scored", "scored", "rule:x"],
-        candidates=["small", "large"],
-        quality=QUALITY,
-        cost=COST,
+        Recorded(["small", "large"], QUALITY, COST),
+        np.array([0, 1, 0, 1]),
+        ["scored", "scored", "scored", "rule:x"],
     )
     lines = {line.name: line for line in ledger.lines}
     assert list(lines) == [
@@ -37,7 +35,7 @@ def test_choices_are_settled_by_hand() -> None:
     assert policy.usd.value == pytest.approx(1000 * 62 / 4)
     assert policy.saved.value == pytest.approx(1 - 62 / 80)
     assert policy.last_share == 0.5
-    # By lot: half of each candidate's total.
+    # At random: half of each candidate's total.
     assert lines["random, same shares"].usd.value == pytest.approx(1000 * (4 + 80) / 8)
     assert lines["random, same shares"].quality.value == pytest.approx(0.5)
     # The oracle calls the large model once: where it alone is right.
@@ -49,11 +47,9 @@ def test_choices_are_settled_by_hand() -> None:
 
 def test_what_was_not_served_is_counted_and_left_out() -> None:
     ledger = settle(
-        chosen=np.array([0, -1, 0, -1]),
-        reasons=["scored", "unreachable", "scored", "unreachable"],
-        candidates=["small", "large"],
-        quality=QUALITY,
-        cost=COST * np.array([1.0, np.nan]),
+        Recorded(["small", "large"], QUALITY, COST * np.array([1.0, np.nan])),
+        np.array([0, -1, 0, -1]),
+        ["scored", "unreachable", "scored", "unreachable"],
     )
     assert (ledger.prompts, ledger.unserved) == (2, 2)
     lines = {line.name: line for line in ledger.lines}
@@ -64,13 +60,7 @@ def test_what_was_not_served_is_counted_and_left_out() -> None:
 
 def test_a_gateway_that_serves_nothing_is_no_result() -> None:
     with pytest.raises(NothingServed):
-        settle(
-            chosen=np.array([-1]),
-            reasons=["unreachable"],
-            candidates=["a", "b"],
-            quality=QUALITY[:1],
-            cost=COST[:1],
-        )
+        settle(Recorded(["a", "b"], QUALITY[:1], COST[:1]), np.array([-1]), ["unreachable"])
 
 
 @pytest.fixture
@@ -96,14 +86,8 @@ async def gateway() -> AsyncIterator[str]:
 async def test_every_prompt_is_sent_once_and_stays_in_order(gateway: str) -> None:
     prompts = ["x" * (k % 7) or "refuse" for k in range(200)]
     done: list[int] = []
-    choices = await replay(
-        gateway,
-        prompts,
-        model="router-of-mine",
-        concurrency=16,
-        key="secret",
-        advance=done.append,
-    )
+    target = Target(gateway, "secret", "router-of-mine")
+    choices = await replay(target, prompts, concurrency=16, advance=done.append)
     assert len(choices) == len(done) == 200
     for prompt, choice in zip(prompts, choices, strict=True):
         if prompt == "refuse":
@@ -113,5 +97,5 @@ async def test_every_prompt_is_sent_once_and_stays_in_order(gateway: str) -> Non
 
 
 async def test_no_gateway_at_all_is_no_crash() -> None:
-    (choice,) = await replay("http://127.0.0.1:9", ["hello"])
+    (choice,) = await replay(Target("http://127.0.0.1:9"), ["hello"])
     assert (choice.backend, choice.status) == ("", 0)

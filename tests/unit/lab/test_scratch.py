@@ -13,6 +13,7 @@ from weir_lab.arrays import Doubles
 from weir_lab.bundles.row_cache import CHUNK, read_cached
 from weir_lab.bundles.write_bundle import (
     DataCard,
+    TrainedRouters,
     block_widths,
     read_cached_columns,
     write_trained_bundle,
@@ -156,9 +157,8 @@ def test_what_is_served_is_what_was_trained(tmp_path: Path, bundle: Path) -> Non
         kind: train_router(kind, raw, block_widths(bundle, "linear"), known.prompts, needs)
         for kind in ("knn", "cluster")
     }
-    version = write_trained_bundle(
-        bundle, tmp_path / "new", "linear", known.prompts, trained, near, STORY
-    )
+    routers = TrainedRouters(known.prompts, trained, near)
+    version = write_trained_bundle(bundle, tmp_path / "new", "linear", routers, STORY)
     assert version.startswith("trained@")
     with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
         assert opened.default_router == "linear"
@@ -185,10 +185,9 @@ def test_the_same_data_give_the_same_bytes_in_any_order(tmp_path: Path, bundle: 
     for name in ("one", "two"):
         raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / name, lambda _: None)
         trained = train_linear(raw, known.prompts, needs, known)
+        routers = TrainedRouters(known.prompts, trained, {})
         versions.append(
-            write_trained_bundle(
-                bundle, tmp_path / f"{name}-b", "linear", known.prompts, trained, {}, STORY
-            )
+            write_trained_bundle(bundle, tmp_path / f"{name}-b", "linear", routers, STORY)
         )
     assert versions[0] == versions[1]
     sides = [is_held_out(prompt, 0) for prompt in known.prompts]
