@@ -23,7 +23,8 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError, UpstreamFailure
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.request import ClientKey, Request
-from weir_gateway.routing.pipeline import Ending
+from weir_gateway.domain.table import RouteTable
+from weir_gateway.routing.exchange import Exchange, Timing
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.registry import WIRES
@@ -120,7 +121,7 @@ class ResultCollector:
         results = [outcome.result for outcome in outcomes]
         await job.context.database.transact(lambda db: journal.add_results(db, job.id, results))
         for outcome in outcomes:
-            self._account(outcome, decisions[outcome.result.line])
+            await self._account(outcome, decisions[outcome.result.line], table)
 
     def _item_context(self) -> ItemContext:
         """Return the items' context; results are collected even where the key is gone."""
@@ -129,18 +130,17 @@ class ResultCollector:
         key = job.key() or (ClientKey(KeyName(name)) if name else None)
         return ItemContext(job.id, job.client, job.input, job.batch.headers, key)
 
-    def _account(self, outcome: _ItemOutcome, decision: RouteDecision | None) -> None:
+    async def _account(
+        self, outcome: _ItemOutcome, decision: RouteDecision | None, table: RouteTable
+    ) -> None:
         if decision is None:
             return
-        began = self._part.sent or self._part.created
-        ending = Ending(
-            status=outcome.status,
-            usage=outcome.usage,
-            overhead=0.0,
-            duration=max(self._job.context.now() - began, 0.0),
-            error=outcome.error,
-        )
-        self._job.context.routing.account(outcome.request, decision, ending)
+        context = self._job.context
+        # The part may have been sent by an earlier run of the gateway: only Unix time goes on.
+        sent = self._part.sent or self._part.created
+        timing = Timing(context.now, min(sent, context.now()))
+        async with Exchange(context.routing, outcome.request, decision, table, timing) as exchange:
+            exchange.complete(outcome.status, outcome.error, outcome.usage)
 
 
 def release(job: Job, unsent: Sequence[JournalItem]) -> None:

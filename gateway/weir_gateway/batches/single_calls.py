@@ -6,7 +6,6 @@ is made, and finished answers wait to be stored.
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Final
 
 from weir_gateway.batches import journal, repository, result_lines
@@ -15,9 +14,7 @@ from weir_gateway.batches.decide_page import ReadyItem
 from weir_gateway.batches.journal import ItemResult
 from weir_gateway.domain.errors import BadRequest, StoreUnavailable, UpstreamError
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.routing.account import CLIENT_GONE
-from weir_gateway.routing.context import SideCosts
-from weir_gateway.routing.pipeline import Dispatched, Ending
+from weir_gateway.routing.exchange import Exchange, Timing
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504, 529})
 MAX_ATTEMPTS: Final = (
@@ -28,38 +25,24 @@ LONGEST_WAIT: Final = 30.0  # seconds
 STORE_WAIT: Final = 1.0  # seconds between attempts to write to the journal
 UNAVAILABLE: Final = 503
 DRAINED: Final = "drained"  # accounted for failed attempts before the gateway ended
-GONE: Final = 499  # accounted where the call was cancelled
 
 
 class _Drained(Exception):
     """The gateway drains: the next one sends the item."""
 
 
-@dataclass(slots=True)
-class _ItemCall:
-    """One item being sent."""
-
-    ready: ReadyItem
-    table: RouteTable
-    began: float
-    side_costs: SideCosts = field(default_factory=SideCosts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
-    dispatched: Dispatched
-
-
 async def send_item(job: Job, ready: ReadyItem, table: RouteTable) -> None:
     """Send one item and store its result, unless the batch is to stop before."""
-    async with job.context.calls:
-        line = ready.item.line
-        if not await _store(job, lambda db: journal.set_running(db, job.id, line), paid=False):
-            job.context.routing.release(ready.decision)
-            return
-        result = await _call(job, _ItemCall(ready, table, job.context.clock()))
+    context, line = job.context, ready.item.line
+    async with context.calls:
+        timing = Timing(context.clock, context.clock())
+        async with Exchange(
+            context.routing, ready.request, ready.decision, table, timing
+        ) as exchange:
+            if not await _store(job, lambda db: journal.set_running(db, job.id, line), paid=False):
+                return
+            timing.started = context.clock()
+            result = await _call(job, ready, exchange)
         if result is not None:
             await _store(job, lambda db: journal.add_results(db, job.id, [result]), paid=True)
 
@@ -80,31 +63,27 @@ async def _store(job: Job, work: repository.Work, *, paid: bool) -> bool:
     return False
 
 
-async def _call(job: Job, call: _ItemCall) -> ItemResult | None:
+async def _call(job: Job, ready: ReadyItem, exchange: Exchange) -> ItemResult | None:
     """Return the item's result; None where the gateway drains before the next attempt."""
-    item, decision = call.ready.item, call.ready.decision
+    item, decision = ready.item, ready.decision
     try:
-        answer = await _call_with_retries(job, call)
+        status, body = await _call_with_retries(job, exchange)
     except _Drained:
-        _account(job, call, None, UNAVAILABLE, DRAINED)
+        exchange.complete(UNAVAILABLE, DRAINED)
         return None
     except (UpstreamError, BadRequest) as error:
-        _account(job, call, None, error.status, error.code)
+        exchange.complete(error.status, error.code)
         return result_lines.error_line(item, job.id, decision.id, error, job.client.errors)
-    except asyncio.CancelledError:
-        # The provider charges for what it has read.
-        _account(job, call, None, GONE, CLIENT_GONE)
-        raise
-    _account(job, call, answer.dispatched, answer.status, "")
-    return result_lines.response_line(item, job.id, decision.id, answer.status, answer.body)
+    return result_lines.response_line(item, job.id, decision.id, status, body)
 
 
-async def _call_with_retries(job: Job, call: _ItemCall) -> _Answer:
+async def _call_with_retries(job: Job, exchange: Exchange) -> tuple[int, bytes]:
     """Call, and retry transient errors. Raises the last UpstreamError, or BadRequest."""
     wait = FIRST_WAIT
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            return await _call_once(job, call)
+            reply = await exchange.dispatch()
+            return reply.status, await exchange.read()
         except UpstreamError as error:
             permanent = error.status not in RETRIED or not error.transient
             if permanent or attempt == MAX_ATTEMPTS or job.stop_status is not None:
@@ -114,32 +93,3 @@ async def _call_with_retries(job: Job, call: _ItemCall) -> _Answer:
             raise _Drained
         wait = min(wait * 2, LONGEST_WAIT)
     raise AssertionError("the last attempt returns or raises")
-
-
-async def _call_once(job: Job, call: _ItemCall) -> _Answer:
-    ready = call.ready
-    dispatched = await job.context.routing.dispatch(
-        ready.request, ready.decision, call.table, call.side_costs
-    )
-    whole = False
-    try:
-        body = b"".join([chunk async for chunk in dispatched.reply.chunks()])
-        whole = True
-    finally:
-        await dispatched.reply.close(abort=not whole)
-    return _Answer(dispatched.reply.status, body, dispatched)
-
-
-def _account(
-    job: Job, call: _ItemCall, dispatched: Dispatched | None, status: int, error: str
-) -> None:
-    decision = call.ready.decision if dispatched is None else dispatched.decision
-    ending = Ending(
-        status=status,
-        usage=dispatched.reply.usage if dispatched is not None else None,
-        overhead=0.0,
-        duration=job.context.clock() - call.began,
-        error=error,
-        side_costs=call.side_costs.snapshot(),
-    )
-    job.context.routing.account(call.ready.request, decision, ending)

@@ -1,8 +1,4 @@
-"""One wire's endpoint: parse → decide → dispatch → relay → account.
-
-Must not know what is said on the wire, how a choice is made or how a provider is called; those are
-routing and its ports.
-"""
+"""The endpoint of one client API: parse, decide, dispatch and relay a request."""
 
 import asyncio
 import logging
@@ -21,13 +17,14 @@ from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
-from weir_gateway.http.count_tokens import estimate, estimates
 from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import EventBuffer
 from weir_gateway.routing.account import CLIENT_GONE
 from weir_gateway.routing.context import Purpose, SideCosts
-from weir_gateway.routing.pipeline import Dispatched, Ending, Routing
+from weir_gateway.routing.exchange import CLIENT_GONE_STATUS, Exchange, Timing
+from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
+from weir_gateway.routing.replies import Reply, Sent
 from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 from weir_wires.error_shapes import ErrorShape, ends_with_error
@@ -36,43 +33,39 @@ from weir_wires.wire import Wire
 _LOG = logging.getLogger(__name__)
 
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
-CLIENT_GONE_STATUS: Final = 499  # in accounts only: nobody is there to read it
 OK: Final = 200
 EVENT_STREAM: Final = "text/event-stream"
-UNBUFFERED: Final = {
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no",
-}  # for proxies before us
-READING_GRACE: Final = 5.0  # seconds past the provider's own limit that a client may take to read
+# For proxies between the client and the gateway.
+UNBUFFERED: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the client to read
+ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
+INPUT_TOKENS: Final = "input_tokens"
 
-Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe where there is none
+Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe if there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one request may take."""
+    """Limits on the body of a request."""
 
     body: int  # bytes
     body_within: float  # seconds
 
 
 @dataclass(slots=True)
-class _Way:
-    """One request on its way: what the steps hand on to one another."""
+class _Call:
+    """One HTTP request and the context in which it is served."""
 
     http: web.BaseRequest
     table: RouteTable
     span: Span
-    arrived: float
-    decision_headers: dict[
-        str, str
-    ]  # headers that tell the decision, once there is one; on errors too
-    overhead: float = 0.0
-    side_costs: SideCosts = field(default_factory=SideCosts)  # what is paid beside the answer
+    timing: Timing
+    headers: dict[str, str]  # describe the decision once it is made, in error responses too
+    side_costs: SideCosts = field(default_factory=SideCosts)
 
 
 class Endpoint:
-    """The endpoint."""
+    """Serves the requests of one client API."""
 
     def __init__(
         self,
@@ -89,10 +82,10 @@ class Endpoint:
         self._tracing = tracing
         self._clock = clock
         self._bounds = bounds
-        self._exposing_of: tuple[RouteTable, frozenset[PolicyId]] | None = None
+        self._score_exposed: tuple[RouteTable, frozenset[PolicyId]] | None = None
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; every error is a response."""
+        """Answer one request; a WeirError becomes an error response."""
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(
             f"POST {self._client.path}",
@@ -103,8 +96,8 @@ class Endpoint:
             token = current.set(span.context)
             headers: dict[str, str] = {}
             try:
-                way = _Way(http, self._tables(), span, self._clock(), headers)
-                response = await self._answer(way)
+                timing = Timing(self._clock, self._clock())
+                response = await self._serve(_Call(http, self._tables(), span, timing, headers))
             except WeirError as error:
                 span.error(error.code)
                 response = error_response(error, self._client.errors, headers)
@@ -114,7 +107,7 @@ class Endpoint:
         return response
 
     async def request(self, http: web.BaseRequest) -> Request:
-        """Read and parse the body."""
+        """Read and parse the body. Raises BadRequest."""
         body = await read_body(http, max_bytes=self._bounds.body, within=self._bounds.body_within)
         headers = {name.lower(): value for name, value in http.headers.items()}
         key = client_key(http)
@@ -135,9 +128,10 @@ class Endpoint:
         purpose: Purpose = Purpose.SERVE,
         side_costs: SideCosts | None = None,
     ) -> RouteDecision:
-        """Decide within a span of its own; the model that would answer also counts its tokens.
+        """Decide within a span of its own. Raises what `Routing.decide` raises.
 
-        What a judge of prompts costs is added to `side_costs`; without them none is called.
+        A request to count tokens is decided like the message that it counts. The cost of a judge
+        of prompts is added to `side_costs`; without them no judge is called.
         """
         if not request.wire.answers:
             purpose = Purpose.PREVIEW
@@ -152,169 +146,144 @@ class Endpoint:
                 side_costs=side_costs if purpose.dispatches else None,
             )
 
-    async def _answer(self, way: _Way) -> web.StreamResponse:
-        request = await self.request(way.http)
+    async def _serve(self, call: _Call) -> web.StreamResponse:
+        request = await self.request(call.http)
         decision = await self.decide(
-            request, way.table, way.span.context, side_costs=way.side_costs
+            request, call.table, call.span.context, side_costs=call.side_costs
         )
-        way.overhead = self._clock() - way.arrived
-        self._tell(way, decision)
-        if estimates(request, decision.chosen.wires):
-            self._account(way, request, decision, _Ended(OK))
-            return estimate(request, way.decision_headers)
+        call.timing.overhead = self._clock() - call.timing.started
+        exchange = Exchange(
+            self._routing, request, decision, call.table, call.timing, call.side_costs
+        )
         try:
-            dispatched = await self._routing.dispatch(request, decision, way.table, way.side_costs)
-        except BaseException as error:  # a defect too: what was set aside must not stay so
-            self._account(way, request, decision, _ended_by(error))
-            raise
-        if dispatched.decision is not decision:  # another model stepped in
-            self._tell(way, dispatched.decision)
-        if _streams(request, dispatched):
-            return await self._stream(way, request, dispatched)
-        return await self._whole(way, request, dispatched)
-
-    async def _whole(
-        self, way: _Way, request: Request, dispatched: Dispatched
-    ) -> web.StreamResponse:
-        reply = dispatched.reply
-        ended = _GONE
-        paid = 0.0
-        try:
-            body = b"".join([chunk async for chunk in reply.chunks()])
-            ended = _Ended(reply.status)
-        except UpstreamError as error:
-            ended = _Ended(error.status, error.code)
-            raise
+            async with exchange:
+                self._set_decision_headers(call, decision)
+                if _needs_token_estimate(request, decision):
+                    exchange.complete(OK)
+                    return _token_estimate(request, call.headers)
+                reply = await exchange.dispatch()
+                if exchange.decision is not decision:
+                    self._set_decision_headers(call, exchange.decision)
+                if request.stream and _is_event_stream(reply):
+                    return await self._stream(call, exchange, reply)
+                body = await exchange.read()
         finally:
-            await reply.close(abort=ended.error != "")
-            paid = self._account(way, request, dispatched.decision, ended, dispatched)
-        headers = {**reply.headers, **way.decision_headers}
-        if reply.usage is not None:
-            headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
-        return web.Response(status=reply.status, body=body, headers=headers)
+            _record_error(call.span, exchange)
+        return _whole_response(exchange, reply, body, call.headers)
 
-    async def _stream(
-        self, way: _Way, request: Request, dispatched: Dispatched
-    ) -> web.StreamResponse:
-        reply = dispatched.reply
-        headers = {**reply.headers, **way.decision_headers, **UNBUFFERED}
-        response = _Events(status=reply.status, headers=headers)
-        ended = _GONE
-        within = dispatched.decision.chosen.timeouts.total + READING_GRACE
+    async def _stream(self, call: _Call, exchange: Exchange, reply: Sent) -> web.StreamResponse:
+        headers = {**reply.headers, **call.headers, **UNBUFFERED}
+        response = _EventStream(status=reply.status, headers=headers)
+        timeout = exchange.decision.chosen.timeouts.total + READING_GRACE
         try:
-            async with asyncio.timeout(within):
-                await response.prepare(way.http)
-                ended = await _relay(dispatched, response, self._client.errors)
+            async with asyncio.timeout(timeout):
+                await response.prepare(call.http)
+                error = await _relay(reply, response, self._client.errors)
         except ConnectionError:
             _LOG.debug("the client went away in the middle of a stream")
+            exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
         except TimeoutError:
-            _hang_up(way.http)
             _LOG.debug("the client stopped reading its stream")
+            _abort_connection(call.http)
+            exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
         except Exception:
-            _hang_up(way.http)  # a second response must not follow into the middle of this one
+            # Otherwise the error response would follow into the middle of this one.
+            _abort_connection(call.http)
             raise
-        finally:
-            await reply.close(abort=ended.error != "")
-            self._account(way, request, dispatched.decision, ended, dispatched)
+        else:
+            if error is None:
+                exchange.complete(reply.status)
+            else:
+                exchange.complete(error.status, error.code)
         return response
 
-    def _tell(self, way: _Way, decision: RouteDecision) -> None:
-        headers = way.decision_headers
+    def _set_decision_headers(self, call: _Call, decision: RouteDecision) -> None:
+        headers = call.headers
         headers["x-weir-decision"] = decision.id
         headers["x-weir-model"] = decision.chosen.name
         headers["x-weir-policy"] = decision.policy
         headers["x-weir-reason"] = decision.label
         headers["x-weir-cache"] = decision.cache.state.value
-        headers["x-weir-overhead-ms"] = f"{way.overhead * 1000:.2f}"
+        headers["x-weir-overhead-ms"] = f"{call.timing.overhead * 1000:.2f}"
         if decision.admission.limits:
             headers |= limit_headers(decision.admission.remaining())
-        if decision.scored is not None and decision.policy in self._exposing(way.table):
+        if decision.scored is not None and decision.policy in self._exposing_score(call.table):
             headers["x-weir-score"] = f"{decision.scored.score:.4f}"
 
-    def _exposing(self, table: RouteTable) -> frozenset[PolicyId]:
-        """The policies that show their scores, worked out once per table."""
-        if self._exposing_of is None or self._exposing_of[0] is not table:
+    def _exposing_score(self, table: RouteTable) -> frozenset[PolicyId]:
+        """The policies that expose their scores, computed once per table."""
+        if self._score_exposed is None or self._score_exposed[0] is not table:
             policies = frozenset(policy.id for policy in table.policies if policy.expose.score)
-            self._exposing_of = (table, policies)
-        return self._exposing_of[1]
-
-    def _account(
-        self,
-        way: _Way,
-        request: Request,
-        decision: RouteDecision,
-        ended: "_Ended",
-        dispatched: Dispatched | None = None,
-    ) -> float:
-        if ended.error:
-            way.span.error(ended.error)
-        ending = Ending(
-            status=ended.status,
-            usage=dispatched.reply.usage if dispatched is not None else None,
-            overhead=way.overhead,
-            duration=self._clock() - way.arrived,
-            error=ended.error,
-            side_costs=way.side_costs.snapshot(),
-            pieces=dispatched.reply.pieces if dispatched is not None else 0,
-        )
-        return usd(self._routing.account(request, decision, ending).paid)
+            self._score_exposed = (table, policies)
+        return self._score_exposed[1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How an answer ended: its status, and the code where it did not end well."""
-
-    status: int
-    error: str = ""
-
-
-_GONE = _Ended(CLIENT_GONE_STATUS, CLIENT_GONE)
-
-
-def _ended_by(error: BaseException) -> _Ended:
-    if isinstance(error, asyncio.CancelledError):
-        return _GONE
-    if isinstance(error, WeirError):
-        return _Ended(error.status, error.code)
-    return _Ended(WeirError.status, WeirError.code)
-
-
-class _Events(web.StreamResponse):
-    """A streamed response whose head goes out together with its first event."""
+class _EventStream(web.StreamResponse):
+    """A streamed response that sends its headers together with its first event."""
 
     _send_headers_immediately = False
 
 
-def _hang_up(http: web.BaseRequest) -> None:
+def _record_error(span: Span, exchange: Exchange) -> None:
+    if exchange.outcome is not None and exchange.outcome.error:
+        span.error(exchange.outcome.error)
+
+
+def _whole_response(
+    exchange: Exchange, reply: Reply, body: bytes, decision_headers: dict[str, str]
+) -> web.Response:
+    headers = {**reply.headers, **decision_headers}
+    if reply.usage is not None and exchange.outcome is not None:
+        paid = usd(exchange.outcome.paid)
+        headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
+    return web.Response(status=reply.status, body=body, headers=headers)
+
+
+def _abort_connection(http: web.BaseRequest) -> None:
     if http.transport is not None:
         http.transport.abort()
 
 
 async def _relay(
-    dispatched: Dispatched, response: web.StreamResponse, errors: ErrorShape
-) -> _Ended:
-    """Write the chunks as they come; a stream that breaks ends with an error event."""
+    reply: Reply, response: web.StreamResponse, errors: ErrorShape
+) -> UpstreamError | None:
+    """Write the chunks as they come; a stream that breaks ends with an error event.
+
+    Returns the error that broke the stream.
+    """
     events = EventBuffer()
     last = b""
     try:
-        async for chunk in dispatched.reply.chunks():
-            whole = events.feed(chunk)
-            if whole:
-                last = whole
-                await response.write(whole)
+        async for chunk in reply.chunks():
+            complete = events.feed(chunk)
+            if complete:
+                last = complete
+                await response.write(complete)
     except UpstreamError as error:
-        if not ends_with_error(last, errors):  # one error is enough
+        # The provider may have sent an error event itself: one is enough.
+        if not ends_with_error(last, errors):
             await response.write(errors.event(error, last))
         await response.write_eof()
-        return _Ended(error.status, error.code)
+        return error
     rest = events.rest()
     if rest:
         await response.write(rest)
     await response.write_eof()
-    return _Ended(dispatched.reply.status)
+    return None
 
 
-def _streams(request: Request, dispatched: Dispatched) -> bool:
-    return request.stream and dispatched.reply.headers.get("content-type", "").startswith(
-        EVENT_STREAM
+def _is_event_stream(reply: Reply) -> bool:
+    return reply.headers.get("content-type", "").startswith(EVENT_STREAM)
+
+
+def _needs_token_estimate(request: Request, decision: RouteDecision) -> bool:
+    """Whether the request is to count tokens and the chosen backend can't."""
+    count_tokens = Wire.ANTHROPIC_COUNT_TOKENS
+    return request.wire is count_tokens and count_tokens not in decision.chosen.wires
+
+
+def _token_estimate(request: Request, headers: dict[str, str]) -> web.Response:
+    """Return the gateway's own estimate, from above, in the shape of Anthropic's count."""
+    return web.json_response(
+        {INPUT_TOKENS: max(request.prompt_tokens, 1)}, headers={**headers, ESTIMATED: INPUT_TOKENS}
     )

@@ -195,7 +195,8 @@ async def test_a_defect_in_the_middle_of_a_stream_breaks_it_off() -> None:
     assert seen.count(b"HTTP/1.1") <= 1
     assert not seen.endswith(b"0\r\n\r\n")
     assert reply.closed == [True]
-    assert accounts.outcomes[0][1].error
+    ((_, outcome),) = accounts.outcomes
+    assert (outcome.status, outcome.error) == (500, "internal_error")
 
 
 async def test_a_defect_before_the_first_byte_is_accounted_too() -> None:
