@@ -163,7 +163,7 @@ async def test_a_full_redis_counts_nothing_by_halves() -> None:
     async with redis_server(*options) as server, connected(server.url) as redis:
         with pytest.raises(RedisUnavailable) as caught:
             await RedisLimits(redis).take([ask(5), ask(5, counter="d", window=Window.DAY)])
-        assert caught.value.trouble is RedisProblem.FULL
+        assert caught.value.problem is RedisProblem.FULL
         assert await redis.call("DBSIZE") == 0
 
 

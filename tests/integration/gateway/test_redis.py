@@ -21,7 +21,7 @@ ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 async def _trouble(redis: Redis, *words: str) -> RedisProblem:
     with pytest.raises(RedisUnavailable) as caught:
         await redis.call(*words)
-    return caught.value.trouble
+    return caught.value.problem
 
 
 async def _here(redis: Redis) -> bool:
@@ -72,7 +72,7 @@ async def test_a_full_server_is_told_from_an_absent_one() -> None:
         assert await _trouble(redis, "SET", "a", "x" * 2_000_000) is RedisProblem.FULL
         with pytest.raises(RedisUnavailable) as caught:
             await redis.script(ADD, ["n"], [1])
-        assert caught.value.trouble is RedisProblem.FULL
+        assert caught.value.problem is RedisProblem.FULL
         assert redis.available
 
 
@@ -83,7 +83,7 @@ async def test_a_server_that_became_a_replica_is_left_until_it_takes_writes() ->
             await server.ask("REPLICAOF", "127.0.0.1", "1")
             with pytest.raises(RedisUnavailable) as caught:
                 await write
-            assert caught.value.trouble is RedisProblem.REPLICA
+            assert caught.value.problem is RedisProblem.REPLICA
             assert not redis.available
             await redis.start()  # it answers; it is not the one
             assert not redis.available

@@ -1,7 +1,6 @@
-"""Which addresses a provider may have: none that reach the gateway's own host or its cloud's keys.
+"""Refuses provider addresses that reach the gateway's own host or a cloud's metadata service.
 
-Asked with the addresses that are about to be connected to, so that a name which resolved to
-something else a moment ago (DNS rebinding) changes nothing. Must not know sockets.
+The check sees the addresses that are connected to, so DNS rebinding can't bypass it.
 """
 
 import ipaddress
@@ -25,26 +24,26 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(OSError):
-    """The address is none that this gateway may call; the message says which and why."""
+    """The gateway must not call this address; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What may be called."""
+    """Decides which addresses may be called."""
 
-    loopback: bool  # whether a model may run on the gateway's own host
-    allowed: Networks = NONE  # by whoever runs the gateway, whatever they are
+    loopback: bool  # allow the gateway's own host
+    allowed: Networks = NONE  # exceptions from the settings
 
     def check(self, host: str, addresses: Sequence[str]) -> None:
-        """Raise AddressRefused where one of `addresses`, of `host`, must not be called."""
+        """Raise AddressRefused if one of the `addresses` of `host` must not be called."""
         for text in addresses:
             why = self.refusal(text)
             if why:
-                named = f"{host} is at {text}" if host != text else text
-                raise AddressRefused(f"{named}, {why}: WEIR_UPSTREAM_ALLOW can allow it")
+                location = f"{host} is at {text}" if host != text else text
+                raise AddressRefused(f"{location}, {why}: WEIR_UPSTREAM_ALLOW can allow it")
 
     def refusal(self, text: str) -> str:
-        """What the address is that it may not be called; empty where it may."""
+        """Why the address must not be called; empty if it may be."""
         address = _plain(text)
         if any(address in network for network in self.allowed):
             return ""
@@ -58,7 +57,7 @@ class Guard:
 
 
 def _plain(text: str) -> Address:
-    """The address that packets really go to: without scope, and out of what wraps an IPv4 one."""
+    """The address without scope, unwrapped if it embeds an IPv4 address."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         wrapped = address.ipv4_mapped or address.sixtofour

@@ -1,4 +1,4 @@
-"""Routing's Words, filled by the wires; what is large is read off the event loop."""
+"""Reads, checks and compares answers in any wire; large bodies are read in a thread."""
 
 import asyncio
 import secrets
@@ -17,52 +17,52 @@ from weir_wires.wire import Wire
 
 MAX_ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
 CHARS_PER_TOKEN: Final = 3  # as requests are estimated
-KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key"})  # where the key is theirs
-BODY_START: Final = (b'{"model":', b'"judge"')  # how a body for a judge begins
+KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key"})  # may hold a client's key
+BODY_START: Final = (b'{"model":', b'"judge"')  # the start of a judge's request body
 
 
 def random_fence() -> str:
-    """A marker that nobody can have written before."""
+    """A marker that a prompt can't contain by design or by chance."""
     return f"=====[{secrets.token_hex(8)}]====="
 
 
 class WireAnswerInspector:
-    """Words, whatever their wire."""
+    """Fills routing's AnswerInspector for all wires."""
 
     def __init__(self, fence: Callable[[], str] = random_fence) -> None:
-        """`fence` makes a marker that stands in no text there is."""
+        """`fence` makes an unguessable marker."""
         self._fence = fence
 
     async def read(
         self, request: Request, chunks: Sequence[bytes], *, stream: bool
     ) -> AnswerContent | None:
-        """The words of an answer; None where it can't be read."""
+        """The content of an answer; None if it can't be read."""
         if sum(map(len, chunks)) > MAX_ON_LOOP:
             return await asyncio.to_thread(_content_of, request.wire, chunks, stream)
         return _content_of(request.wire, chunks, stream)
 
     async def violation(self, check: Check, request: Request, content: AnswerContent) -> str:
-        """What keeps an answer from being what `check` asks for; in a thread, as schemas go."""
-        return await asyncio.to_thread(_wrong, check, request, content)
+        """How an answer violates `check`; empty if it doesn't. In a thread: schemas can be slow."""
+        return await asyncio.to_thread(_violation, check, request, content)
 
     def agree(self, one: AnswerContent, other: AnswerContent) -> bool:
-        """Whether two answers say the same."""
+        """Whether two answers agree."""
         return checks.agree(one, other)
 
     async def quality_question(self, request: Request, content: AnswerContent) -> JudgeQuestion:
-        """Asks whether an answer is good."""
+        """The question whether an answer is good."""
         if len(request.body) > MAX_ON_LOOP:
-            return await asyncio.to_thread(_good, request, content, self._fence())
-        return _good(request, content, self._fence())
+            return await asyncio.to_thread(_quality_question, request, content, self._fence())
+        return _quality_question(request, content, self._fence())
 
     def difficulty_question(self, text: str) -> JudgeQuestion:
-        """Asks how hard it is to answer what a user wrote."""
+        """The question how hard a prompt is."""
         return judging.difficulty_question(text, self._fence())
 
     def build_request(
         self, question: JudgeQuestion, backend: Backend, request: Request, *, logprobs: bool
     ) -> Request:
-        """The question on a wire that the backend itself speaks."""
+        """The question as a request in a wire of the backend."""
         chat = Wire.OPENAI_CHAT in backend.wires
         wire = Wire.OPENAI_CHAT if chat else Wire.ANTHROPIC_MESSAGES
         body = judging.question_body(question, wire, logprobs=logprobs and chat)
@@ -84,7 +84,7 @@ class WireAnswerInspector:
         )
 
     def parse_verdict(self, question: JudgeQuestion, request: Request, body: bytes) -> float | None:
-        """What the judge says, in [0,1]."""
+        """The verdict in [0,1]; None if it can't be read."""
         return judging.parse_verdict(question.kind, request.wire, body)
 
 
@@ -92,7 +92,7 @@ def _content_of(wire: Wire, chunks: Sequence[bytes], stream: bool) -> AnswerCont
     return read_stream(wire, chunks) if stream else read_answer(wire, b"".join(chunks))
 
 
-def _wrong(check: Check, request: Request, answer: AnswerContent) -> str:
+def _violation(check: Check, request: Request, answer: AnswerContent) -> str:
     if check is Check.JSON:
         return checks.json_violation(answer)
     prompt = read_prompt(request.wire, request.body)
@@ -101,7 +101,7 @@ def _wrong(check: Check, request: Request, answer: AnswerContent) -> str:
     return checks.tool_violation(prompt, answer)
 
 
-def _good(request: Request, answer: AnswerContent, fence: str) -> JudgeQuestion:
+def _quality_question(request: Request, answer: AnswerContent, fence: str) -> JudgeQuestion:
     return judging.quality_question(read_prompt(request.wire, request.body), answer, fence)
 
 

@@ -14,7 +14,7 @@ from weir_gateway.adapters.providers.upstream_errors import (
     fallback_may_help,
     from_status,
     invalid_response,
-    mapped,
+    map_client_errors,
 )
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
@@ -96,7 +96,7 @@ async def _read_rest(answer: ProviderResponse, cap: int) -> bytes:
     if content.at_eof():
         return answer.first
     chunks, size = [answer.first], len(answer.first)
-    with mapped(answer.backend, "was silent"):
+    with map_client_errors(answer.backend, "was silent"):
         while size <= cap:
             async with asyncio.timeout(answer.backend.timeouts.idle):
                 chunk = await content.readany()

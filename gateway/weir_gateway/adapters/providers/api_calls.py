@@ -1,7 +1,4 @@
-"""Calls to providers beside those for answers: about files and batches.
-
-Must not know what is said in them.
-"""
+"""Calls to providers' other APIs: files and batches."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -12,11 +9,15 @@ import aiohttp
 
 from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.prepared import Prepared
-from weir_gateway.adapters.providers.upstream_errors import from_status, invalid_response, mapped
+from weir_gateway.adapters.providers.upstream_errors import (
+    from_status,
+    invalid_response,
+    map_client_errors,
+)
 from weir_gateway.domain.table import Backend
 
 OK: Final = range(200, 300)
-ERROR_BODY: Final = 64 * 1024  # bytes of an error that are read
+ERROR_BODY: Final = 64 * 1024  # bytes read of an error body
 CHUNK_BYTES: Final = 1 << 18  # bytes
 
 
@@ -26,22 +27,22 @@ class ApiCall:
 
     method: str
     path: str  # below the API's /v1
-    timeout: float  # seconds until the answer's head
+    timeout: float  # seconds until the response's head
     query: tuple[tuple[str, str], ...] = ()
     data: object = None  # what aiohttp sends: bytes, a file, a form
-    json: bool = True  # False: a form, whose media type is its own
+    json: bool = True  # False: a form, which sets its own content type
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ApiResponse:
-    """An answer whose head has come."""
+    """A response whose head has come."""
 
     def __init__(self, backend: Backend, response: aiohttp.ClientResponse) -> None:
         self._backend = backend
         self._response = response
 
     async def read(self, max_bytes: int) -> bytes:
-        """All of it. Raises UpstreamError where it is over `most` bytes, breaks or is silent."""
+        """Read the body. Raises UpstreamError if it exceeds `max_bytes`, breaks or times out."""
         pieces: list[bytes] = []
         size = 0
         async for piece in self.chunks():
@@ -52,11 +53,11 @@ class ApiResponse:
         return b"".join(pieces)
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """It as it comes, then closed. Raises UpstreamError where it breaks or is silent."""
+        """Yield the body, then close. Raises UpstreamError if it breaks or times out."""
         content = self._response.content
         try:
             while True:
-                with mapped(self._backend, "was silent"):
+                with map_client_errors(self._backend, "was silent"):
                     async with asyncio.timeout(self._backend.timeouts.idle):
                         piece = await content.read(CHUNK_BYTES)
                 if not piece:
@@ -66,12 +67,12 @@ class ApiResponse:
             self.close()
 
     def close(self) -> None:
-        """Drop what has not been read."""
+        """Release the connection, or close it if the body was not read to its end."""
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
 async def checked_response(prepared: Prepared, response: aiohttp.ClientResponse) -> ApiResponse:
-    """The answer, where it is a good one. Raises UpstreamError with the provider's words."""
+    """The response if its status is 2xx. Raises UpstreamError with the provider's message."""
     backend = prepared.backend
     answer = ApiResponse(backend, response)
     if response.status in OK:

@@ -1,9 +1,7 @@
-"""How each backend's latest requests ended: what the operator tells as a ModelBackend's health.
+"""Counts each backend's successes and failures; the operator reports them as ModelBackend health.
 
-Stands before routing's Upstreams and only counts: a request that a backend answered, after
-whatever retries, or that it failed. What a client broke off, what a limit of ours kept from being
-sent and what a provider said of the client's own request say nothing of the backend. Must not know
-how calls are made.
+A request counts once, after its retries. Requests that a client aborted, that a limit refused, or
+that the provider refused because of their prompt don't count.
 """
 
 from collections.abc import Callable
@@ -15,9 +13,9 @@ from weir_gateway.domain.table import Backend
 from weir_gateway.routing.replies import Sent, Upstreams
 from weir_policy.ids import BackendId
 
-HALF_SECONDS = 30.0  # two halves make the minute that is told: the last one and the current one
+HALF_SECONDS = 30.0  # health covers the current and the previous half minute
 MAX_BACKENDS = 4096  # backends in one half
-# The provider does not know our key or our model: no client can mend that.
+# The provider rejects the key or the model: a fault of the configuration, not of the client.
 CONFIGURATION_ERRORS = frozenset({401, 403, 404})
 IGNORED_FAILURES = frozenset(
     {
@@ -47,7 +45,7 @@ class _HalfMinute:
 
 
 class HealthTrackingUpstreams:
-    """Fills routing's Upstreams over another one."""
+    """An Upstreams that counts results of the one it wraps."""
 
     def __init__(self, upstreams: Upstreams, clock: Callable[[], float]) -> None:
         """`clock` gives monotonic seconds."""
@@ -57,7 +55,7 @@ class HealthTrackingUpstreams:
         self._previous = _HalfMinute(self._current.began - HALF_SECONDS)
 
     async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
-        """As the one behind it."""
+        """Send by the wrapped Upstreams and count the result."""
         try:
             sent = await self._upstreams.send(backend, request, last_resort=last_resort)
         except UpstreamError as error:
@@ -68,33 +66,31 @@ class HealthTrackingUpstreams:
         return sent
 
     def recent(self) -> dict[BackendId, BackendHealth]:
-        """Every backend that was asked in the last minute."""
+        """The health of each backend that was called in the last minute."""
         self._rotate()
         health: dict[BackendId, BackendHealth] = {}
         for half in (self._previous, self._current):
-            for (backend, uid, generation), seen in half.backends.items():
+            for (backend, uid, generation), counts in half.backends.items():
                 sums = health.get(backend)
                 if sums is None or (sums.uid, sums.generation) != (uid, generation):
-                    sums = health[backend] = BackendHealth(
-                        uid, generation
-                    )  # of a newer one than before
-                sums.calls += seen.calls
-                sums.failures += seen.failures
-                sums.last_failure = seen.last_failure or sums.last_failure
+                    sums = health[backend] = BackendHealth(uid, generation)
+                sums.calls += counts.calls
+                sums.failures += counts.failures
+                sums.last_failure = counts.last_failure or sums.last_failure
         return health
 
     def _count(self, backend: Backend, failure: str) -> None:
         self._rotate()
         key = (backend.id, backend.uid, backend.generation)
-        seen = self._current.backends.get(key)
-        if seen is None:
+        health = self._current.backends.get(key)
+        if health is None:
             if len(self._current.backends) >= MAX_BACKENDS:
                 return
-            seen = self._current.backends[key] = BackendHealth(backend.uid, backend.generation)
-        seen.calls += 1
+            health = self._current.backends[key] = BackendHealth(backend.uid, backend.generation)
+        health.calls += 1
         if failure:
-            seen.failures += 1
-            seen.last_failure = failure
+            health.failures += 1
+            health.last_failure = failure
 
     def _rotate(self) -> None:
         now = self._clock()

@@ -1,7 +1,6 @@
-"""The keys that providers are called with: in memory, never shown, and redacted from errors.
+"""Providers' API keys: in memory, never logged, and redacted from errors.
 
-Values come from the gateway's own environment, from the operator's stream, or from a file that
-only its owner can read.
+They come from the gateway's environment, the operator's stream, or a file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, FromEnvironment, Passthrough, SecretRef
 
 REDACTED: Final = b"[key]"
-MIN_KEY_CHARS: Final = 8  # a shorter text is no key, and may stand in ordinary words
+MIN_KEY_CHARS: Final = 8  # shorter texts are not redacted: they may be ordinary words
 
 
 class Secret:
@@ -26,7 +25,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value; for the moment it is written to a socket."""
+        """The value, for writing it to a socket."""
         return self._value
 
     def __repr__(self) -> str:
@@ -50,23 +49,23 @@ def redact(secret: Secret | None, body: bytes) -> bytes:
 
 
 class Credentials:
-    """The store."""
+    """The store of secrets."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self._secrets: Mapping[SecretRef, Secret] = {}
-        self.version = 0  # grows with every replacement, so that cached headers know
+        self.version = 0  # grows with each replacement; invalidates cached headers
 
     def replace(self, secrets: Mapping[SecretRef, Secret]) -> None:
-        """Put `secrets` in the place of all that were there."""
+        """Replace all secrets."""
         if secrets != self._secrets:
             self._secrets = dict(secrets)
             self.version += 1
 
     def for_backend(self, backend: Backend) -> Secret | None:
-        """The backend's key; None where it wants none or the client's own.
+        """The backend's key; None if it needs none or uses the client's.
 
-        Raises UpstreamError where it wants one that isn't there.
+        Raises UpstreamError if the key is missing.
         """
         auth = backend.auth
         if auth is None or isinstance(auth, Passthrough):
@@ -80,12 +79,12 @@ class Credentials:
         return secret
 
     def missing(self, backends: Iterable[Backend]) -> list[SecretRef]:
-        """Secrets that backends refer to and that are not here."""
+        """Secrets that `backends` refer to and that are missing."""
         refs = (ref for b in backends for ref in _refs(b))
         return [ref for ref in dict.fromkeys(refs) if ref not in self._secrets]
 
     def get(self, source: SecretRef | FromEnvironment) -> Secret | None:
-        """The value behind a reference, or None."""
+        """The referenced value, or None."""
         if isinstance(source, SecretRef):
             return self._secrets.get(source)
         value = self._variables.get(source.variable)

@@ -1,7 +1,4 @@
-"""A request as it goes out to one backend: on which wire, in which bytes, under which headers.
-
-Must not know sockets.
-"""
+"""The outgoing side of a call: the request in the backend's wire, its headers, its span."""
 
 import asyncio
 import json
@@ -28,25 +25,25 @@ from weir_wires.wire import Wire
 
 MAX_ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
 DROPPED: Final = "x-weir-dropped"
-MAX_DROPPED_CHARS: Final = 1000  # characters of the names of what was left out
+MAX_DROPPED_CHARS: Final = 1000  # characters of the header with dropped fields
 FORWARDED_HEADERS: Final = ("accept", "idempotency-key", "user-agent")
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """What is sent, and what is needed to read the answer."""
+    """The request to send, and how to read its response."""
 
     wire: WireSpec
-    client_errors: ErrorShape  # the client's
+    client_errors: ErrorShape  # of the client's wire
     url: URL
     body: bytes
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
-    headers: Mapping[str, str]  # of the answer, that say what was done to the request
+    headers: Mapping[str, str]  # response headers that describe the translation
 
 
 def select_route(backend: Backend, request: Request) -> WireRoute:
-    """How `request` reaches `backend`. Raises CannotCarry where it can't."""
+    """The backend's wire for `request`, and its translator. Raises CannotCarry if there is none."""
     route = WIRES.route(request.wire, backend.wires)
     if route is None:
         spoken = ", ".join(sorted(wire.short for wire in backend.wires))
@@ -58,7 +55,7 @@ def select_route(backend: Backend, request: Request) -> WireRoute:
 
 
 async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> Outbound:
-    """`request` for the prepared backend. Raises CannotCarry and BadRequest naming the field."""
+    """Encode `request` for the backend. Raises CannotCarry and BadRequest, naming the field."""
     wire, client_errors = prepared.wire, WIRES[request.wire].errors
     url = prepared.stream_url if request.stream else prepared.url
     if chosen.translator is None:
@@ -75,7 +72,7 @@ async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> O
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
-    """A request as a backend's wire has it, for whoever sends it otherwise than at once."""
+    """A request in a backend's wire, to be sent later (in a batch)."""
 
     wire: Wire
     body: bytes
@@ -83,9 +80,9 @@ class EncodedRequest:
 
 
 def encode_request(backend: Backend, request: Request) -> EncodedRequest:
-    """`request` for `backend`. CPU work: large ones off the loop.
+    """Encode `request` for `backend`; call it in a thread for large bodies.
 
-    Raises CannotCarry and BadRequest naming the field.
+    Raises CannotCarry and BadRequest, naming the field.
     """
     chosen = select_route(backend, request)
     if chosen.translator is None:
@@ -97,7 +94,7 @@ def encode_request(backend: Backend, request: Request) -> EncodedRequest:
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
-    """The prepared ones and those of the client's that go on; its key only where that is said."""
+    """The prepared headers and the client's forwarded ones; its key only with Passthrough."""
     headers = dict(prepared.headers)
     own = prepared.wire.forwarded if request.wire is prepared.wire.wire else ()
     for name in (*FORWARDED_HEADERS, *own):
@@ -113,7 +110,7 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
 
 
 def _prepared_body(wire: WireSpec, body: bytes) -> bytes:
-    """A client's body that goes on untranslated."""
+    """A body that is sent untranslated, adjusted by its wire."""
     return body if wire.prepare is None else wire.prepare(body)
 
 
@@ -134,7 +131,7 @@ def _dropped_header(dropped: tuple[str, ...]) -> dict[str, str]:
 
 
 class Call:
-    """One call: its place in the backend's limit, and its span; ended once."""
+    """A call in progress and its span."""
 
     __slots__ = ("_done", "span")
 
@@ -143,7 +140,7 @@ class Call:
         self._done: Callable[[], None] | None = done
 
     def end(self, usage: Usage | None, error: str) -> None:
-        """End it; `error` is empty where all went well. Later calls have no effect."""
+        """End the call; `error` is empty on success. Ends only once."""
         done, self._done = self._done, None
         if done is None:
             return
@@ -158,14 +155,14 @@ class Call:
 
 
 class CallTracker:
-    """All of them."""
+    """Counts calls in progress and starts their spans."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
         self.in_flight = 0
 
     def begin(self, backend: Backend, operation: str) -> Call:
-        """Start one, in the running task's trace."""
+        """Start a call in the running task's trace."""
         self.in_flight += 1
         span = self._tracing.start(
             f"{operation} {backend.model}", SpanKind.CLIENT, parent=current.get()

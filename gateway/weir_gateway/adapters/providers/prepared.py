@@ -1,6 +1,6 @@
-"""What all calls to one backend have in common: URL, headers with the key, timeouts, TLS.
+"""What all calls to a backend share: URL, headers with the key, timeouts, TLS.
 
-Worked out once per table and credential, not per request. Must not know requests.
+Built once per table and credentials, not per request.
 """
 
 import json
@@ -22,45 +22,45 @@ from weir_wires.spec import WireSpec
 from weir_wires.wire import Wire
 
 MODELS: Final = "/models"
-MAX_PREPARED: Final = 10_000  # backends; a bound for tables that come and go
+MAX_PREPARED: Final = 10_000  # backends; bounds what replaced tables leave behind
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A backend, ready to be called."""
+    """A backend's call parameters."""
 
     backend: Backend
     wire: WireSpec
-    credentials: int  # the store's version it was made with
+    credentials: int  # version of the credentials
     url: URL
-    stream_url: URL  # of the same call where the answer is streamed
-    models: URL  # where the endpoint lists its models: a probe
+    stream_url: URL  # for a streamed answer
+    models: URL  # the list of models, used by probes
     headers: Mapping[str, str]
     model: bytes  # the provider's id, as JSON
     timeout: aiohttp.ClientTimeout
     tls: ssl.SSLContext | bool
     proxy: Proxy | None
-    secret: Secret | None  # the key in the headers, so that it can be kept out of errors
+    secret: Secret | None  # the key in the headers, to be redacted from errors
 
 
 class Preparer:
-    """Makes and keeps them."""
+    """Builds and caches Prepared values."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._prepared: dict[tuple[BackendId, Wire], Prepared] = {}
 
     def cached(self, backend: Backend, wire: Wire) -> Prepared | None:
-        """The backend as it was prepared; None where it or the credentials have changed since."""
+        """The cached value; None if the backend or the credentials have changed since."""
         prepared = self._prepared.get((backend.id, wire))
         if prepared is None or prepared.backend is not backend:
             return None
         return prepared if prepared.credentials == self._credentials.version else None
 
     def prepare(self, backend: Backend, wire: Wire) -> Prepared:
-        """Prepare it afresh. May read files: not for the event loop.
+        """Build and cache. Reads files: call it in a thread.
 
-        Raises UpstreamError where a credential it needs is not there.
+        Raises UpstreamError if a credential is missing.
         """
         if len(self._prepared) >= MAX_PREPARED:
             self._prepared.clear()
@@ -76,7 +76,7 @@ class Preparer:
         }
         secret = self._credentials.for_backend(backend)
         if secret is not None:
-            # A key that was written with `echo` ends in a newline, which no header may hold.
+            # A key written with `echo` ends in a newline, which headers must not contain.
             name, prefix = (backend.key_header, "") if backend.key_header else wire.auth
             headers[name] = prefix + secret.reveal().strip()
         timeouts = backend.timeouts
@@ -107,7 +107,7 @@ class Preparer:
             return client_context(authority, certificate, key)
         except (ssl.SSLError, ValueError) as error:
             raise UpstreamError(
-                f"backend {backend.id} has TLS secrets that can't be used: its CA is no PEM "
+                f"backend {backend.id} has TLS secrets that can't be used: its CA is not a PEM "
                 "bundle, or its client certificate and key don't belong together",
                 failure=UpstreamFailure.CREDENTIAL,
             ) from error

@@ -9,7 +9,7 @@ import aiohttp
 
 from weir_gateway.adapters.providers.credentials import Secret
 from weir_gateway.adapters.providers.outbound import Call, Outbound
-from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
+from weir_gateway.adapters.providers.upstream_errors import invalid_response, map_client_errors
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.content import Usage
@@ -136,10 +136,8 @@ class StreamReply:
                 try:
                     chunk = await read()
                     idle.read_finished()
-                except (
-                    Exception
-                ):  # mapped only on error: a context manager for each chunk is costly
-                    with mapped(self._backend, "was silent"):
+                except Exception:  # a context manager per chunk would be costly
+                    with map_client_errors(self._backend, "was silent"):
                         raise
             except UpstreamError:
                 if not self._ends.read().last:

@@ -10,7 +10,7 @@ from typing import Final
 
 from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.reply import ProviderResponse, Release
-from weir_gateway.adapters.providers.upstream_errors import invalid_response, mapped
+from weir_gateway.adapters.providers.upstream_errors import invalid_response, map_client_errors
 from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
@@ -44,7 +44,7 @@ class TranslatedReply:
         Raises UpstreamError if no valid event comes in time, so that a fallback can answer.
         """
         timeout = self._backend.timeouts.first_token
-        with mapped(self._backend, "sent no event"):
+        with map_client_errors(self._backend, "sent no event"):
             async with asyncio.timeout(timeout):
                 chunk, data = self._first, self._feed(self._first)
                 while not data and chunk:
@@ -63,10 +63,8 @@ class TranslatedReply:
                 try:
                     async with asyncio.timeout(idle):
                         chunk = await read()
-                except (
-                    Exception
-                ):  # mapped only on error: a context manager for each chunk is costly
-                    with mapped(self._backend, "was silent"):
+                except Exception:  # a context manager per chunk would be costly
+                    with map_client_errors(self._backend, "was silent"):
                         raise
             except UpstreamError:
                 if not self._usage_reader.last:

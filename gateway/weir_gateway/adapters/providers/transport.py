@@ -1,9 +1,8 @@
-"""How connections to a provider are made: TLS with its certificates, and the HTTP proxy.
+"""Connections to providers: TLS, HTTP proxy, connection pool.
 
-OpenSSL reads a client's key from a file only, so the key gets a file that lives in memory, has no
-name and is gone once it was read. The proxy is looked up once per backend: aiohttp's own
-`trust_env` reads the environment and ~/.netrc in a thread for every request, which costs more than
-the rest of the request.
+OpenSSL reads a client key only from a file, so the key is written to an anonymous file in memory.
+The proxy is looked up once per backend: aiohttp's `trust_env` reads the environment and ~/.netrc in
+a thread for each request, which costs more than the rest of the request.
 """
 
 import os
@@ -25,14 +24,14 @@ from weir_gateway.adapters.providers.addresses import Guard
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where it is and how it knows us."""
+    """A proxy's URL, and the headers with its credentials."""
 
     url: URL
     headers: Mapping[str, str]
 
 
 def proxy_for(target: URL) -> Proxy | None:
-    """The proxy for `target`; None where it is called directly."""
+    """The proxy for `target`; None for a direct connection."""
     proxies = getproxies()
     address = proxies.get(target.scheme) or proxies.get("all")
     if not address or target.host is None:
@@ -49,10 +48,10 @@ def proxy_for(target: URL) -> Proxy | None:
 def client_context(
     authority: str | None, certificate: str | None, key: str | None
 ) -> ssl.SSLContext:
-    """A client's context: `authority` (PEM) is trusted and no other, where it is given.
+    """A client's TLS context. `authority` (PEM) replaces the system's authorities.
 
-    `certificate` (PEM, the chain with it) and `key` go together. Raises ssl.SSLError and
-    ValueError where they can't be used.
+    `certificate` (PEM with its chain) and `key` go together. Raises ssl.SSLError and ValueError if
+    they are invalid.
     """
     tls = ssl.create_default_context(cadata=authority)
     if certificate is not None and key is not None:
@@ -71,7 +70,7 @@ def _file(text: str) -> Generator[str]:
         finally:
             os.close(descriptor)
         return
-    # Elsewhere than on Linux: a file of the user's own, there for a moment.
+    # Not on Linux: a temporary file that only the user can read.
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(text)
         file.flush()
@@ -79,12 +78,16 @@ def _file(text: str) -> Generator[str]:
 
 
 def _no_passphrase() -> str:
-    """Asked for an encrypted key's passphrase, OpenSSL would otherwise turn to the terminal."""
+    """OpenSSL would otherwise ask for the passphrase at the terminal."""
     raise ValueError("the client key is encrypted")
 
 
 class ConnectionPool(aiohttp.TCPConnector):
-    """aiohttp's, with a mark on the running task for each connection it opens."""
+    """aiohttp's pool; checks addresses and records whether a task opened a connection.
+
+    A provider may close an idle connection just as a request is written to it. Such a request was
+    most likely not read, so it is worth a second try; on a fresh connection it is not.
+    """
 
     def __init__(self, guard: Guard, *, keepalive_timeout: float, ttl_dns_cache: int) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - aiohttp leaves one open
@@ -95,7 +98,7 @@ class ConnectionPool(aiohttp.TCPConnector):
         self._opened: ContextVar[bool] = ContextVar("weir_connection_opened")
 
     def begin(self) -> None:
-        """Forget what the running task opened before."""
+        """Reset `opened` for the running task."""
         self._opened.set(False)
 
     @property
@@ -104,17 +107,17 @@ class ConnectionPool(aiohttp.TCPConnector):
         return self._opened.get(False)
 
     def trust_proxy(self, host: str, port: int | None) -> None:
-        """Let connections to a proxy be: whoever runs the gateway named it, wherever it is."""
+        """Exempt a proxy from the address check: the gateway's operator configured it."""
         self._proxies.add((host, port))
 
     async def _resolve_host(
         self, host: str, port: int, traces: Sequence[aiohttp.tracing.Trace] | None = None
     ) -> list[ResolveResult]:
-        """The addresses that are connected to next. Raises AddressRefused."""
-        found = await super()._resolve_host(host, port, traces)
+        """Resolve and check addresses. Raises AddressRefused."""
+        results = await super()._resolve_host(host, port, traces)
         if (host, port) not in self._proxies:
-            self._guard.check(host, [result["host"] for result in found])
-        return found
+            self._guard.check(host, [result["host"] for result in results])
+        return results
 
     async def _create_connection(
         self,

@@ -1,8 +1,7 @@
-"""Calls to providers, on whatever wire they speak, behind routing's Upstreams.
+"""HTTP calls to providers.
 
-One connection pool for all backends, bounded by the gateway's and the backends' in-flight limits
-rather than by aiohttp's default of a hundred. Redirects are not followed. Must not know policies
-or what is said on a wire.
+One connection pool serves all backends, bounded by the gateway's and the backends' in-flight limits
+instead of aiohttp's default of a hundred. Redirects are not followed.
 """
 
 import asyncio
@@ -27,7 +26,11 @@ from weir_gateway.adapters.providers.outbound import (
 from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
 from weir_gateway.adapters.providers.reply import ProviderResponse
 from weir_gateway.adapters.providers.transport import ConnectionPool
-from weir_gateway.adapters.providers.upstream_errors import fallback_may_help, from_status, mapped
+from weir_gateway.adapters.providers.upstream_errors import (
+    fallback_may_help,
+    from_status,
+    map_client_errors,
+)
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
@@ -37,7 +40,7 @@ from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 MAX_DIRECT_WRITE: Final = 1 << 19  # bytes
-KEEP_ALIVE: Final = 30  # seconds an idle connection is kept; below common servers' own limits
+KEEP_ALIVE: Final = 30  # seconds an idle connection stays open; below common servers' limits
 DNS_TTL: Final = 30  # seconds; a Service's address may move
 REPLY_HEADERS: Final = frozenset(
     {"content-type", "openai-processing-ms", "request-id", "retry-after", "x-request-id"}
@@ -46,7 +49,7 @@ REPLY_HEADER_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
 class HttpUpstreams:
-    """Sends requests; holds the connection pool."""
+    """Sends requests to providers and owns the connection pool."""
 
     def __init__(
         self, credentials: Credentials, tracing: Tracing, guard: Guard, *, max_answer: int
@@ -60,7 +63,7 @@ class HttpUpstreams:
         self.calls = CallTracker(tracing)
 
     async def start(self) -> None:
-        """Open the pool; on the loop that will use it."""
+        """Open the pool on the running loop."""
         self._pool = ConnectionPool(
             self._guard, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=DNS_TTL
         )
@@ -77,10 +80,10 @@ class HttpUpstreams:
             self._session = None
 
     async def send(self, backend: Backend, request: Request) -> UpstreamReply:
-        """Forward `request`; returns once a stream's first chunk, or a whole answer, is there.
+        """Send `request`; returns once a stream's first chunk or a whole answer has come.
 
-        Raises UpstreamError for what another candidate might mend, and CannotCarry, before
-        anything is sent, where the backend's wires have no place for what the request says.
+        Raises UpstreamError for errors that a fallback may avoid, and CannotCarry, before
+        anything is sent, if the backend's wires can't express the request.
         """
         chosen = select_route(backend, request)
         prepared = await self._prepared(backend, chosen.wire)
@@ -93,12 +96,12 @@ class HttpUpstreams:
             raise
 
     async def probe(self, backend: Backend, within: float) -> None:
-        """Ask for its models: whether its endpoint answers at all. Raises UpstreamError."""
+        """Request the list of models, to check that the endpoint answers. Raises UpstreamError."""
         prepared = await self._prepared(backend, next(w for w in WIRES if w in backend.wires))
         if self._session is None:
             raise RuntimeError("HttpUpstreams is not started")
         proxy = prepared.proxy
-        with mapped(backend, "answered no probe"):
+        with map_client_errors(backend, "answered no probe"):
             async with asyncio.timeout(within):
                 async with self._session.get(
                     prepared.models,
@@ -115,15 +118,16 @@ class HttpUpstreams:
             raise error
 
     async def call_api(self, backend: Backend, wire: Wire, api_call: ApiCall) -> ApiResponse:
-        """Make a call that is no request for an answer, such as one about a batch.
+        """Make another API call, such as one of the batch API.
 
-        The answer's head has come; `close` it. Raises UpstreamError for everything but a 2xx.
+        Returns once the response's head has come; `close` the response. Raises UpstreamError for
+        any status but 2xx.
         """
         prepared = await self._prepared(backend, wire)
         if self._session is None:
             raise RuntimeError("HttpUpstreams is not started")
         proxy = prepared.proxy
-        with mapped(backend, f"answered no {api_call.method} {api_call.path}"):
+        with map_client_errors(backend, f"answered no {api_call.method} {api_call.path}"):
             async with asyncio.timeout(api_call.timeout):
                 response = await self._session.request(
                     api_call.method,
@@ -151,12 +155,12 @@ class HttpUpstreams:
     ) -> UpstreamReply:
         backend = prepared.backend
         timeouts = backend.timeouts
-        # An answer that isn't streamed starts only once its last token is there.
-        within = timeouts.first_token if request.stream else timeouts.total
+        # An answer that isn't streamed starts only after its last token.
+        timeout = timeouts.first_token if request.stream else timeouts.total
         response: aiohttp.ClientResponse | None = None
         try:
-            with mapped(backend, "sent nothing"):
-                async with asyncio.timeout(within):
+            with map_client_errors(backend, "sent nothing"):
+                async with asyncio.timeout(timeout):
                     response = await self._post(prepared, out, request, call)
                     first = await response.content.readany()
             headers = {**_reply_headers(response.headers), **out.headers}
@@ -181,7 +185,7 @@ class HttpUpstreams:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if self._pool.opened:
                 raise
-        # A kept connection that its provider had just closed: once more.
+        # The provider had just closed the idle connection: the request was not read, send it again.
         return await self._write(self._session, prepared, out, headers)
 
     async def _write(
@@ -207,7 +211,7 @@ class HttpUpstreams:
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
-    """A large body is written piece by piece, so that it doesn't hold up the loop."""
+    """A large body is written in pieces, so that it doesn't block the loop."""
     return body if len(body) <= MAX_DIRECT_WRITE else io.BytesIO(body)
 
 

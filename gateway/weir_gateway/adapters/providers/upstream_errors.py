@@ -1,4 +1,4 @@
-"""aiohttp's client errors and providers' error answers as the gateway's own, in one place."""
+"""Maps aiohttp's client errors and providers' error responses to UpstreamError."""
 
 import asyncio
 import re
@@ -14,14 +14,14 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
 from weir_wires.error_shapes import ErrorShape
 
-MAX_MESSAGE_CHARS = 300  # characters of a provider's text that an error repeats
+MAX_MESSAGE_CHARS = 300  # characters of a provider's text in an error message
 SERVER_ERROR = 500
 FALLBACK_STATUSES = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
 
 
 @contextmanager
-def mapped(backend: Backend, doing: str) -> Generator[None]:
-    """Let no aiohttp error out; `doing` completes "backend x <doing>"."""
+def map_client_errors(backend: Backend, doing: str) -> Generator[None]:
+    """Raise UpstreamError for errors of aiohttp; `doing` completes "backend x <doing>"."""
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:
@@ -53,14 +53,14 @@ def mapped(backend: Backend, doing: str) -> Generator[None]:
 
 
 def invalid_response(backend: Backend, what: str) -> UpstreamError:
-    """The backend answered with something that is no answer."""
+    """The error for a response that is not a valid answer."""
     return UpstreamError(
         f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN, transient=False
     )
 
 
 def fallback_may_help(error: UpstreamError) -> bool:
-    """Whether another candidate might answer where this one answered with `error`."""
+    """Whether another candidate may succeed after `error`."""
     status = error.upstream_status or 0
     prompt = error.failure is not UpstreamFailure.STATUS
     return prompt or status >= SERVER_ERROR or status in FALLBACK_STATUSES
@@ -74,10 +74,7 @@ def from_status(
     provider_shape: ErrorShape,
     client_shape: ErrorShape,
 ) -> UpstreamError:
-    """The provider's error, kept as it came where it has the client's shape, else its words.
-
-    `spoken` is the shape of the provider's wire, `wanted` that of the client's.
-    """
+    """The provider's error: its body unchanged if the shapes match, else its message alone."""
     error_body = provider_shape.read(body)
     message = error_body.message if error_body is not None else body.decode("utf-8", "replace")
     error = UpstreamError(
@@ -98,7 +95,7 @@ def from_status(
 
 
 def _plain(error: BaseException) -> str:
-    """One line without the class's noise; never a header, so never a key."""
+    """The error's message; it contains no headers, so no key."""
     return str(error)[:MAX_MESSAGE_CHARS] or type(error).__name__
 
 
@@ -141,7 +138,11 @@ _DECODER: Final = msgspec.json.Decoder(_Body)
 
 
 def refusal_kind(status: int, body: bytes) -> UpstreamFailure:
-    """CONTEXT_LENGTH or CONTENT_FILTER where the provider says so, else STATUS."""
+    """CONTEXT_LENGTH or CONTENT_FILTER if the body says so, else STATUS.
+
+    OpenAI, Azure and llama.cpp tell by `code` or `type`; Anthropic, vLLM and Ollama only by the
+    message.
+    """
     if status not in PROMPT_STATUSES:
         return UpstreamFailure.STATUS
     try:
@@ -151,10 +152,10 @@ def refusal_kind(status: int, body: bytes) -> UpstreamFailure:
     if error is None:
         return UpstreamFailure.STATUS
     codes = {str(code).lower() for code in (error.code, error.type, _inner(error)) if code}
-    words = error.message if isinstance(error.message, str) else ""
-    if codes & CONTEXT_CODES or CONTEXT_WORDS.search(words):
+    message = error.message if isinstance(error.message, str) else ""
+    if codes & CONTEXT_CODES or CONTEXT_WORDS.search(message):
         return UpstreamFailure.CONTEXT_LENGTH
-    if codes & FILTER_CODES or FILTER_WORDS.search(words):
+    if codes & FILTER_CODES or FILTER_WORDS.search(message):
         return UpstreamFailure.CONTENT_FILTER
     return UpstreamFailure.STATUS
 

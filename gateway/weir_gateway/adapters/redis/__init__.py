@@ -1,5 +1,4 @@
-"""A Redis or Valkey that several gateways share: reached by few connections, left alone when gone.
+"""The client of a Redis or Valkey that gateways share. Must not know what is stored there.
 
-Whoever keeps something there (limits, spend, answers) asks `shared.Redis` and lives with
-`errors.RedisUnavailable`. Must not know what is kept.
+Users (limits, spend, answers) handle `errors.RedisUnavailable`.
 """

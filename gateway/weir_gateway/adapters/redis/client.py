@@ -1,8 +1,7 @@
-"""One Redis or Valkey, shared: a bounded pool, a deadline per call, and rest while it is away.
+"""The shared Redis or Valkey: a bounded pool, a deadline per call, no waiting while it is down.
 
-A server that is not reached is not asked again by requests: a background task asks whether it is
-back, so that none of them waits for a deadline meanwhile. Nothing is sent twice: who counts would
-count twice. Must not know what is kept there.
+While the server is unavailable, calls fail at once and a background task reconnects. Calls are not
+retried: a counter could count twice.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from weir_gateway.adapters.redis.errors import (
     UNREACHABLE,
     RedisProblem,
     RedisUnavailable,
-    mapped,
+    map_redis_errors,
 )
 from weir_gateway.adapters.redis.url import RedisUrl
 from weir_runtime.metrics import Registry
@@ -33,17 +32,17 @@ _LOG = logging.getLogger(__name__)
 
 MIN_VERSION: Final = (6, 0)  # scripts that read the server's clock and then write
 CONNECTIONS: Final = 16
-TIMEOUT: Final = 0.25  # seconds; a loop that is busy with a burst is late itself
-MAX_TIMEOUTS: Final = 3  # in a row: one may be a hiccup of our own
-FIRST_WAIT: Final = 0.1  # seconds until an absent server is looked for
+TIMEOUT: Final = 0.25  # seconds; includes delays of a busy event loop
+MAX_TIMEOUTS: Final = 3  # in a row until the server counts as unavailable
+FIRST_WAIT: Final = 0.1  # seconds until the first reconnect; doubled for each failure
 MAX_WAIT: Final = 2.0
-CONNECT_TIMEOUT: Final = 2.0  # seconds that looking for it may take: nobody waits for that
+CONNECT_TIMEOUT: Final = 2.0  # seconds; no request waits for a reconnect
 
 Argument = str | bytes | int | float
 
 
 class Script:
-    """A Lua script, known to the server by its digest once it was sent whole."""
+    """A Lua script; sent in full once, then called by its digest."""
 
     __slots__ = ("digest", "text")
 
@@ -53,7 +52,7 @@ class Script:
 
 
 class Redis:
-    """The server as everybody in the gateway asks it."""
+    """The client of the shared server."""
 
     def __init__(
         self,
@@ -64,10 +63,7 @@ class Redis:
         connections: int = CONNECTIONS,
         min_version: tuple[int, int] = MIN_VERSION,
     ) -> None:
-        """`within` is a call's deadline in seconds; at most `connections` are open.
-
-        A server older than `least` is not used.
-        """
+        """`timeout` bounds each call, in seconds; a server below `min_version` is refused."""
         self._url = url
         self._timeout = timeout
         self._min_version = min_version
@@ -78,7 +74,7 @@ class Redis:
             socket_connect_timeout=CONNECT_TIMEOUT,
             protocol=2,
             client_name="weir-gateway",
-            driver_info=None,  # telling the library's version reads files at each connection
+            driver_info=None,  # sending the library's version would read files at each connection
             retry=Retry(NoBackoff(), 0),
             **url.options(),
         )
@@ -89,11 +85,11 @@ class Redis:
         self._search.set()
         self._why = ""
         self._errors = registry.counter(
-            "weir.redis.errors", "Calls to Redis that were in vain, by what went wrong.", ("error",)
+            "weir.redis.errors", "Failed calls to Redis by error.", ("error",)
         )
         registry.gauge_callback(
             "weir.redis.up",
-            "Whether the shared Redis is there and usable.",
+            "1 while the shared Redis is usable, else 0.",
             lambda: self._available,
         )
 
@@ -104,15 +100,15 @@ class Redis:
 
     @property
     def available(self) -> bool:
-        """Whether it is asked at all just now."""
+        """Whether calls are made at present."""
         return self._available
 
     async def start(self) -> None:
-        """Look for it once; a server that is absent is no error, it is looked for again."""
+        """Connect once. Failure is no error: `run` tries again."""
         await self._connect()
 
     async def run(self) -> None:
-        """Look for it whenever it is away, until cancelled; the program's background task."""
+        """Reconnect whenever the server is unavailable, until cancelled."""
         clock = asyncio.get_running_loop().time
         wait, connected_at = FIRST_WAIT, clock()
         while True:
@@ -128,13 +124,13 @@ class Redis:
             connected_at = clock()
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         await self._pool.disconnect()
 
     async def call(self, *words: Argument, within: float | None = None) -> Any:
-        """One command and its answer, in at most `within` seconds. Raises RedisUnavailable.
+        """Run one command in at most `within` seconds. Raises RedisUnavailable.
 
-        An answer is what Redis says: bytes, a whole number, a list of them, or None.
+        The result is bytes, an int, a list of them, or None.
         """
         return await self._guarded(words, self._timeout if within is None else within)
 
@@ -143,7 +139,7 @@ class Redis:
         words = (len(keys), *keys, *arguments)
         try:
             return await self._guarded(("EVALSHA", script.digest, *words), self._timeout)
-        except exceptions.NoScriptError:  # a server that is new to it, or was restarted
+        except exceptions.NoScriptError:  # the server doesn't have it yet, or was restarted
             return await self._guarded(("EVAL", script.text, *words), self._timeout)
 
     async def _guarded(self, words: tuple[Argument, ...], within: float) -> Any:
@@ -151,7 +147,7 @@ class Redis:
             self._errors.labels(RedisProblem.AWAY).add()
             raise RedisUnavailable(RedisProblem.AWAY, self._why)
         try:
-            with _cancellable(), mapped(within):
+            with _cancellable(), map_redis_errors(within):
                 async with asyncio.timeout(within):
                     answer = await self._client.execute_command(*words)  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType] - the library leaves it open
         except RedisUnavailable as gone:
@@ -161,10 +157,10 @@ class Redis:
         return answer  # pyright: ignore[reportUnknownVariableType] - as above
 
     def _failed(self, gone: RedisUnavailable) -> None:
-        self._errors.labels(gone.trouble).add()
-        if gone.trouble not in UNREACHABLE:
+        self._errors.labels(gone.problem).add()
+        if gone.problem not in UNREACHABLE:
             return
-        if gone.trouble is RedisProblem.TIMEOUT:
+        if gone.problem is RedisProblem.TIMEOUT:
             self._timeouts += 1
             if self._timeouts < MAX_TIMEOUTS:
                 return
@@ -174,7 +170,7 @@ class Redis:
         if self._available or not self._why:
             place = str(self._url)
             _LOG.warning(
-                "redis can't be used; looking for it", extra={"at": place, "why": str(gone)}
+                "redis is unavailable; reconnecting", extra={"at": place, "why": str(gone)}
             )
         self._available = False
         self._why = str(gone)
@@ -182,24 +178,24 @@ class Redis:
 
     async def _connect(self) -> None:
         try:
-            with _cancellable(), mapped(CONNECT_TIMEOUT):
+            with _cancellable(), map_redis_errors(CONNECT_TIMEOUT):
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await self._pool.disconnect(inuse_connections=False)
                     await self._check()
         except RedisUnavailable as gone:
-            self._errors.labels(gone.trouble).add()
+            self._errors.labels(gone.problem).add()
             self._mark_unavailable(gone)
         else:
             self._timeouts = 0
             self._available = True
             self._why = ""
             self._search.clear()
-            _LOG.info("redis is in use", extra={"at": str(self._url)})
+            _LOG.info("connected to redis", extra={"at": str(self._url)})
 
     async def _check(self) -> None:
         try:
             about = await self._client.info()  # pyright: ignore[reportUnknownMemberType] - the library leaves its options open
-        except exceptions.NoPermissionError:  # it answers; the rest is its own affair
+        except exceptions.NoPermissionError:  # it answers, which is enough
             return
         version = str(about.get("redis_version", "0"))
         if _numbers(version) < self._min_version:
@@ -213,7 +209,7 @@ class Redis:
 
 @contextlib.contextmanager
 def _cancellable() -> Generator[None]:
-    """The library may lose a cancellation that comes as one of its own timeouts ends."""
+    """Restore a cancellation that the library may lose when its own timeout ends."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What can go wrong with a shared store, and the library's errors mapped onto it, in one place."""
+"""Errors of the shared Redis, and the mapping of the library's errors to them."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,41 +7,41 @@ from typing import Final
 
 from redis import exceptions
 
-MAX_MESSAGE_CHARS: Final = 200  # characters of the server's words that a message repeats
+MAX_MESSAGE_CHARS: Final = 200  # characters of the server's text in a message
 
 
 class RedisProblem(StrEnum):
-    """Why a call was in vain; the same word in metric and log."""
+    """Why a call failed; the same word in metric and log."""
 
     CONNECT = "connect"  # not reached, or the connection broke
     TIMEOUT = "timeout"  # no answer in time
-    AWAY = "away"  # not asked: it failed a moment ago
-    CREDENTIAL = "credential"  # it refuses the password, or the user may not do this
-    FULL = "full"  # its memory is, and it evicts nothing
+    AWAY = "away"  # not called: it failed recently
+    CREDENTIAL = "credential"  # wrong password, or the user lacks permission
+    FULL = "full"  # its memory is full, and its policy evicts nothing
     VERSION = "version"  # too old
-    REPLICA = "replica"  # it takes no writes: another one is the primary, or is about to be
-    REFUSED = "refused"  # it answered with any other error
+    REPLICA = "replica"  # read-only: another server is the primary
+    REFUSED = "refused"  # any other error response
 
 
-# Connections that are of no use any more: new ones may lead to who is.
+# Connections are dropped after these: new ones may reach the right server.
 UNREACHABLE: Final = frozenset(
     {RedisProblem.CONNECT, RedisProblem.TIMEOUT, RedisProblem.CREDENTIAL, RedisProblem.REPLICA}
 )
 
-READ_ONLY: Final = "it is a replica, which takes no writes"
+READ_ONLY: Final = "it is a replica, which is read-only"
 
 
 class RedisUnavailable(Exception):
-    """A shared store did not do what it was asked; the message never holds a password."""
+    """A call to Redis failed; the message never contains a password."""
 
-    def __init__(self, trouble: RedisProblem, message: str) -> None:
-        super().__init__(f"{trouble}: {message}" if message else str(trouble))
-        self.trouble = trouble
+    def __init__(self, problem: RedisProblem, message: str) -> None:
+        super().__init__(f"{problem}: {message}" if message else str(problem))
+        self.problem = problem
 
 
 @contextmanager
-def mapped(within: float) -> Generator[None]:
-    """Let no error of the library out; a script that isn't known passes: whoever sent it sends all.
+def map_redis_errors(within: float) -> Generator[None]:
+    """Raise RedisUnavailable for errors of the library, except for NoScriptError.
 
     `within` is the call's deadline in seconds, for the message.
     """
@@ -64,7 +64,7 @@ def mapped(within: float) -> Generator[None]:
 
 
 def _refused(text: str) -> RedisUnavailable:
-    """What goes wrong inside a script has no class of its own."""
+    """Errors inside a script have no class of their own: tell them by their text."""
     if "READONLY " in text:
         return RedisUnavailable(RedisProblem.REPLICA, READ_ONLY)
     return RedisUnavailable(
