@@ -1,40 +1,40 @@
-"""What can go wrong in the lab, as one tree.
+"""The lab's errors, as one tree.
 
     LabError
-    ├── DataError        a file, a row, a column: what stands there and what should
-    ├── TooFew           sound data, but not enough of it to say anything
-    ├── NothingToRoute   the outcomes cannot tell two models apart
+    ├── DataError        a file can't be read; the message names row and column
+    ├── TooFew           valid data, but too little of it
+    ├── NothingToRoute   the outcomes show no difference between two models
     ├── Backwards        a trained router ranks held-out prompts the wrong way round
-    ├── NoPromise        no threshold can promise what was asked
-    └── NoOverlap        the log never did what is asked about, so it can't tell
+    ├── NoPromise        no threshold can be certified for the request
+    └── NoOverlap        the log lacks the decisions that the estimated policy would make
 
 A command prints the message and ends with 1; it never prints a number beside one of these.
 """
 
 
 class LabError(Exception):
-    """Base: the message says what is wrong and what to do."""
+    """Base of the lab's errors: the message says what is wrong and what to do."""
 
 
 class DataError(LabError):
-    """A file cannot be taken as it is; the message names file, row and column."""
+    """A file can't be read; the message names file, row and column."""
 
 
 class TooFew(LabError):
-    """There are too few rows for what was asked; the message says how many it takes."""
+    """There are too few rows; the message says how many are needed."""
 
 
 class NothingToRoute(LabError):
-    """One model only, or two that are equal everywhere: there is no choice to learn or to judge."""
+    """There is one model only, or two with equal outcomes: there is no choice to learn."""
 
 
 class Backwards(LabError):
-    """A router gives higher scores to prompts that need the strong model less: not to be served."""
+    """A router scores prompts higher that need the strong model less, and must not be served."""
 
 
 class NoPromise(LabError):
-    """No threshold can promise that at that confidence with these labels."""
+    """No threshold can be certified at that confidence with these labels."""
 
 
 class NoOverlap(LabError):
-    """What is asked about was never done, or too seldom: feedback can't tell how it would be."""
+    """The log has too few of the decisions that the estimated policy would make."""

@@ -1,7 +1,4 @@
-"""Prompts through a bundle, in process, with a word on how far it is.
-
-Must not know what the scores are for.
-"""
+"""Scores prompts with a bundle in this process, and reports progress."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +8,9 @@ import numpy as np
 from weir_lab.arrays import Doubles
 from weir_scorer.bundle.bundle import Bundle
 
-_CHUNK = 512  # prompts between two words on how far it is
+_CHUNK = 512  # prompts between two reports of progress
 
-Advance = Callable[[int], None]  # so many more are done
+Advance = Callable[[int], None]  # called with the number of prompts scored since the last call
 
 
 @dataclass(frozen=True, slots=True)

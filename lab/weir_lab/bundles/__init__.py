@@ -1,4 +1,4 @@
-"""Reads prompts through a bundle's encoder, and writes bundles with what was learnt.
+"""Reads prompts through a bundle's encoder, and writes bundles with trained parts.
 
-What comes out is served by the scorer as it is. Must not know the command line.
+The scorer serves the written bundles unchanged. Must not know the command line.
 """

@@ -1,6 +1,6 @@
-"""The very columns that a bundle's linear router reads of some prompts, and its head's arrays.
+"""The columns that a bundle's linear router reads of prompts, and its head's arrays.
 
-Read through the engine that serves, so that what is trained on is what will be served.
+They are read through the serving engine, so that training and serving see the same numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _BATCH = 32  # texts padded to the longest of them
 
 
 class NotLinear(LabError):
-    """Only a linear router can be adapted: it is the prior that labels correct."""
+    """The router is not linear: only a linear one can be the prior that labels correct."""
 
 
 def read_columns(
@@ -33,7 +33,7 @@ def read_columns(
     prompts: Sequence[str],
     advance: Callable[[int], None] = lambda _: None,
 ) -> Columns:
-    """Compute them for `prompts`. Raises NotLinear, UnknownRouter, BundleError."""
+    """The standardised columns of `prompts`. Raises NotLinear, UnknownRouter, BundleError."""
     name = bundle.engines[0].resolve(router)
     folder = Folder.open(path)
     entry = folder.manifest.routers[name]
@@ -60,19 +60,18 @@ def read_columns(
 
 
 def read_raw(path: Path, bundle: Bundle, router: str, prompts: Sequence[str]) -> Doubles:
-    """The columns that a router reads of `prompts`, as they come from the blocks."""
+    """The columns that a router reads of `prompts`, not standardised."""
     folder = Folder.open(path)
     return _raw(folder, bundle, folder.manifest.routers[router], prompts)
 
 
 def read_head(folder: Folder, path: str) -> dict[str, NDArray[np.float32]]:
-    """A head file's arrays."""
     with np.load(BytesIO(folder.read(path)), allow_pickle=False) as archive:
         return {key: np.asarray(archive[key], dtype=np.float32) for key in archive.files}
 
 
 def _raw(folder: Folder, bundle: Bundle, entry: RouterEntry, prompts: Sequence[str]) -> Doubles:
-    """The engine's own numbers, block by block."""
+    """The engine's numbers, block after block."""
     blocks = [folder.manifest.blocks[name] for name in entry.blocks]
     engine = bundle.engines[0]
     prepared = engine.prepare(prompts, entry.name)

@@ -1,4 +1,4 @@
-"""Writes a bundle's parts with one thing more: a router, a quality profile, a promised threshold.
+"""Writes a bundle again with one addition: a router, a quality profile, a certified threshold.
 
 The other routers' scores stay as they are, so that a policy that names one decides as before.
 """
@@ -27,7 +27,7 @@ _QUANTILES = 1001
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an adapted router comes from, for the card."""
+    """What an adapted router was made from, for the card."""
 
     router: str  # of the old bundle
     data: str
@@ -38,8 +38,8 @@ class Origin:
 def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Origin) -> str:
     """Write the bundle with a router `name`, the default if it improved; returns the version.
 
-    A router of that name is replaced. Its calibration knows how its scores lie over the labelled
-    prompts, and promises no retention: that takes other labels (`weir calibrate`). Raises
+    A router of that name is replaced. Its calibration has the scores' quantiles over the labelled
+    prompts and certifies no retention, which takes other labels (`weir calibrate`). Raises
     BundleError, BuildError.
     """
     folder = Folder.open(old)
@@ -70,8 +70,8 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
 def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str) -> str:
     """Write the bundle with a quality profile of `model`; returns the version.
 
-    Every head that predicts qualities gets it, in place of an older profile of that name. Raises
-    BundleError, BuildError.
+    It is added to every head that predicts qualities, and replaces an older profile of that name.
+    Raises BundleError, BuildError.
     """
     folder = Folder.open(old)
     folder.verify()
@@ -89,7 +89,7 @@ def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str)
 
 
 class Probed(Protocol):
-    """How a profile came out."""
+    """The figures of a fitted profile that the card shows."""
 
     @property
     def probes(self) -> int: ...
@@ -111,7 +111,7 @@ def card_with_profile(card: bytes, model: str, profile: Probed, data: str) -> by
 
 
 def parts_of(folder: Folder) -> Parts:
-    """The bundle as it is, under the name that says it was changed."""
+    """The bundle's parts without its files, named as a changed bundle: with a `+`."""
     manifest = folder.manifest
     return Parts(
         name=manifest.name if manifest.name.endswith("+") else f"{manifest.name}+",
@@ -130,13 +130,13 @@ def _calibration(adapted: Adapted) -> Calibration:
 
 
 def quantiles_of(scores: Doubles) -> tuple[float, ...]:
-    """How scores lie, as a calibration keeps it."""
+    """The scores' quantiles, as a calibration stores them."""
     quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
     return tuple(round(float(value), 6) for value in np.clip(quantiles, 0, 1))
 
 
 def as_archive(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
-    """Without dates, so that equal arrays give equal bytes."""
+    """A compressed archive without dates, so that equal arrays give equal bytes."""
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     return buffer.getvalue()
@@ -166,8 +166,9 @@ def _card(folder: Folder, name: str, adapted: Adapted, origin: Origin) -> str:
 
 
 def write_retention(old: Path, out: Path, router: str, promise: RetentionThreshold) -> str:
-    """Write the bundle with a promise more, in place of an older one of that retention and
-    confidence; returns the version. Raises BundleError, BuildError.
+    """Write the bundle with a certified threshold; returns the version.
+
+    It replaces an older one of the same retention and confidence. Raises BundleError, BuildError.
     """
     folder = Folder.open(old)
     before = parse_calibration(folder.read(folder.manifest.calibration))[router]
@@ -178,8 +179,9 @@ def write_retention(old: Path, out: Path, router: str, promise: RetentionThresho
 
 
 def write_shares(old: Path, out: Path, router: str, scores: Doubles) -> str:
-    """Write the bundle whose strong shares of a router are those of prompts with these scores;
-    returns the version. Raises BundleError, BuildError.
+    """Write the bundle with a router's quantiles taken from `scores`; returns the version.
+
+    Raises BundleError, BuildError.
     """
     folder = Folder.open(old)
     before = parse_calibration(folder.read(folder.manifest.calibration))[router]
@@ -197,7 +199,7 @@ def _write_calibration(folder: Folder, out: Path, router: str, calibration: Cali
 
 
 def qualities_of(bundle: Path, router: str) -> tuple[str, Arrays] | None:
-    """The file that predicts the router's qualities, and its arrays; None where it has none."""
+    """The path and the arrays of the router's qualities; None where it predicts none."""
     folder = Folder.open(bundle)
     name = folder.manifest.default_router if router in {"", "default"} else router
     path = folder.manifest.routers[name].qualities
@@ -208,9 +210,10 @@ def qualities_of(bundle: Path, router: str) -> tuple[str, Arrays] | None:
 
 
 def write_joined(old: Path, out: Path, model: str, router: str, joined: Joined, data: str) -> str:
-    """Write the bundle with the model, in place of an older one of that name; its version.
+    """Write the bundle with the model's row of qualities; returns the version.
 
-    Raises NoProfiles where a router predicts by other means, BundleError, BuildError.
+    It replaces an older row of that name. Raises NoProfiles where the routers don't share one file
+    of qualities, BundleError, BuildError.
     """
     folder = Folder.open(old)
     folder.verify()

@@ -1,7 +1,6 @@
-"""Columns of prompts kept on disk as they are computed, so that an interrupted run goes on.
+"""Caches the columns of prompts on disk chunk by chunk, so that an interrupted run can resume.
 
-A chunk is kept under a hash of what it was computed from: bundle, router and texts. Must not know
-what the columns are for.
+A chunk's file is named by a hash of its inputs: bundle, router and texts.
 """
 
 import hashlib
@@ -25,9 +24,9 @@ def read_cached(
     read: Read,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Rows:
-    """`read`'s rows for all `prompts`, chunk by chunk; a chunk that is in `folder` is not read.
+    """The rows of all `prompts`; `read` computes the chunks that `folder` lacks.
 
-    `made_of` names everything beside the texts that the rows depend on.
+    `inputs` names everything that the rows depend on beside the texts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[Rows] = []
@@ -44,18 +43,18 @@ def _chunk(file_path: Path, chunk: Sequence[str], read: Read) -> Rows:
         if len(rows) == len(chunk):
             return np.asarray(rows, dtype=np.float32)
     except (OSError, ValueError, EOFError):
-        pass  # not there, or cut short by an interruption: computed again
+        pass  # missing, or truncated by an interruption: compute it
     rows = read(chunk)
-    # Written beside its place and moved there, for a run may be interrupted while it writes.
-    beside = file_path.with_suffix(".part")
-    with beside.open("wb") as file:
+    # Written under another name and then moved: a run may be interrupted while it writes.
+    partial = file_path.with_suffix(".part")
+    with partial.open("wb") as file:
         np.save(file, rows)
-    os.replace(beside, file_path)  # noqa: PTH105 - pathlib's replace, named by the OS call
+    os.replace(partial, file_path)  # noqa: PTH105 - pathlib's replace, named by the OS call
     return rows
 
 
-def _key(made_of: str, chunk: Sequence[str]) -> str:
-    key = hashlib.sha256(made_of.encode())
+def _key(inputs: str, chunk: Sequence[str]) -> str:
+    key = hashlib.sha256(inputs.encode())
     for text in chunk:
         key.update(b"\0" + text.encode("utf-8", "surrogatepass"))
     return key.hexdigest()[:32]

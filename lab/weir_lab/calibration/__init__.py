@@ -1,7 +1,7 @@
-"""Thresholds that keep a promise: a share of strong calls, a retention of quality, a budget.
+"""Thresholds for a share of strong calls, a retention of quality or a budget.
 
-Each comes with how sure it is; what cannot be promised is refused. Pure: arrays in, frozen values
-out. It must not know files, routers or reports.
+Each has a stated confidence; a threshold that can't be certified is refused. Pure: arrays in,
+frozen values out. Must not know files, routers or reports.
 """
 
 from weir_lab.calibration.budget import Budget, within_budget

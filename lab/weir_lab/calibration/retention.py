@@ -1,9 +1,9 @@
 """A threshold that keeps a share of the strong model's quality, with a stated confidence.
 
-Learn-then-Test (Angelopoulos et al., arXiv 2110.01052): thresholds are tried from the safest up,
-each tested for losing too much, and the last one before the first failure is certified. Lost is
-what the weak model's answer is worth less on the prompts it gets; where it is worth more counts
-for nothing, so that the promise errs on the safe side.
+Learn-then-Test (Angelopoulos et al., arXiv 2110.01052): thresholds are tested from the safest up,
+and the last one before the first failure is certified. The loss is how much worse the weak model's
+answers are on the prompts it gets; answers that are better don't offset it, so that the certificate
+is conservative.
 """
 
 import math

@@ -1,7 +1,7 @@
 """A threshold for a share of strong calls: needs prompts, and no labels.
 
-How far the share on other prompts of the kind can be from the one seen is bounded by Dvoretzky,
-Kiefer and Wolfowitz's inequality (with Massart's constant), for all thresholds at once.
+The inequality of Dvoretzky, Kiefer and Wolfowitz (with Massart's constant) bounds the share's
+deviation on other prompts of the kind, for all thresholds at once.
 """
 
 import math
@@ -27,17 +27,17 @@ class Share:
 
 
 def share_margin(prompts: int, confidence: float) -> float:
-    """How far a seen share can be from the true one; 1 where nothing is known."""
+    """The most that a measured share deviates from the true one; 1 without prompts."""
     if not prompts:
         return 1.0
     return min(1.0, math.sqrt(math.log(2 / (1 - confidence)) / (2 * prompts)))
 
 
 def strong_share(scores: Doubles, share: float, confidence: float = 0.95) -> Share:
-    """The threshold whose share of strong calls is nearest to the one asked for.
+    """The threshold whose share of strong calls is nearest to `share`.
 
-    `scores` of prompts like those to come, in [0, 1]; `share` in [0, 1]. Scores that are equal
-    cannot be parted: a share further off than one score in twenty raises NoPromise.
+    `scores` and `share` are in [0, 1]. Equal scores can't be separated: a share that is off by more
+    than one prompt in twenty raises NoPromise.
     """
     if not len(scores):
         raise TooFew("no prompts: a share is counted over some")

@@ -1,7 +1,4 @@
-"""A threshold as YAML to paste into a RoutePolicy, with what it promises as a comment.
-
-Must not know how the threshold was found.
-"""
+"""A threshold as YAML to paste into a RoutePolicy, with its certificate as a comment."""
 
 import math
 from collections.abc import Sequence

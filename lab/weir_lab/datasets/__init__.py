@@ -1,6 +1,6 @@
 """Recorded outcomes and preferences: read, checked, de-duplicated, searched for leaks.
 
-What leaves this package is frozen and valid. It must not know features, routers or metrics.
+Its values are frozen and valid. Must not know features, routers or metrics.
 """
 
 from weir_lab.datasets.battles import Battles, Winner

@@ -1,7 +1,7 @@
 """Recorded preferences: of two answers, which one a person or a judge preferred.
 
 Two forms: `prompt, model_a, model_b, winner`, and Chatbot Arena's public one, where the prompt is
-the user's turns of `conversation_a`. Must not know where the files lie.
+the user's turns of `conversation_a`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _ARENA = ("conversation_a", "conversation_b", "model_a", "model_b", "winner")
 
 
 class Winner(StrEnum):
-    """Who won. NOT_A: model B won or it was a tie, and the record does not say which."""
+    """A comparison's result. NOT_A: model B won or it was a tie, the record doesn't say which."""
 
     A = "model_a"
     B = "model_b"
@@ -54,7 +54,7 @@ class Battles:
         return len(self.prompts)
 
     def only(self, keep: NDArray[np.bool_]) -> "Battles":
-        """Those that are marked."""
+        """The marked rows."""
         rows = np.flatnonzero(keep)
         return Battles(
             prompts=tuple(self.prompts[k] for k in rows),
@@ -82,7 +82,7 @@ def parse_battles(table: Table) -> Battles:
 
 
 def gather_battles(parts: Sequence[Battles]) -> Battles:
-    """All of them, each distinct comparison once."""
+    """The comparisons of all `parts`, each distinct one once."""
     rows = dict.fromkeys(
         row
         for part in parts

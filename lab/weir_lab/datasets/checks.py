@@ -1,7 +1,4 @@
-"""Columns of a table as typed values; the first cell that does not fit is named.
-
-Must not know what the columns are for.
-"""
+"""Reads a table's columns as typed values; an error names the first invalid cell."""
 
 import math
 from collections.abc import Sequence
@@ -63,7 +60,7 @@ def amounts(table: Table, name: str) -> NDArray[np.float64]:
 
 
 def flags(table: Table, name: str) -> NDArray[np.bool_]:
-    """True where the column is there and says so."""
+    """True where the cell is true; a missing column is false throughout."""
     column = table.columns.get(name)
     if column is None:
         return np.zeros(len(table), dtype=np.bool_)

@@ -1,6 +1,6 @@
 """Training prompts that an evaluation set also has: equal texts and shared 13-grams of words.
 
-A figure measured on prompts that were trained on is not a figure. Must not know models.
+Figures measured on prompts that were trained on are too good.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Leaks:
 
 
 def find_leaks(train: Sequence[str], held_out: Sequence[str]) -> Leaks:
-    """Which of the training prompts an evaluation must not have seen."""
+    """Flag the training prompts that also occur among `held_out`."""
     known = {fingerprint(text) for text in held_out}
     equal = np.array([fingerprint(text) in known for text in train], dtype=np.bool_)
     vocabulary: dict[str, int] = {}
@@ -51,18 +51,18 @@ def find_leaks(train: Sequence[str], held_out: Sequence[str]) -> Leaks:
 def _grams(
     texts: Sequence[str], vocabulary: dict[str, int]
 ) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
-    """A 64-bit hash of every run of GRAM words, and the text that it stands in."""
+    """A 64-bit hash of every run of GRAM words, and the index of its text."""
     numbers = [[vocabulary.setdefault(w, len(vocabulary)) for w in words(text)] for text in texts]
     lengths = np.array([len(row) for row in numbers], dtype=np.intp)
     flat = np.fromiter((n for row in numbers for n in row), dtype=np.int64, count=lengths.sum())
     if len(flat) < GRAM:
         return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.intp)
-    # A gram's hash is the sum of its words' hashes, each mixed with its place.
+    # A gram's hash is the sum of its words' hashes, each mixed with its position.
     starts = len(flat) - GRAM + 1
     hashes = np.zeros(starts, dtype=np.uint64)
-    for place in range(GRAM):
+    for offset in range(GRAM):
         hashes += _mixed(
-            flat[place : place + starts].astype(np.uint64) * np.uint64(GRAM) + np.uint64(place)
+            flat[offset : offset + starts].astype(np.uint64) * np.uint64(GRAM) + np.uint64(offset)
         )
     owner = np.repeat(np.arange(len(texts)), lengths)
     whole = owner[:starts] == owner[GRAM - 1 :]

@@ -1,7 +1,7 @@
 """Recorded outcomes: how well each model answered each prompt, as one matrix.
 
 A file's form: `prompt, model, score[, cost, tokens, source, category]`, one row an answer. Several
-answers of one model to one prompt are averaged. Must not know where the files lie.
+answers of one model to one prompt are averaged.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Outcomes:
     tokens: NDArray[np.float64]
     sources: tuple[str, ...]
     categories: tuple[str, ...]
-    notes: tuple[str, ...] = ()  # what was found and mended, for the report
+    notes: tuple[str, ...] = ()  # corrections, for the report
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -57,7 +57,7 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One row an answer, checked: what a file of outcomes is before it is a matrix."""
+    """The checked rows of a file of outcomes, one per answer."""
 
     prompts: tuple[str, ...]
     models: tuple[str, ...]

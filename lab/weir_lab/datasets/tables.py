@@ -1,7 +1,6 @@
-"""Rows out of parquet, JSONL and CSV files, with each row's place kept for error messages.
+"""Reads rows from parquet, JSONL and CSV files, with each row's number for error messages.
 
-Everything a file can be wrong with as a file ends here as DataError; what its columns mean is
-checks.py's business.
+Every error of a file's format becomes a DataError here; checks.py validates the columns.
 """
 
 import codecs
@@ -24,7 +23,7 @@ _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.B
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns as they came, all of one length, and where each row stands in its file."""
+    """Columns of one length, as read, and each row's number in its file."""
 
     path: Path
     columns: Mapping[str, Sequence[object]]
@@ -35,7 +34,7 @@ class Table:
         return len(self.places)
 
     def at(self, index: int, column: str) -> str:
-        """The place of a cell, as it stands at the start of an error message."""
+        """A cell's file, row and column, for the start of an error message."""
         return f"{self.path}, {self.unit} {self.places[index]}, column {column!r}"
 
 

@@ -1,7 +1,4 @@
-"""One way to compare two prompts: what counts as the same text.
-
-Must not know files or models.
-"""
+"""How prompts are compared: a canonical form, its fingerprint and its words."""
 
 import re
 import unicodedata

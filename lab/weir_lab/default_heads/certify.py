@@ -23,11 +23,11 @@ def certify(
     steps: Sequence[float],
     promise: tuple[float, float],
 ) -> RetentionThreshold:
-    """The highest of the ascending thresholds `steps` that keeps `promise`.
+    """The highest of the ascending thresholds `steps` that can be certified.
 
     `lost`: the weak model was wrong where the strong one was right. `promise` is (retention,
-    confidence): losing at most (1 - retention) of `strong_quality`, which counts nothing for the
-    prompts where the weak model does better. Threshold 0 if nothing can be certified.
+    confidence): the loss is at most (1 - retention) of `strong_quality`. Prompts where the weak
+    model does better don't offset losses. Threshold 0 if nothing can be certified.
     """
     retention, confidence = promise
     bound = (1 - retention) * strong_quality

@@ -1,4 +1,4 @@
-"""The recorded outcomes as matrices, cleaned for training. Reads parquet; knows no features."""
+"""Reads the recorded outcomes from parquet as matrices, cleaned for training."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _STEM_CHARS = 120
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Prompts with what each model made of them."""
+    """Prompts and each model's score on them."""
 
     prompts: tuple[str, ...]
     source: NDArray[np.str_]  # [prompts]
@@ -68,14 +68,14 @@ def load_outcomes(folder: Path) -> Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What people preferred: prompts, each once, and battles as (prompt, model, model, winner)."""
+    """Battles that people judged, as (prompt's index, model, model, winner)."""
 
     prompts: tuple[str, ...]
     battles: tuple[tuple[int, str, str, str], ...]
 
 
 def load_preferences(folder: Path) -> Preferences:
-    """Those of the train split."""
+    """The battles of the train split."""
     table = read_columns(folder / "preferences.parquet")[0]
     names = ("prompt", "model_a", "model_b", "winner")
     columns = [cast("list[str]", table[name]) for name in names]
@@ -102,7 +102,7 @@ def load_mmlu(folder: Path) -> Pairs:
 
 
 def without_examples(prompt: str) -> str:
-    """`prompt` from its last question on."""
+    """`prompt` without the answered examples before its last question."""
     return _SHOT.split(prompt)[-1]
 
 

@@ -1,6 +1,6 @@
-"""Prompts to the very columns that a variant's bundle serves: same blocks, same graph.
+"""Computes the columns that a variant's bundle serves for prompts: same blocks, same graph.
 
-Kept on disk by what they were computed from, for the encoder is most of the run's time.
+They are cached on disk by a hash of their inputs: the encoder takes most of a run's time.
 """
 
 import hashlib

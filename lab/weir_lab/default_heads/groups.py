@@ -1,4 +1,4 @@
-"""Which models count as weak and as strong in each source, and what a router should learn there."""
+"""The weak and the strong models of each source, and the labels that routers learn there."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from weir_lab.arrays import Doubles
 from weir_lab.default_heads.data import Outcomes
 from weir_lab.metrics import Ranked, apgr, decile_curve
 
-_LEAST_MEAN = 0.35  # models below it fail for reasons that no prompt explains
+_LEAST_MEAN = 0.35  # models with a lower mean fail regardless of the prompt
 _LEAST_COVER = 0.95  # of the source's prompts
 
 
@@ -81,8 +81,8 @@ def _split(scores: Doubles) -> tuple[list[int], list[int]]:
     """The weakest and the strongest third of the models that answered nearly everything."""
     known = np.isfinite(scores)
     means = np.where(known, scores, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    fit = (known.mean(axis=0) >= _LEAST_COVER) & (means >= _LEAST_MEAN)
-    ranked = [int(model) for model in np.argsort(means, kind="stable") if fit[model]]
+    eligible = (known.mean(axis=0) >= _LEAST_COVER) & (means >= _LEAST_MEAN)
+    ranked = [int(model) for model in np.argsort(means, kind="stable") if eligible[model]]
     third = max(1, len(ranked) // 3)
     return ranked[:third], ranked[-third:]
 

@@ -1,4 +1,4 @@
-"""Which recorded models stand behind which quality profile. A table, and how columns merge."""
+"""The recorded models of each quality profile, and how their outcomes merge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from weir_lab.default_heads.data import Outcomes
 
 LEAST_PROMPTS = 600  # recorded outcomes below which a profile would be a guess
 
-# On tool calls, how a model was asked to call counts for more than which model it was.
+# Outcomes of tool calls depend more on how the tools were presented than on the model.
 LEFT_OUT = "bfcl"
 
 # Profile (the name a ModelBackend is likely to have) -> recorded names, in the data's spelling.
@@ -58,7 +58,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known of the profiled models, and of the others that tie them together."""
+    """Outcomes of the profiled models, and of other models on the same prompts."""
 
     names: tuple[str, ...]
     scores: Floats  # [prompts, profiles], NaN where not recorded

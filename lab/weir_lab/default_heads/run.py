@@ -30,7 +30,7 @@ _STEPS = 200  # thresholds tried for a certificate, evenly spaced quantiles
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the card tells."""
+    """The figures that the card shows."""
 
     left_out: Mapping[str, Mapping[str, float]]  # router -> source -> APGR
     mmlu: Mapping[str, float]  # router -> APGR
@@ -41,7 +41,7 @@ class Figures:
     dev_prompts: int
 
     def summary(self) -> Mapping[str, object]:
-        """The few numbers worth a line."""
+        """The main figures, for a log line."""
         means = {name: float(np.mean(list(row.values()))) for name, row in self.left_out.items()}
         return {"left_out": means, "mmlu": self.mmlu, **self.report}
 

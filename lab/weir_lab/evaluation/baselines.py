@@ -1,7 +1,7 @@
-"""What every router stands beside: chance, length, neighbours, and the best there could be.
+"""The baselines of every table: prompt length, nearest neighbours, and the oracle.
 
-The nearest neighbours see labels of the evaluated prompts themselves (never of their own fold):
-they show what is to be had from this very traffic, and are no router that was there before it.
+The nearest neighbours use labels of the evaluated prompts, though never of their own fold. They show
+what training on this traffic could reach; no router could have been trained so before it.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ _TIE = 1e-9  # under any difference that recorded scores can have
 
 
 def length_scores(pair: Pair) -> Doubles:
-    """The longer, the harder."""
+    """The prompt's length in characters."""
     return np.array([float(len(prompt)) for prompt in pair.prompts])
 
 
 def oracle_scores(pair: Pair, seed: int) -> Doubles:
-    """The true gain, equal ones in random order: no ranking is better."""
+    """The true gain, with ties in random order: no ranking is better."""
     return gains(pair) + np.random.default_rng(seed).random(len(pair)) * _TIE
 
 
 def gains(pair: Pair) -> Doubles:
-    """What the strong model's answer is worth more, in [-1, 1]."""
+    """The strong model's score less the weak one's, in [-1, 1]."""
     return pair.strong - pair.weak
 
 

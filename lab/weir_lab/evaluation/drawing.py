@@ -1,7 +1,4 @@
-"""Curves and bars as inline SVG: no script, no font, no picture from elsewhere.
-
-Must not know what the numbers mean.
-"""
+"""Curves as inline SVG, without scripts, fonts or external images."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +6,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 12, 40
-# Told apart by people who see red and green alike (Okabe and Ito's palette).
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999999")
 
 
@@ -53,9 +50,9 @@ def nice_ticks(low: float, high: float) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def colour(place: int) -> str:
-    """The colour of the line at that place."""
-    return COLOURS[place % len(COLOURS)]
+def colour(index: int) -> str:
+    """The colour of the line with that index; colours repeat."""
+    return COLOURS[index % len(COLOURS)]
 
 
 def _x(share: float) -> float:

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else.
+"""A report as one self-contained HTML page.
 
 Names and notes come from users' files, so everything is escaped.
 """
@@ -17,7 +17,7 @@ from weir_lab.metrics import Interval
 
 
 def render(report: Report) -> str:
-    """The page."""
+    """Render the page."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = files("weir_lab.evaluation").joinpath("page.html.j2").read_text("utf-8")
     series = [
@@ -62,9 +62,9 @@ def _stacked(figure: Interval) -> Markup:
 
 
 def _by_chance(report: Report, retention: float) -> float:
-    """The share of strong calls that keeps so much at a random choice: a straight line.
+    """The share of strong calls that a random choice needs for a retention.
 
-    Exact, where one random run would be off by chance.
+    Exact, unlike one random run: quality rises linearly with the share.
     """
     gap = report.strong - report.weak
     return max(0.0, (retention * report.strong - report.weak) / gap) if gap else math.nan

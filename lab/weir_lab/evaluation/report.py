@@ -1,7 +1,4 @@
-"""An evaluation's outcome as one frozen value, and as JSON.
-
-NaN has no place in JSON: it becomes null.
-"""
+"""An evaluation's report as one frozen value, and as JSON, where NaN becomes null."""
 
 import json
 import math
@@ -37,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One router looked at closely, at the threshold of the operating share."""
+    """One router's slices and flips at the threshold of the operating share."""
 
     name: str
     threshold: float
@@ -56,7 +53,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What the interval shows."""
+        """Whether the interval shows a difference, in words."""
         if self.gain.low > 0:
             return "better"
         return "worse" if self.gain.high < 0 else "no difference shown"
@@ -64,7 +61,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything an evaluation found."""
+    """All results of an evaluation."""
 
     data: str
     prompts: int
@@ -86,13 +83,13 @@ class Report:
 
 
 def to_json(report: Report) -> str:
-    """The same report always gives the same text."""
+    """JSON with a trailing newline; equal reports give equal text."""
     document = {"format": FORMAT, **cast("dict[str, object]", plain(asdict(report)))}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def plain(value: object) -> object:
-    """The same, as JSON can say it: NaN and infinity become null, tuples lists."""
+    """Convert to JSON's types: NaN and infinity become null, tuples lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

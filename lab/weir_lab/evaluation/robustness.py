@@ -1,6 +1,6 @@
-"""How many decisions flip when a prompt is written a little differently and means the same.
+"""How many decisions flip when a prompt's wording changes slightly and its meaning does not.
 
-Every change is seeded by the prompt's place. Must not know what scores a text.
+Every change is seeded by the prompt's index.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""What clients' feedback says of another policy: estimates, what they rest on, one report.
+"""Estimates a policy's quality from clients' feedback on another one, and reports it.
 
-Knows arrays alone; where they come from is the command's affair.
+Takes arrays; the command reads them from the ledger.
 """
 
 from weir_lab.feedback.estimate import Estimate, Options, estimate

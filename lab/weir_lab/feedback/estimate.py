@@ -1,6 +1,6 @@
-"""One policy's estimated worth, with what it rests on and what must be said beside it.
+"""Estimates one policy's mean rating, with the sample it rests on and notes on its limits.
 
-Where the log can't tell, there is no number: NoOverlap or TooFew instead. Must not know reports.
+Where the log can't support an estimate, NoOverlap or TooFew is raised instead of a number.
 """
 
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from weir_lab.metrics.offpolicy import (
 )
 
 LEAST = 50  # rated decisions
-LEAST_TRIED = 10  # among them of those where the policies differ and the target's choice was tried
-FEW_TRIED = 30  # that count alike: below it intervals come out too narrow, and that is said
-MAX_UNCOVERED = 0.1  # of the rated decisions; beyond it figures would be of something else
+LEAST_TRIED = 10  # rated decisions where the policies differ and the target's choice was made
+FEW_TRIED = 30  # effective rows; with fewer the intervals are too narrow, which a note says
+MAX_UNCOVERED = 0.1  # share of rated decisions without an estimate; with more there is no figure
 CLIP = 100.0  # a share of 1 % is not clipped
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How it is estimated."""
+    """How a policy is estimated."""
 
     clip: float = CLIP  # the largest ratio, >= 1
     repeats: int = 1000
@@ -39,30 +39,30 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Mean ratings in [0,1] over the rated decisions that the log can tell of."""
+    """Mean ratings in [0,1] over the rated decisions that can be estimated."""
 
     ips: Interval
     snips: Interval
     dr: Interval
-    served: Interval  # what was really done
+    served: Interval  # of the decisions as they were made
     gain: Interval  # dr less served, on the same rows
     rated: int
-    told: int  # of them, those that the log can tell of
-    differing: int  # of those, where the target's choice is not the usual one
-    tried: int  # of those, where it was made all the same
-    effective: float  # rows that all count alike
-    effective_differing: float  # the same, where the choices differ
+    told: int  # rated decisions that can be estimated
+    differing: int  # of `told`: the target's choice is not the usual one
+    tried: int  # of `differing`: the target's choice was made
+    effective: float  # effective sample size
+    effective_differing: float  # effective sample size where the choices differ
     clipped: int
-    clip_bias: float  # what clipping takes from IPS at most
-    untold: float  # the share, by weight, that the log can't tell of
-    bounds: tuple[float, float]  # of the mean over all, whatever the untold ones are worth
+    clip_bias: float  # the most that clipping takes from IPS
+    untold: float  # share, by weight, of rated decisions that can't be estimated
+    bounds: tuple[float, float]  # of the mean over all, whatever the rest is rated
     notes: tuple[str, ...]
 
 
 def estimate(logged: Logged, target: Flags, options: Options) -> Estimate:
-    """What `target` (strong where True) would have been worth.
+    """Estimate the mean rating under `target` (strong where True).
 
-    Raises TooFew, and NoOverlap where the choices that differ were never tried.
+    Raises TooFew, and NoOverlap where the log lacks the target's choices.
     """
     if len(logged) < LEAST:
         raise TooFew(f"{len(logged)} rated decisions that were scored; it takes at least {LEAST}")
@@ -105,7 +105,7 @@ def estimate(logged: Logged, target: Flags, options: Options) -> Estimate:
 
 
 def explored_band(logged: Logged) -> tuple[float, float]:
-    """The lowest and the highest score of a decision that was drawn; there must be one."""
+    """The lowest and the highest score of a drawn decision; there must be one."""
     drawn = logged.score[logged.drawn]
     return float(drawn.min()), float(drawn.max())
 

@@ -14,7 +14,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class SweepPoint:
-    """What one threshold would have been worth, and its share of strong calls."""
+    """The estimated value of one threshold, and its share of strong calls."""
 
     threshold: float
     strong_share: float
@@ -23,19 +23,19 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackReport:
-    """Everything that is told."""
+    """All results of an estimate."""
 
     ledger: str
-    policy: str  # whose decisions they are
+    policy: str  # that made the decisions
     asked: str  # the policy, threshold or bundle that is estimated
     weak: str
     strong: str
     decisions: int  # scored, rated or not
-    left_out: Mapping[str, int]  # others, by why they take no part
+    left_out: Mapping[str, int]  # other decisions, by the reason they are left out
     estimate: Estimate
-    strong_share: float  # of all scored decisions, under what is asked about
+    strong_share: float  # of all scored decisions, under the estimated policy
     strong_share_served: float
-    cost: Interval  # USD a decision under what is asked about; NaN where it can't be told
+    cost: Interval  # USD a decision under the estimated policy; NaN where unknown
     cost_served: Interval
     rated_by_model: Mapping[str, tuple[int, int]]  # rated, decided
     sweep: tuple[SweepPoint, ...]
@@ -46,6 +46,6 @@ class FeedbackReport:
 
 
 def to_json(report: FeedbackReport) -> str:
-    """The same report always gives the same text."""
+    """JSON with a trailing newline; equal reports give equal text."""
     document = {"format": FORMAT, **cast("dict[str, object]", plain(asdict(report)))}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""The same estimate at thresholds across the explored band: where a better one may lie."""
+"""Estimates thresholds across the explored band, to show where a better one may be."""
 
 from dataclasses import replace
 
@@ -12,15 +12,15 @@ from weir_lab.metrics.offpolicy import Logged
 
 POINTS = 21
 REPEATS = 200  # a picture needs no more
-MAX_UNCOVERED = 0.02  # of the rated decisions; beyond it a point says too little
+MAX_UNCOVERED = 0.02  # share of rated decisions without an estimate; a point with more is dropped
 
 
 def sweep(
     logged: Logged, score: Doubles, every: Doubles, options: Options
 ) -> tuple[SweepPoint, ...]:
-    """Estimates by rising threshold; none where the log can't tell.
+    """Estimates by rising threshold; thresholds that can't be estimated are left out.
 
-    `score` is what the thresholds are compared with on the rated rows, `every` on all decisions.
+    `score` holds the scores of the rated rows, `every` those of all decisions.
     """
     drawn = score[logged.drawn]
     if not len(drawn):

@@ -1,7 +1,7 @@
-"""How good a router's scores are: RouteLLM's measures and the ones a bill is read by.
+"""How good a router's scores are: RouteLLM's measures, and spending at a retention.
 
-Pure numpy over arrays of one length; every metric takes weights, and the bootstrap is nothing but
-other weights. It must not know files, routers or reports.
+Pure numpy over arrays of one length; every metric takes weights, so that a bootstrap replicate is a
+set of weights. Must not know files, routers or reports.
 """
 
 from weir_lab.metrics.bootstrap import Interval, bootstrap

@@ -93,7 +93,7 @@ def full_curve(ranked: Ranked, weights: Doubles | None = None) -> Curve:
 
 
 def random_scores(size: int, seed: int) -> Doubles:
-    """Scores that know nothing: the yardstick of every table."""
+    """Uniform random scores, the baseline of every table."""
     return np.random.default_rng(seed).random(size)
 
 

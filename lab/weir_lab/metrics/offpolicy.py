@@ -1,7 +1,7 @@
-"""What another choice between two models would have been worth, from choices that were drawn.
+"""Off-policy estimates: the value of another choice between two models, from logged draws.
 
 Importance weighting (IPS), its self-normalised form (SNIPS) and the doubly robust estimator (DR).
-Pure arithmetic over arrays of one length; the bootstrap is nothing but other weights.
+Pure arithmetic over arrays of one length; a bootstrap replicate is a set of weights.
 """
 
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ import numpy as np
 
 from weir_lab.arrays import Doubles, Flags
 
-RIDGE = 1.0  # on the standardised slopes: as one more observation each that knows nothing
+RIDGE = 1.0  # penalty on the standardised slopes: one uninformative observation each
 FOLDS = 5
 _ALMOST_ONE = 1 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What was done and how good it was; all of one length."""
+    """Logged decisions and their rewards, one row each."""
 
     strong: Flags  # whether the strong model answered
-    explored: Flags  # whether that was drawn against the usual choice
-    propensity: Doubles  # (0,1]: how probable the choice was that was made
+    explored: Flags  # whether the draw differs from the usual choice
+    propensity: Doubles  # (0,1]: the probability of the choice that was made
     reward: Doubles  # how good the answer was, [0,1]
     score: Doubles  # the router's, which the model of rewards reads
-    weight: Doubles  # > 0: how much it counts
+    weight: Doubles  # > 0
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -52,18 +52,21 @@ class Logged:
 
 
 def ratios(logged: Logged, target: Flags) -> Doubles:
-    """How much more probable the choice that was made is under `target` (strong where True)."""
+    """Importance ratios: the logged choice's probability under `target` over its propensity.
+
+    `target` is True where the strong model would be chosen.
+    """
     return np.where(target == logged.strong, 1 / logged.propensity, 0.0)
 
 
 def known(logged: Logged, target: Flags) -> Flags:
-    """Where the log can tell: `target` does the usual, or either model could have answered."""
+    """The rows that can be estimated: `target` makes the usual choice, or the choice was drawn."""
     found: Flags = np.logical_or(target == logged.usual, logged.drawn)
     return found
 
 
 def ips(reward: Doubles, ratio: Doubles, weight: Doubles) -> float:
-    """Unbiased where no ratio was clipped; may leave [0,1] where few rows carry much."""
+    """Unbiased where no ratio is clipped; may leave [0,1] where few rows have most weight."""
     return float((weight * ratio * reward).sum() / weight.sum())
 
 
@@ -76,15 +79,15 @@ def snips(reward: Doubles, ratio: Doubles, weight: Doubles) -> float:
 def doubly_robust(
     reward: Doubles, ratio: Doubles, weight: Doubles, taken: Doubles, targeted: Doubles
 ) -> float:
-    """The model's word, corrected by what it got wrong where it can be seen.
+    """The predicted reward of the target's choice, corrected by the prediction errors on the log.
 
-    `taken` and `targeted` are predicted rewards of the choice that was made and of the target's.
+    `taken` and `targeted` are the predicted rewards of the logged choice and of the target's.
     """
     return float((weight * (targeted + ratio * (reward - taken))).sum() / weight.sum())
 
 
 def effective_size(ratio: Doubles, weight: Doubles) -> float:
-    """As how many rows that all count alike; 0 of none."""
+    """The effective sample size (Kish): as many equally weighted rows; 0 for none."""
     counts = weight * ratio
     squares = (counts**2).sum()
     return float(counts.sum() ** 2 / squares) if squares > 0 else 0.0

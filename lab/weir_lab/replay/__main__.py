@@ -1,7 +1,7 @@
 """`python -m weir_lab.replay`: the table of docs/savings.md, from recorded outcomes with costs.
 
 Routing alone, with a cascade whose judge is good, fair or no better than chance, and with a cache
-at several shares of repeated requests; cost at a quality that is kept, losing cases included.
+at several shares of repeated requests: the cost at one retention, losing cases included.
 """
 
 import argparse

@@ -1,9 +1,8 @@
-"""What routing, a cascade and a cache save on recorded outcomes, at a quality that is kept.
+"""The savings of routing, a cascade and a cache on recorded outcomes, at a given retention.
 
-Pure. A cascade's judge is modelled: nobody recorded what a judge would have said of these answers,
-so that its skill is an assumption, stated as the area under its ROC curve, and one that is no
-better than chance is among them. Settings are chosen on half of the prompts, cost and quality are
-those of the other half.
+Pure. A cascade's judge is modelled, because no judge's scores of these answers are recorded: its
+skill is an assumption, stated as the area under its ROC curve; one judge is no better than chance.
+Settings are chosen on half of the prompts; cost and quality are those of the other half.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from weir_lab.arrays import Doubles
 
 CHARS_PER_TOKEN = 4
 ANSWER_TOKENS = 150
-INSTRUCTIONS = 200  # tokens that tell a judge what to do
+INSTRUCTIONS = 200  # tokens of a judge's prompt
 STEPS = 41  # values tried of each threshold, at even quantiles
 _Rows = NDArray[np.intp]
 
@@ -39,9 +38,9 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Over resplits: cost as a part of all-strong's, and quality as a part of all-strong's.
+    """Over resplits: cost and quality, each as a share of all-strong's.
 
-    `retained_often` is the share of resplits in which the held-out half kept what was asked for, less a
+    `retained_often` is the share of resplits whose held-out half reaches the retention less one
     percentage point.
     """
 
@@ -53,7 +52,7 @@ class Found:
 
 
 def judged(quality: Doubles, auc: float, seed: int) -> Doubles:
-    """A judge's opinion of each answer, higher the better it likes it; 0 is neither.
+    """A judge's opinion of each answer: higher is better, 0 is neutral.
 
     Normal around d times the answer's quality less a half: of two answers, a good and a bad one, it
     prefers the good one with probability `auc`, which is Phi(d / sqrt(2)).
@@ -65,9 +64,9 @@ def judged(quality: Doubles, auc: float, seed: int) -> Doubles:
 
 
 def judgement_usd(chars: Doubles, usd_per_token: float) -> Doubles:
-    """What a judge costs that reads prompts of so many characters, answers and its instructions.
+    """The cost of a judge's call on prompts of these lengths, with answer and instructions.
 
-    It writes one token, which is left out.
+    The one token that it writes is left out.
     """
     cost: Doubles = (chars / CHARS_PER_TOKEN + ANSWER_TOKENS + INSTRUCTIONS) * usd_per_token
     return cost
@@ -81,8 +80,8 @@ def routed(traffic: Traffic, retention: float, splits: int) -> Found:
 def cascaded(traffic: Traffic, retention: float, splits: int, auc: float) -> Found:
     """Routing, then a judge.
 
-    Surely hard prompts go to the strong model at once, of the rest the weak answer is judged, and
-    those that are judged badly are asked again.
+    Prompts with a high score go to the strong model at once. Of the rest the weak answer is judged,
+    and a badly judged one is replaced by the strong model's.
     """
     return _over_splits(traffic, retention, splits, auc)
 
@@ -112,7 +111,7 @@ _Plan = tuple[float, float]  # strong at once from this score on; accepted from 
 
 
 def _plan(traffic: Traffic, opinion: Doubles | None, rows: _Rows, retention: float) -> _Plan:
-    """The cheapest plan that keeps enough of these rows; all-strong where none does."""
+    """The cheapest plan that reaches the retention on these rows; all-strong where none does."""
     best, plan = np.inf, (-np.inf, np.inf)
     for threshold in _tried(traffic.score[rows]):
         for accept in [-np.inf] if opinion is None else _tried(opinion[rows]):
@@ -123,7 +122,7 @@ def _plan(traffic: Traffic, opinion: Doubles | None, rows: _Rows, retention: flo
 
 
 def _tried(values: Doubles) -> Sequence[float]:
-    """Nobody, everybody, and even steps between."""
+    """Thresholds that pass everything, nothing, and even shares between."""
     return [-np.inf, *np.quantile(values, np.linspace(0.0, 1.0, STEPS)), np.inf]
 
 
@@ -139,7 +138,7 @@ def _settled(
         escalated = np.zeros(len(rows), dtype=np.bool_)
         judging = np.zeros(len(rows))
     else:
-        # A judge whose word changes nothing is not asked.
+        # No judge is called where its verdict changes nothing.
         escalated = ~at_once & (opinion[rows] < accept)
         judging = traffic.judge_usd[rows] * np.isfinite(accept)
     final = np.where(at_once | escalated, strong, weak)

@@ -1,7 +1,7 @@
 """Trains routers: labels in, a head file's arrays out, one file a router.
 
-To train a new router, write a file with its `fit` and `with_curve` and add a line to TRAINERS. What
-comes out is served by the scorer as it is. Must not know files, bundles or the command line.
+To train a new router, write a file with its `fit` and `with_curve` and add a line to TRAINERS. The
+scorer serves the arrays unchanged. Must not know files, bundles or the command line.
 """
 
 from collections.abc import Callable, Mapping

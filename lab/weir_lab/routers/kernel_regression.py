@@ -1,6 +1,6 @@
-"""Regression on what is near: Gaussian kernels, averaged by what the labels themselves say of each.
+"""Gaussian-kernel regression, averaged over kernels by the labels' marginal likelihood.
 
-Pure numpy, and deterministic. Must not know prompts, files or bundles.
+Pure numpy, and deterministic.
 """
 
 import math
@@ -11,13 +11,13 @@ import numpy as np
 
 from weir_lab.arrays import Doubles
 
-# Noise over signal, how freely the prior's weight may move, and how near is near: every
-# combination predicts, and counts as much as the labels' evidence (their marginal likelihood) says.
+# Noise over signal, the variance of the prior's weight, and the kernels' widths: every combination
+# predicts, and counts by the labels' evidence (their marginal likelihood).
 NOISES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 3000.0)
 PRIORS = (0.0, 0.1, 1.0, 10.0)
 WIDTHS = (0.3, 1.0, 3.0)
-# What the prior is worth before a label is seen: labels' deviations a deviation of the prior. Twice
-# as much does as well on the recorded sources; none loses .04 of APGR on one of them at 100 labels.
+# The prior's weight before any label: labels' deviations per deviation of the prior. Twice as much
+# does as well on the recorded sources; zero loses .04 of APGR on one of them at 100 labels.
 WORTH = 0.05
 _TINY = 1e-12
 
@@ -37,11 +37,11 @@ class Fit:
     left_out: Doubles  # each label predicted from the others, by the same average
 
     def with_more_prior(self, extra: float, prior: Doubles) -> "Fit":
-        """With so much more of the prior, whose values on the labels are given."""
+        """Add `extra` to the prior's slope; `prior` holds its values on the labels."""
         return replace(self, slope=self.slope + extra, left_out=self.left_out + extra * prior)
 
     def pull(self, distances: Doubles) -> Doubles:
-        """On rows at such squared distances from the labels, [rows, labels]."""
+        """The kernels' pull on rows, from their squared distances to the labels [rows, labels]."""
         total: Doubles = np.zeros(len(distances))
         for width, duals in zip(self.widths, self.duals.T, strict=True):
             total += np.exp(-width * distances / 2) @ duals
@@ -87,7 +87,7 @@ class _Candidate:
 
 
 class _Average:
-    """Sums weighed by likelihood; kept as they come, for decompositions are too large to keep."""
+    """Running sums weighted by likelihood: all decompositions together would not fit in memory."""
 
     def __init__(self, labels: int) -> None:
         self._best = -math.inf
@@ -119,7 +119,7 @@ class _Average:
 def _candidates(
     distances: Doubles, prior: Doubles, target: Doubles, expected: float
 ) -> Iterator[_Candidate]:
-    for place, width in enumerate(WIDTHS):
+    for width_index, width in enumerate(WIDTHS):
         for weight in PRIORS:
             values, vectors, projected = _decompose(distances, prior, target, width, weight)
             along, squares = prior @ vectors, vectors**2
@@ -127,13 +127,13 @@ def _candidates(
                 damped = values + noise
                 slope = expected + weight * float((along * projected / damped).sum())
                 if slope < 0:
-                    continue  # labels may mute the prior, never turn it round
+                    continue  # labels may mute the prior, never reverse it
                 scale = float((projected**2 / damped).mean())
                 duals = vectors @ (projected / damped)
                 yield _Candidate(
                     evidence=-(len(target) * math.log(scale + _TINY) + float(np.log(damped).sum()))
                     / 2,
-                    width_index=place,
+                    width_index=width_index,
                     noise=noise,
                     slope=slope,
                     duals=duals,

@@ -1,10 +1,9 @@
-"""Trains the `mf` router as RouteLLM does (arXiv 2406.18665), by Adam on who won which battle.
+"""Trains the `mf` router as RouteLLM does (arXiv 2406.18665), by Adam on the battles' winners.
 
 A model's logit on a prompt is w2 . (v / |v| * W1 e). Ties are left out. Where the record says only
-that the first model did not win, that is what is learnt: its win was less likely than not by a
-margin, which is learnt too, so that ties don't count as defeats. Beside the prompt's columns stands
-a constant, so that a model can be better than another everywhere: without it that has to be told
-by columns that say something of the prompt, and carries over worse to sources left out.
+that the first model did not win, its win counts as unlikely by a margin, which is learnt too, so
+that ties don't count as defeats. A constant column lets a model be better than another everywhere;
+without it the prompt's columns would have to express that, which does worse on sources left out.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ A model is a row v: a level, a slope along a difficulty that all models share, a
 cluster of prompts (UniRoute, arXiv 2502.08773), so that sigmoid(facts . v) is its quality. What
 models are like, `Population`, is a normal distribution over such rows, learnt from many models by
 expectation-maximisation; a new one's row is the likeliest given that and its outcomes. So some
-hundred probes do for all of the row: what they don't say of a cluster, other models' ways do.
+hundred probes suffice for a whole row: the population fills in clusters without probes.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CLUSTERS = 32
 ALPHA = 1e3  # of the ridge on difficulty
 _ROUNDS = 8
 _NEWTON = 12
-_LEAST_SPREAD = 1e-3  # variance that any entry of a row keeps
+_LEAST_SPREAD = 1e-3  # least variance of any entry of a row
 _FIRST_SPREAD = 0.5  # variance before anything is known
 
 

@@ -1,7 +1,7 @@
-"""The space in which near prompts are alike, and weighted k-means in it.
+"""The space in which distances between prompts are measured, and weighted k-means in it.
 
-Columns are standardised, weighted by block and projected onto few directions. Head files keep
-tables of such points as one signed byte a number.
+Columns are standardised, weighted by block and projected onto few directions. Head files store
+tables of such points as signed bytes.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _STEPS = 127  # of a signed byte, each way
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Rows of columns to rows of coordinates; what the head files' `mean` and `project` hold."""
+    """Projects columns to coordinates, by the head files' `mean` and `project`."""
 
     mean: Floats
     project: NDArray[np.float16]
@@ -40,14 +40,14 @@ def fit_space(columns: Floats, weights: Doubles, widths: Sequence[int], rank: in
     spread = (weighed * (weights / weights.sum())[:, None]).T @ weighed
     _, vectors = np.linalg.eigh(spread)
     chosen = vectors[:, ::-1][:, :rank]
-    # A direction's sign is the solver's whim: fixed, for equal data to give equal bytes.
+    # The solver leaves a direction's sign open; fixing it lets equal data give equal bytes.
     largest = np.abs(chosen).argmax(axis=0)
     chosen = chosen * np.sign(chosen[largest, np.arange(chosen.shape[1])])
     return Space(standard.mean.astype(np.float32), (metric[:, None] * chosen).astype(np.float16))
 
 
 def to_bytes(name: str, rows: Floats) -> dict[str, NDArray[np.generic]]:
-    """A table as a head file keeps it: signed bytes, and what a step of each column is worth."""
+    """A table as a head file stores it: signed bytes, and the scale of each column."""
     top = np.maximum(np.abs(rows).max(axis=0), 1e-9)
     scale = (top / _STEPS).astype(np.float32)
     return {
@@ -57,7 +57,9 @@ def to_bytes(name: str, rows: Floats) -> dict[str, NDArray[np.generic]]:
 
 
 def _metric(widths: Sequence[int]) -> Doubles:
-    """Per column; one block alone has all of the distance, of several the first has its share."""
+    """The factor of each column: one block has all of the distance, of several the first has
+    CHEAP_SHARE.
+    """
     if len(widths) == 1:
         return np.full(widths[0], np.sqrt(1 / widths[0]))
     rest = (1 - CHEAP_SHARE) / (len(widths) - 1)

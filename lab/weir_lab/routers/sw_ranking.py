@@ -1,8 +1,8 @@
-"""Trains the `sw_ranking` router (RouteLLM, arXiv 2406.18665): which battles, which tiers.
+"""Trains the `sw_ranking` router (RouteLLM, arXiv 2406.18665): chooses battles and tiers.
 
-There is nothing else to train: the ranking itself is fitted anew for every prompt, by the head.
-Tiers are those of a pool's own models. Were they one order over all pools, the tiers that fought
-over a prompt's like would depend on its pool alone, and the ranking would say which pool that is.
+Nothing else is trained: the head fits the ranking for every prompt. A pool's models have tiers of
+their own. With one order over all pools, the tiers in similar prompts' battles would depend on the
+pool alone, and the ranking would predict the pool.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from weir_lab.routers.space import fit_space, to_bytes
 from weir_lab.routers.task import Battles, Task
 
 TIERS = 10
-BATTLES = 6000  # kept at most: what bounds the head's memory and time, 64 bytes each
+BATTLES = 6000  # stored at most, 64 bytes each: bounds the head's memory and time
 RANK = 64
 STRONG, WEAK = 8, 1  # tiers of the pair that the score is about
 

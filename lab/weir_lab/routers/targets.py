@@ -1,7 +1,6 @@
-"""What recorded outcomes and preferences say of each prompt's need for a strong model.
+"""Turns recorded outcomes and preferences into targets: each prompt's need for a strong model.
 
-Both become one form: how well a weak and a strong model answered, and a target to learn. Must not
-know columns nor files.
+Both become one form: how well a weak and a strong model answered, and a number to learn.
 """
 
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ class Targets:
     weak: Doubles  # [0, 1]
     strong: Doubles
     target: Doubles  # grows with the need; deviation 1 over the rows of one kind
-    models: tuple[str, ...]  # who was weak and strong, for the card
+    models: tuple[str, ...]  # the weak and the strong models, for the card
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -76,9 +75,9 @@ def from_outcomes(outcomes: Outcomes, weak: str | None, strong: str | None) -> T
 
 
 def from_battles(battles: Battles) -> Targets:
-    """The better model's result, less what its rating lets expect. Raises NothingToRoute.
+    """The higher rated model's result less its expected one. Raises NothingToRoute.
 
-    Battles of which the record does not say whether they were lost or drawn are left out.
+    Battles that the record calls neither lost nor drawn (NOT_A) are left out.
     """
     known = [k for k, winner in enumerate(battles.winners) if winner is not Winner.NOT_A]
     if not known:
@@ -108,7 +107,7 @@ def from_battles(battles: Battles) -> Targets:
 
 
 def together(parts: Sequence[Targets]) -> Targets:
-    """One after the other."""
+    """Concatenate the rows of all `parts`."""
     return Targets(
         prompts=tuple(prompt for part in parts for prompt in part.prompts),
         weak=np.concatenate([part.weak for part in parts]),
@@ -131,8 +130,8 @@ def _groups(
                 raise NothingToRoute(f"no outcomes of model {name!r}; there are {there}")
         pair = outcomes.models.index(weak), outcomes.models.index(strong)
         return None if not (known[:, pair[0]] & known[:, pair[1]]).any() else ([pair[0]], [pair[1]])
-    fit = known.mean(axis=0) >= _COVER
-    ranked = [int(model) for model in np.argsort(means, kind="stable") if fit[model]]
+    eligible = known.mean(axis=0) >= _COVER
+    ranked = [int(model) for model in np.argsort(means, kind="stable") if eligible[model]]
     third = max(1, len(ranked) // 3)
     return None if len(ranked) < 2 else (ranked[:third], ranked[-third:])  # noqa: PLR2004 - two sides
 
