@@ -1,6 +1,6 @@
 """Builds the ledger where settings want it kept, and the desk for feedback beside it.
 
-Opened before anything is served; written for the last time after the last request was counted.
+It opens before the first request and writes a last time after the last one was accounted for.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from weir_runtime.tracing import resource
 
 @dataclass(frozen=True, slots=True)
 class Ledgers:
-    """What there is."""
+    """The opened ledgers."""
 
     accounts: DecisionRecorder  # count on into those that were given
     feedback_service: FeedbackService | None  # None without a file
     writers: Mapping[str, LedgerWriter]  # by where they write
 
     def start(self, tasks: Background) -> None:
-        """Start what runs beside the requests."""
+        """Start the background tasks."""
         for sink, writer in self.writers.items():
             tasks.start(writer.run(), f"weir-ledger-{sink}")
         if self.feedback_service is not None:
@@ -46,10 +46,10 @@ def open_ledgers(
     accounts: DecisionRecorder,
     stack: contextlib.AsyncExitStack,
 ) -> Ledgers:
-    """Open them until `stack` is left, which writes what still waits.
+    """Open the ledgers; `stack` writes the remaining entries and closes them.
 
-    `variables` are the OTEL_* of `service`. Each sink has a queue of its own: one that can't be
-    reached holds up no other.
+    `variables` are the OTEL_* of `service`. Each sink has its own queue, so that an unavailable
+    sink delays no other.
     """
     writers: dict[str, LedgerWriter] = {}
     counts = entry_counts(registry)
@@ -82,7 +82,7 @@ def _stores(
     service: str,
     stack: contextlib.AsyncExitStack,
 ) -> Iterator[tuple[str, LedgerStore, int]]:
-    """Each sink's name, its store and how many entries it takes at once."""
+    """Each sink's name, store and batch size."""
     if settings.ledger.file is not None:
         yield "file", SqliteLedger(settings.ledger.file), BATCH
     if settings.ledger.otlp:

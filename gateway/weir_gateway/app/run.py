@@ -1,4 +1,4 @@
-"""Starts the gateway's parts in order, serves until it is told to stop, and ends them in reverse.
+"""Starts the gateway's parts in order, serves until stopped, and ends them in reverse order.
 
 Nothing is opened before `run`.
 """

@@ -1,6 +1,6 @@
-"""Builds what gateways share, or keep over a restart: in Redis where settings name one, or a file.
+"""Opens the stores of limits, spend, answers, budgets and batches: in Redis, a file or memory.
 
-Opened before anything is served, closed after the last request has been counted.
+They open before the first request and close after the last one was accounted for.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from weir_runtime.tasks import Background
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What there is."""
+    """The opened stores."""
 
     redis: Redis | None
     spend: Sums
@@ -45,7 +45,7 @@ class Stores:
     budgets: BudgetStore  # of policies' budgets
 
     def start(self, tasks: Background) -> None:
-        """Start what runs beside the requests."""
+        """Start the background tasks."""
         tasks.start(self.spend.run(), "weir-spend")
         if self.redis is not None:
             tasks.start(self.redis.run(), "weir-redis")
@@ -58,12 +58,12 @@ class Stores:
 async def open_stores(
     settings: Settings,
     registry: Registry,
-    look_ups: Family[Counter],
+    lookups: Family[Counter],
     stack: contextlib.AsyncExitStack,
 ) -> Stores:
-    """Open them until `stack` is left; `look_ups` is weir.cache.requests.
+    """Open the stores; `stack` closes them. `lookups` is weir.cache.requests.
 
-    Raises RedisUrlError and OSError where one can't be named.
+    Raises RedisUrlError for an invalid URL and OSError for an unreadable file.
     """
     redis = await _redis(settings.redis, registry)
     if redis is not None:
@@ -71,7 +71,7 @@ async def open_stores(
         await redis.start()
     spend = Sums(_sum_store(settings.spend, redis), time.time)
     stack.push_async_callback(spend.close)
-    answers = _answers(settings.cache, registry, look_ups, redis)
+    answers = _answers(settings.cache, registry, lookups, redis)
     budgets = _budget_store(settings.spend, redis)
     if redis is None:
         alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
@@ -84,16 +84,16 @@ async def open_stores(
 
 
 def _answers(
-    settings: CacheSettings, registry: Registry, look_ups: Family[Counter], redis: Redis | None
+    settings: CacheSettings, registry: Registry, lookups: Family[Counter], redis: Redis | None
 ) -> MemoryAnswers | SharedAnswers:
     largest = settings.max_answer
     memory = MemoryAnswers(time.monotonic, max_bytes=settings.max_bytes, max_answer=largest)
     registry.gauge_callback(
-        "weir.cache.bytes", "Memory that kept answers take.", lambda: memory.bytes, unit="By"
+        "weir.cache.bytes", "Memory of cached answers.", lambda: memory.bytes, unit="By"
     )
     if redis is None:
         return memory
-    return SharedAnswers(memory, redis, look_ups, max_bytes=largest)
+    return SharedAnswers(memory, redis, lookups, max_bytes=largest)
 
 
 async def _redis(settings: RedisSettings, registry: Registry) -> Redis | None:

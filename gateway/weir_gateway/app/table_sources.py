@@ -1,4 +1,4 @@
-"""Brings route tables in force: the last good one at the start, then a file or the operator."""
+"""Applies route tables: the last good one at start, then those of a file or the operator."""
 
 import asyncio
 import logging

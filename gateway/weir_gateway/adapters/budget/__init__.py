@@ -1,4 +1,4 @@
-"""Where gateways keep what budgets have spent: in memory, in a file of one machine, in a Redis.
+"""Stores of budget spending: in memory, in an SQLite file of one machine, or in Redis.
 
-`keeper` tells and asks a few times a second; the stores fill routing's Treasury.
+`sync` synchronises with them twice a second; they fill routing's BudgetStore.
 """

@@ -71,7 +71,7 @@ class RedisBudgetStore:
         self._redis = redis
 
     async def renew(self, claim: LeaseRequest) -> LeaseState:
-        """Keep and grant in one round trip. Raises TreasuryGone."""
+        """Keep and grant in one round trip. Raises BudgetStoreUnavailable."""
         try:
             reply = await self._redis.script(
                 _EXCHANGE,
@@ -93,7 +93,7 @@ class RedisBudgetStore:
         return LeaseState(PicoUsd(granted), PicoUsd(free), PicoUsd(spent), requests)
 
     async def count(self, policy: str, hour: int, requests: int) -> None:
-        """Count. Raises TreasuryGone."""
+        """Count. Raises BudgetStoreUnavailable."""
         try:
             arguments: list[Argument] = [hour, requests, RETENTION_HOURS, int(REMEMBERED * 2 * DAY)]
             await self._redis.script(_COUNT, [_traffic(policy)], arguments)
@@ -101,7 +101,7 @@ class RedisBudgetStore:
             raise BudgetStoreUnavailable(str(gone)) from gone
 
     async def traffic(self, policy: str) -> Mapping[int, int]:
-        """By hours since 1970. Raises TreasuryGone."""
+        """Requests by hour since 1970. Raises BudgetStoreUnavailable."""
         try:
             reply = await self._redis.script(_TRAFFIC, [_traffic(policy)], [])
         except RedisUnavailable as gone:

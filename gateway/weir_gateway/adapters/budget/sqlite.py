@@ -58,15 +58,15 @@ class SqliteBudgetStore:
         self._read_only = read_only
 
     async def renew(self, claim: LeaseRequest) -> LeaseState:
-        """Keep and grant, off the loop. Raises TreasuryGone."""
+        """Keep and grant, off the loop. Raises BudgetStoreUnavailable."""
         return await self._call(lambda database: _exchange(database, claim))
 
     async def count(self, policy: str, hour: int, requests: int) -> None:
-        """Count, off the loop. Raises TreasuryGone."""
+        """Count, off the loop. Raises BudgetStoreUnavailable."""
         await self._call(lambda database: _count(database, policy, hour, requests))
 
     async def traffic(self, policy: str) -> Mapping[int, int]:
-        """By hours since 1970. Raises TreasuryGone."""
+        """Requests by hour since 1970. Raises BudgetStoreUnavailable."""
         return await self._call(lambda database: _traffic(database, policy))
 
     async def _call(self, work: Callable[[sqlite3.Connection], _T]) -> _T:

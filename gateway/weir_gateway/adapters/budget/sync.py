@@ -1,7 +1,4 @@
-"""Tells the store what budgets have spent, twice a second and once more at the end; keeps gauges.
-
-Must not know stores or how spending is paced.
-"""
+"""Renews budget leases twice a second and at shutdown, and updates the gauges."""
 
 import asyncio
 import logging
@@ -19,7 +16,7 @@ CLOSE_TIMEOUT: Final = 3.0  # seconds that the end waits for the last exchange
 
 
 class BudgetSync:
-    """The task."""
+    """The task that renews leases."""
 
     def __init__(self, budgets: Budgets, registry: Registry) -> None:
         self._budgets = budgets
@@ -41,21 +38,21 @@ class BudgetSync:
         )
 
     async def run(self) -> None:
-        """Exchange until cancelled."""
+        """Renew until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             await self.sync()
 
     async def close(self) -> None:
-        """Tell what was spent last, for as long as an end may take."""
+        """Renew a last time, within CLOSE_TIMEOUT."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._budgets.renew(last=True)
         except TimeoutError:
-            _LOG.warning("what budgets spent last could not be told: it stays granted")
+            _LOG.warning("the last budget spending could not be stored: it stays granted")
 
     async def sync(self) -> None:
-        """One exchange, and the gauges after it."""
+        """Renew once and update the gauges."""
         await self._budgets.renew()
         states = self._budgets.states()
         for policy, state in states.items():
@@ -68,7 +65,7 @@ class BudgetSync:
             _log_degraded(alone=alone)
 
     def on_table_change(self, table: RouteTable) -> None:
-        """Forget the budgets of policies that are gone."""
+        """Drop the budgets of removed policies."""
         self._budgets.keep_only({policy.id for policy in table.policies})
 
 

@@ -1,5 +1,5 @@
-"""The ledger: every request's decision and what it cost, kept in a file that outlives the gateway.
+"""The ledger: a row per request with its decision and cost, stored in a file or sent by OTLP.
 
-Accounts hand entries over in memory (`accounts`), a task writes them in batches (`writer`), a store
-knows the file (`sqlite`). Nothing of it holds up a request.
+`recorder` queues entries in memory, `writer` writes them in batches, `sqlite` and `otlp` store
+them. No request waits for the ledger.
 """

@@ -25,9 +25,9 @@ _SCOPE: Final = InstrumentationScope("weir")
 
 
 class OtlpLedger:
-    """A store at the other end of a wire; it forgets nothing, which is the collector's business.
+    """Sends entries to a collector, which is responsible for their retention.
 
-    Records that were sent and not acknowledged are sent again: `decision` and `part` tell twins.
+    Unacknowledged records are sent again: `decision` and `part` identify duplicates.
     """
 
     def __init__(self, sink: LogSink, resource: Resource) -> None:
@@ -35,17 +35,17 @@ class OtlpLedger:
         self._resource = resource
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Send `entries`. Raises LedgerError where the collector did not take them."""
+        """Send `entries`. Raises LedgerError if the collector rejects them."""
         if self._sink.export(list(map(self._record, entries))) is not LogRecordExportResult.SUCCESS:
             raise LedgerError("the collector of the ledger's records can't be reached")
 
     def forget(self, before: int) -> int:
-        """Nothing: what was sent is the collector's."""
+        """Delete nothing: retention is up to the collector."""
         del before
         return 0
 
     def close(self) -> None:
-        """Give up what is being sent."""
+        """Abort the export in progress."""
         self._sink.shutdown()
 
     def _record(self, entry: Entry) -> ReadableLogRecord:

@@ -1,7 +1,6 @@
-"""Accounts that write into a ledger: an entry per request, handed over in memory.
+"""A DecisionRecorder that queues ledger entries in memory.
 
-On a request's way: it appends to a bounded queue and no more. What doesn't fit is dropped and
-counted. Must not know files.
+The queue is bounded; entries that don't fit are dropped and counted.
 """
 
 from collections import deque
@@ -17,14 +16,14 @@ from weir_runtime.metrics import Counter, Family, Registry
 
 
 def entry_counts(registry: Registry) -> Family[Counter]:
-    """The metric that all sinks share."""
+    """Declare the metric that all sinks share."""
     return registry.counter(
         "weir.ledger.entries", "Entries of the ledger: written, or dropped.", ("sink", "result")
     )
 
 
 class LedgerRecorder:
-    """Passes everything on to other accounts, and keeps an entry of what has finished."""
+    """Queues the entries of finished requests, and passes all calls on to `inner`."""
 
     def __init__(
         self,
@@ -36,9 +35,9 @@ class LedgerRecorder:
         content: bool,
         sink: str = "file",
     ) -> None:
-        """At `most` so many entries wait; `content` keeps text; `now` is seconds since 1970.
+        """Queue at most `max_waiting` entries; `content` stores text; `now` is seconds since 1970.
 
-        `counts` is what `entry_counts` made; `sink` is where entries go, for that metric.
+        `counts` is the metric of `entry_counts`; `sink` is its label.
         """
         self._inner = inner
         self._now = now
@@ -52,23 +51,19 @@ class LedgerRecorder:
         return len(self._waiting)
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
-        """Of no interest here: it is told again when it has finished."""
         self._inner.decided(request, decision, seconds)
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
-        """Of no interest here, for the same reason."""
         self._inner.fell_back(request, decision)
 
     def joined(self, request: Request, decision: RouteDecision) -> None:
-        """Of no interest here, for the same reason."""
         self._inner.joined(request, decision)
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
-        """Of no interest here, for the same reason."""
         self._inner.cascaded(request, decision, result)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
-        """Keep its lines, all of them or none."""
+        """Queue the request's entries, all or none."""
         self._inner.finished(request, decision, outcome)
         if len(self._waiting) + len(outcome.side_costs) >= self._max_waiting:
             self._dropped.value += 1 + len(outcome.side_costs)
@@ -77,16 +72,16 @@ class LedgerRecorder:
         self._waiting.extend(lines)
 
     def take(self, most: int) -> list[Entry]:
-        """The oldest entries that wait, at most `most`; they are the caller's now."""
+        """Remove and return the `most` oldest entries."""
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def requeue(self, entries: Sequence[Entry]) -> None:
-        """Entries that could not be written: to the front again, the newest as far as they fit."""
+        """Put unwritten entries back to the front; if space is short, the oldest are dropped."""
         room = max(self._max_waiting - len(self._waiting), 0)
         lost = max(len(entries) - room, 0)
         self._dropped.add(lost)
         self._waiting.extendleft(reversed(entries[lost:]))
 
     def count_written(self, count: int) -> None:
-        """Count what has reached the file."""
+        """Count written entries."""
         self._written.add(count)

@@ -1,7 +1,6 @@
-"""Writes what waits for the ledger, twice a second and once more at the end.
+"""Writes queued ledger entries twice a second, and a last time at shutdown.
 
-A file that can't be written is said once, tried again at growing intervals, and never holds up or
-ends the gateway. Must not know SQL.
+A store that fails is logged once and retried at growing intervals; requests are not affected.
 """
 
 import asyncio
@@ -24,10 +23,10 @@ MICROS: Final = 1_000_000
 
 
 class LedgerStore(Protocol):
-    """Where entries are kept; its calls block."""
+    """Stores entries; blocking."""
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Keep all of them or none. Raises LedgerError."""
+        """Store all entries or none. Raises LedgerError."""
         ...
 
     def forget(self, before: int) -> int:
@@ -36,7 +35,7 @@ class LedgerStore(Protocol):
 
 
 class LedgerWriter:
-    """The task."""
+    """The task that writes entries."""
 
     def __init__(
         self,
@@ -47,9 +46,9 @@ class LedgerWriter:
         keep: float,
         batch: int = BATCH,
     ) -> None:
-        """`keep` is how many seconds entries are kept; `now` is seconds since 1970.
+        """`keep` is the retention in seconds; `now` is seconds since 1970.
 
-        `batch` is how many entries the store gets at once, at most.
+        `batch` is the maximum number of entries per write.
         """
         self._recorder = recorder
         self._store = store
@@ -66,7 +65,7 @@ class LedgerWriter:
             await self.write()
 
     async def close(self) -> None:
-        """Write what is left, for as long as an end may take."""
+        """Write the remaining entries, within CLOSE_TIMEOUT."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self.write()
@@ -74,7 +73,7 @@ class LedgerWriter:
             _LOG.warning("the ledger's last entries took too long: some are lost")
 
     async def write(self) -> None:
-        """Write all that waits."""
+        """Write all queued entries."""
         try:
             while entries := self._recorder.take(self._batch):
                 await self._write(entries)
@@ -103,6 +102,6 @@ class LedgerWriter:
         if now < self._forget_at:
             return
         self._forget_at = now + FORGET_EVERY
-        gone = await asyncio.to_thread(self._store.forget, int((now - self._keep) * MICROS))
-        if gone:
-            _LOG.info("old entries left the ledger", extra={"entries": gone})
+        deleted = await asyncio.to_thread(self._store.forget, int((now - self._keep) * MICROS))
+        if deleted:
+            _LOG.info("old entries left the ledger", extra={"entries": deleted})

@@ -1,5 +1,5 @@
-"""Limits counted: by one gateway in memory, by several in the Redis they share.
+"""Limits: counted in memory by one gateway, or in Redis by several.
 
-`shared` is what routing asks: it goes to Redis and, while that is gone, to memory. Must not know
-policies or keys, only counters by name.
+`shared` counts in Redis, and in memory while that is unavailable. Must not know policies or keys,
+only counters by name.
 """

@@ -1,7 +1,7 @@
-"""Limits as routing asks them: counted in Redis, and here while that is gone.
+"""Limits counted in Redis, and by this gateway alone while Redis is unavailable.
 
-`open` limits then hold for this gateway alone, at their full height, from what it last knew of the
-others; `closed` ones let nobody pass. Must not know policies.
+Until it is back, `open` limits hold per gateway, starting from the last known counts; `closed`
+limits refuse all requests.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""Backends' own limits a minute: who is at its limit is not called, and another one may be.
+"""Backends' own limits per minute: at its limit, a backend is skipped for another candidate.
 
-Counted per request and over all gateways; a call that is made again for the same request is not
-counted again. Must not know how calls are made.
+Counted per request over all gateways; retries are not counted.
 """
 
 import math

@@ -40,9 +40,7 @@ class UpstreamMetrics:
 
     def add_gauges(self, ejected: Callable[[], float], waiting: Callable[[], float]) -> None:
         """Tell, at collection, how many endpoints are ejected and how many requests wait."""
-        self._registry.gauge_callback(
-            "weir.upstream.ejected", "Endpoints that are left alone.", ejected
-        )
+        self._registry.gauge_callback("weir.upstream.ejected", "Ejected endpoints.", ejected)
         self._registry.gauge_callback(
             "weir.upstream.queue", "Requests that wait for a place at a backend.", waiting
         )

@@ -1,7 +1,7 @@
-"""CEL, the language of a policy's rules, behind routing's Conditions.
+"""Compiles and evaluates CEL, the language of a policy's rules.
 
-Only the facts a rule names are handed to the library: converting all of them, a prompt of a few
-kilobytes among them, costs five times the evaluation. Must not know policies.
+Only the facts that a rule names are passed to the library: converting all of them, the prompt
+included, costs five times the evaluation.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ class CelConditions:
     """Compiles rules."""
 
     def compile(self, when: str) -> "CelCondition":
-        """Compile `when`. Raises ValueError, saying where, when it does not parse."""
+        """Compile `when`. Raises ValueError with the position if it does not parse."""
         try:
             program = cel.compile(when)
         except UnicodeEncodeError as error:
@@ -42,7 +42,7 @@ class CelCondition:
         self._getters = tuple((name, _getter(name)) for name in fields)
 
     def holds(self, facts: Facts) -> bool:
-        """Evaluate. Raises RuleFailed for an evaluation error and for what is not a boolean."""
+        """Evaluate. Raises RuleFailed for an evaluation error and a result that is no boolean."""
         request = {name: get(facts) for name, get in self._getters}
         try:
             result: object = self._program.execute({"request": request})
@@ -70,5 +70,5 @@ def _getter(name: str) -> Getter:
 
 
 def _valid(text: str) -> str:
-    """The text without lone surrogates, which the library can't take."""
+    """The text without lone surrogates, which the library rejects."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,8 +1,7 @@
 """The route table from a file: read at start, and again whenever the file changes.
 
-A path below a ConfigMap's mount is a link through `..data`, swapped as a whole; looking at what
-the path resolves to a few times a second sees that swap, a rename and a rewrite alike, on every
-file system. Must not know what a table means.
+Polling the file's signature detects a ConfigMap's swapped link, a rename and a rewrite alike, on
+every file system. `LastGood` saves the last good table for a restart.
 """
 
 import asyncio
@@ -26,19 +25,19 @@ from weir_policy.table import Table
 
 _LOG = logging.getLogger(__name__)
 
-PACKED = ".gz"  # how a table that is large for a ConfigMap lies there
-MAX_BYTES = 256 * 1024 * 1024  # of a table that is unpacked
+PACKED = ".gz"  # a table too large for a ConfigMap is compressed
+MAX_BYTES = 256 * 1024 * 1024  # of an uncompressed table
 
 Signature = tuple[int, int, int]  # inode, size, time of change in nanoseconds
 
 
 class TableFile:
-    """Follows the file."""
+    """Applies the file's table whenever it changes."""
 
     def __init__(
         self, path: Path, secrets: Path | None, tables: Tables, store: Credentials
     ) -> None:
-        """`secrets` is a file of credentials that goes with the table, where there is one."""
+        """`secrets` is the table's file of credentials, if there is one."""
         self._path = path
         self._packed = path.with_name(path.name + PACKED)
         self._secrets = secrets
@@ -47,7 +46,7 @@ class TableFile:
         self._seen: tuple[Signature | None, Signature | None] = (None, None)
 
     async def refresh(self) -> None:
-        """Apply the file if it has changed; a bad one is logged and the last good one stays."""
+        """Apply the file if it has changed; an invalid one is logged and changes nothing."""
         signature = await asyncio.to_thread(self._signature)
         if signature in (self._seen, (None, None)) or signature[0] is None:
             return
@@ -60,7 +59,7 @@ class TableFile:
             _LOG.error("can't read the route table %s: %s", self._path, _reason(error))
 
     async def follow(self, every: float) -> None:
-        """Refresh every so many seconds, until cancelled."""
+        """Refresh every `every` seconds until cancelled."""
         while True:
             await asyncio.sleep(every)
             await self.refresh()
@@ -79,7 +78,7 @@ class TableFile:
         await self._tables.apply(published, source)
 
     def _read(self) -> bytes:
-        """The file, or the packed one that lies in its place. Raises OSError, BadTable."""
+        """The file, or its compressed form. Raises OSError and BadTable."""
         if self._path.exists():
             return self._path.read_bytes()
         try:
@@ -105,7 +104,7 @@ def _signature(path: Path) -> Signature | None:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong without what was read: it may be a credential."""
+    """The error without the file's content, which may be a credential."""
     return error.strerror or "unreadable" if isinstance(error, OSError) else type(error).__name__
 
 

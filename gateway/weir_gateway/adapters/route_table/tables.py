@@ -25,7 +25,7 @@ Probe = Callable[[RouteTable], Awaitable[None]]
 
 
 class Tables:
-    """Holds it."""
+    """Checks, applies and holds the table in force."""
 
     def __init__(self, prepare: Prepare, probe: Probe, registry: Registry, health: Health) -> None:
         self._prepare = prepare
@@ -35,7 +35,7 @@ class Tables:
         self._refused: Mapping[PolicyId, str] = {}  # policies of the current table, and why
         self._applied = registry.counter(
             "weir.routetable.applied",
-            "Route tables that came, by what became of them.",
+            "Route tables received, by result.",
             ("result",),
         )
         self._left_out = registry.gauge(
@@ -69,8 +69,8 @@ class Tables:
         """Put a table in force; gives the policies that it leaves out, with the reason for each.
 
         Raises BadTable, and keeps the last good one, if it can't run or one of its probes does not
-        hold. Probes that can't be decided for want of a scorer hold nothing up: policies then
-        serve by their failureMode, and that is better than by no table.
+        hold. If the scorer is unavailable, the table is applied without its probes: policies then
+        serve by their failureMode, which is better than no table.
         """
         if self._current is not None and published.version == self._current.version:
             return self._refused
@@ -112,7 +112,7 @@ class Tables:
         return built
 
     def reject(self, error: BadTable, source: str, version: str = "") -> None:
-        """Say and count that what came can't be put in force; `version` where it told one."""
+        """Log and count a table that can't be applied; `version` is empty if unknown."""
         self._applied.labels("refused").add()
         _LOG.error(
             "refused a route table and kept the last good one: %s",

@@ -1,5 +1,5 @@
-"""Sums of money that outlive a gateway or are shared by several: kept in memory, told to a store.
+"""Sums of money that survive a restart or are shared by gateways. Must not know their purpose.
 
-`sums` is what the rest asks and never waits; `redis` and `sqlite` are stores, the one for several
-machines, the other for one. Must not know what a sum is for.
+`sums` holds them in memory and never waits; `redis` (several machines) and `sqlite` (one machine)
+store them.
 """

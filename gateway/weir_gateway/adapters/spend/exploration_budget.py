@@ -1,6 +1,6 @@
-"""What policies may spend on exploration, over the sums of money that gateways keep or share.
+"""The exploration budget of each policy, over sums of spend.
 
-Periods are whole ones since 1970, in UTC. Must not know what is explored, nor where sums are kept.
+Periods are counted from 1970, in UTC.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Spend(Protocol):
 
 
 class SharedExplorationBudget:
-    """Fills routing's Purse. How far sums reach, and how soon, is the store's affair."""
+    """Fills routing's ExplorationBudget; the store decides which gateways share it."""
 
     def __init__(self, spend: Spend, registry: Registry, now: Callable[[], float]) -> None:
         """`now` is seconds since 1970; a clock that goes backwards begins no period anew."""
@@ -46,12 +46,12 @@ class SharedExplorationBudget:
         )
 
     def holds(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> bool:
-        """Whether `amount` is left in this period."""
+        """Whether `amount` is left in the current period."""
         spent = self._spend.spent(*self._sum(policy, exploration))
         return spent + amount <= exploration.budget
 
     def take(self, policy: PolicyId, exploration: Exploration, amount: PicoUsd) -> None:
-        """Spend it."""
+        """Spend `amount`."""
         counter, until = self._sum(policy, exploration)
         self._spend.add(counter, amount, until)
         self._extra.labels(policy).add(usd(amount))

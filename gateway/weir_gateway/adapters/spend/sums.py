@@ -1,6 +1,6 @@
-"""Sums by name: added to at once in memory, told to a store now and then, which tells the others'.
+"""Sums by name: added to in memory at once, and synchronised with a store periodically.
 
-A store that is away is told later; nothing is told twice. Must not know files or servers.
+While the store is unavailable, changes wait; each change is added once.
 """
 
 import asyncio
@@ -13,37 +13,37 @@ from weir_policy.ids import PicoUsd
 
 _LOG = logging.getLogger(__name__)
 
-MAX_SUMS: Final = 100_000  # sums that are kept; the ones over soonest leave first
-MAX_CHANGES: Final = 2000  # told at once
-CLOSE_TIMEOUT: Final = 3.0  # seconds that the last telling may take as the gateway ends
+MAX_SUMS: Final = 100_000  # sums in memory; those that expire soonest are dropped first
+MAX_CHANGES: Final = 2000  # per call
+CLOSE_TIMEOUT: Final = 3.0  # seconds for the last flush at shutdown
 
 
 class SumStoreUnavailable(Exception):
-    """The store can't be told now; the message says why. What it was told, it may have kept."""
+    """The store is unavailable; it may have stored the changes of the failed call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is new of one sum."""
+    """One sum's change since the last call."""
 
     name: str
-    amount: int  # pico-USD; negative where less was used than had been set aside
-    until: int  # seconds since 1970: nobody asks for it any more
-    stored: int  # what it was when the store last told
+    amount: int  # pico-USD; negative if less was used than reserved
+    until: int  # seconds since 1970; the sum expires then
+    stored: int  # the sum at the store's last answer
 
 
 class SumStore(Protocol):
-    """Where sums are kept for others and for later."""
+    """Stores sums."""
 
     @property
     def every(self) -> float:
-        """Seconds between two tellings."""
+        """Seconds between two calls."""
         ...
 
     async def add(self, number: int, changes: Sequence[Change]) -> Sequence[int]:
-        """Add `changes`; gives each sum as it is then, everybody's changes in it.
+        """Add `changes`; returns each sum with the changes of all gateways.
 
-        The same `number` again means the same changes again, which are then not added twice.
+        A repeated `number` means the same changes, which are not added twice.
         Raises SumStoreUnavailable.
         """
         ...
@@ -69,16 +69,16 @@ class Sums:
         self._store = store
         self._now = now
         self._sums: dict[str, _Sum] = {}
-        self._requested: set[str] = set()  # since the store was last told
+        self._requested: set[str] = set()  # since the last call to the store
         self._sending: tuple[Change, ...] = ()
         self._number = 0
         self._failing = False
 
     def add(self, counter: str, amount: PicoUsd, until: float) -> None:
-        """Add to a sum that nobody asks for after `until` (seconds since 1970).
+        """Add to a sum that expires at `until` (seconds since 1970).
 
-        One that nobody else keeps never falls below nothing: what is given back may have been set
-        aside by a process before this one, and forgotten with it.
+        Without a store, a sum stays at 0 or above: a release may belong to a reservation of a
+        former process.
         """
         entry = self._sum(counter, until)
         entry.pending += amount
@@ -86,31 +86,31 @@ class Sums:
             entry.pending = max(entry.pending, 0)
 
     def spent(self, counter: str, until: float) -> PicoUsd:
-        """The sum as far as it is known here; what others add comes with a delay."""
+        """The sum as known here; changes of other gateways arrive with a delay."""
         return PicoUsd(self._sum(counter, until).value)
 
     async def run(self) -> None:
-        """Tell the store until cancelled; the program's background task."""
+        """Flush periodically until cancelled."""
         while self._store is not None:
             await asyncio.sleep(self._store.every)
             await self.flush()
             self._forget()
 
     async def close(self) -> None:
-        """Tell what is left, for as long as an end may take."""
+        """Flush a last time, within CLOSE_TIMEOUT."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self.flush()
         except TimeoutError:
-            _LOG.warning("the last sums of what was spent were not told to the store")
+            _LOG.warning("the last sums of spend were not stored")
 
     async def flush(self) -> None:
-        """Tell the store what is new by now, and hear of the others."""
+        """Send all pending changes and read the sums of the other gateways."""
         while await self._flush_some():
             pass
 
     async def _flush_some(self) -> bool:
-        """As much as is told at once; whether there may be more that was there before."""
+        """Send one batch; whether more may be pending."""
         if self._store is None:
             return False
         repeated = bool(self._sending)
@@ -121,11 +121,11 @@ class Sums:
             totals = await self._store.add(self._number, changes)
         except SumStoreUnavailable as error:
             if not self._failing:
-                _LOG.warning("sums of what was spent are this gateway's alone: %s", error)
+                _LOG.warning("sums of spend are counted by this gateway alone: %s", error)
             self._failing = True
             return False
         if self._failing:
-            _LOG.info("sums of what was spent are shared or kept again")
+            _LOG.info("sums of spend are stored again")
         self._failing = False
         self._sending = ()
         for change, total in zip(changes, totals, strict=True):
@@ -159,7 +159,7 @@ class Sums:
         return entry
 
     def _forget(self) -> None:
-        """Drop what is over; of more than may be kept, what is over soonest."""
+        """Drop expired sums, and if there are too many, those that expire soonest."""
         now = self._now()
         for name in [name for name, total in self._sums.items() if total.until < now]:
             self._drop(name)
