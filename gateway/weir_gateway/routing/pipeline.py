@@ -16,7 +16,7 @@ from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
-from weir_gateway.routing.cascade.run import Cascades
+from weir_gateway.routing.cascade.run import CascadeParts, CascadeRun
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
 from weir_gateway.routing.context import Purpose, RoutingContext, SideCosts
 from weir_gateway.routing.decide import Decider, DecisionParts
@@ -83,16 +83,16 @@ class Routing:
         all of them `max_buffered`. Without `budgets` each request is decided as a policy's first.
         """
         judges: Judges | None = None
-        self._cascades: Cascades | None = None
+        self._cascade_parts: CascadeParts | None = None
         if ports.inspector is not None:
             judges = Judges(ports.upstreams, ports.inspector)
-            self._cascades = Cascades(
-                ports.upstreams,
-                ports.recorder,
-                ports.inspector,
-                judges,
-                hold=max_buffered_reply,
-                room=ByteBudget(max_buffered),
+            self._cascade_parts = CascadeParts(
+                upstreams=ports.upstreams,
+                recorder=ports.recorder,
+                inspector=ports.inspector,
+                judges=judges,
+                max_buffered_reply=max_buffered_reply,
+                budget=ByteBudget(max_buffered),
             )
         self._ids = ports.ids
         self._decider = Decider(
@@ -231,8 +231,10 @@ class Routing:
     ) -> Dispatched:
         side_costs = side_costs if side_costs is not None else SideCosts()
         cascade = policy.policy.cascade if policy is not None else None
-        if decision.buffered and policy is not None and cascade is not None and self._cascades:
-            sent = await self._cascades.dispatch(request, decision, policy, cascade, side_costs)
+        parts = self._cascade_parts
+        if decision.buffered and policy is not None and cascade is not None and parts is not None:
+            run = CascadeRun(parts, request, decision, policy, cascade, side_costs)
+            sent = await run.dispatch()
         else:
             sent = await dispatch.dispatch(
                 request, decision, policy, self._upstreams, self._recorder
