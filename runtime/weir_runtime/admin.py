@@ -16,7 +16,7 @@ SHUTDOWN_SECONDS = 1.0  # probes are short; a stuck reader must not hold up the 
 
 
 class Health:
-    """What keeps the program from doing its work, by topic; ready when nothing does."""
+    """The reasons why the program isn't ready, by topic; without any it is ready."""
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
@@ -27,7 +27,7 @@ class Health:
         return dict(self._reasons)
 
     def not_ready(self, topic: str, why: str) -> None:
-        """`topic` keeps the program from its work."""
+        """Record why the program isn't ready, under `topic`."""
         self._reasons[topic] = why
 
     def ready(self, topic: str) -> None:

@@ -42,9 +42,9 @@ async def _with_signals(main: Main) -> int:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Have the first SIGTERM or SIGINT set `stop`, on the running loop, whoever else asked for it.
+    """Let the first SIGTERM or SIGINT set `stop` on the running loop, and replace other handlers.
 
-    `run` does this; once more is needed only after a library has put its own handlers in place.
+    `run` does this; call it again only after a library has installed its own handlers.
     """
     loop = asyncio.get_running_loop()
 

@@ -1,8 +1,8 @@
 """Metrics as plain numbers: a cell is bound once, and on the hot path only adds.
 
 The SDK's instruments cost a fifth of the gateway's throughput when recorded per request; these
-cells are read when somebody collects: the Prometheus text of the admin port (exposition.py) and
-the OTLP export (metrics_export.py) come from the same numbers. Knows no metric names.
+cells are read at collection: the Prometheus text of the admin port (exposition.py) and the OTLP
+export (metrics_export.py) come from the same numbers.
 """
 
 from bisect import bisect_left
@@ -100,7 +100,7 @@ class Family(Generic[Cell]):
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A gauge whose value is asked for at collection."""
+    """A gauge whose value is computed at collection."""
 
     name: str
     help: str

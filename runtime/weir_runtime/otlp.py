@@ -20,7 +20,7 @@ _HTTP_EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
 
 class MetricSink(Protocol):
-    """As much of the SDK's metric exporters as is used."""
+    """The part of the SDK's metric exporters that Weir uses."""
 
     def export(self, metrics_data: MetricsData, /) -> object:
         """Send one snapshot; blocks up to the exporter's own timeout."""
@@ -32,7 +32,7 @@ class MetricSink(Protocol):
 
 
 class LogSink(Protocol):
-    """As much of the SDK's log exporters as is used."""
+    """The part of the SDK's log exporters that Weir uses."""
 
     def export(self, batch: Sequence[ReadableLogRecord], /) -> object:
         """Send records; blocks up to the exporter's own timeout. Gives how it went."""
@@ -89,7 +89,7 @@ def metric_exporter(variables: Mapping[str, str]) -> MetricSink | None:
 
 
 def log_exporter(variables: Mapping[str, str]) -> LogSink:
-    """The exporter log records go to; who calls it has asked for one."""
+    """The exporter of log records; call it only where logs are exported."""
     if _protocol(variables, "LOGS") == _HTTP:
         from opentelemetry.exporter.otlp.proto.http._log_exporter import (  # noqa: PLC0415 - only the protocol in use is loaded
             OTLPLogExporter as HttpExporter,

@@ -29,7 +29,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One setting as documented: its variable, default as a person writes it, unit, reason."""
+    """One setting as documented: its variable, its default as text, its unit and its reason."""
 
     variable: str
     default: str | None

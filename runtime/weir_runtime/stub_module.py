@@ -1,6 +1,6 @@
-"""Leaves out what a library imports for itself and no program of ours ever calls.
+"""Replaces a module that a library imports and Weir never calls with an empty one.
 
-Knows no library; whoever starts a program names what it does without, and why.
+Each program's entry point names the module, and why.
 """
 
 import sys
@@ -10,6 +10,6 @@ from types import ModuleType
 def stub_module(module: str) -> None:
     """Let an empty module stand for `module`, unless it is imported already.
 
-    For a program's first line: whoever imported the library before has paid for it.
+    Call it before anything imports the library: a later call saves nothing.
     """
     sys.modules.setdefault(module, ModuleType(module, "Left out: see weir_runtime.stub_module."))

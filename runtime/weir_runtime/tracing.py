@@ -1,7 +1,7 @@
 """Traces: W3C context in and out, spans only for what is sampled, OTLP by the OTEL_* variables.
 
 An unsampled request costs a random number, not an SDK span: with spans on the hot path that is a
-fifth of the gateway's throughput. Knows no span names; callers bring them.
+fifth of the gateway's throughput.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _VERSION_00 = "00"
 _TRACEPARENT_PARTS = 4
 _HEX = frozenset("0123456789abcdef")
 
-# The trace that the running task serves, for log lines; set by whoever starts a server span.
+# The running task's trace, for log lines; set when a server span starts.
 current: contextvars.ContextVar["TraceContext | None"] = contextvars.ContextVar(
     "weir_trace", default=None
 )
@@ -80,7 +80,7 @@ def _well_formed(parts: list[str]) -> bool:
 
 
 class Span:
-    """One span, or nothing but a context to hand on where the trace isn't sampled."""
+    """One span; where the trace isn't sampled, only a context to propagate."""
 
     __slots__ = ("_span", "context")
 
@@ -90,7 +90,7 @@ class Span:
 
     @property
     def recording(self) -> bool:
-        """Whether attributes are kept; skip costly ones otherwise."""
+        """Whether attributes are recorded; where not, callers skip costly ones."""
         return self._span is not None
 
     def set(self, key: str, value: AttributeValue) -> None:

@@ -114,7 +114,7 @@ class Settings:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where to listen. Raises SettingsError."""
+        """The address to listen at. Raises SettingsError."""
         try:
             return tuple(address(text) for text in self.listen)
         except ValueError as error:

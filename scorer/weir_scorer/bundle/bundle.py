@@ -61,7 +61,7 @@ class Bundle:
 
     @property
     def default_router(self) -> str:
-        """What "default" and "" stand for."""
+        """The router that the names "default" and "" resolve to."""
         return self._folder.manifest.default_router
 
     @property
@@ -71,7 +71,7 @@ class Bundle:
 
     @property
     def card(self) -> str:
-        """What the bundle was made from and how well it does, in Markdown."""
+        """The bundle's card, in Markdown: its data and its figures."""
         return self._folder.read(self._folder.manifest.card).decode("utf-8")
 
     def description(self) -> Description:

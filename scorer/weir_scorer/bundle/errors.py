@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, and with building one."""
+"""The errors of opening and of building a bundle."""
 
 from pathlib import Path
 

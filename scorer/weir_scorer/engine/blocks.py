@@ -47,7 +47,7 @@ _VERSIONS = {"length": 1, "uniform": 1, "lexical": lexical.VERSION}
 
 
 def text_function(block: TextBlock) -> TextFunction:
-    """What computes `block`. Raises BadBlock for a kind, version or width this code lacks."""
+    """The function that computes `block`. Raises BadBlock for an unknown kind, version or width."""
     functions: dict[str, TextFunction] = {
         "length": text.length,
         "uniform": partial(text.uniform, seed=block.seed),

@@ -41,17 +41,17 @@ class Router:
 
     @property
     def predictor(self) -> Head | Qualities:
-        """What predicts qualities, if it has any profiles."""
+        """Predicts qualities, where there are profiles: the file of qualities, or else the head."""
         return self.qualities or self.head
 
     @property
     def text_blocks(self) -> tuple[TextBlock, ...]:
-        """Those computed while preparing."""
+        """The blocks that are computed while preparing."""
         return tuple(block for block in self.blocks if isinstance(block, TextBlock))
 
     @property
     def encoder_blocks(self) -> tuple[EncoderBlock, ...]:
-        """Those computed on the device."""
+        """The blocks that are computed on the device."""
         return tuple(block for block in self.blocks if isinstance(block, EncoderBlock))
 
 

@@ -31,12 +31,12 @@ class UnknownRouter(EngineError):
 
 
 class DeviceUnavailable(EngineError):
-    """The device that was asked for cannot run the bundle."""
+    """The requested device can't run the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One text made ready for a router: normalised, capped, its cheap blocks already computed."""
+    """One text prepared for a router: normalised, truncated, its text blocks computed."""
 
     tokens: int  # tokens the encoder will read, at least 1: what to bucket by
     ids: tuple[int, ...]  # token ids; empty where the router needs no encoder
@@ -45,7 +45,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What came out for one batch, in the order it went in."""
+    """The results of one batch, in the order of its texts."""
 
     scores: NDArray[np.float32]  # [n], each finite and in [0,1]
     quality: Matrix | None = None  # [n, profiles] in [0,1]; None unless wanted and possible
@@ -54,7 +54,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class RetentionThreshold:
-    """A threshold that keeps `retention` of the strong model's quality, and how sure that is."""
+    """A threshold certified to keep `retention` of the strong model's quality."""
 
     retention: float  # (0,1]
     confidence: float  # (0,1)
@@ -64,7 +64,7 @@ class RetentionThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How a router's scores lie over the reference prompts."""
+    """The quantiles of a router's scores over the reference prompts, and its thresholds."""
 
     quantiles: tuple[float, ...]  # ascending, at evenly spaced quantiles 0 .. 1
     prompts: int  # how many reference prompts
@@ -96,7 +96,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where an engine really runs."""
+    """The device and provider that an engine runs on."""
 
     name: str  # cpu:0, cuda:0
     provider: str  # what ONNX Runtime took: CPUExecutionProvider, CUDAExecutionProvider, ...
@@ -108,7 +108,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> Device:
-        """What really runs; read from the open session, not from what was asked for."""
+        """Read from the open session, because a provider may have fallen back."""
         ...
 
     @property

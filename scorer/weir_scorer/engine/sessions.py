@@ -18,7 +18,7 @@ _PREFERRED_PRECISIONS = {"cpu": ("int8", "fp32", "fp16"), "gpu": ("fp16", "fp32"
 
 
 class DeviceKind(StrEnum):
-    """What can be asked for; `auto` takes CUDA when it is there."""
+    """The kinds of devices to choose; `auto` uses CUDA where it is available."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -35,7 +35,7 @@ _PROVIDERS = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """A device as asked for: its kind, and which one of that kind."""
+    """A requested device: its kind, and its number among those of that kind."""
 
     kind: DeviceKind
     index: int = 0
@@ -88,7 +88,7 @@ def open_session(graph: bytes, options: SessionOptions) -> "Session":
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
-    settings.log_severity_level = 3  # errors only: a fall is noticed and told below
+    settings.log_severity_level = 3  # errors only: a fallback is detected and reported below
     try:
         session = ort.InferenceSession(
             graph, settings, providers=_with_fallbacks(provider, options.device.index)

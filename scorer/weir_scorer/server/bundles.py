@@ -23,9 +23,10 @@ FolderState = frozenset[tuple[str, int, int, int]]  # path, inode, size, time of
 async def watch_folder(
     path: Path, every: float, initial: FolderState, changed: Callable[[], None]
 ) -> None:
-    """Call `changed` whenever what lies at `path` is not as `seen` and then kept still for a look.
+    """Call `changed` when the files at `path` differ from `initial` and have stopped changing.
 
-    `every` is the seconds between looks.
+    `every` is the interval of the checks in seconds; files that are equal in two checks in a row
+    have stopped changing.
     """
     last = previous = initial
     while True:
@@ -38,7 +39,7 @@ async def watch_folder(
 
 
 def folder_state(path: Path) -> FolderState:
-    """What lies at `path` now, links followed; empty when nothing does. Blocking."""
+    """A fingerprint of the files at `path`, links followed; empty without files. Blocking."""
     try:
         root = path.resolve(strict=True)
         files = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
@@ -73,7 +74,7 @@ class RefusedBundle(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One bundle at work."""
+    """One loaded bundle and its batchers."""
 
     bundle: OpenBundle
     batcher: Batcher
@@ -85,12 +86,11 @@ class Serving:
 
     @property
     def description(self) -> Description:
-        """The bundle in words."""
         return self.engine.description
 
     @property
     def devices(self) -> tuple[Device, ...]:
-        """Where it really runs."""
+        """The device that runs it."""
         return tuple(engine.device for engine in self.bundle.engines)
 
 
@@ -143,7 +143,7 @@ class Bundles:
             old.batcher.close()
 
     async def replace(self, path: Path) -> None:
-        """As `load`, while serving: a bad bundle is told and counted, and the old one goes on."""
+        """Load while serving: a bad bundle is logged and counted, and the old one stays in use."""
         try:
             await self.load(path)
         except RefusedBundle as error:

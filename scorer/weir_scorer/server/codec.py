@@ -45,7 +45,7 @@ def code_of(error: Exception) -> grpc.StatusCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """What one call may ask for."""
+    """The limits of one call."""
 
     texts: int  # per call
     chars: int  # of one text; longer ones are refused, while those over the bundle's cap are cut
@@ -82,7 +82,7 @@ def response(answer: CallResult, bundle: str, router: str) -> pb.ScoreResponse:
 def describe(
     description: Description, devices: Sequence[Device], limits: CallLimits
 ) -> pb.Description:
-    """The bundle, where it runs and what may be asked of it."""
+    """Describe the bundle, its device and the limits of a call."""
     return pb.Description(
         versions=pb.Versions(bundle=description.version, router=description.default_router),
         routers=[_router(router) for router in description.routers],

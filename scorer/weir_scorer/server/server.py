@@ -78,7 +78,7 @@ _LINGER_SECONDS = 0.25  # for last answers to leave; open health watches never e
 
 
 class ScorerServer:
-    """Listens, tells its health, drains."""
+    """Listens, reports its health, and drains before it stops."""
 
     def __init__(self, service: ScorerService, *, max_message: Bytes, max_calls: int) -> None:
         """`max_message` bounds a request in bytes, `max_calls` all calls at once, of any method.
@@ -102,7 +102,7 @@ class ScorerServer:
         return tuple(self._addresses)
 
     async def set_serving(self) -> None:
-        """The bundle is warm: tell it."""
+        """Report the service as healthy: the bundle is warm."""
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self, within: float) -> bool:

@@ -39,7 +39,7 @@ DescribeContext: TypeAlias = aio.ServicerContext[pb.DescribeRequest, pb.Descript
 
 
 class _Outcome(NamedTuple):
-    """How a call went, for its metric and span."""
+    """A call's outcome, for its metric and span."""
 
     router: str
     code: grpc.StatusCode

@@ -24,7 +24,7 @@ class Random:
 
 
 class Length:
-    """Where a single feature lies among the reference prompts: uniform over prompts like them."""
+    """The rank of one feature among the reference prompts: uniform over similar prompts."""
 
     dim = 1
     profiles = 0

@@ -6,7 +6,7 @@ from weir_scorer.engine.routers.space import Clusters
 
 
 class Cluster:
-    """How much prompts of this kind needed a strong model, in logits, by membership."""
+    """The mean need for a strong model, in logits, weighted by the memberships of clusters."""
 
     profiles = 0
 

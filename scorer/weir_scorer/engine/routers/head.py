@@ -1,4 +1,4 @@
-"""What a head is, how its arrays are read from a head file, and the curve that ends most heads."""
+"""The interface of a head, the reading of its arrays, and the logistic curve of most heads."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -59,7 +59,7 @@ def floats(arrays: Arrays, name: str, dimensions: int) -> Floats:
 
 
 def quantised(arrays: Arrays, name: str) -> Floats:
-    """A table kept as one signed byte a number, times `<name>_scale` of its column."""
+    """A table stored as signed bytes, times `<name>_scale` of each column."""
     array, scale = _array(arrays, name), floats(arrays, f"{name}_scale", 1)
     if array.ndim != 2 or array.dtype != np.int8:  # noqa: PLR2004 - rows and columns
         raise BadHead(f"`{name}` must be signed bytes in 2 dimensions")

@@ -30,7 +30,7 @@ class Qualities:
             raise BadHead(f"`models` must be rows of {width}: level, slope and one a cluster")
 
     def facts(self, features: Matrix) -> Floats:
-        """What a model's row is multiplied with: 1, the difficulty, memberships of clusters."""
+        """The factors of a model's row: 1, the difficulty, the memberships of clusters."""
         one = np.ones((len(features), 1), dtype=np.float32)
         difficulty = features @ self._difficulty + self._difficulty_bias
         return np.concatenate([one, difficulty[:, None], self._clusters(features)], axis=1)
