@@ -1,7 +1,7 @@
 """The client keys that this gateway knows, from a file, read again when it changes.
 
 The file holds hashes. Keys are 256 random bits, so a plain SHA-256 can't be turned back, and a
-look-up by hash tells an attacker's clock nothing. Must not know HTTP.
+look-up by hash tells an attacker's clock nothing.
 """
 
 import asyncio

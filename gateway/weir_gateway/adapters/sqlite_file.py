@@ -1,6 +1,6 @@
-"""SQLite files that gateways of one machine share, opened anew for each use.
+"""SQLite files that gateways of one machine share, opened for each use.
 
-Blocking: for a thread, never for the event loop. Must not know what is kept.
+Blocking: call it in a thread.
 """
 
 import sqlite3
@@ -15,9 +15,9 @@ RETRY: Final = 0.02  # seconds
 
 @contextmanager
 def opened(path: Path, *, busy: float) -> Generator[sqlite3.Connection]:
-    """The file, made where there is none, its owner's alone; closed as the block is left.
+    """Open the file for the block; create it with access for its owner only.
 
-    Another one that writes is waited for up to `busy` seconds. Raises OSError and sqlite3.Error.
+    Waits up to `busy` seconds for another writer. Raises OSError and sqlite3.Error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)

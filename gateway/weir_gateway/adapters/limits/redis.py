@@ -1,7 +1,7 @@
 """Limits that several gateways share: set aside in one round trip, settled in batches afterwards.
 
 What was set aside counts until it is settled, so that the limit holds exactly whatever the
-gateways do at once. Must not know what to do when Redis is gone.
+gateways do at once.
 """
 
 import asyncio

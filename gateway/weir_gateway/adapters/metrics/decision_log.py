@@ -1,7 +1,7 @@
 """A decision's line in the log: one per request that is in the sample, all of them at DEBUG.
 
 The sample is taken by the decision's id, so that a decision is logged wherever it is seen or
-nowhere. Must not know metrics.
+nowhere.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""What the scorer says of itself, kept so that shares and retentions become thresholds.
-
-Must not know how it is asked.
-"""
+"""What the scorer says of itself, kept so that shares and retentions become thresholds."""
 
 from dataclasses import dataclass
 

@@ -2,7 +2,7 @@
 
 Fails fast while the scorer is away and takes up scoring by itself when it is back: the channel
 reconnects in the background and the client asks it to describe itself again, as it does whenever
-an answer comes from another bundle. Must not know policies.
+an answer comes from another bundle.
 """
 
 import asyncio

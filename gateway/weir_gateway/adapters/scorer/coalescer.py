@@ -2,7 +2,7 @@
 
 One call per request costs as much as the whole proxy; a call per tick costs next to nothing, and
 while the allowed calls are out, what arrives gathers into the next. Each caller keeps its own
-deadline and may be cancelled alone. Must not know gRPC: `ask` makes the call.
+deadline and may be cancelled alone.
 """
 
 import asyncio
