@@ -39,7 +39,7 @@ def url(at: Address) -> str:
 
 
 def listen(at: Address, *, option: str = "--listen", shared: bool = False) -> socket.socket:
-    """A listening socket. Raises Failure, naming the option, when the address can't be had.
+    """A listening socket. Raises Failure, naming the option, when the address is taken or invalid.
 
     With `shared`, the socket is only bound: it keeps the port for programs that share it.
     """

@@ -4,7 +4,6 @@ Two variables choose real ones:
     OPENAI_API_KEY                                   OpenAI's own gpt-4o-mini and gpt-4o
     OPENAI_BASE_URL and WEIR_DEMO_MODELS=weak,strong any OpenAI-compatible server; the key if it
                                                      wants one
-Must not know how requests are sent.
 """
 
 from collections.abc import Iterator, Mapping

@@ -70,7 +70,7 @@ class Split:
 def ratio(above: Sequence[float], below: Sequence[float]) -> Mean | None:
     """The sum of `above` over the sum of `below`, a conversation each; None where too few have any.
 
-    Conversations without a value below (nobody rated an answer of theirs) don't count.
+    Conversations without a value below (without a rated answer) don't count.
     """
     pairs = [(y, x) for y, x in zip(above, below, strict=True) if x > 0]
     count = len(pairs)

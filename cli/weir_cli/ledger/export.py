@@ -1,6 +1,6 @@
 """A ledger's rows as a file of another kind: Parquet, CSV or JSON lines, by the file's name.
 
-Some thousand rows are in memory at a time. Must not know what the rows are summed up to.
+Some thousand rows are in memory at a time.
 """
 
 import csv

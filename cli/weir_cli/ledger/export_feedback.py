@@ -1,6 +1,6 @@
 """What clients said of answers, as the lab's own files: outcomes and preferences to learn from.
 
-Reads a row at a time. Must not know what is learnt.
+Reads a row at a time.
 """
 
 import json
