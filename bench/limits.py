@@ -25,19 +25,23 @@ from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import SharedLimits
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.limits import Allowance, PolicyLimits
+from weir_gateway.domain.limits import PolicyLimits
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_gateway.routing.steps.limit import LimitStore
-from weir_policy.ids import PicoUsd
+from weir_policy.spec.limits import Limit, Measure, Window
 from weir_runtime.metrics import Registry
 
 OUT = Path(__file__).parent / "out" / "limits.json"
-MUCH = PicoUsd(9_000 * PICO_PER_USD)
+MUCH = 9_000 * PICO_PER_USD
 # The three of docs/policies.md's example; of each, so much that nothing is refused.
-ALL = Allowance(requests_per_minute=4_000_000_000, usd_per_day=MUCH, strong_usd_per_day=MUCH)
+ALL = (
+    Limit(Measure.REQUESTS, Window.MINUTE, 4_000_000_000),
+    Limit(Measure.USD, Window.DAY, MUCH),
+    Limit(Measure.STRONG_USD, Window.DAY, MUCH),
+)
 ROUNDS = 15
 REQUESTS = 300  # a round and subject
 AT_ONCE = 16

@@ -17,6 +17,7 @@ from weir_cli.failure import Failure
 from weir_cli.options import JSON
 from weir_cli.output import show
 from weir_gateway.adapters.keys import MAX_WEIGHT, KeysError, parse
+from weir_policy.spec.limits import COUNT, DIMENSIONS
 from weir_runtime.quantities import duration
 
 PREFIX: Final = "wk-"  # by which secret scanners, and people, know one
@@ -35,31 +36,24 @@ FILE = click.option(
 )
 
 
-_COUNTS: Final = ("--requests-per-minute", "--tokens-per-minute")
-_MONEY: Final = ("--usd-per-minute", "--usd-per-day", "--strong-usd-per-day")
-
-
 def _limits(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each limit that a key may have."""
-    for option in reversed(_MONEY):
-        command = click.option(option, metavar="USD", help=f"{_limit_help(option)}, such as 2.50.")(
-            command
-        )
-    for option in reversed(_COUNTS):
-        number = click.IntRange(1, 4_000_000_000)
-        command = click.option(option, type=number, help=f"{_limit_help(option)}.")(command)
+    rows = sorted(DIMENSIONS, key=lambda row: row.measure.is_money)
+    for row in reversed(rows):
+        option = f"--{row.attribute.replace('_', '-')}"
+        help_ = _limit_help(option)
+        if row.measure.is_money:
+            add = click.option(option, metavar="USD", help=f"{help_}, such as 2.50.")
+        else:
+            number = click.IntRange(COUNT.at_least, COUNT.at_most)
+            add = click.option(option, type=number, help=f"{help_}.")
+        command = add(command)
     return command
 
 
 def _limit_help(option: str) -> str:
     words = option.removeprefix("--").replace("usd", "USD").replace("-per-", " a ")
     return f"At most so many {words.replace('-', ' ')}"
-
-
-def to_camel(name: str) -> str:
-    """`usd_per_day` as the file has it, usdPerDay."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 @click.group()
@@ -118,9 +112,10 @@ def create(  # noqa: PLR0913 - one parameter an option
         "feedback": feedback,
         "feedbackWeight": feedback_weight,
     }
-    set_ = {to_camel(name): limit for name, limit in limits.items() if limit is not None}
-    if set_:
-        entry["limits"] = set_
+    amounts = {row.name: limits[row.attribute] for row in DIMENSIONS}
+    written = {name: amount for name, amount in amounts.items() if amount is not None}
+    if written:
+        entry["limits"] = written
     if expires is not None:
         entry["expires"] = _end(expires)
     _write(path, [*entries, entry])

@@ -1,16 +1,14 @@
 """A policy's limits, caches and cascade, in words."""
 
-from collections.abc import Iterator
-
 from weir_gateway.domain.cache import CacheLookup, CacheRules, CacheState
 from weir_gateway.domain.cascade import Cascade
 from weir_gateway.domain.decision import Reason, RouteDecision
-from weir_gateway.domain.limits import Allowance, WhenGone
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.estimate import expected_tokens
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.limits import Limit, LimitsFailure, Measure
 
 
 def limits(policy: Policy, request: Request) -> str:
@@ -18,27 +16,17 @@ def limits(policy: Policy, request: Request) -> str:
     if policy.limits is None:
         return ""
     each = {"each key": policy.limits.per_key, "all clients together": policy.limits.total}
-    parts = [
-        f"{scope} {', '.join(_of(allowance))}" for scope, allowance in each.items() if allowance
-    ]
-    gone = "counted here alone" if policy.when_limits_gone is WhenGone.OPEN else "refused"
+    parts = [f"{scope} {', '.join(map(_of, limits))}" for scope, limits in each.items() if limits]
+    gone = "counted here alone" if policy.when_limits_gone is LimitsFailure.OPEN else "refused"
     takes = f"this request reserves about {expected_tokens(request)} tokens"
     return f"{'; '.join([*parts, takes])}; without Redis {gone}"
 
 
-def _of(allowance: Allowance) -> Iterator[str]:
-    if allowance.requests_per_minute:
-        yield f"{allowance.requests_per_minute} requests a minute"
-    if allowance.tokens_per_minute:
-        yield f"{allowance.tokens_per_minute} tokens a minute"
-    yield from _money(allowance.usd_per_minute, "a minute")
-    yield from _money(allowance.usd_per_day, "a day")
-    yield from _money(allowance.strong_usd_per_day, "a day for the strong model")
-
-
-def _money(amount: PicoUsd, per: str) -> Iterator[str]:
-    if amount:
-        yield f"${usd(amount):g} {per}"
+def _of(limit: Limit) -> str:
+    if not limit.measure.is_money:
+        return f"{limit.amount} {limit.measure} a {limit.window}"
+    model = " for the strong model" if limit.measure is Measure.STRONG_USD else ""
+    return f"${usd(PicoUsd(limit.amount)):g} a {limit.window}{model}"
 
 
 def caches(rules: CacheRules | None, decision: RouteDecision) -> str:

@@ -7,7 +7,7 @@ look-up by hash tells an attacker's clock nothing.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import Annotated, Final
 import msgspec
 
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.limits import Allowance
 from weir_gateway.domain.request import ClientKey
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.limits import DIMENSIONS, Dimension, Limit
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,12 +31,13 @@ Whole = Annotated[int, msgspec.Meta(ge=1, le=4_000_000_000)]
 Usd = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?\Z")]
 
 
-class _Limits(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    requests_per_minute: Whole = 0
-    tokens_per_minute: Whole = 0
-    usd_per_minute: Usd = ""
-    usd_per_day: Usd = ""
-    strong_usd_per_day: Usd = ""
+def _limit_field(row: Dimension) -> tuple[str, object, object]:
+    return (row.attribute, Usd, "") if row.measure.is_money else (row.attribute, Whole, 0)
+
+
+_Limits = msgspec.defstruct(
+    "_Limits", map(_limit_field, DIMENSIONS), forbid_unknown_fields=True, rename="camel"
+)
 
 
 class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -48,7 +49,7 @@ class _Key(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     expires: datetime | None = None
     feedback: bool = True
     feedback_weight: float = 1.0
-    limits: _Limits = msgspec.field(default_factory=_Limits)
+    limits: _Limits = msgspec.field(default_factory=_Limits)  # type: ignore[valid-type] # pyright: ignore[reportInvalidTypeForm] - made from the rows
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -160,18 +161,17 @@ def _key(entry: _Key, at: str) -> ClientKey:
         expires=None if entry.expires is None else entry.expires.timestamp(),
         feedback=entry.feedback,
         feedback_weight=entry.feedback_weight,
-        limits=_allowance(entry.limits, f"{at}.limits"),
+        limits=tuple(_limits(entry.limits, f"{at}.limits")),
     )
 
 
-def _allowance(limits: _Limits, at: str) -> Allowance:
-    return Allowance(
-        requests_per_minute=limits.requests_per_minute,
-        tokens_per_minute=limits.tokens_per_minute,
-        usd_per_minute=_pico(limits.usd_per_minute, f"{at}.usdPerMinute"),
-        usd_per_day=_pico(limits.usd_per_day, f"{at}.usdPerDay"),
-        strong_usd_per_day=_pico(limits.strong_usd_per_day, f"{at}.strongUsdPerDay"),
-    )
+def _limits(written: object, at: str) -> Iterator[Limit]:
+    for row in DIMENSIONS:
+        amount: int | str = getattr(written, row.attribute)
+        if isinstance(amount, str):
+            amount = _pico(amount, f"{at}.{row.name}")
+        if amount:
+            yield Limit(row.measure, row.window, amount)
 
 
 def _pico(amount: str, at: str) -> PicoUsd:

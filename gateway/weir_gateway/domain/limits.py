@@ -5,59 +5,20 @@ dear way is closed and the request goes the cheap one. Must not know stores or c
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from weir_gateway.domain.money import NOTHING
-from weir_policy.ids import PicoUsd, PolicyId
+from weir_policy.ids import PolicyId
+from weir_policy.spec.limits import Limits, Measure, Window
 
 DAY_SECONDS = 86_400
 PICO_PER_NANO = 1000  # limits count money in nano-USD: whole numbers that a double still holds
-
-
-class Window(StrEnum):
-    """The time a limit is for."""
-
-    MINUTE = "minute"  # any sixty seconds
-    DAY = "day"  # of the calendar, UTC
-
-
-class WhenGone(StrEnum):
-    """What a limit does when the store that counts for all gateways can't be asked."""
-
-    OPEN = "open"  # this gateway counts alone
-    CLOSED = "closed"  # nobody passes
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What somebody may use; 0: as much as they like. Money in pico-USD."""
-
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
-    usd_per_minute: PicoUsd = NOTHING
-    usd_per_day: PicoUsd = NOTHING
-    strong_usd_per_day: PicoUsd = NOTHING  # past it the weak model answers
-
-    def __bool__(self) -> bool:
-        """Whether anything is limited at all."""
-        return bool(
-            self.requests_per_minute
-            or self.tokens_per_minute
-            or self.usd_per_minute
-            or self.usd_per_day
-            or self.strong_usd_per_day
-        )
-
-
-NO_LIMIT = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyLimits:
     """What a policy's clients may use: each, and all together."""
 
-    per_key: Allowance = NO_LIMIT
-    total: Allowance = NO_LIMIT
+    per_key: Limits = ()
+    total: Limits = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +57,6 @@ class LimitResult:
     used: tuple[int, ...] = ()  # of each limit, this request's part included
 
 
-class Measure(StrEnum):
-    """What a limit counts."""
-
-    REQUESTS = "requests"
-    TOKENS = "tokens"
-    USD = "usd"
-    STRONG_USD = "strong_usd"  # of answers of the policy's last candidate
-
-
 @dataclass(frozen=True, slots=True)
 class AppliedLimit:
     """One limit's part of a request that was let in."""
@@ -132,7 +84,7 @@ class Admission:
         """What is left of a minute's requests and tokens, as headers tell it; the tightest."""
         fields: dict[str, int] = {}
         for part in self.limits:
-            if part.measure in {Measure.REQUESTS, Measure.TOKENS}:
+            if not part.measure.is_money and part.reservation.window is Window.MINUTE:
                 left, name = max(part.limit - part.used, 0), f"remaining-{part.measure}"
                 if left <= fields.get(name, left):
                     fields |= {name: left, f"limit-{part.measure}": part.limit}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from weir_gateway.domain.ids import KeyName
-from weir_gateway.domain.limits import NO_LIMIT, Allowance
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName, PolicyId
 from weir_policy.spec.backend import Capability
+from weir_policy.spec.limits import Limits
 from weir_wires.wire import Wire
 
 
@@ -24,7 +24,7 @@ class ClientKey:
     direct: bool = True  # may call backends by their own names
     client_threshold: bool = True  # may choose a router and threshold by `model`
     expires: float | None = None  # seconds since 1970; None: never
-    limits: Allowance = NO_LIMIT  # over all policies
+    limits: Limits = ()  # over all policies
     feedback: bool = True  # may give feedback on its answers
     feedback_weight: float = 1.0  # how much that counts, relative to other keys'
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.cascade import Cascade, Judge
-from weir_gateway.domain.limits import NO_LIMIT, Allowance, PolicyLimits, WhenGone
+from weir_gateway.domain.limits import PolicyLimits
 from weir_gateway.domain.money import Price
 from weir_gateway.domain.resilience import (
     BREAKER,
@@ -31,6 +31,7 @@ from weir_policy.ids import (
     TableVersion,
 )
 from weir_policy.spec.backend import Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.limits import Limits, LimitsFailure
 from weir_policy.spec.policy import Expose, Mode, RoutePolicySpec, ScorerFailure
 from weir_policy.spec.resilience import FallbackOn
 from weir_wires.wire import Wire
@@ -104,7 +105,7 @@ class Backend:
     queue: Queue = QUEUE
     hedge: Hedge | None = None  # None: no request is called twice
     batches: Batches | None = None  # None: its provider's batches are not used
-    limits: Allowance = NO_LIMIT  # what it is asked at most, over all gateways
+    limits: Limits = ()  # what it is asked at most, over all gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ class Policy:
     uid: str = ""  # another one of the same name has another; empty from files
     variants: tuple[Variant, ...] = ()  # none: every request is decided alike
     limits: PolicyLimits | None = None  # None: nothing is limited
-    when_limits_gone: WhenGone = WhenGone.OPEN
+    when_limits_gone: LimitsFailure = LimitsFailure.OPEN
     cache: CacheRules | None = None  # None: no answer is given twice
     exploration: Exploration | None = None  # None: every choice is certain
     cascade: Cascade | None = None  # None: the chosen one answers, and nobody looks

@@ -1,7 +1,7 @@
 """ModelBackend: one model behind one provider endpoint. The declaration and nothing else."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from weir_policy.fields.composite import ITSELF, List, Object
 from weir_policy.fields.formats import (
@@ -17,9 +17,10 @@ from weir_policy.fields.formats import (
     USD_PER_MILLION_TOKENS,
     text,
 )
-from weir_policy.fields.kinds import Choice, OneOf, Whole
+from weir_policy.fields.kinds import Choice, OneOf
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
 from weir_policy.spec.auth import Auth, SecretKeyRef
+from weir_policy.spec.limits import COUNT, DIMENSIONS, add_limit_fields
 from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
 from weir_wires.registry import WIRES
 
@@ -28,7 +29,7 @@ RESERVED_HEADERS = (
     "^(?i)(accept-encoding|api-key|authorization|connection|content-.*|cookie|expect|host|"
     "keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-api-key)$"
 )
-COUNT = Whole(at_least=1, at_most=4_000_000_000)
+T = TypeVar("T")
 
 
 class Protocol(StrEnum):
@@ -87,19 +88,17 @@ class Price:
     )
 
 
+def _with_backend_limits(cls: type[T]) -> type[T]:
+    rows = (row for row in DIMENSIONS if row.backend_sentence)
+    return add_limit_fields(cls, ((row, row.backend_sentence) for row in rows))
+
+
 @shape
+@_with_backend_limits
 class Limits:
     """What the gateway sends to this backend at most."""
 
     in_flight: int | None = optional(COUNT, "Concurrent requests, per gateway.")
-    requests_per_minute: int | None = optional(
-        COUNT,
-        "Requests in any sixty seconds, over all gateways; more count as a failure of kind "
-        "rateLimit, so that another candidate may answer.",
-    )
-    tokens_per_minute: int | None = optional(
-        COUNT, "Prompt and answer tokens in any sixty seconds, likewise."
-    )
 
 
 @shape

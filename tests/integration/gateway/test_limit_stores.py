@@ -16,7 +16,8 @@ from weir_gateway.adapters.limits.shared import SharedLimits
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
-from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult
+from weir_policy.spec.limits import Window
 from weir_runtime.metrics import Registry
 
 NOON = 1_800_014_400.0

@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from weir_cli.key import key
 from weir_gateway.adapters.keys import parse
+from weir_policy.spec.limits import Limit, Measure, Window
 
 
 def run(path: Path, *arguments: str) -> Result:
@@ -47,7 +48,8 @@ def test_a_key_gets_limits(tmp_path: Path) -> None:
         "strongUsdPerDay": "20",
     }
     (made,) = parse(path.read_bytes()).values()
-    assert made.limits.requests_per_minute == 60
+    assert Limit(Measure.REQUESTS, Window.MINUTE, 60) in made.limits
+    assert len(made.limits) == 5
     wrong = run(path, "create", "--name", "b", "--usd-per-day", "lots")
     assert wrong.exit_code != 0
 

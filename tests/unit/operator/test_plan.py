@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.limits import limits as amounts
 from support.resources import Wire, backend, changed, policy, secret
 from weir_operator.apply.table_publisher import snapshot_of
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import MEANINGS, Condition, Reason
 from weir_policy.fields.mistakes import dotted
-from weir_policy.ids import PicoUsd
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import Invalid, gather
 from weir_policy.spec.cache import CacheScope
-from weir_policy.spec.limits import Allowance, LimitsFailure
+from weir_policy.spec.limits import LimitsFailure, limits_of
 from weir_policy.spec.objective import Period
 from weir_policy.spec.policy import Mode, ScorerFailure
 
@@ -95,20 +95,17 @@ def test_limits_are_carried() -> None:
     closed = {"limits": "closed"}
     compiled = plan(*PAIR, policy(limits=limits, failureMode=closed)).table.policies[0].spec
     assert compiled.limits is not None
-    assert compiled.limits.per_key == Allowance(
-        requests_per_minute=600,
-        tokens_per_minute=90_000,
-        usd_per_minute=PicoUsd(5 * 10**11),
-        usd_per_day=None,
-        strong_usd_per_day=None,
+    assert limits_of(compiled.limits.per_key) == amounts(
+        requests_per_minute=600, tokens_per_minute=90_000, usd_per_minute=5 * 10**11
     )
-    assert compiled.limits.total is not None
-    assert compiled.limits.total.strong_usd_per_day == 20_250_000_000_000
+    assert limits_of(compiled.limits.total) == amounts(
+        usd_per_day=50 * 10**12, strong_usd_per_day=20_250_000_000_000
+    )
     assert compiled.failure_mode.limits is LimitsFailure.CLOSED
     assert plan(*PAIR, policy()).table.policies[0].spec.limits is None
     limited = backend(limits={"requestsPerMinute": 5, "tokensPerMinute": 6})
-    bounds = plan(limited).table.backends[0].spec.limits
-    assert (bounds.requests_per_minute, bounds.tokens_per_minute) == (5, 6)
+    bounds = limits_of(plan(limited).table.backends[0].spec.limits)
+    assert bounds == amounts(requests_per_minute=5, tokens_per_minute=6)
 
 
 def test_a_bad_policy_is_left_out_and_a_good_one_goes_on() -> None:

@@ -15,9 +15,9 @@ from weir_gateway.domain.limits import (
     LimitCheck,
     LimitReservation,
     LimitResult,
-    Window,
 )
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.limits import Window
 
 MOST_MINUTES: Final = 50_000  # minutes that are kept; the longest unused leave first
 

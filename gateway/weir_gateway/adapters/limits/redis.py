@@ -15,7 +15,8 @@ from typing import Final
 from weir_gateway.adapters.limits.scripts import RESTORE, SETTLE, TAKE
 from weir_gateway.adapters.redis.client import Argument, Redis
 from weir_gateway.adapters.redis.errors import RedisProblem, RedisUnavailable
-from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult
+from weir_policy.spec.limits import Window
 
 PREFIX: Final = "{weir}:limit:"  # of a cluster, all on one node: a script sees no other
 SETTLERS: Final = "{weir}:settled:"

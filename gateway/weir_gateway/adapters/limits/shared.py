@@ -10,8 +10,9 @@ from weir_gateway.adapters.limits.memory import MemoryLimits
 from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.redis.errors import RedisUnavailable
 from weir_gateway.domain.errors import LimitsUnknown
-from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult
 from weir_gateway.routing.steps.limit import LimitStore
+from weir_policy.spec.limits import Window
 from weir_runtime.metrics import Registry
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from weir_gateway.adapters.resilience.race import ObservedReply
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.limits import LimitCheck, LimitReservation, Measure, Window
+from weir_gateway.domain.limits import LimitCheck, LimitReservation
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import expected_tokens
 from weir_gateway.routing.replies import Reply, Sent, Upstreams
 from weir_gateway.routing.steps.limit import LimitStore
+from weir_policy.spec.limits import LIMIT_NAMES, Measure, Window
 
 
 class LimitedUpstreams:
@@ -53,21 +54,19 @@ class LimitedUpstreams:
 
 
 def _asks(backend: Backend, request: Request) -> Iterator[LimitCheck]:
-    tokens = expected_tokens(request)
-    limits = (
-        (Measure.REQUESTS, backend.limits.requests_per_minute, 1, "requestsPerMinute"),
-        (Measure.TOKENS, backend.limits.tokens_per_minute, tokens, "tokensPerMinute"),
-    )
-    for measure, limit, amount, name in limits:
-        if limit:
-            takes = min(amount, limit)
-            counter = f"backend/{backend.id}/{measure}"
-            yield LimitCheck(counter, Window.MINUTE, limit, takes, takes, f"{backend.id}.{name}")
+    for limit in backend.limits:
+        measure, window, most = limit.measure, limit.window, limit.amount
+        amount = expected_tokens(request) if measure is Measure.TOKENS else 1
+        takes = min(amount, most)
+        prefix = "" if window is Window.MINUTE else f"{window}/"
+        counter = f"backend/{backend.id}/{prefix}{measure}"
+        name = f"{backend.id}.{LIMIT_NAMES[measure, window]}"
+        yield LimitCheck(counter, window, most, takes, takes, name)
 
 
 def _refused(backend: Backend, ask: LimitCheck, wait: float) -> UpstreamError:
     return UpstreamError(
-        f"backend {backend.id} is at its limit of {ask.limit} a minute ({ask.name})",
+        f"backend {backend.id} is at its limit of {ask.limit} a {ask.window} ({ask.name})",
         failure=UpstreamFailure.LIMIT,
         retry_after=str(max(math.ceil(wait), 1)),
         transient=False,

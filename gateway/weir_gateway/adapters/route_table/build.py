@@ -12,8 +12,8 @@ from weir_gateway.domain.budget import Budget, Plan
 from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.cascade import Cascade, Check, Judge, Streams
 from weir_gateway.domain.errors import BadTable
-from weir_gateway.domain.limits import Allowance, PolicyLimits, WhenGone
-from weir_gateway.domain.money import NOTHING, Price
+from weir_gateway.domain.limits import PolicyLimits
+from weir_gateway.domain.money import Price
 from weir_gateway.domain.resilience import Breaker, Hedge, Queue, Retries
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName
 from weir_policy.spec import auth as auth_spec
@@ -24,6 +24,7 @@ from weir_policy.spec import limits as limits_spec
 from weir_policy.spec import objective as objective_spec
 from weir_policy.spec import policy as policy_spec
 from weir_policy.spec import router as router_spec
+from weir_policy.spec.limits import limits_of
 from weir_policy.table import BackendEntry, PolicyEntry, Table, TableError, decode
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
@@ -129,7 +130,7 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         profile=ProfileName(spec.profile or spec.model),
         in_flight=spec.limits.in_flight or 0,
         spec=spec,
-        limits=Allowance(spec.limits.requests_per_minute or 0, spec.limits.tokens_per_minute or 0),
+        limits=limits_of(spec.limits),
         ca=_ref(tls.ca_secret_ref if tls else None, entry.namespace),
         client_certificate=_ref(certificate, entry.namespace),
         client_key=_ref(key, entry.namespace),
@@ -229,7 +230,7 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         exploration=_exploration(spec.exploration),
         cascade=_cascade(spec.cascade),
         limits=_limits(spec.limits),
-        when_limits_gone=WhenGone(spec.failure_mode.limits),
+        when_limits_gone=spec.failure_mode.limits,
         judge=_judge(spec.router.judge),
     )
 
@@ -294,16 +295,4 @@ def _judge(spec: cascade_spec.Judge | None) -> Judge | None:
 def _limits(spec: limits_spec.PolicyLimits | None) -> PolicyLimits | None:
     if spec is None:
         return None
-    return PolicyLimits(per_key=_allowance(spec.per_key), total=_allowance(spec.total))
-
-
-def _allowance(spec: limits_spec.Allowance | None) -> Allowance:
-    if spec is None:
-        return Allowance()
-    return Allowance(
-        requests_per_minute=spec.requests_per_minute or 0,
-        tokens_per_minute=spec.tokens_per_minute or 0,
-        usd_per_minute=spec.usd_per_minute or NOTHING,
-        usd_per_day=spec.usd_per_day or NOTHING,
-        strong_usd_per_day=spec.strong_usd_per_day or NOTHING,
-    )
+    return PolicyLimits(per_key=limits_of(spec.per_key), total=limits_of(spec.total))

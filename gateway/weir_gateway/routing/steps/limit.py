@@ -15,14 +15,10 @@ from weir_gateway.domain.limits import (
     PICO_PER_NANO,
     UNLIMITED,
     Admission,
-    Allowance,
     AppliedLimit,
     LimitCheck,
     LimitReservation,
     LimitResult,
-    Measure,
-    WhenGone,
-    Window,
 )
 from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_gateway.domain.outcome import Outcome
@@ -31,18 +27,12 @@ from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.estimate import expected_tokens, reserved_output
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_policy.ids import PicoUsd, PolicyId
+from weir_policy.spec.limits import LIMIT_NAMES, Limits, LimitsFailure, Measure, Window
 from weir_policy.spec.policy import Mode
 from weir_wires.content import Usage
 
 LEANS_FROM = 0.8  # share of the strong allowance from which on the threshold rises
 TOO_FEW_CHARS = 3 / 4  # prompt tokens are estimated at three characters each; prose has about four
-_NAMES = {  # as users write them
-    (Measure.REQUESTS, Window.MINUTE): "requestsPerMinute",
-    (Measure.TOKENS, Window.MINUTE): "tokensPerMinute",
-    (Measure.USD, Window.MINUTE): "usdPerMinute",
-    (Measure.USD, Window.DAY): "usdPerDay",
-    (Measure.STRONG_USD, Window.DAY): "strongUsdPerDay",
-}
 
 
 class LimitStore(Protocol):
@@ -141,7 +131,7 @@ class Limiter:
         asks = [one.check(*taking.of(one.measure)) for one in limits]
         for one in limits:
             one.must_fit(request)
-        closed = policy.when_limits_gone is WhenGone.CLOSED
+        closed = policy.when_limits_gone is LimitsFailure.CLOSED
         taken = await self._limits.take(asks, closed=closed)
         if taken.refused >= 0:
             raise _refusal(limits[taken.refused], asks[taken.refused], taken)
@@ -205,21 +195,14 @@ def _limits_of(policy: Policy, key: ClientKey | None) -> Iterator[_Limit]:
         yield from _of(policy.limits.total, f"policy/{policy.id}/total", "total", policy.id)
 
 
-def _of(allowance: Allowance, whose: str, of: str, policy: PolicyId) -> Iterator[_Limit]:
-    if not allowance:
-        return
-    limits = (
-        (Measure.REQUESTS, Window.MINUTE, allowance.requests_per_minute),
-        (Measure.TOKENS, Window.MINUTE, allowance.tokens_per_minute),
-        (Measure.USD, Window.MINUTE, allowance.usd_per_minute // PICO_PER_NANO),
-        (Measure.USD, Window.DAY, allowance.usd_per_day // PICO_PER_NANO),
-        (Measure.STRONG_USD, Window.DAY, allowance.strong_usd_per_day // PICO_PER_NANO),
-    )
-    for measure, window, limit in limits:
-        if limit:
-            names = _NAMES[measure, window]
-            name = f"{of} {names}" if " " in of or "'" in of else f"{of}.{names}"
-            yield _Limit(f"{whose}/{measure}/{window}", name, measure, window, limit, policy)
+def _of(limits: Limits, whose: str, of: str, policy: PolicyId) -> Iterator[_Limit]:
+    for limit in limits:
+        measure, window = limit.measure, limit.window
+        amount = limit.amount // PICO_PER_NANO if measure.is_money else limit.amount
+        if amount:
+            written = LIMIT_NAMES[measure, window]
+            name = f"{of} {written}" if " " in of or "'" in of else f"{of}.{written}"
+            yield _Limit(f"{whose}/{measure}/{window}", name, measure, window, amount, policy)
 
 
 def _taking(matched: PolicyMatch, request: Request) -> _Taking:
@@ -261,10 +244,10 @@ def _used_before(taken: LimitResult) -> int:
 
 def _refusal(limit: _Limit, ask: LimitCheck, taken: LimitResult) -> LimitReached:
     seconds = max(math.ceil(taken.wait), 1)
-    if limit.measure in {Measure.REQUESTS, Measure.TOKENS}:
+    if not limit.measure.is_money:
         per = f"{limit.limit} {limit.measure} a {limit.window}"
         left = {f"limit-{limit.measure}": limit.limit, f"remaining-{limit.measure}": 0}
-        message = f"the limit {limit.name} is reached ({per}): try again in {seconds} s"
+        message = f"the limit {limit.name} is reached ({per}): {_more_at(limit.window, seconds)}"
         return LimitReached(message, wait=seconds, left=left)
     message = (
         f"the estimate for this request, {_usd(ask.min_amount)}, doesn't fit what is left of "

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.limits import limits as limits_by_name
 from weir_gateway.adapters.keys import MAX_KEY_CHARS, KeyRing, KeysError, parse
-from weir_gateway.domain.limits import Allowance
 from weir_gateway.domain.money import PICO_PER_USD
-from weir_policy.ids import PicoUsd, PolicyId
+from weir_policy.ids import PolicyId
 
 KEY = "wk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 NOW = 1_800_000_000.0
@@ -61,10 +61,10 @@ async def test_a_bad_file_leaves_the_good_keys(tmp_path: Path) -> None:
 def test_a_keys_limits() -> None:
     limits = {"requestsPerMinute": 600, "usdPerDay": "50", "strongUsdPerDay": "0.25"}
     (key,) = parse(file(entry(limits=limits))).values()
-    assert key.limits == Allowance(
+    assert key.limits == limits_by_name(
         requests_per_minute=600,
-        usd_per_day=PicoUsd(50 * PICO_PER_USD),
-        strong_usd_per_day=PicoUsd(PICO_PER_USD // 4),
+        usd_per_day=50 * PICO_PER_USD,
+        strong_usd_per_day=PICO_PER_USD // 4,
     )
     (free,) = parse(file(entry())).values()
     assert not free.limits

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
-from support.limits import memory
+from support.limits import limits, memory
 from support.tables import STRONG, WEAK, policy, request, table
 from weir_gateway.adapters.cache.memory import MemoryAnswers
 from weir_gateway.adapters.route_table.cel import CelConditions
@@ -15,7 +15,6 @@ from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.errors import BadRequest, UpstreamError, UpstreamFailure
 from weir_gateway.domain.limits import (
-    Allowance,
     LimitCheck,
     LimitReservation,
     LimitResult,
@@ -26,13 +25,12 @@ from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.exchange import Exchange, Timing
 from weir_gateway.routing.pipeline import Ports, Routing
-from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
 
 USAGE = Usage(60, 40)
 LIMITED = replace(
     policy(upstream_order=["strong", "weak"]),
-    limits=PolicyLimits(per_key=Allowance(usd_per_day=PicoUsd(PICO_PER_USD))),
+    limits=PolicyLimits(per_key=limits(usd_per_day=PICO_PER_USD)),
 )
 BROKEN = UpstreamError("broken", failure=UpstreamFailure.BROKEN)
 DOWN = UpstreamError("down", failure=UpstreamFailure.CONNECT)

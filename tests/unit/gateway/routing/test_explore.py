@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fakes import FakeAccounts, FakeClock, FakeScorer, FakeUpstreams
+from support.limits import limits
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
@@ -17,7 +18,7 @@ from weir_gateway.adapters.spend.exploration_budget import SharedExplorationBudg
 from weir_gateway.adapters.spend.sums import Sums
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.ids import DecisionId, KeyName
-from weir_gateway.domain.limits import Allowance, LimitCheck, LimitReservation, LimitResult
+from weir_gateway.domain.limits import LimitCheck, LimitReservation, LimitResult
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Exploration, Policy
@@ -174,7 +175,7 @@ async def test_a_key_that_runs_out_of_strong_dollars_explores_no_more(
     explores: bool,
 ) -> None:
     world = World(0.57, limits=NearlySpent(used))
-    allowance = Allowance(strong_usd_per_day=PicoUsd(PICO_PER_USD))
+    allowance = limits(strong_usd_per_day=PICO_PER_USD)
     asked = replace(request(), key=ClientKey(KeyName("a"), limits=allowance))
     made = table(EXPLORING)
     decisions = [await world.routing.decide(asked, made) for _ in range(100)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from support.fakes import FakeAccounts, FakeIds, FakeScorer, FakeUpstreams
+from support.limits import limits as amounts
 from support.limits import memory
 from support.tables import STRONG, WEAK, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
@@ -19,7 +20,6 @@ from weir_gateway.domain.errors import (
 )
 from weir_gateway.domain.ids import KeyName
 from weir_gateway.domain.limits import (
-    Allowance,
     LimitCheck,
     LimitReservation,
     LimitResult,
@@ -31,7 +31,6 @@ from weir_gateway.domain.table import Policy
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.context import Purpose
 from weir_gateway.routing.pipeline import Ports, Routing
-from weir_policy.ids import PicoUsd
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Expose, Mode, ScorerFailure
 from weir_wires.content import Usage
@@ -95,8 +94,7 @@ class World:
 
 
 def limited(by: Policy | None = None, **limits: int) -> Policy:
-    allowance = Allowance(**{name: PicoUsd(value) for name, value in limits.items()})
-    return replace(by or policy(), limits=PolicyLimits(per_key=allowance))
+    return replace(by or policy(), limits=PolicyLimits(per_key=amounts(**limits)))
 
 
 async def test_without_limits_nobody_is_asked() -> None:
@@ -218,7 +216,7 @@ async def test_the_threshold_rises_over_the_last_fifth() -> None:
 
 async def test_a_key_and_its_policy_are_asked_together() -> None:
     world = World()
-    key = ClientKey(KeyName("a"), limits=Allowance(requests_per_minute=5))
+    key = ClientKey(KeyName("a"), limits=amounts(requests_per_minute=5))
     by = limited(requests_per_minute=9)
     decision = await world.decide(by, replace(request(), key=key))
     (asked,) = world.limits.asked
