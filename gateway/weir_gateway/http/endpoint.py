@@ -19,9 +19,9 @@ from weir_gateway.http.body import read_body
 from weir_gateway.http.client_wires import ClientWire
 from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import EventBuffer
-from weir_gateway.routing.account import CLIENT_GONE
+from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS
 from weir_gateway.routing.context import Purpose, SideCosts
-from weir_gateway.routing.exchange import CLIENT_GONE_STATUS, Exchange, Timing
+from weir_gateway.routing.exchange import Exchange, Timing
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.replies import Reply, Sent

@@ -1,4 +1,4 @@
-"""POST /v1/route: the decision alone, where the policy exposes it. Nothing is sent."""
+"""POST /v1/route: returns the decision if the policy exposes it. Nothing is sent."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ SPAN_ATTRIBUTES: Final = {"http.request.method": "POST", "url.path": "/v1/route"
 
 
 class NotExposed(WeirError):
-    """The policy that serves this request keeps its decisions to itself."""
+    """The policy that matches the request doesn't expose its decisions."""
 
     status = 403
     code = "route_not_exposed"
@@ -25,7 +25,7 @@ class NotExposed(WeirError):
 
 
 class Route:
-    """The endpoint."""
+    """Serves POST /v1/route."""
 
     def __init__(self, chat: Endpoint, tables: Tables, tracing: Tracing) -> None:
         self._chat = chat
@@ -33,7 +33,7 @@ class Route:
         self._tracing = tracing
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
-        """Decide and say so. Raises NotExposed where the policy doesn't allow it."""
+        """Decide and return the decision. Raises NotExposed if the policy doesn't allow it."""
         table = self._tables()
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(

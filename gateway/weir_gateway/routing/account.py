@@ -13,83 +13,88 @@ from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
+CLIENT_GONE_STATUS: Final = 499  # in accounts only: the client is not there to read it
 
 
 class DecisionRecorder(Protocol):
-    """Where decisions and their outcomes are counted. Never blocks, never raises."""
+    """Counts decisions and their outcomes. Never blocks, never raises."""
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
-        """Count one decision that took `seconds`."""
+        """Count one decision, which took `seconds`."""
         ...
 
     def fell_back(self, request: Request, decision: RouteDecision) -> None:
-        """Count that `decision` took the place of one whose model failed."""
+        """Count `decision` as the fallback for one whose model failed."""
         ...
 
     def joined(self, request: Request, decision: RouteDecision) -> None:
-        """Count that the answer to the same request, which was under way, is `decision`'s too."""
+        """Count that `decision` shares the answer to an equal request that was in flight."""
         ...
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
-        """Count one request's end, an aborted one too."""
+        """Count the end of one request, aborted ones included."""
         ...
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
-        """Count how a weak answer came out, and that `decision` follows from it."""
+        """Count the result for a weak answer; `decision` follows from it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a request ended, as the rim saw it; times in seconds."""
+    """How a request ended, before it is priced; times in seconds."""
 
     status: int
-    usage: Usage | None  # None where the provider told none
-    overhead: float  # spent deciding
+    usage: Usage | None  # None if the provider reported none
+    overhead: float  # time to decide
     duration: float  # from the request's arrival to its last byte
-    error: str = ""  # the code, where it did not end well
-    side_costs: tuple[SideCost, ...] = ()  # beside the answer
-    pieces: int = 0  # events of a stream that passed; 0 of a whole answer
-    sent: bool = True  # to a provider; False: it left before
+    error: str = ""  # the code; empty for a success
+    side_costs: tuple[SideCost, ...] = ()  # calls other than the answer's
+    pieces: int = 0  # events of a stream that were relayed; 0 for a whole answer
+    sent: bool = True  # to a provider; False: the client left before
 
 
 def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
-    """Price what was used.
+    """Price the tokens of a request.
 
-    `saved` is what the answer's tokens would have cost on the policy's last candidate, less all
-    that was paid. An estimate: the other model might have used other tokens. Negative where the
-    chosen one is the dearer. An answer that is given again costs nothing.
+    `saved` is the price of the answer's tokens on the policy's last candidate, less everything
+    that was paid. It is an estimate, because the other model might use other tokens, and it is
+    negative if the chosen model is the more expensive one. A cached answer costs nothing.
     """
     paid = saved = PicoUsd(0)
     cached = decision.cache.response
     used = (
-        ending.usage or streamed_usage(request, ending.pieces) or _left(request, decision, ending)
+        ending.usage
+        or streamed_usage(request, ending.pieces)
+        or _usage_of_aborted(request, decision, ending)
     )
-    if cached is not None:  # nothing was paid, and all of what it once took is saved
+    if cached is not None:
+        # Nothing is paid, and the original cost is saved.
         used, saved = None, cost(decision.baseline.price, cached.usage)
     if used is not None:
         paid = cost(decision.chosen.price, used)
         saved = PicoUsd(cost(decision.baseline.price, used) - paid)
-    beside = tuple(PricedSideCost(s, cost(s.backend.price, s.usage)) for s in ending.side_costs)
-    more = sum(one.paid for one in beside)
+    side_costs = tuple(PricedSideCost(s, cost(s.backend.price, s.usage)) for s in ending.side_costs)
+    side_paid = sum(side_cost.paid for side_cost in side_costs)
     return Outcome(
         status=ending.status,
         usage=ending.usage,
-        paid=PicoUsd(paid + more),
-        saved=PicoUsd(saved - more),
+        paid=PicoUsd(paid + side_paid),
+        saved=PicoUsd(saved - side_paid),
         overhead=ending.overhead,
         duration=ending.duration,
         error=ending.error,
-        side_costs=beside,
+        side_costs=side_costs,
     )
 
 
 def against_budget(
     request: Request, decision: RouteDecision, outcome: Outcome
 ) -> tuple[PicoUsd, PicoUsd]:
-    """What counts against the policy's budget, and what was estimated where both can be compared.
+    """Return what counts against the policy's budget, and the estimate to compare it with.
 
-    In mode Shadow what the intended candidate would have cost.
+    The estimate is 0 if the two can't be compared. In mode Shadow the first value is the price of
+    the candidate that the policy would have chosen.
     """
     if decision.intended is not None:
         intended = decision.intended.chosen.price
@@ -101,11 +106,11 @@ def against_budget(
     return outcome.paid, estimate_costs([decision.chosen], request)[decision.chosen.id]
 
 
-def _left(request: Request, decision: RouteDecision, ending: Ending) -> Usage | None:
-    """What a client left before its answer was whole: the prompt was on its way, or read.
+def _usage_of_aborted(request: Request, decision: RouteDecision, ending: Ending) -> Usage | None:
+    """Estimate the usage of a request whose client left before its answer was complete.
 
-    Nobody knows how much of the answer was written. What is known of it already, a weak answer
-    that was held, stands beside it.
+    The provider charges for the prompt; the length of the answer is unknown. The cost of a weak
+    answer that was buffered is among the side costs already.
     """
     if any(
         s.kind is CostKind.WEAK_ANSWER and s.backend.id == decision.chosen.id

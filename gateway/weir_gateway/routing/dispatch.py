@@ -1,9 +1,9 @@
 """Send to the chosen candidate, and to the next one if it fails before its first byte.
 
-The order is the policy's failureMode.upstream, less what can't serve the request. Each backend is
-tried once, for the failures that failureMode.fallbackOn names. A backend skipped because its
-breaker is open is tried last, if no other is left. There is no fallback for a direct call, whose
-client named the model, nor for a rule that forbids it.
+The order is the policy's failureMode.upstream, without the backends that can't serve the request.
+Each backend is tried once, after the failures that failureMode.fallbackOn lists. A backend that is
+skipped because its breaker is open is tried last, if no other is left. There is no fallback for a
+direct call, in which the client chose the model, nor for a rule that forbids it.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Failure = UpstreamError | CannotCarry
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """An answer on its way, and the decision as it stands now: a fallback changes it."""
+    """A reply and the decision that it belongs to, which a fallback changes."""
 
     reply: Sent
     decision: RouteDecision
@@ -34,12 +34,12 @@ async def dispatch(
     decision: RouteDecision,
     policy: CompiledPolicy | None,
     upstreams: Upstreams,
-    accounts: DecisionRecorder,
+    recorder: DecisionRecorder,
 ) -> Dispatched:
     """Send `request` as decided.
 
-    Raises the last candidate's UpstreamError when all that may be tried have failed; CannotCarry,
-    naming the client's field, where none was asked because none has a place for it.
+    Raises the last candidate's UpstreamError when every backend that may be tried has failed;
+    CannotCarry, with the client's field, when no wire of theirs can carry it.
     """
     current = decision
     failed: Failure | None = None
@@ -57,7 +57,7 @@ async def dispatch(
                 break
             current = _falling_back(current, left[0], error)
             left = left[1:]
-            accounts.fell_back(request, current)
+            recorder.fell_back(request, current)
     if passed_over is None:
         raise failed
     reply = await upstreams.send(passed_over.chosen, request, last_resort=True)
@@ -65,7 +65,7 @@ async def dispatch(
 
 
 def _error_to_raise(before: Failure | None, error: Failure) -> Failure:
-    """Of two failures the one to tell: the newer, unless it only says that nothing was sent."""
+    """Of two failures return the newer, unless it only says that nothing was sent."""
     if before is None or (isinstance(error, UpstreamError) and not _breaker_open(error)):
         return error
     return before
@@ -78,7 +78,7 @@ def _breaker_open(error: Failure) -> bool:
 def _remaining(
     error: Failure, failed: Backend, left: tuple[Backend, ...], policy: CompiledPolicy | None
 ) -> tuple[Backend, ...]:
-    """Who may still be asked after `error`: none where the policy does not fall back on it."""
+    """The backends to try after `error`: none if the policy does not fall back on it."""
     kind = error.kind if isinstance(error, UpstreamError) else FallbackOn.CANNOT_CARRY
     if policy is None or kind not in policy.policy.fallback_on:
         return ()
@@ -88,7 +88,7 @@ def _remaining(
 
 
 def _wider(backend: Backend, than: Backend) -> bool:
-    """Whether its window may be the larger one; an unknown one may."""
+    """Whether the backend's context window may be the larger one; unknown windows may be."""
     known = backend.context_window and than.context_window
     return not known or backend.context_window > than.context_window
 
@@ -99,7 +99,7 @@ def _falling_back(decision: RouteDecision, to: Backend, error: Failure) -> Route
 
 
 def fallbacks(decision: RouteDecision, policy: CompiledPolicy | None) -> Iterator[Backend]:
-    """Who may be asked after the chosen one, in order."""
+    """Yield the backends to try after the chosen one, in order."""
     if policy is None or decision.reason is Reason.DIRECT or decision.is_pinned(policy.policy):
         return
     tried = {decision.chosen.id, *(excluded.backend for excluded in decision.excluded)}

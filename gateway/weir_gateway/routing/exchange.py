@@ -14,21 +14,19 @@ of three ways:
 import asyncio
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
-from weir_gateway.routing.account import CLIENT_GONE, Ending
+from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS, Ending
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.replies import Sent
 from weir_wires.content import Usage
-
-CLIENT_GONE_STATUS: Final = 499  # in accounts only: the client is not there to read it
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing import account, dispatch
-from weir_gateway.routing.account import DecisionRecorder, Ending
+from weir_gateway.routing.account import CLIENT_GONE_STATUS, DecisionRecorder, Ending
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch
@@ -34,10 +34,9 @@ from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 from weir_policy.ids import ModelName
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
-ABORTED = "aborted"  # before anybody was sent the prompt to answer it
-GONE = 499  # in accounts only: the client went away
-HOLD = 4 << 20  # bytes of a weak answer that are held until it is accepted
-MAX_BUFFERED = 256 << 20  # bytes of all of them at once
+ABORTED = "aborted"  # before the prompt was sent to a provider
+MAX_BUFFERED_REPLY = 4 << 20  # bytes of a weak answer that are buffered until it is accepted
+MAX_BUFFERED = 256 << 20  # bytes of all buffered answers at once
 
 BOUNDS = CacheBounds()
 
@@ -46,7 +45,7 @@ __all__ = ["CacheBounds", "Dispatched", "Ending", "Routing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything routing is built from. A policy that needs a port which is None goes without."""
+    """Everything routing is built from. A port that is None disables the features that need it."""
 
     scorer: Scorer
     upstreams: Upstreams
@@ -56,15 +55,13 @@ class Ports:
     ids: Ids
     sessions: Sessions | None = None
     exploration: ExplorationBudget | None = None
-    cache: ResponseCache | None = None  # without it no answer is given twice
-    inspector: AnswerInspector | None = (
-        None  # without it no answer is looked at, and no model judges
-    )
-    limits: LimitStore | None = None  # without it nothing is limited
+    cache: ResponseCache | None = None  # None: no answer is cached
+    inspector: AnswerInspector | None = None  # None: no cascades and no judges
+    limits: LimitStore | None = None  # None: nothing is limited
 
 
 class Routing:
-    """Decides, sends and accounts, by whatever table a request came in under."""
+    """Decides, dispatches and accounts requests, each by the table that was in force for it."""
 
     def __init__(
         self,
@@ -73,14 +70,14 @@ class Routing:
         score_timeout: float,
         batch_score_timeout: float | None = None,
         cache_bounds: CacheBounds = BOUNDS,
-        max_buffered_reply: int = HOLD,
+        max_buffered_reply: int = MAX_BUFFERED_REPLY,
         max_buffered: int = MAX_BUFFERED,
         budgets: Budgets | None = None,
     ) -> None:
-        """A request waits `score_timeout` seconds for its score, a batch's item its own time-out.
+        """A request waits `score_timeout` seconds for its score, a batch item its own timeout.
 
-        Of a weak answer at most `max_buffered_reply` bytes are buffered until it is accepted, of
-        all of them `max_buffered`. Without `budgets` each request is decided as a policy's first.
+        A cascade buffers at most `max_buffered_reply` bytes of a weak answer, and `max_buffered` of
+        all of them. Without `budgets` every request is decided as if nothing had been spent.
         """
         judges: Judges | None = None
         self._cascade_parts: CascadeParts | None = None
@@ -121,16 +118,16 @@ class Routing:
         )
 
     def prepare(self, table: RouteTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:
-        """Compile `table` before it serves; gives what clients, or `key`, may write in `model`.
+        """Compile `table` before it serves; return what clients, or `key`, may write in `model`.
 
-        Raises BadTable, naming the policy, when it can't be run.
+        Raises BadTable, with the policy's name, if a policy can't be compiled.
         """
         return compiled.callable_models(self._decider.compiled(table), key)
 
     async def check_probes(self, table: RouteTable) -> None:
-        """Decide every policy's probes. Raises BadTable for the first that does not hold.
+        """Decide every policy's probes. Raises BadTable for the first that fails.
 
-        Raises ScorerUnavailable where one could not be decided: the table may be good.
+        Raises ScorerUnavailable if a probe can't be decided: the table may be good.
         """
         await check_probes(self._decider, table, self._score_timeout)
 
@@ -144,11 +141,10 @@ class Routing:
         side_costs: SideCosts | None = None,
         batch: str = "",
     ) -> RouteDecision:
-        """Which candidate answers; `span` is the request's `weir.decide`.
+        """Choose the candidate that answers; `span` is the request's `weir.decide`.
 
-        What a judge of prompts costs is added to `side_costs`, and accounted here where there is no
-        decision in the end; without them no judge is called. `batch` is the id of the batch whose
-        item the request is.
+        The cost of a judge of prompts is added to `side_costs`, and accounted here if no decision
+        comes of it; without them no judge is called. `batch` is the id of the item's batch.
 
         Raises what `Decider.decide` raises.
         """
@@ -180,7 +176,7 @@ class Routing:
     def _account_undecided(
         self, context: RoutingContext, side_costs: SideCosts, error: BaseException
     ) -> None:
-        """Account what a judge has cost a request that is not answered."""
+        """Account the cost of a judge for a request that gets no decision."""
         compiled = self._decider.compiled(context.table)
         policy = match_policy(compiled, context.request).policy.policy
         decision = RouteDecision(
@@ -191,7 +187,7 @@ class Routing:
             reason=Reason.SCORER_UNAVAILABLE,
             table=context.table.version,
         )
-        status, code = GONE, ABORTED
+        status, code = CLIENT_GONE_STATUS, ABORTED
         if isinstance(error, WeirError):
             status, code = error.status, error.code
         ending = Ending(
@@ -208,10 +204,9 @@ class Routing:
     ) -> Dispatched:
         """Send as decided, with the policy's fallbacks until the first byte.
 
-        What is spent beside the answer is added to `side_costs` as it is spent, so that it is
-        accounted however this ends.
-
-        Raises UpstreamError when every backend that may be tried has failed.
+        Costs other than the answer's are added to `side_costs` as they are spent, so that they are
+        accounted however this ends. Raises UpstreamError or CannotCarry when every backend that
+        may be tried has failed.
         """
         policy = self._decider.compiled(table).by_id.get(decision.policy)
         if self._cached is None or policy is None or decision.cache.state is CacheState.OFF:
@@ -254,15 +249,15 @@ class Routing:
             self._sessions.keep(session, warm, policy.sticky)
 
     def release(self, decision: RouteDecision) -> None:
-        """Give back what was set aside for a decision that nothing will be sent by after all."""
+        """Release what was reserved for a decision that will not be dispatched."""
         self._decider.limiter.release(decision.admission)
         if self._budgets is not None:
             self._budgets.settle(decision, NOTHING)
 
     def account(self, request: Request, decision: RouteDecision, ending: Ending) -> Outcome:
-        """Price and count how a request ended; once for each decision that was dispatched.
+        """Price and count how a request ended; call it once for each decision.
 
-        Only priced where it asked for no answer: sums and shares are of answers.
+        A request that asks for no answer, such as a token count, is priced and not counted.
         """
         if ending.error and self._cached is not None and self._cached.left_waiting(decision):
             ending = replace(ending, sent=False)
