@@ -126,9 +126,9 @@ def _called(method: ast.AST) -> list[str]:
 
 
 class EmptyCache:
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         del key
         return None
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         del key, answer, seconds

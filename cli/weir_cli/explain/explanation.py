@@ -134,8 +134,8 @@ def exploration(value: Exploration | None, explained: Explained) -> str:
     )
     if alternative is None:
         return f"not this one: {share} within {value.band:g} of the threshold, {budget}"
-    extra = f"${usd(alternative.extra):.6f}"
-    return f"{share} of such requests go to {alternative.other.name} for {extra} more, {budget}"
+    extra = f"${usd(alternative.extra_cost):.6f}"
+    return f"{share} of such requests go to {alternative.backend.name} for {extra} more, {budget}"
 
 
 def objective(value: Objective | None) -> str:

@@ -37,7 +37,7 @@ def caches(rules: CacheRules | None, decision: RouteDecision) -> str:
     if decision.reason is Reason.DIRECT:
         return "bypass: the client named the model"
     if lookup.state is CacheState.BYPASS:
-        return f"bypass: {lookup.why}"
+        return f"bypass: {lookup.bypass_reason}"
     shared = "shared within the policy" if rules.scope == "policy" else "per client key"
     return f"{', '.join(_lookups(rules, lookup))}; {shared}"
 

@@ -17,7 +17,7 @@ from weir_gateway.batches.context import Job
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import ItemState, JournalItem
 from weir_gateway.batches.result_collector import release
-from weir_gateway.domain.batch import BatchStatus, FileId, Purpose, StoredFile
+from weir_gateway.domain.batch import BatchStatus, FileId, FilePurpose, StoredFile
 
 PAGE: Final = 512  # items marked at once
 DELETE_PAGE: Final = 2_000  # items deleted at once, so that other transactions get through
@@ -90,7 +90,7 @@ async def _write_results(job: Job, state: ItemState, suffix: str) -> StoredFile 
     if not size:
         await files.delete_contents([file_id])
         return None
-    return files.describe(file_id, job.batch.key, name, size, Purpose.BATCH_OUTPUT)
+    return files.describe(file_id, job.batch.key, name, size, FilePurpose.BATCH_OUTPUT)
 
 
 async def _pieces(job: Job, state: ItemState) -> AsyncGenerator[bytes]:

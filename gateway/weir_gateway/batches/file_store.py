@@ -15,7 +15,7 @@ from typing import Final
 from weir_gateway.batches import repository
 from weir_gateway.batches.async_files import open_for_reading, open_for_writing, write_and_sync
 from weir_gateway.batches.database import Database
-from weir_gateway.domain.batch import FileId, Page, Purpose, StoredFile
+from weir_gateway.domain.batch import FileId, Page, FilePurpose, StoredFile
 from weir_gateway.domain.errors import InUse, NoSuchObject, StoreUnavailable, TooLarge
 
 CHUNK: Final = 1 << 20  # bytes read or written at once
@@ -48,7 +48,7 @@ class FileStore:
         return self._folder / file_id
 
     async def save(
-        self, key: str, name: str, purpose: Purpose, pieces: AsyncIterator[bytes]
+        self, key: str, name: str, purpose: FilePurpose, pieces: AsyncIterator[bytes]
     ) -> StoredFile:
         """Store a client's file as its pieces arrive.
 
@@ -81,7 +81,7 @@ class FileStore:
         return size
 
     def describe(
-        self, file_id: FileId, key: str, name: str, size: int, purpose: Purpose
+        self, file_id: FileId, key: str, name: str, size: int, purpose: FilePurpose
     ) -> StoredFile:
         """Return the row of a file created now."""
         return StoredFile(file_id, key, name, size, int(time.time()), purpose)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from weir_gateway.domain.batch import MOST_ITEMS, LineError
+from weir_gateway.domain.batch import MAX_ITEMS, LineError
 
 MAX_ID_CHARS: Final = 512  # of a custom_id
 MAX_ERRORS: Final = 100  # reported for one file
@@ -100,7 +100,7 @@ class LineChecker:
     @property
     def gave_up(self) -> bool:
         """Whether there are too many errors or items to read on."""
-        return len(self.errors) >= MAX_ERRORS or self.items > MOST_ITEMS
+        return len(self.errors) >= MAX_ERRORS or self.items > MAX_ITEMS
 
     def check(self, line: Line) -> Item | None:
         """Return the line's item; None where the line is blank or has an error, which is stored."""
@@ -108,8 +108,8 @@ class LineChecker:
         if text is not None and _BLANK.fullmatch(text):
             return None
         self.items += 1
-        if self.items > MOST_ITEMS:
-            self._add_error("too_many_requests", f"a batch may have {MOST_ITEMS} requests", line)
+        if self.items > MAX_ITEMS:
+            self._add_error("too_many_requests", f"a batch may have {MAX_ITEMS} requests", line)
             return None
         if text is None:
             message = f"the line is longer than the limit of {self._max_bytes} bytes"

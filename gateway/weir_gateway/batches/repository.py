@@ -18,7 +18,7 @@ from weir_gateway.domain.batch import (
     LineError,
     NewBatch,
     Page,
-    Purpose,
+    FilePurpose,
     StoredFile,
 )
 
@@ -219,7 +219,7 @@ def _file(row: sqlite3.Row) -> StoredFile:
         name=row["name"],
         bytes=row["bytes"],
         created=row["created"],
-        purpose=Purpose(row["purpose"]),
+        purpose=FilePurpose(row["purpose"]),
     )
 
 

@@ -8,10 +8,10 @@ from typing import NewType
 FileId = NewType("FileId", str)  # "file-" and 32 hex digits
 BatchId = NewType("BatchId", str)  # "batch_" and 32 hex digits
 
-MOST_ITEMS = 50_000  # of one batch, as at OpenAI
+MAX_ITEMS = 50_000  # of one batch, as at OpenAI
 
 
-class Purpose(StrEnum):
+class FilePurpose(StrEnum):
     """What a file is there for."""
 
     BATCH = "batch"  # a client's: requests, one a line
@@ -50,7 +50,7 @@ class StoredFile:
     name: str  # as its client called it
     bytes: int
     created: int  # seconds since 1970
-    purpose: Purpose
+    purpose: FilePurpose
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class CacheLookup:
     """What the caches had for one request, and where its own answer is to be kept."""
 
     state: CacheState
-    why: str = ""  # of a bypass
+    bypass_reason: str = ""  # of a bypass
     exact_key: bytes = b""  # the key; empty: neither looked up nor kept
     semantic_key: bytes = b""  # the key by meaning; empty: neither
     reads: bool = True  # False: the client wants a fresh answer, which is kept

@@ -131,7 +131,7 @@ class RouteDecision:
     threshold: float | None = None
     estimates: Mapping[BackendId, PicoUsd] | None = None  # predicted cost, where it was compared
     excluded: tuple[Excluded, ...] = ()
-    rules_tried: tuple[RuleResult, ...] = ()
+    rule_results: tuple[RuleResult, ...] = ()
     intended: "RouteDecision | None" = None  # Shadow: what would have been done
     cache: CacheLookup = NO_LOOKUP
     admission: Admission = UNLIMITED

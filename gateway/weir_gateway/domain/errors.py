@@ -139,11 +139,11 @@ class LimitReached(WeirError):
     type = "rate_limit_error"
 
     def __init__(
-        self, message: str, *, wait: float | None = None, left: Mapping[str, int] | None = None
+        self, message: str, *, wait: float | None = None, remaining: Mapping[str, int] | None = None
     ) -> None:
         """`left` is what headers tell."""
         super().__init__(message, wait=wait)
-        self.left = left or {}
+        self.remaining = remaining or {}
 
 
 class BudgetExceeded(LimitReached):

@@ -40,7 +40,7 @@ def error_response(
 
 
 def _limit_error_headers(error: LimitReached) -> dict[str, str]:
-    headers = limit_headers(error.left)
+    headers = limit_headers(error.remaining)
     # OpenAI's and Anthropic's clients retry by themselves: pointless where the wait is long.
     if error.wait is None or error.wait > MAX_RETRY_WAIT:
         headers["x-should-retry"] = "false"

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from weir_gateway.domain.batch import Page, Purpose, StoredFile
+from weir_gateway.domain.batch import Page, FilePurpose, StoredFile
 from weir_gateway.domain.errors import BadRequest, BatchesNotEnabled, TooLarge, UnsupportedMedia
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import send_continue
@@ -28,7 +28,7 @@ class Files(Protocol):
     """Stores the files of client keys."""
 
     async def save(
-        self, key: str, name: str, purpose: Purpose, pieces: AsyncIterator[bytes]
+        self, key: str, name: str, purpose: FilePurpose, pieces: AsyncIterator[bytes]
     ) -> StoredFile:
         """Store a file from its pieces. Raises TooLarge and StoreUnavailable."""
         ...
@@ -78,7 +78,7 @@ class FileEndpoints:
             async for name, part in form.parts():
                 if name == "file" and stored is None:
                     stored = await files.save(
-                        owner(http), part.filename or "file", Purpose.BATCH, form.pieces(part)
+                        owner(http), part.filename or "file", FilePurpose.BATCH, form.pieces(part)
                     )
                 else:
                     await form.read_field(name, part)
@@ -135,7 +135,7 @@ class FileEndpoints:
 
 
 def _check_purpose(purpose: str, stored: StoredFile | None) -> None:
-    if purpose != Purpose.BATCH and stored is not None:
+    if purpose != FilePurpose.BATCH and stored is not None:
         raise BadRequest(
             "`purpose` must be batch: this gateway stores files for batches only", param="purpose"
         )

@@ -70,7 +70,7 @@ def decision_fields(decision: RouteDecision) -> dict[str, object]:
         "excluded": [{"backend": e.backend, "lacks": e.lacks} for e in decision.excluded],
         "rules": [
             {"name": rule.name, "verdict": rule.verdict, "error": rule.error}
-            for rule in decision.rules_tried
+            for rule in decision.rule_results
         ],
         "route_table": decision.table,
     }

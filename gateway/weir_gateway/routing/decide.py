@@ -128,7 +128,7 @@ class Decider:
         lookup = NO_LOOKUP
         cache = self._cache if context.purpose.reads_cache else None
         if cache is not None and compiled.policy.cache is not None:
-            lookup = await cache.look(match, request, None if rule is None else rule.use)
+            lookup = await cache.lookup_exact(match, request, None if rule is None else rule.use)
         if lookup.response is not None:
             choice = cached_choice(lookup, match)
         elif rule is not None:
@@ -143,12 +143,12 @@ class Decider:
             choice = self._chooser.choose(context, match, servable, scored)
             if cache is not None and lookup.semantic_key:
                 scored = choice.scored if len(servable) > 1 else scored
-                lookup = await cache.by_meaning(lookup, scored, match)
+                lookup = await cache.lookup_semantic(lookup, scored, match)
                 if lookup.response is not None:
                     choice = cached_choice(lookup, match)
             choice = replace(choice, excluded=excluded) if excluded else choice
         if results or lookup is not NO_LOOKUP:
-            return replace(choice, rules_tried=results, lookup=lookup)
+            return replace(choice, rule_results=results, lookup=lookup)
         return choice
 
     def _scorer_of(self, context: RoutingContext, match: PolicyMatch) -> Scorer:
@@ -174,7 +174,7 @@ class Decider:
             threshold=choice.threshold,
             estimates=choice.estimates,
             excluded=choice.excluded,
-            rules_tried=choice.rules_tried,
+            rule_results=choice.rule_results,
             servable=() if direct else choice.servable(policy),
             cache=choice.lookup,
             variant=match.variant,

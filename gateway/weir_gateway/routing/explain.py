@@ -96,8 +96,8 @@ class Explainer:
             request=request,
             decision=decision,
             policy=policy,
-            rules=decision.rules_tried,
-            rules_not_reached=tuple(r.name for r in policy.rules[len(decision.rules_tried) :]),
+            rules=decision.rule_results,
+            rules_not_reached=tuple(r.name for r in policy.rules[len(decision.rule_results) :]),
             candidates=tuple(
                 CandidateView(
                     backend=backend,
@@ -116,11 +116,11 @@ class Explainer:
 class _EmptyCache:
     """A cache without responses, so that a lookup only says whether a cache would be read."""
 
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         del key
         return None
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         del key, answer, seconds
 
 

@@ -246,7 +246,7 @@ class Routing:
         session = session_key(policy.id, request)
         if self._sessions is not None and session:
             warm = WarmBackend(decision.chosen.id, request.prompt_tokens)
-            self._sessions.keep(session, warm, policy.sticky)
+            self._sessions.put(session, warm, policy.sticky)
 
     def release(self, decision: RouteDecision) -> None:
         """Release what was reserved for a decision that will not be dispatched."""

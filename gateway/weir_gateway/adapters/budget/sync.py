@@ -66,7 +66,7 @@ class BudgetSync:
 
     def on_table_change(self, table: RouteTable) -> None:
         """Drop the budgets of removed policies."""
-        self._budgets.keep_only({policy.id for policy in table.policies})
+        self._budgets.retain({policy.id for policy in table.policies})
 
 
 def _log_degraded(*, alone: bool) -> None:

@@ -32,7 +32,7 @@ class MemoryAnswers:
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         """The answer stored under `key`, unless it has expired."""
         entry = self._entries.get(key)
         if entry is None:
@@ -43,7 +43,7 @@ class MemoryAnswers:
         self._entries.move_to_end(key)
         return entry.answer
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """Store an answer for `seconds`; the least recently used make room."""
         size = answer.size + KEY_OVERHEAD
         if size > min(self._max_answer, self._max_bytes) or seconds <= 0:
@@ -70,7 +70,7 @@ class MemorySessions:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def warm(self, session: str) -> WarmBackend | None:
+    def get(self, session: str) -> WarmBackend | None:
         """The backend that served `session` last; None if unknown or expired."""
         entry = self._entries.get(session)
         if entry is None:
@@ -81,6 +81,6 @@ class MemorySessions:
             return None
         return warm
 
-    def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
+    def put(self, session: str, warm: WarmBackend, seconds: float) -> None:
         """Store it for `seconds`."""
         self._entries.put(session, (self._clock() + seconds, warm))

@@ -83,9 +83,9 @@ class SharedAnswers:
         self._miss = lookups.labels("", "shared", "miss")
         self._unavailable = lookups.labels("", "shared", "unavailable")
 
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         """From memory, else from Redis; memory keeps what Redis had until it expires."""
-        known = await self._memory.find(key)
+        known = await self._memory.get(key)
         if known is not None or not self._redis.available:
             return known
         try:
@@ -98,12 +98,12 @@ class SharedAnswers:
             self._miss.value += 1
             return None
         self._hit.value += 1
-        self._memory.keep(key, answer, left / MILLIS)
+        self._memory.put(key, answer, left / MILLIS)
         return answer
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """Store in memory now and queue for Redis; a full queue drops its oldest."""
-        self._memory.keep(key, answer, seconds)
+        self._memory.put(key, answer, seconds)
         if answer.size <= self._max_bytes and seconds * MILLIS >= 1:
             self._waiting.append((key, answer, seconds))
             self._wake.set()

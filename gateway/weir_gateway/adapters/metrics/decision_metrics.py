@@ -144,7 +144,7 @@ class DecisionMetrics:
             self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
         if decision.reason in _BY_CONFIDENCE:
             self._cascades.labels(decision.policy, _BY_CONFIDENCE[decision.reason].value).add()
-        if decision.rules_tried:
+        if decision.rule_results:
             self._count_failed_rules(decision)
         if decision.cache.state is not CacheState.OFF:
             self._count_lookups(decision)
@@ -225,7 +225,7 @@ class DecisionMetrics:
             self._lookups.labels(policy, "semantic", meant.value).add()
 
     def _count_failed_rules(self, decision: RouteDecision) -> None:
-        for tried in decision.rules_tried:
+        for tried in decision.rule_results:
             if tried.verdict is Verdict.FAILED:
                 errors = self._rule_errors.labels(decision.policy, tried.name)
                 # Said once; it would be said again with every request.

@@ -13,7 +13,7 @@ from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.account import Estimates, PolicyBudget, QuantileOf
+from weir_gateway.routing.budget.policy_budget import (Estimates, PolicyBudget, QuantileOf)
 from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import SampledRequest
 from weir_gateway.routing.budget.plan import by_traffic
@@ -39,7 +39,7 @@ class Budgets:
         self._instance = instance
         self._accounts: dict[PolicyId, PolicyBudget] = {}
 
-    def state_of(self, policy: Policy, budget: Budget) -> PolicyBudget:
+    def policy_budget(self, policy: Policy, budget: Budget) -> PolicyBudget:
         """The policy's account in the period of now."""
         account = self._accounts.get(policy.id)
         if account is None or account.budget.per is not budget.per:
@@ -63,7 +63,7 @@ class Budgets:
         budget = policy.objective
         if not isinstance(budget, Budget) or decision.reason is Reason.CACHE:
             return decision
-        account = self.state_of(policy, budget)
+        account = self.policy_budget(policy, budget)
         decided = decision.intended or decision
         account.observe(policy, decided, estimates, at=self._clock(), now=self._now())
         if policy.mode is Mode.SHADOW:  # what would have been spent is kept, nothing is refused
@@ -101,18 +101,18 @@ class Budgets:
         """
         for policy, account in tuple(self._accounts.items()):
             account.roll_over(account.budget, self._now())
-            if account.quiet and not last and not account.due(self._clock()):
+            if account.idle and not last and not account.renewal_due(self._clock()):
                 continue
             for lease in (account.lease, *account.ending_leases):
                 await self._tell(policy, account, lease, last=last)
-            account.ending_leases = [one for one in account.ending_leases if not one.done]
+            account.ending_leases = [one for one in account.ending_leases if not one.settled]
             if not account.degraded:
                 await self._learn(policy, account)
 
     async def load(self, policy: Policy) -> None:
         """Learn where the policy's period stands, before any request of it has come."""
         if isinstance(policy.objective, Budget):
-            account = self.state_of(policy, policy.objective)
+            account = self.policy_budget(policy, policy.objective)
             await self._tell(policy.id, account, account.lease)
             await self._learn(policy.id, account)
 
@@ -120,24 +120,24 @@ class Budgets:
         """Where each policy stands whose budget was used."""
         return {policy: account.state(self._now()) for policy, account in self._accounts.items()}
 
-    def keep_only(self, policies: set[PolicyId]) -> None:
+    def retain(self, policies: set[PolicyId]) -> None:
         """Forget those of other policies, once nothing of theirs is on its way."""
         for policy in self._accounts.keys() - policies:
             account = self._accounts[policy]
-            if account.lease.done and not account.ending_leases:
+            if account.lease.settled and not account.ending_leases:
                 del self._accounts[policy]
 
     async def _fit(
         self, account: PolicyBudget, policy: Policy, decision: RouteDecision, estimates: Estimates
     ) -> RouteDecision | None:
         """The decision with room taken, by the weakest where only that fits; None: nobody does."""
-        room = await self._take(account, policy, account.amount(decision, estimates))
+        room = await self._take(account, policy, account.expected_cost(decision, estimates))
         if room is not None:
             return replace(decision, budget_reservation=room)
         weakest = decision.weakest(policy)
         if _bound(policy, decision) or (weakest.id == decision.chosen.id and not decision.buffered):
             return None
-        room = await self._take(account, policy, account.corrected(weakest, estimates))
+        room = await self._take(account, policy, account.corrected_cost(weakest, estimates))
         return None if room is None else _moved(account, policy, decision, weakest, room)
 
     async def _take(
@@ -145,11 +145,11 @@ class Budgets:
     ) -> BudgetReservation | None:
         if not account.lease.fits(amount):
             at = self._clock()
-            if not account.may_ask(at):
+            if not account.may_renew(at):
                 return None
             await self._tell(policy.id, account, account.lease, amount)
             if not account.lease.fits(amount):
-                account.found_empty(at)
+                account.mark_exhausted(at)
                 return None
         return account.reserve(amount)
 
@@ -167,7 +167,7 @@ class Budgets:
             standing = await self._store.renew(claim)
         except BudgetStoreUnavailable:
             account.degraded = True
-            lease.degraded()
+            lease.allow_offline()
             return
         account.degraded = False
         others = lease.update(claim, standing)
@@ -229,7 +229,7 @@ def _forced(
 ) -> RouteDecision:
     """By the weakest, whatever that adds to what was spent."""
     weakest = decision.weakest(policy)
-    room = account.reserve(account.corrected(weakest, estimates))
+    room = account.reserve(account.corrected_cost(weakest, estimates))
     return _moved(account, policy, decision, weakest, room)
 
 

@@ -46,7 +46,7 @@ class BudgetLease:
         return PicoUsd(self._others + self._settled + self._reserved)
 
     @property
-    def done(self) -> bool:
+    def settled(self) -> bool:
         """Whether nothing is on its way and everything was told."""
         return not self._reserved and self._reported == (self._settled, self.requests)
 
@@ -112,7 +112,7 @@ class BudgetLease:
         self._reported = (claim.spent, claim.requests)
         return max(self._others_requests - before, 0)
 
-    def degraded(self) -> None:
+    def allow_offline(self) -> None:
         """The store can't be reached: go on within a bound of one's own, set once per outage.
 
         Of what nobody had been granted a gateway takes the part that it had of the requests, so

@@ -41,13 +41,13 @@ class SampledRequest:
     value: tuple[float, ...] = ()
 
 
-def choose_index(seen: SampledRequest, line: float) -> int:
+def choose_index(sample: SampledRequest, cutoff: float) -> int:
     """Which of its candidates the request goes to by `line`."""
-    if not seen.value:
+    if not sample.value:
         return 0
-    if len(seen.value) == 1:
-        return len(seen.costs) - 1 if seen.value[0] >= line else 0
-    return best_value(seen.value, seen.costs, line)
+    if len(sample.value) == 1:
+        return len(sample.costs) - 1 if sample.value[0] >= cutoff else 0
+    return best_value(sample.value, sample.costs, cutoff)
 
 
 def best_value(values: Sequence[float], costs: Sequence[float], price: float) -> int:

@@ -32,11 +32,11 @@ _CREDENTIALS: Final = ("authorization", "x-api-key", "api-key")
 class ResponseCache(Protocol):
     """Answers that are kept to be given again; bounded, forgets the least used first."""
 
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         """The answer kept under `key`; None where there is none, or none in time. Never raises."""
         ...
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         """Keep it for `seconds`, unless it is too large. Never blocks, never raises."""
         ...
 
@@ -47,7 +47,7 @@ class CacheReader:
     def __init__(self, answers: ResponseCache) -> None:
         self._answers = answers
 
-    async def look(
+    async def lookup_exact(
         self, matched: PolicyMatch, request: Request, ordered: Backend | None
     ) -> CacheLookup:
         """What is kept for the very same request; `ordered` is who a rule says must answer it."""
@@ -70,7 +70,7 @@ class CacheReader:
         state = CacheState.MISS if answer is None else CacheState.HIT
         return CacheLookup(state, "", exact, made.semantic_key, response=answer)
 
-    async def by_meaning(
+    async def lookup_semantic(
         self, lookup: CacheLookup, scored: Scored | ScorerUnavailable | None, matched: PolicyMatch
     ) -> CacheLookup:
         """`looked` with what is kept for a request that means the same, and the embedding."""
@@ -93,7 +93,7 @@ class CacheReader:
     async def _find(
         self, key: bytes, matched: PolicyMatch, ordered: Backend | None
     ) -> CachedResponse | None:
-        answer = await self._answers.find(key) if key else None
+        answer = await self._answers.get(key) if key else None
         if answer is None or backend_of(answer, matched, ordered) is None:
             return None
         return answer

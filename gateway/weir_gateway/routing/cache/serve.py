@@ -108,10 +108,10 @@ class CachedDispatch:
     def _keep(self, decision: RouteDecision, rules: CacheRules, answer: CachedResponse) -> None:
         lookup = decision.cache
         if lookup.exact_key:
-            self._answers.keep(lookup.exact_key, answer, rules.exact)
+            self._answers.put(lookup.exact_key, answer, rules.exact)
         if lookup.semantic_key and lookup.embedding:
             meant = replace(answer, embedding=lookup.embedding)
-            self._answers.keep(lookup.semantic_key, meant, rules.semantic)
+            self._answers.put(lookup.semantic_key, meant, rules.semantic)
 
 
 def _usual(decision: RouteDecision) -> bool:

@@ -30,7 +30,7 @@ POLICIES: Final = 1_000  # spreads, the least recently used evicted first
 
 
 @dataclass(slots=True)
-class _Spread:
+class RecentScores:
     """A policy's latest scores, in the order they came and sorted."""
 
     latest: deque[float] = field(default_factory=deque[float])
@@ -57,32 +57,32 @@ class JudgeRouter:
     """Makes the Scorer of a request whose policy's router is a model."""
 
     def __init__(
-        self, scorer: Scorer, judges: Judges | None = None, words: AnswerInspector | None = None
+        self, scorer: Scorer, judges: Judges | None = None, inspector: AnswerInspector | None = None
     ) -> None:
         """Without `judges` and `words` nobody is asked: for those who only look."""
         self.scorer = scorer
         self.judges = judges
-        self.words = words
+        self.inspector = inspector
         self._known: LruDict[bytes, float] = LruDict(MAX_SCORES)
-        self._spreads: LruDict[PolicyId, _Spread] = LruDict(POLICIES)
+        self._spreads: LruDict[PolicyId, RecentScores] = LruDict(POLICIES)
 
     def scorer_for(self, policy: CompiledPolicy, context: RoutingContext) -> Scorer:
         """The request's own; without a `side_costs` it knows only what was rated before."""
         return JudgeScorer(self, policy, context)
 
-    def find(self, key: bytes) -> float | None:
+    def get_score(self, key: bytes) -> float | None:
         """What was said before."""
         return self._known.get(key)
 
-    def keep(self, key: bytes, score: float) -> None:
+    def put_score(self, key: bytes, score: float) -> None:
         """Remember it."""
         self._known.put(key, score)
 
-    def spread(self, policy: PolicyId) -> _Spread:
+    def recent_scores(self, policy: PolicyId) -> RecentScores:
         """The policy's latest scores."""
         spread = self._spreads.get(policy)
         if spread is None:
-            spread = _Spread()
+            spread = RecentScores()
             self._spreads.put(policy, spread)
         return spread
 
@@ -113,10 +113,10 @@ class JudgeScorer:
         if rater is None:
             raise ScorerUnavailable("the policy names no judge")
         key = _key(rater, query.text)
-        known = self._router.find(key)
+        known = self._router.get_score(key)
         score = known if known is not None else await self._ask(rater, query.text, key)
         if self._side_costs is not None:
-            self._router.spread(self._policy.policy.id).add(score)
+            self._router.recent_scores(self._policy.policy.id).add(score)
         return Scored(
             score,
             {},  # a judge predicts no quality
@@ -134,14 +134,14 @@ class JudgeScorer:
 
     async def _ask(self, rater: Backend, text: str, key: bytes) -> float:
         router, judge, side_costs = self._router, self._policy.policy.judge, self._side_costs
-        if side_costs is None or judge is None or router.judges is None or router.words is None:
+        if side_costs is None or judge is None or router.judges is None or router.inspector is None:
             raise ScorerUnavailable(f"judge {rater.name} is not asked where nothing is sent")
-        question = router.words.difficulty_question(text)
+        question = router.inspector.difficulty_question(text)
         try:
             score = await router.judges.ask(judge, rater, question, self._request, side_costs)
         except JudgeFailed as failed:
             raise ScorerUnavailable(f"judge {rater.name} failed: {failed}") from failed
-        router.keep(key, score)
+        router.put_score(key, score)
         return score
 
     async def _embedding(self, query: ScoreQuery) -> bytes:
@@ -163,7 +163,7 @@ class _LatestScores:
 
     def threshold_for_share(self, share: float) -> float | None:
         """Raises RouterWarmingUp until there are enough scores."""
-        spread = self.router.spread(self.policy)
+        spread = self.router.recent_scores(self.policy)
         if len(spread.latest) < ENOUGH:
             raise RouterWarmingUp(
                 f"the judge has rated {len(spread.latest)} prompts, and a share needs {ENOUGH}"

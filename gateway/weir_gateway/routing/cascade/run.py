@@ -21,9 +21,9 @@ from weir_gateway.routing.cascade.side_calls import (
     AnswerInspector,
     JudgeFailed,
     Judges,
-    call,
+    fetch_answer,
     record_cost,
-    streams,
+    is_stream,
 )
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.dispatch import Dispatched, dispatch
@@ -136,7 +136,7 @@ class CascadeRun:
         if not buffered.complete:
             return _Verdict(CascadeResult.UNJUDGED, "there is no room to hold its answer")
         content = await self.parts.inspector.read(
-            self.request, buffered.buffered, stream=streams(buffered)
+            self.request, buffered.buffered, stream=is_stream(buffered)
         )
         if content is None:
             return _Verdict(CascadeResult.ESCALATED, "its answer can't be read")
@@ -188,7 +188,7 @@ class CascadeRun:
     async def _sample_agrees(self, content: AnswerContent, request: Request) -> bool:
         parts = self.parts
         try:
-            sample = await call(
+            sample = await fetch_answer(
                 parts.upstreams,
                 self.decision.chosen,
                 request,

@@ -68,7 +68,7 @@ class JudgeFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FullAnswer:
     """A whole answer that no client gets."""
 
     status: int
@@ -84,9 +84,9 @@ class Fetched:
 class Judges:
     """Asks judges, and remembers which of them tell no probabilities."""
 
-    def __init__(self, upstreams: Upstreams, words: AnswerInspector) -> None:
+    def __init__(self, upstreams: Upstreams, inspector: AnswerInspector) -> None:
         self._upstreams = upstreams
-        self._words = words
+        self._inspector = inspector
         self._plain: set[BackendId] = set()
 
     async def ask(
@@ -115,22 +115,22 @@ class Judges:
         self, backend: Backend, question: JudgeQuestion, request: Request, side_costs: SideCosts
     ) -> float:
         logprobs = backend.id not in self._plain
-        question_request = self._words.build_request(question, backend, request, logprobs=logprobs)
+        question_request = self._inspector.build_request(question, backend, request, logprobs=logprobs)
         fetched = await self._fetch(backend, question_request, side_costs)
         if logprobs and fetched.status in REFUSALS:
-            question_request = self._words.build_request(question, backend, request, logprobs=False)
+            question_request = self._inspector.build_request(question, backend, request, logprobs=False)
             fetched = await self._fetch(backend, question_request, side_costs)
             if not fetched.refused:
                 self._remember(backend)
         if fetched.refused:
             raise JudgeFailed(str(fetched.status))
-        verdict = self._words.parse_verdict(question, question_request, b"".join(fetched.chunks))
+        verdict = self._inspector.parse_verdict(question, question_request, b"".join(fetched.chunks))
         if verdict is None:
             raise JudgeFailed("its answer is no verdict")
         return verdict
 
-    async def _fetch(self, backend: Backend, request: Request, side_costs: SideCosts) -> Fetched:
-        return await call(self._upstreams, backend, request, CostKind.JUDGE, side_costs, MAX_REPLY)
+    async def _fetch(self, backend: Backend, request: Request, side_costs: SideCosts) -> FullAnswer:
+        return await fetch_answer(self._upstreams, backend, request, CostKind.JUDGE, side_costs, MAX_REPLY)
 
     def _remember(self, backend: Backend) -> None:
         if len(self._plain) >= MAX_BACKENDS:
@@ -138,14 +138,14 @@ class Judges:
         self._plain.add(backend.id)
 
 
-async def call(
+async def fetch_answer(
     upstreams: Upstreams,
     backend: Backend,
     request: Request,
     what: CostKind,
     side_costs: SideCosts,
     most: int,
-) -> Fetched:
+) -> FullAnswer:
     """Call `backend` and read the whole answer, of at most `most` bytes.
 
     What it took is on `side_costs` however this ends. Raises UpstreamError, and what `send` raises.
@@ -168,16 +168,16 @@ async def call(
     finally:
         await reply.close(abort=not whole)
         record_cost(reply, request, backend, what, side_costs)
-    return Fetched(reply.status, chunks if whole else (), streams(reply))
+    return FullAnswer(reply.status, chunks if whole else (), is_stream(reply))
 
 
-def streams(reply: Sent) -> bool:
+def is_stream(reply: Sent) -> bool:
     """Whether an answer comes as events."""
     return reply.headers.get("content-type", "").startswith(EVENT_STREAM)
 
 
 def record_cost(
-    reply: Sent, request: Request, backend: Backend, what: CostKind, side_costs: SideCosts
+    reply: Sent, request: Request, backend: Backend, kind: CostKind, side_costs: SideCosts
 ) -> SideCost | None:
     """Put what an answer took on the side costs once it is closed, and what was spent beside it.
 
@@ -188,9 +188,9 @@ def record_cost(
     if reply.status >= REFUSED_FROM:
         return None
     usage = reply.usage
-    if usage is None and not reply.pieces and what is CostKind.WEAK_ANSWER:
+    if usage is None and not reply.pieces and kind is CostKind.WEAK_ANSWER:
         return None  # as with an answer that is given: of a whole one nothing lets estimate it
     counted = usage is not None
-    spent = SideCost(backend, usage or estimate_usage(request, reply.pieces), what, counted=counted)
+    spent = SideCost(backend, usage or estimate_usage(request, reply.pieces), kind, counted=counted)
     side_costs.add(spent)
     return spent

@@ -96,7 +96,7 @@ class CompiledTable:
     by_model: dict[str, tuple[PolicyMatch, ...]]
     by_backend: dict[str, tuple[PolicyMatch, ...]]  # where direct calls are exposed
     client_threshold: tuple[CompiledPolicy, ...]
-    known: str  # the names there are, for an error's text
+    known_models: str  # the names there are, for an error's text
 
 
 def compile_table(table: RouteTable, conditions: Conditions) -> CompiledTable:
@@ -116,7 +116,7 @@ def compile_table(table: RouteTable, conditions: Conditions) -> CompiledTable:
         by_model={name: tuple(found) for name, found in by_model.items()},
         by_backend={name: tuple(found) for name, found in by_backend.items()},
         client_threshold=tuple(p for p in policies if p.policy.expose.client_threshold),
-        known=_listed([*by_model, *by_backend]),
+        known_models=_listed([*by_model, *by_backend]),
     )
 
 

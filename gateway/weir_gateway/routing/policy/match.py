@@ -81,7 +81,7 @@ def _within_bounds(compiled: CompiledPolicy, request: Request) -> PolicyMatch:
 def _nothing(compiled: CompiledTable, request: Request) -> PolicyMatch:
     raise NoPolicy(
         f"no policy serves the model {_shown(request)} for this request: write one of "
-        f"{compiled.known or '(the route table is empty)'}; GET /v1/models lists them",
+        f"{compiled.known_models or '(the route table is empty)'}; GET /v1/models lists them",
         param="model",
     )
 

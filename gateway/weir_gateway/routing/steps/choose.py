@@ -15,7 +15,7 @@ from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledRule, PolicyMatch
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.steps import pick, score, sticky
-from weir_gateway.routing.steps.by_budget import AHEAD, Pacing
+from weir_gateway.routing.steps.selection import (AHEAD, BudgetSelector)
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
@@ -35,7 +35,7 @@ class Choice:
     estimates: Mapping[BackendId, PicoUsd] | None = None
     lookup: CacheLookup = NO_LOOKUP
     excluded: tuple[Excluded, ...] = ()
-    rules_tried: tuple[RuleResult, ...] = ()
+    rule_results: tuple[RuleResult, ...] = ()
 
     def servable(self, policy: Policy) -> tuple[Backend, ...]:
         """The candidates that were left to choose from, weakest first."""
@@ -103,7 +103,7 @@ class Chooser:
         """The backend whose provider has this conversation in its prompt cache, if one is known."""
         if self._sessions is None or not policy.sticky:
             return None
-        return self._sessions.warm(session_key(policy.id, request))
+        return self._sessions.get(session_key(policy.id, request))
 
     def _by_score(
         self,
@@ -118,7 +118,7 @@ class Chooser:
         if match.threshold is None:
             budgets = None if context.purpose is Purpose.PROBE else self._budgets
             if isinstance(objective, Budget) and budgets is not None:
-                pacing = Pacing(budgets, objective)
+                pacing = BudgetSelector(budgets, objective)
                 return _by_budget(request, policy, servable, scored, pacing, warm)
             if isinstance(objective, Retention) and score.by_quality(policy):
                 best = _by_quality(request, policy, servable, scored, objective.retention, warm)
@@ -172,7 +172,7 @@ def _by_budget(
     policy: Policy,
     servable: Sequence[Backend],
     scored: Scored,
-    pacing: Pacing,
+    pacing: BudgetSelector,
     warm: WarmBackend | None,
 ) -> Choice:
     budget_pick = pacing.choose(request, policy, servable, scored, warm)

@@ -37,8 +37,8 @@ class ExplorationBudget(Protocol):
 class Alternative:
     """The other way a decision could go, and what that costs beyond the usual one."""
 
-    other: Backend
-    extra: PicoUsd  # an estimate; 0 where the other one is the cheaper
+    backend: Backend
+    extra_cost: PicoUsd  # an estimate; 0 where the other one is the cheaper
 
 
 def alternative_of(
@@ -83,15 +83,15 @@ def explore(
     way = alternative_of(request, decision, exploration) if exploration is not None else None
     if exploration is None or way is None:
         return decision
-    if way.extra and not budget.holds(policy.id, exploration, way.extra):
+    if way.extra_cost and not budget.holds(policy.id, exploration, way.extra_cost):
         return decision
     if not is_drawn(decision.id, exploration.share):
         return replace(decision, propensity=1 - exploration.share)
-    if way.extra:
-        budget.take(policy.id, exploration, way.extra)
+    if way.extra_cost:
+        budget.take(policy.id, exploration, way.extra_cost)
     return replace(
         decision,
-        chosen=way.other,
+        chosen=way.backend,
         detail=DETAIL,
         propensity=exploration.share,
         explored=True,

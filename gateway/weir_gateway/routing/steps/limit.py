@@ -248,7 +248,7 @@ def _refusal(limit: _Limit, ask: LimitCheck, taken: LimitResult) -> LimitReached
         per = f"{limit.limit} {limit.measure} a {limit.window}"
         left = {f"limit-{limit.measure}": limit.limit, f"remaining-{limit.measure}": 0}
         message = f"the limit {limit.name} is reached ({per}): {_more_at(limit.window, seconds)}"
-        return LimitReached(message, wait=seconds, left=left)
+        return LimitReached(message, wait=seconds, remaining=left)
     message = (
         f"the estimate for this request, {_usd(ask.min_amount)}, doesn't fit what is left of "
         f"{_status(limit, taken.used[taken.refused])}; {_more_at(limit.window, seconds)}"

@@ -31,11 +31,11 @@ class WarmBackend:
 class Sessions(Protocol):
     """Which backend has served a conversation last; bounded, forgets the oldest."""
 
-    def warm(self, session: str) -> WarmBackend | None:
+    def get(self, session: str) -> WarmBackend | None:
         """Who has its beginning cached; None where that is not known or too long ago."""
         ...
 
-    def keep(self, session: str, warm: WarmBackend, seconds: float) -> None:
+    def put(self, session: str, warm: WarmBackend, seconds: float) -> None:
         """Remember it for `seconds`."""
         ...
 

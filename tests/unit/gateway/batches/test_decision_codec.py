@@ -13,7 +13,7 @@ from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_policy.spec.limits import Measure, Window
 
 # How the decision was made: reported at once and not needed after the item is sent.
-NOT_STORED = {"estimates", "excluded", "rules_tried", "cache", "buffered"}
+NOT_STORED = {"estimates", "excluded", "rule_results", "cache", "buffered"}
 
 HELD = LimitReservation("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
 DECISION = RouteDecision(

@@ -16,7 +16,7 @@ from weir_gateway.batches.lines import (
     LineReader,
     body_of,
 )
-from weir_gateway.domain.batch import MOST_ITEMS
+from weir_gateway.domain.batch import MAX_ITEMS
 
 CHAT = "/v1/chat/completions"
 LONGEST = 1000
@@ -78,11 +78,11 @@ def test_stops_reading_after_too_many_errors() -> None:
 
 def test_too_many_requests_fail_the_file() -> None:
     checker = LineChecker(CHAT, LONGEST)
-    for number in range(MOST_ITEMS + 1):
+    for number in range(MAX_ITEMS + 1):
         text = b'{"custom_id":"%d","method":"POST","url":"%s","body":{}}' % (number, CHAT.encode())
         checker.check(Line(number + 1, 0, text))
     (error,) = checker.errors
-    assert (error.code, error.line) == ("too_many_requests", MOST_ITEMS + 1)
+    assert (error.code, error.line) == ("too_many_requests", MAX_ITEMS + 1)
     assert checker.gave_up
 
 

@@ -134,7 +134,7 @@ async def test_who_takes_no_part(asked: Request) -> None:
     able = replace(WEAK, capabilities=frozenset({Capability.STATE}))
     world = World(replace(policy(candidates=[able, STRONG]), cache=EXACT))
     assert await world.states(asked, asked) == ["bypass", "bypass"]
-    assert (await world.ask(asked)).decision.cache.why
+    assert (await world.ask(asked)).decision.cache.bypass_reason
 
 
 async def test_embeddings_have_no_temperature() -> None:
@@ -232,11 +232,11 @@ async def test_copies_under_way_have_a_bound_together_and_give_their_room_back()
 class Foreign:
     """A store that has an answer of somebody else's to everything."""
 
-    async def find(self, key: bytes) -> CachedResponse | None:
+    async def get(self, key: bytes) -> CachedResponse | None:
         del key
         return CachedResponse(BackendId("other/model"), (), b"{}", Usage(1, 1))
 
-    def keep(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
+    def put(self, key: bytes, answer: CachedResponse, seconds: float) -> None:
         del key, answer, seconds
 
 
@@ -244,7 +244,7 @@ async def test_an_answer_of_none_of_the_candidates_is_none() -> None:
     matched = PolicyMatch(
         compile_table(table(replace(policy(), cache=EXACT)), CelConditions()).by_id[CHAT]
     )
-    looked = await CacheReader(Foreign()).look(matched, made(), None)
+    looked = await CacheReader(Foreign()).lookup_exact(matched, made(), None)
     assert (looked.state, looked.response) == (CacheState.MISS, None)
 
 

@@ -94,7 +94,7 @@ async def test_a_rule_decides_before_anything_is_scored() -> None:
     )
     decision = await decided(scorer, made, request(facts=replace(FACTS, turns=7)))
     assert (decision.chosen, decision.label) == (STRONG, "rule:long")
-    assert [t.verdict for t in decision.rules_tried] == [Verdict.HOLDS_NOT, Verdict.HOLDS]
+    assert [t.verdict for t in decision.rule_results] == [Verdict.HOLDS_NOT, Verdict.HOLDS]
     assert not scorer.queries
 
 

@@ -30,35 +30,35 @@ def memory(
 async def test_an_answer_is_found_until_its_time_is_over() -> None:
     clock = FakeClock()
     kept = memory(clock)
-    kept.keep(b"k", answer(), 10)
+    kept.put(b"k", answer(), 10)
     clock.advance(9.9)
-    assert await kept.find(b"k") == answer()
+    assert await kept.get(b"k") == answer()
     clock.advance(0.1)
-    assert await kept.find(b"k") is None
+    assert await kept.get(b"k") is None
     assert (len(kept), kept.bytes) == (0, 0)
 
 
 async def test_the_least_recently_used_makes_room() -> None:
     kept = memory(most=4_000)
     for key in (b"a", b"b"):
-        kept.keep(key, answer(1_000), 10)
-    assert await kept.find(b"a") is not None
-    kept.keep(b"c", answer(1_000), 10)
-    assert [await kept.find(key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
+        kept.put(key, answer(1_000), 10)
+    assert await kept.get(b"a") is not None
+    kept.put(b"c", answer(1_000), 10)
+    assert [await kept.get(key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
 
 
 async def test_a_newer_answer_takes_the_older_one_s_place() -> None:
     kept = memory()
-    kept.keep(b"k", answer(100), 10)
+    kept.put(b"k", answer(100), 10)
     before = kept.bytes
-    kept.keep(b"k", answer(200), 10)
+    kept.put(b"k", answer(200), 10)
     assert (len(kept), kept.bytes) == (1, before + 100)
 
 
 async def test_what_is_too_large_or_lasts_no_time_is_not_kept() -> None:
     kept = memory(largest=1_000)
-    kept.keep(b"large", answer(1_000), 10)
-    kept.keep(b"over", answer(), 0)
+    kept.put(b"large", answer(1_000), 10)
+    kept.put(b"over", answer(), 0)
     assert (len(kept), kept.bytes) == (0, 0)
 
 
@@ -75,9 +75,9 @@ def test_memory_is_what_is_kept_and_never_more_than_its_bound(
         clock = FakeClock()
         kept = memory(clock, most=6_000)
         for number, size, seconds, later in steps:
-            kept.keep(bytes([number]), answer(size), seconds)
+            kept.put(bytes([number]), answer(size), seconds)
             clock.advance(later)
-            await kept.find(bytes([number + 1]))
+            await kept.get(bytes([number + 1]))
             assert 0 <= kept.bytes <= 6_000
             assert (kept.bytes == 0) == (len(kept) == 0)
 

@@ -11,25 +11,25 @@ WARM = WarmBackend(BackendId("shop/strong"), 5000)
 def test_a_conversation_is_forgotten_in_time() -> None:
     clock = FakeClock()
     sessions = MemorySessions(clock, entries=10)
-    sessions.keep("a", WARM, 600)
+    sessions.put("a", WARM, 600)
     clock.now += 599
-    assert sessions.warm("a") == WARM
-    sessions.keep("a", WARM, 600)
+    assert sessions.get("a") == WARM
+    sessions.put("a", WARM, 600)
     clock.now += 599
-    assert sessions.warm("a") == WARM
+    assert sessions.get("a") == WARM
     clock.now += 1
-    assert sessions.warm("a") is None
+    assert sessions.get("a") is None
     assert len(sessions) == 0
 
 
 def test_the_longest_unused_goes_first() -> None:
     sessions = MemorySessions(FakeClock(), entries=2)
     for name in ("a", "b", "a", "c"):
-        sessions.keep(name, WARM, 600)
-    assert [sessions.warm(name) for name in "abc"] == [WARM, None, WARM]
+        sessions.put(name, WARM, 600)
+    assert [sessions.get(name) for name in "abc"] == [WARM, None, WARM]
 
 
 def test_none_at_all() -> None:
     sessions = MemorySessions(FakeClock(), entries=0)
-    sessions.keep("a", WARM, 600)
-    assert sessions.warm("a") is None
+    sessions.put("a", WARM, 600)
+    assert sessions.get("a") is None

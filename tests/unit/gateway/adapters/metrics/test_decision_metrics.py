@@ -172,7 +172,7 @@ def test_a_rule_that_fails_is_counted_each_time_and_said_once(
     accounts = DecisionMetrics(registry, DecisionLog())
     tried = (RuleResult("r", Verdict.FAILED, "division by zero"), RuleResult("s", Verdict.HOLDS))
     for _ in range(3):
-        accounts.decided(request(), replace(DECISION, rules_tried=tried), 0.0001)
+        accounts.decided(request(), replace(DECISION, rule_results=tried), 0.0001)
     assert lines(registry, "weir_rule_errors_total")[0].endswith(" 3.0")
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert caplog.records[0].__dict__["why"] == "division by zero"

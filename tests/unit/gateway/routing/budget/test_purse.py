@@ -124,12 +124,12 @@ def test_alone_a_gateway_takes_its_part_of_the_rest_once() -> None:
         purse.update(claim, asyncio.run(treasury.renew(claim)))
     first = purses[0]
     before = first.available
-    first.degraded()
+    first.allow_offline()
     allowed = first.available - before
     assert 0 < allowed <= (LIMIT - before) * 0.75
     first.reserve(allowed)
-    first.degraded()
+    first.allow_offline()
     assert first.available == before
     stranger = BudgetLease(SPAN, LIMIT)
-    stranger.degraded()
+    stranger.allow_offline()
     assert stranger.available == LIMIT // 10

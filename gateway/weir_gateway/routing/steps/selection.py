@@ -8,7 +8,7 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.account import values_of
+from weir_gateway.routing.budget.policy_budget import values_of
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import (
     ABOVE_ALL_SCORES,
@@ -25,7 +25,7 @@ AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetPick:
+class BudgetSelection:
     """A choice by a budget's line."""
 
     backend: Backend
@@ -37,7 +37,7 @@ class BudgetPick:
 
 
 @dataclass(frozen=True, slots=True)
-class Pacing:
+class BudgetSelector:
     """What the line of one policy is found by."""
 
     budgets: Budgets
@@ -50,23 +50,23 @@ class Pacing:
         servable: Sequence[Backend],
         scored: Scored,
         warm: WarmBackend | None,
-    ) -> BudgetPick:
+    ) -> BudgetSelection:
         """The candidate by the line as it is now, and where a warm prompt cache keeps it."""
-        account = self.budgets.state_of(policy, self.budget)
+        account = self.budgets.policy_budget(policy, self.budget)
         estimates = estimate_costs(policy.candidates, request)
         values = values_of(scored, policy, servable)
         by_price = len(values) > 1
-        seen = SampledRequest(account.costs(servable, estimates), values)
+        seen = SampledRequest(account.corrected_costs(servable, estimates), values)
         line = self.budgets.cutoff(account, seen, scored.calibration.threshold_for_share)
         chosen = servable[choose_index(seen, line)]
         threshold = None if by_price else line
         ahead = line >= (CHEAPEST_ONLY if by_price else ABOVE_ALL_SCORES)
         if warm is None or ahead:
-            return BudgetPick(chosen, chosen, threshold, threshold, estimates, ahead)
+            return BudgetSelection(chosen, chosen, threshold, threshold, estimates, ahead)
         if threshold is not None:
             moved = sticky.adjusted_threshold(threshold, servable, request, warm)
             stays = pick.by_threshold(servable, scored.score, moved)
-            return BudgetPick(chosen, stays, threshold, moved, estimates, ahead)
+            return BudgetSelection(chosen, stays, threshold, moved, estimates, ahead)
         now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-        stays = servable[choose_index(SampledRequest(account.costs(servable, now), values), line)]
-        return BudgetPick(chosen, stays, None, None, now, ahead)
+        stays = servable[choose_index(SampledRequest(account.corrected_costs(servable, now), values), line)]
+        return BudgetSelection(chosen, stays, None, None, now, ahead)

@@ -83,11 +83,11 @@ class PolicyBudget:
             self._line_at, self._line_after = at, count + EVERY
         return self._line
 
-    def costs(self, backends: Sequence[Backend], estimates: Estimates) -> tuple[float, ...]:
+    def corrected_costs(self, backends: Sequence[Backend], estimates: Estimates) -> tuple[float, ...]:
         """Estimates in USD, corrected by what such answers did cost lately."""
-        return tuple(usd(self.corrected(backend, estimates)) for backend in backends)
+        return tuple(usd(self.corrected_cost(backend, estimates)) for backend in backends)
 
-    def corrected(self, backend: Backend, estimates: Estimates) -> PicoUsd:
+    def corrected_cost(self, backend: Backend, estimates: Estimates) -> PicoUsd:
         """One estimate, corrected in the same way."""
         return PicoUsd(round(estimates[backend.id] * self.pacer.bias(backend.id)))
 
@@ -109,36 +109,36 @@ class PolicyBudget:
         able: Sequence[Backend] = [b for b in policy.candidates if b.id not in lacking]
         values = _values(decision, able)
         able = able if values else [decision.chosen]
-        self.pacer.add(SampledRequest(self.costs(able, estimates), values))
+        self.pacer.add(SampledRequest(self.corrected_costs(able, estimates), values))
 
     @property
-    def quiet(self) -> bool:
+    def idle(self) -> bool:
         """Whether there is nothing to tell."""
-        return self.lease.done and not self.ending_leases
+        return self.lease.settled and not self.ending_leases
 
-    def due(self, at: float) -> bool:
+    def renewal_due(self, at: float) -> bool:
         """Whether the store should be asked though nothing has happened here."""
         if at < self._reported_at + IDLE:
             return False
         self._reported_at = at
         return True
 
-    def may_ask(self, at: float) -> bool:
+    def may_renew(self, at: float) -> bool:
         """Whether the store may have room to grant: not right after it had none."""
         return at >= self._renewed_at + EMPTY
 
-    def found_empty(self, at: float) -> None:
+    def mark_exhausted(self, at: float) -> None:
         """The store had nothing to grant."""
         self._renewed_at = at
 
-    def amount(self, decision: RouteDecision, estimates: Estimates) -> PicoUsd:
+    def expected_cost(self, decision: RouteDecision, estimates: Estimates) -> PicoUsd:
         """What a decided request is expected to cost.
 
         By two models where the first one's answer is looked at before it is given.
         """
-        amount = self.corrected(decision.chosen, estimates)
+        amount = self.corrected_cost(decision.chosen, estimates)
         if decision.buffered and decision.servable:
-            amount = PicoUsd(amount + self.corrected(decision.servable[-1], estimates))
+            amount = PicoUsd(amount + self.corrected_cost(decision.servable[-1], estimates))
         return amount
 
     def reserve(self, amount: PicoUsd) -> BudgetReservation:
