@@ -15,7 +15,7 @@ from typing import Final
 from weir_gateway.batches import repository
 from weir_gateway.batches.async_files import open_for_reading, open_for_writing, write_and_sync
 from weir_gateway.batches.database import Database
-from weir_gateway.domain.batch import FileId, Page, FilePurpose, StoredFile
+from weir_gateway.domain.batch import FileId, FilePurpose, Page, StoredFile
 from weir_gateway.domain.errors import InUse, NoSuchObject, StoreUnavailable, TooLarge
 
 CHUNK: Final = 1 << 20  # bytes read or written at once

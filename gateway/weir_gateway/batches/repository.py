@@ -15,10 +15,10 @@ from weir_gateway.domain.batch import (
     BatchStatus,
     Counts,
     FileId,
+    FilePurpose,
     LineError,
     NewBatch,
     Page,
-    FilePurpose,
     StoredFile,
 )
 

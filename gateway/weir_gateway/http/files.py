@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from weir_gateway.domain.batch import Page, FilePurpose, StoredFile
+from weir_gateway.domain.batch import FilePurpose, Page, StoredFile
 from weir_gateway.domain.errors import BadRequest, BatchesNotEnabled, TooLarge, UnsupportedMedia
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import send_continue

@@ -13,10 +13,10 @@ from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.policy_budget import (Estimates, PolicyBudget, QuantileOf)
 from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import SampledRequest
 from weir_gateway.routing.budget.plan import by_traffic
+from weir_gateway.routing.budget.policy_budget import Estimates, PolicyBudget, QuantileOf
 from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import PicoUsd, PolicyId

@@ -83,7 +83,9 @@ class PolicyBudget:
             self._line_at, self._line_after = at, count + EVERY
         return self._line
 
-    def corrected_costs(self, backends: Sequence[Backend], estimates: Estimates) -> tuple[float, ...]:
+    def corrected_costs(
+        self, backends: Sequence[Backend], estimates: Estimates
+    ) -> tuple[float, ...]:
         """Estimates in USD, corrected by what such answers did cost lately."""
         return tuple(usd(self.corrected_cost(backend, estimates)) for backend in backends)
 

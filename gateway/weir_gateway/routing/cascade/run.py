@@ -22,8 +22,8 @@ from weir_gateway.routing.cascade.side_calls import (
     JudgeFailed,
     Judges,
     fetch_answer,
-    record_cost,
     is_stream,
+    record_cost,
 )
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.dispatch import Dispatched, dispatch

@@ -115,22 +115,30 @@ class Judges:
         self, backend: Backend, question: JudgeQuestion, request: Request, side_costs: SideCosts
     ) -> float:
         logprobs = backend.id not in self._plain
-        question_request = self._inspector.build_request(question, backend, request, logprobs=logprobs)
+        question_request = self._inspector.build_request(
+            question, backend, request, logprobs=logprobs
+        )
         fetched = await self._fetch(backend, question_request, side_costs)
         if logprobs and fetched.status in REFUSALS:
-            question_request = self._inspector.build_request(question, backend, request, logprobs=False)
+            question_request = self._inspector.build_request(
+                question, backend, request, logprobs=False
+            )
             fetched = await self._fetch(backend, question_request, side_costs)
             if not fetched.refused:
                 self._remember(backend)
         if fetched.refused:
             raise JudgeFailed(str(fetched.status))
-        verdict = self._inspector.parse_verdict(question, question_request, b"".join(fetched.chunks))
+        verdict = self._inspector.parse_verdict(
+            question, question_request, b"".join(fetched.chunks)
+        )
         if verdict is None:
             raise JudgeFailed("its answer is no verdict")
         return verdict
 
     async def _fetch(self, backend: Backend, request: Request, side_costs: SideCosts) -> FullAnswer:
-        return await fetch_answer(self._upstreams, backend, request, CostKind.JUDGE, side_costs, MAX_REPLY)
+        return await fetch_answer(
+            self._upstreams, backend, request, CostKind.JUDGE, side_costs, MAX_REPLY
+        )
 
     def _remember(self, backend: Backend) -> None:
         if len(self._plain) >= MAX_BACKENDS:

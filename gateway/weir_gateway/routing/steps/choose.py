@@ -15,8 +15,8 @@ from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledRule, PolicyMatch
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.steps import pick, score, sticky
-from weir_gateway.routing.steps.selection import (AHEAD, BudgetSelector)
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
+from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.backend import Capability

@@ -8,7 +8,6 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.policy_budget import values_of
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import (
     ABOVE_ALL_SCORES,
@@ -16,6 +15,7 @@ from weir_gateway.routing.budget.pacing import (
     SampledRequest,
     choose_index,
 )
+from weir_gateway.routing.budget.policy_budget import values_of
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.steps import pick, sticky
 from weir_gateway.routing.steps.sticky import WarmBackend
@@ -68,5 +68,7 @@ class BudgetSelector:
             stays = pick.by_threshold(servable, scored.score, moved)
             return BudgetSelection(chosen, stays, threshold, moved, estimates, ahead)
         now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-        stays = servable[choose_index(SampledRequest(account.corrected_costs(servable, now), values), line)]
+        stays = servable[
+            choose_index(SampledRequest(account.corrected_costs(servable, now), values), line)
+        ]
         return BudgetSelection(chosen, stays, None, None, now, ahead)
