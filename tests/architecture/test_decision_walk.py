@@ -97,11 +97,11 @@ def test_the_steps_stand_in_the_order_in_which_they_happen() -> None:
         ("apply_spend_cap", "explore"),
         ("explore", "reserve"),
         ("reserve", "charge"),
-        ("first_that_holds", "look"),
-        ("look", "filter_candidates"),
+        ("first_that_holds", "lookup_exact"),
+        ("lookup_exact", "filter_candidates"),
         ("filter_candidates", "score_prompt"),
         ("score_prompt", "choose"),
-        ("choose", "by_meaning"),
+        ("choose", "lookup_semantic"),
     ):
         assert names.index(earlier) < names.index(later), (earlier, later)
 
