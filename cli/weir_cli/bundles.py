@@ -59,6 +59,13 @@ def require_bundle(named: Path | None) -> Path:
     return folder
 
 
+def find_bundle(named: Path | None) -> Path | None:
+    """As `require_bundle`, but None where no bundle is named and none has been built yet."""
+    if named is not None or _is_bundle(CHECKOUT_BUNDLE) or _is_bundle(default_bundle(os.environ)):
+        return require_bundle(named)
+    return None
+
+
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Where this user's programs keep what they can make again (XDG base directories)."""
     home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/"), ".cache")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from weir_cli.bundles import bundle_option, find_bundle
 from weir_cli.options import FILES
+from weir_cli.policy_files import bundle_routers
 from weir_operator.local import Compiled, compile_paths
 from weir_policy.describe.json_schema import json_schema
 
@@ -19,13 +21,15 @@ def policy() -> None:
 
 @policy.command()
 @FILES
+@bundle_option("The bundle whose routers policies may name; where none is built, any name passes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def check(paths: tuple[Path, ...], *, as_json: bool) -> None:
+def check(paths: tuple[Path, ...], bundle: Path | None, *, as_json: bool) -> None:
     """Tell every mistake in the files: where it is and what to write instead.
 
     Exit status 0: none; 1: at least one.
     """
-    compiled = compile_paths(paths)
+    folder = find_bundle(bundle)
+    compiled = compile_paths(paths, routers=bundle_routers(folder) if folder else None)
     click.echo(_as_json(compiled) if as_json else _as_text(compiled))
     sys.exit(1 if compiled.mistakes else 0)
 

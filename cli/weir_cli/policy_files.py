@@ -39,16 +39,20 @@ class Policies:
         return encode(self.table) + b"\n"
 
 
+def bundle_routers(bundle: Path) -> frozenset[str]:
+    """The names of the routers in a bundle. Raises Failure for a bad one."""
+    try:
+        return frozenset(Folder.open(bundle).manifest.routers)
+    except BundleError as broken:
+        raise Failure(str(broken), hint=f"weir bundle build --out {bundle}") from broken
+
+
 def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:
     """Compile for the routers that `bundle` has.
 
     Raises PolicyMistakes, and Failure for a bad bundle.
     """
-    try:
-        routers = frozenset(Folder.open(bundle).manifest.routers)
-    except BundleError as broken:
-        raise Failure(str(broken), hint=f"weir bundle build --out {bundle}") from broken
-    compiled = compile_paths(paths, routers=routers)
+    compiled = compile_paths(paths, routers=bundle_routers(bundle))
     if compiled.mistakes:
         raise PolicyMistakes(compiled.mistakes)
     return compiled

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from support.bundles import tiny_bundle
 from support.resources import backend, policy, secret
 from weir_cli.policy import policy as command
 from weir_policy.table import decode
@@ -71,3 +72,20 @@ def test_files_without_a_policy_are_a_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["check"], ["check", "-f", "/nowhere/at/all"]])
 def test_bad_usage_is_two(arguments: list[str]) -> None:
     assert CliRunner().invoke(command, arguments).exit_code == 2
+
+
+def test_router_names_are_those_of_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = str(tiny_bundle(tmp_path))
+    named = [policy(router={"name": "leangth"}), backend("weak"), backend()]
+    done = run(tmp_path, named, "check", "--bundle", bundle)
+    assert done.exit_code == 1
+    assert "the scorer has no router leangth" in done.stdout
+    assert "did you mean length?" in done.stdout
+    missing = run(tmp_path, named, "check", "--bundle", str(tmp_path / "none"))
+    assert "There is no bundle in" in missing.output
+    monkeypatch.chdir(tmp_path)  # no bundle in the folder, none in the cache: any name passes
+    for name, value in {"XDG_CACHE_HOME": str(tmp_path), "WEIR_BUNDLE": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert run(tmp_path, named, "check").exit_code == 0
