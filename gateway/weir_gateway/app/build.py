@@ -38,7 +38,7 @@ from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, RootHandler
 from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.budget.budgets import Budgets
-from weir_gateway.routing.pipeline import CacheBounds, Ports, Routing
+from weir_gateway.routing.pipeline import CacheBounds, CascadeBounds, Ports, Routing
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Health
 from weir_runtime.metrics import Registry
@@ -109,7 +109,7 @@ def build_routing(
             under_way=settings.cache.max_bytes,
             wait=settings.cache.wait,
         ),
-        max_buffered_reply=settings.routing.cascade_hold,
+        cascade_bounds=CascadeBounds(reply=settings.routing.cascade_hold),
         budgets=budgets,
     )
 

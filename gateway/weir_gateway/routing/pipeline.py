@@ -16,7 +16,7 @@ from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
-from weir_gateway.routing.cascade.run import CascadeParts, CascadeRun
+from weir_gateway.routing.cascade.run import CascadeBounds, CascadeParts, CascadeRun
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
 from weir_gateway.routing.context import Purpose, RoutingContext, SideCosts
 from weir_gateway.routing.decide import Decider, DecisionParts
@@ -35,12 +35,11 @@ from weir_policy.ids import ModelName
 
 REFUSED_FROM = 400  # a provider that refused has cached nothing
 ABORTED = "aborted"  # before the prompt was sent to a provider
-MAX_BUFFERED_REPLY = 4 << 20  # bytes of a weak answer that are buffered until it is accepted
-MAX_BUFFERED = 256 << 20  # bytes of all buffered answers at once
 
 BOUNDS = CacheBounds()
+CASCADE_BOUNDS = CascadeBounds()
 
-__all__ = ["CacheBounds", "Dispatched", "Ending", "Routing"]
+__all__ = ["CacheBounds", "CascadeBounds", "Dispatched", "Ending", "Routing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +69,12 @@ class Routing:
         score_timeout: float,
         batch_score_timeout: float | None = None,
         cache_bounds: CacheBounds = BOUNDS,
-        max_buffered_reply: int = MAX_BUFFERED_REPLY,
-        max_buffered: int = MAX_BUFFERED,
+        cascade_bounds: CascadeBounds = CASCADE_BOUNDS,
         budgets: Budgets | None = None,
     ) -> None:
         """A request waits `score_timeout` seconds for its score, a batch item its own timeout.
 
-        A cascade buffers at most `max_buffered_reply` bytes of a weak answer, and `max_buffered` of
-        all of them. Without `budgets` every request is decided as if nothing had been spent.
+        Without `budgets` every request is decided as if nothing had been spent.
         """
         judges: Judges | None = None
         self._cascade_parts: CascadeParts | None = None
@@ -88,8 +85,8 @@ class Routing:
                 recorder=ports.recorder,
                 inspector=ports.inspector,
                 judges=judges,
-                max_buffered_reply=max_buffered_reply,
-                budget=ByteBudget(max_buffered),
+                max_buffered_reply=cascade_bounds.reply,
+                budget=ByteBudget(cascade_bounds.total),
             )
         self._ids = ports.ids
         self._decider = Decider(

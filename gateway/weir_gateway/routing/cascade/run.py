@@ -37,6 +37,14 @@ NOT_REPEATED: Final = frozenset({"idempotency-key"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeBounds:
+    """Bounds on the weak answers that are buffered until they are accepted, in bytes."""
+
+    reply: int = 4 << 20  # of one answer
+    total: int = 256 << 20  # of all answers that are buffered at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CascadeParts:
     """What all cascades share."""
 

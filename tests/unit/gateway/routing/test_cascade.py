@@ -10,7 +10,7 @@ from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.outcome import CostKind
 from weir_gateway.routing.context import SideCosts
-from weir_gateway.routing.pipeline import Dispatched, Ports, Routing
+from weir_gateway.routing.pipeline import CascadeBounds, Dispatched, Ports, Routing
 from weir_wires.content import Usage
 
 PROSE = b'{"choices":[{"index":0,"message":{"content":"no JSON at all"}}]}'
@@ -32,7 +32,7 @@ def cascading(weak: FakeReply, strong: FakeReply, *, held: int = 1000) -> Routin
             inspector=WireAnswerInspector(),
         ),
         score_timeout=1,
-        max_buffered=held,
+        cascade_bounds=CascadeBounds(total=held),
     )
 
 
