@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 
@@ -153,6 +153,7 @@ def _key(entry: _Key, at: str) -> ClientKey:
         raise KeysError(f"{at}.expires must have a time zone, such as 2027-01-01T00:00:00Z")
     if not 0 < entry.feedback_weight <= MAX_WEIGHT:
         raise KeysError(f"{at}.feedbackWeight must be above 0 and at most {MAX_WEIGHT:g}")
+    limits = cast("object", entry.limits)  # pyright: ignore[reportUnknownMemberType] - made from the rows
     return ClientKey(
         name=KeyName(entry.name),
         policies=entry.policies,
@@ -161,7 +162,7 @@ def _key(entry: _Key, at: str) -> ClientKey:
         expires=None if entry.expires is None else entry.expires.timestamp(),
         feedback=entry.feedback,
         feedback_weight=entry.feedback_weight,
-        limits=tuple(_limits(entry.limits, f"{at}.limits")),
+        limits=tuple(_limits(limits, f"{at}.limits")),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from numpy.typing import NDArray
 
 from support.bundles import TINY_DIM, TINY_WORDS, npz, tiny_bundle, tiny_calibration, tiny_parts
@@ -181,8 +181,14 @@ def scorer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rpc.S
 
 def _wait_until_serving(channel: grpc.Channel) -> None:
     """Follow the health service until the bundle is warm."""
-    request = health_pb2.HealthCheckRequest(service="")
-    for answer in health_pb2_grpc.HealthStub(channel).Watch(request, timeout=SECONDS):
+    watch: grpc.UnaryStreamMultiCallable[
+        health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+    ] = channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    for answer in watch(health_pb2.HealthCheckRequest(service=""), timeout=SECONDS):
         if answer.status == health_pb2.HealthCheckResponse.SERVING:
             return
 

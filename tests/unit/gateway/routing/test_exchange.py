@@ -46,9 +46,9 @@ class CountingLimits:
     async def take(self, asks: Sequence[LimitCheck], *, closed: bool) -> LimitResult:
         return await self._limits.take(asks, closed=closed)
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
         self.settled.append(amount)
-        self._limits.settle(held, amount)
+        self._limits.settle(reservation, amount)
 
 
 @dataclass

@@ -164,8 +164,8 @@ class NearlySpent:
             used=used,
         )
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
-        del held, amount
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
+        del reservation, amount
 
 
 @pytest.mark.parametrize(("used", "explores"), [(0.5, True), (0.9, False)])

@@ -52,8 +52,8 @@ class Remembering:
         self.asked.append(tuple(asks))
         return await self.inner.take(asks, closed=closed)
 
-    def settle(self, held: LimitReservation, amount: int) -> None:
-        self.inner.settle(held, amount)
+    def settle(self, reservation: LimitReservation, amount: int) -> None:
+        self.inner.settle(reservation, amount)
 
     def used(self, counter: str) -> int:
         """In nano-USD, of a day."""
