@@ -29,11 +29,11 @@ from support.traffic_simulation import (
     bursts_of,
 )
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
-from weir_gateway.domain.budget import Budget, Plan
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.money import PICO_PER_USD, cost, usd
 from weir_gateway.domain.table import Objective, Threshold
 from weir_policy.ids import PicoUsd
-from weir_policy.spec.objective import Period
+from weir_policy.spec.objective import Period, SpendingPlan
 
 DAYS = 5
 PEAK = 0.25  # requests a second in the busiest hour
@@ -182,7 +182,7 @@ def main(data: Path, bundle: Path, out: Path) -> None:
     rows: list[tuple[str, Ran]] = []
     for name, objective in (
         ("budget, plan traffic", Budget(amount, Period.DAY)),
-        ("budget, plan even", Budget(amount, Period.DAY, plan=Plan.EVEN)),
+        ("budget, plan even", Budget(amount, Period.DAY, plan=SpendingPlan.EVEN)),
         ("a fixed threshold", threshold(prompts)),
     ):
         print(f"{name} ...", file=sys.stderr)

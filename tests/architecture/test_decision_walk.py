@@ -17,9 +17,9 @@ from support.tables import policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import CachedResponse, CacheRules
-from weir_gateway.domain.cascade import Cascade, Check
 from weir_gateway.routing import decide
 from weir_gateway.routing.decide import Decider, DecisionParts
+from weir_policy.spec.cascade import AnswerCheck, Cascade
 from weir_policy.spec.policy import Mode
 
 ROUTING = Path(weir_gateway.routing.__file__).parent
@@ -31,7 +31,7 @@ POLICIES = {
     "everything": replace(
         policy(rules=[rule("none", "false", "strong")]),
         cache=CacheRules(exact=60.0, semantic=60.0),
-        cascade=Cascade(accept=0.7, check=Check.JSON),
+        cascade=Cascade(accept=0.7, check=AnswerCheck.JSON),
         sticky=60.0,
     ),
     "shadow": policy(mode=Mode.SHADOW),

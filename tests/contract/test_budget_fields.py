@@ -4,7 +4,7 @@ import pytest
 
 from support.resources import Wire, backend, policy
 from weir_gateway.adapters.route_table.build import build
-from weir_gateway.domain.budget import Budget, Plan
+from weir_gateway.domain.budget import Budget
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_operator.apply import probes
 from weir_operator.plan.check import Form
@@ -13,7 +13,7 @@ from weir_policy.fields.mistakes import dotted
 from weir_policy.ids import PicoUsd
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
-from weir_policy.spec.objective import Period, WhenSpent
+from weir_policy.spec.objective import Period, SpendingPlan, WhenSpent
 from weir_policy.table import Table
 
 
@@ -41,7 +41,7 @@ def test_a_budget_that_says_only_what_it_must_has_the_domains_defaults() -> None
 @pytest.mark.parametrize("per", list(Period))
 def test_everything_that_is_said_arrives(per: Period) -> None:
     said: Wire = {"usd": "0.000001", "per": per.value, "whenSpent": "reject", "plan": "even"}
-    assert _budget(said) == Budget(PicoUsd(10**6), per, WhenSpent.REJECT, Plan.EVEN)
+    assert _budget(said) == Budget(PicoUsd(10**6), per, WhenSpent.REJECT, SpendingPlan.EVEN)
 
 
 def test_a_budget_holds_for_one_candidate_and_for_many() -> None:

@@ -8,25 +8,21 @@ from support.resources import Wire, backend, policy, secret
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.errors import UpstreamError
-from weir_gateway.domain.resilience import (
-    BREAKER,
-    FALLBACK_DEFAULT,
-    HEDGE,
-    QUEUE,
-    RETRIES,
-    Breaker,
-    Hedge,
-    Queue,
-    Retries,
-)
 from weir_gateway.domain.table import Backend, RouteTable, SecretRef
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_policy.fields.mistakes import dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
-from weir_policy.spec.resilience import FallbackOn
+from weir_policy.spec.resilience import Breaker, FallbackOn, Hedge, Quantile, Queue, Retries
 from weir_policy.table import FORMAT, decode
+
+RETRIES = Retries(attempts=2, budget=0.2, wait=1.0)
+BREAKER = Breaker(failures=10, share=0.25, window=10.0, open=5.0, trials=3)
+QUEUE = Queue(size=16, wait=0.25)
+HEDGE = Hedge(budget=0.05, after=Quantile.P95)
+# What one provider declines is not to be tried on the next unless the policy says so.
+FALLBACK_DEFAULT = frozenset(FallbackOn) - {FallbackOn.CONTENT_FILTER}
 
 
 def _plan(*documents: Wire, form: Form = Form.CLUSTER) -> Plan:
@@ -77,7 +73,7 @@ def test_everything_that_is_said_arrives() -> None:
         Retries(attempts=4, budget=0.05, wait=0.3),
         Breaker(failures=7, share=0.5, window=60, open=2, trials=2),
         Queue(size=0, wait=1),
-        Hedge(budget=0.01, after=0.99),
+        Hedge(budget=0.01, after=Quantile.P99),
     )
 
 

@@ -1,13 +1,13 @@
 """A policy's limits, caches and cascade, in words."""
 
 from weir_gateway.domain.cache import CacheLookup, CacheRules, CacheState
-from weir_gateway.domain.cascade import Cascade
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.estimate import expected_tokens
 from weir_policy.ids import PicoUsd
+from weir_policy.spec.cascade import Cascade
 from weir_policy.spec.limits import Limit, LimitsFailure, Measure
 
 

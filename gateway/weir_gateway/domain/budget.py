@@ -1,17 +1,9 @@
 """A budget: what a policy may spend in a calendar period. Must not know how spending follows it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from weir_policy.ids import PicoUsd
-from weir_policy.spec.objective import Period, WhenSpent
-
-
-class Plan(StrEnum):
-    """How the budget is meant to be spent over its period."""
-
-    TRAFFIC = "traffic"  # in proportion to the requests of the hours before; evenly until known
-    EVEN = "even"
+from weir_policy.spec.objective import Period, SpendingPlan, WhenSpent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +16,7 @@ class Budget:
     amount: PicoUsd
     per: Period
     when_spent: WhenSpent = WhenSpent.WEAKEST
-    plan: Plan = Plan.TRAFFIC
+    plan: SpendingPlan = SpendingPlan.TRAFFIC
 
 
 @dataclass(frozen=True, slots=True)

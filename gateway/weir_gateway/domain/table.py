@@ -8,19 +8,8 @@ from dataclasses import dataclass
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
-from weir_gateway.domain.cascade import Cascade, Judge
 from weir_gateway.domain.limits import PolicyLimits
 from weir_gateway.domain.money import Price
-from weir_gateway.domain.resilience import (
-    BREAKER,
-    FALLBACK_DEFAULT,
-    QUEUE,
-    RETRIES,
-    Breaker,
-    Hedge,
-    Queue,
-    Retries,
-)
 from weir_policy.ids import (
     BackendId,
     ModelName,
@@ -30,10 +19,11 @@ from weir_policy.ids import (
     RouterName,
     TableVersion,
 )
-from weir_policy.spec.backend import Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.backend import Batches, Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.cascade import Cascade, Judge
 from weir_policy.spec.limits import Limits, LimitsFailure
-from weir_policy.spec.policy import Expose, Mode, RoutePolicySpec, ScorerFailure
-from weir_policy.spec.resilience import FallbackOn
+from weir_policy.spec.policy import Expose, FailureMode, Mode, Probe, RoutePolicySpec, ScorerFailure
+from weir_policy.spec.resilience import Breaker, FallbackOn, Hedge, Queue, Retries
 from weir_wires.wire import Wire
 
 
@@ -58,17 +48,10 @@ class Passthrough:
     """The client's own Authorization goes upstream."""
 
 
+RETRIES, BREAKER, QUEUE = Retries(), Breaker(), Queue()
+FALLBACK_DEFAULT = frozenset(FailureMode().fallback_on)
+
 Auth = SecretRef | FromEnvironment | Passthrough | None
-
-
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """The provider takes many requests as one, answers within hours, and asks less for it."""
-
-    discount: float = 0.5  # (0,1): the share of the price that it takes off
-
-
-BATCHES = Batches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +152,6 @@ class Variant:
     weight: int  # of the sum of all variants' weights
     router: RouterName | None = None  # None: the policy's
     objective: Objective | None = None  # None: the policy's
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A decision that must hold before a table with this policy serves."""
-
-    prompt: str
-    expect: BackendId
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ Each probe's prompt is decided as if a client had sent it to that policy as its 
 from weir_gateway.domain.decision import UNSCORED
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable, WeirError
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Policy, Probe, RouteTable
+from weir_gateway.domain.table import Policy, RouteTable
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName
+from weir_policy.spec.policy import Probe
 from weir_wires.wire import Wire
 
 CHARS_PER_TOKEN = 3  # the estimate from above that requests use

@@ -85,3 +85,8 @@ class Cascade:
         "What happens to an answer whose judge is late, fails, or says neither yes nor no.",
         default="escalate",
     )
+
+    @property
+    def inspects_answer(self) -> bool:
+        """Whether the answer is looked at; else the router's confidence decides."""
+        return self.judge is not None or self.check is not None or self.samples > 1

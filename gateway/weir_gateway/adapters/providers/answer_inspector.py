@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from weir_gateway.domain.cascade import Check
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName
+from weir_policy.spec.cascade import AnswerCheck
 from weir_wires import checks, judging
 from weir_wires.content import AnswerContent, JudgeQuestion
 from weir_wires.content_readers import read_answer, read_prompt, read_stream
@@ -41,7 +41,7 @@ class WireAnswerInspector:
             return await asyncio.to_thread(_content_of, request.wire, chunks, stream)
         return _content_of(request.wire, chunks, stream)
 
-    async def violation(self, check: Check, request: Request, content: AnswerContent) -> str:
+    async def violation(self, check: AnswerCheck, request: Request, content: AnswerContent) -> str:
         """How an answer violates `check`; empty if it doesn't. In a thread: schemas can be slow."""
         return await asyncio.to_thread(_violation, check, request, content)
 
@@ -92,11 +92,11 @@ def _content_of(wire: Wire, chunks: Sequence[bytes], stream: bool) -> AnswerCont
     return read_stream(wire, chunks) if stream else read_answer(wire, b"".join(chunks))
 
 
-def _violation(check: Check, request: Request, answer: AnswerContent) -> str:
-    if check is Check.JSON:
+def _violation(check: AnswerCheck, request: Request, answer: AnswerContent) -> str:
+    if check is AnswerCheck.JSON:
         return checks.json_violation(answer)
     prompt = read_prompt(request.wire, request.body)
-    if check is Check.SCHEMA:
+    if check is AnswerCheck.SCHEMA:
         return checks.schema_violation(prompt, answer)
     return checks.tool_violation(prompt, answer)
 

@@ -9,8 +9,8 @@ from collections import deque
 from typing import Final
 
 from weir_gateway.adapters.resilience.endpoints import Endpoint, OnStateChange
-from weir_gateway.domain.resilience import QUEUE
 from weir_gateway.domain.table import Auth, Backend
+from weir_policy.spec.resilience import Queue
 
 BURST: Final = 10.0  # calls; a budget's capacity, and its balance at the start
 RETRIES_PER_SECOND: Final = 1.0  # so that a gateway with few requests can retry too
@@ -30,7 +30,7 @@ class ConcurrencyLimit:
 
     def __init__(self) -> None:
         self.limit = 0  # 0: unbounded
-        self.queue = QUEUE
+        self.queue = Queue()
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 

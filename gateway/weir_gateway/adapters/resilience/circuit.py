@@ -8,7 +8,7 @@ closed ──failures──▶ open ──probe answers, or time──▶ half-o
 from enum import StrEnum
 from typing import Final
 
-from weir_gateway.domain.resilience import Breaker
+from weir_policy.spec.resilience import Breaker
 
 BUCKETS: Final = 10  # per window; counts are exact to a tenth of the window
 

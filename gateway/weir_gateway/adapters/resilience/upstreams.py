@@ -173,7 +173,7 @@ class ResilientUpstreams:
         if hedge is None or not dispatch.request.stream:
             return await self._send_once(dispatch, endpoint)
         state.hedges.deposit()
-        after = state.first_tokens.quantile(hedge.after)
+        after = state.first_tokens.quantile(hedge.after.share)
         if after is None:
             return await self._send_once(dispatch, endpoint)
         raced = await race(

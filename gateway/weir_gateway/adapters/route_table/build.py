@@ -8,18 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from weir_gateway.domain import table as domain
-from weir_gateway.domain.budget import Budget, Plan
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
-from weir_gateway.domain.cascade import Cascade, Check, Judge, Streams
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.limits import PolicyLimits
 from weir_gateway.domain.money import Price
-from weir_gateway.domain.resilience import Breaker, Hedge, Queue, Retries
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName
 from weir_policy.spec import auth as auth_spec
 from weir_policy.spec import backend as backend_spec
 from weir_policy.spec import cache as cache_spec
-from weir_policy.spec import cascade as cascade_spec
 from weir_policy.spec import limits as limits_spec
 from weir_policy.spec import objective as objective_spec
 from weir_policy.spec import policy as policy_spec
@@ -142,17 +139,11 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         headers=tuple((header.name, header.value) for header in spec.headers),
         uid=entry.uid,
         generation=entry.generation,
-        batches=domain.Batches(spec.batches.discount) if spec.batches else None,
-        retries=Retries(spec.retries.attempts, spec.retries.budget, spec.retries.wait),
-        breaker=Breaker(
-            failures=spec.breaker.failures,
-            share=spec.breaker.share,
-            window=spec.breaker.window,
-            open=spec.breaker.open,
-            trials=spec.breaker.trials,
-        ),
-        queue=Queue(spec.queue.size, spec.queue.wait),
-        hedge=Hedge(spec.hedge.budget, spec.hedge.after.share) if spec.hedge else None,
+        batches=spec.batches,
+        retries=spec.retries,
+        breaker=spec.breaker,
+        queue=spec.queue,
+        hedge=spec.hedge,
     )
     return replace(backend, endpoints=tuple(_endpoints(backend, entry)))
 
@@ -223,15 +214,15 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         mode=spec.mode,
         spec=spec,
         sticky=spec.session.sticky if spec.session else 0.0,
-        probes=tuple(domain.Probe(p.prompt, p.expect) for p in spec.probes),
+        probes=spec.probes,
         fallback_on=frozenset(spec.failure_mode.fallback_on),
         uid=entry.uid,
         cache=_cache(spec.cache),
         exploration=_exploration(spec.exploration),
-        cascade=_cascade(spec.cascade),
+        cascade=spec.cascade,
         limits=_limits(spec.limits),
         when_limits_gone=spec.failure_mode.limits,
-        judge=_judge(spec.router.judge),
+        judge=spec.router.judge,
     )
 
 
@@ -259,7 +250,7 @@ def _objective(spec: objective_spec.Objective | None) -> domain.Objective | None
     budget = spec.budget
     if budget is None:
         return None
-    return Budget(budget.usd, budget.per, budget.when_spent, Plan(budget.plan))
+    return Budget(budget.usd, budget.per, budget.when_spent, budget.plan)
 
 
 def _cache(spec: cache_spec.Cache | None) -> CacheRules | None:
@@ -272,24 +263,6 @@ def _cache(spec: cache_spec.Cache | None) -> CacheRules | None:
         scope=spec.scope,
         temperature=spec.temperature,
     )
-
-
-def _cascade(spec: cascade_spec.Cascade | None) -> Cascade | None:
-    if spec is None:
-        return None
-    return Cascade(
-        accept=spec.accept,
-        judge=_judge(spec.judge),
-        check=Check(spec.check) if spec.check else None,
-        samples=spec.samples,
-        skip_above=spec.skip_above,
-        streams=Streams(spec.streams),
-        accept_unjudged=spec.on_judge_failure is cascade_spec.JudgeFailure.ACCEPT,
-    )
-
-
-def _judge(spec: cascade_spec.Judge | None) -> Judge | None:
-    return Judge(spec.backend, spec.timeout) if spec else None
 
 
 def _limits(spec: limits_spec.PolicyLimits | None) -> PolicyLimits | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState, Plan
+from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BudgetExceeded
 from weir_gateway.domain.money import NOTHING, usd
@@ -20,7 +20,7 @@ from weir_gateway.routing.budget.policy_budget import Estimates, PolicyBudget, Q
 from weir_gateway.routing.budget.ports import BudgetStore, BudgetStoreUnavailable
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import PicoUsd, PolicyId
-from weir_policy.spec.objective import WhenSpent
+from weir_policy.spec.objective import SpendingPlan, WhenSpent
 from weir_policy.spec.policy import Mode
 
 LACKS: Final = "budget"  # what a candidate lacks that must not step in any more
@@ -178,7 +178,7 @@ class Budgets:
         """The plan, where a period is new, and what is counted for later plans."""
         period = account.lease.span
         try:
-            if account.budget.plan is Plan.TRAFFIC and account.planned_for != period.key:
+            if account.budget.plan is SpendingPlan.TRAFFIC and account.planned_for != period.key:
                 requests = await self._store.traffic(policy)
                 account.plan = by_traffic(account.budget.per, period, requests)
                 account.planned_for = period.key

@@ -5,11 +5,11 @@ A decision by a client, a rule or the cache stands, as does one without an alter
 
 from dataclasses import replace
 
-from weir_gateway.domain.cascade import Cascade, Streams
 from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_policy.spec.backend import Capability
+from weir_policy.spec.cascade import Cascade, StreamHandling
 from weir_wires.wire import Wire
 
 INSPECTED_WIRES = frozenset(
@@ -29,8 +29,8 @@ def plan_cascade(request: Request, decision: RouteDecision, cascade: Cascade) ->
     score = decision.scored.score if decision.scored is not None else None
     if score is not None and cascade.skip_above is not None and score >= cascade.skip_above:
         return _straight(decision, decision.servable[-1], cascade, "too hard for the weakest")
-    if request.stream and cascade.inspects_answer and cascade.streams is not Streams.HOLD:
-        first = cascade.streams is Streams.WEAK
+    if request.stream and cascade.inspects_answer and cascade.streams is not StreamHandling.HOLD:
+        first = cascade.streams is StreamHandling.WEAK
         chosen = decision.servable[0] if first else decision.servable[-1]
         return _straight(decision, chosen, cascade, f"streams: {cascade.streams}")
     if not cascade.inspects_answer:

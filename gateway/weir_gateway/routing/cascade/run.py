@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
-from weir_gateway.domain.cascade import Cascade, CascadeResult, Judge
+from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.outcome import CostKind, SideCost
@@ -30,6 +30,7 @@ from weir_gateway.routing.dispatch import Dispatched, dispatch
 from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import ByteBudget, Upstreams
+from weir_policy.spec.cascade import Cascade, Judge, JudgeFailure
 from weir_wires.content import AnswerContent
 
 # A sample is another answer: the provider must not take it for a repeat of the first call.
@@ -174,7 +175,7 @@ class CascadeRun:
                 judge, backend, question, self.request, self.side_costs
             )
         except JudgeFailed as failed:
-            accepts = self.cascade.accept_unjudged
+            accepts = self.cascade.on_judge_failure is JudgeFailure.ACCEPT
             result = CascadeResult.UNJUDGED if accepts else CascadeResult.ESCALATED
             return _Verdict(result, f"judge {backend.name} failed: {failed}")
         return _compare(f"judge {backend.name}", quality, self.cascade.accept)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from weir_gateway.domain.cascade import Check, Judge
 from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
@@ -18,6 +17,7 @@ from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.replies import Sent, Upstreams
 from weir_policy.ids import BackendId
+from weir_policy.spec.cascade import AnswerCheck, Judge
 from weir_wires.content import AnswerContent, JudgeQuestion
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -36,7 +36,7 @@ class AnswerInspector(Protocol):
         """The words of an answer to `request`; None where it can't be read."""
         ...
 
-    async def violation(self, check: Check, request: Request, content: AnswerContent) -> str:
+    async def violation(self, check: AnswerCheck, request: Request, content: AnswerContent) -> str:
         """What keeps an answer from being what `check` asks for; empty where nothing does."""
         ...
 

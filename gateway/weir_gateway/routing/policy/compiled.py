@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
-from weir_gateway.domain.cascade import Judge
 from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.request import ClientKey
@@ -17,6 +16,7 @@ from weir_gateway.domain.table import Backend, Policy, RouteTable, Rule, Variant
 from weir_policy.facts import Facts
 from weir_policy.ids import BackendId, ModelName, PolicyId, RouterName
 from weir_policy.spec.backend import Capability
+from weir_policy.spec.cascade import Judge
 from weir_wires.wire import Wire
 
 NAMES_LISTED = 12  # in the message for an unknown `model`

@@ -8,8 +8,8 @@ from weir_gateway.domain.budget import BudgetReservation
 from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.limits import Admission, AppliedLimit, LimitReservation
-from weir_gateway.domain.table import Batches
 from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
+from weir_policy.spec.backend import Batches
 from weir_policy.spec.limits import Measure, Window
 
 # How the decision was made: reported at once and not needed after the item is sent.

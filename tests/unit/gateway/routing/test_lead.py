@@ -8,18 +8,18 @@ from support.deciding import decide
 from support.fakes import FakeIds, FakeScorer
 from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
-from weir_gateway.domain.cascade import Cascade, Check, Streams
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_policy.spec.backend import Capability
+from weir_policy.spec.cascade import AnswerCheck, Cascade, StreamHandling
 from weir_policy.spec.policy import ClientThreshold, Expose, Mode, ScorerFailure
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
-CHECKED = Cascade(accept=0.7, check=Check.JSON)
+CHECKED = Cascade(accept=0.7, check=AnswerCheck.JSON)
 SURE = Cascade(accept=0.7)  # nothing looks at the answer: the router's confidence
 
 
@@ -78,9 +78,13 @@ async def test_confidence_decides_before_anything_is_sent(
 
 @pytest.mark.parametrize(
     ("way", "chosen", "held"),
-    [(Streams.HOLD, WEAK, True), (Streams.STRONG, STRONG, False), (Streams.WEAK, WEAK, False)],
+    [
+        (StreamHandling.HOLD, WEAK, True),
+        (StreamHandling.STRONG, STRONG, False),
+        (StreamHandling.WEAK, WEAK, False),
+    ],
 )
-async def test_streams(way: Streams, chosen: object, *, held: bool) -> None:
+async def test_streams(way: StreamHandling, chosen: object, *, held: bool) -> None:
     streamed = replace(request(), stream=True)
     decision = await decided(replace(CHECKED, streams=way), asked=streamed)
     assert (decision.chosen, decision.buffered) == (chosen, held)

@@ -8,18 +8,20 @@ from support.fakes import FakeIds, FakeScorer
 from support.tables import policy, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.errors import BadTable, ScorerUnavailable
-from weir_gateway.domain.table import Probe, RouteTable
+from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.probe import check_probes
 from weir_policy.ids import BackendId
-from weir_policy.spec.policy import Mode
+from weir_policy.spec.policy import Mode, Probe
 
 SCORES = {"What is 2+2?": 0.1, "Prove it.": 0.9}
 
 
 def probed(*probes: tuple[str, str], mode: Mode = Mode.ENFORCE) -> RouteTable:
     made = policy("second", headers={"x-team": "support"}, mode=mode)
-    expected = tuple(Probe(prompt, BackendId(f"shop/{name}")) for prompt, name in probes)
+    expected = tuple(
+        Probe(prompt=prompt, expect=BackendId(f"shop/{name}")) for prompt, name in probes
+    )
     return table(policy("first"), replace(made, probes=expected))
 
 

@@ -22,9 +22,9 @@ from weir_gateway.adapters.resilience.backend_state import (
 from weir_gateway.adapters.resilience.circuit import State
 from weir_gateway.adapters.resilience.endpoints import Endpoint, choose, least_busy
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.resilience import Breaker
 from weir_gateway.domain.table import Backend
 from weir_gateway.domain.table import Endpoint as Target
+from weir_policy.spec.resilience import Breaker
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = list[Endpoint]()

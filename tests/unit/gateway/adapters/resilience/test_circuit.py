@@ -11,7 +11,7 @@ from weir_gateway.adapters.resilience.circuit import (
     SlidingWindow,
     State,
 )
-from weir_gateway.domain.resilience import Breaker
+from weir_policy.spec.resilience import Breaker
 
 SETTINGS = Breaker(failures=3, share=0.5, window=10, open=5, trials=2)
 

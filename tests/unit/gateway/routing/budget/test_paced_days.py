@@ -19,11 +19,11 @@ from support.traffic_simulation import (
     bursts_of,
 )
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
-from weir_gateway.domain.budget import Budget, Plan
+from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD, cost
 from weir_policy.ids import PicoUsd
-from weir_policy.spec.objective import Period, WhenSpent
+from weir_policy.spec.objective import Period, SpendingPlan, WhenSpent
 from weir_wires.content import Usage
 
 OFF = 0.05  # of the budget: how far spending may be off its plan
@@ -65,7 +65,7 @@ async def run(
     times = list(arrivals(MIDNIGHT, end, peak, bursts_of(MIDNIGHT, end, 3, chance), chance))
     draw = synthetic(chance)
     amount = PicoUsd(round(tight * a_days_spending(draw, len(times) // days, strong)))
-    made = policy(objective=Budget(amount, Period.DAY, when, Plan.TRAFFIC))
+    made = policy(objective=Budget(amount, Period.DAY, when, SpendingPlan.TRAFFIC))
     treasury = MemoryBudgetStore()
     fleet = Gateways(made, table(made), [treasury] * gateways, Clock())
     return await fleet.run(times, draw, share_of_aborts=aborts, chance=chance)
