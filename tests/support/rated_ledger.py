@@ -9,9 +9,8 @@ from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedback
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
-from weir_gateway.domain.feedback import Feedback
 from weir_gateway.domain.ids import BundleVersion, DecisionId, KeyName
-from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.outcome import Feedback, Outcome
 from weir_lab.metrics.offpolicy import Logged
 from weir_policy.ids import ModelName, PicoUsd, PolicyId, RouterName, TableVersion
 

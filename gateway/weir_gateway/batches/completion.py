@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
-from weir_gateway.batches import journal, repository, result_lines
+from weir_gateway.batches import items, journal, repository
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.database import Database
 from weir_gateway.batches.journal import ItemState, JournalItem
@@ -74,7 +74,7 @@ async def _mark_unfinished(job: Job, status: BatchStatus) -> None:
 
     def mark_page(db: sqlite3.Connection) -> list[JournalItem]:
         unfinished = journal.unfinished_items(db, job.id, PAGE)
-        results = [result_lines.unsent_line(item, job.id, code, message) for item in unfinished]
+        results = [items.unsent_line(item, job.id, code, message) for item in unfinished]
         journal.add_unsent_results(db, job.id, results)
         return unfinished
 

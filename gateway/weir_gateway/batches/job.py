@@ -16,7 +16,6 @@ from weir_gateway.batches import (
     journal,
     packer,
     repository,
-    result_lines,
     single_calls,
 )
 from weir_gateway.batches.context import PAGE_BYTES, PAGE_ITEMS, Job, KeyRevoked, task_group
@@ -169,7 +168,7 @@ async def _decide_page(
         for ready in batched
     ]
     results = [
-        result_lines.error_line(rejected.item, job.id, "", rejected.error, job.client.errors)
+        items.error_line(rejected.item, job.id, "", rejected.error, job.client.errors)
         for rejected in decided.rejected
     ]
 

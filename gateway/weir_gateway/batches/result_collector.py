@@ -12,7 +12,7 @@ from typing import Final
 
 from weir_gateway.adapters.providers.outbound import encode_request
 from weir_gateway.adapters.providers.upstream_errors import from_status, invalid_response
-from weir_gateway.batches import decision_codec, items, journal, result_lines
+from weir_gateway.batches import decision_codec, items, journal
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.items import ItemContext, ParsedItem
 from weir_gateway.batches.journal import BatchPart, ItemResult, JournalItem
@@ -200,12 +200,12 @@ def _outcome(
             usage = wire.usage(result.body)
             translator = encode_request(target.backend, request).response
             body = result.body if translator is None else translator.translate(result.body)
-            line = result_lines.response_line(item, context.batch, request_id, result.status, body)
+            line = items.response_line(item, context.batch, request_id, result.status, body)
             return _ItemOutcome(line, request, usage, result.status, "")
         error = from_status(target.backend, result.status, result.body, None, wire.errors, shape)
     except UpstreamError as upstream_error:
         error = upstream_error
     except (MalformedResponse, BadRequest) as malformed:
         error = invalid_response(target.backend, f"answered what can't be read: {malformed}")
-    line = result_lines.error_line(item, context.batch, request_id, error, shape)
+    line = items.error_line(item, context.batch, request_id, error, shape)
     return _ItemOutcome(line, request, usage, error.status, error.code)

@@ -8,7 +8,7 @@ is made, and finished answers wait to be stored.
 import asyncio
 from typing import Final
 
-from weir_gateway.batches import journal, repository, result_lines
+from weir_gateway.batches import items, journal, repository
 from weir_gateway.batches.context import Job
 from weir_gateway.batches.decide_page import ReadyItem
 from weir_gateway.batches.journal import ItemResult
@@ -73,8 +73,8 @@ async def _call(job: Job, ready: ReadyItem, exchange: Exchange) -> ItemResult | 
         return None
     except (UpstreamError, BadRequest) as error:
         exchange.complete(error.status, error.code)
-        return result_lines.error_line(item, job.id, decision.id, error, job.client.errors)
-    return result_lines.response_line(item, job.id, decision.id, status, body)
+        return items.error_line(item, job.id, decision.id, error, job.client.errors)
+    return items.response_line(item, job.id, decision.id, status, body)
 
 
 async def _call_with_retries(job: Job, exchange: Exchange) -> tuple[int, bytes]:

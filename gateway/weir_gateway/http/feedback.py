@@ -7,8 +7,8 @@ from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.errors import BadRequest, FeedbackNotStored
-from weir_gateway.domain.feedback import MAX_COMMENT, AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import DecisionId
+from weir_gateway.domain.outcome import MAX_COMMENT, AcceptedFeedback, Feedback
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.auth import client_key
 from weir_gateway.http.body import read_body

@@ -19,7 +19,6 @@ from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.plan import plan_cascade
 from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.policy.authorize import authorize
 from weir_gateway.routing.policy.compiled import (
     CompiledRule,
     CompiledTable,
@@ -27,7 +26,7 @@ from weir_gateway.routing.policy.compiled import (
     PolicyMatch,
     compile_table,
 )
-from weir_gateway.routing.policy.match import match_policy
+from weir_gateway.routing.policy.match import authorize, match_policy
 from weir_gateway.routing.policy.variants import assign_variant
 from weir_gateway.routing.ports import Ids, Scorer
 from weir_gateway.routing.steps.choose import (

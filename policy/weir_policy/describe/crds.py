@@ -1,7 +1,4 @@
-"""The CustomResourceDefinitions, made from the declarations; charts/weir-crds holds them as YAML.
-
-Must not know how or where they are written.
-"""
+"""The CustomResourceDefinitions, made from the declarations; charts/weir-crds has them as YAML."""
 
 from weir_policy.fields.composite import Object
 from weir_policy.fields.kinds import Kind, Schema
@@ -20,9 +17,12 @@ def definitions() -> dict[str, Schema]:
             ResourceKind.BACKEND,
             "modelbackends",
             "mb",
-            "A ModelBackend is one model behind one provider endpoint: where it is, what it costs.",
-            Object(ModelBackendSpec),
-            _status("Accepted", "ResolvedRefs", "Healthy"),
+            _root(
+                "A ModelBackend is one model behind one provider endpoint: where it is, what it "
+                "costs.",
+                Object(ModelBackendSpec),
+                _status("Accepted", "ResolvedRefs", "Healthy"),
+            ),
             [
                 _condition_column("Accepted"),
                 _condition_column("Resolved", "ResolvedRefs"),
@@ -37,10 +37,12 @@ def definitions() -> dict[str, Schema]:
             ResourceKind.POLICY,
             "routepolicies",
             "rp",
-            "A RoutePolicy says which requests it serves, which models compete for them, and how "
-            "one is chosen.",
-            Object(RoutePolicySpec),
-            _status("Accepted", "ResolvedRefs", "Programmed", "Ready", **_USAGE),
+            _root(
+                "A RoutePolicy says which requests it serves, which models compete for them, and "
+                "how one is chosen.",
+                Object(RoutePolicySpec),
+                _status("Accepted", "ResolvedRefs", "Programmed", "Ready", **_USAGE),
+            ),
             [
                 _condition_column("Ready"),
                 {"name": "Programmed", "type": "string", "jsonPath": ".status.programmed"},
@@ -109,9 +111,7 @@ def _definition(
     kind: ResourceKind,
     plural: str,
     short: str,
-    description: str,
-    spec: Kind[object],
-    status: Schema,
+    schema: Schema,
     columns: list[Schema],
 ) -> Schema:
     return {
@@ -141,7 +141,7 @@ def _definition(
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": columns,
-                    "schema": {"openAPIV3Schema": _root(description, spec, status)},
+                    "schema": {"openAPIV3Schema": schema},
                 }
             ],
         },

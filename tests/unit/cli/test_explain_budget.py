@@ -12,7 +12,7 @@ from support.bundles import tiny_bundle
 from weir_cli.explain.command import explain
 from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.domain.money import PICO_PER_USD
-from weir_gateway.routing.budget.calendar import span
+from weir_gateway.routing.budget.plan import span
 from weir_gateway.routing.budget.ports import LeaseRequest
 from weir_policy.ids import PicoUsd
 from weir_policy.spec.objective import Period

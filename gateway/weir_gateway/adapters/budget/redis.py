@@ -10,8 +10,7 @@ from typing import Final
 
 from weir_gateway.adapters.redis.client import Argument, Redis, Script
 from weir_gateway.adapters.redis.errors import RedisUnavailable
-from weir_gateway.routing.budget.calendar import DAY
-from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
+from weir_gateway.routing.budget.plan import DAY, HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 from weir_policy.ids import PicoUsd
 

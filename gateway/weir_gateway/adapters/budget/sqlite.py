@@ -14,8 +14,7 @@ from typing import Final, TypeVar
 
 from weir_gateway.adapters.budget.memory import standing
 from weir_gateway.adapters.sqlite_file import opened
-from weir_gateway.routing.budget.calendar import DAY
-from weir_gateway.routing.budget.plan import HOURS, REMEMBERED
+from weir_gateway.routing.budget.plan import DAY, HOURS, REMEMBERED
 from weir_gateway.routing.budget.ports import BudgetStoreUnavailable, LeaseRequest, LeaseState
 
 BUSY: Final = 1.0  # seconds to wait for another gateway that writes

@@ -12,8 +12,8 @@ from typing import Final
 from weir_gateway.adapters.ledger.entry import Rating
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE, opened
 from weir_gateway.domain.errors import BadRequest, DecisionTooOld, NoSuchDecision, WeirError
-from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
 from weir_gateway.domain.ids import KeyName
+from weir_gateway.domain.outcome import AcceptedFeedback, Feedback, RatedDecision
 from weir_policy.ids import ModelName, PolicyId
 
 MICROS: Final = 1_000_000

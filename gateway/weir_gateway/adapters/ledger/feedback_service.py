@@ -24,8 +24,8 @@ from weir_gateway.domain.errors import (
     TooMuchFeedback,
     WeirError,
 )
-from weir_gateway.domain.feedback import AcceptedFeedback, Feedback
 from weir_gateway.domain.ids import KeyName
+from weir_gateway.domain.outcome import AcceptedFeedback, Feedback
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.routing.account import DecisionRecorder
 from weir_runtime.lru import LruDict

@@ -6,9 +6,8 @@ from typing import Final
 
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.feedback import RatedDecision
 from weir_gateway.domain.ids import DecisionId, KeyName
-from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.outcome import Outcome, RatedDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.account import DecisionRecorder

@@ -8,7 +8,7 @@ Amounts are whole pico-USD.
 from typing import Final
 
 from weir_gateway.domain.money import NOTHING
-from weir_gateway.routing.budget.calendar import Span
+from weir_gateway.routing.budget.plan import Span
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 from weir_policy.ids import PicoUsd
 

@@ -1,24 +1,65 @@
-"""How much of a budget should be spent by when: evenly, or as the traffic of the days before came.
+"""A budget's calendar periods, and how much of it should be spent by when.
 
-Spending in proportion to requests keeps one line between weak and strong all day; spending evenly
-would send every prompt of the night to the strong model and few at noon. Pure arithmetic.
+A plan is even, or follows the traffic of the days before. Spending in proportion to requests keeps
+one threshold all day; even spending sends every prompt of the night to the strong model and few at
+noon. Pure arithmetic.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from statistics import fmean, median
 from typing import Final
 
-from weir_gateway.routing.budget.calendar import DAY, HOUR, Span
 from weir_policy.spec.objective import Period
 
+HOUR: Final = 3600.0  # seconds
+DAY: Final = 24 * HOUR
+_LONGEST_MONTH: Final = timedelta(days=31)
 HOURS: Final = 24
 WEEK: Final = 7  # days
 REMEMBERED: Final = 14  # days of traffic that a plan looks back on
-LEAST: Final = 0.05  # of the mean hour: what every hour gets, so that nobody's plan stands still
+LEAST: Final = 0.05  # of the mean hour: what every hour gets, so that no plan stands still
 _THURSDAY: Final = 3  # what 1970 began with, days counted from Monday
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One period: [start, end) in seconds since 1970. Keys of one kind sort by time."""
+
+    key: str  # 2026-11-24T19, 2026-11-24 or 2026-11
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.end - self.start
+
+    def clamp(self, at: float) -> float:
+        """`at`, moved into the period where it lies outside."""
+        return min(max(at, self.start), self.end)
+
+
+def span(period: Period, at: float) -> Span:
+    """The period that `at` (seconds since 1970) lies in."""
+    moment = datetime.fromtimestamp(at, UTC)
+    match period:
+        case Period.HOUR:
+            start = moment.replace(minute=0, second=0, microsecond=0)
+            return _span(start, start + timedelta(hours=1), "%Y-%m-%dT%H")
+        case Period.DAY:
+            start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+            return _span(start, start + timedelta(days=1), "%Y-%m-%d")
+        case Period.MONTH:
+            start = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            return _span(start, (start + _LONGEST_MONTH).replace(day=1), "%Y-%m")
+
+
+def _span(start: datetime, end: datetime, form: str) -> Span:
+    return Span(start.strftime(form), start.timestamp(), end.timestamp())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from weir_gateway.domain.budget import Budget, BudgetReservation, BudgetState
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Backend, Policy
-from weir_gateway.routing.budget.calendar import HOUR, Span, span
 from weir_gateway.routing.budget.lease import BudgetLease
 from weir_gateway.routing.budget.pacing import Pacer, SampledRequest
-from weir_gateway.routing.budget.plan import even
+from weir_gateway.routing.budget.plan import HOUR, Span, even, span
 from weir_policy.ids import BackendId, PicoUsd
 
 TWO: Final = 2  # candidates that one threshold can tell apart

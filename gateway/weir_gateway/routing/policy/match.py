@@ -1,14 +1,14 @@
-"""Match a request to its policy by `model` and headers, in table order.
+"""Match a request to its policy, and check that its client key may use that policy.
 
-A name that a policy lists comes first, then RouteLLM's `router-<router>-<threshold>`, then a
-backend's own name.
+Policies match by `model` and headers, in table order. A name that a policy lists comes first, then
+RouteLLM's `router-<router>-<threshold>`, then a backend's own name.
 """
 
 import re
 from collections.abc import Iterable
 
-from weir_gateway.domain.errors import BadRequest, NoPolicy
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.errors import BadRequest, NoPolicy, NotPermitted
+from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledTable, PolicyMatch
 from weir_policy.ids import RouterName
@@ -88,3 +88,16 @@ def _nothing(compiled: CompiledTable, request: Request) -> PolicyMatch:
 
 def _shown(request: Request) -> str:
     return repr(str(request.model[:SHOWN]))
+
+
+def authorize(matched: PolicyMatch, key: ClientKey) -> None:
+    """Raise NotPermitted, saying what the key may not, where it doesn't."""
+    policy = matched.policy.policy.id
+    if not key.may_use(policy):
+        raise NotPermitted(f"the key {key.name} may not use policy {policy}", param="model")
+    if matched.direct is not None and not key.direct:
+        raise NotPermitted(
+            f"the key {key.name} may not call models by their own names", param="model"
+        )
+    if matched.threshold is not None and not key.client_threshold:
+        raise NotPermitted(f"the key {key.name} may not choose the threshold", param="model")

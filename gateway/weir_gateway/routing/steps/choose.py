@@ -12,9 +12,13 @@ from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.policy.compiled import CompiledPolicy, CompiledRule, PolicyMatch
+from weir_gateway.routing.policy.compiled import (
+    CompiledPolicy,
+    CompiledRule,
+    PolicyMatch,
+)
 from weir_gateway.routing.policy.variants import session_key
-from weir_gateway.routing.steps import pick, score, sticky
+from weir_gateway.routing.steps import score, selection, sticky
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
 from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
@@ -136,12 +140,12 @@ def _by_threshold(
 ) -> Choice:
     threshold = score.threshold(scored, match)
     reason = Reason.SCORED if match.threshold is None else Reason.CLIENT_THRESHOLD
-    chosen = pick.by_threshold(servable, scored.score, threshold)
+    chosen = selection.by_threshold(servable, scored.score, threshold)
     choice = Choice(chosen, reason, scored=scored, threshold=threshold)
     if warm is None:
         return choice
     moved = sticky.adjusted_threshold(threshold, servable, request, warm)
-    sticky_backend = pick.by_threshold(servable, scored.score, moved)
+    sticky_backend = selection.by_threshold(servable, scored.score, moved)
     return _explain_warm(choice, replace(choice, backend=sticky_backend, threshold=moved), warm)
 
 
@@ -154,14 +158,14 @@ def _by_quality(
     warm: WarmBackend | None,
 ) -> Choice | None:
     costs = estimate_costs(policy.candidates, request)
-    best = pick.by_quality(servable, scored.quality, retention, costs)
+    best = selection.by_quality(servable, scored.quality, retention, costs)
     if best is None:
         return None
     choice = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
     if warm is None:
         return choice
     warm_costs = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
-    sticky_backend = pick.by_quality(servable, scored.quality, retention, warm_costs) or best
+    sticky_backend = selection.by_quality(servable, scored.quality, retention, warm_costs) or best
     return _explain_warm(
         choice, replace(choice, backend=sticky_backend, estimates=warm_costs), warm
     )
@@ -210,7 +214,7 @@ def _without_score(
     match: PolicyMatch, servable: Sequence[Backend], error: ScorerUnavailable
 ) -> Choice:
     policy = match.policy.policy
-    chosen = pick.without_score(servable, policy.on_scorer_failure)
+    chosen = selection.without_score(servable, policy.on_scorer_failure)
     if chosen is None and policy.mode is Mode.SHADOW:
         chosen = servable[-1]  # a policy in mode Shadow rejects no request
     if chosen is None:

@@ -1,4 +1,7 @@
-"""Choose the candidate that a policy's budget pays for, with the warm prompt cache counted."""
+"""Select a candidate by threshold, by predicted quality, without a score, or by a budget.
+
+A budget's selection counts the provider's warm prompt cache. Plain arithmetic on scores and costs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +20,10 @@ from weir_gateway.routing.budget.pacing import (
 )
 from weir_gateway.routing.budget.policy_budget import values_of
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.steps import pick, sticky
+from weir_gateway.routing.steps import sticky
 from weir_gateway.routing.steps.sticky import WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
+from weir_policy.spec.policy import ScorerFailure
 
 AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
 
@@ -65,10 +69,49 @@ class BudgetSelector:
             return BudgetSelection(chosen, chosen, threshold, threshold, estimates, ahead)
         if threshold is not None:
             moved = sticky.adjusted_threshold(threshold, servable, request, warm)
-            stays = pick.by_threshold(servable, scored.score, moved)
+            stays = by_threshold(servable, scored.score, moved)
             return BudgetSelection(chosen, stays, threshold, moved, estimates, ahead)
         now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
         stays = servable[
             choose_index(SampledRequest(account.corrected_costs(servable, now), values), line)
         ]
         return BudgetSelection(chosen, stays, None, None, now, ahead)
+
+
+# Tokens an answer is taken to have when costs are compared and the client's cap is not lower. The
+# same for every candidate, so it only sets how much output prices weigh against input prices.
+
+
+def by_threshold(servable: Sequence[Backend], score: float, threshold: float) -> Backend:
+    """The strongest iff `score` >= `threshold`, else the weakest."""
+    return servable[-1] if score >= threshold else servable[0]
+
+
+def by_quality(
+    servable: Sequence[Backend],
+    quality: Mapping[str, float],
+    retention: float,
+    estimates: Mapping[BackendId, PicoUsd],
+) -> Backend | None:
+    """The cheapest candidate predicted to keep `retention` (0,1] of the best predicted quality.
+
+    Of equally cheap ones the better, then the weaker in the policy's order. A candidate whose
+    profile the bundle lacks is never chosen this way; None where no candidate has one.
+    """
+    known = [b for b in servable if b.profile in quality]
+    if not known:
+        return None
+    enough = retention * max(quality[b.profile] for b in known)
+    good = [b for b in known if quality[b.profile] >= enough]
+    return min(good, key=lambda b: (estimates[b.id], -quality[b.profile]))
+
+
+def without_score(servable: Sequence[Backend], failure: ScorerFailure) -> Backend | None:
+    """Who answers when there is no score; None where the policy rejects."""
+    match failure:
+        case ScorerFailure.WEAK:
+            return servable[0]
+        case ScorerFailure.STRONG:
+            return servable[-1]
+        case ScorerFailure.REJECT:
+            return None

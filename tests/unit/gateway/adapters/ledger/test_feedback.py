@@ -37,9 +37,8 @@ from weir_gateway.domain.errors import (
     TooMuchFeedback,
     WeirError,
 )
-from weir_gateway.domain.feedback import AcceptedFeedback, Feedback, RatedDecision
 from weir_gateway.domain.ids import DecisionId, KeyName
-from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.outcome import AcceptedFeedback, Feedback, Outcome, RatedDecision
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.http.feedback import parse
 from weir_policy.ids import ModelName, PicoUsd, PolicyId, TableVersion
@@ -206,7 +205,7 @@ import resource, sys
 from pathlib import Path
 from weir_gateway.adapters.ledger.feedback import PendingFeedback, SqliteFeedback
 from weir_gateway.adapters.ledger.sqlite import LedgerError
-from weir_gateway.domain.feedback import Feedback
+from weir_gateway.domain.outcome import Feedback
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))  # of any file: a full disk
 store = SqliteFeedback(Path(sys.argv[1]), within=3600, content=True)

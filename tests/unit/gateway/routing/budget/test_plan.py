@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.routing.budget.calendar import DAY, HOUR, span
-from weir_gateway.routing.budget.plan import HOURS, LEAST, by_traffic, even
+from weir_gateway.routing.budget.plan import DAY, HOUR, HOURS, LEAST, by_traffic, even, span
 from weir_policy.spec.objective import Period
 
 MOMENTS = st.floats(min_value=0, max_value=4e9)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore, granted
-from weir_gateway.routing.budget.calendar import span
 from weir_gateway.routing.budget.lease import BudgetLease
+from weir_gateway.routing.budget.plan import span
 from weir_gateway.routing.budget.ports import LeaseRequest, LeaseState
 from weir_policy.ids import PicoUsd
 from weir_policy.spec.objective import Period

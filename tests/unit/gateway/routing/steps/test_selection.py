@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.tables import STRONG, WEAK, backend, request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.estimate import EXPECTED_OUTPUT, estimate_costs
-from weir_gateway.routing.steps import pick
+from weir_gateway.routing.steps import selection
 from weir_policy.spec.policy import ScorerFailure
 
 UNIT = st.floats(0, 1)
@@ -20,14 +20,14 @@ UNIT = st.floats(0, 1)
 def test_strong_iff_the_score_reaches_the_threshold(
     score: float, threshold: float, chosen: Backend
 ) -> None:
-    assert pick.by_threshold([WEAK, STRONG], score, threshold) is chosen
+    assert selection.by_threshold([WEAK, STRONG], score, threshold) is chosen
 
 
 @given(UNIT, UNIT, UNIT)
 def test_a_higher_threshold_never_sends_more_to_strong(a: float, b: float, score: float) -> None:
     low, high = sorted([a, b])
-    if pick.by_threshold([WEAK, STRONG], score, high) is STRONG:
-        assert pick.by_threshold([WEAK, STRONG], score, low) is STRONG
+    if selection.by_threshold([WEAK, STRONG], score, high) is STRONG:
+        assert selection.by_threshold([WEAK, STRONG], score, low) is STRONG
 
 
 THREE = (backend("s", price=1), backend("m", price=5), backend("l", price=25))
@@ -48,20 +48,20 @@ def test_the_cheapest_that_keeps_enough_of_the_best(
     quality: dict[str, float], retention: float, chosen: str
 ) -> None:
     costs = estimate_costs(THREE, request())
-    best = pick.by_quality(THREE, quality, retention, costs)
+    best = selection.by_quality(THREE, quality, retention, costs)
     assert best is not None
     assert best.name == chosen
 
 
 def test_of_equally_cheap_ones_the_better() -> None:
     twins = (backend("a", price=2), backend("b", price=2))
-    best = pick.by_quality(twins, {"a": 0.8, "b": 0.81}, 0.9, estimate_costs(twins, request()))
+    best = selection.by_quality(twins, {"a": 0.8, "b": 0.81}, 0.9, estimate_costs(twins, request()))
     assert best is twins[1]
 
 
 def test_without_a_single_profile_nobody_is_chosen() -> None:
     costs = estimate_costs(THREE, request())
-    assert pick.by_quality(THREE, {"other": 1.0}, 0.9, costs) is None
+    assert selection.by_quality(THREE, {"other": 1.0}, 0.9, costs) is None
 
 
 @given(st.tuples(UNIT, UNIT, UNIT), st.floats(0.01, 1))
@@ -70,7 +70,7 @@ def test_the_chosen_keeps_its_promise_and_none_cheaper_does(
 ) -> None:
     quality = dict(zip("sml", qualities, strict=True))
     costs = estimate_costs(THREE, request())
-    best = pick.by_quality(THREE, quality, retention, costs)
+    best = selection.by_quality(THREE, quality, retention, costs)
     assert best is not None
     enough = retention * max(qualities)
     assert quality[best.name] >= enough
@@ -92,4 +92,4 @@ def test_costs_count_the_clients_cap_where_it_is_lower() -> None:
 def test_without_a_score_the_policy_says_who(
     failure: ScorerFailure, chosen: Backend | None
 ) -> None:
-    assert pick.without_score([WEAK, STRONG], failure) is chosen
+    assert selection.without_score([WEAK, STRONG], failure) is chosen
