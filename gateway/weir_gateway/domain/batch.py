@@ -1,4 +1,4 @@
-"""Files and batches as their owners see them. Must not know where they lie or who runs them."""
+"""Files and batches as the API shows them to their owners."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A budget: what a policy may spend in a calendar period. Must not know how spending follows it."""
+"""A budget: what a policy may spend in a calendar period."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,4 @@
-"""Answers that are given again: what a policy allows, what is kept, how a look-up came out.
-
-Must not know where answers are kept or how a request becomes a key.
-"""
+"""Answers that are given again: what a policy allows, what is kept, how a look-up came out."""
 
 from array import array
 from dataclasses import dataclass

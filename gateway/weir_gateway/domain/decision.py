@@ -156,7 +156,7 @@ class RouteDecision:
         return next((b for b in policy.candidates if b.id not in lacking), self.chosen)
 
     def is_pinned(self, policy: Policy) -> bool:
-        """Whether a rule of the policy decided that lets nobody else have the request."""
+        """Whether a rule decided that allows no fallback."""
         return self.reason is Reason.RULE and any(
             rule.no_fallback for rule in policy.rules if rule.name == self.detail
         )

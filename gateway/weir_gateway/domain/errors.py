@@ -154,7 +154,7 @@ class BudgetExceeded(LimitReached):
 
 
 class LimitsUnknown(WeirError):
-    """The limits' store is gone, and their policy lets nobody pass then."""
+    """The limits' store is unavailable, and the policy refuses requests then."""
 
     status = 503
     code = "limits_unavailable"

@@ -1,7 +1,7 @@
 """What clients and backends may use: limits as values, and the arithmetic of a sliding minute.
 
 A limit is asked with what a request takes at least and at most: where only the least fits, the
-dear way is closed and the request goes the cheap one. Must not know stores or clocks.
+expensive way is closed and the request goes the cheap one.
 """
 
 from dataclasses import dataclass

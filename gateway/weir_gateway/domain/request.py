@@ -1,6 +1,6 @@
 """A client's request as routing sees it: the bytes as they came, and what was read out of them.
 
-Must not know aiohttp. `http/` makes it; the bytes are what goes upstream, with `model` replaced.
+`http/` makes it. The bytes are what goes upstream, with `model` replaced.
 """
 
 from collections.abc import Mapping

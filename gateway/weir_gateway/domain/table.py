@@ -106,7 +106,7 @@ class Rule:
     name: str
     when: str
     use: BackendId
-    no_fallback: bool = False  # where `use` fails nobody else is asked
+    no_fallback: bool = False  # where `use` fails no other candidate is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class Policy:
     when_limits_gone: LimitsFailure = LimitsFailure.OPEN
     cache: CacheRules | None = None  # None: no answer is given twice
     exploration: Exploration | None = None  # None: every choice is certain
-    cascade: Cascade | None = None  # None: the chosen one answers, and nobody looks
+    cascade: Cascade | None = None  # None: the chosen candidate answers unchecked
     judge: Judge | None = None  # scores prompts, where the router is `judge`
 
 

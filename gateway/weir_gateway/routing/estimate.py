@@ -56,5 +56,5 @@ def streamed_usage(request: Request, pieces: int) -> Usage | None:
 
 
 def estimate_usage(request: Request, output: int = 0) -> Usage:
-    """About what a call took of which nothing is told; a request's own estimate is from above."""
+    """About what a call took that reports no usage; a request's own estimate is an upper bound."""
     return Usage(input=request.prompt_tokens * 3 // 4, output=output)

@@ -20,12 +20,12 @@ class Ids(Protocol):
     """Where decisions get their ids from."""
 
     def __call__(self) -> DecisionId:
-        """An id nobody had before: 32 hex digits."""
+        """A new, unique id: 32 hex digits."""
         ...
 
 
 class TraceContext(Protocol):
-    """A place in a trace (W3C trace context), handed on to whoever is called."""
+    """A position in a trace (W3C trace context), passed on with each call."""
 
     @property
     def trace_id(self) -> int:

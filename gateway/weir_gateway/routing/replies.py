@@ -55,7 +55,7 @@ class Upstreams(Protocol):
     async def send(self, backend: Backend, request: Request, *, last_resort: bool = False) -> Sent:
         """Forward `request` to `backend`; returns once the first chunk is there.
 
-        `last_resort` says that nobody else is left: a backend that is left alone for its failures
+        `last_resort` says that no other backend is left: one whose circuit breaker is open
         is then called all the same. Raises UpstreamError before the first byte, and for answers
         that a fallback may mend; CannotCarry where the backend's wire has no place for a field.
         """

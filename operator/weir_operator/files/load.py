@@ -1,8 +1,6 @@
 """Files and folders to resources; every mistake with its file and line.
 
 One bad file spoils no other.
-
-Must not know what is done with the resources.
 """
 
 from collections.abc import Iterable, Iterator

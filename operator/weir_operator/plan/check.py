@@ -188,7 +188,7 @@ def _candidate_problems(
         checked = backends.get(key)
         if key in broken:
             message = f"ModelBackend {'/'.join(key)} is not usable: {Reason.INVALID_SPEC}"
-            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see what is told of it")
+            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see its status conditions")
         elif checked is None:
             known = [name for namespace, name in backends if namespace == key[0]]
             message = f"there is no ModelBackend {key[1]} in namespace {key[0]}"
@@ -202,7 +202,7 @@ def _candidate_problems(
         elif checked.problems:
             first = checked.problems[0]
             message = f"ModelBackend {checked.backend.meta.ref.id} is not usable: {first.reason}"
-            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see what is told of it")
+            yield Problem(Reason.BACKEND_NOT_USABLE, at, message, "see its status conditions")
 
 
 def _may_use(policy: RoutePolicy, backend: ModelBackend) -> bool:

@@ -85,7 +85,7 @@ def _match_order(policy: RoutePolicy) -> tuple[int, str, ResourceRef]:
 def _settle_conflicts(
     policies: list[RoutePolicy], own: dict[ResourceRef, tuple[Problem, ...]]
 ) -> Iterator[tuple[RoutePolicy, tuple[Problem, ...]]]:
-    """In match order; a policy that is no good for other reasons stands in nobody's way."""
+    """In match order; a policy with other problems conflicts with none."""
     winners: dict[tuple[str, frozenset[tuple[str, str]]], ResourceRef] = {}
     for policy in policies:
         problems = own[policy.meta.ref]

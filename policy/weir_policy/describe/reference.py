@@ -1,4 +1,4 @@
-"""The tables of docs/policies.md, made from the declarations. Must not know where they go."""
+"""The tables of docs/policies.md, made from the declarations."""
 
 import json
 from collections.abc import Iterator

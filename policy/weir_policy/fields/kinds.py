@@ -1,7 +1,7 @@
 """The kinds of scalar a field may have: each reads a plain value and describes itself as OpenAPI.
 
 Both sides come from the same pattern, bounds and sentence, so the API server and the file parser
-refuse the same values with the same words. Must not know which field has which kind.
+refuse the same values with the same words.
 """
 
 import json

@@ -1,6 +1,6 @@
 """From a document, as YAML or the API server gives it, to a resource; every mistake is collected.
 
-Never raises, whatever the document holds. Must not know files or lines.
+Never raises, whatever the document holds.
 """
 
 import base64

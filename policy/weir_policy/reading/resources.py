@@ -1,7 +1,4 @@
-"""Whole resources: who they are (kind, namespace, name, age) and what they say.
-
-Must not know how they were read, nor where from.
-"""
+"""Whole resources: who they are (kind, namespace, name, age) and what they say."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -11,28 +11,28 @@ from weir_policy.ids import PicoUsd
 MAX_SHARE: Final = 4  # of what is left, at most one such part beyond what a request waits for
 
 
-def granted(claim: LeaseRequest, others: int) -> int:
-    """In all, to who makes `claim`, where `others` is what all others have been granted.
+def granted(request: LeaseRequest, others: int) -> int:
+    """What the requesting gateway is granted in all; `others` is what the others were granted.
 
-    No more than the limit leaves, but for what was used already. Near the end parts become small,
-    so that no gateway sits on the rest.
+    No more than the limit leaves, except for what was used already. Near the limit, grants become
+    small, so that no gateway holds back the rest.
     """
-    left = claim.limit - others - claim.used
+    left = request.limit - others - request.used
     if left <= 0:
-        return claim.used
-    fair = max(claim.used + left // MAX_SHARE, min(claim.least, claim.used + left))
-    return max(min(claim.wanted, fair), claim.used)
+        return request.used
+    fair = max(request.used + left // MAX_SHARE, min(request.least, request.used + left))
+    return max(min(request.wanted, fair), request.used)
 
 
-def standing(claim: LeaseRequest, others: tuple[int, int, int]) -> LeaseState:
-    """After `claim`; `others` is what all others were granted, have spent and have served."""
+def standing(request: LeaseRequest, others: tuple[int, int, int]) -> LeaseState:
+    """The lease after `request`; `others` is what the others were granted, spent and served."""
     granted_others, spent, requests = others
-    own = granted(claim, granted_others)
+    own = granted(request, granted_others)
     return LeaseState(
         granted=PicoUsd(own),
-        free=PicoUsd(claim.limit - granted_others - own),
-        spent=PicoUsd(spent + claim.spent),
-        requests=requests + claim.requests,
+        free=PicoUsd(request.limit - granted_others - own),
+        spent=PicoUsd(spent + request.spent),
+        requests=requests + request.requests,
     )
 
 
@@ -48,13 +48,13 @@ class MemoryBudgetStore:
         self._reported: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
         self._traffic: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
-    async def renew(self, claim: LeaseRequest) -> LeaseState:
+    async def renew(self, request: LeaseRequest) -> LeaseState:
         """Keep and grant."""
-        rows = self._reported[claim.policy, claim.span]
-        others = [one for instance, one in rows.items() if instance != claim.instance]
-        now = standing(claim, _sums(others))
-        rows[claim.instance] = (now.granted, claim.spent, claim.requests)
-        self._forget(claim)
+        rows = self._reported[request.policy, request.span]
+        others = [one for instance, one in rows.items() if instance != request.instance]
+        now = standing(request, _sums(others))
+        rows[request.instance] = (now.granted, request.spent, request.requests)
+        self._forget(request)
         return now
 
     async def count(self, policy: str, hour: int, requests: int) -> None:

@@ -69,21 +69,21 @@ class RedisBudgetStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def renew(self, claim: LeaseRequest) -> LeaseState:
+    async def renew(self, request: LeaseRequest) -> LeaseState:
         """Keep and grant in one round trip. Raises BudgetStoreUnavailable."""
         try:
             reply = await self._redis.script(
                 _EXCHANGE,
-                [f"{PREFIX}:{claim.policy}:{claim.span}"],
+                [f"{PREFIX}:{request.policy}:{request.span}"],
                 [
-                    claim.instance,
-                    claim.limit,
-                    claim.used,
-                    claim.least,
-                    claim.wanted,
-                    claim.spent,
-                    claim.requests,
-                    int(claim.until + RETENTION),
+                    request.instance,
+                    request.limit,
+                    request.used,
+                    request.least,
+                    request.wanted,
+                    request.spent,
+                    request.requests,
+                    int(request.until + RETENTION),
                 ],
             )
         except RedisUnavailable as gone:

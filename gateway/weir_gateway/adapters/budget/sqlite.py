@@ -56,9 +56,9 @@ class SqliteBudgetStore:
         self.path = path
         self._read_only = read_only
 
-    async def renew(self, claim: LeaseRequest) -> LeaseState:
+    async def renew(self, request: LeaseRequest) -> LeaseState:
         """Keep and grant, off the loop. Raises BudgetStoreUnavailable."""
-        return await self._call(lambda database: _exchange(database, claim))
+        return await self._call(lambda database: _exchange(database, request))
 
     async def count(self, policy: str, hour: int, requests: int) -> None:
         """Count, off the loop. Raises BudgetStoreUnavailable."""

@@ -93,7 +93,7 @@ class RedisLimits:
             self._days[counter] = (day, max(used + change, 0))
 
     def _too_late(self) -> int:
-        """When, by the server's clock, it is given up on: what it does later counts for nobody."""
+        """The deadline by the server's clock; the script does nothing after it."""
         if self._ahead is None:
             return 0
         return int((self._clock() + self._redis.timeout) * MILLIS + self._ahead) + 1

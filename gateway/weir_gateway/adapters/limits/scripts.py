@@ -63,7 +63,7 @@ local function add_day(key, slot, sum, amount, begins)
 end
 """
 
-# KEYS: a key per limit. ARGV: the time, in milliseconds, after which nobody waits and nothing
+# KEYS: a key per limit. ARGV: the time, in milliseconds, after which no caller waits and nothing
 # is done (0: unknown); then per limit its window, the limit, the least, the most. Gives which is
 # refused (-1: too late) and which is short (0: none), seconds to wait, the server's time in
 # milliseconds, then of each limit used and slot.

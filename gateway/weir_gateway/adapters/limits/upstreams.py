@@ -42,7 +42,7 @@ class LimitedUpstreams:
         return reply
 
     def _used(self, reservations: tuple[LimitReservation, ...], reply: Reply) -> None:
-        """Where nobody told, the estimate stays."""
+        """Without reported usage the estimate stays."""
         usage = reply.usage
         if usage is not None:
             self._settle(reservations, usage.input + usage.output)
@@ -74,4 +74,4 @@ def _refused(backend: Backend, ask: LimitCheck, wait: float) -> UpstreamError:
 
 
 def _nothing() -> None:
-    """That it broke is told by whoever called."""
+    """The caller reports that it broke."""

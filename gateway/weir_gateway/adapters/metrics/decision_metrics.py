@@ -136,7 +136,7 @@ class DecisionMetrics:
 
     def decided(self, request: Request, decision: RouteDecision, seconds: float) -> None:
         """Count one decision that took `seconds`."""
-        if not decision.batch:  # for an item of a batch nobody waits: it may take its time
+        if not decision.batch:  # no client waits for an item of a batch
             self._decision_duration.record(seconds)
         self._decisions.labels(decision.policy, decision.chosen.name, decision.label).value += 1
         if decision.intended is not None:

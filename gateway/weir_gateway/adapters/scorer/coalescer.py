@@ -34,7 +34,7 @@ class Limits:
     in_flight: int = 2  # calls: one is being scored while the next gathers on the wire
     texts: int = 64  # per call
     chars: int = 524_288  # per call: at 4 bytes each half of gRPC's 4 MiB
-    waiting: int = 4096  # callers; more are told at once that there is no score
+    waiting: int = 4096  # callers; more are refused at once
 
 
 @dataclass(slots=True, eq=False)

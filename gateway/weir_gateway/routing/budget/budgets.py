@@ -130,7 +130,7 @@ class Budgets:
     async def _fit(
         self, account: PolicyBudget, policy: Policy, decision: RouteDecision, estimates: Estimates
     ) -> RouteDecision | None:
-        """The decision with room taken, by the weakest where only that fits; None: nobody does."""
+        """The decision with its cost reserved; on the weakest if only that fits, None if none."""
         room = await self._take(account, policy, account.expected_cost(decision, estimates))
         if room is not None:
             return replace(decision, budget_reservation=room)
@@ -234,5 +234,5 @@ def _forced(
 
 
 def _bound(policy: Policy, decision: RouteDecision) -> bool:
-    """Whether nobody but the chosen one may answer."""
+    """Whether only the chosen candidate may answer."""
     return decision.reason is Reason.DIRECT or decision.is_pinned(policy)

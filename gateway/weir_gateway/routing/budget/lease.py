@@ -30,7 +30,7 @@ class BudgetLease:
         self._largest = 0  # the largest estimate so far
         self._others = 0  # what other gateways have spent
         self._others_requests = 0
-        self._free = 0  # what nobody has been granted, when last asked
+        self._free = 0  # what was not granted to any gateway at the last renewal
         self._allowed = 0  # beyond what was granted, while the store can't be reached
         self._connected = False  # whether the store has ever answered
         self._reported: tuple[int, int] = (0, 0)  # settled and requests, when last told
@@ -75,7 +75,7 @@ class BudgetLease:
     ) -> LeaseRequest:
         """What to tell the store; asks for room for `estimate` and what is likely to follow.
 
-        Room that is not needed is given up with it, at once; all of it in the `last` claim.
+        Room that is not needed is given up at once; all of it in the `last` request.
         """
         used = self._settled + self._reserved
         ahead = max(AHEAD * max(self._largest, estimate), self.limit // PORTION)
@@ -100,22 +100,22 @@ class BudgetLease:
             requests=self.requests,
         )
 
-    def update(self, claim: LeaseRequest, standing: LeaseState) -> int:
-        """The store's answer to `claim`; gives how many requests others had since the last one."""
+    def update(self, request: LeaseRequest, standing: LeaseState) -> int:
+        """Apply the store's answer; returns the other gateways' requests since the last one."""
         before = self._others_requests
         self._connected = True
         self._allowed = 0
         self._granted = standing.granted
-        self._others = standing.spent - claim.spent
-        self._others_requests = standing.requests - claim.requests
+        self._others = standing.spent - request.spent
+        self._others_requests = standing.requests - request.requests
         self._free = standing.free
-        self._reported = (claim.spent, claim.requests)
+        self._reported = (request.spent, request.requests)
         return max(self._others_requests - before, 0)
 
     def allow_offline(self) -> None:
         """The store can't be reached: go on within a bound of one's own, set once per outage.
 
-        Of what nobody had been granted a gateway takes the part that it had of the requests, so
+        Of what was not granted yet, a gateway takes the share that it had of the requests, so
         that all of them together stay about within the limit.
         """
         if self._allowed:

@@ -5,7 +5,7 @@ candidates it is the threshold of the score, for more it is λ in quality per US
 with the most quality less λ times cost answers. It is found on the requests seen lately: the lowest
 line at which they would have cost, each, no more than the plan has for one. As spending falls
 behind, or runs ahead, what the plan has for one request changes, and the line follows. Pure
-arithmetic; must not know periods, policies or stores.
+arithmetic.
 """
 
 import math

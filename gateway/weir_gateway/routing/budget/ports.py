@@ -15,7 +15,7 @@ class BudgetStoreUnavailable(Exception):
 class LeaseRequest:
     """What one gateway has spent of a period's budget since it began, and what it asks for.
 
-    Sums, not differences: a claim may be made twice, and counts once.
+    Sums, not differences: a request may be made twice, and counts once.
     """
 
     policy: str
@@ -32,10 +32,10 @@ class LeaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class LeaseState:
-    """Where a period's budget stands after a claim."""
+    """Where a period's budget stands after a lease request."""
 
     granted: PicoUsd  # to the gateway that asked, in all
-    free: PicoUsd  # of the limit, granted to nobody; negative where more was used
+    free: PicoUsd  # of the limit, not granted to a gateway; negative where more was used
     spent: PicoUsd  # by all
     requests: int  # of all
 
@@ -43,11 +43,11 @@ class LeaseState:
 class BudgetStore(Protocol):
     """Where gateways share what was spent of a budget and what each may still spend.
 
-    Calls raise TreasuryGone, within a deadline, where it can't be reached.
+    Calls raise BudgetStoreUnavailable, within a deadline, where it can't be reached.
     """
 
-    async def renew(self, claim: LeaseRequest) -> LeaseState:
-        """Keep what `claim` tells and grant what it asks for, as far as the limit reaches.
+    async def renew(self, request: LeaseRequest) -> LeaseState:
+        """Store what `request` reports and grant what it asks for, as far as the limit allows.
 
         All that is granted never exceeds the limit, but for what was used already.
         """

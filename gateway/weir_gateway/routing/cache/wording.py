@@ -5,7 +5,7 @@ changed places. So wordings are compared word by word, in order, and what is tak
 named here: a word's first capital, spacing within a line, punctuation at words' edges, courtesies
 around the prompt, the article `the` and contractions of `not` and `is`. Everything else (negations,
 numbers, units, names, prepositions, the order of words) makes another wording. Being equal is being
-the same, so prompts fall into classes and a class can be a key. Pure; must not know requests.
+the same, so prompts fall into classes and a class can be a key. Pure.
 """
 
 import re

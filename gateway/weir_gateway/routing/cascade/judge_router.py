@@ -59,7 +59,7 @@ class JudgeRouter:
     def __init__(
         self, scorer: Scorer, judges: Judges | None = None, inspector: AnswerInspector | None = None
     ) -> None:
-        """Without `judges` and `words` nobody is asked: for those who only look."""
+        """Without `judges` and `inspector` no model is asked, as for `weir explain`."""
         self.scorer = scorer
         self.judges = judges
         self.inspector = inspector

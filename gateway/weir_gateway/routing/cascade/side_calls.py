@@ -1,7 +1,7 @@
 """Calls that a request makes beside its answer: a judge's and a sample's, each a side cost.
 
 Through the same port as all calls, so that they have the backend's limits, retries and breaker;
-never by way of a policy, so that none leads to another. Must not know what the answers are for.
+never through a policy, so that no side call leads to another.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ MAX_REPLY: Final = 1 << 20  # bytes of a judge's answer; a hundred times what on
 
 
 class AnswerInspector(Protocol):
-    """What is said in requests and answers, on any wire, and what a judge is told and says."""
+    """Reads requests and answers on any wire; writes a judge's questions and reads its verdicts."""
 
     async def read(
         self, request: Request, chunks: Sequence[bytes], *, stream: bool
@@ -160,7 +160,7 @@ async def fetch_answer(
     """
     try:
         reply = await upstreams.send(backend, request)
-    except asyncio.CancelledError:  # its prompt was read; nobody knows what of its answer was made
+    except asyncio.CancelledError:  # its prompt was read; how much it answered is unknown
         side_costs.add(SideCost(backend, estimate_usage(request), what, counted=False))
         raise
     chunks: list[bytes] = []

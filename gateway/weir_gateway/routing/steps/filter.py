@@ -56,13 +56,15 @@ def unservable_fallbacks(
     """Who can't serve, should the backend that a rule ordered fail; it itself is obeyed."""
     try:
         _, excluded = filter_candidates(compiled, request)
-    except BadRequest:  # nobody can: the rule stands, and its backend's own error is the answer
+    except (
+        BadRequest
+    ):  # no fallback can: the rule stands, and its backend's own error is the answer
         return ()
     return tuple(one for one in excluded if one.backend != ordered.id)
 
 
 def not_served(request: Request, who: str) -> BadRequest:
-    """Nobody who may be asked speaks the request's wire, or one it can be translated to."""
+    """No candidate speaks the request's wire, or one that it can be translated to."""
     return BadRequest(
         f"{who} serves {request.wire.short}: ask another model, or name a ModelBackend whose "
         "spec.wires has it",
@@ -72,7 +74,7 @@ def not_served(request: Request, who: str) -> BadRequest:
 
 
 def no_state(subject: str) -> BadRequest:
-    """The request names what a provider keeps, and nobody who may be asked keeps anything."""
+    """The request refers to state at a provider, and no candidate keeps state."""
     return BadRequest(
         f"{subject} state between requests, which `previous_response_id`, `conversation`, "
         "`background` and item references need: send the whole conversation, or add the "

@@ -300,7 +300,7 @@ def _paid_strong(decision: RouteDecision, outcome: Outcome) -> int:
 
 
 def _tokens(decision: RouteDecision, outcome: Outcome) -> int | None:
-    """What the answer's tokens were; None where nobody told: then the estimate stays."""
+    """The answer's tokens; None where the provider reported none: then the estimate stays."""
     if decision.reason is Reason.CACHE or (outcome.error and not outcome.paid):
         return 0
     usage = outcome.usage

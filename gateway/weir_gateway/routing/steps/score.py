@@ -54,7 +54,7 @@ def by_quality(policy: Policy) -> bool:
 def threshold(scored: Scored, matched: PolicyMatch) -> float:
     """The score from which on the strong candidate is chosen.
 
-    Raises ScorerUnavailable where it hangs on a calibration that the scorer has not given.
+    Raises ScorerUnavailable where it needs a calibration that the scorer did not report.
     """
     if matched.threshold is not None:
         return matched.threshold
@@ -75,4 +75,4 @@ def _resolved(scored: Scored, objective: Objective | None) -> float | None:
         case Budget():  # as at its very first request: nothing is known of what was spent
             return scored.calibration.threshold_for_share(FIRST_SHARE)
         case None:
-            return None  # of one candidate, which nobody scores
+            return None  # one candidate needs no score

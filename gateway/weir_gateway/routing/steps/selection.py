@@ -25,7 +25,7 @@ from weir_gateway.routing.steps.sticky import WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.policy import ScorerFailure
 
-AHEAD: Final = "spending is ahead of its plan"  # why nobody reaches the line
+AHEAD: Final = "spending is ahead of its plan"  # why no dearer candidate is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class BudgetSelection:
     threshold: float | None  # None where more than two compete, by quality less λ times cost
     moved: float | None  # the threshold with the warm cache counted
     estimates: Mapping[BackendId, PicoUsd]
-    ahead: bool  # nobody but the cheapest reaches the line
+    ahead: bool  # only the cheapest candidate is affordable
 
 
 @dataclass(frozen=True, slots=True)
