@@ -13,13 +13,13 @@ import pytest
 import weir_gateway.routing
 from support.deciding import decide as decide_one
 from support.fakes import FakeClock, FakeIds, FakeScorer
-from support.tables import policy, request, rule, table
+from support.tables import cascade, policy, request, rule, table
 from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.cache import CachedResponse, CacheRules
 from weir_gateway.routing import decide
 from weir_gateway.routing.decide import Decider, DecisionParts
-from weir_policy.spec.cascade import AnswerCheck, Cascade
+from weir_policy.spec.cascade import AnswerCheck
 from weir_policy.spec.policy import Mode
 
 ROUTING = Path(weir_gateway.routing.__file__).parent
@@ -31,7 +31,7 @@ POLICIES = {
     "everything": replace(
         policy(rules=[rule("none", "false", "strong")]),
         cache=CacheRules(exact=60.0, semantic=60.0),
-        cascade=Cascade(accept=0.7, check=AnswerCheck.JSON),
+        cascade=cascade(0.7, AnswerCheck.JSON),
         sticky=60.0,
     ),
     "shadow": policy(mode=Mode.SHADOW),

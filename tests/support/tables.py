@@ -14,6 +14,7 @@ from weir_policy.fields.kinds import Bad
 from weir_policy.fields.shapes import Shape
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName, RouterName, TableVersion
 from weir_policy.spec.backend import Capability, ModelBackendSpec, Timeouts
+from weir_policy.spec.cascade import AnswerCheck, Cascade
 from weir_policy.spec.policy import Expose, Mode, RoutePolicySpec, ScorerFailure
 from weir_wires.wire import Wire
 
@@ -59,6 +60,11 @@ def backend(
 
 WEAK = backend("weak", price=1.0)
 STRONG = backend("strong", price=10.0)
+
+
+def cascade(accept: float, check: AnswerCheck | None = None) -> Cascade:
+    """A cascade that accepts by `check`, or by the router's confidence alone."""
+    return Cascade(accept=accept, judge=None, check=check, skip_above=None)
 
 
 def policy(  # noqa: PLR0913 - a maker names every field a test may change

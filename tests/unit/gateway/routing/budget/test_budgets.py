@@ -46,11 +46,11 @@ class AwayTreasury(MemoryBudgetStore):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def renew(self, claim: LeaseRequest) -> LeaseState:
+    async def renew(self, request: LeaseRequest) -> LeaseState:
         self.asked += 1
         if self.away:
             raise BudgetStoreUnavailable("away")
-        return await super().renew(claim)
+        return await super().renew(request)
 
 
 def budgeted(usd: float, when: WhenSpent = WhenSpent.WEAKEST, **fields: object) -> Policy:

@@ -6,7 +6,7 @@ import pytest
 
 from support.deciding import decide
 from support.fakes import FakeIds, FakeScorer
-from support.tables import FACTS, STRONG, WEAK, backend, policy, request, rule, table
+from support.tables import FACTS, STRONG, WEAK, backend, cascade, policy, request, rule, table
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import ScorerUnavailable
@@ -19,8 +19,8 @@ from weir_policy.spec.policy import ClientThreshold, Expose, Mode, ScorerFailure
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
-CHECKED = Cascade(accept=0.7, check=AnswerCheck.JSON)
-SURE = Cascade(accept=0.7)  # nothing looks at the answer: the router's confidence
+CHECKED = cascade(0.7, AnswerCheck.JSON)
+SURE = cascade(0.7)  # nothing looks at the answer: the router's confidence
 
 
 async def decided(

@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 from support.fakes import FakeAccounts, FakeClock, FakeIds, FakeReply, FakeScorer, FakeUpstreams
-from support.tables import STRONG, WEAK, policy, request, table
+from support.tables import STRONG, WEAK, cascade, policy, request, table
 from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.outcome import CostKind
 from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import CascadeBounds, Dispatched, Ports, Routing
-from weir_policy.spec.cascade import AnswerCheck, Cascade
+from weir_policy.spec.cascade import AnswerCheck
 from weir_wires.content import Usage
 
 PROSE = b'{"choices":[{"index":0,"message":{"content":"no JSON at all"}}]}'
 JSON = b'{"choices":[{"index":0,"message":{"content":"{}"}}]}'
-CHECKED = replace(policy(), cascade=Cascade(accept=0.7, check=AnswerCheck.JSON))
+CHECKED = replace(policy(), cascade=cascade(0.7, AnswerCheck.JSON))
 TOOK = Usage(10, 5)
 
 
