@@ -16,6 +16,7 @@ import msgspec
 
 from weir_policy.fields.shapes import Presence, Shape, declared
 from weir_policy.ids import BackendId, PolicyId, TableVersion
+from weir_policy.model_patterns import WILDCARDS_FEATURE, model_pattern
 from weir_policy.reading.resources import ModelBackend, RoutePolicy
 from weir_policy.spec.backend import ModelBackendSpec
 from weir_policy.spec.cascade import Judge
@@ -113,7 +114,7 @@ def policy_entry(policy: RoutePolicy) -> PolicyEntry:
         id=PolicyId(ref.id),
         uid=policy.meta.uid,
         generation=policy.meta.generation,
-        requires=tuple(sorted(set(features(resolved)))),
+        requires=tuple(sorted({*features(resolved), *_matching_features(resolved)})),
         spec=resolved,
     )
 
@@ -195,7 +196,15 @@ def features(value: object) -> Iterator[str]:
 @functools.cache
 def supported() -> frozenset[str]:
     """Every feature that this version declares."""
-    return frozenset((*_declared_features(RoutePolicySpec), *_declared_features(ModelBackendSpec)))
+    declarations = (RoutePolicySpec, ModelBackendSpec)
+    declared_ = (feature for each in declarations for feature in _declared_features(each))
+    return frozenset((WILDCARDS_FEATURE, *declared_))
+
+
+def _matching_features(policy: RoutePolicySpec) -> Iterator[str]:
+    """What `match` needs of a gateway: one that can't match patterns reads them as names."""
+    if any(model_pattern(name) is not None for name in policy.match.models):
+        yield WILDCARDS_FEATURE
 
 
 def _declared_features(cls: type[Shape]) -> Iterator[str]:

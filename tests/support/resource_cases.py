@@ -209,7 +209,14 @@ CASES = (
         "spec.match.models",
         ["a b"],
         "spec.match.models[0]",
-        "must be a model name without spaces, like auto",
+        "must be a model name without spaces and with one * at most",
+    ),
+    _policy(
+        "model-with-two-wildcards",
+        "spec.match.models",
+        ["*-a-*"],
+        "spec.match.models[0]",
+        "must be a model name without spaces and with one * at most",
     ),
     _policy(
         "model-twice",

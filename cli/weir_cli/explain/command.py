@@ -29,6 +29,7 @@ from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.explain import Explainer
+from weir_policy.model_patterns import sample_model
 from weir_scorer import Bundle
 
 _ANY_MODEL = "auto"
@@ -157,5 +158,5 @@ def _only(table: RouteTable, policy: str) -> RouteTable:
 
 def _first_model(table: RouteTable) -> str:
     """`auto` where a policy serves it, else the first name that the first policy serves."""
-    names = [name for policy in table.policies for name in policy.models]
+    names = [sample_model(name) for policy in table.policies for name in policy.models]
     return _ANY_MODEL if _ANY_MODEL in names or not names else names[0]

@@ -22,6 +22,7 @@ from weir_cli.policy_files import (
     with_endpoints_at,
 )
 from weir_policy.ids import BackendId
+from weir_policy.model_patterns import sample_model
 from weir_runtime.loop import run
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def client_model(policies: Policies, policy: str | None) -> str:
     """A model name that the policy matches."""
     for entry in named_policies(policies.table, policy):
         if entry.spec.match.models:
-            return entry.spec.match.models[0]
+            return sample_model(entry.spec.match.models[0])
     return "auto"
 
 

@@ -37,7 +37,7 @@ class ModelEndpoints:
 
     async def get(self, http: web.BaseRequest, name: str) -> web.StreamResponse:
         """Answer with one name. Raises NoPolicy where no policy serves it."""
-        if name not in self._names(http):
+        if not self._routing.serves(self._tables(), name, http.get(CLIENT_KEY)):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
         shape = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
         return web.json_response(shape(name))

@@ -121,6 +121,10 @@ class Routing:
         """
         return compiled.callable_models(self._decider.compiled(table), key)
 
+    def serves(self, table: RouteTable, model: str, key: ClientKey | None) -> bool:
+        """Whether a client, or `key`, may write `model`, a name that a pattern matches included."""
+        return compiled.is_callable(self._decider.compiled(table), model, key)
+
     async def check_probes(self, table: RouteTable) -> None:
         """Decide every policy's probes. Raises BadTable for the first that fails.
 

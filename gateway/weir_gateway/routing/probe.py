@@ -11,7 +11,7 @@ from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_policy.facts import Facts
-from weir_policy.ids import ModelName
+from weir_policy.model_patterns import sample_model
 from weir_policy.spec.policy import Probe
 from weir_wires.wire import Wire
 
@@ -59,7 +59,7 @@ def _context(
 
 def probe_request(policy: Policy, prompt: str) -> Request:
     """What routing would see of a request with `prompt` as its one user turn."""
-    model = policy.models[0] if policy.models else ModelName("auto")
+    model = sample_model(policy.models[0] if policy.models else "auto")
     headers = dict(policy.headers)
     facts = Facts(
         model=model,

@@ -12,6 +12,7 @@ import cel
 import grpc
 
 from weir_policy.facts import Facts
+from weir_policy.model_patterns import sample_model
 from weir_policy.spec.objective import Objective
 from weir_policy.spec.policy import Probe, RoutePolicySpec
 from weir_policy.table import PolicyEntry, Table
@@ -149,7 +150,7 @@ def _rule_target(policy: RoutePolicySpec, probe: Probe) -> str:
 def _facts(policy: RoutePolicySpec, probe: Probe) -> dict[str, object]:
     """A request with the prompt as its one user turn."""
     facts = Facts(
-        model=policy.match.models[0],
+        model=sample_model(policy.match.models[0]),
         stream=False,
         turns=1,
         messages=1,

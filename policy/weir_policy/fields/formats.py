@@ -145,8 +145,15 @@ MODEL = Text(
     word="model name",
     convert=ModelName,
     max_length=253,
-    pattern=r"[!-~]+",
-    message="must be a model name without spaces, like auto",
+    pattern=r"[!-)+-~]+",
+    message="must be a model name without spaces or *, like gpt-4o",
+)
+MODEL_PATTERN = Text(
+    word="model name",
+    convert=ModelName,
+    max_length=253,
+    pattern=r"[!-)+-~]+|[!-)+-~]*\*[!-)+-~]*",
+    message="must be a model name without spaces and with one * at most, like auto or claude-*",
 )
 PROBABILITY = Text(
     word='decimal from "0" to "1"',

@@ -9,6 +9,7 @@ from weir_policy.fields.formats import (
     ENDPOINT,
     HEADER,
     HEADER_VALUE,
+    MODEL,
     NAME,
     NAMESPACE_OR_ALL,
     QUERY_NAME,
@@ -19,6 +20,7 @@ from weir_policy.fields.formats import (
 )
 from weir_policy.fields.kinds import Choice, OneOf
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
+from weir_policy.ids import ModelName
 from weir_policy.spec.auth import Auth, SecretKeyRef
 from weir_policy.spec.limits import COUNT, DIMENSIONS, add_limit_fields
 from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
@@ -173,6 +175,11 @@ class ModelBackendSpec:
         default=[],
     )
     model: str = required(text("model id", 253), "The provider's id for the model.")
+    aliases: tuple[ModelName, ...] = defaulted(
+        List(MODEL, at_most=16, unique=ITSELF),
+        "More names that clients may write for it, where a policy says `expose: {direct: true}`.",
+        default=[],
+    )
     auth: Auth | None = optional(
         Object(Auth),
         "How the gateway authenticates: exactly one of these. Not set: no authentication.",

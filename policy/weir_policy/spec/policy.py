@@ -9,7 +9,7 @@ from weir_policy.fields.formats import (
     DURATION,
     HEADER,
     LABEL,
-    MODEL,
+    MODEL_PATTERN,
     PROBABILITY,
     SHARE,
     USD,
@@ -62,8 +62,10 @@ class Match:
     """Which requests the policy serves."""
 
     models: tuple[ModelName, ...] = required(
-        List(MODEL, at_least=1, at_most=64, unique=ITSELF),
-        "The values of the request's `model` that this policy serves.",
+        List(MODEL_PATTERN, at_least=1, at_most=64, unique=ITSELF),
+        "The values of the request's `model` that this policy serves. A `*` stands for any "
+        "characters: `claude-*`. An exact name goes before a pattern, and a longer pattern "
+        "before a shorter one.",
     )
     headers: tuple[HeaderMatch, ...] = defaulted(
         List(Object(HeaderMatch), at_most=16, unique="name"),

@@ -248,6 +248,22 @@ def test_header_names_and_order_make_no_difference_to_a_conflict() -> None:
     assert told(made) == [("q", "Conflict", "spec.match.models[0]")]
 
 
+def test_equal_patterns_conflict_and_overlapping_ones_do_not() -> None:
+    made = plan(
+        *PAIR,
+        created(policy("young", match={"models": ["claude-*"]}), "2026-01-02T00:00:00Z"),
+        created(policy("old", match={"models": ["claude-*"]}), "2026-01-01T00:00:00Z"),
+        policy("narrow", match={"models": ["claude-opus-*"]}),
+    )
+    assert told(made) == [("young", "Conflict", "spec.match.models[0]")]
+
+
+def test_a_pattern_needs_a_gateway_that_matches_patterns() -> None:
+    made = plan(*PAIR, policy("all", match={"models": ["*"]}), policy("one"))
+    requires = {entry.id: entry.requires for entry in made.table.policies}
+    assert requires == {"shop/all": ("modelWildcards",), "shop/one": ()}
+
+
 def test_a_policy_with_problems_stands_in_nobodys_way() -> None:
     made = plan(*PAIR, policy("a", router={"name": "bert"}), policy("b"))
     assert [p.id for p in made.table.policies] == ["shop/b"]

@@ -13,8 +13,10 @@ from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Backend, Policy, RouteTable, Rule, Variant
+from weir_gateway.routing.policy.wildcards import WildcardIndex
 from weir_policy.facts import Facts
 from weir_policy.ids import BackendId, ModelName, PolicyId, RouterName
+from weir_policy.model_patterns import ModelPattern, model_pattern
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.cascade import Judge
 from weir_wires.wire import Wire
@@ -95,6 +97,8 @@ class CompiledTable:
     by_id: dict[PolicyId, CompiledPolicy]
     by_model: dict[str, tuple[PolicyMatch, ...]]
     by_backend: dict[str, tuple[PolicyMatch, ...]]  # where direct calls are exposed
+    by_pattern: WildcardIndex[PolicyMatch]
+    pattern_names: dict[str, tuple[PolicyMatch, ...]]  # candidates' names that a pattern matches
     client_threshold: tuple[CompiledPolicy, ...]
     known_models: str  # the names there are, for an error's text
 
@@ -104,35 +108,68 @@ def compile_table(table: RouteTable, conditions: Conditions) -> CompiledTable:
     policies = [_policy(policy, table, conditions) for policy in table.policies]
     by_model: defaultdict[str, list[PolicyMatch]] = defaultdict(list)
     by_backend: defaultdict[str, list[PolicyMatch]] = defaultdict(list)
+    patterns: list[tuple[ModelPattern, PolicyMatch]] = []
     for compiled in policies:
         for model in compiled.policy.models:
-            by_model[model].append(PolicyMatch(compiled))
+            pattern = model_pattern(model)
+            if pattern is None:
+                by_model[model].append(PolicyMatch(compiled))
+            else:
+                patterns.append((pattern, PolicyMatch(compiled)))
         if compiled.policy.expose.direct:
             for backend in compiled.policy.candidates:
-                by_backend[backend.name].append(PolicyMatch(compiled, direct=backend))
+                for name in (backend.name, *backend.spec.aliases):
+                    by_backend[name].append(PolicyMatch(compiled, direct=backend))
+    by_pattern = WildcardIndex(patterns)
     return CompiledTable(
         table=table,
         by_id={compiled.policy.id: compiled for compiled in policies},
         by_model={name: tuple(found) for name, found in by_model.items()},
         by_backend={name: tuple(found) for name, found in by_backend.items()},
+        by_pattern=by_pattern,
+        pattern_names=_pattern_names(policies, by_pattern),
         client_threshold=tuple(p for p in policies if p.policy.expose.client_threshold),
-        known_models=_listed([*by_model, *by_backend]),
+        known_models=_listed(
+            [*by_model, *by_backend, *(m for p in policies for m in p.policy.models)]
+        ),
     )
 
 
 def callable_models(compiled: CompiledTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:
-    """What a client may write in `model`, in table order: policies' names, then backends'.
+    """What a client may write in `model`: policies' names, then backends', in table order.
 
-    With a key, only what that key may use.
+    A pattern stands for the names of its policy's candidates that it matches. With a key, only
+    what that key may use.
     """
     by_backend = compiled.by_backend if key is None or key.direct else {}
     names = [
         name
-        for index in (compiled.by_model, by_backend)
+        for index in (compiled.by_model, by_backend, compiled.pattern_names)
         for name, matches in index.items()
-        if key is None or any(key.may_use(match.policy.policy.id) for match in matches)
+        if _may_use(matches, key)
     ]
     return tuple(ModelName(name) for name in dict.fromkeys(names))
+
+
+def is_callable(compiled: CompiledTable, model: str, key: ClientKey | None = None) -> bool:
+    """Whether a client, or `key`, may write `model`: one of the names above or of a pattern's."""
+    by_backend = compiled.by_backend if key is None or key.direct else {}
+    exact = [*compiled.by_model.get(model, ()), *by_backend.get(model, ())]
+    return _may_use(exact or tuple(compiled.by_pattern.find(model)), key)
+
+
+def _may_use(matches: Iterable[PolicyMatch], key: ClientKey | None) -> bool:
+    return any(key is None or key.may_use(match.policy.policy.id) for match in matches)
+
+
+def _pattern_names(
+    policies: Iterable[CompiledPolicy], by_pattern: WildcardIndex[PolicyMatch]
+) -> dict[str, tuple[PolicyMatch, ...]]:
+    """The names and aliases of candidates, and their providers' names, that patterns match."""
+    backends = [backend for compiled in policies for backend in compiled.policy.candidates]
+    names = (name for b in backends for name in (b.name, b.model, *b.spec.aliases))
+    found = {name: tuple(by_pattern.find(name)) for name in dict.fromkeys(names)}
+    return {name: matches for name, matches in found.items() if matches}
 
 
 def _policy(policy: Policy, table: RouteTable, conditions: Conditions) -> CompiledPolicy:

@@ -1,7 +1,8 @@
 """Match a request to its policy, and check that its client key may use that policy.
 
 Policies match by `model` and headers, in table order. A name that a policy lists comes first, then
-RouteLLM's `router-<router>-<threshold>`, then a backend's own name.
+RouteLLM's `router-<router>-<threshold>`, then a backend's own name, then patterns, the most
+specific one first.
 """
 
 import re
@@ -32,6 +33,7 @@ def match_policy(compiled: CompiledTable, request: Request) -> PolicyMatch:
         _first(compiled.by_model.get(model, ()), request)
         or (_client_threshold(compiled, request) if model.startswith(PREFIX) else None)
         or _first(compiled.by_backend.get(model, ()), request)
+        or _first(compiled.by_pattern.find(model), request)
         or _nothing(compiled, request)
     )
 
