@@ -17,7 +17,7 @@ LOCKS: dict[str, list[str]] = {
     "bundle": ["--extra", "scorer", "--extra", "bundle", "--extra", "cli"],
     "otlp-http": ["--extra", "otlp-http"],
     "all": ["--extra", "all"],
-    "dev": ["--extra", "all", "--group", "dev"],
+    "dev": ["--extra", "all", "--extra", "aws", "--group", "dev"],
 }
 # These two images carry CEL. Its wheel requires packages that only its command line imports; the
 # overrides leave them out, and the Dockerfiles install with --no-deps.

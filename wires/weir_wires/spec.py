@@ -10,6 +10,7 @@ from typing import Protocol
 from weir_wires.content import AnswerContent, Usage
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.event import Event
+from weir_wires.framing import SSE, Framing
 from weir_wires.translator import Translator
 from weir_wires.wire import Wire
 
@@ -54,6 +55,7 @@ class WireSpec:
     usage: Callable[[bytes], Usage | None]  # of a whole answer; raises MalformedResponse
     reader: Callable[[], StreamReader]
     url_of: Callable[[str, str, bool], str] | None = None  # (base, model, stream) → URL; see `url`
+    framing: Framing = SSE  # of a streamed answer; clients get server-sent events alone
     headers: Mapping[str, str] = field(default_factory=dict[str, str])  # with every call
     forwarded: tuple[str, ...] = ()  # client headers that go on to a provider of the same wire
     large_events: tuple[bytes, ...] = ()  # begin a last event that may exceed a stream's kept end

@@ -20,7 +20,6 @@ from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 
 JSON: Final = "application/json"
-EVENT_STREAM: Final = "text/event-stream"
 ERROR_BODY: Final = 64 * 1024  # bytes read of an error body
 FIRST_ERROR: Final = 400
 FIRST_REDIRECT: Final = 300
@@ -40,7 +39,7 @@ async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
         raise invalid_response(
             answer.backend, f"answered {response.status}, a redirect, which is not followed"
         )
-    if not stream or response.content_type != EVENT_STREAM:
+    if not stream or response.content_type != answer.outbound.wire.framing.media_type:
         return await _whole_reply(answer)
     if not answer.first:
         raise invalid_response(answer.backend, "ended its stream before it began")

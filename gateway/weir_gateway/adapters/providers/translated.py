@@ -14,7 +14,8 @@ from weir_gateway.adapters.providers.upstream_errors import invalid_response, ma
 from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
-from weir_wires.event import Event, EventReader, EventTooLarge
+from weir_wires.event import Event, EventTooLarge
+from weir_wires.framing import SSE
 from weir_wires.translator import StreamTranslator
 
 _USAGE_KEY: Final = b"usage"  # in every event with token counts
@@ -25,7 +26,7 @@ class TranslatedReply:
 
     def __init__(self, answer: ProviderResponse, events: StreamTranslator) -> None:
         self.status = answer.response.status
-        self.headers = answer.headers
+        self.headers = {**answer.headers, "content-type": SSE.media_type}
         self.usage: Usage | None = None
         self._backend = answer.backend
         self._response = answer.response
@@ -33,7 +34,7 @@ class TranslatedReply:
         self._events = events
         self._release: Release | None = answer.call.end
         self._secret = answer.secret
-        self._reader = EventReader()
+        self._reader = answer.outbound.wire.framing.reader()
         self._usage_reader = answer.outbound.wire.reader()
         self._ended = False
         self.pieces = 0  # events that have been read

@@ -43,7 +43,10 @@ MAX_DIRECT_WRITE: Final = 1 << 19  # bytes
 KEEP_ALIVE: Final = 30  # seconds an idle connection stays open; below common servers' limits
 DNS_TTL: Final = 30  # seconds; a Service's address may move
 REPLY_HEADERS: Final = frozenset(
-    {"content-type", "openai-processing-ms", "request-id", "retry-after", "x-request-id"}
+    {
+        *("content-type", "openai-processing-ms", "request-id", "retry-after"),
+        *("x-amzn-requestid", "x-request-id"),
+    }
 )
 REPLY_HEADER_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 
