@@ -61,9 +61,9 @@ def _reached(wire: Wire) -> str:
 
 
 def _translators(client: Wire) -> Iterator[tuple[Wire, Translator]]:
-    for wire, spec in WIRES.items():
-        if client in spec.translators:
-            yield wire, spec.translators[client]
+    for route in WIRES.translated(client):
+        if route.translator is not None:
+            yield route.wire, route.translator
 
 
 def _fields(client: Wire, wire: Wire, translator: Translator) -> str:

@@ -83,11 +83,20 @@ async def toy_provider(exchange: Exchange) -> None:
     await exchange.end()
 
 
-async def ask(gateway: GatewayProgram, **fields: object) -> tuple[int, bytes]:
-    body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}], **fields}
+CHAT = "/v1/chat/completions"
+TURNS = {"messages": [{"role": "user", "content": "hi"}]}
+OTHER_CLIENTS = (
+    ("/v1/messages", {**TURNS, "max_tokens": 9}),
+    ("/v1/responses", {"input": "hi"}),
+    ("/v1/completions", {"prompt": "hi"}),
+)
+
+
+async def ask(gateway: GatewayProgram, path: str = CHAT, **fields: object) -> tuple[int, bytes]:
+    body = {"model": "auto", **(TURNS if path == CHAT else {}), **fields}
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{gateway.url}/v1/chat/completions", json=body, headers=HEADERS) as response,
+        session.post(gateway.url + path, json=body, headers=HEADERS) as response,
     ):
         return response.status, await response.read()
 
@@ -109,6 +118,17 @@ async def test_its_streams_are_translated(served: tuple[GatewayProgram, Upstream
     assert upstream.received[0].path.endswith("/models/one-model:stream")
 
 
+@pytest.mark.parametrize(("path", "fields"), OTHER_CLIENTS)
+async def test_clients_of_every_other_wire_reach_it_through_chat(
+    served: tuple[GatewayProgram, Upstream], path: str, fields: dict[str, object]
+) -> None:
+    gateway, upstream = served
+    whole = await ask(gateway, path, **fields)
+    streamed = await ask(gateway, path, stream=True, **fields)
+    assert [(status, b"hel" in body) for status, body in (whole, streamed)] == [(200, True)] * 2
+    assert [json.loads(received.body)["ask"] for received in upstream.received] == ["hi"] * 2
+
+
 async def test_what_it_cant_carry_is_refused(served: tuple[GatewayProgram, Upstream]) -> None:
     gateway, upstream = served
     status, body = await ask(gateway, logprobs=True)
@@ -128,7 +148,8 @@ def test_the_documentation_lists_it(extended: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "docs" / "generate_wires.py", script)
     assert run(extended, str(script)).returncode == 0
     page = (tmp_path / "wires.md").read_text(encoding="utf-8")
-    assert "## From `chat` to `toy`" in page
+    for client in ("chat", "responses", "completions", "messages"):
+        assert f"## From `{client}` to `toy`" in page
 
 
 def run(extended: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,9 @@
-"""Two translators as one: the client's wire to a middle one, and that to the provider's."""
+"""Two translators as one: the client's wire to OpenAI's chat, and that to the provider's.
 
-from collections.abc import Callable
+What chat itself has no field for travels in fields beside its own: thinking blocks signed in a
+reasoning item's `encrypted_content` or in `thinking_blocks`, so nothing is lost.
+"""
+
 from dataclasses import dataclass, replace
 
 from weir_wires.errors import RequestError
@@ -10,47 +13,46 @@ from weir_wires.translator import (
     Field,
     ResponseTranslator,
     StreamTranslator,
+    ToChat,
     TranslatedRequest,
     Translator,
 )
-
-ClientName = Callable[[str], str]  # a field's path on the middle wire → the client's own
 
 
 @dataclass(frozen=True, slots=True)
 class ComposedTranslator:
     """`near`, whose client side is the client's, and then `far`."""
 
-    near: Translator
+    near: ToChat
     far: Translator
-    client_name: ClientName
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """Each field of the client's with the worse of its two fates.
 
-        Several fields of the middle wire may share a client's name: the first one counts.
+        Several fields of the chat wire may share a client's name: the first one counts.
         """
         later: dict[str, Field] = {}
         for field in self.far.fields:
-            later.setdefault(self.client_name(field.name), field)
-        return tuple(_worse(field, later.get(field.name)) for field in self.near.fields)
+            later.setdefault(self.near.client_name(field.name), field)
+        fields = self.near.between().fields
+        return tuple(_worse(field, later.get(field.name)) for field in fields)
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         """Translate twice; errors and dropped fields have the client's names."""
-        first = self.near.translate(body, model)
+        first = self.near.between().translate(body, model)
         try:
             second = self.far.translate(first.body, model)
         except RequestError as error:
             raise self._renamed(error) from error
-        dropped = dict.fromkeys([*first.dropped, *map(self.client_name, second.dropped)])
+        dropped = dict.fromkeys([*first.dropped, *map(self.near.client_name, second.dropped)])
         response = _ComposedResponse(first.response, second.response)
         return TranslatedRequest(second.body, response, tuple(dropped))
 
     def _renamed(self, error: RequestError) -> RequestError:
         if error.param is None:
             return error
-        name = self.client_name(error.param)
+        name = self.near.client_name(error.param)
         message = error.message.replace(f"`{error.param}", f"`{name}")
         return type(error)(message, param=name, code=error.code)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from weir_wires import anthropic, openai
+from weir_wires.composed import ComposedTranslator
 from weir_wires.spec import WireSpec
 from weir_wires.translator import Translator
 from weir_wires.wire import Wire
@@ -30,6 +31,7 @@ class Registry(Mapping[Wire, WireSpec]):
 
     def __init__(self, specs: Iterable[WireSpec]) -> None:
         self._specs = {spec.wire: spec for spec in specs}
+        self._routes = {wire: self._routes_of(spec) for wire, spec in self._specs.items()}
         self._usual = {spec.protocol: spec for spec in self._specs.values() if spec.protocol}
 
     def __getitem__(self, wire: Wire) -> WireSpec:
@@ -59,10 +61,26 @@ class Registry(Mapping[Wire, WireSpec]):
         """How a request on `client` reaches an endpoint that speaks `spoken`; None if it can't."""
         if client in spoken:
             return WireRoute(client, None)
+        routes = self._routes[client]
+        return next((route for route in routes if route.wire in spoken), None)
+
+    def translated(self, client: Wire) -> tuple[WireRoute, ...]:
+        """The wires that a request on `client` can be translated to, the preferred one first."""
+        return self._routes[client]
+
+    def _routes_of(self, client: WireSpec) -> tuple[WireRoute, ...]:
+        """Those of one translator, and then those through chat."""
+        direct, composed = dict[Wire, Translator](), dict[Wire, Translator]()
+        to_chat = client.to_chat
         for wire, spec in self._specs.items():
-            if wire in spoken and client in spec.translators:
-                return WireRoute(wire, spec.translators[client])
-        return None
+            own = spec.translators.get(client.wire)
+            own = to_chat if own is None and wire is Wire.OPENAI_CHAT else own
+            from_chat = spec.translators.get(Wire.OPENAI_CHAT)
+            if own is not None:
+                direct[wire] = own
+            elif to_chat is not None and from_chat is not None and wire is not client.wire:
+                composed[wire] = ComposedTranslator(to_chat, from_chat)
+        return tuple(WireRoute(*pair) for pair in (direct | composed).items())
 
     def spoken(self, wires: AbstractSet[Wire]) -> frozenset[Wire]:
         """All that an endpoint answers: one that answers messages also counts their tokens."""

@@ -11,7 +11,7 @@ from weir_wires.content import AnswerContent, Usage
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.event import Event
 from weir_wires.framing import SSE, Framing
-from weir_wires.translator import Translator
+from weir_wires.translator import ToChat, Translator
 from weir_wires.wire import Wire
 
 
@@ -64,6 +64,7 @@ class WireSpec:
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
     translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
+    to_chat: ToChat | None = None  # of its clients' requests, which then reach every wire
     answer: AnswerReader | None = None
     prompt: PromptShape = PromptShape()
 

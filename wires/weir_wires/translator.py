@@ -95,3 +95,22 @@ class Translator(Protocol):
         InvalidBody where the body is not valid on the client's own wire.
         """
         ...
+
+
+class ToChat(Translator, Protocol):
+    """From a client's wire to OpenAI's chat, and so the first half of a pair that goes through it.
+
+    A wire that has one reaches every provider's wire that chat is translated to.
+    """
+
+    def between(self) -> Translator:
+        """The same, for a second translator that reads its chat completions.
+
+        That one knows all fields of the chat wire whatever the model's name is, and of Anthropic's
+        `thinking` and `top_k` beside them.
+        """
+        ...
+
+    def client_name(self, field: str) -> str:
+        """The client's name of what the chat wire calls `field`, a path."""
+        ...

@@ -10,14 +10,31 @@ from hypothesis import strategies as st
 from support.responses import response_of
 from support.translating import Json, answered, as_stream, data, encoded, sent, streamed
 from weir_wires.errors import MalformedResponse, NotCarried
-from weir_wires.through_chat import completions_to_messages, responses_name, responses_to_messages
-from weir_wires.translator import Fate, ResponseTranslator
+from weir_wires.registry import WIRES
+from weir_wires.responses_to_chat.names import client_name as responses_name
+from weir_wires.translator import Fate, ResponseTranslator, Translator
+from weir_wires.wire import Wire
 
 MODEL = "claude-sonnet-4-5"
 THINKING: Json = {"type": "thinking", "thinking": "hm", "signature": "sig"}
 USE: Json = {"type": "tool_use", "id": "toolu_1", "name": "read_gauge", "input": {"gauge": "mill"}}
 AUDIO: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
 TOOL: Json = {"type": "function", "name": "read_gauge", "parameters": {"type": "object"}}
+
+
+def to_messages(client: Wire) -> Translator:
+    route = WIRES.route(client, {Wire.ANTHROPIC_MESSAGES})
+    assert route is not None
+    assert route.translator is not None
+    return route.translator
+
+
+def responses_to_messages() -> Translator:
+    return to_messages(Wire.OPENAI_RESPONSES)
+
+
+def completions_to_messages() -> Translator:
+    return to_messages(Wire.OPENAI_COMPLETIONS)
 
 
 def response_translator(**fields: Any) -> ResponseTranslator:

@@ -9,10 +9,10 @@ from weir_wires.anthropic.answers import ANTHROPIC_ERRORS, MESSAGES_ANSWER
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.content import Usage, bounded
 from weir_wires.event import Event
+from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
 from weir_wires.thinking import strip_foreign_thinking
-from weir_wires.through_chat import completions_to_messages, responses_to_messages
 from weir_wires.wire import Wire
 
 VERSION: Final = "2023-06-01"  # of the API, as its documentation says to send it
@@ -112,11 +112,8 @@ MESSAGES: Final = WireSpec(
     version_path="/v1",
     also=frozenset({Wire.ANTHROPIC_COUNT_TOKENS}),
     prepare=strip_foreign_thinking,
-    translators={
-        Wire.OPENAI_CHAT: ChatToMessages(),
-        Wire.OPENAI_RESPONSES: responses_to_messages(),
-        Wire.OPENAI_COMPLETIONS: completions_to_messages(),
-    },
+    translators={Wire.OPENAI_CHAT: ChatToMessages()},
+    to_chat=MessagesToChat(),
     answer=MESSAGES_ANSWER,
     prompt=PromptShape(
         schemas=(("output_config", "format", "schema"), ("output_format", "schema"))
@@ -130,6 +127,7 @@ COUNT_TOKENS: Final = replace(
     protocol="",
     also=frozenset(),
     translators={},
+    to_chat=None,
     answer=None,
     prompt=PromptShape(),
     prepare=None,

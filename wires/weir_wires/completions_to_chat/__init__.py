@@ -23,6 +23,14 @@ class CompletionsToChat:
     def fields(self) -> tuple[Field, ...]:
         return FIELDS
 
+    def between(self) -> "CompletionsToChat":
+        return self
+
+    def client_name(self, field: str) -> str:
+        if field.startswith("messages"):
+            return "prompt"
+        return "max_tokens" if field == "max_completion_tokens" else field
+
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model)
         response: ResponseTranslator = _Response(self.clock)

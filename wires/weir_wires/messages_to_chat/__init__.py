@@ -1,9 +1,10 @@
 """The client speaks Anthropic's messages, the provider OpenAI's chat completions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_wires.messages_to_chat import answer
-from weir_wires.messages_to_chat.request import FIELDS, translate_request
+from weir_wires.messages_to_chat.names import client_name
+from weir_wires.messages_to_chat.request import CHAINED_FIELDS, FIELDS, translate_request
 from weir_wires.messages_to_chat.stream import MessageEvents
 from weir_wires.translator import Field, StreamTranslator, TranslatedRequest
 
@@ -12,14 +13,26 @@ __all__ = ["MessagesToChat"]
 
 @dataclass(frozen=True, slots=True)
 class MessagesToChat:
-    """Translates requests, and answers back."""
+    """Translates requests, and answers back.
+
+    With `chained` a second translator reads the chat completion, and so Anthropic's own fields,
+    too: `thinking` and `top_k`.
+    """
+
+    chained: bool = False
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        return FIELDS
+        return CHAINED_FIELDS if self.chained else FIELDS
+
+    def between(self) -> "MessagesToChat":
+        return replace(self, chained=True)
+
+    def client_name(self, field: str) -> str:
+        return client_name(field)
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
-        request = translate_request(body, model)
+        request = translate_request(body, model, chained=self.chained)
         return TranslatedRequest(request.body, _Response(), request.dropped)
 
 

@@ -97,6 +97,18 @@ def limit(body: Body, model: str) -> dict[str, int]:
     return {"max_completion_tokens" if newer else "max_tokens": limit}
 
 
+def own(body: Body) -> dict[str, Any]:
+    """Thinking and sampling in Anthropic's words, for a translator that knows them."""
+    fields = {name: body.raw(name) for name in ("thinking", "top_k")}
+    own_fields: dict[str, Any] = {name: raw for name, raw in fields.items() if raw is not None}
+    config = body.take("output_config", _CONFIG) or OutputConfig()
+    if config.effort is not None:
+        own_fields["reasoning_effort"] = config.effort
+    if config.format is not None:
+        own_fields["response_format"] = _format(config.format)
+    return own_fields
+
+
 def sampling(body: Body, model: str) -> dict[str, float]:
     """Temperature and its like, within what the model takes."""
     requested = {

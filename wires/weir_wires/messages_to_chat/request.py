@@ -5,7 +5,7 @@ from one request to the next, so that providers' prompt caches still hit.
 `FIELDS` says what becomes of each field.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
 from weir_wires.messages_to_chat.turns import system, turns
 from weir_wires.request_body import Body
-from weir_wires.translator import Field, carried, dropped, refused
+from weir_wires.translator import Fate, Field, carried, dropped, refused
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
 _SYSTEM: Final = msgspec.json.Decoder(str | list[Block])
@@ -33,21 +33,24 @@ class Translated:
     dropped: tuple[str, ...]
 
 
-def translate_request(client_body: bytes, model: str) -> Translated:
-    """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
+def translate_request(client_body: bytes, model: str, *, chained: bool = False) -> Translated:
+    """`client_body` for `model`; `chained`: for a second translator, with Anthropic's own fields.
+
+    Raises NotCarried and InvalidBody naming the field.
+    """
     body = Body(client_body)
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
     if body.raw(CACHE) is not None:
         body.drop(CACHE)
-    fields = _conversation(body, model)
+    fields = _conversation(body, model, options.own(body) if chained else {})
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
     fields |= _STREAM if body.take("stream", _FLAG) else {}
     return Translated(msgspec.json.encode(fields), body.drop_rest())
 
 
-def _conversation(body: Body, model: str) -> dict[str, Any]:
+def _conversation(body: Body, model: str, own: dict[str, Any]) -> dict[str, Any]:
     messages = body.need("messages", _MESSAGES)
     if not messages:
         raise InvalidBody("`messages` is empty: write at least one", param="messages")
@@ -61,7 +64,7 @@ def _conversation(body: Body, model: str) -> dict[str, Any]:
     fields["messages"] = chat_messages
     fields |= options.limit(body, model)
     fields |= options.choice(body, offered=bool(offered))
-    fields |= options.effort_and_format(body, model)
+    fields |= options.effort_and_format(body, model) | own
     return fields | options.sampling(body, model) | options.rest(body)
 
 
@@ -107,4 +110,17 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("diagnostics"),
     dropped("user_profile_id"),
     dropped("any other field"),
+)
+
+# What differs where a second translator reads the chat completion.
+_CHAINED: Final = {
+    "top_k": "",
+    "thinking": "",
+    "output_config.effort": "as `reasoning_effort`",
+}
+CHAINED_FIELDS: Final = tuple(
+    replace(field, fate=Fate.CARRIED, note=_CHAINED[field.name])
+    if field.name in _CHAINED
+    else field
+    for field in FIELDS
 )

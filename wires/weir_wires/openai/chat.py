@@ -8,11 +8,9 @@ import msgspec
 from weir_wires.completions_to_chat import CompletionsToChat
 from weir_wires.content import Usage, bounded
 from weir_wires.event import Event
-from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.openai.answers import CHAT_ANSWER
 from weir_wires.openai.errors import OPENAI_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
-from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.spec import PromptShape, WireSpec
 from weir_wires.wire import Wire
 
@@ -87,11 +85,6 @@ CHAT: Final = WireSpec(
     reader=ChatReader,
     forwarded=("openai-beta",),
     protocol="openai",
-    translators={
-        Wire.ANTHROPIC_MESSAGES: MessagesToChat(),
-        Wire.OPENAI_RESPONSES: ResponsesToChat(),
-        Wire.OPENAI_COMPLETIONS: CompletionsToChat(),
-    },
     answer=CHAT_ANSWER,
     prompt=PromptShape(schemas=(("response_format", "json_schema", "schema"),)),
 )
@@ -101,7 +94,7 @@ COMPLETIONS: Final = replace(
     path="/completions",
     forwarded=(),
     protocol="",
-    translators={},
+    to_chat=CompletionsToChat(),
     prompt=PromptShape(turns="prompt", system=""),
 )
 EMBEDDINGS: Final = replace(
@@ -110,7 +103,6 @@ EMBEDDINGS: Final = replace(
     path="/embeddings",
     forwarded=(),
     protocol="",
-    translators={},
     answer=None,
     prompt=PromptShape(),
 )

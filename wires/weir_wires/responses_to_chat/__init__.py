@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from weir_wires.responses_to_chat import answer
+from weir_wires.responses_to_chat.names import client_name
 from weir_wires.responses_to_chat.request import FIELDS, translate_request
 from weir_wires.responses_to_chat.stream import ResponseEvents
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
@@ -28,6 +29,12 @@ class ResponsesToChat:
     @property
     def fields(self) -> tuple[Field, ...]:
         return FIELDS
+
+    def between(self) -> "ResponsesToChat":
+        return replace(self, effort=True)
+
+    def client_name(self, field: str) -> str:
+        return client_name(field)
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model, effort=self.effort)
