@@ -1,0 +1,66 @@
+"""The pairs of wires there are, and the forms of both sides. A new wire adds a line to each table.
+
+A wire that clients can't speak has no line in CLIENTS, one that no provider speaks none in
+PROVIDERS; `test_matrix.py` fails where the registry has a pair without both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from support.matrix.chat import ChatClient, ChatProvider
+from support.matrix.completions import CompletionsClient, CompletionsProvider
+from support.matrix.forms import ClientForm, ProviderForm
+from support.matrix.messages import MessagesClient, MessagesProvider
+from support.matrix.responses import ResponsesClient, ResponsesProvider
+from support.matrix.said import PLAIN, Case, Kind, streamed, whole
+from weir_wires.registry import WIRES
+from weir_wires.wire import Wire
+
+PROVIDERS: Mapping[Wire, ProviderForm] = {
+    Wire.OPENAI_CHAT: ChatProvider(),
+    Wire.OPENAI_RESPONSES: ResponsesProvider(),
+    Wire.OPENAI_COMPLETIONS: CompletionsProvider(),
+    Wire.ANTHROPIC_MESSAGES: MessagesProvider(),
+}
+CLIENTS: Mapping[Wire, ClientForm] = {
+    Wire.OPENAI_CHAT: ChatClient(),
+    Wire.OPENAI_RESPONSES: ResponsesClient(),
+    Wire.OPENAI_COMPLETIONS: CompletionsClient(),
+    Wire.ANTHROPIC_MESSAGES: MessagesClient(),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """A client's wire and the provider's that serves it."""
+
+    client: Wire
+    provider: Wire
+
+    @property
+    def passes(self) -> bool:
+        """Whether the answer passes untouched."""
+        return self.client == self.provider
+
+    def __str__(self) -> str:
+        return f"{self.client.short}-{self.provider.short}"
+
+
+def pairs() -> list[Pair]:
+    """Every pair of the registry in which a model writes an answer."""
+    written = [wire for wire, spec in WIRES.items() if spec.answer is not None]
+    return [
+        Pair(client, provider)
+        for client in written
+        for provider in written
+        if WIRES.route(client, {provider}) is not None
+    ]
+
+
+def cases(pair: Pair, kind: Kind) -> list[Case]:
+    """The cases of one kind for a pair."""
+    provider = PROVIDERS[pair.provider]
+    if kind is not Kind.PLAIN:
+        return list(provider.cases.get(kind, ()))
+    wholes = [whole(name, provider.whole(said), said) for name, said in PLAIN.items()]
+    return wholes + [streamed(name, provider.stream(said), said) for name, said in PLAIN.items()]
