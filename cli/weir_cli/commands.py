@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import keyword
 import sys
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ class CommandEntry:
     @property
     def attribute(self) -> str:
         """The click command's name in its module: `a_b` for the command `a-b`."""
-        return self.name.replace("-", "_")
+        name = self.name.replace("-", "_")
+        return f"{name}_" if keyword.iskeyword(name) else name
 
 
 COMMANDS: tuple[CommandEntry, ...] = (
@@ -43,6 +45,12 @@ COMMANDS: tuple[CommandEntry, ...] = (
     ),
     CommandEntry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     CommandEntry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
+    CommandEntry(
+        "import",
+        "weir_cli.importing.command",
+        "Write policies from LiteLLM's or RouteLLM's configuration.",
+        "operator",
+    ),
     CommandEntry(
         "train", "weir_cli.train.command", "Adapt a router to labels of your traffic.", "all"
     ),

@@ -1,0 +1,1 @@
+"""`weir import`: policies and backends from the configuration of other gateways."""
