@@ -262,7 +262,12 @@ class UpstreamFailure(StrEnum):
     BUSY = "busy"  # the backend's own in-flight limit is reached
     LIMIT = "limit"  # the backend's own limit a minute is reached
     OPEN = "open"  # it failed too often and is left alone for a while
-    STATUS = "status"  # answered 408, 409, 429 or 5xx
+    STATUS = "status"  # answered 408, 409 or 5xx, and nothing tells more
+    RATE_LIMIT = "rate_limit"  # answered that there are too many requests or tokens for now
+    QUOTA = "quota"  # answered that the account's money or quota is used up
+    OVERLOADED = "overloaded"  # answered that it has no capacity for the moment
+    AUTH = "auth"  # refused the key that it was called with
+    MODEL_NOT_FOUND = "model_not_found"  # answered that it has no such model
     CONTEXT_LENGTH = "context_length"  # answered that the prompt is too long for the model
     CONTENT_FILTER = "content_filter"  # answered that its filter declines the prompt
 
@@ -270,10 +275,21 @@ class UpstreamFailure(StrEnum):
 _KINDS = {
     UpstreamFailure.BUSY: FallbackOn.RATE_LIMIT,
     UpstreamFailure.LIMIT: FallbackOn.RATE_LIMIT,
+    UpstreamFailure.RATE_LIMIT: FallbackOn.RATE_LIMIT,
+    UpstreamFailure.QUOTA: FallbackOn.QUOTA,
+    UpstreamFailure.OVERLOADED: FallbackOn.OVERLOADED,
+    UpstreamFailure.AUTH: FallbackOn.AUTH,
+    UpstreamFailure.MODEL_NOT_FOUND: FallbackOn.MODEL_NOT_FOUND,
     UpstreamFailure.CONTEXT_LENGTH: FallbackOn.CONTEXT_LENGTH,
     UpstreamFailure.CONTENT_FILTER: FallbackOn.CONTENT_FILTER,
 }
-_PROMPTS = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
+# Kinds that say more than the provider's status.
+_SPECIFIC = frozenset(
+    {
+        *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER, UpstreamFailure.QUOTA),
+        *(UpstreamFailure.OVERLOADED, UpstreamFailure.MODEL_NOT_FOUND),
+    }
+)
 _TOO_MANY = 429
 
 
@@ -313,20 +329,20 @@ class UpstreamError(WeirError):
 
     @property
     def label(self) -> str:
-        """What stands behind `fallback:`: the provider's status, else how it failed."""
-        if self.failure in _PROMPTS:
+        """What stands behind `fallback:`: how it failed, where the provider's status says less."""
+        if self.failure in _SPECIFIC:
             return str(self.failure)
         return str(self.upstream_status or self.failure)
 
     @property
     def rate_limited(self) -> bool:
         """Whether there were too many requests, for the provider or for the backend's limit."""
-        return self.kind is FallbackOn.RATE_LIMIT
+        return self.kind is FallbackOn.RATE_LIMIT or self.upstream_status == _TOO_MANY
 
     @property
     def kind(self) -> FallbackOn:
         """What a policy must fall back on for another candidate to be tried."""
-        if self.upstream_status == _TOO_MANY:
+        if self.failure is UpstreamFailure.STATUS and self.upstream_status == _TOO_MANY:
             return FallbackOn.RATE_LIMIT
         return _KINDS.get(self.failure, FallbackOn.DOWN)
 

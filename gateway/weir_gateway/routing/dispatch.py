@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.errors import CannotCarry, UpstreamError, UpstreamFailure
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend
+from weir_gateway.domain.table import Backend, Passthrough
 from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.policy.compiled import CompiledPolicy
 from weir_gateway.routing.replies import Sent, Upstreams
@@ -82,6 +82,8 @@ def _remaining(
     kind = error.kind if isinstance(error, UpstreamError) else FallbackOn.CANNOT_CARRY
     if policy is None or kind not in policy.policy.fallback_on:
         return ()
+    if kind is FallbackOn.AUTH and isinstance(failed.auth, Passthrough):
+        return ()  # the client's own key: only the client can mend it
     if kind is FallbackOn.CONTEXT_LENGTH:
         return tuple(backend for backend in left if _wider(backend, failed))
     return left

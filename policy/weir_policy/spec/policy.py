@@ -137,12 +137,17 @@ class FailureMode:
         default=[],
     )
     fallback_on: tuple[FallbackOn, ...] = defaulted(
-        List(Choice(FallbackOn), at_least=1, at_most=8, unique=ITSELF),
+        List(Choice(FallbackOn), at_least=1, at_most=16, unique=ITSELF),
         "The kinds of failure after which `upstream` is used: 429 or a full queue (rateLimit), "
+        "the provider account's money or quota used up (quota), no capacity (overloaded), "
         "a prompt longer than the window (contextLength; the next one has a larger window), "
-        "the provider's refusal of this prompt (contentFilter), any other failure to answer "
-        "(down), and a field that its wire can't carry (cannotCarry).",
-        default=["rateLimit", "contextLength", "down", "cannotCarry"],
+        "the provider's refusal of this prompt (contentFilter), of the key (auth) or of the "
+        "model's id (modelNotFound), any other failure to answer (down), and a field that its "
+        "wire can't carry (cannotCarry).",
+        default=[
+            *("rateLimit", "quota", "overloaded", "contextLength"),
+            *("auth", "modelNotFound", "down", "cannotCarry"),
+        ],
     )
     limits: LimitsFailure = defaulted(
         Choice(LimitsFailure),

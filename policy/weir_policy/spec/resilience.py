@@ -26,8 +26,12 @@ class FallbackOn(StrEnum):
     """The kinds of failure that another candidate may mend."""
 
     RATE_LIMIT = "rateLimit"
+    QUOTA = "quota"
+    OVERLOADED = "overloaded"
     CONTEXT_LENGTH = "contextLength"
     CONTENT_FILTER = "contentFilter"
+    AUTH = "auth"
+    MODEL_NOT_FOUND = "modelNotFound"
     DOWN = "down"
     CANNOT_CARRY = "cannotCarry"
 

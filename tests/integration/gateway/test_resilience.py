@@ -26,6 +26,7 @@ from support.upstream import (
     stalling,
     streaming,
 )
+from weir_policy.spec.resilience import FallbackOn
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"hi"}]}'
 STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
@@ -236,6 +237,45 @@ async def test_a_prompt_that_is_refused_falls_back_by_kind(
             async with await gateway.chat(BODY) as response:
                 if response.status == 400:
                     assert await response.read() == answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "label"),
+    [
+        (402, b'{"error":{"message":"Insufficient Balance"}}', "quota", "quota"),
+        (429, b'{"error":{"message":"x","code":"insufficient_quota"}}', "quota", "quota"),
+        (529, b'{"error":{"message":"Overloaded"}}', "overloaded", "overloaded"),
+        (401, b'{"error":{"message":"bad key"}}', "auth", "401"),
+        (404, b'{"error":"model \'m\' not found"}', "modelNotFound", "model_not_found"),
+        (422, b'{"detail":[{"msg":"prompt is too long"}]}', "contextLength", "context_length"),
+    ],
+)
+async def test_each_kind_of_refusal_falls_back_by_its_own_name(
+    tmp_path: Path, status: int, body: bytes, kind: str, label: str
+) -> None:
+    async with (
+        running_upstream(answering(body, status)) as bad,
+        running_upstream(answering(completion())) as good,
+    ):
+        made = table(backend("weak", bad.url), backend("strong", good.url))
+        async with running_gateway(tmp_path, made) as gateway:
+            assert await answered(gateway) == (200, "strong", f"fallback:{label}")
+        others = [other for other in FallbackOn if other != kind]
+        made.policies[0].set("failureMode.fallbackOn", others)
+        async with running_gateway(tmp_path, made) as gateway:
+            async with await gateway.chat(BODY) as response:
+                assert (response.status, response.headers["x-weir-model"]) == (status, "weak")
+                message = json.loads(await response.read())["error"]["message"]
+            assert "weak" in message or message in body.decode()
+
+
+async def test_a_clients_own_key_that_is_refused_is_no_reason_to_fall_back(tmp_path: Path) -> None:
+    refusal = answering(b'{"error":{"message":"bad key"}}', 401)
+    async with running_upstream(refusal) as bad, running_upstream(answering(completion())) as good:
+        weak = backend("weak", bad.url)
+        weak.spec["auth"] = {"passthrough": True}
+        async with running_gateway(tmp_path, table(weak, backend("strong", good.url))) as gateway:
+            assert (await answered(gateway))[:2] == (401, "weak")
 
 
 async def test_a_refused_key_is_the_next_keys_turn(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
 from weir_gateway.adapters.providers.reply import ProviderResponse
 from weir_gateway.adapters.providers.transport import ConnectionPool
 from weir_gateway.adapters.providers.upstream_errors import (
-    fallback_may_help,
     from_status,
+    is_up,
     map_client_errors,
 )
 from weir_gateway.domain.errors import UpstreamError
@@ -117,7 +117,7 @@ class HttpUpstreams:
                     error = from_status(
                         backend, response.status, b"", None, OPENAI_ERRORS, OPENAI_ERRORS
                     )
-        if fallback_may_help(error):
+        if not is_up(response.status):
             raise error
 
     async def call_api(self, backend: Backend, wire: Wire, api_call: ApiCall) -> ApiResponse:

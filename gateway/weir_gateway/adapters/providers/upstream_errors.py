@@ -1,17 +1,16 @@
 """Maps aiohttp's client errors and providers' error responses to UpstreamError."""
 
 import asyncio
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
 
 import aiohttp
-import msgspec
 
 from weir_gateway.adapters.providers.addresses import AddressRefused
+from weir_gateway.adapters.providers.failure_kinds import kind_of
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
+from weir_wires.error_reading import read_error
 from weir_wires.error_shapes import ErrorShape
 
 MAX_MESSAGE_CHARS = 300  # characters of a provider's text in an error message
@@ -61,9 +60,13 @@ def invalid_response(backend: Backend, what: str) -> UpstreamError:
 
 def fallback_may_help(error: UpstreamError) -> bool:
     """Whether another candidate may succeed after `error`."""
-    status = error.upstream_status or 0
-    prompt = error.failure is not UpstreamFailure.STATUS
-    return prompt or status >= SERVER_ERROR or status in FALLBACK_STATUSES
+    specific = error.failure is not UpstreamFailure.STATUS
+    return specific or not is_up(error.upstream_status or 0)
+
+
+def is_up(status: int) -> bool:
+    """Whether an endpoint that answers with `status` works, whatever it thinks of the request."""
+    return status < SERVER_ERROR and status not in FALLBACK_STATUSES
 
 
 def from_status(
@@ -75,20 +78,18 @@ def from_status(
     client_shape: ErrorShape,
 ) -> UpstreamError:
     """The provider's error: its body unchanged if the shapes match, else its message alone."""
-    error_body = provider_shape.read(body)
-    message = error_body.message if error_body is not None else body.decode("utf-8", "replace")
+    provider_error = read_error(body)
+    same_shape = provider_shape.family == client_shape.family
     error = UpstreamError(
-        f"backend {backend.id} answered {status}: {message[:MAX_MESSAGE_CHARS]}",
-        failure=refusal_kind(status, body),
+        f"backend {backend.id} answered {status}: {provider_error.message[:MAX_MESSAGE_CHARS]}",
+        failure=kind_of(status, provider_error),
         upstream_status=status,
-        body=body
-        if error_body is not None and provider_shape.family == client_shape.family
-        else None,
+        body=body if same_shape and provider_shape.read(body) is not None else None,
         retry_after=retry_after,
     )
     if status < SERVER_ERROR:
         error.type = "invalid_request_error"
-        error.param = error_body.param if error_body is not None else None
+        error.param = provider_error.param or None
     if error.failure is UpstreamFailure.CONTEXT_LENGTH:
         error.code = "context_length_exceeded"
     return error
@@ -97,68 +98,3 @@ def from_status(
 def _plain(error: BaseException) -> str:
     """The error's message; it contains no headers, so no key."""
     return str(error)[:MAX_MESSAGE_CHARS] or type(error).__name__
-
-
-PROMPT_STATUSES: Final = frozenset({400, 403, 413, 422})  # statuses that may mean the prompt itself
-CONTEXT_CODES: Final = frozenset(
-    {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
-)
-FILTER_CODES: Final = frozenset(
-    {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
-)
-CONTEXT_WORDS: Final = re.compile(
-    r"prompt is too long"
-    r"|input (length|is too long)"
-    r"|maximum context length"
-    r"|exceeds? (the )?(available |maximum |model'?s? )*context"
-    r"|context (window|length|size) (is )?(exceeded|limit)",
-    re.IGNORECASE,
-)
-FILTER_WORDS: Final = re.compile(
-    r"content (filter|management policy|policy)|blocked by .{0,40}polic", re.IGNORECASE
-)
-
-
-class _Inner(msgspec.Struct):
-    code: object = None
-
-
-class _Error(msgspec.Struct):
-    message: object = None
-    type: object = None
-    code: object = None
-    innererror: _Inner | None = None
-
-
-class _Body(msgspec.Struct):
-    error: _Error | None = None
-
-
-_DECODER: Final = msgspec.json.Decoder(_Body)
-
-
-def refusal_kind(status: int, body: bytes) -> UpstreamFailure:
-    """CONTEXT_LENGTH or CONTENT_FILTER if the body says so, else STATUS.
-
-    OpenAI, Azure and llama.cpp tell by `code` or `type`; Anthropic, vLLM and Ollama only by the
-    message.
-    """
-    if status not in PROMPT_STATUSES:
-        return UpstreamFailure.STATUS
-    try:
-        error = _DECODER.decode(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return UpstreamFailure.STATUS
-    if error is None:
-        return UpstreamFailure.STATUS
-    codes = {str(code).lower() for code in (error.code, error.type, _inner(error)) if code}
-    message = error.message if isinstance(error.message, str) else ""
-    if codes & CONTEXT_CODES or CONTEXT_WORDS.search(message):
-        return UpstreamFailure.CONTEXT_LENGTH
-    if codes & FILTER_CODES or FILTER_WORDS.search(message):
-        return UpstreamFailure.CONTENT_FILTER
-    return UpstreamFailure.STATUS
-
-
-def _inner(error: _Error) -> object:
-    return error.innererror.code if error.innererror is not None else None

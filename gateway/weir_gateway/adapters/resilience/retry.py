@@ -11,9 +11,18 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 INITIAL_BACKOFF: Final = 0.1  # seconds; the bound of the first random wait, doubled for each retry
 CONFLICT: Final = 409
 RETRYABLE: Final = frozenset(
-    {UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS}
+    {
+        *(UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS),
+        *(UpstreamFailure.RATE_LIMIT, UpstreamFailure.OVERLOADED),
+    }
 )
-PROMPT_ERRORS: Final = frozenset({UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER})
+# Another key of the same backend may be taken, or may have money left.
+KEY_ERRORS: Final = frozenset({UpstreamFailure.AUTH, UpstreamFailure.QUOTA})
+# The endpoint works: it refuses the prompt, the model's id or the key.
+REFUSALS: Final = KEY_ERRORS | {
+    *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER),
+    UpstreamFailure.MODEL_NOT_FOUND,
+}
 
 
 class Fault(Enum):
@@ -25,7 +34,7 @@ class Fault(Enum):
 
 
 def fault(error: UpstreamError) -> Fault:
-    if error.failure in PROMPT_ERRORS or error.upstream_status == CONFLICT:
+    if error.failure in REFUSALS or error.upstream_status == CONFLICT:
         return Fault.NONE
     return Fault.LIMIT if error.rate_limited else Fault.ENDPOINT
 

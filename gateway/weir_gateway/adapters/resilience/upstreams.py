@@ -26,7 +26,6 @@ from weir_policy.ids import BackendId
 from weir_wires.content import Usage
 
 MAX_BACKENDS: Final = 10_000  # backends with state; bounds what replaced tables leave behind
-KEY_REJECTED: Final = frozenset({401, 403})
 
 Call = Callable[[], Coroutine[Any, Any, ObservedReply]]
 
@@ -94,17 +93,15 @@ class ResilientUpstreams:
             try:
                 reply = await self._with_deadline(dispatch, self._call(dispatch, endpoint))
             except UpstreamError as error:
-                endpoint = await self._next_endpoint(dispatch, error)
+                if error.failure in retry.KEY_ERRORS:
+                    endpoint = self._with_another_key(dispatch)
+                else:
+                    endpoint = await self._next_endpoint(dispatch, error)
                 if endpoint is None:
                     raise
                 self._telemetry.retried(state.backend.id, error.label)
             else:
-                following = self._with_another_key(dispatch, reply)
-                if following is None:
-                    return reply
-                await reply.close(abort=False)
-                self._telemetry.retried(state.backend.id, str(reply.status))
-                endpoint = following
+                return reply
             dispatch.attempt += 1
 
     async def _with_deadline(
@@ -147,9 +144,9 @@ class ResilientUpstreams:
         max_wait = dispatch.state.backend.retries.wait
         return retry.backoff(dispatch.attempt, max_wait, after, self._random.random())
 
-    def _with_another_key(self, dispatch: _Dispatch, reply: ObservedReply) -> Endpoint | None:
-        """The endpoint for a retry if the provider refused one of several keys."""
-        if reply.status not in KEY_REJECTED or len(dispatch.state.endpoints) == 1:
+    def _with_another_key(self, dispatch: _Dispatch) -> Endpoint | None:
+        """The endpoint for a retry after the provider refused one of several keys."""
+        if len(dispatch.state.endpoints) == 1:
             return None
         refused = dispatch.tried[-1]
         if isinstance(refused.backend.auth, Passthrough):

@@ -127,6 +127,12 @@ def test_somebody_is_always_chosen(weights: list[int], seed: int) -> None:
         (failed(529), True, retry.Fault.ENDPOINT),
         (failed(400, "context_length"), False, retry.Fault.NONE),
         (failed(400, "content_filter"), False, retry.Fault.NONE),
+        (failed(429, "rate_limit"), True, retry.Fault.LIMIT),
+        (failed(529, "overloaded"), True, retry.Fault.ENDPOINT),
+        (failed(429, "overloaded"), True, retry.Fault.LIMIT),
+        (failed(429, "quota"), False, retry.Fault.NONE),
+        (failed(401, "auth"), False, retry.Fault.NONE),
+        (failed(404, "model_not_found"), False, retry.Fault.NONE),
     ],
     ids=str,
 )
