@@ -27,6 +27,7 @@ CHAT_CALL: Json = {
 }
 OUTPUT: Json = {"type": "function_call_output", "call_id": "call_1", "output": "1.42 m"}
 SCHEMA: Json = {"type": "object", "properties": {"gauge": {"type": "string"}}}
+WEB_SEARCH: list[Json] = [{"type": "web_search"}]
 THOUGHT: Json = {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}]}
 
 
@@ -200,11 +201,11 @@ def test_a_longer_conversation_begins_with_the_same_bytes() -> None:
         ("background", {"background": True}),
         ("top_logprobs", {"top_logprobs": 2}),
         ("include", {"include": ["message.output_text.logprobs"]}),
-        ("tools[1]", {"tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]}),
-        ("tools[0]", {"tools": [{"type": "custom", "name": "f"}]}),
-        ("tool_choice", {"tool_choice": {"type": "allowed_tools"}}),
+        ("tool_choice", {"tools": WEB_SEARCH, "tool_choice": {"type": "web_search"}}),
+        ("tool_choice", {"tools": WEB_SEARCH, "tool_choice": "required"}),
+        ("tool_choice", {"tool_choice": {"type": "function", "name": "not_offered"}}),
+        ("tool_choice", {"tool_choice": {"type": "allowed_tools", "mode": "required"}}),
         ("input[0]", {"input": [{"type": "item_reference", "id": "x"}]}),
-        ("input[0]", {"input": [{"type": "computer_call_output", "call_id": "x"}]}),
         (
             "input[0].content[0].file_id",
             {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]},

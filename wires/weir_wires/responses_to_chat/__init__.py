@@ -1,13 +1,12 @@
 """The client speaks OpenAI's Responses, the provider chat completions."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from weir_wires.responses_to_chat import answer
 from weir_wires.responses_to_chat.names import client_name
-from weir_wires.responses_to_chat.request import FIELDS, translate_request
+from weir_wires.responses_to_chat.request import FIELDS, Translated, translate_request
 from weir_wires.responses_to_chat.stream import ResponseEvents
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 
@@ -38,17 +37,17 @@ class ResponsesToChat:
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model, effort=self.effort)
-        response: ResponseTranslator = _Response(self.clock, request.echo)
+        response: ResponseTranslator = _Response(self.clock, request)
         return TranslatedRequest(request.body, response, request.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
     clock: Clock
-    echo: Mapping[str, Any]
+    request: Translated
 
     def translate(self, body: bytes) -> bytes:
-        return answer.translate(body, int(self.clock()), self.echo)
+        return answer.translate(body, int(self.clock()), self.request.echo, self.request.names)
 
     def stream(self) -> StreamTranslator:
-        return ResponseEvents(int(self.clock()), self.echo)
+        return ResponseEvents(int(self.clock()), self.request.echo, self.request.names)

@@ -7,6 +7,7 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.provider_json import decode_strictly
+from weir_wires.responses_to_chat.call_items import call_item, id_prefix
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
@@ -15,7 +16,6 @@ from weir_wires.responses_to_chat.output import (
     Item,
     ToolCall,
     Usage,
-    call_item,
     cut_short,
     ending,
     error_in,
@@ -24,6 +24,7 @@ from weir_wires.responses_to_chat.output import (
     reasoning_of,
     response,
 )
+from weir_wires.responses_to_chat.tool_names import ToolNames
 
 
 class _Choice(msgspec.Struct):
@@ -45,13 +46,13 @@ class _Completion(msgspec.Struct):
 _COMPLETION: Final = msgspec.json.Decoder(_Completion)
 
 
-def translate(body: bytes, created: int, echo: Mapping[str, Any]) -> bytes:
+def translate(body: bytes, created: int, echo: Mapping[str, Any], names: ToolNames) -> bytes:
     """The response; `created` in seconds since 1970. Raises MalformedResponse."""
     completion = _decode(body)
     choice = (completion.choices or [])[0]
     message = choice.message or ChatMessage()
     name = completion.id or "answer"
-    output = list(_items(name, message, choice.finish_reason))
+    output = list(_items(name, message, choice.finish_reason, names))
     fields = response(
         f"resp_{name}", completion.created or created, completion.model or "", echo, output
     )
@@ -75,7 +76,7 @@ def _decode(body: bytes) -> _Completion:
     return completion
 
 
-def _items(name: str, message: ChatMessage, finish: str | None) -> Iterator[Item]:
+def _items(name: str, message: ChatMessage, finish: str | None, names: ToolNames) -> Iterator[Item]:
     status = COMPLETED if cut_short(finish) is None else INCOMPLETE
     reasoning = reasoning_of(message)
     if reasoning:
@@ -84,10 +85,10 @@ def _items(name: str, message: ChatMessage, finish: str | None) -> Iterator[Item
     if message.content or message.refusal or not calls:
         text = message.content or ("" if not message.refusal else None)
         yield message_item(f"msg_{name}", text, message.refusal, status)
-    yield from _calls(name, calls, status)
+    yield from _calls(name, calls, status, names)
 
 
-def _calls(name: str, calls: Sequence[ToolCall], status: str) -> Iterator[Item]:
+def _calls(name: str, calls: Sequence[ToolCall], status: str, names: ToolNames) -> Iterator[Item]:
     used: set[str] = set()
     for number, call in enumerate(calls):
         function = call.function or CallFunction()
@@ -95,4 +96,5 @@ def _calls(name: str, calls: Sequence[ToolCall], status: str) -> Iterator[Item]:
             raise MalformedResponse("the provider's answer calls a tool without a name")
         call_id = unique_id(call.id, used, number, name)
         arguments = function.arguments or ""
-        yield call_item(f"fc_{name}_{number}", call_id, function.name, arguments, status)
+        tool = names.tool(function.name)
+        yield call_item(f"{id_prefix(tool)}_{name}_{number}", call_id, tool, arguments, status)

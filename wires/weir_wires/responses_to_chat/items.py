@@ -8,27 +8,44 @@ bytes as the shorter one it grew from.
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.request_body import Body
+from weir_wires.request_body import Body, read
+from weir_wires.responses_to_chat.calls import (
+    CALLS,
+    OUTPUTS,
+    chat_call,
+    result,
+    runs_at_the_provider,
+)
 from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, text_content
 from weir_wires.responses_to_chat.reasoning import decode_reasoning
-from weir_wires.responses_to_chat.shapes import Item, Part
+from weir_wires.responses_to_chat.shapes import ABSENT, Item, Part, Tool
+from weir_wires.responses_to_chat.tools import OfferedTools
 
 Message = dict[str, Any]
 
 _ROLES: Final = {"user": "user", "system": "system", "developer": "system"}
 _ASSISTANT: Final = "assistant"
 _MEDIA_BELOW: Final = "(shown in the next message)"
-_NEEDS_STATE: Final = frozenset({"item_reference", "compaction"})
+_NEEDS_STATE: Final = "item_reference"
+_LISTS_TOOLS: Final = frozenset({"tool_search_output", "additional_tools"})
+_FOUND: Final = "Found: "
+_NOTHING_FOUND: Final = "No tools found."
+
+_CONTENT: Final = msgspec.json.Decoder(str | list[Part] | None)
+_TOOLS: Final = msgspec.json.Decoder(list[Tool] | None)
 
 
 class Messages:
     """Gathers messages item by item."""
 
-    __slots__ = ("_body", "_media", "_turn", "messages")
+    __slots__ = ("_body", "_media", "_tools", "_turn", "messages")
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, tools: OfferedTools) -> None:
         self._body = body
+        self._tools = tools
         self._turn: Message | None = None  # the assistant's, while it may grow
         self._media: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
         self.messages: list[Message] = []
@@ -50,20 +67,22 @@ class Messages:
         kind = item.type or ("message" if item.role is not None else "")
         if kind == "message":
             self._message(item, at)
-        elif kind == "function_call":
-            self._call(item, at)
-        elif kind == "function_call_output":
-            self._call_output(item, at)
         elif kind == "reasoning":
             self._reasoning(item)
+        elif kind in CALLS and not runs_at_the_provider(item):
+            self._call(item, kind, at)
+        elif kind in OUTPUTS:
+            self._call_output(*result(item, at))
+        elif kind in _LISTS_TOOLS and not runs_at_the_provider(item):
+            self._more_tools(item, at)
         elif not kind:
             raise InvalidBody(f"`{at}.type` is missing", param=f"{at}.type", code="missing_field")
-        elif kind in _NEEDS_STATE:
+        elif kind == _NEEDS_STATE:
             raise NotCarried(
                 f"`{at}`: {kind!r} names what only its own provider keeps: send the items", param=at
             )
         else:
-            raise NotCarried(f"`{at}`: an item of type {kind!r} can't be carried", param=at)
+            self._body.drop(f"input[].{kind}")
 
     def _message(self, item: Item, at: str) -> None:
         if item.role == _ASSISTANT:
@@ -72,39 +91,37 @@ class Messages:
         role = _ROLES.get(item.role or "")
         if role is None:
             raise InvalidBody(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
-        self.add_message(role, content(item.content, f"{at}.content"))
+        self.add_message(role, content(_content(item, at), f"{at}.content"))
 
     def _assistant_message(self, item: Item, at: str) -> None:
         turn = self._turn
         if turn is None or turn["content"] is not None or "tool_calls" in turn:
             turn = self._new_turn()
-        turn["content"] = text_content(item.content, f"{at}.content")
-        refused = [part.refusal or "" for part in _parts(item.content) if part.type == "refusal"]
+        parts = _content(item, at)
+        turn["content"] = text_content(parts, f"{at}.content")
+        refused = [part.refusal or "" for part in _parts(parts) if part.type == "refusal"]
         turn |= {"refusal": "".join(refused)} if refused else {}
 
-    def _call(self, item: Item, at: str) -> None:
-        for name, value in (("call_id", item.call_id), ("name", item.name)):
-            if not value:
-                raise InvalidBody(
-                    f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
-                )
+    def _call(self, item: Item, kind: str, at: str) -> None:
+        call = chat_call(item, CALLS[kind], at, self._tools.names)
         turn = self._turn if self._turn is not None else self._new_turn()
-        function = {"name": item.name, "arguments": item.arguments or ""}
-        call = {"id": item.call_id, "type": "function", "function": function}
         turn.setdefault("tool_calls", []).append(call)
 
-    def _call_output(self, item: Item, at: str) -> None:
-        if not item.call_id:
-            raise InvalidBody(
-                f"`{at}.call_id` is missing", param=f"{at}.call_id", code="missing_field"
-            )
+    def _call_output(self, call_id: str, output: str | list[ChatPart]) -> None:
         self._close()
-        content_out = content(item.output, f"{at}.output")
-        if not isinstance(content_out, str):
-            self._media.extend(part for part in content_out if part["type"] != "text")
-            texts = "\n".join(part["text"] for part in content_out if part["type"] == "text")
-            content_out = texts or _MEDIA_BELOW
-        self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": content_out})
+        if not isinstance(output, str):
+            self._media.extend(part for part in output if part["type"] != "text")
+            texts = "\n".join(part["text"] for part in output if part["type"] == "text")
+            output = texts or _MEDIA_BELOW
+        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
+
+    def _more_tools(self, item: Item, at: str) -> None:
+        """Tools that the conversation brings: those that a search found, or the client adds."""
+        at = f"{at}.tools"
+        tools = read(item.tools, _TOOLS, at) if item.tools != ABSENT else None
+        names = self._tools.add(tools or [], at)
+        if item.call_id:
+            self._call_output(item.call_id, _FOUND + ", ".join(names) if names else _NOTHING_FOUND)
 
     def _reasoning(self, item: Item) -> None:
         """Reasoning starts a turn of its own: what follows belongs to it."""
@@ -134,6 +151,10 @@ class Messages:
         media, self._media = self._media, []
         if media:
             self.messages.append({"role": "user", "content": media})
+
+
+def _content(item: Item, at: str) -> str | list[Part] | None:
+    return None if item.content == ABSENT else read(item.content, _CONTENT, f"{at}.content")
 
 
 def _parts(parts: str | list[Part] | None) -> list[Part]:

@@ -2,17 +2,18 @@
 
 from typing import Any, Final, Protocol, TypeGuard
 
+from weir_wires.responses_to_chat.call_items import call_item, custom_text
 from weir_wires.responses_to_chat.events import NumberedEvents, position
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     IN_PROGRESS,
     Item,
-    call_item,
     message_item,
     reasoning_item,
     text_part,
 )
 from weir_wires.responses_to_chat.reasoning import TEXT_FIELDS
+from weir_wires.responses_to_chat.tool_names import ClientTool, ToolKind
 
 _GROWING: Final = frozenset({"text", "summary", "thinking", "data"})
 _NO_LOGPROBS: Final = b',"logprobs":[]'
@@ -137,39 +138,48 @@ class OpenReasoning:
 
 
 class OpenCall:
-    """A function call; its name has come."""
+    """A call of a tool; its name has come.
 
-    __slots__ = ("_call_id", "_id", "_index", "_name", "_pieces", "_position", "item")
+    A function's arguments are sent as they come. Those of another kind become its item's own
+    fields, which takes all of them.
+    """
 
-    def __init__(self, id_: str, index: int, call_id: str, name: str) -> None:
+    __slots__ = ("_call_id", "_id", "_index", "_pieces", "_position", "_tool", "item")
+
+    def __init__(self, id_: str, index: int, call_id: str, tool: ClientTool) -> None:
         self.item: Item | None = None
         self._id = id_
         self._index = index
         self._call_id = call_id
-        self._name = name
+        self._tool = tool
         self._pieces: list[str] = []
         self._position = position(id_, index)
 
     def open(self, events: NumberedEvents) -> bytes:
-        return _added(
-            events, self._index, call_item(self._id, self._call_id, self._name, "", IN_PROGRESS)
-        )
+        begun = call_item(self._id, self._call_id, self._tool, "", IN_PROGRESS)
+        return _added(events, self._index, begun)
 
     def grow(self, events: NumberedEvents, piece: str) -> bytes:
         self._pieces.append(piece)
+        if self._tool.kind is not ToolKind.FUNCTION:
+            return b""
         return events.delta("response.function_call_arguments.delta", self._position, piece)
 
     def close(self, events: NumberedEvents, status: str = COMPLETED) -> bytes:
         arguments = "".join(self._pieces)
-        self.item = call_item(self._id, self._call_id, self._name, arguments, status)
-        fields = {
-            "item_id": self._id,
-            "output_index": self._index,
-            "name": self._name,
-            "arguments": arguments,
-        }
-        done = events.event("response.function_call_arguments.done", fields)
-        return done + _done(events, self._index, self.item)
+        self.item = call_item(self._id, self._call_id, self._tool, arguments, status)
+        return self._whole(events, arguments) + _done(events, self._index, self.item)
+
+    def _whole(self, events: NumberedEvents, arguments: str) -> bytes:
+        at: Item = {"item_id": self._id, "output_index": self._index}
+        if self._tool.kind is ToolKind.FUNCTION:
+            at |= {"name": self._tool.name, "arguments": arguments}
+            return events.event("response.function_call_arguments.done", at)
+        if self._tool.kind is not ToolKind.CUSTOM:
+            return b""
+        text = custom_text(arguments)
+        delta = events.delta("response.custom_tool_call_input.delta", self._position, text)
+        return delta + events.event("response.custom_tool_call_input.done", at | {"input": text})
 
 
 def _continues(piece: Any, begun: Any) -> TypeGuard[Item]:

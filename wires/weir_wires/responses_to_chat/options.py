@@ -7,17 +7,13 @@ import msgspec
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.model_features import takes_reasoning_effort
 from weir_wires.request_body import Body
-from weir_wires.responses_to_chat.shapes import Format, Reasoning, Text, Tool, ToolChoice
+from weir_wires.responses_to_chat.shapes import Format, Reasoning, Text
 
-_FUNCTION: Final = "function"
 _FORMAT_NAME: Final = "answer"
-_CHOICES: Final = frozenset({"auto", "none", "required"})
 _LOGPROBS: Final = "message.output_text.logprobs"
 
 _ANY: Final = msgspec.json.Decoder(Any)
 _TEXT: Final = msgspec.json.Decoder(Text)
-_TOOLS: Final = msgspec.json.Decoder(list[Tool])
-_CHOICE: Final = msgspec.json.Decoder(str | ToolChoice)
 _REASONING: Final = msgspec.json.Decoder(Reasoning)
 _WHOLE: Final = msgspec.json.Decoder(int)
 _NUMBER: Final = msgspec.json.Decoder(float)
@@ -69,31 +65,6 @@ def leave_out(body: Body) -> None:
             body.drop(name)
 
 
-def tools(body: Body) -> list[dict[str, Any]]:
-    """The functions offered. Raises NotCarried for a provider's own tool."""
-    offered = body.take("tools", _TOOLS) or []
-    return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(offered)]
-
-
-def choice(body: Body, *, offered: bool) -> dict[str, Any]:
-    """Which tool to call; nothing where none is offered, for the chat wire refuses that."""
-    choice = body.take("tool_choice", _CHOICE)
-    if choice is None:
-        return {}
-    if isinstance(choice, str):
-        if choice not in _CHOICES:
-            raise InvalidBody(
-                f"`tool_choice`: {choice!r} is none of {', '.join(sorted(_CHOICES))}",
-                param="tool_choice",
-            )
-        return {"tool_choice": choice} if offered else {}
-    if choice.type != _FUNCTION or not choice.name:
-        raise NotCarried(
-            f"`tool_choice`: {choice.type!r} can't be carried to this model", param="tool_choice"
-        )
-    return {"tool_choice": {"type": _FUNCTION, "function": {"name": choice.name}}}
-
-
 def text(body: Body) -> dict[str, Any]:
     """The answer's form."""
     text_options = body.take("text", _TEXT) or Text()
@@ -137,20 +108,6 @@ def same(body: Body) -> dict[str, Any]:
     """What goes on as the client wrote it."""
     requested = {name: body.raw(name) for name in SAME}
     return {name: value for name, value in requested.items() if value is not None}
-
-
-def _tool(tool: Tool, at: str) -> dict[str, Any]:
-    if tool.type != _FUNCTION:
-        raise NotCarried(
-            f"`{at}`: a tool of type {tool.type!r} is its own provider's: offer functions", param=at
-        )
-    if not tool.name:
-        raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
-    function: dict[str, Any] = {"name": tool.name}
-    function |= {"description": tool.description} if tool.description is not None else {}
-    function |= {"parameters": tool.parameters} if _present(tool.parameters) else {}
-    function |= {"strict": tool.strict} if tool.strict is not None else {}
-    return {"type": _FUNCTION, "function": function}
 
 
 def _response_format(format_: Format) -> dict[str, Any]:

@@ -114,18 +114,6 @@ def text_part(text: str) -> Item:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def call_item(id_: str, call_id: str, name: str, arguments: str, status: str) -> Item:
-    """A function call."""
-    return {
-        "id": id_,
-        "type": "function_call",
-        "status": status,
-        "call_id": call_id,
-        "name": name,
-        "arguments": arguments,
-    }
-
-
 def response(
     id_: str, created: int, model: str, echo: Mapping[str, Any], output: Sequence[Item]
 ) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import msgspec
 from weir_wires.errors import InvalidBody
 from weir_wires.model_features import takes_reasoning_effort
 from weir_wires.request_body import Body
-from weir_wires.responses_to_chat import options
+from weir_wires.responses_to_chat import options, tools
 from weir_wires.responses_to_chat.items import Messages
 from weir_wires.responses_to_chat.shapes import Item
+from weir_wires.responses_to_chat.tool_names import ToolNames
 from weir_wires.translator import Field, carried, dropped, refused
 
 # What a response says back of its request, and what it says where that was left out.
@@ -43,11 +44,12 @@ _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """The body, what was left out, and what the response says back of the request."""
+    """The body, what was left out, and what the response needs of the request."""
 
     body: bytes
     dropped: tuple[str, ...]
-    echo: dict[str, Any]
+    echo: dict[str, Any]  # what it says back
+    names: ToolNames  # the tools that its calls are of
 
 
 def translate_request(client_body: bytes, model: str, *, effort: bool = False) -> Translated:
@@ -59,27 +61,32 @@ def translate_request(client_body: bytes, model: str, *, effort: bool = False) -
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
-    fields = _conversation(body, model, effort=effort)
+    offered = tools.offered(body)
+    fields = _conversation(body, model, offered, effort=effort)
     fields |= _STREAM if body.take("stream", _FLAG) else {}
     options.leave_out(body)
-    return Translated(msgspec.json.encode(fields), body.drop_rest(), _echo(client_body))
+    echo = _echo(client_body)
+    return Translated(msgspec.json.encode(fields), body.drop_rest(), echo, offered.names)
 
 
-def _conversation(body: Body, model: str, *, effort: bool) -> dict[str, Any]:
-    offered = options.tools(body)
+def _conversation(
+    body: Body, model: str, offered: tools.OfferedTools, *, effort: bool
+) -> dict[str, Any]:
+    messages = _messages(body, offered)
+    choice = tools.choice(body, offered)
     fields: dict[str, Any] = {"model": model}
-    fields |= {"tools": offered} if offered else {}
-    fields["messages"] = _messages(body)
+    fields |= {"tools": choice.functions} if choice.functions else {}
+    fields["messages"] = messages
     fields |= options.limit(body, model)
-    fields |= options.choice(body, offered=bool(offered))
+    fields |= choice.fields
     fields |= options.reasoning(body, known=effort or takes_reasoning_effort(model)) | options.text(
         body
     )
     return fields | options.sampling(body) | options.same(body)
 
 
-def _messages(body: Body) -> list[dict[str, Any]]:
-    gathered = Messages(body)
+def _messages(body: Body, offered: tools.OfferedTools) -> list[dict[str, Any]]:
+    gathered = Messages(body, offered)
     instructions = body.take("instructions", _TEXT)
     if instructions:
         gathered.add_message("system", instructions)
@@ -112,16 +119,29 @@ FIELDS: Final[tuple[Field, ...]] = (
     refused("input[].content[].input_file.file_id"),
     refused("input[].content[].input_file.file_url"),
     carried("input[].content[].input_audio"),
-    carried("input[].function_call", "calls in a row are one message's"),
+    carried("input[].function_call", "calls in a row are one message's; as are those below"),
     carried("input[].function_call_output", "what it shows comes in a user message after it"),
+    carried("input[].custom_tool_call", "with its output: a call with one argument, `input`"),
+    carried("input[].local_shell_call", "with its output"),
+    carried("input[].shell_call", "with its output"),
+    carried("input[].apply_patch_call", "with its output"),
+    carried("input[].tool_search_call", "the client's; a provider's is dropped"),
+    carried("input[].tool_search_output", "its tools are offered from then on"),
+    carried("input[].additional_tools", "offered with the others"),
     carried("input[].reasoning", "as the fields it came in; others' are dropped"),
     refused("input[].item_reference", "only its own provider keeps it"),
-    refused("input[].compaction", "only its own provider can read it"),
-    refused("input[]", "any other item"),
-    carried("tools", "functions"),
-    refused("tools[]", "any other type: a provider's own tool"),
-    carried("tool_choice", "`auto`, `none`, `required`, one function"),
-    refused("tool_choice.allowed_tools"),
+    dropped("input[].compaction", "only its own provider can read it"),
+    dropped("input[]", "any other item, such as `web_search_call`"),
+    carried("tools", "`function`"),
+    carried("tools[].custom", "a function of one text, given back as `custom_tool_call`"),
+    carried("tools[].namespace", "its functions, given back with their namespace"),
+    carried("tools[].local_shell", "a function, given back as `local_shell_call`"),
+    carried("tools[].shell", "likewise; one in a provider's container is dropped"),
+    carried("tools[].apply_patch", "likewise"),
+    carried("tools[].tool_search", "likewise; one that the provider runs is dropped"),
+    dropped("tools[]", "any other type: a provider's own, such as `web_search` or `mcp`"),
+    carried("tool_choice", "refused where it forces a tool that is dropped"),
+    carried("tool_choice.allowed_tools", "the others are not offered"),
     carried("parallel_tool_calls"),
     dropped("max_tool_calls", "it bounds providers' own tools"),
     carried("max_output_tokens"),

@@ -23,33 +23,59 @@ class Part(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """One item of `input` of any type; a message may leave its type out."""
+    """One item of `input` of any type; a message may leave its type out.
+
+    What only some types have, or have in their own form, stays as the client wrote it.
+    """
 
     type: str | None = None
     role: str | None = None
-    content: str | list[Part] | None = None
+    content: msgspec.Raw = ABSENT
+    id: str | None = None
     call_id: str | None = None
     name: str | None = None
-    arguments: str | None = None
-    output: str | list[Part] | None = None
+    namespace: str | None = None
+    arguments: msgspec.Raw = ABSENT
+    input: str | None = None
+    action: msgspec.Raw = ABSENT
+    operation: msgspec.Raw = ABSENT
+    execution: str | None = None
+    status: str | None = None
+    output: msgspec.Raw = ABSENT
+    tools: msgspec.Raw = ABSENT
     encrypted_content: str | None = None
 
 
+class ShellOutput(msgspec.Struct):
+    """What one command of a `shell_call` printed."""
+
+    stdout: str | None = None
+    stderr: str | None = None
+    outcome: dict[str, Any] | None = None
+
+
 class Tool(msgspec.Struct):
-    """One tool offered."""
+    """One tool offered, of any type; a namespace has tools of its own."""
 
     type: str
     name: str | None = None
     description: str | None = None
     parameters: msgspec.Raw = ABSENT
     strict: bool | None = None
+    format: dict[str, Any] | None = None
+    tools: "list[Tool] | None" = None
+    execution: str | None = None
+    environment: dict[str, Any] | None = None
 
 
 class ToolChoice(msgspec.Struct):
-    """`tool_choice` where it is an object."""
+    """`tool_choice` where it is an object; `allowed_tools` lists several."""
 
     type: str
     name: str | None = None
+    namespace: str | None = None
+    mode: str | None = None
+    tools: "list[ToolChoice] | None" = None
 
 
 class Format(msgspec.Struct):

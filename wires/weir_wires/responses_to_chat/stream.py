@@ -13,6 +13,7 @@ from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.provider_json import decode_strictly
 from weir_wires.responses_to_chat.answer import unique_id
+from weir_wires.responses_to_chat.call_items import id_prefix
 from weir_wires.responses_to_chat.events import NumberedEvents
 from weir_wires.responses_to_chat.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning
 from weir_wires.responses_to_chat.output import (
@@ -29,6 +30,7 @@ from weir_wires.responses_to_chat.output import (
     response,
 )
 from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS
+from weir_wires.responses_to_chat.tool_names import ToolNames
 
 _DONE: Final = b"[DONE]"
 
@@ -63,9 +65,10 @@ _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 class ResponseEvents:
     """Translates one stream for a Responses client."""
 
-    def __init__(self, created: int, echo: Mapping[str, Any]) -> None:
+    def __init__(self, created: int, echo: Mapping[str, Any], names: ToolNames) -> None:
         self._created = created
         self._echo = echo
+        self._names = names
         self._events = NumberedEvents()
         self._name = ""
         self._base: dict[str, Any] = {}  # the response, once it has begun
@@ -187,7 +190,8 @@ class ResponseEvents:
         waiting = self._waiting.pop(number)
         out = self._close_open(COMPLETED)
         call_id = unique_id(waiting.id, self._call_ids, number, self._name)
-        call = OpenCall(self._id("fc"), len(self._items), call_id, name)
+        tool = self._names.tool(name)
+        call = OpenCall(self._id(id_prefix(tool)), len(self._items), call_id, tool)
         self._calls[number] = call
         self._items.append(call)
         out += call.open(self._events)
