@@ -1,7 +1,7 @@
 """What a request asks, what an answer says, and the tokens both took, whatever the wire."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -62,15 +62,25 @@ MAX_TOKENS: Final = 10**9  # of one answer; a provider that reports more reports
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer as the provider counted them.
+    """What one answer took, as the provider counted it; all but the last two in tokens.
 
-    `input` counts every prompt token, the cached and the cache-written ones among them.
+    `input` counts every prompt token, the cached and the cache-written ones among them, and
+    `output` every token of the answer, its reasoning among them.
     """
 
     input: int
     output: int
     cached_input: int = 0
     cache_write: int = 0
+    cache_write_1h: int = field(default=0, kw_only=True)  # part of cache_write
+    reasoning: int = field(default=0, kw_only=True)  # part of output
+    audio_input: int = field(default=0, kw_only=True)  # part of input
+    audio_output: int = field(default=0, kw_only=True)  # part of output
+    image_input: int = field(default=0, kw_only=True)  # part of input
+    image_output: int = field(default=0, kw_only=True)  # part of output
+    # Calls of tools that the provider ran, by the provider's own name, in the order of names.
+    server_tools: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
+    tier: str = field(default="", kw_only=True)  # of service, in the provider's word
 
 
 def bounded(tokens: int | None) -> int:

@@ -183,7 +183,7 @@ def messages_answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
         **whole,
         "content": [],
         "stop_reason": None,
-        "usage": {**usage, "output_tokens": 1},
+        "usage": {**usage, "output_tokens": min(1, usage["output_tokens"])},
     }
     events: list[Json] = [{"type": "message_start", "message": opening}]
     for index, block in enumerate(content):

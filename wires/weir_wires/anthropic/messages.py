@@ -7,33 +7,27 @@ import msgspec
 
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS, MESSAGES_ANSWER
 from weir_wires.chat_to_messages import ChatToMessages
-from weir_wires.content import Usage, bounded
+from weir_wires.content import Usage
 from weir_wires.event import Event
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
 from weir_wires.thinking import strip_foreign_thinking
+from weir_wires.usage.messages import MessagesUsage, read
 from weir_wires.wire import Wire
 
 VERSION: Final = "2023-06-01"  # of the API, as its documentation says to send it
 _USAGE_EVENTS: Final = frozenset({"", "message_start", "message_delta", "message_stop"})
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-
-
 class _Answer(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Event(msgspec.Struct):
     type: str = ""
     message: _Answer | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
@@ -44,54 +38,29 @@ _COUNT = msgspec.json.Decoder(dict[str, Any])
 def usage_of(body: bytes) -> Usage | None:
     """The usage of a whole answer; None where it reports none. Raises MalformedResponse."""
     answer = decode_answer(_DECODER, body)
-    return _usage(answer.usage) if answer is not None else None
+    return read(answer.usage) if answer is not None else None
 
 
 class MessagesReader:
     """The first event has the input, later ones the output so far; `message_stop` is the last."""
 
     def __init__(self) -> None:
-        self._reported = _Usage()
+        self._reported = MessagesUsage()
         self.usage: Usage | None = None
         self.complete = False
         self.last = False
 
     def feed(self, event: Event) -> None:
-        """Take note of one event; later numbers replace earlier ones."""
         if event.name not in _USAGE_EVENTS:
             return
-        read = decode_event(_EVENTS, event.data)
-        if read is None:
+        fields = decode_event(_EVENTS, event.data)
+        if fields is None:
             return
-        if read.type == "message_stop":
+        if fields.type == "message_stop":
             self.complete = self.last = True
-        usage = read.usage or (read.message.usage if read.message is not None else None)
-        if usage is not None:
-            self._reported = _newer(self._reported, usage)
-            self.usage = _usage(self._reported)
-
-
-def _newer(old: _Usage, new: _Usage) -> _Usage:
-    return _Usage(
-        *(
-            getattr(old, name) if getattr(new, name) is None else getattr(new, name)
-            for name in _Usage.__struct_fields__
-        )
-    )
-
-
-def _usage(reported: _Usage | None) -> Usage | None:
-    """Anthropic's `input_tokens` leave out what was read from the cache or written to it."""
-    if reported is None:
-        return None
-    read = bounded(reported.cache_read_input_tokens)
-    written = bounded(reported.cache_creation_input_tokens)
-    return Usage(
-        input=bounded(reported.input_tokens) + read + written,
-        output=bounded(reported.output_tokens),
-        cached_input=read,
-        cache_write=written,
-    )
+        self._reported.add(fields.message.usage if fields.message is not None else None)
+        self._reported.add(fields.usage)
+        self.usage = self._reported.usage
 
 
 def no_usage(body: bytes) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from weir_wires.errors import MalformedResponse
 from weir_wires.provider_json import decode_strictly
-from weir_wires.usage_translation import MessagesUsage, to_chat
+from weir_wires.usage import messages, openai
 
 NO_INPUT: Final = msgspec.Raw(b"")
 _STOPPED: Final = {
@@ -55,7 +55,7 @@ class Message(msgspec.Struct):
     content: list[Block] | None = None
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
-    usage: MessagesUsage | None = None
+    usage: Any = None
     error: Failure | None = None
 
 
@@ -80,8 +80,10 @@ def translate(body: bytes, created: int) -> bytes:
             }
         ],
     }
-    usage = to_chat(message.usage)
-    return msgspec.json.encode(completion | ({"usage": usage} if usage is not None else {}))
+    usage = messages.read(message.usage)
+    if usage is not None:
+        completion["usage"] = openai.write_chat(usage)
+    return msgspec.json.encode(completion)
 
 
 def finish_reason(stop_reason: str | None) -> str:

@@ -4,7 +4,7 @@ The hot path writes bytes around the one string that changed.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,8 @@ from weir_wires.chat_to_messages.answer import (
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
 from weir_wires.provider_json import decode_strictly
-from weir_wires.usage_translation import MessagesUsage, to_chat
+from weir_wires.usage import openai
+from weir_wires.usage.messages import MessagesUsage
 
 _DONE: Final = b"[DONE]"
 _TAIL: Final = b'},"logprobs":null,"finish_reason":null}]}'
@@ -45,7 +46,7 @@ class _StreamEvent(msgspec.Struct):
     message: Message | None = None
     content_block: Block | None = None
     delta: _Delta | None = None
-    usage: MessagesUsage | None = None
+    usage: Any = None
     error: Failure | None = None
 
 
@@ -73,7 +74,7 @@ class ChatChunks:
         self._open: dict[int, _Open] = {}
         self._calls = 0
         self._thoughts = 0
-        self._usage: MessagesUsage | None = None
+        self._usage = MessagesUsage()
         self._complete = False
 
     def feed(self, event: Event) -> bytes:
@@ -102,10 +103,10 @@ class ChatChunks:
         """The usage, where the client asked for it, and `[DONE]`."""
         if not self._complete:
             raise MalformedResponse("the provider's stream ended before its message_stop")
-        usage = to_chat(self._usage)
+        usage = self._usage.usage
         if not self._with_usage or usage is None:
             return write(_DONE)
-        last = self._head + b'],"usage":' + _encode(usage) + b"}"
+        last = self._head + b'],"usage":' + _encode(openai.write_chat(usage)) + b"}"
         return write(last) + write(_DONE)
 
     def _begin(self, message: Message) -> bytes:
@@ -116,7 +117,7 @@ class ChatChunks:
             "model": message.model,
         }
         self._head = _encode(head)[:-1] + b',"choices":['
-        self._usage = message.usage
+        self._usage.add(message.usage)
         return self._chunk(b'"role":"assistant","content":""')
 
     def _start(self, fields: _StreamEvent) -> bytes:
@@ -166,8 +167,7 @@ class ChatChunks:
         return self._arguments(opened.number, arguments.decode("utf-8", "replace") or _NO_ARGUMENTS)
 
     def _finish(self, fields: _StreamEvent) -> bytes:
-        if fields.usage is not None:
-            self._usage = fields.usage.after(self._usage)
+        self._usage.add(fields.usage)
         delta = fields.delta
         if delta is None or delta.stop_reason is None:
             return b""

@@ -7,10 +7,10 @@ import msgspec
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
 from weir_wires.provider_json import decode_strictly
+from weir_wires.usage.openai import read_chat, write_completion
 
 _DONE: Final = b"[DONE]"
 _FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
-ABSENT: Final = msgspec.Raw(b"")
 
 
 class _Message(msgspec.Struct):
@@ -23,6 +23,7 @@ class _Choice(msgspec.Struct):
     message: _Message | None = None
     delta: _Message | None = None
     finish_reason: str | None = None
+    usage: Any = None
 
 
 class _Completion(msgspec.Struct):
@@ -32,7 +33,9 @@ class _Completion(msgspec.Struct):
     created: int | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw = ABSENT
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -113,4 +116,5 @@ def _text(message: _Message) -> str:
 
 
 def _usage(completion: _Completion) -> dict[str, Any]:
-    return {"usage": completion.usage} if bytes(completion.usage) not in {b"", b"null"} else {}
+    reported = read_chat(completion)
+    return {} if reported is None else {"usage": write_completion(reported, completion.usage)}

@@ -9,7 +9,7 @@ from weir_wires.errors import MalformedResponse
 from weir_wires.provider_json import decode_strictly
 from weir_wires.request_body import tool_input
 from weir_wires.thinking import ReasoningField, mark
-from weir_wires.usage_translation import ChatUsage, to_messages
+from weir_wires.usage import messages, openai
 
 NO_ARGUMENTS: Final = msgspec.Raw(b"")
 _ENDED: Final = {
@@ -74,13 +74,7 @@ class Choice(msgspec.Struct):
     delta: ChatMessage | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None  # some servers: the stop sequence that was met
-    usage: ChatUsage | None = None  # some servers tell it here
-
-
-class GroqExtra(msgspec.Struct):
-    """`x_groq`, where one provider tells the usage of its streams."""
-
-    usage: ChatUsage | None = None
+    usage: Any = None  # some servers tell it here
 
 
 class Completion(msgspec.Struct):
@@ -89,8 +83,9 @@ class Completion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: ChatUsage | None = None
-    x_groq: GroqExtra | None = None
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -110,7 +105,7 @@ def translate(body: bytes) -> bytes:
         **opening(completion),
         "content": [*_thinking(message), *_texts(message), *_calls(calls, completion.id or "")],
         **ending(choice, calls=bool(calls), refused=bool(message.refusal)),
-        "usage": to_messages(usage_of(completion)),
+        "usage": messages.write(openai.read_chat(completion)),
     }
     return msgspec.json.encode(answer)
 
@@ -131,17 +126,6 @@ def opening(completion: Completion) -> dict[str, Any]:
         "role": "assistant",
         "model": completion.model or "",
     }
-
-
-def usage_of(completion: Completion) -> ChatUsage | None:
-    """The usage, wherever the server tells it."""
-    if completion.usage is not None:
-        return completion.usage
-    if completion.x_groq is not None and completion.x_groq.usage is not None:
-        return completion.x_groq.usage
-    return next(
-        (choice.usage for choice in completion.choices or () if choice.usage is not None), None
-    )
 
 
 def ending(choice: Choice, *, calls: bool, refused: bool) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
 from weir_wires.messages_to_chat.answer import (
@@ -26,10 +27,10 @@ from weir_wires.messages_to_chat.answer import (
     signed,
     text_of,
     thinking_block,
-    usage_of,
 )
 from weir_wires.thinking import ReasoningField, mark
-from weir_wires.usage_translation import ChatUsage, to_messages
+from weir_wires.usage import messages, openai
+from weir_wires.usage.counts import grown
 
 _DONE: Final = b"[DONE]"
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
@@ -71,7 +72,7 @@ class MessageEvents:
         self._origin = ReasoningField.REASONING_CONTENT
         self._calls: dict[int, _Call] = {}
         self._ids: set[str] = set()
-        self._usage: ChatUsage | None = None
+        self._usage: Usage | None = None
         self._last: Choice | None = None  # the one with the finish reason
         self._refused = False
         self._done = False
@@ -82,13 +83,13 @@ class MessageEvents:
             self._done = True
             return b""
         chunk = read(event.data)
-        self._usage = usage_of(chunk) or self._usage
+        self._usage = grown(self._usage, openai.read_chat(chunk))
         begun = b""
         if not self._begun:
             self._begun, self._answer = True, chunk.id or ""
             start: dict[str, Any] = {**opening(chunk), "content": []}
             start |= {"stop_reason": None, "stop_sequence": None}
-            start["usage"] = to_messages(self._usage)
+            start["usage"] = messages.write(self._usage)
             begun = _event("message_start", {"message": start})
         choice = next((choice for choice in chunk.choices or () if not choice.index), None)
         if choice is None:
@@ -105,7 +106,7 @@ class MessageEvents:
             raise MalformedResponse("the provider's stream ended before it told why it stopped")
         ends = self._close_text() + self._close_thinking() + self._close_calls()
         delta = ending(last, calls=bool(self._calls), refused=self._refused)
-        usage = to_messages(self._usage)
+        usage = messages.write(self._usage)
         finish = _event("message_delta", {"delta": delta, "usage": usage})
         return ends + finish + _event("message_stop", {})
 

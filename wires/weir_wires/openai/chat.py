@@ -1,47 +1,56 @@
 """OpenAI's chat completions, and the wires that count and end as they do."""
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from weir_wires.completions_to_chat import CompletionsToChat
-from weir_wires.content import Usage, bounded
+from weir_wires.content import Usage
 from weir_wires.event import Event
 from weir_wires.openai.answers import CHAT_ANSWER
 from weir_wires.openai.errors import OPENAI_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
+from weir_wires.usage.counts import grown
+from weir_wires.usage.openai import read_chat
 from weir_wires.wire import Wire
 
 DONE: Final = b"[DONE]"
 
 
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-
-
 class _Choice(msgspec.Struct):
-    finish_reason: str | None = None
+    finish_reason: Any = None
+    usage: Any = None
 
 
 class _Answer(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
     choices: list[_Choice] | None = None
 
 
-_DECODER = msgspec.json.Decoder(_Answer)
+class _OddAnswer(msgspec.Struct):
+    """An answer whose choices are none: its usage still counts."""
+
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
+
+    @property
+    def choices(self) -> None:
+        """Not read."""
+
+
+_DECODER: Final = msgspec.json.Decoder(_Answer)
+_ODD: Final = msgspec.json.Decoder(_OddAnswer)
 
 
 def usage_of(body: bytes) -> Usage | None:
     """The usage of a whole answer; None where it reports none. Raises MalformedResponse."""
-    return _usage(decode_answer(_DECODER, body))
+    answer = decode_answer(_DECODER, body) or decode_answer(_ODD, body)
+    return read_chat(answer) if answer is not None else None
 
 
 class ChatReader:
@@ -59,21 +68,8 @@ class ChatReader:
         answer = decode_event(_DECODER, event.data)
         if answer is None:
             return
-        self.usage = _usage(answer) or self.usage
+        self.usage = grown(self.usage, read_chat(answer))
         self.complete = self.complete or any(c.finish_reason for c in answer.choices or ())
-
-
-def _usage(answer: _Answer | None) -> Usage | None:
-    reported = answer.usage if answer is not None else None
-    if reported is None:
-        return None
-    details = reported.prompt_tokens_details
-    prompt = bounded(reported.prompt_tokens)
-    return Usage(
-        input=prompt,
-        output=bounded(reported.completion_tokens),
-        cached_input=min(bounded(details.cached_tokens if details else 0), prompt),
-    )
 
 
 CHAT: Final = WireSpec(

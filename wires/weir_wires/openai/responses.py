@@ -1,48 +1,62 @@
 """OpenAI's responses."""
 
-from typing import Final
+from collections import Counter
+from dataclasses import replace
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from weir_wires.content import Usage, bounded
+from weir_wires.content import Usage
 from weir_wires.event import Event
 from weir_wires.openai.answers import RESPONSES_ANSWER
 from weir_wires.openai.errors import RESPONSES_ERRORS
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.spec import PromptShape, WireSpec
+from weir_wires.usage.counts import grown, tool_calls
+from weir_wires.usage.openai import read
 from weir_wires.wire import Wire
 
 COMPLETED: Final = "response.completed"
+# Items of an answer that are calls of tools which OpenAI runs and bills by the call.
+SERVER_TOOLS: Final = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
+)
 ENDS: Final = frozenset({COMPLETED, "response.incomplete", "response.failed"})
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
+class _Item(msgspec.Struct):
+    type: Any = None
 
 
 class _Answer(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: Any = None
+    service_tier: Any = None
+    output: list[_Item] | None = None
+
+
+class _OddAnswer(msgspec.Struct):
+    """An answer whose output is none: its usage still counts."""
+
+    usage: Any = None
+    service_tier: Any = None
+    output: ClassVar[None] = None
 
 
 class _Event(msgspec.Struct):
     type: str = ""
-    response: _Answer | None = None
+    response: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_DECODER = msgspec.json.Decoder(_Answer)
-_EVENTS = msgspec.json.Decoder(_Event)
+_DECODER: Final = msgspec.json.Decoder(_Answer)
+_ODD: Final = msgspec.json.Decoder(_OddAnswer)
+_EVENTS: Final = msgspec.json.Decoder(_Event)
 
 
 def usage_of(body: bytes) -> Usage | None:
     """The usage of a whole answer; None where it reports none. Raises MalformedResponse."""
-    return _usage(decode_answer(_DECODER, body))
+    answer = decode_answer(_DECODER, body) or decode_answer(_ODD, body)
+    return _usage(answer) if answer is not None else None
 
 
 class ResponsesReader:
@@ -56,23 +70,20 @@ class ResponsesReader:
     def feed(self, event: Event) -> None:
         if event.name and event.name not in ENDS:
             return
-        read = decode_event(_EVENTS, event.data)
-        if read is not None and read.type in ENDS:
-            self.usage = _usage(read.response) or self.usage
+        end = decode_event(_EVENTS, event.data)
+        if end is not None and end.type in ENDS:
+            answer = decode_event(_DECODER, end.response) or decode_event(_ODD, end.response)
+            self.usage = grown(self.usage, _usage(answer)) if answer is not None else self.usage
             self.complete = self.last = True
 
 
-def _usage(answer: _Answer | None) -> Usage | None:
-    reported = answer.usage if answer is not None else None
-    if reported is None:
-        return None
-    details = reported.input_tokens_details
-    prompt = bounded(reported.input_tokens)
-    return Usage(
-        input=prompt,
-        output=bounded(reported.output_tokens),
-        cached_input=min(bounded(details.cached_tokens if details else 0), prompt),
-    )
+def _usage(answer: _Answer | _OddAnswer) -> Usage | None:
+    """What the answer tells, and the calls of OpenAI's own tools, which its output shows."""
+    reported = read(answer.usage, answer.service_tier)
+    if reported is None or not answer.output:
+        return reported
+    called = Counter(item.type for item in answer.output if item.type in SERVER_TOOLS)
+    return replace(reported, server_tools=tool_calls([*reported.server_tools, *called.items()]))
 
 
 RESPONSES: Final = WireSpec(

@@ -15,7 +15,6 @@ from weir_wires.responses_to_chat.output import (
     ChatMessage,
     Item,
     ToolCall,
-    Usage,
     cut_short,
     ending,
     error_in,
@@ -25,11 +24,13 @@ from weir_wires.responses_to_chat.output import (
     response,
 )
 from weir_wires.responses_to_chat.tool_names import ToolNames
+from weir_wires.usage.openai import read_chat
 
 
 class _Choice(msgspec.Struct):
     message: ChatMessage | None = None
     finish_reason: str | None = None
+    usage: Any = None
 
 
 class _Completion(msgspec.Struct):
@@ -39,7 +40,9 @@ class _Completion(msgspec.Struct):
     created: int | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    usage: Usage | None = None
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -56,7 +59,7 @@ def translate(body: bytes, created: int, echo: Mapping[str, Any], names: ToolNam
     fields = response(
         f"resp_{name}", completion.created or created, completion.model or "", echo, output
     )
-    return msgspec.json.encode(fields | ending(choice.finish_reason, completion.usage))
+    return msgspec.json.encode(fields | ending(choice.finish_reason, read_chat(completion)))
 
 
 def unique_id(call_id: str | None, used: set[str], number: int, name: str) -> str:

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS, encode_reasoning
+from weir_wires.usage.openai import write_responses
 
 Item = dict[str, Any]
 
@@ -41,28 +43,6 @@ class ChatMessage(msgspec.Struct):
     reasoning: str | None = None
     thinking_blocks: list[Any] | None = None
     reasoning_details: list[Any] | None = None
-
-
-class PromptDetails(msgspec.Struct):
-    """A part of the usage."""
-
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class CompletionDetails(msgspec.Struct):
-    """A part of the usage."""
-
-    reasoning_tokens: int | None = None
-
-
-class Usage(msgspec.Struct):
-    """The chat wire's `usage`."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
 
 
 def error_in(error: Any) -> MalformedResponse:
@@ -135,32 +115,9 @@ def response(
     }
 
 
-def ending(finish: str | None, usage_reported: Usage | None) -> dict[str, Any]:
+def ending(finish: str | None, usage: Usage | None) -> dict[str, Any]:
     """How a response ended, to be put over it."""
     reason = cut_short(finish)
     fields: dict[str, Any] = {"status": COMPLETED if reason is None else INCOMPLETE}
     fields |= {"incomplete_details": {"reason": reason}} if reason is not None else {}
-    return fields | {"usage": usage(usage_reported)}
-
-
-def usage(usage_reported: Usage | None) -> dict[str, Any] | None:
-    """The `usage` of this wire; None where the provider reports none."""
-    if usage_reported is None:
-        return None
-    read = usage_reported.prompt_tokens_details or PromptDetails()
-    written = usage_reported.completion_tokens_details or CompletionDetails()
-    taken, given = _count(usage_reported.prompt_tokens), _count(usage_reported.completion_tokens)
-    return {
-        "input_tokens": taken,
-        "input_tokens_details": {
-            "cached_tokens": _count(read.cached_tokens),
-            "cache_write_tokens": _count(read.cache_write_tokens),
-        },
-        "output_tokens": given,
-        "output_tokens_details": {"reasoning_tokens": _count(written.reasoning_tokens)},
-        "total_tokens": taken + given,
-    }
-
-
-def _count(tokens: int | None) -> int:
-    return max(tokens or 0, 0)
+    return fields | {"usage": None if usage is None else write_responses(usage)}

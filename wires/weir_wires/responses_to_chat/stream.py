@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.provider_json import decode_strictly
@@ -23,7 +24,6 @@ from weir_wires.responses_to_chat.output import (
     ChatMessage,
     Item,
     ToolCall,
-    Usage,
     cut_short,
     ending,
     error_in,
@@ -31,6 +31,8 @@ from weir_wires.responses_to_chat.output import (
 )
 from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS
 from weir_wires.responses_to_chat.tool_names import ToolNames
+from weir_wires.usage.counts import grown
+from weir_wires.usage.openai import read_chat
 
 _DONE: Final = b"[DONE]"
 
@@ -39,6 +41,7 @@ class _Choice(msgspec.Struct):
     index: int = 0
     delta: ChatMessage | None = None
     finish_reason: str | None = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -48,7 +51,9 @@ class _Chunk(msgspec.Struct):
     created: int | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    usage: Usage | None = None
+    usage: Any = None
+    x_groq: Any = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -90,8 +95,7 @@ class ResponseEvents:
         if chunk.error is not None:
             raise error_in(chunk.error)
         begun = b"" if self._base else self._begin(chunk)
-        if chunk.usage is not None:
-            self._usage = chunk.usage
+        self._usage = grown(self._usage, read_chat(chunk))
         out = [begun]
         for choice in chunk.choices or ():
             if choice.index == 0:
