@@ -16,12 +16,13 @@ LOCKS: dict[str, list[str]] = {
     "operator": ["--extra", "operator"],
     "bundle": ["--extra", "scorer", "--extra", "bundle", "--extra", "cli"],
     "otlp-http": ["--extra", "otlp-http"],
+    "clouds": ["--extra", "gateway", "--extra", "clouds"],
     "all": ["--extra", "all"],
-    "dev": ["--extra", "all", "--extra", "aws", "--group", "dev"],
+    "dev": ["--extra", "all", "--extra", "clouds", "--group", "dev"],
 }
 # These two images carry CEL. Its wheel requires packages that only its command line imports; the
 # overrides leave them out, and the Dockerfiles install with --no-deps.
-WITHOUT_CEL_COMMAND_LINE = frozenset({"gateway", "operator"})
+WITHOUT_CEL_COMMAND_LINE = frozenset({"clouds", "gateway", "operator"})
 LLAMA_INDEX = "llama-index-llms-openai-like>=0.8\n"  # tests run it in an environment of its own
 BUILD = "hatchling>=1.27\neditables>=0.5\n"  # what `pip install --no-build-isolation .` needs
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import aiohttp
 from support import resources as documents
 from support.drafts import Draft, TableDraft
 from support.scorer_server import ScorerServer, ScriptedScorer
+from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.identity.identities import Identities
 from weir_gateway.app.run import Gateway
 from weir_gateway.settings import Settings
 from weir_runtime.settings import parse
@@ -125,6 +128,11 @@ async def running_gateway(
 def untraced() -> Tracing:
     """Spans that record nothing."""
     return Tracing.from_env("test", {})
+
+
+def identities(credentials: Credentials | None = None) -> Identities:
+    """Identities without an environment."""
+    return Identities(credentials or Credentials({}), {}, time.time)
 
 
 @contextlib.asynccontextmanager

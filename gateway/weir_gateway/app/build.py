@@ -16,6 +16,7 @@ from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.identity.identities import Identities
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.route_table.cel import CelConditions
@@ -59,7 +60,11 @@ class Parts:
         self.lookups = cache_requests(self.registry)
         guard = Guard(loopback=settings.operator.target is None, allowed=settings.upstream.allow)
         self.calls = HttpUpstreams(
-            self.credentials, self.tracing, guard, max_answer=settings.upstream.max_answer
+            self.credentials,
+            Identities(self.credentials, variables, time.time),
+            self.tracing,
+            guard,
+            max_answer=settings.upstream.max_answer,
         )
         self.upstreams = ResilientUpstreams(
             self.calls,

@@ -19,6 +19,7 @@ from weir_policy.ids import (
     RouterName,
     TableVersion,
 )
+from weir_policy.spec.auth import CloudSpec, cloud_refs
 from weir_policy.spec.backend import Batches, Capability, ModelBackendSpec, Timeouts
 from weir_policy.spec.cascade import Cascade, Judge
 from weir_policy.spec.limits import Limits, LimitsFailure
@@ -48,10 +49,26 @@ class Passthrough:
     """The client's own Authorization goes upstream."""
 
 
+@dataclass(frozen=True, slots=True)
+class CloudIdentity:
+    """An identity of a cloud: its token, or its signature, goes with every call."""
+
+    spec: CloudSpec
+    namespace: str = ""  # of the secrets that `spec` refers to; empty where there are none
+
+    @property
+    def secrets(self) -> Mapping[str, SecretRef]:
+        """The secrets, by the field that refers to them."""
+        return {
+            name: SecretRef(self.namespace, ref.name, ref.key)
+            for name, ref in cloud_refs(self.spec)
+        }
+
+
 RETRIES, BREAKER, QUEUE = Retries(), Breaker(), Queue()
 FALLBACK_DEFAULT = frozenset(FailureMode().fallback_on)
 
-Auth = SecretRef | FromEnvironment | Passthrough | None
+Auth = SecretRef | FromEnvironment | Passthrough | CloudIdentity | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
 from weir_policy.fields.mistakes import Path, nearest
 from weir_policy.reading.resources import ModelBackend, RoutePolicy
-from weir_policy.spec.auth import Auth, SecretKeyRef
+from weir_policy.spec.auth import Auth, AwsIdentity, SecretKeyRef, cloud_refs
 from weir_policy.spec.backend import client_refs
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.policy import Candidate
@@ -87,12 +87,24 @@ def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Prob
         if why:
             yield Problem(Reason.ENDPOINT_NOT_PERMITTED, at, why, "name a Service")
     for auth, at in _auths(backend):
-        if auth.env is not None:
+        for field in _of_the_gateways_machine(auth):
             message = (
                 "is for files: on a cluster every policy would share the gateway's environment"
             )
             hint = "write secretRef: {name: ..., key: ...}"
-            yield Problem(Reason.ENV_NOT_PERMITTED, (*at, "env"), message, hint)
+            yield Problem(Reason.ENV_NOT_PERMITTED, (*at, *field), message, hint)
+
+
+def _of_the_gateways_machine(auth: Auth) -> Iterator[Path]:
+    """The fields that name variables, or files' entries, of the machine a gateway runs on."""
+    if auth.env is not None:
+        yield ("env",)
+    cloud = auth.cloud
+    if isinstance(cloud, AwsIdentity):
+        if cloud.profile is not None:
+            yield ("aws", "profile")
+    elif cloud is not None and cloud.env is not None:
+        yield (auth.cloud_name, "env")
 
 
 def _endpoints(backend: ModelBackend) -> Iterator[tuple[str, Path]]:
@@ -115,6 +127,9 @@ def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, Ho
     for auth, at in _auths(backend):
         if auth.secret_ref is not None:
             yield auth.secret_ref, (*at, "secretRef"), Holds.API_KEY
+        if auth.cloud is not None:
+            for field, ref in cloud_refs(auth.cloud):
+                yield ref, (*at, auth.cloud_name, field), _cloud_secret(auth, field)
     if spec.tls is None:
         return
     if spec.tls.ca_secret_ref is not None:
@@ -124,6 +139,12 @@ def _secret_refs(backend: ModelBackend) -> Iterator[tuple[SecretKeyRef, Path, Ho
         certificate, key = client_refs(spec.tls.client_secret_ref)
         yield certificate, at, Holds.CERTIFICATES
         yield key, at, Holds.PRIVATE_KEY
+
+
+def _cloud_secret(auth: Auth, field: str) -> Holds:
+    if field == "certificateRef":
+        return Holds.KEY_AND_CERTIFICATE
+    return Holds.GOOGLE_KEY if auth.google is not None else Holds.API_KEY
 
 
 def _with_hint(problem: Problem, form: Form) -> Problem:

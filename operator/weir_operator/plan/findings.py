@@ -65,7 +65,8 @@ MEANINGS: dict[Reason, Meaning] = {
         "the same age the one whose namespace and name sort first; the message names it.",
     ),
     Reason.ENV_NOT_PERMITTED: Meaning(
-        Condition.ACCEPTED, "`auth.env` is for files; on a cluster write `secretRef`."
+        Condition.ACCEPTED,
+        "`env`, and `profile` of `auth.aws`, are for files; on a cluster write `secretRef`.",
     ),
     Reason.ENDPOINT_NOT_PERMITTED: Meaning(
         Condition.ACCEPTED,

@@ -3,16 +3,20 @@
 Messages name keys and never values.
 """
 
+import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final, cast
 
 from weir_operator.plan.findings import Problem, Reason
 from weir_policy.fields.mistakes import Path
 from weir_policy.reading.resources import Secret
 from weir_policy.spec.auth import SecretKeyRef
+
+GOOGLE_TOKENS: Final = frozenset({"https://oauth2.googleapis.com/token"})
 
 
 class Holds(Enum):
@@ -21,6 +25,8 @@ class Holds(Enum):
     API_KEY = "an API key: one line of printable ASCII"
     CERTIFICATES = "a PEM bundle of certificates"
     PRIVATE_KEY = "a private key in PEM without a passphrase"
+    KEY_AND_CERTIFICATE = "a certificate and its private key in one PEM without a passphrase"
+    GOOGLE_KEY = "a service account's key in JSON, with Google's own token_uri"
 
 
 class Unreadable(Enum):
@@ -89,6 +95,23 @@ def _private_key(value: bytes) -> str | None:
     return value.decode("ascii", "replace") if found and b"ENCRYPTED" not in value else None
 
 
+def _key_and_certificate(value: bytes) -> str | None:
+    return _private_key(value) if b"-----BEGIN CERTIFICATE-----" in value else None
+
+
+def _google_key(value: bytes) -> str | None:
+    """Only a key: other kinds of credentials name files to read, or URLs to call."""
+    try:
+        key = json.loads(value)
+    except ValueError:
+        return None
+    if not isinstance(key, dict):
+        return None
+    fields = cast("dict[str, object]", key)
+    good = fields.get("type") == "service_account" and fields.get("token_uri") in GOOGLE_TOKENS
+    return value.decode("utf-8", "replace") if good else None
+
+
 _KEY = re.compile(
     rb"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[\s\S]+-----END ([A-Z]+ )?PRIVATE KEY-----"
 )
@@ -96,4 +119,6 @@ _READERS: Mapping[Holds, Callable[[bytes], str | None]] = {
     Holds.API_KEY: _token,
     Holds.CERTIFICATES: _pem,
     Holds.PRIVATE_KEY: _private_key,
+    Holds.KEY_AND_CERTIFICATE: _key_and_certificate,
+    Holds.GOOGLE_KEY: _google_key,
 }

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from support import tables
-from support.gateway import backend, running_gateway, running_scorer, table, untraced
+from support.gateway import backend, identities, running_gateway, running_scorer, table, untraced
 from support.scorer_server import ScriptedScorer
 from support.upstream import (
     END,
@@ -170,7 +170,11 @@ async def test_small_writes_are_not_held_back_towards_a_provider() -> None:
     request = parse(STREAM_BODY, {})
     async with running_upstream(stalling([event("a")])) as upstream:
         upstreams = HttpUpstreams(
-            Credentials({}), untraced(), Guard(loopback=True), max_answer=1 << 20
+            Credentials({}),
+            identities(),
+            untraced(),
+            Guard(loopback=True),
+            max_answer=1 << 20,
         )
         await upstreams.start()
         to = replace(tables.backend("weak"), endpoint=upstream.url)

@@ -9,7 +9,7 @@ import pytest
 
 from support import tables
 from support.certificates import Authority, Pair, authority, server_context
-from support.gateway import untraced
+from support.gateway import identities, untraced
 from support.upstream import Upstream, answering, completion, running_upstream
 from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
@@ -30,7 +30,11 @@ async def calling(
     credentials: Credentials, guard: Guard | None = None
 ) -> AsyncGenerator[HttpUpstreams]:
     upstreams = HttpUpstreams(
-        credentials, untraced(), guard or Guard(loopback=True), max_answer=1 << 20
+        credentials,
+        identities(credentials),
+        untraced(),
+        guard or Guard(loopback=True),
+        max_answer=1 << 20,
     )
     await upstreams.start()
     try:

@@ -8,7 +8,8 @@ from typing import Final
 import aiohttp
 
 from weir_gateway.adapters.providers.credentials import redact
-from weir_gateway.adapters.providers.prepared import Prepared
+from weir_gateway.adapters.providers.identity.port import UnsignedCall
+from weir_gateway.adapters.providers.prepared import Prepared, url_of
 from weir_gateway.adapters.providers.upstream_errors import (
     from_status,
     invalid_response,
@@ -69,6 +70,17 @@ class ApiResponse:
     def close(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
         self._response.release() if self._response.content.at_eof() else self._response.close()
+
+
+def unsigned_call(prepared: Prepared, api_call: ApiCall) -> UnsignedCall:
+    """The call without authorization by an identity; a form's body is not known beforehand."""
+    backend = prepared.backend
+    headers = {**prepared.headers, **api_call.headers}
+    if not api_call.json:
+        headers = {k: v for k, v in prepared.headers.items() if k != "content-type"}
+    url = url_of(backend, api_call.path).update_query(list(api_call.query))
+    body = api_call.data if isinstance(api_call.data, bytes) else b""
+    return UnsignedCall(api_call.method, url, headers, body)
 
 
 async def checked_response(prepared: Prepared, response: aiohttp.ClientResponse) -> ApiResponse:

@@ -10,7 +10,13 @@ from typing import Final
 import msgspec
 
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
-from weir_gateway.domain.table import Backend, FromEnvironment, Passthrough, SecretRef
+from weir_gateway.domain.table import (
+    Backend,
+    CloudIdentity,
+    FromEnvironment,
+    Passthrough,
+    SecretRef,
+)
 
 REDACTED: Final = b"[key]"
 MIN_KEY_CHARS: Final = 8  # shorter texts are not redacted: they may be ordinary words
@@ -63,12 +69,12 @@ class Credentials:
             self.version += 1
 
     def for_backend(self, backend: Backend) -> Secret | None:
-        """The backend's key; None if it needs none or uses the client's.
+        """The backend's key; None if it needs none, uses the client's, or has a cloud's identity.
 
         Raises UpstreamError if the key is missing.
         """
         auth = backend.auth
-        if auth is None or isinstance(auth, Passthrough):
+        if auth is None or isinstance(auth, Passthrough | CloudIdentity):
             return None
         secret = self.get(auth)
         if secret is None:
@@ -92,9 +98,12 @@ class Credentials:
 
 
 def _refs(backend: Backend) -> Iterable[SecretRef]:
-    sources = (backend.auth, backend.ca, backend.client_certificate, backend.client_key)
-    further = (endpoint.backend.auth for endpoint in backend.endpoints)
-    return (source for source in (*sources, *further) if isinstance(source, SecretRef))
+    auths = (backend.auth, *(endpoint.backend.auth for endpoint in backend.endpoints))
+    for source in (*auths, backend.ca, backend.client_certificate, backend.client_key):
+        if isinstance(source, SecretRef):
+            yield source
+        elif isinstance(source, CloudIdentity):
+            yield from source.secrets.values()
 
 
 def _source(auth: SecretRef | FromEnvironment) -> str:

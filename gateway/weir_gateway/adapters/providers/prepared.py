@@ -13,6 +13,8 @@ import aiohttp
 from yarl import URL
 
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.identity.identities import Identities
+from weir_gateway.adapters.providers.identity.port import Identity
 from weir_gateway.adapters.providers.transport import Proxy, client_context, proxy_for
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, SecretRef
@@ -41,13 +43,15 @@ class Prepared:
     tls: ssl.SSLContext | bool
     proxy: Proxy | None
     secret: Secret | None  # the key in the headers, to be redacted from errors
+    identity: Identity | None = None  # of a cloud: authorizes each call
 
 
 class Preparer:
     """Builds and caches Prepared values."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, identities: Identities) -> None:
         self._credentials = credentials
+        self._identities = identities
         self._prepared: dict[tuple[BackendId, Wire], Prepared] = {}
 
     def cached(self, backend: Backend, wire: Wire) -> Prepared | None:
@@ -95,6 +99,7 @@ class Preparer:
             tls=self._tls(backend),
             proxy=proxy_for(url),
             secret=secret,
+            identity=self._identities.for_backend(backend),
         )
 
     def _tls(self, backend: Backend) -> ssl.SSLContext | bool:

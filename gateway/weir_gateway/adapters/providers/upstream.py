@@ -13,8 +13,15 @@ import aiohttp
 
 from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.answers import UpstreamReply, to_reply
-from weir_gateway.adapters.providers.api_calls import ApiCall, ApiResponse, checked_response
+from weir_gateway.adapters.providers.api_calls import (
+    ApiCall,
+    ApiResponse,
+    checked_response,
+    unsigned_call,
+)
 from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.identity.identities import Identities
+from weir_gateway.adapters.providers.identity.port import UnsignedCall, authorize
 from weir_gateway.adapters.providers.outbound import (
     Call,
     CallTracker,
@@ -23,7 +30,7 @@ from weir_gateway.adapters.providers.outbound import (
     outbound,
     select_route,
 )
-from weir_gateway.adapters.providers.prepared import Prepared, Preparer, url_of
+from weir_gateway.adapters.providers.prepared import Prepared, Preparer
 from weir_gateway.adapters.providers.reply import ProviderResponse
 from weir_gateway.adapters.providers.transport import ConnectionPool
 from weir_gateway.adapters.providers.upstream_errors import (
@@ -55,11 +62,18 @@ class HttpUpstreams:
     """Sends requests to providers and owns the connection pool."""
 
     def __init__(
-        self, credentials: Credentials, tracing: Tracing, guard: Guard, *, max_answer: int
+        self,
+        credentials: Credentials,
+        identities: Identities,
+        tracing: Tracing,
+        guard: Guard,
+        *,
+        max_answer: int,
     ) -> None:
         """`max_answer` bounds a whole (not streamed) answer, in bytes."""
         self._guard = guard
-        self._preparer = Preparer(credentials)
+        self._identities = identities
+        self._preparer = Preparer(credentials, identities)
         self._max_answer = max_answer
         self._session: aiohttp.ClientSession | None = None
         self._pool: ConnectionPool | None = None
@@ -78,6 +92,7 @@ class HttpUpstreams:
 
     async def stop(self) -> None:
         """Close every connection."""
+        await self._identities.stop()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -106,9 +121,10 @@ class HttpUpstreams:
         proxy = prepared.proxy
         with map_client_errors(backend, "answered no probe"):
             async with asyncio.timeout(within):
+                unsigned = UnsignedCall("GET", prepared.models, prepared.headers, b"")
                 async with self._session.get(
                     prepared.models,
-                    headers=prepared.headers,
+                    headers=await _authorized(prepared, unsigned),
                     ssl=prepared.tls,
                     proxy=proxy.url if proxy is not None else None,
                     proxy_headers=proxy.headers if proxy is not None else None,
@@ -132,13 +148,12 @@ class HttpUpstreams:
         proxy = prepared.proxy
         with map_client_errors(backend, f"answered no {api_call.method} {api_call.path}"):
             async with asyncio.timeout(api_call.timeout):
+                unsigned = unsigned_call(prepared, api_call)
                 response = await self._session.request(
                     api_call.method,
-                    url_of(backend, api_call.path).update_query(list(api_call.query)),
+                    unsigned.url,
                     data=api_call.data,
-                    headers={**prepared.headers, **api_call.headers}
-                    if api_call.json
-                    else {k: v for k, v in prepared.headers.items() if k != "content-type"},
+                    headers=await _authorized(prepared, unsigned),
                     timeout=aiohttp.ClientTimeout(connect=backend.timeouts.connect),
                     ssl=prepared.tls,
                     proxy=proxy.url if proxy is not None else None,
@@ -184,11 +199,16 @@ class HttpUpstreams:
         headers = headers_for(prepared, request) | call.span.context.to_headers()
         self._pool.begin()
         try:
-            return await self._write(self._session, prepared, out, headers)
+            response = await self._write(self._session, prepared, out, headers)
+            identity = prepared.identity
+            if identity is None or not identity.refused(response.status):
+                return response
+            response.close()
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if self._pool.opened:
                 raise
-        # The provider had just closed the idle connection: the request was not read, send it again.
+        # The provider had just closed the idle connection, or the identity's token was revoked: the
+        # request was not read, send it again.
         return await self._write(self._session, prepared, out, headers)
 
     async def _write(
@@ -201,16 +221,24 @@ class HttpUpstreams:
         proxy = prepared.proxy
         if proxy is not None and proxy.url.host is not None and self._pool is not None:
             self._pool.trust_proxy(proxy.url.host, proxy.url.port)
+        unsigned = UnsignedCall("POST", out.url, headers, out.body)
         return await session.post(
             out.url,
             data=_payload(out.body),
-            headers=headers,
+            headers=await _authorized(prepared, unsigned),
             timeout=prepared.timeout,
             ssl=prepared.tls,
             proxy=proxy.url if proxy is not None else None,
             proxy_headers=proxy.headers if proxy is not None else None,
             allow_redirects=False,
         )
+
+
+async def _authorized(prepared: Prepared, call: UnsignedCall) -> Mapping[str, str]:
+    """The headers of `call`, with those of the backend's identity if it has one."""
+    if prepared.identity is None:
+        return call.headers
+    return await authorize(prepared.backend, prepared.identity, call)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:

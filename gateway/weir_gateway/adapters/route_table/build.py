@@ -186,6 +186,10 @@ def _auth(auth: auth_spec.Auth | None, namespace: str) -> domain.Auth:
         return None
     if auth.env is not None:
         return domain.FromEnvironment(auth.env)
+    if auth.cloud is not None:
+        # Where there are no secrets, equal identities of several namespaces are one.
+        owner = namespace if any(auth_spec.cloud_refs(auth.cloud)) else ""
+        return domain.CloudIdentity(auth.cloud, owner)
     return domain.Passthrough() if auth.passthrough else _ref(auth.secret_ref, namespace)
 
 

@@ -1,0 +1,1 @@
+"""The identities that clouds know the gateway by: access tokens and signatures."""
