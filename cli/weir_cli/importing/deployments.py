@@ -171,11 +171,11 @@ def _price(params: Section, info: Section) -> dict[str, str]:
     return price
 
 
-def _capabilities(info: Section) -> list[str]:
+def _capabilities(info: Section) -> list[str] | None:
     """What is said; where not all of it is, nothing: unlisted means unknown."""
     stated = {field: info.take(name) for name, field in CAPABILITIES.items()}
     if None in stated.values():
-        return []
+        return None
     return [field for field, value in stated.items() if value]
 
 

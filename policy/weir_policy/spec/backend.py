@@ -1,7 +1,7 @@
 """ModelBackend: one model behind one provider endpoint. The declaration and nothing else."""
 
 from enum import StrEnum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from weir_policy.fields.composite import ITSELF, List, Object
 from weir_policy.fields.formats import (
@@ -48,6 +48,11 @@ class Capability(StrEnum):
     VISION = "vision"
     JSON_SCHEMA = "jsonSchema"
     STATE = "state"
+
+
+# What a model is tried with where its capabilities are not listed. State is not tried: a request
+# that names an answer of one provider would fail at every other.
+TRIED: Final = frozenset({Capability.TOOLS, Capability.VISION, Capability.JSON_SCHEMA})
 
 
 @shape
@@ -202,11 +207,11 @@ class ModelBackendSpec:
         "Tokens of prompt and answer together; a longer request is not sent here. Not set: no "
         "filter.",
     )
-    capabilities: tuple[Capability, ...] = defaulted(
+    capabilities: tuple[Capability, ...] | None = optional(
         List(Choice(Capability), at_most=8, unique=ITSELF),
-        "What the model can do. A candidate without what a request needs is filtered out. "
-        "`state`: the endpoint stores answers and conversations for later requests.",
-        default=[],
+        "What the model can do: all of it, so a candidate without what a request needs is "
+        "filtered out. `state`: the endpoint stores answers and conversations for later "
+        "requests. Not set: unknown, so requests are tried, but for those that need `state`.",
     )
     limits: Limits = defaulted(
         Object(Limits), "The most that gateways send here. Not set: unbounded.", default={}

@@ -99,6 +99,11 @@ def _missing(
     return ""
 
 
+def _capabilities(spec: backend_spec.ModelBackendSpec) -> frozenset[backend_spec.Capability]:
+    listed = spec.capabilities
+    return backend_spec.TRIED if listed is None else frozenset(listed)
+
+
 def _backend_ids(spec: policy_spec.RoutePolicySpec) -> Iterator[BackendId]:
     yield from (candidate.backend for candidate in spec.candidates)
     for judge in (spec.router.judge, spec.cascade and spec.cascade.judge):
@@ -122,7 +127,7 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         auth=_auth(spec.auth, entry.namespace),
         price=_price(spec.price),
         context_window=spec.context_window or 0,
-        capabilities=frozenset(spec.capabilities),
+        capabilities=_capabilities(spec),
         timeouts=spec.timeouts,
         profile=ProfileName(spec.profile or spec.model),
         in_flight=spec.limits.in_flight or 0,
