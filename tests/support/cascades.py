@@ -9,7 +9,9 @@ from support.gateway import backend, table
 from support.upstream import Behaviour, Exchange
 
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"What is two and two?"}]}'
-STREAM_BODY = BODY.replace(b'"auto"', b'"auto","stream":true')
+STREAM_BODY = BODY.replace(
+    b'"auto"', b'"auto","stream":true,"stream_options":{"include_usage":true}'
+)
 JUDGE_USAGE = {"prompt_tokens": 100, "completion_tokens": 1}
 
 

@@ -44,6 +44,16 @@ class PromptShape:
     schemas: tuple[tuple[str, ...], ...] = ()  # where the answer's JSON schema may be
 
 
+@dataclass(frozen=True, slots=True)
+class UsageOption:
+    """How a wire's streams are made to tell their usage, where they don't by themselves."""
+
+    field: str  # of the request; a server that doesn't know it names it in its refusal
+    ask: Callable[[bytes], bytes]  # a request's body → one that asks
+    drop: Callable[[bytes], bytes]  # a request's body → one without the field
+    hide: Callable[[bytes], bytes]  # whole events → without those that only an asker gets
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireSpec:
     """One wire as providers speak it, and as far as clients may, too."""
@@ -62,6 +72,7 @@ class WireSpec:
     protocol: str = ""  # the value of a ModelBackend's `protocol` whose usual wire this is
     version_path: str = ""  # what `protocol`'s SDK leaves out of its base URL, such as `/v1`
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
+    usage_option: UsageOption | None = None  # None: every stream tells its usage
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
     translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
     to_chat: ToChat | None = None  # of its clients' requests, which then reach every wire

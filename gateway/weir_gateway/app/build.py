@@ -18,6 +18,7 @@ from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstrea
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.identity.identities import Identities
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
+from weir_gateway.adapters.providers.usage_option import UsageOptions
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.route_table.tables import Tables
@@ -46,6 +47,7 @@ from weir_runtime.metrics import Registry
 from weir_runtime.tracing import Tracing
 
 SERVICE = "weir-gateway"
+USAGE = "usage_refused"  # why a call is made again: it asked for a stream's usage
 
 
 class Parts:
@@ -59,16 +61,18 @@ class Parts:
         self.credentials = Credentials(variables)
         self.lookups = cache_requests(self.registry)
         guard = Guard(loopback=settings.operator.target is None, allowed=settings.upstream.allow)
+        upstream_metrics = UpstreamMetrics(self.registry)
         self.calls = HttpUpstreams(
             self.credentials,
             Identities(self.credentials, variables, time.time),
             self.tracing,
             guard,
+            UsageOptions(time.monotonic, lambda backend: upstream_metrics.retried(backend, USAGE)),
             max_answer=settings.upstream.max_answer,
         )
         self.upstreams = ResilientUpstreams(
             self.calls,
-            UpstreamMetrics(self.registry),
+            upstream_metrics,
             time.monotonic,
             random.Random(),  # noqa: S311 - spreads load, keeps no secret
         )

@@ -51,6 +51,7 @@ class Request:
     key: ClientKey | None = None  # the client's; None where the gateway asks for none
     several: bool = False  # more than one answer to the same prompt is asked for
     stores: bool = False  # its answer is to be kept by the provider, for later requests to name
+    wants_usage: bool = True  # False: its stream is not to have an event with the usage alone
     opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
 
 

@@ -28,6 +28,7 @@ from weir_gateway.routing.replies import Reply, Sent
 from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 from weir_wires.error_shapes import ErrorShape, ends_with_error
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the 
 ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
 INPUT_TOKENS: Final = "input_tokens"
 
+Hide = Callable[[bytes], bytes]  # whole events → those that the client gets
 Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe if there is none
 
 
@@ -165,20 +167,23 @@ class Endpoint:
                 if exchange.decision is not decision:
                     self._set_decision_headers(call, exchange.decision)
                 if request.stream and _is_event_stream(reply):
-                    return await self._stream(call, exchange, reply)
+                    hide = _hiding(request)
+                    return await self._stream(call, exchange, reply, hide)
                 body = await exchange.read()
         finally:
             _record_error(call.span, exchange)
         return _whole_response(exchange, reply, body, call.headers)
 
-    async def _stream(self, call: _Call, exchange: Exchange, reply: Sent) -> web.StreamResponse:
+    async def _stream(
+        self, call: _Call, exchange: Exchange, reply: Sent, hide: Hide | None
+    ) -> web.StreamResponse:
         headers = {**reply.headers, **call.headers, **UNBUFFERED}
         response = _EventStream(status=reply.status, headers=headers)
         timeout = exchange.decision.chosen.timeouts.total + READING_GRACE
         try:
             async with asyncio.timeout(timeout):
                 await response.prepare(call.http)
-                error = await _relay(reply, response, self._client.errors)
+                error = await _relay(reply, response, self._client.errors, hide)
         except ConnectionError:
             _LOG.debug("the client went away in the middle of a stream")
             exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
@@ -245,10 +250,11 @@ def _abort_connection(http: web.BaseRequest) -> None:
 
 
 async def _relay(
-    reply: Reply, response: web.StreamResponse, errors: ErrorShape
+    reply: Reply, response: web.StreamResponse, errors: ErrorShape, hide: Hide | None
 ) -> UpstreamError | None:
     """Write the chunks as they come; a stream that breaks ends with an error event.
 
+    `hide` takes out the events that only those clients get that ask for them.
     Returns the error that broke the stream.
     """
     events = EventBuffer()
@@ -258,6 +264,10 @@ async def _relay(
             complete = events.feed(chunk)
             if complete:
                 last = complete
+                if hide is not None:
+                    complete = hide(complete)
+                    if not complete:
+                        continue
                 await response.write(complete)
     except UpstreamError as error:
         # The provider may have sent an error event itself: one is enough.
@@ -266,10 +276,16 @@ async def _relay(
         await response.write_eof()
         return error
     rest = events.rest()
+    rest = rest if hide is None else hide(rest)
     if rest:
         await response.write(rest)
     await response.write_eof()
     return None
+
+
+def _hiding(request: Request) -> Hide | None:
+    option = WIRES[request.wire].usage_option
+    return None if option is None or request.wants_usage else option.hide
 
 
 def _is_event_stream(reply: Reply) -> bool:

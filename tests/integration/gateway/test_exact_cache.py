@@ -29,6 +29,7 @@ from weir_cli.ledger.sums import read_sums
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 1000, 500
 ANSWER = completion(prompt=PROMPT_TOKENS, output=OUTPUT_TOKENS)
+ASKING = {"stream": True, "stream_options": {"include_usage": True}}
 STREAM = [event("a weir "), event("holds water"), USAGE_EVENT, END]
 
 
@@ -138,8 +139,8 @@ async def test_a_stream_is_given_again_byte_for_byte_and_a_whole_answer_is_anoth
 ) -> None:
     async with running_upstream(streaming(STREAM)) as upstream:
         async with running_gateway(tmp_path, cached_table(upstream.url)) as running:
-            first = await asked(running, chat(stream=True))
-            async with await running.chat(chat(stream=True)) as response:
+            first = await asked(running, chat(**ASKING))
+            async with await running.chat(chat(**ASKING)) as response:
                 assert response.headers["x-weir-cache"] == "hit"
                 assert response.headers["content-type"].startswith("text/event-stream")
                 assert await response.read() == b"".join(STREAM)
@@ -364,9 +365,9 @@ async def test_a_stream_whose_client_leaves_half_way_is_begun_again_for_those_wh
 ) -> None:
     async with running_upstream(stalling(STREAM[:1])) as upstream:
         async with running_gateway(tmp_path, cached_table(upstream.url)) as running:
-            leader = await running.chat(chat(stream=True))
+            leader = await running.chat(chat(**ASKING))
             assert await leader.content.readany() == STREAM[0]
-            body = chat(stream=True)
+            body = chat(**ASKING)
             others = [asyncio.create_task(asked(running, body), name=f"{n}") for n in range(5)]
             await _in_flight(running, 6)
             upstream.behaviour = streaming(STREAM)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.reply import StreamReply
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
+from weir_gateway.adapters.providers.usage_option import UsageOptions
 from weir_gateway.http.parse.openai_chat import parse
 from weir_gateway.http.server import DrainingServer
 
@@ -34,7 +36,9 @@ BODY = (
     b'{ "x-new" : [1.0, 1e2, {"model": "inner"}],\n "messages":[{"role":"system","content":"s"},'
     b'{"role":"user","content":"caf\\u00e9 \xf0\x9f\x8c\x8a"}],  "model" :\t"auto", "seed": 007e0 }'
 ).replace(b"007e0", b"7")
-STREAM_BODY = BODY.replace(b'"seed"', b'"stream":true, "seed"')
+STREAM_BODY = BODY.replace(
+    b'"seed"', b'"stream":true, "stream_options": {"include_usage" :true}, "seed"'
+)
 
 
 async def test_the_body_goes_up_with_model_replaced_and_nothing_else(tmp_path: Path) -> None:
@@ -174,6 +178,7 @@ async def test_small_writes_are_not_held_back_towards_a_provider() -> None:
             identities(),
             untraced(),
             Guard(loopback=True),
+            UsageOptions(time.monotonic),
             max_answer=1 << 20,
         )
         await upstreams.start()

@@ -34,7 +34,10 @@ from weir_gateway.routing.pipeline import Ports, Routing
 
 Address = tuple[str, int]
 
-BODY = b'{"model":"auto","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+BODY = (
+    b'{"model":"auto","stream":true,"stream_options":{"include_usage":true},'
+    b'"messages":[{"role":"user","content":"hi"}]}'
+)
 
 
 @pytest.mark.parametrize("end", [END, b"data:[DONE]\r\n\r\n"], ids=["usual", "without a space"])

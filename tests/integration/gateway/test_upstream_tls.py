@@ -1,5 +1,6 @@
 """Whom the gateway trusts, by what it is known, and where it never connects."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from support.upstream import Upstream, answering, completion, running_upstream
 from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
+from weir_gateway.adapters.providers.usage_option import UsageOptions
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend, SecretRef
 from weir_gateway.http.parse.openai_chat import parse
@@ -34,6 +36,7 @@ async def calling(
         identities(credentials),
         untraced(),
         guard or Guard(loopback=True),
+        UsageOptions(time.monotonic),
         max_answer=1 << 20,
     )
     await upstreams.start()

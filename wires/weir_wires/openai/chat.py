@@ -10,13 +10,22 @@ from weir_wires.content import Usage
 from weir_wires.event import Event
 from weir_wires.openai.answers import CHAT_ANSWER
 from weir_wires.openai.errors import OPENAI_ERRORS
+from weir_wires.openai.stream_usage import (
+    FIELD,
+    ask_for_usage,
+    without_stream_options,
+    without_usage_events,
+)
 from weir_wires.provider_json import decode_answer, decode_event
-from weir_wires.spec import PromptShape, WireSpec
+from weir_wires.spec import PromptShape, UsageOption, WireSpec
 from weir_wires.usage.counts import grown
 from weir_wires.usage.openai import read_chat
 from weir_wires.wire import Wire
 
 DONE: Final = b"[DONE]"
+USAGE_OPTION: Final = UsageOption(
+    FIELD, ask_for_usage, without_stream_options, without_usage_events
+)
 
 
 class _Choice(msgspec.Struct):
@@ -81,6 +90,7 @@ CHAT: Final = WireSpec(
     reader=ChatReader,
     forwarded=("openai-beta",),
     protocol="openai",
+    usage_option=USAGE_OPTION,
     answer=CHAT_ANSWER,
     prompt=PromptShape(schemas=(("response_format", "json_schema", "schema"),)),
 )
@@ -98,6 +108,7 @@ EMBEDDINGS: Final = replace(
     wire=Wire.OPENAI_EMBEDDINGS,
     path="/embeddings",
     forwarded=(),
+    usage_option=None,
     protocol="",
     answer=None,
     prompt=PromptShape(),

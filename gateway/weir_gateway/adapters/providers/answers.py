@@ -16,6 +16,7 @@ from weir_gateway.adapters.providers.upstream_errors import (
     invalid_response,
     map_client_errors,
 )
+from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, refuses_option
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 
@@ -76,9 +77,14 @@ def _read(answer: ProviderResponse, body: bytes) -> tuple[bytes, Usage | None]:
 
 
 async def _error_reply(answer: ProviderResponse) -> WholeReply:
-    """A provider's error: raised if a fallback may help, else passed on to the client."""
+    """A provider's error: raised if a fallback may help, else passed on to the client.
+
+    Raises UsageOptionRefused where the call has a field that the server doesn't know.
+    """
     status = answer.response.status
     body = redact(answer.secret, (await _read_rest(answer, ERROR_BODY))[:ERROR_BODY])
+    if refuses_option(answer.outbound, status, body):
+        raise UsageOptionRefused
     provider_shape, client_shape = answer.outbound.wire.errors, answer.outbound.client_errors
     retry_after = answer.headers.get("retry-after")
     error = from_status(answer.backend, status, body, retry_after, provider_shape, client_shape)

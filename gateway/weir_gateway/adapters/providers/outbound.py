@@ -40,6 +40,7 @@ class Outbound:
     body: bytes
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
     headers: Mapping[str, str]  # response headers that describe the translation
+    asks_usage: bool = False  # whether the body has the field that asks for a stream's usage
 
 
 def select_route(backend: Backend, request: Request) -> WireRoute:

@@ -38,6 +38,7 @@ from weir_gateway.adapters.providers.upstream_errors import (
     is_up,
     map_client_errors,
 )
+from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, UsageOptions
 from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
@@ -67,6 +68,7 @@ class HttpUpstreams:
         identities: Identities,
         tracing: Tracing,
         guard: Guard,
+        usage_options: UsageOptions,
         *,
         max_answer: int,
     ) -> None:
@@ -74,6 +76,7 @@ class HttpUpstreams:
         self._guard = guard
         self._identities = identities
         self._preparer = Preparer(credentials, identities)
+        self._usage_options = usage_options
         self._max_answer = max_answer
         self._session: aiohttp.ClientSession | None = None
         self._pool: ConnectionPool | None = None
@@ -106,9 +109,15 @@ class HttpUpstreams:
         chosen = select_route(backend, request)
         prepared = await self._prepared(backend, chosen.wire)
         out = await outbound(prepared, chosen, request)
+        if request.stream:
+            out = self._usage_options.asking(backend, out)
         call = self.calls.begin(backend, request.wire.operation)
         try:
-            return await self._send(prepared, out, request, call)
+            try:
+                return await self._send(prepared, out, request, call)
+            except UsageOptionRefused:
+                out = self._usage_options.not_asking(backend, out)
+                return await self._send(prepared, out, request, call)
         except BaseException as error:
             call.end(None, error.code if isinstance(error, UpstreamError) else "aborted")
             raise

@@ -17,6 +17,7 @@ from weir_gateway.http.parse.request_facts import (
     decode,
     read_content,
 )
+from weir_wires.openai.stream_usage import asks_for_usage
 from weir_wires.wire import Wire
 
 KINDS: Final = {
@@ -41,6 +42,7 @@ class _Chat(msgspec.Struct):
     model: str
     messages: list[_Message]
     stream: bool | None = None
+    stream_options: Any = None
     tools: list[msgspec.Raw] | None = None
     functions: list[msgspec.Raw] | None = None
     response_format: _Format | None = None
@@ -74,6 +76,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     facts.json_schema = form is not None and form.type == "json_schema"
     facts.max_tokens = fields.max_completion_tokens or fields.max_tokens or 0
     facts.temperature = fields.temperature
+    facts.wants_usage = asks_for_usage(fields.stream_options)
     facts.user = fields.user or ""
     facts.several = fields.n not in SINGLE_ANSWER
     facts.stores = bool(fields.store)

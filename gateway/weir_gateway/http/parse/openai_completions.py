@@ -7,6 +7,7 @@ import msgspec
 
 from weir_gateway.domain.request import Request
 from weir_gateway.http.parse.request_facts import SINGLE_ANSWER, RequestFacts, build_request, decode
+from weir_wires.openai.stream_usage import asks_for_usage
 from weir_wires.wire import Wire
 
 DEFAULT_MAX_TOKENS = 16  # the API's own default
@@ -16,6 +17,7 @@ class _Completions(msgspec.Struct):
     model: str
     prompt: str | list[str | int | list[int]] | None = None
     stream: bool | None = None
+    stream_options: Any = None
     max_tokens: int | None = None
     temperature: float | None = None
     user: str | None = None
@@ -39,6 +41,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     facts.messages = len(facts.user_turns)
     facts.max_tokens = DEFAULT_MAX_TOKENS if fields.max_tokens is None else fields.max_tokens
     facts.temperature = fields.temperature
+    facts.wants_usage = asks_for_usage(fields.stream_options)
     facts.user = fields.user or ""
     # A single prompt may also be a list of its tokens.
     count = sum(not isinstance(prompt, int) for prompt in prompts)

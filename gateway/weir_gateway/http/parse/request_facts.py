@@ -50,6 +50,7 @@ class RequestFacts:
         "tools",
         "user",
         "user_turns",
+        "wants_usage",
     )
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class RequestFacts:
         self.json_schema = False
         self.state = False  # whether it refers to state at the provider
         self.several = False  # whether it asks for more than one answer
+        self.wants_usage = True  # whether a stream may have an event with the usage alone
         self.stores = False  # whether it asks the provider to store the answer
         self.max_tokens = 0
         self.temperature: float | None = None
@@ -145,6 +147,7 @@ def build_request(
         max_tokens=facts.max_tokens,
         several=facts.several,
         stores=facts.stores,
+        wants_usage=facts.wants_usage,
         opening=(*facts.system[:1], *turns[:1]),
     )
 
