@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
-from weir_policy.spec.backend import Protocol
 from weir_policy.table import PolicyEntry, Table, encode
 from weir_runtime.quantities import Address
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
+from weir_wires.registry import WIRES
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -81,7 +81,7 @@ def with_endpoints_at(policies: Policies, url: str) -> Policies:
             entry,
             spec=replace(
                 entry.spec,
-                endpoint=f"{url}/v1" if entry.spec.protocol is Protocol.OPENAI else url,
+                endpoint=url if WIRES.usual(entry.spec.protocol).version_path else f"{url}/v1",
                 endpoints=(),
             ),
         )

@@ -23,7 +23,14 @@ class _Failure(msgspec.Struct):
 _FAILURE: Final = msgspec.json.Decoder(_Failure)
 _FAILURES: Final = ("error", "response.failed")
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
-_TEXTS: Final = ("text", "content", "output", "arguments", "input")  # where parts may have words
+_TEXTS: Final = (
+    "text",
+    "content",
+    "parts",
+    "output",
+    "arguments",
+    "input",
+)  # where parts may have words
 
 
 def read_answer(wire: Wire, body: bytes) -> AnswerContent | None:
@@ -92,6 +99,9 @@ def _text(value: object) -> str:
     fields = _object(value)
     if fields.get("type") == "tool_use":
         return f"{fields.get('name')}({msgspec.json.encode(fields.get('input')).decode()})"
+    called = _object(fields.get("functionCall"))
+    if called:
+        return f"{called.get('name')}({msgspec.json.encode(called.get('args')).decode()})"
     for name in _TEXTS:
         text = _text(fields[name]) if name in fields else ""
         if text:
@@ -100,8 +110,9 @@ def _text(value: object) -> str:
 
 
 def _tools(fields: Object) -> Iterator[str]:
-    for name in ("tools", "functions"):
+    for name in ("tools", "functions", "functionDeclarations"):
         for tool in _objects(fields.get(name)):
+            yield from _tools(tool)
             name_of = tool.get("name") or _object(tool.get("function")).get("name")
             if isinstance(name_of, str):
                 yield name_of

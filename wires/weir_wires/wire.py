@@ -22,6 +22,7 @@ class Wire:
     OPENAI_EMBEDDINGS: ClassVar["Wire"]
     ANTHROPIC_MESSAGES: ClassVar["Wire"]
     ANTHROPIC_COUNT_TOKENS: ClassVar["Wire"]
+    GOOGLE_GEMINI: ClassVar["Wire"]
 
     def __str__(self) -> str:
         return self.name
@@ -40,3 +41,4 @@ Wire.ANTHROPIC_MESSAGES = Wire("anthropic.messages")
 Wire.ANTHROPIC_COUNT_TOKENS = Wire(
     "anthropic.count_tokens", operation="count_tokens", answers=False
 )
+Wire.GOOGLE_GEMINI = Wire("google.gemini", operation="generate_content")

@@ -29,7 +29,7 @@ from weir_wires.registry import WIRES
 # What HTTP and the gateway decide themselves, and what would be a secret in plain sight.
 RESERVED_HEADERS = (
     "^(?i)(accept-encoding|api-key|authorization|connection|content-.*|cookie|expect|host|"
-    "keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-api-key)$"
+    "keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-api-key|x-goog-api-key)$"
 )
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ class Protocol(StrEnum):
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
 
 
 class Capability(StrEnum):
@@ -171,12 +172,13 @@ class ModelBackendSpec:
     endpoint: str = required(
         ENDPOINT,
         "What the provider's own SDK takes as base_url: with /v1 for openai, without for "
-        "anthropic. On a cluster it may not name the loopback, a link-local or a metadata address.",
+        "anthropic and gemini. On a cluster it may not name the loopback, a link-local or a "
+        "metadata address.",
     )
     wires: tuple[str, ...] = defaulted(
         List(OneOf(WIRES.listed), at_most=8, unique=ITSELF),
         "What the endpoint speaks; a request on another wire is translated if possible. Not "
-        "set: chat for openai, messages for anthropic.",
+        "set: chat for openai, messages for anthropic, gemini for gemini.",
         default=[],
     )
     model: str = required(text("model id", 253), "The provider's id for the model.")

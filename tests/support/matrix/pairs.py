@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from support.matrix.chat import ChatClient, ChatProvider
 from support.matrix.completions import CompletionsClient, CompletionsProvider
 from support.matrix.forms import ClientForm, ProviderForm
+from support.matrix.gemini import GeminiProvider
 from support.matrix.messages import MessagesClient, MessagesProvider
 from support.matrix.responses import ResponsesClient, ResponsesProvider
 from support.matrix.said import PLAIN, Case, Kind, streamed, whole
@@ -21,6 +22,7 @@ PROVIDERS: Mapping[Wire, ProviderForm] = {
     Wire.OPENAI_RESPONSES: ResponsesProvider(),
     Wire.OPENAI_COMPLETIONS: CompletionsProvider(),
     Wire.ANTHROPIC_MESSAGES: MessagesProvider(),
+    Wire.GOOGLE_GEMINI: GeminiProvider(),
 }
 CLIENTS: Mapping[Wire, ClientForm] = {
     Wire.OPENAI_CHAT: ChatClient(),
@@ -49,9 +51,11 @@ class Pair:
 def pairs() -> list[Pair]:
     """Every pair of the registry in which a model writes an answer."""
     written = [wire for wire, spec in WIRES.items() if spec.answer is not None]
+    # Only a wire that can become chat, and chat itself, has clients.
+    spoken = [wire for wire in written if wire is Wire.OPENAI_CHAT or WIRES[wire].to_chat]
     return [
         Pair(client, provider)
-        for client in written
+        for client in spoken
         for provider in written
         if WIRES.route(client, {provider}) is not None
     ]

@@ -1,0 +1,1 @@
+"""Gemini's format: contents, usage and what each model takes, for translators and the wire."""
