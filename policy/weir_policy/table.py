@@ -126,7 +126,7 @@ def backend_entry(backend: ModelBackend) -> BackendEntry:
         uid=backend.meta.uid,
         generation=backend.meta.generation,
         requires=tuple(sorted(set(features(backend.spec)))),
-        spec=backend.spec,
+        spec=_with_a_price(backend.spec),
     )
 
 
@@ -238,6 +238,12 @@ def _head(raw: msgspec.Raw) -> _Head:
         return msgspec.json.decode(raw, type=_Head)
     except msgspec.ValidationError as error:
         raise TableError(f"an entry without an id: {error}") from error
+
+
+def _with_a_price(spec: ModelBackendSpec) -> ModelBackendSpec:
+    """Where no price is set it is 0; an older gateway reads numbers alone."""
+    price = spec.price
+    return replace(spec, price=replace(price, input=price.input or 0, output=price.output or 0))
 
 
 def _id(namespace: str, name: str) -> BackendId:

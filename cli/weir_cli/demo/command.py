@@ -130,7 +130,7 @@ def _strongest(paths: tuple[Path, ...], bundle: Path) -> Price:
     table = compile_files(paths, bundle).table
     last = table.policies[0].spec.candidates[-1].backend
     price = next(entry.spec.price for entry in table.backends if entry.id == last)
-    return Price.of(price.input, price.output)
+    return Price.of(price.input or 0, price.output or 0)
 
 
 def _quiet() -> dict[str, str]:

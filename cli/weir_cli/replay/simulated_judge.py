@@ -41,7 +41,7 @@ def cascade_costs(table: Table, policy: str | None) -> CascadeCosts | None:
         backends = {backend.id: backend.spec for backend in table.backends}
         weak = backends[BackendId(entry.spec.candidates[0].backend)]
         judge = None if cascade.judge is None else backends[BackendId(cascade.judge.backend)]
-        price = 0.0 if judge is None else judge.price.input / _MICRO_PER_MILLION
+        price = 0.0 if judge is None else (judge.price.input or 0) / _MICRO_PER_MILLION
         return CascadeCosts(weak.model, price)
     return None
 

@@ -37,6 +37,16 @@ def to_pico_usd_per_token(text: str) -> int:
     return int(Decimal(text).scaleb(6))
 
 
+def to_pico_usd_per_call(text: str) -> int:
+    """USD per thousand calls as pico-USD per call: `10` as 10000000000."""
+    return int(Decimal(text).scaleb(9))
+
+
+def to_millionths(text: str) -> int:
+    """`1.75` as 1750000."""
+    return int(Decimal(text).scaleb(6))
+
+
 def to_temperature(text: str) -> float:
     """`any` as ANY_TEMPERATURE."""
     return ANY_TEMPERATURE if text == "any" else float(text)
@@ -189,6 +199,21 @@ USD_PER_MILLION_TOKENS = Text(
     max_length=16,
     pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
     message='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
+)
+USD_PER_THOUSAND_CALLS = Text(
+    word="USD",
+    convert=to_pico_usd_per_call,
+    max_length=16,
+    pattern=r"[0-9]{1,7}(\.[0-9]{1,6})?",
+    message='must be a quoted amount of USD with at most 6 decimals, like "2.50"',
+)
+FACTOR = Text(
+    word="factor",
+    convert=to_millionths,
+    max_length=8,
+    pattern=r"[0-9]{1,3}(\.[0-9]{1,4})?",
+    contains="[1-9]",
+    message='must be a quoted factor above zero, like "0.5" or "1.75"',
 )
 DURATION = Text(
     word="duration",

@@ -15,7 +15,6 @@ from weir_policy.fields.formats import (
     QUERY_NAME,
     QUERY_VALUE,
     SHARE,
-    USD_PER_MILLION_TOKENS,
     text,
 )
 from weir_policy.fields.kinds import Choice, OneOf
@@ -23,6 +22,7 @@ from weir_policy.fields.shapes import Check, defaulted, optional, required, shap
 from weir_policy.ids import ModelName
 from weir_policy.spec.auth import Auth, SecretKeyRef
 from weir_policy.spec.limits import COUNT, DIMENSIONS, add_limit_fields
+from weir_policy.spec.price import Price
 from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
 from weir_wires.registry import WIRES
 
@@ -78,22 +78,6 @@ class ExtraHeader:
 
     name: str = required(HEADER, "The header.")
     value: str = required(HEADER_VALUE, "Its value, never a secret.")
-
-
-@shape
-class Price:
-    """What the provider charges, in USD per million tokens."""
-
-    input: int = defaulted(USD_PER_MILLION_TOKENS, "Prompt tokens.", default="0")
-    output: int = defaulted(USD_PER_MILLION_TOKENS, "Answer tokens.", default="0")
-    cached_input: int | None = optional(
-        USD_PER_MILLION_TOKENS,
-        "Prompt tokens read from the provider's cache. Not set: as `input`.",
-    )
-    cache_write: int | None = optional(
-        USD_PER_MILLION_TOKENS,
-        "Prompt tokens written to the provider's cache. Not set: as `input`.",
-    )
 
 
 def _with_backend_limits(cls: type[T]) -> type[T]:
@@ -202,7 +186,9 @@ class ModelBackendSpec:
         default=[],
     )
     price: Price = defaulted(
-        Object(Price), "What the provider charges, in USD per million tokens.", default={}
+        Object(Price),
+        "What the provider charges; prices of tokens are in USD per million.",
+        default={},
     )
     context_window: int | None = optional(
         COUNT,

@@ -77,7 +77,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (timeouts.connect, timeouts.first_token, timeouts.idle, timeouts.total) == (
         *(2, 30, 60, 600),
     )
-    assert (read.spec.price.input, read.spec.auth, read.spec.capabilities) == (0, None, None)
+    assert (read.spec.price.input, read.spec.auth, read.spec.capabilities) == (None, None, None)
     chat = parse(policy()).resource
     assert isinstance(chat, RoutePolicy)
     assert (chat.spec.mode, chat.spec.router.name, chat.spec.failure_mode.scorer) == (

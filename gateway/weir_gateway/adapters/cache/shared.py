@@ -34,6 +34,7 @@ class _Value(msgspec.Struct, array_like=True, frozen=True):
     body: bytes
     tokens: tuple[int, int, int, int]  # input, output, and of the input: cached, written
     embedding: bytes
+    usage: Usage | None = None  # all of it; an older gateway writes and reads `tokens` alone
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Value)
@@ -44,7 +45,7 @@ def encode(answer: CachedResponse) -> bytes:
     usage = answer.usage
     tokens = (usage.input, usage.output, usage.cached_input, usage.cache_write)
     return msgspec.msgpack.encode(
-        _Value(FORMAT, answer.backend, answer.headers, answer.body, tokens, answer.embedding)
+        _Value(FORMAT, answer.backend, answer.headers, answer.body, tokens, answer.embedding, usage)
     )
 
 
@@ -62,7 +63,7 @@ def decode(value: bytes, max_bytes: int) -> CachedResponse | None:
         BackendId(stored.backend),
         stored.headers,
         stored.body,
-        Usage(*stored.tokens),
+        stored.usage or Usage(*stored.tokens),
         stored.embedding,
     )
 

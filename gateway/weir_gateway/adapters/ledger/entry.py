@@ -1,6 +1,7 @@
 """The ledger's rows: entries for requests, ratings for feedback."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
@@ -74,6 +75,14 @@ class Entry:
     unit: str = ""  # the conversation as a hash, where the policy has variants
     intended_model: str = ""  # mode Shadow: what would have answered
     intended_pico_usd: int = 0  # and cost, for the tokens that were used
+    written_1h_tokens: int = 0  # of written_tokens
+    reasoning_tokens: int = 0  # of output_tokens
+    audio_input_tokens: int = 0  # of input_tokens
+    audio_output_tokens: int = 0  # of output_tokens
+    image_input_tokens: int = 0  # of input_tokens
+    image_output_tokens: int = 0  # of output_tokens
+    server_tools: str = ""  # calls that the provider ran: name=number, comma between
+    tier: str = ""  # of service, as the answer said
 
 
 def entries(
@@ -97,10 +106,7 @@ def _side_cost_entry(own: Entry, part: int, one: PricedSideCost) -> Entry:
         strong=False,
         error="",
         counted=one.side_cost.counted,
-        input_tokens=usage.input if one.side_cost.counted else 0,
-        cached_tokens=usage.cached_input,
-        written_tokens=usage.cache_write,
-        output_tokens=usage.output if one.side_cost.counted else 0,
+        **_counts(usage if one.side_cost.counted else _NO_USAGE),
         paid_pico_usd=one.paid,
         saved_pico_usd=-one.paid,
         intended_pico_usd=0,
@@ -135,10 +141,7 @@ def entry(
         status=outcome.status,
         error=outcome.error,
         counted=outcome.usage is not None,
-        input_tokens=usage.input,
-        cached_tokens=usage.cached_input,
-        written_tokens=usage.cache_write,
-        output_tokens=usage.output,
+        **_counts(usage),
         paid_pico_usd=outcome.paid_for_answer,
         saved_pico_usd=outcome.saved + outcome.paid - outcome.paid_for_answer,
         overhead_us=int(outcome.overhead * 1e6),
@@ -152,8 +155,32 @@ def entry(
         variant_share=variant.share if variant else None,
         unit=variant.unit if variant else "",
         intended_model=intended.chosen.name if intended else "",
-        intended_pico_usd=cost(intended.chosen.price, usage) if intended else 0,
+        intended_pico_usd=_intended_cost(decision, outcome),
     )
+
+
+def _intended_cost(decision: RouteDecision, outcome: Outcome) -> int:
+    if decision.intended is None or outcome.usage is None:
+        return 0
+    return cost(decision.intended.chosen.price, outcome.usage)
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
+    """The columns of what the answer took."""
+    return {
+        "input_tokens": usage.input,
+        "cached_tokens": usage.cached_input,
+        "written_tokens": usage.cache_write,
+        "output_tokens": usage.output,
+        "written_1h_tokens": usage.cache_write_1h,
+        "reasoning_tokens": usage.reasoning,
+        "audio_input_tokens": usage.audio_input,
+        "audio_output_tokens": usage.audio_output,
+        "image_input_tokens": usage.image_input,
+        "image_output_tokens": usage.image_output,
+        "server_tools": ",".join(f"{_storable(name)}={n}" for name, n in usage.server_tools),
+        "tier": _storable(usage.tier),
+    }
 
 
 def _storable(text: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from weir_gateway.adapters.route_table.prices import price_of
 from weir_gateway.domain import table as domain
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.cache import CacheRules
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.limits import PolicyLimits
-from weir_gateway.domain.money import Price
 from weir_policy.ids import BackendId, ModelName, PolicyId, ProfileName
 from weir_policy.spec import auth as auth_spec
 from weir_policy.spec import backend as backend_spec
@@ -125,7 +125,7 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         endpoint=spec.endpoint,
         model=spec.model,
         auth=_auth(spec.auth, entry.namespace),
-        price=_price(spec.price),
+        price=price_of(spec.price),
         context_window=spec.context_window or 0,
         capabilities=_capabilities(spec),
         timeouts=spec.timeouts,
@@ -174,16 +174,6 @@ def _endpoints(own: domain.Backend, entry: BackendEntry) -> Iterator[domain.Endp
             key_header=(auth.header or "") if auth else own.key_header,
         )
         yield domain.Endpoint(backend, extra.weight)
-
-
-def _price(price: backend_spec.Price) -> Price:
-    cached, write = price.cached_input, price.cache_write
-    return Price(
-        input=price.input,
-        output=price.output,
-        cached_input=price.input if cached is None else cached,
-        cache_write=price.input if write is None else write,
-    )
 
 
 def _auth(auth: auth_spec.Auth | None, namespace: str) -> domain.Auth:

@@ -92,7 +92,8 @@ def test_memory_is_what_is_kept_and_never_more_than_its_bound(
 def test_a_shared_value_is_the_answer_again(
     body: bytes, embedding: bytes, tokens: list[int]
 ) -> None:
-    told = CachedResponse(BackendId("a/b"), (("x", "y"),), body, Usage(*tokens), embedding)
+    usage = Usage(*tokens, reasoning=tokens[0], server_tools=(("search", 2),), tier="flex")
+    told = CachedResponse(BackendId("a/b"), (("x", "y"),), body, usage, embedding)
     assert decode(encode(told), 1_000) == told
     assert decode(encode(told), 10) is None
 

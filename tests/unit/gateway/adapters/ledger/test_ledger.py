@@ -11,6 +11,7 @@ import pytest
 
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
+from weir_cli.ledger.one_decision import find_decision
 from weir_cli.ledger.sums import read_sums
 from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
@@ -125,6 +126,34 @@ def test_what_was_paid_beside_an_answer_has_lines_of_its_own(tmp_path: Path) -> 
     assert sum(row["paid_pico_usd"] for row in rows(ledger.path)) == ended.paid
     assert sum(row["saved_pico_usd"] for row in rows(ledger.path)) == ended.saved
     assert first["paid_pico_usd"] == cost(STRONG.price, judge.usage)
+
+
+def test_a_row_has_everything_that_the_bill_used(tmp_path: Path) -> None:
+    used = Usage(
+        100,
+        20,
+        40,
+        30,
+        cache_write_1h=10,
+        reasoning=5,
+        audio_input=4,
+        audio_output=3,
+        image_input=2,
+        image_output=1,
+        server_tools=(("web_fetch", 1), ("web_search", 2)),
+        tier="priority",
+    )
+    own = entry(request(), DECISION, replace(OUTCOME, usage=used), at=NOW, content=False)
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write([own])
+    row = dict(rows(ledger.path)[0])
+    columns = ("input", "output", "cached", "written", "written_1h", "reasoning")
+    assert [row[f"{name}_tokens"] for name in columns] == [100, 20, 40, 30, 10, 5]
+    media = ("audio_input", "audio_output", "image_input", "image_output")
+    assert [row[f"{name}_tokens"] for name in media] == [4, 3, 2, 1]
+    assert (row["server_tools"], row["tier"]) == ("web_fetch=1,web_search=2", "priority")
+    (printed,) = find_decision(ledger.path, DECISION.id).rows
+    assert {**printed, "strong": row["strong"]} == row
 
 
 def older(path: Path, count: int) -> None:

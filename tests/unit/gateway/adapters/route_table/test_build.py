@@ -1,5 +1,7 @@
 """What the gateway adds to a backend's declaration when it builds its table."""
 
+from dataclasses import replace
+
 import pytest
 
 from support.resources import Wire, backend, policy
@@ -42,6 +44,47 @@ def test_a_backend_without_a_list_of_capabilities_is_tried_with_all_but_state(
     written: Wire, capabilities: set[Capability]
 ) -> None:
     assert _built(**written).capabilities == capabilities
+
+
+TIERED = {
+    **FULL,
+    "perRequest": "0.005",
+    "tools": [{"name": "web_search_requests", "perThousand": "10"}],
+    "tiers": [{"above": 200_000, "input": "5", "cacheWrite1h": "10"}, {"above": 900_000}],
+    "serviceTiers": [{"name": "flex", "factor": "0.5"}, {"name": "fast", "output": "60"}],
+    "batch": {"input": "1.25"},
+}
+
+
+def test_every_tier_is_whole() -> None:
+    plain = Price(
+        2_500_000,
+        10_000_000,
+        250_000,
+        3_125_000,
+        per_request=5_000_000_000,
+        tools=(("web_search_requests", 10_000_000_000),),
+    )
+    long = replace(plain, input=5_000_000, cache_write_1h=10_000_000)
+    half = replace(
+        plain, input=1_250_000, output=5_000_000, cached_input=125_000, cache_write=1_562_500
+    )
+    half_long = replace(half, input=2_500_000, cache_write_1h=5_000_000)
+    assert _built(price=TIERED).price == replace(
+        plain,
+        tiers=((900_000, plain), (200_000, long)),
+        batch=replace(plain, input=1_250_000),
+        service_tiers=(
+            ("flex", replace(half, tiers=((900_000, half), (200_000, half_long)))),
+            ("fast", replace(plain, output=60_000_000)),
+        ),
+    )
+
+
+@pytest.mark.parametrize("tier", [{"name": "a"}, {"name": "a", "factor": "2", "input": "1"}])
+def test_a_tier_of_service_has_either_a_factor_or_prices(tier: Wire) -> None:
+    parsed = parse(backend("strong", price={"serviceTiers": [tier]}))
+    assert [mistake.message for mistake in parsed.mistakes] == ["write either factor or prices"]
 
 
 def _built(**spec: object) -> Backend:
