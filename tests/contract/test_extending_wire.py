@@ -20,8 +20,8 @@ from support.upstream import Exchange, Upstream, running_upstream
 PACKAGE = ROOT / "wires" / "weir_wires"
 TOY = ROOT / "tests" / "support" / "toy_wire"
 IMPORT = (
-    "from weir_wires import anthropic, google, openai",
-    "from weir_wires import anthropic, google, openai, toy",
+    "from weir_wires import anthropic, bedrock, google, openai",
+    "from weir_wires import anthropic, bedrock, google, openai, toy",
 )
 LINE = ("    *anthropic.WIRES,\n", "    *anthropic.WIRES,\n    *toy.WIRES,\n")
 POLICY = """\

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from weir_wires import anthropic, google, openai
+from weir_wires import anthropic, bedrock, google, openai
 from weir_wires.composed import ComposedTranslator
 from weir_wires.spec import WireSpec
 from weir_wires.translator import Translator
@@ -16,6 +16,7 @@ SPECS: Final[tuple[WireSpec, ...]] = (
     *openai.WIRES,
     *anthropic.WIRES,
     *google.WIRES,
+    *bedrock.WIRES,
 )
 
 

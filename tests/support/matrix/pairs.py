@@ -7,6 +7,7 @@ PROVIDERS; `test_matrix.py` fails where the registry has a pair without both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from support.matrix.bedrock import ConverseProvider
 from support.matrix.chat import ChatClient, ChatProvider
 from support.matrix.completions import CompletionsClient, CompletionsProvider
 from support.matrix.forms import ClientForm, ProviderForm
@@ -14,6 +15,8 @@ from support.matrix.gemini import GeminiProvider
 from support.matrix.messages import MessagesClient, MessagesProvider
 from support.matrix.responses import ResponsesClient, ResponsesProvider
 from support.matrix.said import PLAIN, Case, Kind, streamed, whole
+from weir_wires.bedrock.converse import BEDROCK_CONVERSE
+from weir_wires.framing import SSE
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
@@ -23,6 +26,7 @@ PROVIDERS: Mapping[Wire, ProviderForm] = {
     Wire.OPENAI_COMPLETIONS: CompletionsProvider(),
     Wire.ANTHROPIC_MESSAGES: MessagesProvider(),
     Wire.GOOGLE_GEMINI: GeminiProvider(),
+    BEDROCK_CONVERSE: ConverseProvider(),
 }
 CLIENTS: Mapping[Wire, ClientForm] = {
     Wire.OPENAI_CHAT: ChatClient(),
@@ -53,10 +57,11 @@ def pairs() -> list[Pair]:
     written = [wire for wire, spec in WIRES.items() if spec.answer is not None]
     # Only a wire that can become chat, and chat itself, has clients.
     spoken = [wire for wire in written if wire is Wire.OPENAI_CHAT or WIRES[wire].to_chat]
+    framed = [wire for wire, spec in WIRES.items() if spec.framing is not SSE]
     return [
         Pair(client, provider)
         for client in spoken
-        for provider in written
+        for provider in [*written, *framed]
         if WIRES.route(client, {provider}) is not None
     ]
 

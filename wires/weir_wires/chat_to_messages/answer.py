@@ -64,7 +64,11 @@ _MESSAGE: Final = msgspec.json.Decoder(Message)
 
 def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    message = _decode(body)
+    return completion(_decode(body), created)
+
+
+def completion(message: Message, created: int) -> bytes:
+    """The completion of an answer that has its content. Raises MalformedResponse."""
     finish = finish_reason(message.stop_reason)
     completion: dict[str, Any] = {
         "id": message.id,
@@ -121,7 +125,8 @@ def _message(message: Message) -> dict[str, Any]:
     fields["refusal"] = _refusal(message)
     reasoning = "".join(block.thinking for block in thinking)
     fields |= {"reasoning_content": reasoning} if reasoning else {}
-    fields |= {"thinking_blocks": [thinking_block(block) for block in thinking]} if thinking else {}
+    signed = [thinking_block(block) for block in thinking if block.signature or block.data]
+    fields |= {"thinking_blocks": signed} if signed else {}
     return fields | ({"tool_calls": calls} if calls else {})
 
 

@@ -28,7 +28,9 @@ _TAIL: Final = b'},"logprobs":null,"finish_reason":null}]}'
 _NO_ARGUMENTS: Final = "{}"
 
 
-class _Delta(msgspec.Struct):
+class Delta(msgspec.Struct):
+    """What an event adds."""
+
     type: str = ""
     text: str = ""
     partial_json: str = ""
@@ -38,19 +40,19 @@ class _Delta(msgspec.Struct):
     stop_details: StopDetails | None = None
 
 
-class _StreamEvent(msgspec.Struct):
+class StreamEvent(msgspec.Struct):
     """One event of any type."""
 
     type: str
     index: int = 0
     message: Message | None = None
     content_block: Block | None = None
-    delta: _Delta | None = None
+    delta: Delta | None = None
     usage: Any = None
     error: Failure | None = None
 
 
-_STREAM_EVENT: Final = msgspec.json.Decoder(_StreamEvent)
+_STREAM_EVENT: Final = msgspec.json.Decoder(StreamEvent)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -79,7 +81,10 @@ class ChatChunks:
 
     def feed(self, event: Event) -> bytes:
         """The chunks that this event becomes."""
-        fields = decode_strictly(_STREAM_EVENT, event.data, "event of its wire")
+        return self.take(decode_strictly(_STREAM_EVENT, event.data, "event of its wire"))
+
+    def take(self, fields: StreamEvent) -> bytes:
+        """The chunks that an event becomes which is decoded already."""
         if fields.type == "content_block_delta":
             return self._delta(fields)
         if fields.type == "content_block_start":
@@ -120,7 +125,7 @@ class ChatChunks:
         self._usage.add(message.usage)
         return self._chunk(b'"role":"assistant","content":""')
 
-    def _start(self, fields: _StreamEvent) -> bytes:
+    def _start(self, fields: StreamEvent) -> bytes:
         block = fields.content_block or Block()
         if block.type == "tool_use":
             self._open[fields.index] = _Open(block, self._calls)
@@ -133,7 +138,7 @@ class ChatChunks:
             return self._reasoning(block.thinking) if block.thinking else b""
         return self._text(block.text) if block.type == "text" and block.text else b""
 
-    def _delta(self, fields: _StreamEvent) -> bytes:
+    def _delta(self, fields: StreamEvent) -> bytes:
         delta = fields.delta
         if delta is None:
             return b""
@@ -158,6 +163,8 @@ class ChatChunks:
             return b""
         block = opened.block
         if block.type != "tool_use":
+            if not block.signature and not block.data:
+                return b""  # nothing that a provider could verify
             block.thinking = "".join(opened.thoughts)
             entry = {"index": opened.number, **thinking_block(block)}
             return self._chunk(b'"thinking_blocks":[' + _encode(entry) + b"]")
@@ -166,7 +173,7 @@ class ChatChunks:
         arguments = bytes(block.input) if block.input is not NO_INPUT else b""
         return self._arguments(opened.number, arguments.decode("utf-8", "replace") or _NO_ARGUMENTS)
 
-    def _finish(self, fields: _StreamEvent) -> bytes:
+    def _finish(self, fields: StreamEvent) -> bytes:
         self._usage.add(fields.usage)
         delta = fields.delta
         if delta is None or delta.stop_reason is None:

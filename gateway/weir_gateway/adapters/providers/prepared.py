@@ -136,5 +136,6 @@ def url_of(backend: Backend, path: str) -> URL:
 
 
 def _with_query(backend: Backend, text: str) -> URL:
-    url = URL(text)
+    # What a wire has encoded stays so: yarl would write an ARN's `%3A` as a colon.
+    url = URL(text, encoded="%" in text)
     return url.update_query(list(backend.query)) if backend.query else url

@@ -1,0 +1,1 @@
+"""Amazon Bedrock as a server: its API's own model checks requests, its framing writes streams."""
