@@ -144,7 +144,7 @@ def objective(value: Objective | None) -> str:
         case Threshold(threshold):
             return f"threshold {threshold:g}"
         case StrongShare(share):
-            return f"strongShare {100 * share:g}%"
+            return f"strongShare {100 * share:g}% (the threshold follows the traffic from here)"
         case Retention(retention, confidence):
             return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
         case Budget(amount, per):

@@ -135,7 +135,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class StrongShare:
-    """Strong for this share (0,1) of prompts like the bundle's reference prompts."""
+    """Strong for this share (0,1) of the policy's scored requests."""
 
     share: float
 

@@ -29,6 +29,7 @@ from weir_gateway.routing.policy.compiled import (
 from weir_gateway.routing.policy.match import authorize, match_policy
 from weir_gateway.routing.policy.variants import assign_variant
 from weir_gateway.routing.ports import Ids, Scorer
+from weir_gateway.routing.share import ShareThresholds
 from weir_gateway.routing.steps.choose import (
     Choice,
     Chooser,
@@ -72,7 +73,7 @@ class Decider:
         self._conditions = parts.conditions
         self._judge_router = parts.judge_router or JudgeRouter(parts.scorer)
         self._cache = None if parts.cache is None else CacheReader(parts.cache)
-        self._chooser = Chooser(parts.sessions, parts.budgets)
+        self._chooser = Chooser(parts.sessions, parts.budgets, ShareThresholds())
         self._budgets = parts.budgets
         self._exploration = parts.exploration
         self.limiter = Limiter(parts.limits)

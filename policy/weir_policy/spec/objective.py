@@ -84,9 +84,8 @@ class Objective:
     )
     strong_share: float | None = optional(
         SHARE,
-        "The threshold is the score that this share of the bundle's reference prompts reach. "
-        "It is not a share of your traffic, unless you calibrate the bundle on your own "
-        "prompts.",
+        "This share of the policy's scored requests goes to the strong model. The threshold "
+        "starts at the bundle's reference prompts and follows the policy's own scores.",
     )
     quality: Quality | None = optional(
         Object(Quality),

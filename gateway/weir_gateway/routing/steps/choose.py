@@ -8,7 +8,7 @@ from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Policy, Retention
+from weir_gateway.domain.table import Backend, Policy, Retention, StrongShare
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
@@ -18,6 +18,7 @@ from weir_gateway.routing.policy.compiled import (
     PolicyMatch,
 )
 from weir_gateway.routing.policy.variants import session_key
+from weir_gateway.routing.share import ShareKey, ShareThresholds
 from weir_gateway.routing.steps import score, selection, sticky
 from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
 from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
@@ -77,9 +78,12 @@ def cached_choice(lookup: CacheLookup, match: PolicyMatch, scored: Scored | None
 class Chooser:
     """Chooses by score, as the policy's objective says."""
 
-    def __init__(self, sessions: Sessions | None, budgets: Budgets | None) -> None:
+    def __init__(
+        self, sessions: Sessions | None, budgets: Budgets | None, shares: ShareThresholds
+    ) -> None:
         self._sessions = sessions
         self._budgets = budgets
+        self._shares = shares
 
     def choose(
         self,
@@ -128,7 +132,32 @@ class Chooser:
                 best = _by_quality(request, policy, servable, scored, objective.retention, warm)
                 if best is not None:
                     return best
-        return _by_threshold(request, match, servable, scored, warm)
+            if isinstance(objective, StrongShare):
+                return self._by_share(context, match, servable, scored, objective.share)
+        threshold = score.threshold(scored, match)
+        return _by_threshold(request, match, servable, scored, threshold, warm)
+
+    def _by_share(
+        self,
+        context: RoutingContext,
+        match: PolicyMatch,
+        servable: Sequence[Backend],
+        scored: Scored,
+        share: float,
+    ) -> Choice:
+        """By the threshold that follows the policy's own scores; what is dispatched counts."""
+        request, policy = context.request, match.policy.policy
+        variant = "" if match.variant is None else match.variant.name
+        key = ShareKey(policy.id, variant, scored.router, scored.bundle, share)
+        threshold = self._shares.threshold(key, scored.calibration)
+        if threshold is None:
+            threshold = score.threshold(scored, match)
+        warm = self.warm_backend(policy, request)
+        choice = _by_threshold(request, match, servable, scored, threshold, warm)
+        if context.purpose.dispatches:
+            strong = choice.backend.id == servable[-1].id
+            self._shares.observe(key, scored.score, strong=strong)
+        return choice
 
 
 def _by_threshold(
@@ -136,9 +165,9 @@ def _by_threshold(
     match: PolicyMatch,
     servable: Sequence[Backend],
     scored: Scored,
+    threshold: float,
     warm: WarmBackend | None,
 ) -> Choice:
-    threshold = score.threshold(scored, match)
     reason = Reason.SCORED if match.threshold is None else Reason.CLIENT_THRESHOLD
     chosen = selection.by_threshold(servable, scored.score, threshold)
     choice = Choice(chosen, reason, scored=scored, threshold=threshold)
