@@ -60,7 +60,7 @@ class HealthTrackingUpstreams:
             sent = await self._upstreams.send(backend, request, last_resort=last_resort)
         except UpstreamError as error:
             if error.failure not in IGNORED_FAILURES:
-                self._count(backend, error.label)
+                self._count(backend, _failure_text(error))
             raise
         self._count(backend, str(sent.status) if sent.status in CONFIGURATION_ERRORS else "")
         return sent
@@ -99,3 +99,10 @@ class HealthTrackingUpstreams:
         old = now - self._current.began >= 2 * HALF_SECONDS
         self._previous = _HalfMinute(now) if old else self._current
         self._current = _HalfMinute(now)
+
+
+def _failure_text(error: UpstreamError) -> str:
+    """How it failed; of a credential also why, because that is mended by what it says."""
+    if error.failure is UpstreamFailure.CREDENTIAL:
+        return f"{error.label}: {error.message}"
+    return error.label

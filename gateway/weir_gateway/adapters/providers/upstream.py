@@ -209,8 +209,8 @@ class HttpUpstreams:
         self._pool.begin()
         try:
             response = await self._write(self._session, prepared, out, headers)
-            identity = prepared.identity
-            if identity is None or not identity.refused(response.status):
+            identity, sent = prepared.identity, response.request_info.headers
+            if identity is None or not identity.refused(response.status, sent):
                 return response
             response.close()
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):

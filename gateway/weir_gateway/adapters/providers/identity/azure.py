@@ -15,7 +15,9 @@ from weir_gateway.adapters.providers.identity.tokens import Token
 from weir_policy.spec.auth import AzureCloud, AzureIdentity
 
 CALL_TIMEOUT: Final = 5.0  # seconds for one call to a token server
-MAX_MESSAGE_CHARS: Final = 300  # characters of Microsoft's words
+MAX_WORDS: Final = 300  # characters of Microsoft's words
+ENTRA_CODE: Final = "AADSTS"  # begins the number of a refusal
+REFUSED: Final = frozenset({400, 401, 403})
 SCOPES: Final = {
     AzureCloud.PUBLIC: "https://cognitiveservices.azure.com/.default",
     AzureCloud.US_GOVERNMENT: "https://cognitiveservices.azure.us/.default",
@@ -47,7 +49,7 @@ def azure_tokens(
         except identity.CredentialUnavailableError as error:
             raise CredentialRefused(f"there is no identity for Azure: {_words(error)}") from error
         except errors.ClientAuthenticationError as error:
-            raise _mapped(errors, error) from error
+            raise _mapped(error) from error
         except Exception as error:
             raise TokensUnavailable(f"Entra ID can't be used: {_words(error)}") from error
         return Token(Secret(token.token), float(token.expires_on))
@@ -100,15 +102,16 @@ def _timeouts() -> dict[str, float]:
     return {"connection_timeout": CALL_TIMEOUT, "read_timeout": CALL_TIMEOUT, "retry_total": 1}
 
 
-def _mapped(errors: Any, error: Exception) -> CredentialRefused | TokensUnavailable:
-    """Azure's library also calls it an authentication error if the server can't be reached."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, errors.ServiceRequestError | errors.ServiceResponseError):
-        return TokensUnavailable(f"Entra ID can't be reached: {_words(error)}")
-    return CredentialRefused(f"Entra ID refused the credentials: {_words(error)}")
+def _mapped(error: Exception) -> CredentialRefused | TokensUnavailable:
+    """azure-identity says "authentication failed" of every answer that holds no token."""
+    refused = ENTRA_CODE in str(error) or getattr(error, "status_code", None) in REFUSED
+    if refused:
+        return CredentialRefused(f"Entra ID refused the credentials: {_words(error)}")
+    return TokensUnavailable(f"Entra ID gave no token: {_words(error)}")
 
 
 def _words(error: Exception) -> str:
-    """The first line: what follows are trace ids and advice."""
+    """The first line without ids that change each time: what follows is advice."""
     lines = str(error).splitlines()
-    return (lines[0] if lines else type(error).__name__)[:MAX_MESSAGE_CHARS]
+    words = (lines[0] if lines else "") or type(error).__name__
+    return words.removeprefix("Authentication failed: ").partition(" Trace ID")[0][:MAX_WORDS]

@@ -5,7 +5,7 @@ the metadata server over connections of its own; backends still can't reach it (
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC
 from functools import partial
 from importlib import import_module
@@ -40,6 +40,8 @@ def google_tokens(spec: GoogleIdentity, key: Secret | None) -> Callable[[], Toke
         try:
             credentials = _credentials(auth, spec, key, call)
             credentials.refresh(call)
+        except IdentityError:
+            raise
         except errors.GoogleAuthError as error:
             raise _mapped(errors, error) from error
         except Exception as error:
@@ -51,9 +53,13 @@ def google_tokens(spec: GoogleIdentity, key: Secret | None) -> Callable[[], Toke
 
 def _credentials(auth: Any, spec: GoogleIdentity, key: Secret | None, call: object) -> Any:
     if key is None:
-        credentials, _ = auth.default(scopes=SCOPES, request=call)
+        scoping: Any = import_module("google.auth.credentials")
+        # With scopes, `default` would also look up the project's name, which isn't needed.
+        credentials, _ = auth.default(request=call)
+        credentials = scoping.with_scopes_if_required(credentials, SCOPES)
     else:
-        credentials, _ = auth.load_credentials_from_dict(_key(key), scopes=SCOPES, request=call)
+        accounts: Any = import_module("google.oauth2.service_account")
+        credentials = _from_key(accounts, key)
     if spec.impersonate is not None:
         impersonated: Any = import_module("google.auth.impersonated_credentials")
         credentials = impersonated.Credentials(
@@ -66,12 +72,15 @@ def _credentials(auth: Any, spec: GoogleIdentity, key: Secret | None, call: obje
     return credentials
 
 
-def _key(key: Secret) -> Mapping[str, object]:
+def _from_key(accounts: Any, key: Secret) -> Any:
+    """Only a service account's key: other kinds of credentials name files to read, URLs to call."""
     try:
-        fields: Mapping[str, object] = json.loads(key.reveal())
-    except ValueError:
-        raise CredentialRefused("the key for Google is not the JSON that Google gives") from None
-    return fields
+        return accounts.Credentials.from_service_account_info(
+            json.loads(key.reveal()), scopes=SCOPES
+        )
+    except (ValueError, TypeError, AttributeError):
+        # The error's text may hold parts of the key.
+        raise CredentialRefused("the key is not a service account's in Google's JSON") from None
 
 
 def _token(credentials: Any) -> Token:

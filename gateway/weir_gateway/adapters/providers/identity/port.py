@@ -31,8 +31,8 @@ class Identity(Protocol):
         """The headers to add to `call`: a token or a signature. Raises IdentityError."""
         ...
 
-    def refused(self, status: int) -> bool:
-        """Note that a provider answered with `status`; whether new headers may do better."""
+    def refused(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Note that a call with `headers` got `status`; whether new headers may do better."""
         ...
 
     async def stop(self) -> None:

@@ -29,10 +29,11 @@ FIRST_PAUSE: Final = 0.2  # seconds between two of them, doubled each time
 # Google's metadata server gives out the same token until it has less than five minutes left.
 RENEW_EARLY: Final = 240.0  # seconds before its expiry that a token is renewed, at most ...
 EARLY_SHARE: Final = 0.2  # ... and this share of its life
-MARGIN: Final = 0.02  # share of its life, at most 10 s, that a token counts as expired too early
+MARGIN: Final = 0.05  # share of its life, at most 10 s, that a token counts as expired too early
 MAX_MARGIN: Final = 10.0  # seconds; a call that is sent must arrive before the expiry
+AUTHORIZATION: Final = "authorization"
 UNAUTHORIZED: Final = 401
-SETTLED: Final = 10.0  # seconds after which a refused token is taken for revoked
+SETTLED: Final = 10.0  # seconds, at most a tenth of a token's life
 FAILURE_PAUSE: Final = 1.0  # seconds until the next fetch after a failed one, doubled each time
 MAX_FAILURE_PAUSE: Final = 30.0  # seconds
 
@@ -51,7 +52,7 @@ Fetch = Callable[[], Token]  # blocks; raises CredentialRefused and TokensUnavai
 
 @dataclass(frozen=True, slots=True)
 class _Current:
-    taken: float  # seconds since the epoch
+    settled_at: float  # seconds since the epoch; later, a refused token was revoked
     renew_at: float
     dead_at: float
 
@@ -81,12 +82,14 @@ class TokenIdentity:
             self._start()
         return self._headers
 
-    def refused(self, status: int) -> bool:
+    def refused(self, status: int, headers: Mapping[str, str]) -> bool:
         """Drop a token that was revoked. A new one that is refused lacks rights, not time."""
+        if status != UNAUTHORIZED:
+            return False
         current = self._current
-        if status != UNAUTHORIZED or (
-            current is not None and self._clock() - current.taken < SETTLED
-        ):
+        if current is None or headers.get(AUTHORIZATION) != self._headers[AUTHORIZATION]:
+            return True  # another call has noticed it
+        if self._clock() < current.settled_at:
             return False
         self._current = None
         return True
@@ -151,8 +154,10 @@ class TokenIdentity:
         # Gateways that started together don't renew together.
         early *= random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, keeps no secret
         margin = min(MAX_MARGIN, MARGIN * life)
-        self._current = _Current(now, token.expires - early, token.expires - margin)
-        self._headers = {**token.extra, "authorization": f"Bearer {token.value.reveal()}"}
+        self._current = _Current(
+            now + min(SETTLED, life / 10), token.expires - early, token.expires - margin
+        )
+        self._headers = {**token.extra, AUTHORIZATION: f"Bearer {token.value.reveal()}"}
         self._failure, self._failures = None, 0
         # A server that gives the same token again isn't asked for every call.
         self._not_before = now + min(FAILURE_PAUSE, life / 4)
@@ -164,7 +169,7 @@ class TokenIdentity:
         self._failures = min(self._failures + 1, 16)
         refused = isinstance(error, CredentialRefused)
         _LOG.warning(
-            "no new token", extra={"cloud": self._name, "refused": refused, "error": str(error)}
+            "no new token", extra={"cloud": self._name, "refused": refused, "reason": str(error)}
         )
 
 

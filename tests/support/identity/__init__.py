@@ -1,0 +1,1 @@
+"""Token servers of clouds, and a provider that takes only their tokens."""
