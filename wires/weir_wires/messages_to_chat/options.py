@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import (
     Format,
     Metadata,
     OutputConfig,
     Thinking,
-    Tool,
-    ToolChoice,
 )
 from weir_wires.model_features import takes_reasoning_effort, takes_sampling
 from weir_wires.request_body import Body, read
@@ -21,26 +19,27 @@ from weir_wires.request_body import Body, read
 # The least tokens of thinking that are as much as an effort; below the first it is `low`.
 _EFFORTS: Final = ((16_384, "high"), (4_096, "medium"))
 _AS_EFFORT: Final = {"xhigh": "high", "max": "high"}  # which not every model of this wire knows
-_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _SCHEMA_NAME: Final = "answer"  # the chat wire wants one
-_NO_PARAMETERS: Final = msgspec.Raw(b'{"type":"object","properties":{}}')
-_REFUSED: Final = (
-    "container",
-    "context_management",
-    "inference_geo",
-    "mcp_servers",
-)
-_NOTHING: Final[tuple[Any, ...]] = ([], {})
+# Where the model runs is what a client may have to promise: only `global` asks for nothing.
+_REGION: Final = "inference_geo"
+_ANYWHERE: Final[tuple[Any, ...]] = (None, "global")
+# Left out and named where it asks for something. Edits of the context save tokens and no more:
+# without them the model reads the whole conversation.
+_LEFT_OUT: Final[dict[str, tuple[Any, ...]]] = {
+    "container": ({},),
+    "context_management": ({}, {"edits": []}),
+    "mcp_servers": ([],),
+    "speed": ("standard",),
+}
 
 # A JSON schema, read to see whether it is as strict as OpenAI's `strict` wants it.
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
 MAX_SCHEMA_DEPTH: Final = 64  # OpenAI takes far fewer levels
 
-_TOOLS: Final = msgspec.json.Decoder(list[Tool])
-_CHOICE: Final = msgspec.json.Decoder(ToolChoice)
 _THINKING: Final = msgspec.json.Decoder(Thinking)
 _CONFIG: Final = msgspec.json.Decoder(OutputConfig)
+_FORMAT: Final = msgspec.json.Decoder(Format)
 _METADATA: Final = msgspec.json.Decoder(Metadata)
 _NUMBER: Final = msgspec.json.Decoder(float)
 _WHOLE: Final = msgspec.json.Decoder(int)
@@ -52,36 +51,17 @@ _SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
 
 def refuse(body: Body) -> None:
     """Raise NotCarried for the first field that asks for what the other wire can't do."""
-    for name in _REFUSED:
+    region = body.take(_REGION, _ANY)
+    if region not in _ANYWHERE:
+        raise NotCarried(f"`{_REGION}` can't be carried to this model", param=_REGION)
+
+
+def leave_out(body: Body) -> None:
+    """Note what is left out, unless it asks for nothing."""
+    for name, idle in _LEFT_OUT.items():
         option = body.take(name, _ANY)
-        if option is not None and option not in _NOTHING:
-            raise NotCarried(f"`{name}` can't be carried to this model", param=name)
-
-
-def tools(body: Body) -> list[dict[str, Any]]:
-    """The tools offered; empty where there are none."""
-    tools_given = body.take("tools", _TOOLS) or []
-    return [_tool(tool, f"tools[{index}]", body) for index, tool in enumerate(tools_given)]
-
-
-def choice(body: Body, *, offered: bool) -> dict[str, Any]:
-    """Which tools the model may or must use."""
-    choice = body.take("tool_choice", _CHOICE)
-    if choice is None or not offered:
-        return {}
-    fields: dict[str, Any] = {}
-    if choice.type == "tool":
-        if not choice.name:
-            raise InvalidBody("`tool_choice.name` is missing", param="tool_choice.name")
-        fields["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
-    elif choice.type in _CHOICES:
-        fields["tool_choice"] = _CHOICES[choice.type]
-    else:
-        raise InvalidBody(
-            f"`tool_choice.type`: {choice.type!r} is none of {', '.join(_CHOICES)}, tool",
-            param="tool_choice.type",
-        )
-    return fields | ({"parallel_tool_calls": False} if choice.disable_parallel_tool_use else {})
+        if option is not None and option not in idle:
+            body.drop(name)
 
 
 def limit(body: Body, model: str) -> dict[str, int]:
@@ -101,7 +81,7 @@ def own(body: Body) -> dict[str, Any]:
     """Thinking and sampling in Anthropic's words, for a translator that knows them."""
     fields = {name: body.raw(name) for name in ("thinking", "top_k")}
     own_fields: dict[str, Any] = {name: raw for name, raw in fields.items() if raw is not None}
-    config = body.take("output_config", _CONFIG) or OutputConfig()
+    config = _config(body)
     if config.effort is not None:
         own_fields["reasoning_effort"] = config.effort
     if config.format is not None:
@@ -129,7 +109,7 @@ def sampling(body: Body, model: str) -> dict[str, float]:
 def effort_and_format(body: Body, model: str) -> dict[str, Any]:
     """How hard to think, and the schema that the answer must fit."""
     thinking = body.take("thinking", _THINKING)
-    config = body.take("output_config", _CONFIG) or OutputConfig()
+    config = _config(body)
     fields: dict[str, Any] = {}
     if takes_reasoning_effort(model):
         effort = _effort(thinking, config)
@@ -159,24 +139,11 @@ def rest(body: Body) -> dict[str, Any]:
     return fields
 
 
-def _tool(tool: Tool, at: str, body: Body) -> dict[str, Any]:
-    if tool.type not in {None, "custom"}:
-        raise NotCarried(
-            f"`{at}`: {tool.type!r} is run by its provider and can't be carried", param=at
-        )
-    if not tool.name:
-        raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
-    if tool.cache_control is not None:
-        body.drop(CACHE)
-    if tool.input_examples:
-        body.drop("tools[].input_examples")
-    if tool.defer_loading:
-        body.drop("tools[].defer_loading")
-    function: dict[str, Any] = {"name": tool.name}
-    function |= {"description": tool.description} if tool.description else {}
-    function["parameters"] = tool.input_schema if bytes(tool.input_schema) else _NO_PARAMETERS
-    function |= {"strict": True} if tool.strict else {}
-    return {"type": "function", "function": function}
+def _config(body: Body) -> OutputConfig:
+    """`output_config`; its format had a field of its own, `output_format`, which clients keep."""
+    config = body.take("output_config", _CONFIG) or OutputConfig()
+    format_ = body.take("output_format", _FORMAT)
+    return config if config.format is not None else replace(config, format=format_)
 
 
 def _effort(thinking: Thinking | None, config: OutputConfig) -> str | None:

@@ -1,7 +1,7 @@
 """Anthropic's content blocks as content parts of OpenAI's chat."""
 
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from weir_wires.errors import InvalidBody, NotCarried
@@ -11,6 +11,20 @@ from weir_wires.request_body import Body
 Part = dict[str, Any]  # as it goes out; its keys stand in the wire's usual order
 
 CACHE: Final = "cache_control"
+# What only its own provider can read or give: its tools' calls and what they found. The words that
+# the model wrote about it are there beside it.
+_PROVIDERS: Final = frozenset(
+    {
+        "server_tool_use",
+        "mcp_tool_use",
+        "mcp_tool_result",
+        "mcp_tool_listing",
+        "tool_addition",
+        "tool_removal",
+        "fallback",
+    }
+)
+_PROVIDERS_RESULT: Final = "_tool_result"  # how the types of its tools' results end
 _PDF_NAME: Final = "document.pdf"
 
 
@@ -46,6 +60,14 @@ def note_dropped(block: Block, body: Body) -> None:
         body.drop("messages[].content[].citations")
 
 
+def leave_out(block: Block, body: Body) -> bool:
+    """Whether a block is the provider's own, which is then noted."""
+    own = block.type in _PROVIDERS or block.type.endswith(_PROVIDERS_RESULT)
+    if own:
+        body.drop(f"messages[].content[].{block.type}")
+    return own
+
+
 def not_carried(block: Block, at: str) -> NotCarried:
     """The error for a block of a type that the chat wire lacks."""
     return NotCarried(f"`{at}`: a block of type {block.type!r} can't be carried", param=at)
@@ -55,11 +77,43 @@ def _parts(block: Block, at: str, body: Body) -> list[Part]:
     if block.type == "text":
         text = text_of(block, at)
         return [_text(text)] if text else []
+    if block.type in _TEXTS:
+        text = _TEXTS[block.type](block)
+        return [_text(text)] if text else []
+    if leave_out(block, body):
+        return []
     if block.type == "image":
         return [_image(_source(block, at), f"{at}.source")]
     if block.type == "document":
         return _document(block, at, body)
     raise not_carried(block, at)
+
+
+def own_text(block: Block) -> str:
+    """The words of a block of a type that is text by another name; empty where it is another."""
+    return _TEXTS[block.type](block) if block.type in _TEXTS else ""
+
+
+def _search_result(block: Block) -> str:
+    inner = block.content if isinstance(block.content, list) else []
+    source = block.source if isinstance(block.source, str) else None
+    return "\n".join(text for text in (block.title, source, *(b.text for b in inner)) if text)
+
+
+def _reference(block: Block) -> str:
+    return f"Found: {block.tool_name}" if block.tool_name else ""
+
+
+def _compaction(block: Block) -> str:
+    """What the provider keeps of the turns before it; nothing where that failed."""
+    return block.content if isinstance(block.content, str) else ""
+
+
+_TEXTS: Final[dict[str, Callable[[Block], str]]] = {
+    "search_result": _search_result,
+    "tool_reference": _reference,
+    "compaction": _compaction,
+}
 
 
 def _text(text: str) -> Part:
@@ -91,7 +145,7 @@ def _document(block: Block, at: str, body: Body) -> list[Part]:
 
 
 def _source(block: Block, at: str) -> Source:
-    if block.source is None:
+    if not isinstance(block.source, Source):
         raise _missing(f"{at}.source")
     return block.source
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.messages_to_chat import options
+from weir_wires.messages_to_chat import options, tools
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
 from weir_wires.messages_to_chat.turns import system, turns
@@ -42,6 +42,7 @@ def translate_request(client_body: bytes, model: str, *, chained: bool = False) 
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
+    options.leave_out(body)
     if body.raw(CACHE) is not None:
         body.drop(CACHE)
     fields = _conversation(body, model, options.own(body) if chained else {})
@@ -57,13 +58,13 @@ def _conversation(body: Body, model: str, own: dict[str, Any]) -> dict[str, Any]
     if messages[-1].role == "assistant":
         at = f"messages[{len(messages) - 1}]"
         raise NotCarried(f"`{at}`: this model can't go on with a begun answer", param=at)
-    offered = options.tools(body)
+    offered = tools.tools(body)
     chat_messages = [*system(body.take("system", _SYSTEM) or "", body), *turns(messages, body)]
     fields: dict[str, Any] = {"model": model}
-    fields |= {"tools": offered} if offered else {}
+    fields |= {"tools": offered.functions} if offered.functions else {}
     fields["messages"] = chat_messages
     fields |= options.limit(body, model)
-    fields |= options.choice(body, offered=bool(offered))
+    fields |= tools.choice(body, offered)
     fields |= options.effort_and_format(body, model) | own
     return fields | options.sampling(body, model) | options.rest(body)
 
@@ -82,14 +83,19 @@ FIELDS: Final[tuple[Field, ...]] = (
     carried("messages[].content[].is_error", "as `Error: ` before the result"),
     carried("messages[].content[].thinking", "what a chat provider wrote; dropped where signed"),
     carried("messages[].content[].redacted_thinking", "likewise"),
-    refused("messages[].content[].search_result"),
-    refused("messages[].content[].server_tool_use", "and what such tools found"),
+    carried("messages[].content[].search_result", "as text"),
+    carried("messages[].content[].tool_reference", "as text: every tool is offered at once"),
+    carried("messages[].content[].compaction", "as text"),
+    dropped("messages[].content[].server_tool_use", "and what such tools found"),
+    dropped("messages[].content[].mcp_tool_use", "likewise"),
+    refused("messages[].content[].container_upload", "a file that only its provider has"),
     dropped("cache_control", "anywhere: providers of this wire cache unasked"),
     carried("tools", "the client's own; `strict` too"),
-    refused("tools[].type", "tools that the provider runs, such as `web_search`"),
+    carried("tools[].bash", "a function, as are `text_editor`, `memory` and `computer`"),
+    dropped("tools[].type", "any other: tools that the provider runs, such as `web_search`"),
     dropped("tools[].input_examples"),
     dropped("tools[].defer_loading"),
-    carried("tool_choice", "`any` as `required`"),
+    carried("tool_choice", "`any` as `required`; refused where it forces what is dropped"),
     carried("tool_choice.disable_parallel_tool_use", "as `parallel_tool_calls`"),
     carried("max_tokens", "`max_completion_tokens` for OpenAI's reasoning models; 0 is refused"),
     carried("temperature", "dropped for OpenAI's reasoning models"),
@@ -102,10 +108,11 @@ FIELDS: Final[tuple[Field, ...]] = (
     carried("output_config.format", "as `response_format`"),
     carried("metadata.user_id", "as `user`"),
     carried("service_tier", "`auto` and `standard_only`; others are dropped"),
-    refused("container"),
-    refused("context_management"),
-    refused("inference_geo"),
-    refused("mcp_servers"),
+    carried("output_format", "as `output_config.format`"),
+    dropped("container"),
+    dropped("context_management", "the model reads the whole conversation"),
+    refused("inference_geo", "unless `global`"),
+    dropped("mcp_servers"),
     dropped("speed"),
     dropped("diagnostics"),
     dropped("user_profile_id"),

@@ -22,7 +22,7 @@ class Block(msgspec.Struct):
 
     type: str
     text: str | None = None
-    source: Source | None = None
+    source: Source | str | None = None  # text: where a search result is from
     title: str | None = None
     context: str | None = None
     citations: Any = None
@@ -31,7 +31,8 @@ class Block(msgspec.Struct):
     name: str | None = None
     input: msgspec.Raw = ABSENT
     tool_use_id: str | None = None
-    content: "str | list[Block] | None" = None
+    content: "str | list[Block] | Block | None" = None
+    tool_name: str | None = None
     is_error: bool | None = None
     thinking: str | None = None
     signature: str | None = None
@@ -56,6 +57,8 @@ class Tool(msgspec.Struct):
     cache_control: Any = None
     input_examples: Any = None
     defer_loading: bool | None = None
+    display_width_px: int | None = None
+    display_height_px: int | None = None
 
 
 class ToolChoice(msgspec.Struct):

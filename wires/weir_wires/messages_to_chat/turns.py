@@ -12,8 +12,10 @@ from weir_wires.errors import InvalidBody
 from weir_wires.messages_to_chat.parts import (
     Part,
     content,
+    leave_out,
     not_carried,
     note_dropped,
+    own_text,
     parts,
     text_of,
 )
@@ -87,7 +89,7 @@ def _result(block: Block, at: str, media: list[Part], body: Body) -> Turn:
         raise InvalidBody(
             f"`{at}.tool_use_id` is missing", param=f"{at}.tool_use_id", code="missing_field"
         )
-    inner = block.content
+    inner = [block.content] if isinstance(block.content, Block) else block.content
     if isinstance(inner, list):
         result_parts = parts(
             [(f"{at}.content[{i}]", inner_block) for i, inner_block in enumerate(inner)], body
@@ -114,8 +116,11 @@ def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
             calls.append(_call(block, at))
         elif block.type in _THINKING:
             thinking_blocks.append(block)
-        else:
-            raise not_carried(block, at)
+        elif not leave_out(block, body):
+            text = own_text(block)
+            if not text and block.type != "compaction":
+                raise not_carried(block, at)
+            texts.append(text)
     text = "".join(texts)
     turn: Turn = {"role": "assistant", "content": text if text or not calls else None}
     turn |= _reasoning(thinking_blocks, body)
