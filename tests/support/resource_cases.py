@@ -19,7 +19,7 @@ DURATION = "must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h"
 USD = 'must be a quoted amount of USD with at most 6 decimals, like "2.50"'
 TWO = "threshold, strongShare and quality need exactly two candidates, weakest first"
 ONE_OBJECTIVE = "write exactly one of threshold, strongShare, quality and budget"
-ONE_AUTH = "write exactly one of secretRef, env and passthrough"
+ONE_AUTH = "write exactly one of secretRef, env, passthrough, aws, google and azure"
 NAME = "must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini"
 
 
@@ -63,7 +63,7 @@ CASES = (
         "spec.auth",
         {"passthrough": True, "header": "api-key"},
         "spec.auth.header",
-        "header is for a key; passthrough sends the client's own Authorization",
+        "header is for a key: with secretRef or env",
     ),
     _backend(
         "protocol",
