@@ -54,6 +54,14 @@ class UsageOption:
     hide: Callable[[bytes], bytes]  # whole events → without those that only an asker gets
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A body that has taken in the client's headers, and those that it has no place for."""
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireSpec:
     """One wire as providers speak it, and as far as clients may, too."""
@@ -74,6 +82,8 @@ class WireSpec:
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
     usage_option: UsageOption | None = None  # None: every stream tells its usage
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
+    # For a wire that has in its body what clients say in headers.
+    adopt: Callable[[bytes, Mapping[str, str]], Adopted] | None = None
     translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
     to_chat: ToChat | None = None  # of its clients' requests, which then reach every wire
     answer: AnswerReader | None = None

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from support.drafts import Draft
-from support.matrix import bedrock_cases
-from support.matrix.bedrock_writing import answer, block, ends, starts, tool_use
+from support.matrix import bedrock_cases, messages_writing
+from support.matrix.bedrock_writing import answer, block, chunk, ends, starts, tool_use
 from support.matrix.chat_writing import halves
 from support.matrix.forms import speaking
 from support.matrix.said import Case, Finish, Json, Kind, Said
@@ -50,3 +50,19 @@ class ConverseProvider:
 
     def backend(self, name: str, url: str) -> Draft:
         return speaking(name, url.removesuffix("/v1"), "bedrock", "converse")
+
+
+class InvokeProvider:
+    """Writes Anthropic's answers, and its events in Bedrock's framing."""
+
+    stream_type = MEDIA_TYPE
+    cases: Mapping[Kind, Sequence[Case]] = bedrock_cases.INVOKE_CASES
+
+    def whole(self, said: Said) -> bytes:
+        return messages_writing.whole(said)
+
+    def stream(self, said: Said) -> list[bytes]:
+        return [chunk(event) for event in messages_writing.pieces(said)]
+
+    def backend(self, name: str, url: str) -> Draft:
+        return speaking(name, url.removesuffix("/v1"), "bedrock", "invoke")

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from support.matrix.bedrock_writing import answer, block, ends, event, exception, starts, tool_use
+from support.matrix import messages_writing
+from support.matrix.bedrock_writing import (
+    answer,
+    block,
+    chunk,
+    ends,
+    event,
+    exception,
+    starts,
+    tool_use,
+)
 from support.matrix.said import (
     LIMA,
     OSLO,
@@ -72,4 +82,48 @@ CASES: Mapping[Kind, Sequence[Case]] = {
     Kind.ODD_FORMS: ODD_FORMS,
     Kind.CALLS: CALLS,
     Kind.UNREADABLE: UNREADABLE,
+}
+
+INVOKE_STREAM = [messages_writing.starts(), *messages_writing.text(0, "fine")]
+INVOKE_ENDS = messages_writing.ends()
+METRICS = {"type": "message_stop", "amazon-bedrock-invocationMetrics": {"inputTokenCount": 11}}
+INVOKE_CASES: Mapping[Kind, Sequence[Case]] = {
+    Kind.ODD_FORMS: [
+        whole("new field", messages_writing.message([{"type": "text", **TEXT}], new={}), FINE),
+        streamed(
+            "metrics of Bedrock",
+            [
+                *map(chunk, [*INVOKE_STREAM, INVOKE_ENDS[0]]),
+                chunk(messages_writing.event(METRICS)),
+            ],
+            FINE,
+        ),
+        streamed(
+            "cut within",
+            [
+                piece
+                for event in [*INVOKE_STREAM, *INVOKE_ENDS]
+                for piece in (chunk(event)[:9], chunk(event)[9:])
+            ],
+            FINE,
+        ),
+    ],
+    Kind.CALLS: [
+        whole(
+            "two",
+            messages_writing.message([messages_writing.tool_use(c) for c in BOTH], "tool_use"),
+            TWO,
+        ),
+    ],
+    Kind.UNREADABLE: [
+        whole("no JSON", b"<html>", None),
+        streamed("an exception at once", [exception("throttlingException", "slow down")], None),
+        streamed(
+            "an exception later",
+            [*map(chunk, INVOKE_STREAM), exception("internalServerException", "x")],
+            None,
+        ),
+        streamed("cut", [*map(chunk, INVOKE_STREAM)], None),
+        streamed("no base64", [event("chunk", {"bytes": "???"})], None),
+    ],
 }

@@ -1,5 +1,6 @@
 """Converse's answers as Bedrock writes them, whole and as messages of an event stream."""
 
+import base64
 import json
 from typing import Any
 
@@ -26,6 +27,13 @@ def tool_use(called: Called) -> Json:
 def event(name: str, fields: Json) -> bytes:
     """One event, padded as Bedrock pads them."""
     return event_stream.write(json.dumps({**fields, "p": "abcdefgh"}).encode(), name)
+
+
+def chunk(event: bytes) -> bytes:
+    """One of Anthropic's server-sent events as InvokeModel sends it."""
+    data = event.partition(b"data: ")[2].strip()
+    fields = {"bytes": base64.b64encode(data).decode(), "p": "abcd"}
+    return event_stream.write(json.dumps(fields).encode(), "chunk")
 
 
 def exception(name: str, message: str) -> bytes:

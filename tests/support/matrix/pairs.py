@@ -7,7 +7,7 @@ PROVIDERS; `test_matrix.py` fails where the registry has a pair without both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from support.matrix.bedrock import ConverseProvider
+from support.matrix.bedrock import ConverseProvider, InvokeProvider
 from support.matrix.chat import ChatClient, ChatProvider
 from support.matrix.completions import CompletionsClient, CompletionsProvider
 from support.matrix.forms import ClientForm, ProviderForm
@@ -16,6 +16,7 @@ from support.matrix.messages import MessagesClient, MessagesProvider
 from support.matrix.responses import ResponsesClient, ResponsesProvider
 from support.matrix.said import PLAIN, Case, Kind, streamed, whole
 from weir_wires.bedrock.converse import BEDROCK_CONVERSE
+from weir_wires.bedrock.invoke import BEDROCK_INVOKE
 from weir_wires.framing import SSE
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
@@ -27,6 +28,7 @@ PROVIDERS: Mapping[Wire, ProviderForm] = {
     Wire.ANTHROPIC_MESSAGES: MessagesProvider(),
     Wire.GOOGLE_GEMINI: GeminiProvider(),
     BEDROCK_CONVERSE: ConverseProvider(),
+    BEDROCK_INVOKE: InvokeProvider(),
 }
 CLIENTS: Mapping[Wire, ClientForm] = {
     Wire.OPENAI_CHAT: ChatClient(),

@@ -90,8 +90,9 @@ class _StreamFields(msgspec.Struct, rename="camel"):
     service_tier: Any = None
 
 
-class _Exception(msgspec.Struct, rename="camel"):
+class _Exception(msgspec.Struct):
     message: str | None = None
+    error: "_Exception | None" = None  # of an event of Anthropic's own
 
 
 _ANSWER: Final = msgspec.json.Decoder(Answer)
@@ -171,7 +172,7 @@ class Events:
     def read(self, event: Event) -> list[StreamEvent]:
         """The events in Anthropic's form. Raises MalformedResponse where the provider fails."""
         if event.name.startswith(EXCEPTION):
-            raise MalformedResponse(_failure(event))
+            raise MalformedResponse(failure(event))
         fields = decode_strictly(_FIELDS, event.data, "event of Converse")
         read = self._readers.get(event.name)
         return read(fields.content_block_index or 0, fields) if read is not None else []
@@ -249,11 +250,12 @@ def _argument(raw: msgspec.Raw) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _failure(event: Event) -> str:
+def failure(event: Event) -> str:
     """What an exception's message says, and its name."""
     name = event.name.removeprefix(EXCEPTION) or "exception"
     try:
-        words = _EXCEPTION.decode(event.data).message
+        exception = _EXCEPTION.decode(event.data)
+        words = (exception.error or exception).message
     except (msgspec.DecodeError, UnicodeDecodeError):
         words = event.data.decode("utf-8", "replace")
     return f"{name}: {words}" if words else name

@@ -18,8 +18,9 @@ from weir_runtime.tracing import Span, Tracing, current
 from weir_wires.content import Usage
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.errors import NotCarried, RequestError
+from weir_wires.framing import SSE
 from weir_wires.registry import WIRES, WireRoute
-from weir_wires.spec import WireSpec
+from weir_wires.spec import Adopted, WireSpec
 from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
 from weir_wires.wire import Wire
 
@@ -67,8 +68,11 @@ async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> O
         translated = await asyncio.to_thread(_translate, chosen.translator, request, model)
     else:
         translated = _translate(chosen.translator, request, model)
-    dropped = _dropped_header(translated.dropped)
-    return Outbound(wire, client_errors, url, translated.body, translated.response, dropped)
+    adopted = Adopted(translated.body)
+    if wire.adopt is not None:
+        adopted = wire.adopt(translated.body, request.headers)
+    dropped = _dropped_header(translated.dropped + adopted.dropped)
+    return Outbound(wire, client_errors, url, adopted.body, translated.response, dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
         value = request.headers.get(name)
         if value is not None:
             headers[name] = value
+    if prepared.wire.framing is not SSE:
+        headers.pop("accept", None)  # what the client gets isn't what the provider sends
     if prepared.backend.headers:
         headers.update(prepared.backend.headers)
     if isinstance(prepared.backend.auth, Passthrough):
