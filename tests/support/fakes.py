@@ -99,7 +99,7 @@ class FakeReply:
     body: Sequence[bytes] = (b"{}",)
     usage: Usage | None = None
     wasted: Usage | None = None
-    pieces: int = 0
+    written: int = 0
     closed: list[bool] = field(default_factory=list[bool])  # the `abort` of each close()
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -43,12 +43,13 @@ class Outcome:
     """How a dispatched request ended: what was paid, what was saved, how long it took."""
 
     status: int
-    usage: Usage | None  # None where the provider told none
+    usage: Usage | None  # None where there is nothing to pay for
     paid: PicoUsd  # in all
     saved: PicoUsd  # against the last candidate; an estimate
     overhead: float  # seconds spent deciding
     duration: float  # seconds from the request's arrival to its last byte
     error: str = ""  # the code, where it did not end well
+    counted: bool = True  # whether the provider told `usage`; False: estimated, or there is none
     side_costs: tuple[PricedSideCost, ...] = ()  # what of `paid` was not for the answer itself
 
     @property

@@ -14,6 +14,9 @@ from weir_policy.spec.backend import Capability
 from weir_policy.spec.limits import Limits
 from weir_wires.wire import Wire
 
+CHARS_PER_TOKEN = 3  # less than tokenizers reach on prose, so the estimate errs upwards
+TOKENS_PER_IMAGE = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:

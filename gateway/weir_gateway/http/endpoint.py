@@ -41,6 +41,7 @@ UNBUFFERED: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the client to read
 ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
 INPUT_TOKENS: Final = "input_tokens"
+USAGE: Final = "usage"
 
 Hide = Callable[[bytes], bytes]  # whole events → those that the client gets
 Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe if there is none
@@ -238,9 +239,11 @@ def _whole_response(
     exchange: Exchange, reply: Reply, body: bytes, decision_headers: dict[str, str]
 ) -> web.Response:
     headers = {**reply.headers, **decision_headers}
-    if reply.usage is not None and exchange.outcome is not None:
-        paid = usd(exchange.outcome.paid)
-        headers["x-weir-cost-usd"] = f"{paid:.9f}".rstrip("0").rstrip(".")
+    outcome = exchange.outcome
+    if outcome is not None and outcome.usage is not None:
+        headers["x-weir-cost-usd"] = f"{usd(outcome.paid):.9f}".rstrip("0").rstrip(".")
+        if not outcome.counted:
+            headers[ESTIMATED] = USAGE
     return web.Response(status=reply.status, body=body, headers=headers)
 
 

@@ -8,11 +8,17 @@ from weir_gateway.domain.decision import Reason, RouteDecision
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import CostKind, Outcome, PricedSideCost, SideCost
 from weir_gateway.domain.request import Request
-from weir_gateway.routing.estimate import estimate_costs, streamed_usage
+from weir_gateway.routing.estimate import (
+    SpentTokens,
+    estimate_costs,
+    estimate_usage,
+    spent,
+)
 from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
 
 CLIENT_GONE: Final = "client_gone"  # the code of a request whose client hung up
+REFUSED_FROM: Final = 400  # a provider that refused charges nothing
 CLIENT_GONE_STATUS: Final = 499  # in accounts only: the client is not there to read it
 
 
@@ -50,7 +56,7 @@ class Ending:
     duration: float  # from the request's arrival to its last byte
     error: str = ""  # the code; empty for a success
     side_costs: tuple[SideCost, ...] = ()  # calls other than the answer's
-    pieces: int = 0  # events of a stream that were relayed; 0 for a whole answer
+    written: int = 0  # tokens of the answer that `usage` may not cover, estimated
     sent: bool = True  # to a provider; False: the client left before
 
 
@@ -63,22 +69,19 @@ def outcome(request: Request, decision: RouteDecision, ending: Ending) -> Outcom
     """
     paid = saved = PicoUsd(0)
     cached = decision.cache.response
-    used = (
-        ending.usage
-        or streamed_usage(request, ending.pieces)
-        or _usage_of_aborted(request, decision, ending)
-    )
+    used = spent(request, ending.usage, ending.written) or _unreported(request, decision, ending)
     if cached is not None:
         # Nothing is paid, and the original cost is saved.
-        used, saved = None, cost(decision.baseline.price, cached.usage)
-    if used is not None:
-        paid = cost(decision.chosen.price, used)
-        saved = PicoUsd(cost(decision.baseline.price, used) - paid)
+        saved = cost(decision.baseline.price, cached.usage)
+    elif used is not None:
+        paid = cost(decision.chosen.price, used.usage)
+        saved = PicoUsd(cost(decision.baseline.price, used.usage) - paid)
     side_costs = tuple(PricedSideCost(s, cost(s.backend.price, s.usage)) for s in ending.side_costs)
     side_paid = sum(side_cost.paid for side_cost in side_costs)
     return Outcome(
         status=ending.status,
-        usage=ending.usage,
+        usage=used.usage if used is not None else None,
+        counted=used is not None and used.counted,
         paid=PicoUsd(paid + side_paid),
         saved=PicoUsd(saved - side_paid),
         overhead=ending.overhead,
@@ -101,22 +104,24 @@ def against_budget(
         used = outcome.usage
         return (PicoUsd(0) if used is None else cost(intended, used)), PicoUsd(0)
     other_price = decision.batch or decision.reason is Reason.CACHE
-    if outcome.usage is None or outcome.error or outcome.side_costs or other_price:
+    if not outcome.counted or outcome.error or outcome.side_costs or other_price:
         return outcome.paid, PicoUsd(0)
     return outcome.paid, estimate_costs([decision.chosen], request)[decision.chosen.id]
 
 
-def _usage_of_aborted(request: Request, decision: RouteDecision, ending: Ending) -> Usage | None:
-    """Estimate the usage of a request whose client left before its answer was complete.
+def _unreported(request: Request, decision: RouteDecision, ending: Ending) -> SpentTokens | None:
+    """Estimate a request that brought no answer that could be read, and no usage.
 
-    The provider charges for the prompt; the length of the answer is unknown. The cost of a weak
-    answer that was buffered is among the side costs already.
+    Its provider charges for the prompt if it answered, or if the client left before it could. The
+    cost of a weak answer that was buffered is among the side costs already.
     """
     if any(
         s.kind is CostKind.WEAK_ANSWER and s.backend.id == decision.chosen.id
         for s in ending.side_costs
     ):
         return None
-    if ending.error != CLIENT_GONE or not ending.sent or not request.wire.answers:
+    answered = not ending.error and ending.status < REFUSED_FROM
+    left = ending.error == CLIENT_GONE and ending.sent
+    if not (answered or left) or not request.wire.answers:
         return None
-    return Usage(input=request.prompt_tokens * 3 // 4, output=0)
+    return SpentTokens(estimate_usage(request), counted=False)

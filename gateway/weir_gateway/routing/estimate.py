@@ -1,22 +1,37 @@
 """Estimates of tokens and cost, for what is not known yet or what no provider reports.
 
 Prompt tokens are estimated from above (three characters each), so that limits and context windows
-are safe; where an estimate is charged, prose's four characters per token are used instead.
+are safe; where an estimate is charged, it goes by the text's script instead.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from weir_gateway.domain.money import cost
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import CHARS_PER_TOKEN, TOKENS_PER_IMAGE, Request
 from weir_gateway.domain.table import Backend
 from weir_policy.ids import BackendId, PicoUsd
 from weir_wires.content import Usage
+from weir_wires.token_estimate import SAMPLE, estimate_tokens
 from weir_wires.wire import Wire
 
 # Tokens of an answer, where costs are compared and the client sets no lower cap. It is the same for
 # every candidate, so it only weighs output prices against input prices.
 EXPECTED_OUTPUT = 400
 MAX_RESERVED_OUTPUT = 4096  # tokens of an answer that limits reserve, whatever cap the client sets
+
+PROSE_SHARE_PERCENT = 75  # prose has four characters per token, the upper bound assumes three
+# What chat formats add, by OpenAI's own recipe for counting: role and separators.
+TOKENS_PER_MESSAGE = 3
+TOKENS_PER_PROMPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SpentTokens:
+    """What an answer took."""
+
+    usage: Usage
+    counted: bool  # by the provider; False: estimated, as a whole or in part
 
 
 def estimate_costs(candidates: Sequence[Backend], request: Request) -> dict[BackendId, PicoUsd]:
@@ -44,17 +59,38 @@ def reserved_output(request: Request) -> int:
     return min(request.max_tokens or EXPECTED_OUTPUT, MAX_RESERVED_OUTPUT)
 
 
-def streamed_usage(request: Request, pieces: int) -> Usage | None:
-    """What a stream cost whose provider told no tokens, as most do unless a client asks for them.
+def spent(request: Request, reported: Usage | None, written: int) -> SpentTokens | None:
+    """What an answer took: as the provider reported, completed where it reported only a part.
 
-    Better about right than nothing: of most wires an event carries about a token. The prompt's
-    estimate is from above, three characters a token; prose has about four.
+    `written` are the estimated tokens of the answer that no count is known to cover, 0 where there
+    are none. None where nothing was reported and nothing was written.
     """
-    if not pieces:
+    if reported is not None and written <= reported.output:
+        return SpentTokens(reported, counted=True)
+    if reported is None and not written:
         return None
-    return Usage(input=request.prompt_tokens * 3 // 4, output=pieces)
+    known = reported or Usage(input=0, output=0)
+    read = known.input or prompt_estimate(request)
+    return SpentTokens(replace(known, input=read, output=max(known.output, written)), counted=False)
 
 
 def estimate_usage(request: Request, output: int = 0) -> Usage:
-    """About what a call took that reports no usage; a request's own estimate is an upper bound."""
-    return Usage(input=request.prompt_tokens * 3 // 4, output=output)
+    """About what a call took that reports no usage."""
+    return Usage(input=prompt_estimate(request), output=output)
+
+
+def prompt_estimate(request: Request) -> int:
+    """Tokens of a prompt by its script, where they cost money and no provider counts them.
+
+    `request.prompt_tokens` is an upper bound, made from the number of characters alone; how many
+    of them are a token is judged by the user's words and the system prompt.
+    """
+    images = request.facts.images * TOKENS_PER_IMAGE
+    bound = max(request.prompt_tokens - images, 0)
+    sample = "\n".join((*request.opening[:1], request.scored_text))[-SAMPLE:]
+    if not sample.strip():
+        return bound * PROSE_SHARE_PERCENT // 100 + images
+    tokens = bound * CHARS_PER_TOKEN * estimate_tokens(sample) // len(sample)
+    if request.wire.operation == "chat":
+        tokens += TOKENS_PER_PROMPT + TOKENS_PER_MESSAGE * request.facts.messages
+    return tokens + images

@@ -151,7 +151,7 @@ class Exchange:
             duration=self._timing.clock() - self._timing.started,
             error=end.error,
             side_costs=self._side_costs.snapshot(),
-            pieces=0 if reply is None else reply.pieces,
+            written=0 if reply is None else reply.written,
         )
         self.outcome = self._routing.account(self._request, self.decision, ending)
 

@@ -27,8 +27,11 @@ class Reply(Protocol):
         ...
 
     @property
-    def pieces(self) -> int:
-        """Events of a stream that have passed so far; 0 of a whole answer."""
+    def written(self) -> int:
+        """Tokens of the answer so far, estimated; 0 where `usage` counts all of it.
+
+        Reads what was stored of the answer: ask once, at its end.
+        """
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -87,9 +90,9 @@ class ReplyWrapper:
         return self._reply.usage
 
     @property
-    def pieces(self) -> int:
-        """Events of a stream that have come so far."""
-        return self._reply.pieces
+    def written(self) -> int:
+        """Tokens of the answer so far, estimated."""
+        return self._reply.written
 
     async def close(self, *, abort: bool) -> None:
         """Give the connection back; with `abort` cancel the upstream call at once."""

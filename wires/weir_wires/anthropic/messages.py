@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS, MESSAGES_ANSWER
+from weir_wires.anthropic.written import messages_written
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.content import Usage
 from weir_wires.event import Event
@@ -84,6 +85,7 @@ MESSAGES: Final = WireSpec(
     translators={Wire.OPENAI_CHAT: ChatToMessages()},
     to_chat=MessagesToChat(),
     answer=MESSAGES_ANSWER,
+    written=messages_written,
     prompt=PromptShape(
         schemas=(("output_config", "format", "schema"), ("output_format", "schema"))
     ),
@@ -98,6 +100,7 @@ COUNT_TOKENS: Final = replace(
     translators={},
     to_chat=None,
     answer=None,
+    written=None,
     prompt=PromptShape(),
     prepare=None,
 )

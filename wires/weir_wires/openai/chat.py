@@ -16,6 +16,7 @@ from weir_wires.openai.stream_usage import (
     without_stream_options,
     without_usage_events,
 )
+from weir_wires.openai.written import chat_written
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, UsageOption, WireSpec
 from weir_wires.usage.counts import grown
@@ -92,6 +93,7 @@ CHAT: Final = WireSpec(
     protocol="openai",
     usage_option=USAGE_OPTION,
     answer=CHAT_ANSWER,
+    written=chat_written,
     prompt=PromptShape(schemas=(("response_format", "json_schema", "schema"),)),
 )
 COMPLETIONS: Final = replace(
@@ -111,5 +113,6 @@ EMBEDDINGS: Final = replace(
     usage_option=None,
     protocol="",
     answer=None,
+    written=None,
     prompt=PromptShape(),
 )

@@ -10,6 +10,7 @@ from weir_wires.content import Usage
 from weir_wires.event import Event
 from weir_wires.openai.answers import RESPONSES_ANSWER
 from weir_wires.openai.errors import RESPONSES_ERRORS
+from weir_wires.openai.written import responses_written
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.responses_to_chat import ResponsesToChat
 from weir_wires.spec import PromptShape, WireSpec
@@ -97,6 +98,7 @@ RESPONSES: Final = WireSpec(
     large_events=tuple(sorted(b"event: " + end.encode() for end in ENDS)),
     to_chat=ResponsesToChat(),
     answer=RESPONSES_ANSWER,
+    written=responses_written,
     prompt=PromptShape(
         turns="input", system="instructions", schemas=(("text", "format", "schema"),)
     ),

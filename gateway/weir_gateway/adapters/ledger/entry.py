@@ -54,7 +54,7 @@ class Entry:
     route_table: str
     status: int  # 499: the client went away
     error: str
-    counted: bool  # whether the provider told its tokens
+    counted: bool  # whether the provider told its tokens; else they are estimated
     input_tokens: int
     cached_tokens: int
     written_tokens: int
@@ -106,7 +106,7 @@ def _side_cost_entry(own: Entry, part: int, one: PricedSideCost) -> Entry:
         strong=False,
         error="",
         counted=one.side_cost.counted,
-        **_counts(usage if one.side_cost.counted else _NO_USAGE),
+        **_counts(usage),
         paid_pico_usd=one.paid,
         saved_pico_usd=-one.paid,
         intended_pico_usd=0,
@@ -140,7 +140,7 @@ def entry(
         route_table=decision.table,
         status=outcome.status,
         error=outcome.error,
-        counted=outcome.usage is not None,
+        counted=outcome.counted,
         **_counts(usage),
         paid_pico_usd=outcome.paid_for_answer,
         saved_pico_usd=outcome.saved + outcome.paid - outcome.paid_for_answer,

@@ -104,6 +104,8 @@ def _outcome_fields(outcome: Outcome) -> Fields:
             "cost_usd": usd(outcome.paid),
             "saved_usd": usd(outcome.saved),
         }
+        if not outcome.counted:
+            fields["estimated"] = True
     if outcome.error:
         fields["error"] = outcome.error
     return fields

@@ -59,6 +59,7 @@ class _Cells:
     totals: PolicyTotals
     paid: Counter
     saved: Gauge
+    estimated: Counter
     duration: Histogram
     input: Histogram
     output: Histogram
@@ -104,6 +105,11 @@ class DecisionMetrics:
             ("policy", "model"),
             unit="{USD}",
         )
+        self._estimated = registry.counter(
+            "weir.usage.estimated",
+            "Answers whose tokens no provider counted, so that their cost is an estimate.",
+            ("policy", "model"),
+        )
         self._operations = registry.histogram(
             "gen_ai.client.operation.duration",
             "Seconds from a request's arrival to its last byte.",
@@ -112,7 +118,7 @@ class DecisionMetrics:
         )
         self._tokens = registry.histogram(
             "gen_ai.client.token.usage",
-            "Tokens, as the provider counted them.",
+            "Tokens as the provider counted them, else as estimated.",
             (*OPERATION, "gen_ai.token.type"),
             unit="{token}",
             bounds=TOKEN_BOUNDS,
@@ -198,10 +204,11 @@ class DecisionMetrics:
         spent = one.side_cost
         self._paid.labels(policy, spent.backend.name).add(usd(one.paid))
         self._saved.labels(policy, spent.backend.name).add(-usd(one.paid))
-        if spent.counted:
-            operation = _operation(spent.backend, CHAT)
-            self._tokens.labels(*operation, "input").record(spent.usage.input)
-            self._tokens.labels(*operation, "output").record(spent.usage.output)
+        operation = _operation(spent.backend, CHAT)
+        self._tokens.labels(*operation, "input").record(spent.usage.input)
+        self._tokens.labels(*operation, "output").record(spent.usage.output)
+        if not spent.counted:
+            self._estimated.labels(policy, spent.backend.name).add()
 
     def _bind(self, decision: RouteDecision, name: str) -> _Cells:
         policy, model = decision.policy, decision.chosen.name
@@ -210,6 +217,7 @@ class DecisionMetrics:
             totals=self._totals.setdefault(policy, PolicyTotals()),
             paid=self._paid.labels(policy, model),
             saved=self._saved.labels(policy, model),
+            estimated=self._estimated.labels(policy, model),
             duration=self._operations.labels(*operation, ""),
             input=self._tokens.labels(*operation, "input"),
             output=self._tokens.labels(*operation, "output"),
@@ -248,6 +256,7 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))
     usage = outcome.usage
     if usage is not None and decision.cache.response is None:  # no model was asked for that one
+        cells.estimated.value += not outcome.counted
         cells.input.record(usage.input)
         cells.output.record(usage.output)
 

@@ -19,6 +19,7 @@ from weir_gateway.adapters.providers.upstream_errors import (
 from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, refuses_option
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
+from weir_wires.stream_ends import tokens_written
 
 JSON: Final = "application/json"
 ERROR_BODY: Final = 64 * 1024  # bytes read of an error body
@@ -61,19 +62,22 @@ async def _whole_reply(answer: ProviderResponse) -> WholeReply:
         raise invalid_response(backend, f"answered with more than {answer.max_bytes} bytes")
     try:
         if answer.outbound.response is not None and len(body) > MAX_ON_LOOP:
-            body, usage = await asyncio.to_thread(_read, answer, body)
+            body, usage, written = await asyncio.to_thread(_read, answer, body)
         else:
-            body, usage = _read(answer, body)
+            body, usage, written = _read(answer, body)
     except MalformedResponse as error:
         raise invalid_response(backend, f"answered what can't be read: {error}") from error
     answer.call.end(usage, "")
-    return WholeReply(answer.response.status, answer.headers, body, usage)
+    return WholeReply(answer.response.status, answer.headers, body, usage, written)
 
 
-def _read(answer: ProviderResponse, body: bytes) -> tuple[bytes, Usage | None]:
-    usage = answer.outbound.wire.usage(body)
+def _read(answer: ProviderResponse, body: bytes) -> tuple[bytes, Usage | None, int]:
+    """The client's answer, its usage, and the tokens that no usage counts."""
+    wire = answer.outbound.wire
+    usage = wire.usage(body)
+    written = 0 if usage is not None and usage.output else tokens_written(wire, body)
     translator = answer.outbound.response
-    return (body if translator is None else translator.translate(body)), usage
+    return (body if translator is None else translator.translate(body)), usage, written
 
 
 async def _error_reply(answer: ProviderResponse) -> WholeReply:

@@ -85,14 +85,19 @@ class ProviderResponse:
 class WholeReply:
     """An answer that was read completely."""
 
-    pieces = 0
-
     def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes, usage: Usage | None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        usage: Usage | None,
+        written: int = 0,
     ) -> None:
+        """`written` is the estimate of the answer's tokens where `usage` is None."""
         self.status = status
         self.headers = headers
         self.usage = usage
+        self.written = written
         self._body = body
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -111,6 +116,7 @@ class StreamReply:
         self.status = response.status
         self.headers = answer.headers
         self.usage: Usage | None = None
+        self._complete = False
         self._backend = answer.backend
         self._response = response
         self._first = answer.first
@@ -119,9 +125,11 @@ class StreamReply:
         self._release: Release | None = answer.call.end
 
     @property
-    def pieces(self) -> int:
-        """Events so far."""
-        return self._ends.pieces
+    def written(self) -> int:
+        """Tokens of the answer so far, estimated; 0 where the usage counts all of it."""
+        if self._complete and self.usage is not None and self.usage.output:
+            return 0
+        return self._ends.written()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the provider's bytes. Raises UpstreamError if the stream is incomplete."""
@@ -144,7 +152,7 @@ class StreamReply:
                     raise
                 break  # the answer is complete; only the connection ended badly
         end = self._ends.read()
-        self.usage = end.usage
+        self.usage, self._complete = end.usage, end.complete
         if not end.complete:
             raise invalid_response(self._backend, "ended its stream before the answer was complete")
 

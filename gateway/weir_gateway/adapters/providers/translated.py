@@ -14,8 +14,9 @@ from weir_gateway.adapters.providers.upstream_errors import invalid_response, ma
 from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
-from weir_wires.event import Event, EventTooLarge
+from weir_wires.event import Event, EventTooLarge, write
 from weir_wires.framing import SSE
+from weir_wires.stream_ends import StreamEnds
 from weir_wires.translator import StreamTranslator
 
 _USAGE_KEY: Final = b"usage"  # in every event with token counts
@@ -37,7 +38,14 @@ class TranslatedReply:
         self._reader = answer.outbound.wire.framing.reader()
         self._usage_reader = answer.outbound.wire.reader()
         self._ended = False
-        self.pieces = 0  # events that have been read
+        self._ends = StreamEnds(answer.outbound.wire)  # its events as if they were sent by SSE
+
+    @property
+    def written(self) -> int:
+        """Tokens of the answer so far, estimated; 0 where the usage counts all of it."""
+        if self._usage_reader.complete and self.usage is not None and self.usage.output:
+            return 0
+        return self._ends.written()
 
     async def begin(self) -> None:
         """Read until there is data for the client.
@@ -103,10 +111,10 @@ class TranslatedReply:
 
     def _translated(self, events: list[Event]) -> bytes:
         parts: list[bytes] = []
-        self.pieces += len(events)
         for event in events:
             if _USAGE_KEY in event.data or b"stop" in event.data or b"DONE" in event.data:
                 self._usage_reader.feed(event)
+            self._ends.feed(write(event.data))
             parts.append(self._events.feed(event))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

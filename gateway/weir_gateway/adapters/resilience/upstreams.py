@@ -21,9 +21,9 @@ from weir_gateway.adapters.resilience.race import ObservedReply, race
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend, Passthrough
+from weir_gateway.routing.estimate import estimate_usage
 from weir_gateway.routing.ports import Clock
 from weir_policy.ids import BackendId
-from weir_wires.content import Usage
 
 MAX_BACKENDS: Final = 10_000  # backends with state; bounds what replaced tables leave behind
 
@@ -182,7 +182,7 @@ class ResilientUpstreams:
             self._telemetry.hedged(state.backend.id, "won" if raced.won else "lost")
         if raced.paid_twice:
             # The loser's prompt was read; how much of its answer was written is unknown.
-            raced.reply.wasted = Usage(input=dispatch.request.prompt_tokens, output=0)
+            raced.reply.wasted = estimate_usage(dispatch.request)
         return raced.reply
 
     def _hedge(self, dispatch: _Dispatch, first: Endpoint) -> Call | None:

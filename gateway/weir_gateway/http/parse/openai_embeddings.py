@@ -8,13 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from weir_gateway.domain.errors import BadRequest
-from weir_gateway.domain.request import Request
-from weir_gateway.http.parse.request_facts import (
-    CHARS_PER_TOKEN,
-    RequestFacts,
-    build_request,
-    decode,
-)
+from weir_gateway.domain.request import CHARS_PER_TOKEN, Request
+from weir_gateway.http.parse.request_facts import RequestFacts, build_request, decode
 from weir_wires.wire import Wire
 
 

@@ -7,15 +7,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from weir_gateway.domain.errors import BadRequest
-from weir_gateway.domain.request import Request
+from weir_gateway.domain.request import CHARS_PER_TOKEN, TOKENS_PER_IMAGE, Request
 from weir_gateway.http.parse.model_span import model_span
 from weir_policy.facts import Facts
 from weir_policy.ids import ModelName
 from weir_policy.spec.backend import Capability
 from weir_wires.wire import Wire
 
-CHARS_PER_TOKEN: Final = 3  # less than tokenizers reach on prose, so the estimate errs upwards
-TOKENS_PER_IMAGE: Final = 1000
 MAX_ANSWER_TOKENS: Final = 2**31 - 1  # no model writes so many
 SINGLE_ANSWER: Final = (None, 1)  # values of `n` that ask for one answer
 # The field that caps the answer's tokens, where it is not `max_tokens`.

@@ -23,7 +23,7 @@ _SUSPECT: Final = re.compile(rb"error|failed")
 class CachedReply:
     """An answer that is given again: it took no tokens."""
 
-    pieces = 0
+    written = 0
     wasted: Usage | None = None
     status = OK
     usage: Usage | None = FREE

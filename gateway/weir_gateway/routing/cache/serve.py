@@ -14,7 +14,7 @@ from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.replies import FREE, CachedReply, RecordingReply, cached_headers
 from weir_gateway.routing.cache.single_flight import Flight, Flights
 from weir_gateway.routing.dispatch import Dispatched
-from weir_gateway.routing.estimate import streamed_usage
+from weir_gateway.routing.estimate import spent
 from weir_gateway.routing.replies import ByteBudget
 
 # Not what the policy would have wanted, had all been well.
@@ -141,5 +141,6 @@ def _joined(
 
 def _answer(request: Request, sent: Dispatched, body: bytes) -> CachedResponse:
     reply = sent.reply
-    usage = reply.usage or streamed_usage(request, reply.pieces) or FREE
+    used = spent(request, reply.usage, reply.written)
+    usage = FREE if used is None else used.usage
     return CachedResponse(sent.decision.chosen.id, cached_headers(reply.headers), body, usage)

@@ -14,7 +14,7 @@ from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_gateway.routing.context import SideCosts
-from weir_gateway.routing.estimate import estimate_usage
+from weir_gateway.routing.estimate import SpentTokens, estimate_usage, spent
 from weir_gateway.routing.replies import Sent, Upstreams
 from weir_policy.ids import BackendId
 from weir_policy.spec.cascade import AnswerCheck, Judge
@@ -195,10 +195,9 @@ def record_cost(
         side_costs.add(SideCost(backend, reply.wasted, CostKind.HEDGE, counted=False))
     if reply.status >= REFUSED_FROM:
         return None
-    usage = reply.usage
-    if usage is None and not reply.pieces and kind is CostKind.WEAK_ANSWER:
-        return None  # as with an answer that is given: of a whole one nothing lets estimate it
-    counted = usage is not None
-    spent = SideCost(backend, usage or estimate_usage(request, reply.pieces), kind, counted=counted)
-    side_costs.add(spent)
-    return spent
+    used = spent(request, reply.usage, reply.written) or SpentTokens(
+        estimate_usage(request), counted=False
+    )
+    side_cost = SideCost(backend, used.usage, kind, counted=used.counted)
+    side_costs.add(side_cost)
+    return side_cost

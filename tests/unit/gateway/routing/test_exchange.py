@@ -23,6 +23,7 @@ from weir_gateway.domain.limits import (
 from weir_gateway.domain.money import PICO_PER_USD
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.table import Policy
+from weir_gateway.routing.estimate import prompt_estimate
 from weir_gateway.routing.exchange import Exchange, Timing
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_wires.content import Usage
@@ -161,13 +162,13 @@ async def test_a_completed_stream_is_closed_without_an_abort() -> None:
 
 
 async def test_a_client_that_goes_away_while_its_stream_is_written() -> None:
-    reply = FakeReply(pieces=3)
+    reply = FakeReply(written=3)
     world = World(reply)
     async with await world.decided() as exchange:
         await exchange.dispatch()
         exchange.complete(499, "client_gone")
     assert (world.outcome().status, world.outcome().error) == (499, "client_gone")
-    assert world.outcome().paid == (7 + 3) * STRONG.price.input  # the prompt and three events
+    assert world.outcome().paid == (prompt_estimate(request()) + 3) * STRONG.price.input
     assert reply.closed == [True]
 
 
@@ -191,7 +192,7 @@ async def test_a_request_cancelled_while_it_is_dispatched_has_sent_its_prompt() 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert world.outcome().error == "client_gone"
-    assert world.outcome().paid == 7 * STRONG.price.input
+    assert world.outcome().paid == prompt_estimate(request()) * STRONG.price.input
 
 
 async def test_a_request_cancelled_before_anything_is_sent_is_released() -> None:

@@ -122,7 +122,7 @@ def test_what_was_paid_beside_an_answer_has_lines_of_its_own(tmp_path: Path) -> 
     answer, first, second = rows(ledger.path)
     assert [row["part"] for row in (answer, first, second)] == [0, 1, 2]
     assert (first["what"], first["model"], first["input_tokens"]) == ("judge", "strong", 30)
-    assert (second["what"], second["counted"], second["input_tokens"]) == ("hedge", 0, 0)
+    assert (second["what"], second["counted"], second["input_tokens"]) == ("hedge", 0, 7)
     assert sum(row["paid_pico_usd"] for row in rows(ledger.path)) == ended.paid
     assert sum(row["saved_pico_usd"] for row in rows(ledger.path)) == ended.saved
     assert first["paid_pico_usd"] == cost(STRONG.price, judge.usage)

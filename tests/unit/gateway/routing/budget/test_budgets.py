@@ -151,7 +151,7 @@ async def test_an_aborted_stream_is_settled_by_what_passed() -> None:
     world = World(budgeted(5))
     decision = await world.decide()
     ending = Ending(
-        status=499, usage=None, overhead=0.0, duration=1.0, error="client_gone", pieces=25
+        status=499, usage=None, overhead=0.0, duration=1.0, error="client_gone", written=25
     )
     paid = world.routing.account(request(), decision, ending).paid
     assert 0 < paid < BY_STRONG

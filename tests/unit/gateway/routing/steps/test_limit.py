@@ -30,6 +30,7 @@ from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy
 from weir_gateway.routing.account import Ending
 from weir_gateway.routing.context import Purpose
+from weir_gateway.routing.estimate import prompt_estimate
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Expose, Mode, ScorerFailure
@@ -120,7 +121,7 @@ async def test_an_answers_real_cost_takes_the_estimates_place() -> None:
     assert world.limits.used("/strong_usd/") == 150 * 10_000
     aborted = await world.decide(by)
     world.settle(aborted, None, status=499)  # its prompt was read all the same
-    assert world.limits.used("/usd/") == (150 + 7) * 10_000
+    assert world.limits.used("/usd/") == (150 + prompt_estimate(request())) * 10_000
 
 
 async def test_a_request_that_comes_to_nothing_gives_back_all_but_that_it_came() -> None:
