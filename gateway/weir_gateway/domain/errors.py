@@ -4,6 +4,7 @@
     ├── BadRequest             400  the body, a field, a value
     │   ├── TooLarge           413
     │   ├── UnsupportedMedia   415
+    │   │   └── UnsupportedEncoding     the body's Content-Encoding
     │   ├── NoSuchObject       404  no file or batch of this id that is the client's
     │   ├── InUse              409  what is asked for can't be done while something else goes on
     │   └── CannotCarry             the chosen model's wire has no place for a field
@@ -89,6 +90,12 @@ class UnsupportedMedia(BadRequest):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class UnsupportedEncoding(UnsupportedMedia):
+    """The body's Content-Encoding is one that the gateway can't read."""
+
+    code = "unsupported_encoding"
 
 
 class NoSuchObject(BadRequest):

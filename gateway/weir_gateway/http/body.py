@@ -1,23 +1,39 @@
 """Reads a request's body within bounds of size, time and media type."""
 
 import asyncio
+from typing import Final
 
 from aiohttp import web
 
-from weir_gateway.domain.errors import BadRequest, TooLarge, UnsupportedMedia
+from weir_gateway.domain.errors import (
+    BadRequest,
+    TooLarge,
+    UnsupportedEncoding,
+    UnsupportedMedia,
+)
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
+# What aiohttp unpacks while a body arrives, a bounded piece at a time.
+ENCODINGS: Final = ("gzip", "deflate", "br", "zstd")
+_READ: Final = frozenset({"", "identity", *ENCODINGS})
 
 
 async def read_body(http: web.BaseRequest, *, max_bytes: int, within: float) -> bytes:
     """Read the whole body, at most `max_bytes`, in at most `within` seconds.
 
-    Raises UnsupportedMedia, TooLarge, and BadRequest where the client is too slow or disconnects.
+    The bytes are those of the unpacked body, and so is the bound. Raises UnsupportedMedia,
+    TooLarge, and BadRequest where the client is too slow or disconnects.
     """
     media = http.content_type
     if media not in JSON_TYPES and not media.endswith("+json"):
         raise UnsupportedMedia(
             f"the body's Content-Type is {media}: send application/json", param=None
+        )
+    encoding = http.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _READ:
+        raise UnsupportedEncoding(
+            f"the body's Content-Encoding is {encoding}: send it plain or in one of "
+            f"{', '.join(ENCODINGS)}"
         )
     if (http.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)

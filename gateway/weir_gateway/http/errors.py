@@ -5,7 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
-from weir_gateway.domain.errors import LimitReached, WeirError
+from weir_gateway.domain.errors import LimitReached, UnsupportedEncoding, WeirError
+from weir_gateway.http.body import ENCODINGS
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS
 from weir_wires.error_shapes import ErrorShape
 from weir_wires.openai.errors import OPENAI_ERRORS
@@ -30,6 +31,8 @@ def error_response(
     sent = dict(headers or {})
     if isinstance(error, LimitReached):
         sent |= _limit_error_headers(error)
+    if isinstance(error, UnsupportedEncoding):
+        sent["Accept-Encoding"] = ", ".join(ENCODINGS)
     if error.retry_after is not None:
         sent["Retry-After"] = error.retry_after
     elif error.status == web.HTTPServiceUnavailable.status_code:

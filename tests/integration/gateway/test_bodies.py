@@ -2,10 +2,13 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator
+import zlib
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+import brotli
 import pytest
+from backports import zstd
 
 from support.gateway import Running, backend, running_gateway, table
 from support.upstream import Upstream, answering, completion, running_upstream
@@ -45,27 +48,52 @@ async def _ask(gateway: Running, head: bytes, body: bytes) -> bytes:
     return answer
 
 
+PACK: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"br": brotli.compress,
+    b"ZSTD": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", PACK)
 async def test_a_compressed_body_is_read_and_goes_up_plain(
-    gateway: Running, upstream: Upstream
+    gateway: Running, upstream: Upstream, encoding: bytes
 ) -> None:
-    answer = await _ask(gateway, b"Content-Encoding: gzip\r\n", gzip.compress(BODY))
+    head = b"Content-Encoding: %b\r\n" % encoding
+    answer = await _ask(gateway, head, PACK[encoding](BODY))
     assert answer.startswith(b"HTTP/1.1 200")
     assert upstream.received[0].body == BODY.replace(b'"auto"', b'"weak-model"')
+    assert "Content-Encoding" not in upstream.received[0].headers
 
 
+@pytest.mark.parametrize("encoding", PACK)
 async def test_a_body_that_is_not_what_its_encoding_says_is_the_clients_mistake(
-    gateway: Running, upstream: Upstream
+    gateway: Running, upstream: Upstream, encoding: bytes
 ) -> None:
-    answer = await _ask(gateway, b"Content-Encoding: gzip\r\n", b"hello")
+    answer = await _ask(gateway, b"Content-Encoding: %b\r\n" % encoding, b"hello")
     assert answer.startswith(b"HTTP/1.1 400")
-    assert b"invalid_body" in answer
+    assert b"invalid_" in answer
     assert not upstream.received
 
 
-async def test_the_cap_holds_for_what_a_compressed_body_unpacks_to(gateway: Running) -> None:
-    bomb = gzip.compress(b" " * (20 << 20))
-    answer = await _ask(gateway, b"Content-Encoding: gzip\r\n", bomb)
+@pytest.mark.parametrize("encoding", PACK)
+async def test_the_cap_holds_for_what_a_compressed_body_unpacks_to(
+    gateway: Running, encoding: bytes
+) -> None:
+    bomb = PACK[encoding](b" " * (20 << 20))
+    answer = await _ask(gateway, b"Content-Encoding: %b\r\n" % encoding, bomb)
     assert answer.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("encoding", [b"lz4", b"gzip, br"])
+async def test_an_encoding_that_is_not_read_is_refused_with_those_that_are(
+    gateway: Running, encoding: bytes
+) -> None:
+    answer = await _ask(gateway, b"Content-Encoding: %b\r\n" % encoding, BODY)
+    assert answer.startswith(b"HTTP/1.1 415")
+    assert b"Accept-Encoding: gzip, deflate, br, zstd" in answer
+    assert b"unsupported_encoding" in answer
 
 
 async def test_a_client_that_asks_first_is_told_to_go_on(gateway: Running) -> None:
