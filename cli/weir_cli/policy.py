@@ -9,7 +9,7 @@ import click
 
 from weir_cli.bundles import bundle_option, find_bundle
 from weir_cli.options import FILES
-from weir_cli.policy_files import bundle_routers
+from weir_cli.policy_files import compile_for
 from weir_operator.local import Compiled, compile_paths
 from weir_policy.describe.json_schema import json_schema
 
@@ -23,15 +23,19 @@ def policy() -> None:
 @FILES
 @bundle_option("The bundle whose routers policies may name; where none is built, any name passes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def check(paths: tuple[Path, ...], bundle: Path | None, *, as_json: bool) -> None:
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
+def check(paths: tuple[Path, ...], bundle: Path | None, *, as_json: bool, strict: bool) -> None:
     """Tell every mistake in the files: where it is and what to write instead.
 
-    Exit status 0: none; 1: at least one.
+    A warning tells what is valid and probably not meant. Exit status 0: no mistake; 1: at least
+    one.
     """
-    folder = find_bundle(bundle)
-    compiled = compile_paths(paths, routers=bundle_routers(folder) if folder else None)
+    compiled = compile_for(paths, find_bundle(bundle))
+    if not as_json:
+        for warning in compiled.warnings:
+            click.echo(f"warning: {warning}", err=True)
     click.echo(_as_json(compiled) if as_json else _as_text(compiled))
-    sys.exit(1 if compiled.mistakes else 0)
+    sys.exit(1 if compiled.mistakes or (strict and compiled.warnings) else 0)
 
 
 @policy.command(name="compile")
@@ -65,6 +69,7 @@ def _as_json(compiled: Compiled) -> str:
             "backends": len(compiled.table.backends),
             "version": compiled.table.version,
             "mistakes": [asdict(mistake) for mistake in compiled.mistakes],
+            "warnings": [asdict(warning) for warning in compiled.warnings],
         },
         indent=2,
     )

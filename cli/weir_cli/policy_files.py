@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
+from weir_operator.plan.warnings import Certificates
 from weir_policy.table import PolicyEntry, Table, encode
 from weir_runtime.quantities import Address
+from weir_scorer.bundle.calibration import BadCalibration, parse_calibration
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
 from weir_wires.registry import WIRES
@@ -32,6 +34,7 @@ class Policies:
 
     table: Table
     credentials: bytes = field(repr=False)  # JSON
+    warnings: tuple[str, ...] = ()
 
     @property
     def table_json(self) -> bytes:
@@ -39,12 +42,37 @@ class Policies:
         return encode(self.table) + b"\n"
 
 
-def bundle_routers(bundle: Path) -> frozenset[str]:
-    """The names of the routers in a bundle. Raises Failure for a bad one."""
+@dataclass(frozen=True, slots=True)
+class BundleFacts:
+    """What policies may refer to in a bundle."""
+
+    routers: frozenset[str]
+    certificates: Certificates
+
+
+def bundle_facts(bundle: Path) -> BundleFacts:
+    """The routers of a bundle and what it certifies. Raises Failure for a bad one."""
     try:
-        return frozenset(Folder.open(bundle).manifest.routers)
-    except BundleError as broken:
+        folder = Folder.open(bundle)
+        manifest = folder.manifest
+        calibrations = parse_calibration(folder.read(manifest.calibration))
+    except (BundleError, BadCalibration) as broken:
         raise Failure(str(broken), hint=f"weir bundle build --out {bundle}") from broken
+    rows = {
+        name: tuple((row.retention, row.confidence) for row in calibration.retention)
+        for name, calibration in calibrations.items()
+    }
+    return BundleFacts(
+        frozenset(manifest.routers), {**rows, "": rows.get(manifest.default_router, ())}
+    )
+
+
+def compile_for(paths: Sequence[Path], bundle: Path | None) -> Compiled:
+    """Compile for a bundle, mistakes included; None: for any. Raises Failure for a bad bundle."""
+    if bundle is None:
+        return compile_paths(paths)
+    facts = bundle_facts(bundle)
+    return compile_paths(paths, routers=facts.routers, certificates=facts.certificates)
 
 
 def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:
@@ -52,7 +80,7 @@ def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:
 
     Raises PolicyMistakes, and Failure for a bad bundle.
     """
-    compiled = compile_paths(paths, routers=bundle_routers(bundle))
+    compiled = compile_for(paths, bundle)
     if compiled.mistakes:
         raise PolicyMistakes(compiled.mistakes)
     return compiled
@@ -62,7 +90,9 @@ def compile_policies(paths: Sequence[Path], bundle: Path) -> Policies:
     """What a local Weir runs, secrets included. Raises as `compile_files` does."""
     compiled = compile_files(paths, bundle)
     secrets = [asdict(credential) for credential in compiled.credentials]
-    return Policies(compiled.table, json.dumps(secrets).encode())
+    return Policies(
+        compiled.table, json.dumps(secrets).encode(), tuple(map(str, compiled.warnings))
+    )
 
 
 def named_policies(table: Table, name: str | None) -> tuple[PolicyEntry, ...]:

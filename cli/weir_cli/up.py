@@ -88,8 +88,11 @@ async def _run(options: Options, provider: Address | None, stop: asyncio.Event) 
         return policies if provider is None else with_endpoints_at(policies, url(provider))
 
     async def ready(served: str) -> None:
+        policies = await asyncio.to_thread(compile_)
+        for warning in policies.warnings:
+            say(f"warning: {warning}")
         if provider is None:
-            await _warn_of_silent_backends(await asyncio.to_thread(compile_))
+            await _warn_of_silent_backends(policies)
         else:
             say(f"every backend is `weir stand-in` at {url(provider)}, which is no model")
         click.echo(f"ready {served}")

@@ -12,6 +12,7 @@ from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import Reason
 from weir_operator.plan.secrets import Credential
+from weir_operator.plan.warnings import Certificates
 from weir_policy.table import Table
 
 
@@ -23,20 +24,35 @@ class Compiled:
     table_json: bytes  # the table as the gateway reads it from a file
     credentials: tuple[Credential, ...] = field(repr=False)  # the values that the table refers to
     mistakes: tuple[FileMistake, ...]  # sorted by file and line
+    warnings: tuple[FileMistake, ...] = ()  # what is valid and probably not meant
 
 
-def compile_paths(paths: Iterable[Path], *, routers: frozenset[str] | None = None) -> Compiled:
+def compile_paths(
+    paths: Iterable[Path],
+    *,
+    routers: frozenset[str] | None = None,
+    certificates: Certificates | None = None,
+) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
-    `routers` are those of the scorer's bundle, where it is known. No policy at all is a mistake
-    too.
+    `routers` and `certificates` are those of the scorer's bundle, where it is known. No policy at
+    all is a mistake too.
     """
     loaded = load(paths)
-    plan = compile_table(loaded.resources, Form.FILE, routers=routers)
+    plan = compile_table(loaded.resources, Form.FILE, routers=routers, certificates=certificates)
     mistakes = [*loaded.mistakes, *_planned(loaded, plan)]
     if not mistakes and not plan.table.policies:
         mistakes.append(FileMistake("", 0, "", "there is no RoutePolicy", "write one"))
-    return Compiled(plan.table, plan.table_json + b"\n", plan.credentials, tuple(sorted(mistakes)))
+    warnings = (
+        loaded.origins[ref].mistake(one.path, one.message, one.hint) for ref, one in plan.warnings
+    )
+    return Compiled(
+        plan.table,
+        plan.table_json + b"\n",
+        plan.credentials,
+        tuple(sorted(mistakes)),
+        tuple(sorted(warnings)),
+    )
 
 
 def _planned(loaded: LoadedFiles, plan: Plan) -> Iterable[FileMistake]:

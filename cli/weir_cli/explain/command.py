@@ -15,7 +15,7 @@ from weir_cli.explain.picture import Picture
 from weir_cli.explain.request import APIS, RequestOptions, read_request
 from weir_cli.failure import Failure
 from weir_cli.options import FILES, JSON, SPEND
-from weir_cli.output import show
+from weir_cli.output import say, show
 from weir_cli.policy_files import compile_files
 from weir_cli.score_bar import Scale
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
@@ -115,7 +115,10 @@ def explain(  # noqa: PLR0913 - one parameter per option
         headers=headers,
     )
     folder = require_bundle(bundle)
-    compiled = build(compile_files(paths, folder).table, None).table
+    files = compile_files(paths, folder)
+    for warning in files.warnings:
+        say(f"warning: {warning}")
+    compiled = build(files.table, None).table
     table = _only(compiled, policy) if policy else compiled
     try:
         request = read_request(options, model, _first_model(table))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
 from weir_operator.plan.endpoints import Networks
-from weir_operator.plan.findings import Finding, Problem, Reason
+from weir_operator.plan.findings import Advice, Finding, Problem, Reason
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
+from weir_operator.plan.warnings import Certificates, backend_warnings, policy_warnings
 from weir_policy.reading.resources import (
     Invalid,
     Meta,
@@ -28,6 +29,11 @@ class Plan:
     findings: tuple[Finding, ...]  # one per policy and backend, sorted by ref
 
     @property
+    def warnings(self) -> tuple[tuple[ResourceRef, Advice], ...]:
+        """Every warning, with whose it is."""
+        return tuple((found.ref, advice) for found in self.findings for advice in found.warnings)
+
+    @property
     def problems(self) -> tuple[tuple[ResourceRef, Problem], ...]:
         """Every problem, with whose it is."""
         return tuple((found.ref, problem) for found in self.findings for problem in found.problems)
@@ -38,13 +44,15 @@ def compile_table(
     form: Form,
     *,
     routers: frozenset[str] | None = None,
+    certificates: Certificates | None = None,
     allowed: Networks = (),
 ) -> Plan:
     """Compile everything at once. No two resources share a ref; their order is without effect.
 
     A resource with a problem is left out of the table and told in its finding; so is a policy with
     a candidate that is left out. `routers` are those of the scorer's bundle, None where it is not
-    known; `allowed` are addresses that endpoints may have though a cluster refuses them.
+    known, as are `certificates`; `allowed` are addresses that endpoints may have though a cluster
+    refuses them.
     """
     secrets: SecretIndex = {
         **dict.fromkeys(resources.unreadable, UNREADABLE),
@@ -68,7 +76,15 @@ def compile_table(
     )
     partly = [i.partial for i in resources.invalid if isinstance(i.partial, RoutePolicy)]
     more = {p.meta.ref: check_policy(p, checked, broken, routers) for p in partly}
-    findings = [*_invalid(resources.invalid, more), *_findings(judged, list(checked.values()))]
+    advised = {p.meta.ref: policy_warnings(p, checked, certificates) for p in resources.policies}
+    findings = [
+        *_invalid(resources.invalid, more),
+        *(_finding(p.meta, problems, advised[p.meta.ref]) for p, problems in judged),
+        *(
+            _finding(found.backend.meta, found.problems, backend_warnings(found.backend))
+            for found in checked.values()
+        ),
+    ]
     return Plan(
         table,
         table_json,
@@ -115,17 +131,10 @@ def _credentials(good: list[CheckedBackend]) -> tuple[Credential, ...]:
     return tuple(sorted({credential for found in good for credential in found.credentials}))
 
 
-def _findings(
-    judged: list[tuple[RoutePolicy, tuple[Problem, ...]]], checked: list[CheckedBackend]
-) -> list[Finding]:
-    return [
-        *(_finding(policy.meta, problems) for policy, problems in judged),
-        *(_finding(found.backend.meta, found.problems) for found in checked),
-    ]
-
-
-def _finding(meta: Meta, problems: tuple[Problem, ...]) -> Finding:
-    return Finding(meta.ref, meta.generation, problems, meta.uid)
+def _finding(
+    meta: Meta, problems: tuple[Problem, ...], warnings: tuple[Advice, ...] = ()
+) -> Finding:
+    return Finding(meta.ref, meta.generation, problems, meta.uid, warnings)
 
 
 def _invalid(

@@ -121,6 +121,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing that is valid and probably not meant; it keeps nothing out of the table."""
+
+    path: Path
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """One line for a condition's message."""
+        return f"{dotted(self.path)}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One condition as the planner sees it."""
 
@@ -138,19 +151,26 @@ class Finding:
     generation: int
     problems: tuple[Problem, ...]
     uid: str = ""
+    warnings: tuple[Advice, ...] = ()
 
     def verdict(self, condition: Condition) -> Verdict:
         """The condition: of several problems the first one's reason, and every one's message."""
         problems = [p for p in self.problems if MEANINGS[p.reason].condition is condition]
         if problems:
             return Verdict(condition, problems[0].reason, _message(problems), holds=False)
-        good = Reason.ACCEPTED if condition is Condition.ACCEPTED else Reason.RESOLVED_REFS
-        return Verdict(condition, good, MEANINGS[good].doc, holds=True)
+        if condition is Condition.RESOLVED_REFS:
+            return Verdict(condition, Reason.RESOLVED_REFS, _doc(Reason.RESOLVED_REFS), holds=True)
+        warned = f" Warning: {_message(self.warnings)}" if self.warnings else ""
+        return Verdict(condition, Reason.ACCEPTED, _doc(Reason.ACCEPTED) + warned, holds=True)
+
+
+def _doc(reason: Reason) -> str:
+    return MEANINGS[reason].doc
 
 
 MESSAGE_CHARS = 4096  # well under the 32768 that a condition's message may have
 
 
-def _message(problems: Iterable[Problem]) -> str:
+def _message(problems: Iterable[Problem | Advice]) -> str:
     text = "; ".join(str(problem) for problem in problems)
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 4] + " ..."

@@ -89,3 +89,17 @@ def test_router_names_are_those_of_the_bundle(
     for name, value in {"XDG_CACHE_HOME": str(tmp_path), "WEIR_BUNDLE": ""}.items():
         monkeypatch.setenv(name, value)
     assert run(tmp_path, named, "check").exit_code == 0
+
+
+def test_warnings_are_printed_and_fail_only_when_strict(tmp_path: Path) -> None:
+    bundle = str(tiny_bundle(tmp_path))
+    promised = [policy(objective={"quality": {"retention": "99.9%"}}), backend("weak"), backend()]
+    done = run(tmp_path, promised, "check", "--bundle", bundle)
+    assert (done.exit_code, done.stdout) == (0, "OK: 1 policy, 2 backends\n")
+    assert "warning: " in done.stderr
+    assert "every request goes to the strong model" in done.stderr
+    assert done.stderr.count("no price") == 2
+    assert run(tmp_path, promised, "check", "--bundle", bundle, "--strict").exit_code == 1
+    report = json.loads(run(tmp_path, promised, "check", "--bundle", bundle, "--json").stdout)
+    assert report["ok"]
+    assert [one["path"] for one in report["warnings"]].count("spec.price") == 2

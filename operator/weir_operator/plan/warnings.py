@@ -1,0 +1,100 @@
+"""What is valid and probably not meant: it serves, and its author is told.
+
+A warning never keeps a resource out of the table.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import cel
+
+from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
+from weir_operator.plan.findings import Advice
+from weir_policy.facts import Facts
+from weir_policy.reading.resources import ModelBackend, RoutePolicy
+from weir_policy.spec.backend import Capability
+from weir_policy.spec.policy import Rule
+
+# Router → the (retention, confidence) pairs that the bundle certifies; "" is the default router.
+Certificates = Mapping[str, tuple[tuple[float, float], ...]]
+
+
+def backend_warnings(backend: ModelBackend) -> tuple[Advice, ...]:
+    """A model without a price counts as free wherever money is compared or limited."""
+    price = backend.spec.price
+    if price.input or price.output:
+        return ()
+    message = "no price: it counts as free in choices, savings, limits and budgets"
+    return (Advice((*SPEC, "price"), message, "write what the provider charges"),)
+
+
+def policy_warnings(
+    policy: RoutePolicy,
+    backends: Mapping[tuple[str, str], CheckedBackend],
+    certificates: Certificates | None,
+) -> tuple[Advice, ...]:
+    """Rules that use a model which can't serve the request, and promises without a certificate."""
+    return (*_rule_warnings(policy, backends), *_quality_warnings(policy, certificates))
+
+
+def _rule_warnings(
+    policy: RoutePolicy, backends: Mapping[tuple[str, str], CheckedBackend]
+) -> Iterator[Advice]:
+    keys = {c.backend: candidate_key(policy, c) for c in policy.spec.candidates}
+    for index, rule in enumerate(policy.spec.rules):
+        checked = backends.get(keys[rule.use]) if rule.use in keys else None
+        listed = checked.backend.spec.capabilities if checked is not None else ()
+        if not listed:
+            continue
+        for capability, sample in _NEEDS.items():
+            if capability not in listed and _selects(rule, sample):
+                message = f"{rule.use} lists no {capability}, which requests of this rule need"
+                hint = f"use another candidate, or add {capability} to its capabilities"
+                yield Advice((*SPEC, "rules", index, "use"), message, hint)
+
+
+def _selects(rule: Rule, sample: Facts) -> bool:
+    """Whether the rule holds because of what `sample` has: it doesn't hold without it."""
+    return _holds(rule, sample) and not _holds(rule, _PLAIN)
+
+
+def _holds(rule: Rule, facts: Facts) -> bool:
+    values = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
+    try:
+        return cel.compile(rule.when).execute({"request": values}) is True
+    except (KeyError, ArithmeticError, TypeError, RuntimeError, ValueError):
+        return False  # its faults are problems of their own
+
+
+def _quality_warnings(policy: RoutePolicy, certificates: Certificates | None) -> Iterator[Advice]:
+    objective = policy.spec.objective
+    quality = None if objective is None else objective.quality
+    if quality is None or certificates is None:
+        return
+    rows = certificates.get(policy.spec.router.name, ())
+    if not any(r >= quality.retention and c >= quality.confidence for r, c in rows):
+        message = "the bundle has no certificate for it: every request goes to the strong model"
+        hint = "`weir calibrate --retention ... --into BUNDLE` makes one from your labels"
+        yield Advice((*SPEC, "objective", "quality"), message, hint)
+
+
+_PLAIN = Facts(
+    model="auto",
+    stream=False,
+    turns=1,
+    messages=1,
+    chars=5,
+    tools=0,
+    images=0,
+    json_schema=False,
+    max_tokens=0,
+    temperature=1.0,
+    user="",
+    headers={},
+    text="hello",
+)
+_NEEDS = {
+    Capability.TOOLS: dataclasses.replace(_PLAIN, tools=9),
+    Capability.VISION: dataclasses.replace(_PLAIN, images=9),
+    Capability.JSON_SCHEMA: dataclasses.replace(_PLAIN, json_schema=True),
+}
