@@ -11,8 +11,8 @@ from weir_policy.fields.mistakes import dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
 
-PRICE = {"price": {"input": "1", "output": "2"}}
-STRONG = backend("strong", **PRICE)
+PRICE = {"input": "1", "output": "2"}
+STRONG = backend("strong", price=PRICE)
 
 
 def plan(*documents: Wire, certificates: Certificates | None = None) -> Plan:
@@ -55,7 +55,7 @@ def test_a_backend_without_a_price_serves_and_says_so() -> None:
 def test_a_rule_for_what_its_model_lacks(when: str, capabilities: list[str], expected: int) -> None:
     made = plan(
         policy(rules=[{"name": "r", "when": when, "use": "weak"}]),
-        backend("weak", capabilities=capabilities, **PRICE),
+        backend("weak", capabilities=capabilities, price=PRICE),
         STRONG,
     )
     assert warned(made) == [("chat", "spec.rules[0].use")] * expected
@@ -75,5 +75,5 @@ def test_a_rule_for_what_its_model_lacks(when: str, capabilities: list[str], exp
 )
 def test_a_quality_that_nothing_certifies(certificates: Certificates | None, expected: int) -> None:
     promised = policy(objective={"quality": {"retention": "95%"}})
-    made = plan(promised, backend("weak", **PRICE), STRONG, certificates=certificates)
+    made = plan(promised, backend("weak", price=PRICE), STRONG, certificates=certificates)
     assert warned(made) == [("chat", "spec.objective.quality")] * expected
