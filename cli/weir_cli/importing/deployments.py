@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from weir_cli.importing.providers import AZURE, PROVIDERS, Provider, split_model
+from weir_cli.importing.providers import AZURE, BEDROCK, PROVIDERS, Provider, split_model
 from weir_cli.importing.source import Section
 
 ENVIRONMENT: Final = "os.environ/"
@@ -53,7 +53,7 @@ def read_deployment(item: Section) -> Deployment | None:
         return None
     azure = provider is AZURE
     base = info.text("base_model")
-    endpoint, query = (_azure if azure else _plain)(params, provider, model)
+    endpoint, query = _ADDRESSES.get(provider, _plain)(params, provider, model)
     return Deployment(
         group=group,
         identity=f"{prefix}/{base or (group if azure else model)}",
@@ -63,7 +63,7 @@ def read_deployment(item: Section) -> Deployment | None:
             "endpoint": endpoint,
             "wires": [WIRES[mode]] if mode in WIRES else [],
             "model": base or model,
-            "auth": _auth(params, provider, group),
+            "auth": _aws(params) if provider is BEDROCK else _auth(params, provider, group),
             "query": query,
             "headers": _headers(params),
             "price": _price(params, info),
@@ -118,6 +118,32 @@ def _azure(params: Section, provider: Provider, model: str) -> tuple[str, list[d
         params.remark(f"no api_version: {version} is written, check it")
     query = [{"name": "api-version", "value": version}]
     return f"{address}/openai/deployments/{model}", query
+
+
+def _bedrock(params: Section, provider: Provider, model: str) -> tuple[str, list[dict[str, str]]]:
+    del provider, model
+    region = params.text("aws_region_name")
+    if region.startswith(ENVIRONMENT):
+        region = os.environ.get(region.removeprefix(ENVIRONMENT), "")
+    if not region:
+        region = "us-east-1"
+        params.remark(f"no aws_region_name: {region} is written, check it")
+    address = _address(params) or params.text("aws_bedrock_runtime_endpoint")
+    return address or f"https://bedrock-runtime.{region}.amazonaws.com", []
+
+
+_ADDRESSES: Final = {AZURE: _azure, BEDROCK: _bedrock}
+
+
+def _aws(params: Section) -> dict[str, Any]:
+    """The gateway's own identity in AWS, or a role that it assumes."""
+    for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
+        if params.take(name) is not None:
+            params.note(name, "the key is not copied: put it into AWS's own variable, or a Secret")
+    names = {"roleArn": "aws_role_name", "sessionName": "aws_session_name"}
+    found = {field: params.text(name) for field, name in names.items()}
+    found["profile"] = params.text("aws_profile_name")
+    return {"aws": {k: v for k, v in found.items() if v and not v.startswith(ENVIRONMENT)}}
 
 
 def _address(params: Section) -> str:

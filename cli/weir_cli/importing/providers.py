@@ -15,9 +15,12 @@ class Provider:
 
 OPENAI: Final = Provider("https://api.openai.com/v1", "OPENAI_API_KEY")
 AZURE: Final = Provider("", "AZURE_API_KEY")
+BEDROCK: Final = Provider("", protocol="bedrock")
 PROVIDERS: Final = {
     "openai": OPENAI,
     "azure": AZURE,
+    "bedrock": BEDROCK,
+    "bedrock_converse": BEDROCK,
     "anthropic": Provider("https://api.anthropic.com", "ANTHROPIC_API_KEY", "anthropic"),
     "cerebras": Provider("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
     "dashscope": Provider(
@@ -49,6 +52,8 @@ PROVIDERS: Final = {
 def split_model(model: str) -> tuple[str, str]:
     """LiteLLM's name as provider and model; a bare name is OpenAI's or, if it says so, Claude."""
     prefix, slash, rest = model.partition("/")
+    if prefix == "bedrock":  # `bedrock/converse/MODEL` names one of Bedrock's two APIs
+        rest = rest.removeprefix("converse/").removeprefix("invoke/")
     if slash and prefix in PROVIDERS:
         return prefix, rest
     if not slash:

@@ -47,6 +47,12 @@ model_list:
   - model_name: pictures
     litellm_params: {{model: openai/dall-e-3}}
     model_info: {{mode: image_generation}}
+  - model_name: aws
+    litellm_params:
+      model: bedrock/converse/us.amazon.nova-pro-v1:0
+      aws_region_name: eu-central-1
+      aws_role_name: arn:aws:iam::123456789012:role/weir
+      aws_secret_access_key: {SECRET}
   - model_name: vectors
     litellm_params: {{model: openai/text-embedding-3-small}}
     model_info: {{mode: embedding}}
@@ -113,6 +119,13 @@ def test_settings_of_all_models_are_written_into_each_backend(tmp_path: Path) ->
     assert backends["mix-gpt-4o-mini"]["price"] == {"input": "0.15"}
 
 
+def test_bedrock_is_called_by_a_role(tmp_path: Path) -> None:
+    backend = specs(imported(tmp_path), "backends")["aws"]
+    assert backend["endpoint"] == "https://bedrock-runtime.eu-central-1.amazonaws.com"
+    assert backend["model"] == "us.amazon.nova-pro-v1:0"
+    assert backend["auth"] == {"aws": {"roleArn": "arn:aws:iam::123456789012:role/weir"}}
+
+
 def test_a_fallback_is_the_second_candidate_and_answers_only_then(tmp_path: Path) -> None:
     policy = specs(imported(tmp_path), "policies")["gpt-4o"]
     assert policy["match"]["models"] == ["gpt-4o", "gpt-4", "hidden"]
@@ -136,11 +149,11 @@ def test_patterns_are_kept_where_the_provider_gets_one_model(tmp_path: Path) -> 
         ("model_list[1].litellm_params.api_key", 13, "is not copied"),
         ("model_list[5]", 24, "the name that the client wrote"),
         ("model_list[7]", 28, "passthrough"),
-        ("litellm_settings.fallbacks", 38, "a policy has one"),
-        ("litellm_settings.success_callback", 40, "OpenTelemetry"),
-        ("litellm_settings.cache_params.type", 42, "WEIR_REDIS"),
-        ("general_settings.master_key", 49, "weir key create"),
-        ("general_settings.something_new", 50, "no counterpart"),
+        ("litellm_settings.fallbacks", 44, "a policy has one"),
+        ("litellm_settings.success_callback", 46, "OpenTelemetry"),
+        ("litellm_settings.cache_params.type", 48, "WEIR_REDIS"),
+        ("general_settings.master_key", 55, "weir key create"),
+        ("general_settings.something_new", 56, "no counterpart"),
     ],
 )
 def test_what_has_no_counterpart_is_told_with_its_line(
@@ -165,7 +178,7 @@ def test_what_is_written_is_what_the_planner_takes(tmp_path: Path) -> None:
     assert run(tmp_path, CONFIG, "--out", str(out)).exit_code == 0
     compiled = compile_paths([out])
     assert not compiled.mistakes
-    assert len(compiled.table.policies) == 5
+    assert len(compiled.table.policies) == 6
     again = run(tmp_path, CONFIG, "--out", str(out))
     assert again.exit_code == 1
     assert "exists" in again.output
