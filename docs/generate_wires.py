@@ -43,7 +43,9 @@ def render() -> str:
 
 def _wires() -> str:
     rows = [
-        f"| `{wire.short}` | `/v1{spec.path}` | {_reached(wire)} |" for wire, spec in WIRES.items()
+        f"| `{wire.short}` | `/v1{spec.path}` | {_reached(wire)} |"
+        for wire, spec in WIRES.items()
+        if spec.format_of is None
     ]
     head = (
         "## Which backends serve which clients\n",
@@ -62,7 +64,8 @@ def _reached(wire: Wire) -> str:
 
 def _translators(client: Wire) -> Iterator[tuple[Wire, Translator]]:
     for route in WIRES.translated(client):
-        if route.translator is not None:
+        # A wire on another platform has the fields of the wire whose format it is.
+        if route.translator is not None and WIRES[route.wire].format_of is None:
             yield route.wire, route.translator
 
 

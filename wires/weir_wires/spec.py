@@ -82,8 +82,9 @@ class WireSpec:
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
     usage_option: UsageOption | None = None  # None: every stream tells its usage
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
-    # For a wire that has in its body what clients say in headers.
+    # For a wire that has in its body what clients say in headers, whose names are in lower case.
     adopt: Callable[[bytes, Mapping[str, str]], Adopted] | None = None
+    format_of: Wire | None = None  # the wire whose format it has, on another platform
     translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
     to_chat: ToChat | None = None  # of its clients' requests, which then reach every wire
     answer: AnswerReader | None = None
@@ -97,3 +98,18 @@ class WireSpec:
         if self.url_of is not None:
             return self.url_of(base, model, stream)
         return base + self.path
+
+    def adopted(self, body: bytes, headers: Mapping[str, str]) -> Adopted:
+        """Return a body of this wire's format as it is sent; `headers` are the client's."""
+        return Adopted(body) if self.adopt is None else self.adopt(body, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A cloud's platform that serves several APIs' wires, each at a path of its own."""
+
+    protocol: str  # the value of a ModelBackend's `protocol`
+    usual: Wire
+    paths: Mapping[Wire, str]  # between the endpoint and a wire's own path
+    # The wire that a ModelBackend lists → the one that the platform has of it.
+    hosted: Mapping[Wire, Wire] = field(default_factory=dict[Wire, Wire])

@@ -94,7 +94,6 @@ class Backend:
     client_certificate: SecretRef | None = None  # with client_key, or neither
     client_key: SecretRef | None = None
     wires: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # what its endpoint speaks
-    version_path: str = ""  # between endpoint and a wire's path, such as `/v1`
     takes: frozenset[Wire] = frozenset({Wire.OPENAI_CHAT})  # clients' wires it can serve
     key_header: str = ""  # carries the bare key; empty: as the wire has it
     query: tuple[tuple[str, str], ...] = ()  # in the URL of every call

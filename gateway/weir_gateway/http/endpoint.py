@@ -298,7 +298,7 @@ def _is_event_stream(reply: Reply) -> bool:
 def _needs_token_estimate(request: Request, decision: RouteDecision) -> bool:
     """Whether the request is to count tokens and the chosen backend can't."""
     count_tokens = Wire.ANTHROPIC_COUNT_TOKENS
-    return request.wire is count_tokens and count_tokens not in decision.chosen.wires
+    return request.wire is count_tokens and count_tokens not in decision.chosen.takes
 
 
 def _token_estimate(request: Request, headers: dict[str, str]) -> web.Response:

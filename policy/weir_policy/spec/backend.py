@@ -41,6 +41,7 @@ class Protocol(StrEnum):
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
     BEDROCK = "bedrock"
+    VERTEX = "vertex"
 
 
 class Capability(StrEnum):

@@ -37,6 +37,13 @@ class MessagesProvider:
         return speaking(name, url.removesuffix("/v1"), "anthropic", "messages")
 
 
+class VertexClaudeProvider(MessagesProvider):
+    """Claude on Vertex, which answers as Anthropic does."""
+
+    def backend(self, name: str, url: str) -> Draft:
+        return speaking(name, url, "vertex", "messages")
+
+
 class MessagesClient:
     """Asks by the `anthropic` SDK."""
 

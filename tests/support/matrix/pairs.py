@@ -12,13 +12,14 @@ from support.matrix.chat import ChatClient, ChatProvider
 from support.matrix.completions import CompletionsClient, CompletionsProvider
 from support.matrix.forms import ClientForm, ProviderForm
 from support.matrix.gemini import GeminiProvider
-from support.matrix.messages import MessagesClient, MessagesProvider
+from support.matrix.messages import MessagesClient, MessagesProvider, VertexClaudeProvider
 from support.matrix.responses import ResponsesClient, ResponsesProvider
 from support.matrix.said import PLAIN, Case, Kind, streamed, whole
 from weir_wires.bedrock.converse import BEDROCK_CONVERSE
 from weir_wires.bedrock.invoke import BEDROCK_INVOKE
 from weir_wires.framing import SSE
 from weir_wires.registry import WIRES
+from weir_wires.vertex.claude import CLAUDE as VERTEX_CLAUDE
 from weir_wires.wire import Wire
 
 PROVIDERS: Mapping[Wire, ProviderForm] = {
@@ -29,6 +30,7 @@ PROVIDERS: Mapping[Wire, ProviderForm] = {
     Wire.GOOGLE_GEMINI: GeminiProvider(),
     BEDROCK_CONVERSE: ConverseProvider(),
     BEDROCK_INVOKE: InvokeProvider(),
+    VERTEX_CLAUDE.wire: VertexClaudeProvider(),
 }
 CLIENTS: Mapping[Wire, ClientForm] = {
     Wire.OPENAI_CHAT: ChatClient(),
@@ -48,10 +50,10 @@ class Pair:
     @property
     def passes(self) -> bool:
         """Whether the answer passes untouched."""
-        return self.client == self.provider
+        return self.client in {self.provider, WIRES[self.provider].format_of}
 
     def __str__(self) -> str:
-        return f"{self.client.short}-{self.provider.short}"
+        return f"{self.client.short}-{self.provider}"
 
 
 def pairs() -> list[Pair]:

@@ -78,7 +78,7 @@ def unsigned_call(prepared: Prepared, api_call: ApiCall) -> UnsignedCall:
     headers = {**prepared.headers, **api_call.headers}
     if not api_call.json:
         headers = {k: v for k, v in prepared.headers.items() if k != "content-type"}
-    url = url_of(backend, api_call.path).update_query(list(api_call.query))
+    url = url_of(backend, prepared.wire.wire, api_call.path).update_query(list(api_call.query))
     body = api_call.data if isinstance(api_call.data, bytes) else b""
     return UnsignedCall(api_call.method, url, headers, body)
 

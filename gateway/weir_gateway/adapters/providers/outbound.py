@@ -3,8 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 from opentelemetry.trace import SpanKind
@@ -21,7 +22,7 @@ from weir_wires.errors import NotCarried, RequestError
 from weir_wires.framing import SSE
 from weir_wires.registry import WIRES, WireRoute
 from weir_wires.spec import Adopted, WireSpec
-from weir_wires.translator import ResponseTranslator, TranslatedRequest, Translator
+from weir_wires.translator import ResponseTranslator, TranslatedRequest
 from weir_wires.wire import Wire
 
 MAX_ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisecond: off the loop
@@ -61,18 +62,20 @@ async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> O
     wire, client_errors = prepared.wire, WIRES[request.wire].errors
     url = prepared.stream_url if request.stream else prepared.url
     if chosen.translator is None:
-        body = _prepared_body(wire, with_model(request, prepared.model))
-        return Outbound(wire, client_errors, url, body, None, {})
+        body = with_model(request, prepared.model)
+        if wire.adopt is not None and len(body) > MAX_ON_LOOP:
+            adopted = await asyncio.to_thread(_prepared_body, wire, body, request)
+        else:
+            adopted = _prepared_body(wire, body, request)
+        dropped = _dropped_header(adopted.dropped)
+        return Outbound(wire, client_errors, url, adopted.body, None, dropped)
     model = prepared.backend.model
     if len(request.body) > MAX_ON_LOOP:
-        translated = await asyncio.to_thread(_translate, chosen.translator, request, model)
+        translated = await asyncio.to_thread(_translate, chosen, request, model)
     else:
-        translated = _translate(chosen.translator, request, model)
-    adopted = Adopted(translated.body)
-    if wire.adopt is not None:
-        adopted = wire.adopt(translated.body, request.headers)
-    dropped = _dropped_header(translated.dropped + adopted.dropped)
-    return Outbound(wire, client_errors, url, adopted.body, translated.response, dropped)
+        translated = _translate(chosen, request, model)
+    dropped = _dropped_header(translated.dropped)
+    return Outbound(wire, client_errors, url, translated.body, translated.response, dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +95,22 @@ def encode_request(backend: Backend, request: Request) -> EncodedRequest:
     chosen = select_route(backend, request)
     if chosen.translator is None:
         body = with_model(request, json.dumps(backend.model).encode())
-        body = _prepared_body(WIRES[chosen.wire], body)
-        return EncodedRequest(chosen.wire, body, None)
-    translated = _translate(chosen.translator, request, backend.model)
+        adopted = _prepared_body(WIRES[chosen.wire], body, request)
+        return EncodedRequest(chosen.wire, adopted.body, None)
+    translated = _translate(chosen, request, backend.model)
     return EncodedRequest(chosen.wire, translated.body, translated.response)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     """The prepared headers and the client's forwarded ones; its key only with Passthrough."""
     headers = dict(prepared.headers)
-    own = prepared.wire.forwarded if request.wire is prepared.wire.wire else ()
+    wire = prepared.wire
+    own = wire.forwarded if request.wire in {wire.wire, wire.format_of} else ()
     for name in (*FORWARDED_HEADERS, *own):
         value = request.headers.get(name)
         if value is not None:
             headers[name] = value
-    if prepared.wire.framing is not SSE:
+    if wire.framing is not SSE:
         headers.pop("accept", None)  # what the client gets isn't what the provider sends
     if prepared.backend.headers:
         headers.update(prepared.backend.headers)
@@ -116,15 +120,29 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     return headers
 
 
-def _prepared_body(wire: WireSpec, body: bytes) -> bytes:
-    """A body that is sent untranslated, adjusted by its wire."""
-    return body if wire.prepare is None else wire.prepare(body)
+def _prepared_body(wire: WireSpec, body: bytes, request: Request) -> Adopted:
+    """A body that is sent untranslated, adjusted by its wire. Raises BadRequest."""
+    prepared = body if wire.prepare is None else wire.prepare(body)
+    with _mapped_errors():
+        return wire.adopted(prepared, request.headers)
 
 
-def _translate(translator: Translator, request: Request, model: str) -> TranslatedRequest:
-    """Translate `request`; the one place where errors of weir_wires become the gateway's."""
+def _translate(chosen: WireRoute, request: Request, model: str) -> TranslatedRequest:
+    """Translate `request`. Raises CannotCarry and BadRequest."""
+    if chosen.translator is None:
+        raise RuntimeError("the route has no translator")
+    with _mapped_errors():
+        translated = chosen.translator.translate(request.body, model)
+        adopted = WIRES[chosen.wire].adopted(translated.body, request.headers)
+    dropped = translated.dropped + adopted.dropped
+    return replace(translated, body=adopted.body, dropped=dropped)
+
+
+@contextmanager
+def _mapped_errors() -> Generator[None]:
+    """The one place where errors of weir_wires become the gateway's."""
     try:
-        return translator.translate(request.body, model)
+        yield
     except NotCarried as error:
         raise CannotCarry(error.message, param=error.param, code=error.code) from error
     except RequestError as error:

@@ -84,7 +84,7 @@ class Preparer:
             name, prefix = (backend.key_header, "") if backend.key_header else wire.auth
             headers[name] = prefix + secret.reveal().strip()
         timeouts = backend.timeouts
-        base = backend.endpoint + backend.version_path
+        base = backend.endpoint + WIRES.version_path(backend.protocol, wire.wire)
         url = _with_query(backend, wire.url(base, backend.model, stream=False))
         return Prepared(
             backend=backend,
@@ -92,7 +92,7 @@ class Preparer:
             credentials=self._credentials.version,
             url=url,
             stream_url=_with_query(backend, wire.url(base, backend.model, stream=True)),
-            models=url_of(backend, MODELS),
+            models=url_of(backend, wire.wire, MODELS),
             headers={**headers, **dict(backend.headers)},
             model=json.dumps(backend.model).encode(),
             timeout=aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect),
@@ -130,9 +130,10 @@ class Preparer:
         return secret.reveal()
 
 
-def url_of(backend: Backend, path: str) -> URL:
-    """The URL of `path` below the API's version."""
-    return _with_query(backend, backend.endpoint + backend.version_path + path)
+def url_of(backend: Backend, wire: Wire, path: str) -> URL:
+    """The URL of `path` below the version of the wire's API."""
+    version = WIRES.version_path(backend.protocol, wire)
+    return _with_query(backend, backend.endpoint + version + path)
 
 
 def _with_query(backend: Backend, text: str) -> URL:

@@ -114,7 +114,7 @@ def _backend_ids(spec: policy_spec.RoutePolicySpec) -> Iterator[BackendId]:
 def _backend(entry: BackendEntry) -> domain.Backend:
     spec = entry.spec
     usual = WIRES.usual(spec.protocol)
-    wires = WIRES.spoken(_known_wires(spec) or {usual.wire})
+    wires = WIRES.spoken(WIRES.hosted(spec.protocol, _known_wires(spec) or {usual.wire}))
     tls = spec.tls
     client = tls.client_secret_ref if tls else None
     certificate, key = backend_spec.client_refs(client) if client else (None, None)
@@ -138,7 +138,6 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         client_key=_ref(key, entry.namespace),
         wires=wires,
         takes=WIRES.servable(wires),
-        version_path=usual.version_path,
         key_header=(spec.auth and spec.auth.header) or "",
         query=tuple((parameter.name, parameter.value) for parameter in spec.query),
         headers=tuple((header.name, header.value) for header in spec.headers),
