@@ -4,7 +4,8 @@ WireError
 ├── RequestError             a client's request that can't be translated
 │   ├── InvalidBody          its body is not what its own wire says
 │   └── NotCarried           the other wire has no place for a field
-└── MalformedResponse        a provider's answer is not what its wire says
+└── MalformedResponse        a provider's answer is not what its wire says: its own failure
+    └── Untranslatable       it is JSON in an orderly end, and a translator can't read it
 """
 
 
@@ -38,3 +39,7 @@ class NotCarried(RequestError):
 
 class MalformedResponse(WireError):
     """A provider's answer or event is not what its wire says."""
+
+
+class Untranslatable(MalformedResponse):
+    """A provider's answer that a translator can't read, though clients of its own wire may."""

@@ -2,9 +2,11 @@
 
 Anthropic's clients give thinking blocks back with the signature they got. Thinking that a chat
 provider wrote has no signature of Anthropic's; Weir's says which field of the chat wire it belongs
-to, and holds the provider's own signature, if it has one.
+to, and holds the provider's own signature, if it has one. What a provider wants back with a call
+has no place in a call of other wires, and travels in a redacted block of its own (decision 136).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -26,15 +28,19 @@ _BLOCK: Final = msgspec.json.Decoder(_Block)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Any])
+_EXTRAS: Final = msgspec.json.Decoder(dict[str, dict[str, Any]])
+# Of a call or a message on the chat wire; Gemini's signature is in the first.
+EXTRA_FIELDS: Final = ("extra_content", "provider_specific_fields")
 
 
 class ReasoningField(StrEnum):
-    """The fields of chat messages in which providers put reasoning."""
+    """The fields of chat messages in which providers put reasoning, or their mark on a call."""
 
     REASONING_CONTENT = "reasoning_content"  # text
     REASONING = "reasoning"  # text
     THINKING_BLOCKS = "thinking_blocks"  # Anthropic's own blocks, signed
     REASONING_DETAILS = "reasoning_details"  # typed entries, perhaps signed or encrypted
+    TOOL_CALLS = "tool_calls"  # what a provider wants back with its calls, by their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,28 @@ def origin(signature: str) -> Origin | None:
         return Origin(ReasoningField(name), rest)
     except ValueError:
         return None
+
+
+def mark_extras(extras: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a provider wants back with its calls, as the data of a redacted block.
+
+    `extras` has the fields by the call's id as the client knows it; "" stands for the message.
+    """
+    return mark(ReasoningField.TOOL_CALLS, msgspec.json.encode(extras).decode())
+
+
+def extras_in(signature: str) -> dict[str, dict[str, Any]]:
+    """The fields by call that `mark_extras` wrote; none where it didn't."""
+    try:
+        extras = _EXTRAS.decode(signature)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return {id_: known for id_, fields in extras.items() if (known := known_extras(fields))}
+
+
+def known_extras(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `fields` in which providers put what they want back."""
+    return {name: fields[name] for name in EXTRA_FIELDS if fields.get(name)}
 
 
 def strip_foreign_thinking(body: bytes) -> bytes:

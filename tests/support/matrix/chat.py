@@ -1,7 +1,8 @@
 """OpenAI's chat completions in the matrix."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -62,11 +63,11 @@ class ChatClient:
         return _read(answer.model_dump())
 
     def sees(self, said: Said) -> Said:
-        return said
+        return replace(said, refused=False)
 
 
 @asynccontextmanager
-async def openai_client(url: str, *, strict: bool) -> AsyncIterator[openai.AsyncOpenAI]:
+async def openai_client(url: str, *, strict: bool) -> AsyncGenerator[openai.AsyncOpenAI]:
     """The SDK, which looks at every part of an answer where it is strict."""
     async with openai.AsyncOpenAI(
         base_url=f"{url}/v1", api_key="none", max_retries=0, _strict_response_validation=strict

@@ -42,7 +42,7 @@ def event(fields: Any) -> bytes:
 
 def ends(finish: str | None = "stop") -> list[bytes]:
     """How a stream ends: why, the usage, `[DONE]`."""
-    last = {**AROUND, "object": "chat.completion.chunk", "choices": [], "usage": USAGE}
+    last: Json = {**AROUND, "object": "chat.completion.chunk", "choices": [], "usage": USAGE}
     return [chunk({}, finish), event(last), DONE]
 
 

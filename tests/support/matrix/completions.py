@@ -70,11 +70,13 @@ class CompletionsClient:
     def sees(self, said: Said) -> Said:
         """Neither calls nor thinking."""
         finish = Finish.STOP if said.finish is Finish.CALLS else said.finish
-        return replace(said, thinking="", calls=(), finish=finish)
+        return replace(said, thinking="", calls=(), finish=finish, refused=False)
 
 
 def _read(answers: Sequence[Json]) -> Said:
-    choices = [choice for answer in answers for choice in answer["choices"]]
+    all_choices = [choice for answer in answers for choice in answer["choices"]]
+    first = min(choice["index"] for choice in all_choices)
+    choices = [choice for choice in all_choices if choice["index"] == first]
     finish = next(choice["finish_reason"] for choice in choices if choice["finish_reason"])
     usage = next((answer["usage"] for answer in answers if answer.get("usage")), USAGE)
     return Said(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -67,7 +68,9 @@ class MessagesClient:
                 return _read((await events.get_final_message()).model_dump())
 
     def sees(self, said: Said) -> Said:
-        return said
+        """A refusal is a reason to stop."""
+        finish = Finish.FILTERED if said.refused else said.finish
+        return replace(said, refused=False, finish=finish)
 
 
 def _read(message: Json) -> Said:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from support.drafts import Draft
@@ -77,7 +78,7 @@ class ResponsesClient:
             return _read(ends[0].response.model_dump(warnings=False))
 
     def sees(self, said: Said) -> Said:
-        return said
+        return replace(said, refused=False)
 
 
 def _read(response: Json) -> Said:

@@ -33,6 +33,7 @@ class Said:
     thinking: str = ""
     calls: tuple[Called, ...] = ()
     finish: Finish = Finish.STOP
+    refused: bool = False  # the text says that the model won't
     input: int = 11  # tokens
     output: int = 5
 

@@ -35,7 +35,7 @@ def test_any_text_is_read(text: str) -> None:
     assert decode_strictly(TEXT, json.dumps(text).encode(), "text") == mended
 
 
-@pytest.mark.parametrize("value", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x', b'"\xff"'])
+@pytest.mark.parametrize("value", [rb'"\ud83d', b"1", b"", rb'"\ud83d" x'])
 def test_malformed_json_is_refused(value: bytes) -> None:
     with pytest.raises(MalformedResponse, match="no text"):
         decode_strictly(TEXT, value, "text")

@@ -71,7 +71,7 @@ def test_usage_of_a_whole_answer(wire: Wire, body: bytes, usage: Usage | None) -
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("body", [b"<html>", b'{"usage":{"prompt_to', b"", b"\xff"])
 def test_a_cut_answer_is_refused(wire: Wire, body: bytes) -> None:
-    with pytest.raises(MalformedResponse, match="not JSON"):
+    with pytest.raises(MalformedResponse, match="no JSON"):
         WIRES[wire].usage(body)
 
 

@@ -4,50 +4,20 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.chat_answer import Choice, Completion, Finish, read, read_whole
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, write
-from weir_wires.provider_json import decode_strictly
 from weir_wires.usage.openai import read_chat, write_completion
 
 _DONE: Final = b"[DONE]"
-_FINISH: Final = {"stop": "stop", "length": "length", "content_filter": "content_filter"}
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    index: int = 0
-    message: _Message | None = None
-    delta: _Message | None = None
-    finish_reason: str | None = None
-    usage: Any = None
-
-
-class _Completion(msgspec.Struct):
-    """A completion or a chunk, or an error in its place."""
-
-    id: str | None = None
-    created: int | None = None
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: Any = None
-    x_groq: Any = None
-    service_tier: Any = None
-    error: Any = None
-
-
-_COMPLETION: Final = msgspec.json.Decoder(_Completion)
+_FINISH: Final = {Finish.LENGTH: "length", Finish.FILTER: "content_filter"}
+_STOP: Final = "stop"
 
 
 def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    completion = _decode(body, "chat completion")
-    if not completion.choices:
-        raise MalformedResponse("the provider's answer has no choices")
-    choices = [_choice(choice, choice.message, "stop") for choice in completion.choices]
+    completion, _ = read_whole(body)
+    choices = [_choice(choice, at, _STOP) for at, choice in enumerate(completion.choices or ())]
     return msgspec.json.encode(_around(completion, created, choices) | _usage(completion))
 
 
@@ -64,12 +34,12 @@ class CompletionChunks:
         if event.data.strip() == _DONE:
             self._complete = self._begun
             return b""
-        completion = _decode(event.data, "event of its wire")
+        completion = read(event.data)
         self._begun = True
         choices = [
-            _choice(choice, choice.delta, None)
+            _choice(choice, 0, None)
             for choice in completion.choices or ()
-            if choice.finish_reason or (choice.delta is not None and _text(choice.delta))
+            if choice.finish_reason or _text(choice)
         ]
         self._complete = self._complete or any(c["finish_reason"] for c in choices)
         usage = _usage(completion)
@@ -84,14 +54,7 @@ class CompletionChunks:
         return write(_DONE)
 
 
-def _decode(body: bytes, what: str) -> _Completion:
-    completion = decode_strictly(_COMPLETION, body, what)
-    if completion.error is not None:
-        raise MalformedResponse(f"the provider reports an error: {completion.error}")
-    return completion
-
-
-def _around(completion: _Completion, created: int, choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _around(completion: Completion, created: int, choices: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": completion.id or "",
         "object": "text_completion",
@@ -101,20 +64,23 @@ def _around(completion: _Completion, created: int, choices: list[dict[str, Any]]
     }
 
 
-def _choice(choice: _Choice, message: _Message | None, otherwise: str | None) -> dict[str, Any]:
-    finish = choice.finish_reason
+def _choice(choice: Choice, position: int, otherwise: str | None) -> dict[str, Any]:
+    finish = choice.finish
+    if finish is Finish.FAILED:
+        raise MalformedResponse(f"the provider gave up: {choice.finish_reason}")
     return {
-        "text": _text(message) if message is not None else "",
-        "index": choice.index,
+        "text": _text(choice),
+        "index": choice.index if choice.index is not None else position,
         "logprobs": None,
-        "finish_reason": _FINISH.get(finish, "stop") if finish else otherwise,
+        "finish_reason": _FINISH.get(finish, _STOP) if finish is not None else otherwise,
     }
 
 
-def _text(message: _Message) -> str:
-    return (message.content or "") + (message.refusal or "")
+def _text(choice: Choice) -> str:
+    message = choice.any_message
+    return (message.content or "") + (message.refusal or "") if message is not None else ""
 
 
-def _usage(completion: _Completion) -> dict[str, Any]:
+def _usage(completion: Completion) -> dict[str, Any]:
     reported = read_chat(completion)
     return {} if reported is None else {"usage": write_completion(reported, completion.usage)}

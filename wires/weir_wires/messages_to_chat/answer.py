@@ -1,121 +1,48 @@
 """OpenAI's whole chat completion as an Anthropic message."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from weir_wires.errors import MalformedResponse
-from weir_wires.provider_json import decode_strictly
+from weir_wires.chat_answer import (
+    ChatMessage,
+    Choice,
+    Completion,
+    Finish,
+    ToolCall,
+    read_whole,
+    signed_entries,
+    text_entry,
+)
+from weir_wires.errors import MalformedResponse, Untranslatable
 from weir_wires.request_body import tool_input
-from weir_wires.thinking import ReasoningField, mark
+from weir_wires.thinking import mark, mark_extras
 from weir_wires.usage import messages, openai
 
-NO_ARGUMENTS: Final = msgspec.Raw(b"")
 _ENDED: Final = {
-    "stop": "end_turn",
-    "length": "max_tokens",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
-    "content_filter": "refusal",
+    Finish.STOP: "end_turn",
+    Finish.LENGTH: "max_tokens",
+    Finish.CALLS: "tool_use",
+    Finish.FILTER: "refusal",
 }
 
 Block = dict[str, Any]  # as it goes out
 
 
-class TextPart(msgspec.Struct):
-    """A part of content, where a server writes it as a list."""
-
-    text: str = ""
-
-
-class Call(msgspec.Struct):
-    """`function` of a tool call; some servers write its arguments as an object."""
-
-    name: str | None = None
-    arguments: msgspec.Raw = NO_ARGUMENTS
-
-
-class ToolCall(msgspec.Struct):
-    """One call, or in streams a piece of one."""
-
-    index: int | None = None
-    id: str | None = None
-    function: Call | None = None
-
-
-class ReasoningEntry(msgspec.Struct):
-    """One of `thinking_blocks` or `reasoning_details`."""
-
-    type: str = ""
-    thinking: str | None = None
-    text: str | None = None
-    signature: str | None = None
-    data: str | None = None
-
-
-class ChatMessage(msgspec.Struct):
-    """What the model says: `message`, or in streams `delta`."""
-
-    content: str | list[TextPart] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    thinking_blocks: list[ReasoningEntry] | None = None
-    reasoning_details: list[ReasoningEntry] | None = None
-    tool_calls: list[ToolCall] | None = None
-
-
-class Choice(msgspec.Struct):
-    """One of `choices`."""
-
-    index: int | None = 0
-    message: ChatMessage | None = None
-    delta: ChatMessage | None = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None  # some servers: the stop sequence that was met
-    usage: Any = None  # some servers tell it here
-
-
-class Completion(msgspec.Struct):
-    """A completion, or a chunk of one, or an error in its place."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: list[Choice] | None = None
-    usage: Any = None
-    x_groq: Any = None
-    service_tier: Any = None
-    error: Any = None
-
-
-_COMPLETION: Final = msgspec.json.Decoder(Completion)
-_STRING: Final = msgspec.json.Decoder(str)
-
-
 def translate(body: bytes) -> bytes:
     """The message. Raises MalformedResponse."""
-    completion = read(body)
-    choice = next(iter(completion.choices or ()), None)
-    if choice is None or choice.message is None:
-        raise MalformedResponse("the provider's answer has no choice")
-    message = choice.message
-    calls = message.tool_calls or []
+    completion, choice = read_whole(body)
+    message = choice.any_message or ChatMessage()
+    calls = message.calls
+    blocks = [*_thinking(message), *_texts(message), *_calls(message, completion.id or "")]
     answer = {
         **opening(completion),
-        "content": [*_thinking(message), *_texts(message), *_calls(calls, completion.id or "")],
+        "content": blocks,
         **ending(choice, calls=bool(calls), refused=bool(message.refusal)),
         "usage": messages.write(openai.read_chat(completion)),
     }
     return msgspec.json.encode(answer)
-
-
-def read(data: bytes) -> Completion:
-    """Decode a completion or a chunk. Raises MalformedResponse, with the provider's words."""
-    completion = decode_strictly(_COMPLETION, data, "chat completion")
-    if completion.error:  # some servers always write one, empty where there is none
-        raise MalformedResponse(_error_text(completion.error))
-    return completion
 
 
 def opening(completion: Completion) -> dict[str, Any]:
@@ -129,29 +56,20 @@ def opening(completion: Completion) -> dict[str, Any]:
 
 
 def ending(choice: Choice, *, calls: bool, refused: bool) -> dict[str, str | None]:
-    """Why it stopped, in Anthropic's words. Some servers say `stop` after calls, too."""
-    reason = _ENDED.get(choice.finish_reason or "", "end_turn")
+    """Why it stopped, in Anthropic's words. Some servers say `stop` after calls, too.
+
+    Raises MalformedResponse where the server gave up.
+    """
+    finish = choice.finish or Finish.STOP
+    if finish is Finish.FAILED:
+        raise MalformedResponse(f"the provider gave up: {choice.finish_reason}")
+    reason = _ENDED[finish]
     met = choice.stop_reason if isinstance(choice.stop_reason, str) else None
-    if reason == "end_turn":
-        reason = "tool_use" if calls else "refusal" if refused else reason
+    if reason in {"end_turn", "tool_use"}:
+        reason = "tool_use" if calls else "refusal" if refused else "end_turn"
     if reason == "end_turn" and met is not None:
         reason = "stop_sequence"
     return {"stop_reason": reason, "stop_sequence": met if reason == "stop_sequence" else None}
-
-
-def text_of(content: str | list[TextPart] | None) -> str:
-    """The words of content, however they are written."""
-    if isinstance(content, list):
-        return "".join(part.text for part in content)
-    return content or ""
-
-
-def arguments_of(call: ToolCall) -> str:
-    """A call's arguments, or a piece of them, as text."""
-    raw = bytes(call.function.arguments) if call.function is not None else b""
-    if raw[:1] == b'"':
-        return _STRING.decode(raw)
-    return "" if raw == b"null" else raw.decode()
 
 
 def call_id(provider_id: str | None, answer: str, number: int, taken: set[str]) -> str:
@@ -173,64 +91,46 @@ def redacted_block(data: str) -> Block:
     return {"type": "redacted_thinking", "data": data}
 
 
-def signed(message: ChatMessage) -> Iterator[tuple[ReasoningField, ReasoningEntry]]:
-    """The entries that have a signature or encrypted data, and the field they are from."""
-    for entry in message.thinking_blocks or ():
-        if entry.signature or entry.data:
-            yield ReasoningField.THINKING_BLOCKS, entry
-    if not message.thinking_blocks:
-        for entry in message.reasoning_details or ():
-            if entry.signature or entry.data:
-                yield ReasoningField.REASONING_DETAILS, entry
-
-
-def plain_reasoning(message: ChatMessage) -> tuple[ReasoningField, str] | None:
-    """Unsigned reasoning and the field it is in."""
-    if message.reasoning_content:
-        return ReasoningField.REASONING_CONTENT, message.reasoning_content
-    if message.reasoning:
-        return ReasoningField.REASONING, message.reasoning
-    return None
+def extras_block(extras: Mapping[str, Mapping[str, Any]]) -> Block:
+    """What a provider wants back with its calls, by their ids."""
+    return redacted_block(mark_extras(extras))
 
 
 def _thinking(message: ChatMessage) -> list[Block]:
     blocks: list[Block] = []
-    for field, entry in signed(message):
+    for field, entry in signed_entries(message):
         if entry.data:
             blocks.append(redacted_block(mark(field, entry.data)))
         else:
-            text = entry.thinking or entry.text or ""
-            blocks.append(thinking_block(text, mark(field, entry.signature or "")))
-    plain = plain_reasoning(message)
+            blocks.append(thinking_block(entry.text, mark(field, entry.signature)))
+    plain = text_entry(message)
     if plain is not None and not any(block["type"] == "thinking" for block in blocks):
         blocks.insert(0, thinking_block(plain[1], mark(plain[0])))
     return blocks
 
 
 def _texts(message: ChatMessage) -> list[Block]:
-    text = text_of(message.content) + (message.refusal or "")
+    text = (message.content or "") + (message.refusal or "")
     return [{"type": "text", "text": text}] if text else []
 
 
-def _calls(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
+def _calls(message: ChatMessage, answer: str) -> list[Block]:
+    """The calls, after what the provider wants back with them and with the message."""
+    blocks = list(_call_blocks(message.calls, answer))
+    pairs = zip(blocks, message.calls, strict=True)
+    extras = {block["id"]: call.extras for block, call in pairs if call.extras}
+    extras |= {"": message.extras} if message.extras else {}
+    return [extras_block(extras), *blocks] if extras else blocks
+
+
+def _call_blocks(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
     taken = set[str]()
     for number, call in enumerate(calls):
-        if call.function is None or not call.function.name:
-            raise MalformedResponse("a tool call of the provider has no name")
-        try:
-            arguments = tool_input(arguments_of(call))
-        except (UnicodeDecodeError, msgspec.DecodeError) as error:
-            raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
+        if not call.name:
+            raise Untranslatable("a tool call of the provider has no name")
         yield {
             "type": "tool_use",
             "id": call_id(call.id, answer, number, taken),
-            "name": call.function.name,
-            "input": arguments,
+            "name": call.name,
+            "input": tool_input(call.arguments),
         }
-
-
-def _error_text(error: object) -> str:
-    value = msgspec.to_builtins(error)
-    if isinstance(value, dict):
-        value = value.get("message", value)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape
-    return str(value)  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape

@@ -5,27 +5,31 @@ when the next one begins and its arguments are whole, else at the end: a server 
 pieces of two calls in turn.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from weir_wires.content import Usage
-from weir_wires.errors import MalformedResponse
-from weir_wires.event import Event, write
-from weir_wires.messages_to_chat.answer import (
+from weir_wires.chat_answer import (
+    Call,
+    CallPieces,
     ChatMessage,
     Choice,
+    FirstChoice,
     ToolCall,
-    arguments_of,
+    read,
+    signed_entries,
+    text_entry,
+)
+from weir_wires.content import Usage
+from weir_wires.errors import MalformedResponse, Untranslatable
+from weir_wires.event import Event, write
+from weir_wires.messages_to_chat.answer import (
     call_id,
     ending,
+    extras_block,
     opening,
-    plain_reasoning,
-    read,
     redacted_block,
-    signed,
-    text_of,
     thinking_block,
 )
 from weir_wires.thinking import ReasoningField, mark
@@ -33,31 +37,19 @@ from weir_wires.usage import messages, openai
 from weir_wires.usage.counts import grown
 
 _DONE: Final = b"[DONE]"
-_WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _encode: Final = msgspec.json.Encoder().encode
 _START: Final = "content_block_start"
 _STOP: Final = "content_block_stop"
 
 
 @dataclass(slots=True)
-class _Call:
-    """A tool call whose pieces are coming in."""
+class _CallBlock:
+    """A call's block."""
 
-    key: int  # the provider's number of it
-    id: str | None
-    name: str = ""
-    block: int = -1  # ours, once it has begun
-    pieces: list[str] = field(default_factory=list[str])
+    number: int
+    id: str
+    extras: int  # how many of the call's have been told
     closed: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether its arguments are JSON to the end, so that none can be missing."""
-        try:
-            _WHOLE.decode("".join(self.pieces))
-        except msgspec.DecodeError:
-            return False
-        return True
 
 
 class MessageEvents:
@@ -70,7 +62,10 @@ class MessageEvents:
         self._text_block = -1  # the block of text that is open
         self._thinking_block = -1  # the block of thinking that is open
         self._origin = ReasoningField.REASONING_CONTENT
-        self._calls: dict[int, _Call] = {}
+        self._first = FirstChoice()
+        self._pieces = CallPieces()
+        self._calls: dict[Call, _CallBlock] = {}  # that have begun
+        self._extras: dict[str, Any] = {}  # of the message
         self._ids: set[str] = set()
         self._usage: Usage | None = None
         self._last: Choice | None = None  # the one with the finish reason
@@ -91,13 +86,14 @@ class MessageEvents:
             start |= {"stop_reason": None, "stop_sequence": None}
             start["usage"] = messages.write(self._usage)
             begun = _event("message_start", {"message": start})
-        choice = next((choice for choice in chunk.choices or () if not choice.index), None)
+        choice = self._first.of(chunk)
         if choice is None:
             return begun
         if choice.finish_reason:
             self._last = choice
-        message = choice.delta or choice.message
-        return begun + self._message(message) if message is not None else begun
+        return (
+            begun + self._message(choice.any_message) if choice.any_message is not None else begun
+        )
 
     def end(self) -> bytes:
         """The ends of open blocks, why it stopped, and the usage."""
@@ -105,6 +101,7 @@ class MessageEvents:
         if not self._begun or (self._last is None and not self._done):
             raise MalformedResponse("the provider's stream ended before it told why it stopped")
         ends = self._close_text() + self._close_thinking() + self._close_calls()
+        ends += self._late_extras()
         delta = ending(last, calls=bool(self._calls), refused=self._refused)
         usage = messages.write(self._usage)
         finish = _event("message_delta", {"delta": delta, "usage": usage})
@@ -120,113 +117,119 @@ class MessageEvents:
         ):
             out += self._reasoning(message)
         if message.content:
-            out += self._write(text_of(message.content))
+            out += self._write(message.content)
         if message.refusal:
             self._refused = True
             out += self._write(message.refusal)
-        for call in message.tool_calls or ():
-            out += self._call(call)
+        if message.tool_calls or message.function_call is not None:
+            out += self._call_pieces(message.calls)
+        if message.extra_content or message.provider_specific_fields:
+            self._extras |= message.extras
         return out
 
     def _write(self, text: str) -> bytes:
-        if not text:
-            return b""
         out = b""
         if self._text_block < 0:
-            out = self._close_thinking() + self._close_calls(only_whole=True)
+            out = self._close_thinking() + self._close_whole_calls()
             self._text_block = self._next()
             out += _begins(self._text_block, {"type": "text", "text": ""})
         return out + _piece(self._text_block, b"text_delta", b"text", text)
 
     def _reasoning(self, message: ChatMessage) -> bytes:
-        plain = plain_reasoning(message)
+        plain = text_entry(message)
         out = b""
         if plain is not None:
             self._origin = plain[0]
             out += self._reasoning_text(plain[1])
-        for origin, entry in signed(message):
+        for origin, entry in signed_entries(message):
             if entry.data:
-                out += self._redacted(mark(origin, entry.data))
+                out += self._redacted(redacted_block(mark(origin, entry.data)))
                 continue
             if plain is None and self._thinking_block < 0:
-                out += self._reasoning_text(entry.thinking or entry.text or "")
-            out += self._close_thinking(mark(origin, entry.signature or ""))
+                out += self._reasoning_text(entry.text)
+            out += self._close_thinking(mark(origin, entry.signature))
         return out
 
     def _reasoning_text(self, text: str) -> bytes:
         out = b""
         if self._thinking_block < 0:
-            out = self._close_text() + self._close_calls(only_whole=True)
+            out = self._close_text() + self._close_whole_calls()
             self._thinking_block = self._next()
             out += _begins(self._thinking_block, thinking_block("", ""))
         return out + (
             _piece(self._thinking_block, b"thinking_delta", b"thinking", text) if text else b""
         )
 
-    def _redacted(self, data: str) -> bytes:
+    def _redacted(self, block: dict[str, Any]) -> bytes:
         out = self._close_text() + self._close_thinking()
         number = self._next()
-        return out + _begins(number, redacted_block(data)) + _ends(number)
+        return out + _begins(number, block) + _ends(number)
 
-    def _call(self, piece: ToolCall) -> bytes:
-        call = self._known(piece)
-        if call is None:
-            raise MalformedResponse("the provider goes on with a tool call that was whole")
+    def _call_pieces(self, pieces: list[ToolCall]) -> bytes:
         out = b""
-        try:
-            text = arguments_of(piece)
-        except (UnicodeDecodeError, msgspec.DecodeError) as error:
-            raise MalformedResponse(f"a tool call's arguments are not text: {error}") from error
-        if call.block < 0:
-            call.name = (piece.function.name if piece.function is not None else None) or call.name
-            if text:
-                call.pieces.append(text)
-            return self._begin_call(call) if call.name else b""
-        if text:
-            call.pieces.append(text)
-            out = _piece(call.block, b"input_json_delta", b"partial_json", text)
+        for call, piece in self._pieces.take(pieces):
+            out += self._begin_earlier(call)
+            block = self._calls.get(call)
+            if block is None:
+                out += self._begin_call(call) if call.name and call.begun else b""
+            elif block.closed and piece.strip():
+                raise Untranslatable("the provider goes on with a tool call that was whole")
+            elif piece and not block.closed:
+                out += _input(block.number, piece)
         return out
 
-    def _known(self, piece: ToolCall) -> _Call | None:
-        """The call that a piece belongs to, perhaps a new one; None where that call is closed."""
-        last = next(reversed(self._calls.values()), None)
-        key = piece.index
-        if key is None:  # a server that doesn't number them: a new id is a new call
-            fresh = last is None or (piece.id is not None and piece.id != last.id)
-            key = len(self._calls) if fresh else (last.key if last is not None else 0)
-        call = self._calls.get(key)
-        if call is None:
-            call = self._calls[key] = _Call(key, piece.id)
-        call.id = call.id or piece.id
-        has_arguments = (
-            piece.function is not None and bytes(piece.function.arguments) not in _NO_PIECE
-        )
-        return None if call.closed and has_arguments else call
+    def _begin_earlier(self, call: Call) -> bytes:
+        """Begin the calls before this one that have a name and wait for arguments."""
+        waiting = (known for known in self._pieces.calls[: call.number] if known.name)
+        return b"".join(self._begin_call(known) for known in waiting if known not in self._calls)
 
-    def _begin_call(self, call: _Call) -> bytes:
-        out = self._close_text() + self._close_thinking() + self._close_calls(only_whole=True)
-        call.block = self._next()
+    def _begin_call(self, call: Call) -> bytes:
+        out = self._close_text() + self._close_thinking() + self._close_whole_calls()
         unique_id = call_id(call.id, self._answer, len(self._ids), self._ids)
-        out += _begins(
-            call.block, {"type": "tool_use", "id": unique_id, "name": call.name, "input": {}}
-        )
-        arguments = "".join(call.pieces)
-        return out + (
-            _piece(call.block, b"input_json_delta", b"partial_json", arguments)
-            if arguments
-            else b""
-        )
+        if call.extras:
+            out += self._redacted(extras_block({unique_id: call.extras}))
+        block = self._calls[call] = _CallBlock(self._next(), unique_id, len(call.extras))
+        begun: dict[str, Any] = {
+            "type": "tool_use",
+            "id": unique_id,
+            "name": call.name,
+            "input": {},
+        }
+        out += _begins(block.number, begun)
+        sent = call.sent
+        return out + (_input(block.number, sent) if sent else b"")
 
-    def _close_calls(self, *, only_whole: bool = False) -> bytes:
+    def _close_whole_calls(self) -> bytes:
+        """Close the calls that can't go on."""
+        return b"".join(self._close_call(call) for call in self._calls if call.whole)
+
+    def _close_calls(self) -> bytes:
+        """Close all calls. One that says nothing was none."""
         out = b""
-        for call in self._calls.values():
-            if call.block < 0 and not only_whole:
-                raise MalformedResponse("a tool call of the provider has no name")
-            if call.closed or call.block < 0 or (only_whole and not call.whole):
-                continue
-            call.closed = True
-            out += _ends(call.block)
-        return out
+        for call in self._pieces.calls:
+            if call.nameless:
+                raise Untranslatable("a tool call of the provider has no name")
+            if call.name and call not in self._calls:
+                out += self._begin_call(call)
+        return out + b"".join(map(self._close_call, self._calls))
+
+    def _late_extras(self) -> bytes:
+        """What the provider wants back with the message, and what came after a call had begun."""
+        late = {
+            block.id: call.extras
+            for call, block in self._calls.items()
+            if len(call.extras) > block.extras
+        }
+        late |= {"": self._extras} if self._extras else {}
+        return self._redacted(extras_block(late)) if late else b""
+
+    def _close_call(self, call: Call) -> bytes:
+        block = self._calls[call]
+        if block.closed:
+            return b""
+        block.closed = True
+        rest = call.rest()
+        return (_input(block.number, rest) if rest else b"") + _ends(block.number)
 
     def _close_text(self) -> bytes:
         number, self._text_block = self._text_block, -1
@@ -244,9 +247,6 @@ class MessageEvents:
         return self._blocks - 1
 
 
-_NO_PIECE: Final = frozenset({b"", b'""', b"null"})
-
-
 def _event(kind: str, fields: dict[str, Any]) -> bytes:
     return write(_encode({"type": kind, **fields}), kind)
 
@@ -257,6 +257,10 @@ def _begins(number: int, block: dict[str, Any]) -> bytes:
 
 def _ends(number: int) -> bytes:
     return _event(_STOP, {"index": number})
+
+
+def _input(number: int, piece: str) -> bytes:
+    return _piece(number, b"input_json_delta", b"partial_json", piece)
 
 
 def _piece(number: int, kind: bytes, name: bytes, text: str) -> bytes:

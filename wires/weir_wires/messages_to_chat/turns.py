@@ -124,7 +124,20 @@ def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
     text = "".join(texts)
     turn: Turn = {"role": "assistant", "content": text if text or not calls else None}
     turn |= _reasoning(thinking_blocks, body)
+    extras = _extras(thinking_blocks)
+    turn |= extras.get("", {})
+    calls = [call | extras.get(call["id"], {}) for call in calls]
     return turn | ({"tool_calls": calls} if calls else {})
+
+
+def _extras(thinking_blocks: Sequence[Block]) -> dict[str, dict[str, Any]]:
+    """What the provider wants back with its calls, by their ids (decision 136)."""
+    extras: dict[str, dict[str, Any]] = {}
+    for block in thinking_blocks:
+        source = thinking.origin(block.data or "")
+        if source is not None and source.field is thinking.ReasoningField.TOOL_CALLS:
+            extras |= thinking.extras_in(source.signature)
+    return extras
 
 
 def _call(block: Block, at: str) -> Turn:
@@ -148,6 +161,8 @@ def _reasoning(thinking_blocks: Sequence[Block], body: Body) -> Turn:
         source = thinking.origin((block.data or block.signature) or "")
         if source is None:
             body.drop("messages[].content[].thinking")
+        elif source.field is thinking.ReasoningField.TOOL_CALLS:
+            continue
         elif source.field is thinking.ReasoningField.THINKING_BLOCKS:
             fields.setdefault(source.field.value, []).append(_signed_block(block, source.signature))
         elif source.field is thinking.ReasoningField.REASONING_DETAILS:

@@ -1,65 +1,41 @@
 """A whole chat completion as a response."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from weir_wires.errors import MalformedResponse
-from weir_wires.provider_json import decode_strictly
+from weir_wires.chat_answer import ChatMessage, Finish, ToolCall, read_whole
+from weir_wires.errors import Untranslatable
 from weir_wires.responses_to_chat.call_items import call_item, id_prefix
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
-    CallFunction,
-    ChatMessage,
     Item,
-    ToolCall,
     cut_short,
     ending,
-    error_in,
     message_item,
     reasoning_item,
     reasoning_of,
     response,
 )
+from weir_wires.responses_to_chat.reasoning import CALL_EXTRAS
 from weir_wires.responses_to_chat.tool_names import ToolNames
 from weir_wires.usage.openai import read_chat
 
 
-class _Choice(msgspec.Struct):
-    message: ChatMessage | None = None
-    finish_reason: str | None = None
-    usage: Any = None
-
-
-class _Completion(msgspec.Struct):
-    """The answer, or an error in its place."""
-
-    id: str | None = None
-    created: int | None = None
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: Any = None
-    x_groq: Any = None
-    service_tier: Any = None
-    error: Any = None
-
-
-_COMPLETION: Final = msgspec.json.Decoder(_Completion)
-
-
 def translate(body: bytes, created: int, echo: Mapping[str, Any], names: ToolNames) -> bytes:
     """The response; `created` in seconds since 1970. Raises MalformedResponse."""
-    completion = _decode(body)
-    choice = (completion.choices or [])[0]
-    message = choice.message or ChatMessage()
+    completion, choice = read_whole(body)
+    finish = choice.finish
+    end = ending(finish, read_chat(completion))
+    message = choice.any_message or ChatMessage()
     name = completion.id or "answer"
-    output = list(_items(name, message, choice.finish_reason, names))
+    output = list(_items(name, message, finish, names))
     fields = response(
         f"resp_{name}", completion.created or created, completion.model or "", echo, output
     )
-    return msgspec.json.encode(fields | ending(choice.finish_reason, read_chat(completion)))
+    return msgspec.json.encode(fields | end)
 
 
 def unique_id(call_id: str | None, used: set[str], number: int, name: str) -> str:
@@ -70,34 +46,29 @@ def unique_id(call_id: str | None, used: set[str], number: int, name: str) -> st
     return candidate
 
 
-def _decode(body: bytes) -> _Completion:
-    completion = decode_strictly(_COMPLETION, body, "chat completion")
-    if completion.error is not None:
-        raise error_in(completion.error)
-    if not completion.choices:
-        raise MalformedResponse("the provider's answer has no choices")
-    return completion
-
-
-def _items(name: str, message: ChatMessage, finish: str | None, names: ToolNames) -> Iterator[Item]:
+def _items(
+    name: str, message: ChatMessage, finish: Finish | None, names: ToolNames
+) -> Iterator[Item]:
     status = COMPLETED if cut_short(finish) is None else INCOMPLETE
+    calls = message.calls
+    ids = _ids(name, calls)
     reasoning = reasoning_of(message)
+    extras = {id_: call.extras for id_, call in zip(ids, calls, strict=True) if call.extras}
+    extras |= {"": message.extras} if message.extras else {}
+    reasoning |= {CALL_EXTRAS: extras} if extras else {}
     if reasoning:
         yield reasoning_item(f"rs_{name}", reasoning)
-    calls = message.tool_calls or ()
     if message.content or message.refusal or not calls:
         text = message.content or ("" if not message.refusal else None)
         yield message_item(f"msg_{name}", text, message.refusal, status)
-    yield from _calls(name, calls, status, names)
+    for number, (call_id, call) in enumerate(zip(ids, calls, strict=True)):
+        if not call.name:
+            raise Untranslatable("the provider's answer calls a tool without a name")
+        tool = names.tool(call.name)
+        item_id = f"{id_prefix(tool)}_{name}_{number}"
+        yield call_item(item_id, call_id, tool, call.arguments, status)
 
 
-def _calls(name: str, calls: Sequence[ToolCall], status: str, names: ToolNames) -> Iterator[Item]:
+def _ids(name: str, calls: Sequence[ToolCall]) -> list[str]:
     used: set[str] = set()
-    for number, call in enumerate(calls):
-        function = call.function or CallFunction()
-        if not function.name:
-            raise MalformedResponse("the provider's answer calls a tool without a name")
-        call_id = unique_id(call.id, used, number, name)
-        arguments = function.arguments or ""
-        tool = names.tool(function.name)
-        yield call_item(f"{id_prefix(tool)}_{name}_{number}", call_id, tool, arguments, status)
+    return [unique_id(call.id, used, number, name) for number, call in enumerate(calls)]

@@ -20,9 +20,10 @@ from weir_wires.responses_to_chat.calls import (
     runs_at_the_provider,
 )
 from weir_wires.responses_to_chat.parts import ChatPart, content, is_text, text_content
-from weir_wires.responses_to_chat.reasoning import decode_reasoning
+from weir_wires.responses_to_chat.reasoning import CALL_EXTRAS, decode_reasoning
 from weir_wires.responses_to_chat.shapes import ABSENT, Item, Part, Tool
 from weir_wires.responses_to_chat.tools import OfferedTools
+from weir_wires.thinking import known_extras
 
 Message = dict[str, Any]
 
@@ -41,12 +42,13 @@ _TOOLS: Final = msgspec.json.Decoder(list[Tool] | None)
 class Messages:
     """Gathers messages item by item."""
 
-    __slots__ = ("_body", "_media", "_tools", "_turn", "messages")
+    __slots__ = ("_body", "_extras", "_media", "_tools", "_turn", "messages")
 
     def __init__(self, body: Body, tools: OfferedTools) -> None:
         self._body = body
         self._tools = tools
         self._turn: Message | None = None  # the assistant's, while it may grow
+        self._extras: dict[str, Message] = {}  # what the provider wants back with calls, by id
         self._media: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
         self.messages: list[Message] = []
 
@@ -105,7 +107,7 @@ class Messages:
     def _call(self, item: Item, kind: str, at: str) -> None:
         call = chat_call(item, CALLS[kind], at, self._tools.names)
         turn = self._turn if self._turn is not None else self._new_turn()
-        turn.setdefault("tool_calls", []).append(call)
+        turn.setdefault("tool_calls", []).append(call | self._extras.get(call["id"], {}))
 
     def _call_output(self, call_id: str, output: str | list[ChatPart]) -> None:
         self._close()
@@ -129,14 +131,24 @@ class Messages:
         if fields is None:
             self._body.drop("input[].reasoning")
             return
+        self._give_back(fields.pop(CALL_EXTRAS, {}))
         if fields:
             turn = self._new_turn()
             turn |= fields
 
+    def _give_back(self, extras: dict[str, dict[str, Any]]) -> None:
+        """Put what the provider wants back on its calls, whether they come before or after it."""
+        self._extras |= {id_: known_extras(fields) for id_, fields in extras.items()}
+        turn = self._turn if self._turn is not None else {}
+        for call in turn.get("tool_calls", ()):
+            call.update(self._extras.get(call["id"], {}))
+        if turn:
+            turn |= self._extras.pop("", {})
+
     def _new_turn(self) -> Message:
         self._close()
         self._add_media()
-        self._turn = {"role": _ASSISTANT, "content": None}
+        self._turn = {"role": _ASSISTANT, "content": None, **self._extras.pop("", {})}
         self.messages.append(self._turn)
         return self._turn
 

@@ -1,5 +1,6 @@
 """Items of a Responses stream while they are being written: each opens, grows and closes."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
 from weir_wires.responses_to_chat.call_items import call_item, custom_text
@@ -12,7 +13,7 @@ from weir_wires.responses_to_chat.output import (
     reasoning_item,
     text_part,
 )
-from weir_wires.responses_to_chat.reasoning import TEXT_FIELDS
+from weir_wires.responses_to_chat.reasoning import CALL_EXTRAS, TEXT_FIELDS
 from weir_wires.responses_to_chat.tool_names import ClientTool, ToolKind
 
 _GROWING: Final = frozenset({"text", "summary", "thinking", "data"})
@@ -124,6 +125,10 @@ class OpenReasoning:
             else:
                 known.append(entry)
 
+    def keep_extras(self, call_id: str, extras: Mapping[str, Any]) -> None:
+        """Store what the provider wants back with a call."""
+        self._fields.setdefault(CALL_EXTRAS, {})[call_id] = dict(extras)
+
     def close(self, events: NumberedEvents, status: str) -> bytes:
         del status  # reasoning that was cut short is not marked: clients give it back unchanged
         texts = {name: "".join(pieces) for name, pieces in self._pieces.items()}
@@ -144,19 +149,20 @@ class OpenCall:
     fields, which takes all of them.
     """
 
-    __slots__ = ("_call_id", "_id", "_index", "_pieces", "_position", "_tool", "item")
+    __slots__ = ("_id", "_index", "_pieces", "_position", "_tool", "call_id", "extras", "item")
 
     def __init__(self, id_: str, index: int, call_id: str, tool: ClientTool) -> None:
         self.item: Item | None = None
+        self.call_id = call_id
+        self.extras = 0  # how many of the call's have been told
         self._id = id_
         self._index = index
-        self._call_id = call_id
         self._tool = tool
         self._pieces: list[str] = []
         self._position = position(id_, index)
 
     def open(self, events: NumberedEvents) -> bytes:
-        begun = call_item(self._id, self._call_id, self._tool, "", IN_PROGRESS)
+        begun = call_item(self._id, self.call_id, self._tool, "", IN_PROGRESS)
         return _added(events, self._index, begun)
 
     def grow(self, events: NumberedEvents, piece: str) -> bytes:
@@ -167,7 +173,7 @@ class OpenCall:
 
     def close(self, events: NumberedEvents, status: str = COMPLETED) -> bytes:
         arguments = "".join(self._pieces)
-        self.item = call_item(self._id, self._call_id, self._tool, arguments, status)
+        self.item = call_item(self._id, self.call_id, self._tool, arguments, status)
         return self._whole(events, arguments) + _done(events, self._index, self.item)
 
     def _whole(self, events: NumberedEvents, arguments: str) -> bytes:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
+from weir_wires.chat_answer import ChatMessage, Finish
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS, encode_reasoning
@@ -15,45 +14,15 @@ Item = dict[str, Any]
 COMPLETED: Final = "completed"
 INCOMPLETE: Final = "incomplete"
 IN_PROGRESS: Final = "in_progress"
-_CUT_SHORT: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_CUT_SHORT: Final[Mapping[Finish | None, str]] = {
+    Finish.LENGTH: "max_output_tokens",
+    Finish.FILTER: "content_filter",
+}
 
 
-class CallFunction(msgspec.Struct):
-    """`function` of a tool call or a piece of one."""
-
-    name: str | None = None
-    arguments: str | None = None
-
-
-class ToolCall(msgspec.Struct):
-    """A tool call or a piece of one."""
-
-    index: int | None = None
-    id: str | None = None
-    function: CallFunction | None = None
-
-
-class ChatMessage(msgspec.Struct):
-    """An assistant's chat message, or a piece of one."""
-
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    thinking_blocks: list[Any] | None = None
-    reasoning_details: list[Any] | None = None
-
-
-def error_in(error: Any) -> MalformedResponse:
-    """What to raise for an error that a provider wrote where an answer was due."""
-    message: Any = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON of any shape
-    return MalformedResponse(f"the provider reports an error: {message or 'it does not say which'}")
-
-
-def cut_short(finish: str | None) -> str | None:
+def cut_short(finish: Finish | None) -> str | None:
     """Why an answer is incomplete; None where it is whole."""
-    return _CUT_SHORT.get(finish or "")
+    return _CUT_SHORT.get(finish)
 
 
 def reasoning_of(message: ChatMessage) -> dict[str, Any]:
@@ -115,8 +84,13 @@ def response(
     }
 
 
-def ending(finish: str | None, usage: Usage | None) -> dict[str, Any]:
-    """How a response ended, to be put over it."""
+def ending(finish: Finish | None, usage: Usage | None) -> dict[str, Any]:
+    """How a response ended, to be put over it.
+
+    Raises MalformedResponse where the server gave up.
+    """
+    if finish is Finish.FAILED:
+        raise MalformedResponse("the provider gave up before the answer was complete")
     reason = cut_short(finish)
     fields: dict[str, Any] = {"status": COMPLETED if reason is None else INCOMPLETE}
     fields |= {"incomplete_details": {"reason": reason}} if reason is not None else {}

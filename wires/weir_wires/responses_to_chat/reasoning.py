@@ -16,6 +16,7 @@ MARK: Final = "weir:"
 # The fields of chat messages in which providers put reasoning.
 TEXT_FIELDS: Final = ("reasoning_content", "reasoning")
 SIGNED_FIELDS: Final = ("thinking_blocks", "reasoning_details")
+CALL_EXTRAS: Final = "tool_calls"  # what the provider wants back with its calls, by their ids
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -34,6 +35,10 @@ def decode_reasoning(encrypted: str | None) -> dict[str, Any] | None:
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return None
     texts = {name: fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)}
-    return texts | {
-        name: fields[name] for name in SIGNED_FIELDS if isinstance(fields.get(name), list)
-    }
+    lists = {name: fields[name] for name in SIGNED_FIELDS if isinstance(fields.get(name), list)}
+    extras: Any = fields.get(CALL_EXTRAS)
+    if not isinstance(extras, dict):
+        return texts | lists
+    calls: dict[str, Any] = extras  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+    known = {id_: value for id_, value in calls.items() if isinstance(value, dict)}
+    return texts | lists | {CALL_EXTRAS: known}

@@ -7,12 +7,19 @@ because their pieces may come mixed.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
+from weir_wires.chat_answer import (
+    Call,
+    CallPieces,
+    ChatMessage,
+    Completion,
+    Finish,
+    FirstChoice,
+    ToolCall,
+    read,
+)
 from weir_wires.content import Usage
-from weir_wires.errors import MalformedResponse
+from weir_wires.errors import MalformedResponse, Untranslatable
 from weir_wires.event import Event
-from weir_wires.provider_json import decode_strictly
 from weir_wires.responses_to_chat.answer import unique_id
 from weir_wires.responses_to_chat.call_items import id_prefix
 from weir_wires.responses_to_chat.events import NumberedEvents
@@ -20,13 +27,9 @@ from weir_wires.responses_to_chat.open_items import OpenCall, OpenItem, OpenMess
 from weir_wires.responses_to_chat.output import (
     COMPLETED,
     INCOMPLETE,
-    CallFunction,
-    ChatMessage,
     Item,
-    ToolCall,
     cut_short,
     ending,
-    error_in,
     response,
 )
 from weir_wires.responses_to_chat.reasoning import SIGNED_FIELDS, TEXT_FIELDS
@@ -35,36 +38,6 @@ from weir_wires.usage.counts import grown
 from weir_wires.usage.openai import read_chat
 
 _DONE: Final = b"[DONE]"
-
-
-class _Choice(msgspec.Struct):
-    index: int = 0
-    delta: ChatMessage | None = None
-    finish_reason: str | None = None
-    usage: Any = None
-
-
-class _Chunk(msgspec.Struct):
-    """One chunk, or an error in its place."""
-
-    id: str | None = None
-    created: int | None = None
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: Any = None
-    x_groq: Any = None
-    service_tier: Any = None
-    error: Any = None
-
-
-class _Waiting(msgspec.Struct):
-    """A call whose name has not come yet."""
-
-    id: str | None = None
-    arguments: str = ""
-
-
-_CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
 
 class ResponseEvents:
@@ -79,10 +52,12 @@ class ResponseEvents:
         self._base: dict[str, Any] = {}  # the response, once it has begun
         self._items: list[OpenItem] = []  # in the order of the output
         self._open: OpenMessage | OpenReasoning | None = None
-        self._calls: dict[int, OpenCall] = {}
-        self._waiting: dict[int, _Waiting] = {}
+        self._first = FirstChoice()
+        self._pieces = CallPieces()
+        self._calls: dict[Call, OpenCall] = {}  # that have begun
         self._call_ids: set[str] = set()
-        self._finish: str | None = None
+        self._extras: dict[str, Any] = {}  # of the message
+        self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._complete = False
 
@@ -91,36 +66,38 @@ class ResponseEvents:
         if event.data.strip() == _DONE:
             self._complete = True
             return b""
-        chunk = decode_strictly(_CHUNK, event.data, "event of its wire")
-        if chunk.error is not None:
-            raise error_in(chunk.error)
+        chunk = read(event.data)
         begun = b"" if self._base else self._begin(chunk)
         self._usage = grown(self._usage, read_chat(chunk))
-        out = [begun]
-        for choice in chunk.choices or ():
-            if choice.index == 0:
-                out.append(self._message_piece(choice.delta) if choice.delta is not None else b"")
-                self._finish = choice.finish_reason or self._finish
-        return b"".join(out)
+        choice = self._first.of(chunk)
+        if choice is None:
+            return begun
+        self._finish = choice.finish or self._finish
+        return (
+            begun + self._message_piece(choice.any_message)
+            if choice.any_message is not None
+            else begun
+        )
 
     def end(self) -> bytes:
         """Close what is open and write the whole response."""
         if not self._base or not (self._complete or self._finish):
             raise MalformedResponse("the provider's stream ended before the answer was complete")
-        if self._waiting:
-            raise MalformedResponse("the provider's stream called a tool without a name")
+        end = ending(self._finish, self._usage)
         status = COMPLETED if cut_short(self._finish) is None else INCOMPLETE
-        out = self._close_open(status)
+        out = self._open_waiting() + self._close_open(status) + self._late_extras()
         if all(isinstance(item, OpenReasoning) for item in self._items):
             # An answer without text is a message, too.
             out += self._text_piece("", refuses=False) + self._close_open(status)
-        for call in self._calls.values():
-            out += call.close(self._events, status)
-        done = self._base | ending(self._finish, self._usage)
+        for call, item in self._calls.items():
+            rest = call.rest()
+            out += item.grow(self._events, rest) if rest else b""
+            out += item.close(self._events, status)
+        done = self._base | end
         done["output"] = [item.item for item in self._items]
         return out + self._events.event(f"response.{status}", {"response": done})
 
-    def _begin(self, chunk: _Chunk) -> bytes:
+    def _begin(self, chunk: Completion) -> bytes:
         self._name = chunk.id or "answer"
         self._base = response(
             f"resp_{self._name}",
@@ -147,8 +124,10 @@ class ResponseEvents:
             out += self._text_piece(message.content, refuses=False)
         if message.refusal:
             out += self._text_piece(message.refusal, refuses=True)
-        for position, call in enumerate(message.tool_calls or ()):
-            out += self._call_piece(call, position)
+        if message.tool_calls or message.function_call is not None:
+            out += self._call_pieces(message.calls)
+        if message.extra_content or message.provider_specific_fields:
+            self._extras |= message.extras
         return out
 
     def _text_piece(self, piece: str, *, refuses: bool) -> bytes:
@@ -178,28 +157,51 @@ class ResponseEvents:
         self._start(reasoning)
         return out + reasoning.open(self._events), reasoning
 
-    def _call_piece(self, call: ToolCall, position: int) -> bytes:
-        number = call.index if call.index is not None else position
-        function = call.function or CallFunction()
-        piece = function.arguments or ""
-        opened = self._calls.get(number)
-        if opened is not None:
-            return opened.grow(self._events, piece) if piece else b""
-        waiting = self._waiting.setdefault(number, _Waiting())
-        waiting.id = call.id or waiting.id
-        waiting.arguments += piece
-        return self._open_call(number, function.name) if function.name else b""
+    def _call_pieces(self, pieces: list[ToolCall]) -> bytes:
+        out = b""
+        for call, piece in self._pieces.take(pieces):
+            out += self._open_waiting(before=call.number)
+            opened = self._calls.get(call)
+            if opened is None:
+                out += self._open_call(call) if call.name and call.begun else b""
+            elif piece:
+                out += opened.grow(self._events, piece)
+        return out
 
-    def _open_call(self, number: int, name: str) -> bytes:
-        waiting = self._waiting.pop(number)
-        out = self._close_open(COMPLETED)
-        call_id = unique_id(waiting.id, self._call_ids, number, self._name)
-        tool = self._names.tool(name)
-        call = OpenCall(self._id(id_prefix(tool)), len(self._items), call_id, tool)
-        self._calls[number] = call
-        self._items.append(call)
-        out += call.open(self._events)
-        return out + (call.grow(self._events, waiting.arguments) if waiting.arguments else b"")
+    def _open_waiting(self, before: int | None = None) -> bytes:
+        """Open the calls that have a name and wait for arguments, as far as that number."""
+        out = b""
+        for call in self._pieces.calls[:before]:
+            if before is None and call.nameless:
+                raise Untranslatable("the provider's stream called a tool without a name")
+            out += self._open_call(call) if call.name and call not in self._calls else b""
+        return out
+
+    def _open_call(self, call: Call) -> bytes:
+        call_id = unique_id(call.id, self._call_ids, call.number, self._name)
+        out = self._give_extras(call_id, call.extras) if call.extras else b""
+        out += self._close_open(COMPLETED)
+        tool = self._names.tool(call.name)
+        item = OpenCall(self._id(id_prefix(tool)), len(self._items), call_id, tool)
+        self._calls[call] = item
+        item.extras = len(call.extras)
+        self._items.append(item)
+        out += item.open(self._events)
+        return out + (item.grow(self._events, call.sent) if call.sent else b"")
+
+    def _give_extras(self, call_id: str, extras: Mapping[str, Any]) -> bytes:
+        """What the provider wants back with a call, or with the message where the id is empty."""
+        out, reasoning = self._reasoning()
+        reasoning.keep_extras(call_id, extras)
+        return out
+
+    def _late_extras(self) -> bytes:
+        """Those of the message, and those that came after a call had begun."""
+        out = self._give_extras("", self._extras) if self._extras else b""
+        for call, item in self._calls.items():
+            if len(call.extras) > item.extras:
+                out += self._give_extras(item.call_id, call.extras)
+        return out + self._close_open(COMPLETED)
 
     def _start(self, item: OpenMessage | OpenReasoning) -> None:
         self._open = item
