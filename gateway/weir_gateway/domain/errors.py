@@ -323,6 +323,7 @@ class UpstreamError(WeirError):
         self.upstream_status = upstream_status  # the provider's, where it answered at all
         self.body = body
         self.retry_after = retry_after  # the provider's, as it wrote it
+        self.headers: Mapping[str, str] = {}  # the provider's that the client gets
         if upstream_status is not None:
             self.status = upstream_status
         elif failure is UpstreamFailure.TIMEOUT:

@@ -112,7 +112,7 @@ class Endpoint:
     async def request(self, http: web.BaseRequest) -> Request:
         """Read and parse the body. Raises BadRequest."""
         body = await read_body(http, max_bytes=self._bounds.body, within=self._bounds.body_within)
-        headers = {name.lower(): value for name, value in http.headers.items()}
+        headers = header_fields(http)
         key = client_key(http)
         if key is not None:
             headers.pop(client_key_header(http), None)
@@ -228,6 +228,15 @@ class _EventStream(web.StreamResponse):
     """A streamed response that sends its headers together with its first event."""
 
     _send_headers_immediately = False
+
+
+def header_fields(http: web.BaseRequest) -> dict[str, str]:
+    """Header fields by name in lower case; several lines of one name are one list."""
+    headers = http.headers
+    fields = {name.lower(): value for name, value in headers.items()}
+    if len(fields) < len(headers):
+        fields |= {name: ", ".join(headers.getall(name)) for name in fields}
+    return fields
 
 
 def _record_error(span: Span, exchange: Exchange) -> None:

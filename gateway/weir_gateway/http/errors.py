@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from weir_gateway.domain.errors import LimitReached, UnsupportedEncoding, WeirError
+from weir_gateway.domain.errors import LimitReached, UnsupportedEncoding, UpstreamError, WeirError
 from weir_gateway.http.body import ENCODINGS
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS
 from weir_wires.error_shapes import ErrorShape
@@ -28,15 +28,16 @@ def error_response(
     error: WeirError, shape: ErrorShape, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Build the whole response, with Retry-After where waiting helps."""
-    sent = dict(headers or {})
+    sent = dict(error.headers) if isinstance(error, UpstreamError) else {}
+    sent |= headers or {}
     if isinstance(error, LimitReached):
         sent |= _limit_error_headers(error)
     if isinstance(error, UnsupportedEncoding):
         sent["Accept-Encoding"] = ", ".join(ENCODINGS)
     if error.retry_after is not None:
-        sent["Retry-After"] = error.retry_after
+        sent["retry-after"] = error.retry_after
     elif error.status == web.HTTPServiceUnavailable.status_code:
-        sent.setdefault("Retry-After", RETRY_AFTER_SECONDS)
+        sent.setdefault("retry-after", RETRY_AFTER_SECONDS)
     return web.Response(
         status=error.status, body=shape.write(error), content_type=JSON, headers=sent
     )

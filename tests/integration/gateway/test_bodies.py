@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
-import brotli
+import brotli  # pyright: ignore[reportMissingTypeStubs] - it has none
 import pytest
 from backports import zstd
 
@@ -51,7 +51,7 @@ async def _ask(gateway: Running, head: bytes, body: bytes) -> bytes:
 PACK: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
     b"deflate": zlib.compress,
-    b"br": brotli.compress,
+    b"br": brotli.compress,  # pyright: ignore[reportUnknownMemberType] - it has no types
     b"ZSTD": zstd.compress,
 }
 

@@ -9,6 +9,7 @@ from typing import Final
 from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP
 from weir_gateway.adapters.providers.reply import ProviderResponse, StreamReply, WholeReply
+from weir_gateway.adapters.providers.reply_headers import forbids_retries, retry_after
 from weir_gateway.adapters.providers.translated import TranslatedReply
 from weir_gateway.adapters.providers.upstream_errors import (
     fallback_may_help,
@@ -23,6 +24,7 @@ from weir_wires.stream_ends import tokens_written
 
 JSON: Final = "application/json"
 ERROR_BODY: Final = 64 * 1024  # bytes read of an error body
+_OWN_HEADERS: Final = frozenset({"content-type"})  # which the gateway writes itself
 FIRST_ERROR: Final = 400
 FIRST_REDIRECT: Final = 300
 
@@ -90,9 +92,11 @@ async def _error_reply(answer: ProviderResponse) -> WholeReply:
     if refuses_option(answer.outbound, status, body):
         raise UsageOptionRefused
     provider_shape, client_shape = answer.outbound.wire.errors, answer.outbound.client_errors
-    retry_after = answer.headers.get("retry-after")
-    error = from_status(answer.backend, status, body, retry_after, provider_shape, client_shape)
+    wait = retry_after(answer.headers)
+    error = from_status(answer.backend, status, body, wait, provider_shape, client_shape)
     if fallback_may_help(error):
+        error.transient = error.transient and not forbids_retries(answer.headers)
+        error.headers = {n: v for n, v in answer.headers.items() if n not in _OWN_HEADERS}
         raise error
     answer.call.end(None, f"status_{status}")
     headers = {**answer.headers, "content-type": JSON}

@@ -29,6 +29,8 @@ MAX_ON_LOOP: Final = 128 * 1024  # bytes; translating more takes over a millisec
 DROPPED: Final = "x-weir-dropped"
 MAX_DROPPED_CHARS: Final = 1000  # characters of the header with dropped fields
 FORWARDED_HEADERS: Final = ("accept", "idempotency-key", "user-agent")
+# Which account pays: it goes with the client's own key, and with no other.
+_WITH_KEY: Final = ("authorization", "openai-organization", "openai-project")
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
@@ -115,7 +117,7 @@ def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:
     if prepared.backend.headers:
         headers.update(prepared.backend.headers)
     if isinstance(prepared.backend.auth, Passthrough):
-        for name in {"authorization", prepared.wire.auth[0].lower()} & request.headers.keys():
+        for name in {prepared.wire.auth[0].lower(), *_WITH_KEY} & request.headers.keys():
             headers[name] = request.headers[name]
     return headers
 

@@ -32,6 +32,7 @@ from weir_gateway.adapters.providers.outbound import (
 )
 from weir_gateway.adapters.providers.prepared import Prepared, Preparer
 from weir_gateway.adapters.providers.reply import ProviderResponse
+from weir_gateway.adapters.providers.reply_headers import passed_on
 from weir_gateway.adapters.providers.transport import ConnectionPool
 from weir_gateway.adapters.providers.upstream_errors import (
     from_status,
@@ -50,13 +51,6 @@ from weir_wires.wire import Wire
 MAX_DIRECT_WRITE: Final = 1 << 19  # bytes
 KEEP_ALIVE: Final = 30  # seconds an idle connection stays open; below common servers' limits
 DNS_TTL: Final = 30  # seconds; a Service's address may move
-REPLY_HEADERS: Final = frozenset(
-    {
-        *("content-type", "openai-processing-ms", "request-id", "retry-after"),
-        *("x-amzn-requestid", "x-request-id"),
-    }
-)
-REPLY_HEADER_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
 class HttpUpstreams:
@@ -190,7 +184,7 @@ class HttpUpstreams:
                 async with asyncio.timeout(timeout):
                     response = await self._post(prepared, out, request, call)
                     first = await response.content.readany()
-            headers = {**_reply_headers(response.headers), **out.headers}
+            headers = {**passed_on(response.headers), **out.headers}
             answer = ProviderResponse(
                 backend, out, response, headers, first, call, prepared.secret, self._max_answer
             )
@@ -253,11 +247,3 @@ async def _authorized(prepared: Prepared, call: UnsignedCall) -> Mapping[str, st
 def _payload(body: bytes) -> bytes | io.BytesIO:
     """A large body is written in pieces, so that it doesn't block the loop."""
     return body if len(body) <= MAX_DIRECT_WRITE else io.BytesIO(body)
-
-
-def _reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        lower: value
-        for name, value in headers.items()
-        if (lower := name.lower()) in REPLY_HEADERS or lower.startswith(REPLY_HEADER_PREFIXES)
-    }
