@@ -8,6 +8,7 @@ from support import spending_cases
 from support.resource_case import backend_case as _backend
 from support.resource_case import policy_case as _policy
 from support.resources import REMOVED, Wire, backend, policy
+from weir_policy.fields.json_values import PROTECTED_MESSAGE
 
 URL = (
     "must be an http:// or https:// URL without user, password, query or fragment, "
@@ -50,6 +51,56 @@ CASES = (
         [{"name": "x-a", "value": "1\n2"}],
         "spec.headers[0].value",
         "must be one line of printable ASCII",
+    ),
+    _backend(
+        "request-drop-messages",
+        "spec.request",
+        {"drop": ["seed", "messages"]},
+        "spec.request.drop",
+        PROTECTED_MESSAGE,
+    ),
+    _backend(
+        "request-set-model",
+        "spec.request",
+        {"set": {"model": "x"}},
+        "spec.request.set.model",
+        PROTECTED_MESSAGE,
+    ),
+    _backend(
+        "request-set-stream",
+        "spec.request",
+        {"set": {"stream": True}},
+        "spec.request.set.stream",
+        PROTECTED_MESSAGE,
+    ),
+    _backend(
+        "request-set-messages",
+        "spec.request",
+        {"set": {"messages": [{"role": "user"}]}},
+        "spec.request.set.messages",
+        PROTECTED_MESSAGE,
+    ),
+    _backend(
+        "request-max-stream",
+        "spec.request",
+        {"max": {"stream": 1}},
+        "spec.request.max.stream",
+        PROTECTED_MESSAGE,
+    ),
+    _backend(
+        "request-max-text",
+        "spec.request",
+        {"max": {"max_tokens": "many"}},
+        "spec.request.max.max_tokens",
+        "must be a number, not text",
+        "must be of type number",
+    ),
+    _backend(
+        "request-path",
+        "spec.request",
+        {"drop": ["a b"]},
+        "spec.request.drop[0]",
+        "must be a field of the request, like stream_options or tools[].function.strict",
     ),
     _backend(
         "query",
@@ -464,6 +515,13 @@ GOOD: dict[str, Wire] = {
     ),
     "confined-rule": policy(
         rules=[{"name": "ours", "when": "true", "use": "weak", "fallback": "none"}]
+    ),
+    "request": backend(
+        request={
+            "drop": ["stream_options", "tools[].function.strict"],
+            "set": {"reasoning_effort": "low", "thinking": {"type": "enabled", "x": [1, None]}},
+            "max": {"max_tokens": 8192, "temperature": 1.5},
+        }
     ),
     "long-name": backend(name="a" * 253),
     "shared": backend(allowedNamespaces=["*"]),

@@ -52,7 +52,7 @@ def _plain(value: object) -> object:
     }
     if "default" in schema:
         plain["default"] = schema["default"]
-    if "properties" in plain:
+    if "properties" in plain and "x-kubernetes-preserve-unknown-fields" not in schema:
         plain["additionalProperties"] = False
     if schema.get("x-kubernetes-list-type") == "set":
         plain["uniqueItems"] = True

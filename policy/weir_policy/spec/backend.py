@@ -23,6 +23,7 @@ from weir_policy.ids import ModelName
 from weir_policy.spec.auth import Auth, SecretKeyRef
 from weir_policy.spec.limits import COUNT, DIMENSIONS, add_limit_fields
 from weir_policy.spec.price import Price
+from weir_policy.spec.request import RequestChanges
 from weir_policy.spec.resilience import Breaker, ExtraEndpoint, Hedge, Queue, Retries
 from weir_wires.registry import WIRES
 
@@ -187,6 +188,13 @@ class ModelBackendSpec:
         "Headers of every call, never secret.",
         default=[],
     )
+    request: RequestChanges = defaulted(
+        Object(RequestChanges),
+        "What is changed in every request to this backend, in the fields of the wire that it "
+        "speaks; translated requests and batches too.",
+        default={},
+        feature="request",
+    )
     price: Price = defaulted(
         Object(Price),
         "What the provider charges; prices of tokens are in USD per million.",
@@ -236,7 +244,9 @@ class ModelBackendSpec:
         "How the endpoint's certificate is checked. Not set: with the system's authorities.",
     )
     profile: str | None = optional(
-        text("profile", 253), "The quality profile in the scorer's bundle. Not set: `model`."
+        text("profile", 253),
+        "The quality profile in the scorer's bundle. Not set: `model`, or `model@effort` where "
+        "`request.set` sets an effort.",
     )
     allowed_namespaces: tuple[str, ...] = defaulted(
         List(NAMESPACE_OR_ALL, at_most=64, unique=ITSELF),

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from yarl import URL
 
 from weir_gateway.adapters.providers.prepared import Prepared
+from weir_gateway.adapters.providers.request_changes import changes_of
 from weir_gateway.domain.errors import BadRequest, CannotCarry
 from weir_gateway.domain.request import Request, with_model
 from weir_gateway.domain.table import Backend, Passthrough
@@ -61,23 +62,20 @@ def select_route(backend: Backend, request: Request) -> WireRoute:
 
 async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> Outbound:
     """Encode `request` for the backend. Raises CannotCarry and BadRequest, naming the field."""
-    wire, client_errors = prepared.wire, WIRES[request.wire].errors
-    url = prepared.stream_url if request.stream else prepared.url
-    if chosen.translator is None:
-        body = with_model(request, prepared.model)
-        if wire.adopt is not None and len(body) > MAX_ON_LOOP:
-            adopted = await asyncio.to_thread(_prepared_body, wire, body, request)
-        else:
-            adopted = _prepared_body(wire, body, request)
-        dropped = _dropped_header(adopted.dropped)
-        return Outbound(wire, client_errors, url, adopted.body, None, dropped)
-    model = prepared.backend.model
-    if len(request.body) > MAX_ON_LOOP:
-        translated = await asyncio.to_thread(_translate, chosen, request, model)
+    backend = prepared.backend
+    reads = chosen.translator is not None or prepared.wire.adopt is not None
+    if (reads or changes_of(backend) is not None) and len(request.body) > MAX_ON_LOOP:
+        encoded = await asyncio.to_thread(_encode, backend, prepared.model, chosen, request)
     else:
-        translated = _translate(chosen, request, model)
-    dropped = _dropped_header(translated.dropped)
-    return Outbound(wire, client_errors, url, translated.body, translated.response, dropped)
+        encoded = _encode(backend, prepared.model, chosen, request)
+    return Outbound(
+        wire=prepared.wire,
+        client_errors=WIRES[request.wire].errors,
+        url=prepared.stream_url if request.stream else prepared.url,
+        body=encoded.body,
+        response=encoded.response,
+        headers=_dropped_header(encoded.dropped),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,7 @@ class EncodedRequest:
     wire: Wire
     body: bytes
     response: ResponseTranslator | None  # None: the provider's bytes are the client's
+    dropped: tuple[str, ...] = ()  # the client's fields that are left out or changed
 
 
 def encode_request(backend: Backend, request: Request) -> EncodedRequest:
@@ -94,13 +93,25 @@ def encode_request(backend: Backend, request: Request) -> EncodedRequest:
 
     Raises CannotCarry and BadRequest, naming the field.
     """
-    chosen = select_route(backend, request)
+    model = json.dumps(backend.model).encode()
+    return _encode(backend, model, select_route(backend, request), request)
+
+
+def _encode(backend: Backend, model: bytes, chosen: WireRoute, request: Request) -> EncodedRequest:
+    """`model` is the backend's as JSON."""
+    wire, response = WIRES[chosen.wire], None
     if chosen.translator is None:
-        body = with_model(request, json.dumps(backend.model).encode())
-        adopted = _prepared_body(WIRES[chosen.wire], body, request)
-        return EncodedRequest(chosen.wire, adopted.body, None)
-    translated = _translate(chosen, request, backend.model)
-    return EncodedRequest(chosen.wire, translated.body, translated.response)
+        adopted = _prepared_body(wire, with_model(request, model), request)
+        body, dropped = adopted.body, adopted.dropped
+    else:
+        translated = _translate(chosen, request, backend.model)
+        body, response, dropped = translated.body, translated.response, translated.dropped
+    changes = changes_of(backend)
+    if changes is not None:
+        changed = changes.apply(body, answers=wire.wire.answers)
+        body = changed.body
+        dropped = tuple(dict.fromkeys((*dropped, *changed.lost(request.body))))
+    return EncodedRequest(chosen.wire, body, response, dropped)
 
 
 def headers_for(prepared: Prepared, request: Request) -> dict[str, str]:

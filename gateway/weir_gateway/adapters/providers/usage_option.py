@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from weir_gateway.adapters.providers.outbound import Outbound
+from weir_gateway.adapters.providers.request_changes import changes_of
 from weir_gateway.domain.table import Backend
 from weir_policy.ids import BackendId
 from weir_runtime.lru import LruDict
@@ -33,7 +34,8 @@ class UsageOptions:
     def asking(self, backend: Backend, out: Outbound) -> Outbound:
         """The call with the question in its body; without it where the server refuses it."""
         option = out.wire.usage_option
-        if option is None:
+        changes = changes_of(backend)
+        if option is None or (changes is not None and changes.drops(option.field)):
             return out
         until = self._until.get(backend.id)
         if until is not None and self._clock() < until:

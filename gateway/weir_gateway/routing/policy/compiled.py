@@ -213,7 +213,10 @@ def _plain(policy: Policy, table: RouteTable, conditions: Conditions) -> Compile
 
 def _answerers(policy: Policy) -> str:
     candidates = [
-        (b.id, b.uid, b.protocol, b.endpoint, b.model, sorted(b.wires), b.query, b.headers)
+        (
+            *(b.id, b.uid, b.protocol, b.endpoint, b.model),
+            *(sorted(b.wires), b.query, b.headers, b.spec.request),
+        )
         for b in policy.candidates
     ]
     fields = (
