@@ -20,6 +20,7 @@ from weir_policy.model_patterns import WILDCARDS_FEATURE, model_pattern
 from weir_policy.reading.resources import ModelBackend, RoutePolicy
 from weir_policy.spec.backend import ModelBackendSpec
 from weir_policy.spec.cascade import Judge
+from weir_policy.spec.passthrough import Passthrough
 from weir_policy.spec.policy import RoutePolicySpec
 
 # A reader refuses any other form whole. Raise the number only where passing over unknown fields
@@ -28,6 +29,7 @@ FORMAT = "weir.dev/routetable/2"
 
 
 E = TypeVar("E")
+R = TypeVar("R", Judge, Passthrough)  # names a backend, maybe of another namespace
 
 
 class TableError(Exception):
@@ -96,7 +98,7 @@ def policy_entry(policy: RoutePolicy) -> PolicyEntry:
     """A policy as the table has it: references resolved, what it requires written down."""
     spec, ref = policy.spec, policy.meta.ref
     ids = {c.backend: _id(c.namespace or ref.namespace, c.backend) for c in spec.candidates}
-    cascade = spec.cascade
+    cascade, judge = spec.cascade, spec.router.judge
     resolved = replace(
         spec,
         candidates=tuple(
@@ -107,8 +109,10 @@ def policy_entry(policy: RoutePolicy) -> PolicyEntry:
             spec.failure_mode, upstream=tuple(ids[name] for name in spec.failure_mode.upstream)
         ),
         probes=tuple(replace(probe, expect=ids[probe.expect]) for probe in spec.probes),
-        cascade=cascade and replace(cascade, judge=_resolved(cascade.judge, ref.namespace)),
-        router=replace(spec.router, judge=_resolved(spec.router.judge, ref.namespace)),
+        cascade=cascade
+        and replace(cascade, judge=cascade.judge and _resolved(cascade.judge, ref.namespace)),
+        router=replace(spec.router, judge=judge and _resolved(judge, ref.namespace)),
+        passthrough=tuple(_resolved(each, ref.namespace) for each in spec.passthrough),
     )
     return PolicyEntry(
         id=PolicyId(ref.id),
@@ -250,7 +254,6 @@ def _id(namespace: str, name: str) -> BackendId:
     return BackendId(f"{namespace}/{name}")
 
 
-def _resolved(judge: Judge | None, namespace: str) -> Judge | None:
-    if judge is None:
-        return None
-    return replace(judge, backend=_id(judge.namespace or namespace, judge.backend), namespace=None)
+def _resolved(reference: R, namespace: str) -> R:
+    backend = _id(reference.namespace or namespace, reference.backend)
+    return replace(reference, backend=backend, namespace=None)

@@ -13,10 +13,15 @@ from weir_policy.reading.resources import ModelBackend, RoutePolicy
 from weir_policy.spec.auth import Auth, AwsIdentity, SecretKeyRef, cloud_refs
 from weir_policy.spec.backend import client_refs
 from weir_policy.spec.cascade import Judge
+from weir_policy.spec.passthrough import Passthrough
 from weir_policy.spec.policy import Candidate
+from weir_wires.registry import WIRES
 
 SPEC: Path = ("spec",)
 JUDGE_ROUTER = "judge"  # a model, and none of the scorer's routers
+OWN_PATHS = frozenset({"/v1/models", "/v1/route", "/v1/feedback", "/v1/files", "/v1/batches"}) | {
+    f"/v1{spec.path}" for spec in WIRES.values() if spec.path
+}
 JUDGED_ON = frozenset({"chat", "messages"})  # the wires that judges are asked on
 
 
@@ -73,11 +78,14 @@ def check_policy(
         *_rule_problems(policy),
         *_candidate_problems(policy, backends, broken),
         *_judge_problems(policy, backends),
+        *_path_problems(policy),
     )
 
 
-def candidate_key(policy: RoutePolicy, candidate: Candidate | Judge) -> tuple[str, str]:
-    """Namespace and name of the backend that a candidate or a judge means."""
+def candidate_key(
+    policy: RoutePolicy, candidate: Candidate | Judge | Passthrough
+) -> tuple[str, str]:
+    """Namespace and name of the backend that a candidate, judge or path means."""
     return candidate.namespace or policy.meta.ref.namespace, candidate.backend
 
 
@@ -176,7 +184,7 @@ def _rule_problems(policy: RoutePolicy) -> Iterator[Problem]:
             yield Problem(Reason.INVALID_RULE, at, message, fault.hint)
 
 
-def _backend_refs(policy: RoutePolicy) -> Iterator[tuple[Candidate | Judge, Path]]:
+def _backend_refs(policy: RoutePolicy) -> Iterator[tuple[Candidate | Judge | Passthrough, Path]]:
     spec = policy.spec
     for index, candidate in enumerate(spec.candidates):
         yield candidate, (*SPEC, "candidates", index, "backend")
@@ -184,6 +192,8 @@ def _backend_refs(policy: RoutePolicy) -> Iterator[tuple[Candidate | Judge, Path
         yield spec.cascade.judge, (*SPEC, "cascade", "judge", "backend")
     if spec.router.judge is not None:
         yield spec.router.judge, (*SPEC, "router", "judge", "backend")
+    for index, path in enumerate(spec.passthrough):
+        yield path, (*SPEC, "passthrough", index, "backend")
 
 
 def _judge_problems(
@@ -197,6 +207,14 @@ def _judge_problems(
         if spec.wires and not JUDGED_ON & set(spec.wires):
             message = f"ModelBackend {checked.backend.meta.ref.id} speaks neither chat nor messages"
             yield Problem(Reason.NOT_SUPPORTED, at, message, "name one that does")
+
+
+def _path_problems(policy: RoutePolicy) -> Iterator[Problem]:
+    for index, path in enumerate(policy.spec.passthrough):
+        if path.path in OWN_PATHS:
+            at = (*SPEC, "passthrough", index, "path")
+            message = f"{path.path} is served by Weir itself: requests to it are decided"
+            yield Problem(Reason.NOT_SUPPORTED, at, message, "match its models instead")
 
 
 def _candidate_problems(

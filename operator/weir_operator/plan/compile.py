@@ -103,6 +103,7 @@ def _settle_conflicts(
 ) -> Iterator[tuple[RoutePolicy, tuple[Problem, ...]]]:
     """In match order; a policy with other problems conflicts with none."""
     winners: dict[tuple[str, frozenset[tuple[str, str]]], ResourceRef] = {}
+    paths: dict[tuple[str, str], ResourceRef] = {}
     for policy in policies:
         problems = own[policy.meta.ref]
         if not problems:
@@ -113,9 +114,28 @@ def _settle_conflicts(
                 for index, key in enumerate(keys)
                 if key in winners
             )
+            problems = problems or tuple(_path_conflicts(policy, paths))
             if not problems:
                 winners.update(dict.fromkeys(keys, policy.meta.ref))
+                paths.update(dict.fromkeys(_paths(policy), policy.meta.ref))
         yield policy, problems
+
+
+def _paths(policy: RoutePolicy) -> list[tuple[str, str]]:
+    """Each path and method that the policy passes through."""
+    return [(each.path, method) for each in policy.spec.passthrough for method in each.methods]
+
+
+def _path_conflicts(
+    policy: RoutePolicy, winners: Mapping[tuple[str, str], ResourceRef]
+) -> Iterator[Problem]:
+    for index, each in enumerate(policy.spec.passthrough):
+        for method in each.methods:
+            winner = winners.get((each.path, method))
+            if winner is not None:
+                at = ("spec", "passthrough", index, "path")
+                message = f"{method} {each.path} is passed through by {winner} already"
+                yield Problem(Reason.CONFLICT, at, message, "name another path")
 
 
 def _conflict(index: int, model: str, winner: ResourceRef) -> Problem:

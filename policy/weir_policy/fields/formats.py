@@ -137,6 +137,13 @@ HEADER_VALUE = Text(
     pattern=r"[!-~]([ -~]*[!-~])?",
     message="must be one line of printable ASCII",
 )
+URL_PATH = Text(
+    word="path",
+    convert=str,
+    max_length=253,
+    pattern=r"(/[-._~A-Za-z0-9]*[-_~A-Za-z0-9][-._~A-Za-z0-9]*)+(/\*)?",
+    message="must be a path like /v1/images/generations or /v1/audio/*",
+)
 QUERY_NAME = Text(
     word="parameter name",
     convert=str,

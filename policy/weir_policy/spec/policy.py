@@ -23,6 +23,7 @@ from weir_policy.spec.cache import Cache
 from weir_policy.spec.cascade import Cascade
 from weir_policy.spec.limits import LimitsFailure, PolicyLimits
 from weir_policy.spec.objective import Objective, Period
+from weir_policy.spec.passthrough import Passthrough
 from weir_policy.spec.resilience import FallbackOn
 from weir_policy.spec.router import Router, Variant
 
@@ -341,6 +342,13 @@ class RoutePolicySpec:
         "Routers or objectives that compete, each for a share of the conversations; a variant "
         "that names neither is the policy as it is. See docs/experiments.md.",
         default=[],
+    )
+    passthrough: tuple[Passthrough, ...] = defaulted(
+        List(Object(Passthrough), at_most=32),
+        "Paths that need no decision, such as images, audio, moderations and rerank: they go to "
+        "the backend that is named, with keys, limits and the ledger. What isn't named is a 404.",
+        default=[],
+        feature="passthrough",
     )
     expose: Expose = defaulted(Object(Expose), "What else clients may see and do.", default={})
     mode: Mode = defaulted(

@@ -109,6 +109,7 @@ def _backend_ids(spec: policy_spec.RoutePolicySpec) -> Iterator[BackendId]:
     for judge in (spec.router.judge, spec.cascade and spec.cascade.judge):
         if judge:
             yield judge.backend
+    yield from (path.backend for path in spec.passthrough)
 
 
 def _backend(entry: BackendEntry) -> domain.Backend:
