@@ -1,6 +1,6 @@
 """Cache breakpoints without `scope`, which Anthropic's own API alone knows."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -25,10 +25,9 @@ def _strip(fields: dict[str, Any]) -> bool:
         value = waiting.pop()
         match value:
             case list():
-                entries: list[Any] = value
-                waiting.extend(entries)
+                waiting.extend(value)  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
             case dict():
-                block: dict[str, Any] = value
+                block = cast("dict[str, Any]", value)
                 found = _strip_block(block) or found
                 waiting.append(block.get("content"))
             case _:
@@ -40,5 +39,4 @@ def _strip_block(block: dict[str, Any]) -> bool:
     control = block.get(_CONTROL)
     if not isinstance(control, dict):
         return False
-    fields: dict[str, Any] = control
-    return fields.pop("scope", None) is not None
+    return cast("dict[str, Any]", control).pop("scope", None) is not None

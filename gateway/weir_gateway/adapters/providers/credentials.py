@@ -3,6 +3,7 @@
 They come from the gateway's environment, the operator's stream, or a file.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from weir_gateway.domain.table import (
 )
 
 REDACTED: Final = b"[key]"
+SESSION_TOKEN: Final = re.compile(rb"(?i)(x-amz-security-token[:=])[a-z0-9+/=%_-]+")
 MIN_KEY_CHARS: Final = 8  # shorter texts are not redacted: they may be ordinary words
 
 
@@ -47,7 +49,11 @@ class Secret:
 
 
 def redact(secret: Secret | None, body: bytes) -> bytes:
-    """`body` with every occurrence of the key replaced."""
+    """`body` with every occurrence of the key replaced.
+
+    AWS's word on a wrong signature repeats what was signed, and so a session's token.
+    """
+    body = SESSION_TOKEN.sub(rb"\1" + REDACTED, body)
     if secret is None:
         return body
     key = secret.reveal().strip().encode()

@@ -21,7 +21,7 @@ from weir_gateway.adapters.providers.api_calls import (
 )
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.identity.identities import Identities
-from weir_gateway.adapters.providers.identity.port import UnsignedCall, authorize
+from weir_gateway.adapters.providers.identity.port import Answered, UnsignedCall, authorize
 from weir_gateway.adapters.providers.outbound import (
     Call,
     CallTracker,
@@ -203,8 +203,7 @@ class HttpUpstreams:
         self._pool.begin()
         try:
             response = await self._write(self._session, prepared, out, headers)
-            identity, sent = prepared.identity, response.request_info.headers
-            if identity is None or not identity.refused(response.status, sent):
+            if prepared.identity is None or not prepared.identity.refused(_answered(response)):
                 return response
             response.close()
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
@@ -242,6 +241,10 @@ async def _authorized(prepared: Prepared, call: UnsignedCall) -> Mapping[str, st
     if prepared.identity is None:
         return call.headers
     return await authorize(prepared.backend, prepared.identity, call)
+
+
+def _answered(response: aiohttp.ClientResponse) -> Answered:
+    return Answered(response.status, response.request_info.headers, response.headers)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:

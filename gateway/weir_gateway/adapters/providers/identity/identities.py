@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from weir_gateway.adapters.providers.credentials import Credentials, Secret
+from weir_gateway.adapters.providers.identity.aws import SERVICE, SignedIdentity, Signing
+from weir_gateway.adapters.providers.identity.aws_keys import aws_keys
 from weir_gateway.adapters.providers.identity.azure import azure_tokens
 from weir_gateway.adapters.providers.identity.google import google_tokens
 from weir_gateway.adapters.providers.identity.port import CredentialRefused, Identity
@@ -67,7 +69,9 @@ class Identities:
         try:
             match spec:
                 case AwsIdentity():
-                    raise CredentialRefused("this version can't sign for AWS yet")
+                    signing = Signing(spec.service or SERVICE, spec.region)
+                    keys = aws_keys(spec, values, self._variables, self._clock)
+                    return SignedIdentity(signing, keys, self._clock)
                 case GoogleIdentity():
                     key = values.get("secretRef") or values.get("env")
                     return TokenIdentity("google", google_tokens(spec, key), self._clock)

@@ -24,6 +24,15 @@ class UnsignedCall:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a provider answered a call."""
+
+    status: int
+    sent: Mapping[str, str]  # the call's headers
+    received: Mapping[str, str]  # the answer's; neither depends on the case of names
+
+
 class Identity(Protocol):
     """Authorizes calls; keeps what that takes fresh by itself."""
 
@@ -31,8 +40,8 @@ class Identity(Protocol):
         """The headers to add to `call`: a token or a signature. Raises IdentityError."""
         ...
 
-    def refused(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Note that a call with `headers` got `status`; whether new headers may do better."""
+    def refused(self, answered: Answered) -> bool:
+        """Take note of how a call was answered; whether new headers may do better."""
         ...
 
     async def stop(self) -> None:

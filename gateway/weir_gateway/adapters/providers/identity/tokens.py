@@ -1,41 +1,15 @@
-"""A bearer token, renewed before it expires.
+"""A bearer token of a cloud."""
 
-A token is fetched by a cloud's library, which blocks, on a thread. While a token is good, its
-renewal runs in the background and no call waits for it. A token server that is away costs nothing
-until the token has really expired.
-"""
-
-import asyncio
-import logging
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from weir_gateway.adapters.providers.credentials import Secret
-from weir_gateway.adapters.providers.identity.port import (
-    CredentialRefused,
-    IdentityError,
-    TokensUnavailable,
-    UnsignedCall,
-)
-from weir_runtime.tasks import run_with_timeout
+from weir_gateway.adapters.providers.identity.port import Answered, UnsignedCall
+from weir_gateway.adapters.providers.identity.renewal import Renewal
 
-_LOG = logging.getLogger(__name__)
-
-FETCH_TIMEOUT: Final = 15.0  # seconds for one fetch; token servers answer within one
-ATTEMPTS: Final = 3  # fetches in a row
-FIRST_PAUSE: Final = 0.2  # seconds between two of them, doubled each time
-# Google's metadata server gives out the same token until it has less than five minutes left.
-RENEW_EARLY: Final = 240.0  # seconds before its expiry that a token is renewed, at most ...
-EARLY_SHARE: Final = 0.2  # ... and this share of its life
-MARGIN: Final = 0.05  # share of its life, at most 10 s, that a token counts as expired too early
-MAX_MARGIN: Final = 10.0  # seconds; a call that is sent must arrive before the expiry
 AUTHORIZATION: Final = "authorization"
 UNAUTHORIZED: Final = 401
-SETTLED: Final = 10.0  # seconds, at most a tenth of a token's life
-FAILURE_PAUSE: Final = 1.0  # seconds until the next fetch after a failed one, doubled each time
-MAX_FAILURE_PAUSE: Final = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,133 +20,31 @@ class Token:
     expires: float  # seconds since the epoch
     extra: Mapping[str, str] = field(default_factory=dict[str, str])  # headers that go with it
 
-
-Fetch = Callable[[], Token]  # blocks; raises CredentialRefused and TokensUnavailable
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    settled_at: float  # seconds since the epoch; later, a refused token was revoked
-    renew_at: float
-    dead_at: float
+    @property
+    def authorization(self) -> str:
+        """The header's value."""
+        return f"Bearer {self.value.reveal()}"
 
 
 class TokenIdentity:
     """Sends a token as `Authorization: Bearer`."""
 
-    def __init__(self, name: str, fetch: Fetch, clock: Callable[[], float]) -> None:
-        """`clock` gives seconds since the epoch."""
-        self._name = name
-        self._fetch = fetch
-        self._clock = clock
-        self._current: _Current | None = None
-        self._headers: Mapping[str, str] = {}
-        self._fetching: asyncio.Task[None] | None = None
-        self._failure: IdentityError | None = None
-        self._failures = 0
-        self._not_before = 0.0  # of the next fetch, after a failed one
+    def __init__(self, name: str, fetch: Callable[[], Token], clock: Callable[[], float]) -> None:
+        """As of `Renewal`."""
+        self._tokens = Renewal(name, fetch, clock)
 
     async def headers(self, call: UnsignedCall) -> Mapping[str, str]:  # noqa: ARG002 - a token does for every call
         """The token's headers. Waits only if there is no good token."""
-        now = self._clock()
-        current = self._current
-        if current is None or now >= current.dead_at:
-            await self._wait_for_token(now)
-        elif now >= current.renew_at and now >= self._not_before:
-            self._start()
-        return self._headers
+        token = await self._tokens.get()
+        return {**token.extra, AUTHORIZATION: token.authorization}
 
-    def refused(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Drop a token that was revoked. A new one that is refused lacks rights, not time."""
-        if status != UNAUTHORIZED:
+    def refused(self, answered: Answered) -> bool:
+        """Drop a token that was revoked."""
+        if answered.status != UNAUTHORIZED:
             return False
-        current = self._current
-        if current is None or headers.get(AUTHORIZATION) != self._headers[AUTHORIZATION]:
-            return True  # another call has noticed it
-        if self._clock() < current.settled_at:
-            return False
-        self._current = None
-        return True
+        sent = answered.sent.get(AUTHORIZATION)
+        return self._tokens.revoke(lambda token: token.authorization == sent)
 
     async def stop(self) -> None:
         """Cancel a fetch under way."""
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
-
-    async def _wait_for_token(self, now: float) -> None:
-        if self._fetching is None and self._failure is not None and now < self._not_before:
-            raise _copy_of(self._failure)
-        self._start()
-        if self._fetching is not None:
-            await asyncio.shield(self._fetching)
-        if self._failure is not None:
-            raise _copy_of(self._failure)
-
-    def _start(self) -> None:
-        """Start a fetch, unless one is under way."""
-        if self._fetching is None:
-            self._fetching = asyncio.create_task(self._renew(), name=f"weir-identity-{self._name}")
-
-    async def _renew(self) -> None:
-        try:
-            token = await self._fetch_patiently()
-        except IdentityError as error:
-            self._failed(error)
-        else:
-            self._take(token)
-        finally:
-            self._fetching = None
-
-    async def _fetch_patiently(self) -> Token:
-        pause = FIRST_PAUSE
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._fetch_once()
-            except TokensUnavailable:
-                await asyncio.sleep(pause)
-                pause *= 2
-        return await self._fetch_once()
-
-    async def _fetch_once(self) -> Token:
-        fetched: list[Token] = []
-        name = f"weir-identity-{self._name}"
-        try:
-            await run_with_timeout(lambda: fetched.append(self._fetch()), FETCH_TIMEOUT, name)
-        except TimeoutError as error:
-            message = f"{self._name}'s token server did not answer within {FETCH_TIMEOUT:g} s"
-            raise TokensUnavailable(message) from error
-        (token,) = fetched
-        if token.expires <= self._clock():
-            raise TokensUnavailable(f"{self._name}'s token server gave an expired token")
-        return token
-
-    def _take(self, token: Token) -> None:
-        now = self._clock()
-        life = token.expires - now
-        early = min(RENEW_EARLY, EARLY_SHARE * life)
-        # Gateways that started together don't renew together.
-        early *= random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, keeps no secret
-        margin = min(MAX_MARGIN, MARGIN * life)
-        self._current = _Current(
-            now + min(SETTLED, life / 10), token.expires - early, token.expires - margin
-        )
-        self._headers = {**token.extra, AUTHORIZATION: f"Bearer {token.value.reveal()}"}
-        self._failure, self._failures = None, 0
-        # A server that gives the same token again isn't asked for every call.
-        self._not_before = now + min(FAILURE_PAUSE, life / 4)
-
-    def _failed(self, error: IdentityError) -> None:
-        pause = min(FAILURE_PAUSE * 2.0**self._failures, MAX_FAILURE_PAUSE)
-        self._not_before = self._clock() + pause
-        self._failure = error
-        self._failures = min(self._failures + 1, 16)
-        refused = isinstance(error, CredentialRefused)
-        _LOG.warning(
-            "no new token", extra={"cloud": self._name, "refused": refused, "reason": str(error)}
-        )
-
-
-def _copy_of(error: IdentityError) -> IdentityError:
-    """A new error for each caller: a traceback belongs to one raise."""
-    return type(error)(*error.args)
+        await self._tokens.stop()
