@@ -5,7 +5,7 @@ A new wire is a folder that fills a `WireSpec` and one line in `registry.py`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from weir_wires.content import AnswerContent, Usage
 from weir_wires.error_shapes import ErrorShape
@@ -91,6 +91,9 @@ class WireSpec:
     # All that a model wrote in an event's data, or in a whole answer: what no usage counts is
     # estimated by it. None: what `answer` reads.
     written: Callable[[bytes], str] | None = None
+    # Who asks, as its answers repeat it, and what they say where a request leaves it out. These
+    # fields change no answer: a stored one gets those of the request that it is given to.
+    echoed: Mapping[str, Any] = field(default_factory=dict[str, Any])
     prompt: PromptShape = PromptShape()
 
     def url(self, base: str, model: str, *, stream: bool) -> str:

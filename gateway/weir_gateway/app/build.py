@@ -13,7 +13,7 @@ from weir_gateway.adapters.metrics.decision_metrics import DecisionMetrics
 from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.metrics.upstream_metrics import UpstreamMetrics
 from weir_gateway.adapters.providers.addresses import Guard
-from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
+from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector, replay
 from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.identity.identities import Identities
@@ -107,6 +107,7 @@ def build_routing(
             ids=new_id,
             sessions=MemorySessions(time.monotonic, entries=settings.routing.sessions),
             cache=stores.answers,
+            replay=replay,
             limits=stores.limits,
             exploration=SharedExplorationBudget(stores.spend, parts.registry, time.time),
             inspector=WireAnswerInspector(),

@@ -14,7 +14,7 @@ from weir_gateway.routing import account, dispatch
 from weir_gateway.routing.account import CLIENT_GONE_STATUS, DecisionRecorder, Ending
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
-from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch
+from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch, Replay, unchanged
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.run import CascadeBounds, CascadeParts, CascadeRun
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
@@ -55,6 +55,7 @@ class Ports:
     sessions: Sessions | None = None
     exploration: ExplorationBudget | None = None
     cache: ResponseCache | None = None  # None: no answer is cached
+    replay: Replay = unchanged  # makes a cached answer the asker's own
     inspector: AnswerInspector | None = None  # None: no cascades and no judges
     limits: LimitStore | None = None  # None: nothing is limited
 
@@ -111,7 +112,9 @@ class Routing:
         self._clock = ports.clock
         answers = ports.cache
         self._cached = (
-            None if answers is None else CachedDispatch(answers, ports.recorder, cache_bounds)
+            None
+            if answers is None
+            else CachedDispatch(answers, ports.recorder, cache_bounds, ports.replay)
         )
 
     def prepare(self, table: RouteTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
+from openai.types.responses import Response
 
 from support.accounting import metric
-from support.caches import cached_table, chat
+from support.caches import cached_table, chat, without_id
 from support.gateway import Running, running_gateway, running_scorer
 from support.polling import eventually
 from support.scorer_server import ScriptedScorer
@@ -29,6 +31,7 @@ from weir_cli.ledger.sums import read_sums
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 1000, 500
 ANSWER = completion(prompt=PROMPT_TOKENS, output=OUTPUT_TOKENS)
+TOLD = without_id(ANSWER)
 ASKING = {"stream": True, "stream_options": {"include_usage": True}}
 STREAM = [event("a weir "), event("holds water"), USAGE_EVENT, END]
 
@@ -37,7 +40,37 @@ async def asked(running: Running, body: bytes, **headers: str) -> tuple[str, byt
     """What x-weir-cache says, and the answer's bytes."""
     async with await running.chat(body, **headers) as response:
         assert response.status == 200, await response.text()
-        return response.headers["x-weir-cache"], await response.read()
+        return response.headers["x-weir-cache"], without_id(await response.read())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_asker_gets_an_answer_about_its_own_request(
+    tmp_path: Path, *, stream: bool
+) -> None:
+    """A Responses client finds its own metadata, user and id, asked at once or after another."""
+    provider = streaming(STREAM) if stream else answering(ANSWER)
+    made = cached_table("", scope="policy")
+    async with running_upstream(provider) as upstream:
+        made.backends[0].spec["endpoint"] = f"{upstream.url}/v1"
+        async with running_gateway(tmp_path, made) as running:
+            client = AsyncOpenAI(base_url=f"{running.url}/v1", api_key="k", max_retries=0)
+
+            async def answered(who: str) -> Response:
+                own: dict[str, Any] = {"user": who, "metadata": {"metadata_of": who}}
+                fields: dict[str, Any] = {"model": "auto", "input": "hi", "store": False, **own}
+                if stream:
+                    async with client.responses.stream(**fields, temperature=0) as events:
+                        return await events.get_final_response()
+                whole: Response = await client.responses.create(**fields, temperature=0)
+                return whole
+
+            answers = [await answered("a"), *await asyncio.gather(*map(answered, "bcd"))]
+            await client.close()
+        assert len(upstream.received) == 1
+    assert [answer.user for answer in answers[1:]] == ["b", "c", "d"]
+    assert [answer.metadata for answer in answers] == [{"metadata_of": who} for who in "abcd"]
+    assert len({answer.id for answer in answers}) == len(answers)
+    assert len({answer.output_text for answer in answers}) == 1
 
 
 async def test_the_same_request_is_answered_again_and_costs_nothing(tmp_path: Path) -> None:
@@ -45,9 +78,9 @@ async def test_the_same_request_is_answered_again_and_costs_nothing(tmp_path: Pa
     async with running_upstream(answering(ANSWER)) as upstream:
         made = cached_table(upstream.url)
         async with running_gateway(tmp_path, made, [("WEIR_LEDGER", str(ledger))]) as running:
-            assert await asked(running, chat()) == ("miss", ANSWER)
+            assert await asked(running, chat()) == ("miss", TOLD)
             async with await running.chat(chat()) as response:
-                assert await response.read() == ANSWER
+                assert without_id(await response.read()) == TOLD
                 told = response.headers
             assert (told["x-weir-cache"], told["x-weir-reason"]) == ("hit", "cache")
             assert (told["x-weir-model"], told["x-weir-cost-usd"]) == ("weak", "0")
@@ -89,7 +122,7 @@ async def test_who_asks_and_how_it_is_written_make_no_other_request(tmp_path: Pa
     async with running_upstream(answering(ANSWER)) as upstream:
         async with running_gateway(tmp_path, cached_table(upstream.url)) as running:
             await asked(running, chat(user="u1"))
-            assert await asked(running, same) == ("hit", ANSWER)
+            assert await asked(running, same) == ("hit", TOLD)
         assert len(upstream.received) == 1
 
 
@@ -122,8 +155,8 @@ async def test_no_cache_wants_a_fresh_answer_that_is_kept(tmp_path: Path) -> Non
         await asked(running, chat())
         upstream.behaviour = answering(completion("fresh"))
         fresh = await asked(running, chat(), cache_control="no-cache")
-        assert fresh == ("bypass", completion("fresh"))
-        assert await asked(running, chat()) == ("hit", completion("fresh"))
+        assert fresh == ("bypass", without_id(completion("fresh")))
+        assert await asked(running, chat()) == ("hit", without_id(completion("fresh")))
 
 
 async def test_a_policy_may_let_any_temperature_in(tmp_path: Path) -> None:
@@ -143,10 +176,10 @@ async def test_a_stream_is_given_again_byte_for_byte_and_a_whole_answer_is_anoth
             async with await running.chat(chat(**ASKING)) as response:
                 assert response.headers["x-weir-cache"] == "hit"
                 assert response.headers["content-type"].startswith("text/event-stream")
-                assert await response.read() == b"".join(STREAM)
-            assert first == ("miss", b"".join(STREAM))
+                assert without_id(await response.read()) == without_id(b"".join(STREAM))
+            assert first == ("miss", without_id(b"".join(STREAM)))
             upstream.behaviour = answering(ANSWER)
-            assert await asked(running, chat()) == ("miss", ANSWER)
+            assert await asked(running, chat()) == ("miss", TOLD)
         assert len(upstream.received) == 2
 
 
@@ -295,7 +328,7 @@ async def _together(running: Running, upstream: Upstream, gate: _Gate, count: in
     await _in_flight(running, count)
     gate.opened.set()
     answers = await asyncio.gather(*asking)
-    assert {body for _, body in answers} == {gate.answer}
+    assert {body for _, body in answers} == {without_id(gate.answer)}
     return sorted(state for state, _ in answers)
 
 
@@ -374,7 +407,7 @@ async def test_a_stream_whose_client_leaves_half_way_is_begun_again_for_those_wh
             leader.close()
             answers = await asyncio.gather(*others)
         assert len(upstream.received) == 2
-    assert {answer for _, answer in answers} == {b"".join(STREAM)}
+    assert {answer for _, answer in answers} == {without_id(b"".join(STREAM))}
     assert sorted(state for state, _ in answers) == ["hit"] * 4 + ["miss"]
 
 

@@ -99,6 +99,14 @@ RESPONSES: Final = WireSpec(
     to_chat=ResponsesToChat(),
     answer=RESPONSES_ANSWER,
     written=responses_written,
+    echoed={
+        "metadata": {},
+        "user": None,
+        "safety_identifier": None,
+        "prompt_cache_key": None,
+        "prompt_cache_retention": None,
+        "prompt_cache_options": None,
+    },
     prompt=PromptShape(
         turns="input", system="instructions", schemas=(("text", "format", "schema"),)
     ),

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
 from weir_policy.facts import Facts
@@ -13,6 +14,8 @@ from weir_policy.spec.cascade import AnswerCheck
 from weir_wires import checks, judging
 from weir_wires.content import AnswerContent, JudgeQuestion
 from weir_wires.content_readers import read_answer, read_prompt, read_stream
+from weir_wires.registry import WIRES
+from weir_wires.replay import for_request
 from weir_wires.wire import Wire
 
 MAX_ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
@@ -24,6 +27,11 @@ BODY_START: Final = (b'{"model":', b'"judge"')  # the start of a judge's request
 def random_fence() -> str:
     """A marker that a prompt can't contain by design or by chance."""
     return f"=====[{secrets.token_hex(8)}]====="
+
+
+def replay(request: Request, answer: bytes, decision: DecisionId) -> bytes:
+    """A stored answer on `request`'s wire, as its own."""
+    return for_request(WIRES[request.wire], answer, request.body, decision)
 
 
 class WireAnswerInspector:

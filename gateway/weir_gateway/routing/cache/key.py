@@ -24,8 +24,9 @@ PASSED_OVER: Final[Mapping[Wire, frozenset[str]]] = {
 }
 PASSED_OVER_OTHERWISE: Final = frozenset(
     {
-        *("model", "stream", "user", "metadata", "store"),
+        *("model", "stream", "user", "metadata", "client_metadata", "store"),
         *("safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+        "prompt_cache_options",
     }
 )
 HEADERS: Final = ("anthropic-beta", "anthropic-version", "openai-beta")  # they reach the provider

@@ -21,16 +21,17 @@ _SUSPECT: Final = re.compile(rb"error|failed")
 
 
 class CachedReply:
-    """An answer that is given again: it took no tokens."""
+    """An answer that is given again, as the request's own: it took no tokens."""
 
     written = 0
     wasted: Usage | None = None
     status = OK
     usage: Usage | None = FREE
 
-    def __init__(self, answer: CachedResponse) -> None:
+    def __init__(self, answer: CachedResponse, body: bytes) -> None:
+        """`body` is the answer's, as the request's own."""
         self.headers: Mapping[str, str] = dict(answer.headers)
-        self._body = answer.body
+        self._body = body
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """All of it."""

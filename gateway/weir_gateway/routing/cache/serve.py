@@ -21,6 +21,14 @@ from weir_gateway.routing.replies import ByteBudget
 MAKESHIFT: Final = frozenset({Reason.BUDGET, Reason.FALLBACK}) | UNSCORED
 
 Send = Callable[[], Awaitable[Dispatched]]
+# A stored answer's bytes for a request, as its own: by its wire, and with an id of the decision's.
+Replay = Callable[[Request, bytes, DecisionId], bytes]
+
+
+def unchanged(request: Request, answer: bytes, decision: DecisionId) -> bytes:
+    """Replays an answer as it was stored, whoever asks."""
+    del request, decision
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +44,15 @@ class CachedDispatch:
     """Answers from what is kept or under way, else sends and keeps."""
 
     def __init__(
-        self, answers: ResponseCache, accounts: DecisionRecorder, keeping: CacheBounds
+        self,
+        answers: ResponseCache,
+        accounts: DecisionRecorder,
+        keeping: CacheBounds,
+        replay: Replay,
     ) -> None:
         self._answers = answers
         self._accounts = accounts
+        self._replay = replay
         self._largest = keeping.largest
         self._room = ByteBudget(keeping.under_way)
         self._flights = Flights(wait=keeping.wait)
@@ -54,7 +67,7 @@ class CachedDispatch:
         """
         lookup = decision.cache
         if lookup.response is not None:
-            return Dispatched(CachedReply(lookup.response), decision)
+            return self._replayed(request, decision, lookup.response)
         if policy.cache is None or not lookup.stores:
             return await send()
         flight = None
@@ -63,9 +76,15 @@ class CachedDispatch:
             joined = _joined(decision, policy, answer)
             if answer is not None and joined is not None:
                 self._accounts.joined(request, joined)
-                return Dispatched(CachedReply(answer), joined)
+                return self._replayed(request, joined, answer)
             flight = self._flights.start(lookup.exact_key)
         return await self._send(request, decision, policy.cache, send, flight)
+
+    def _replayed(
+        self, request: Request, decision: RouteDecision, answer: CachedResponse
+    ) -> Dispatched:
+        body = self._replay(request, answer.body, decision.id)
+        return Dispatched(CachedReply(answer, body), decision)
 
     async def _follow(self, decision: RouteDecision) -> CachedResponse | None:
         self._waiting.add(decision.id)
