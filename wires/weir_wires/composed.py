@@ -4,9 +4,11 @@ What chat itself has no field for travels in fields beside its own: thinking blo
 reasoning item's `encrypted_content` or in `thinking_blocks`, so nothing is lost.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from weir_wires.errors import RequestError
+from weir_wires.errors import MalformedResponse, RequestError, Untranslatable
 from weir_wires.event import Event, EventReader
 from weir_wires.translator import (
     Fate,
@@ -63,7 +65,9 @@ class _ComposedResponse:
     far: ResponseTranslator
 
     def translate(self, body: bytes) -> bytes:
-        return self.near.translate(self.far.translate(body))
+        middle = self.far.translate(body)
+        with _not_the_provider():
+            return self.near.translate(middle)
 
     def stream(self) -> StreamTranslator:
         return _ComposedStream(self.near.stream(), self.far.stream())
@@ -81,12 +85,26 @@ class _ComposedStream:
         return self._through_near(self._far.feed(event))
 
     def end(self) -> bytes:
-        return self._through_near(self._far.end()) + self._near.end()
+        rest = self._through_near(self._far.end())
+        with _not_the_provider():
+            return rest + self._near.end()
 
     def _through_near(self, stream: bytes) -> bytes:
         if not stream:
             return b""
-        return b"".join(self._near.feed(event) for event in self._reader.feed(stream))
+        try:
+            return b"".join(self._near.feed(event) for event in self._reader.feed(stream))
+        except MalformedResponse as error:  # a context manager per event would be costly
+            raise Untranslatable(str(error)) from error
+
+
+@contextmanager
+def _not_the_provider() -> Generator[None]:
+    """What the near translator can't read is what the far one wrote: no fault of the provider's."""
+    try:
+        yield
+    except MalformedResponse as error:
+        raise Untranslatable(str(error)) from error
 
 
 def _worse(field: Field, later: Field | None) -> Field:

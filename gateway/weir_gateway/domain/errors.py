@@ -265,6 +265,7 @@ class UpstreamFailure(StrEnum):
     TIMEOUT = "timeout"
     ADDRESS = "address"  # at an address that may not be called
     BROKEN = "broken"  # closed, malformed or not HTTP
+    TRANSLATION = "translation"  # answered well, and the gateway can't translate the answer
     CREDENTIAL = "credential"  # the key it is called with is not there
     BUSY = "busy"  # the backend's own in-flight limit is reached
     LIMIT = "limit"  # the backend's own limit a minute is reached

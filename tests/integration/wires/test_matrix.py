@@ -13,6 +13,7 @@ from support.matrix.said import Called, Case, Json, Kind, Said
 from support.upstream import Exchange, Upstream, running_upstream
 
 MODEL = "only"
+MORE_THAN_A_BREAKER_TAKES = 25  # failures
 
 
 @dataclass
@@ -99,7 +100,7 @@ async def test_what_the_client_sees(serving: Serving, pair: Pair, kind: Kind) ->
 async def test_what_is_no_answer_is_an_error(serving: Serving, pair: Pair) -> None:
     for kind in Kind:
         for case in failing(kind, pair):
-            if pair.passes and (case.stream or _is_json(case.pieces[0])):
+            if (pair.passes and case.stream) or (pair.passes_whole and _is_json(case.pieces[0])):
                 continue  # passes as it came, whatever it says
             serving.play(case)
             status, body = await serving.raw(case)
@@ -108,6 +109,24 @@ async def test_what_is_no_answer_is_an_error(serving: Serving, pair: Pair) -> No
                 continue
             assert status >= 400, _name(case)
             assert json.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize("pair", [p for p in pairs() if not p.passes_whole], ids=str)
+async def test_a_failed_translation_is_not_the_provider_s_failure(
+    serving: Serving, pair: Pair
+) -> None:
+    (case,) = cases(pair, Kind.UNTRANSLATABLE)
+    serving.play(case)
+    for _ in range(MORE_THAN_A_BREAKER_TAKES):
+        status, body = await serving.raw(case)
+        assert status == 502, body
+    metrics = await serving.gateway.metrics()
+    counted = f'backend="shop/{MODEL}",outcome="translation"}} {MORE_THAN_A_BREAKER_TAKES}'
+    assert counted in metrics.replace(".0\n", "\n")
+    assert f'weir_upstream_breaker{{endpoint="shop/{MODEL}"}} 1' not in metrics
+    good = cases(pair, Kind.PLAIN)[0]
+    serving.play(good)
+    assert (await serving.ask(good)).text == "It is fine."
 
 
 async def _differences(serving: Serving, case: Case) -> dict[str, object]:

@@ -52,6 +52,12 @@ class Pair:
         """Whether the answer passes untouched."""
         return self.client in {self.provider, WIRES[self.provider].format_of}
 
+    @property
+    def passes_whole(self) -> bool:
+        """Whether a whole answer passes untouched, its streams perhaps in another framing."""
+        by_invoke = (self.client, self.provider) == (Wire.ANTHROPIC_MESSAGES, BEDROCK_INVOKE)
+        return self.passes or by_invoke
+
     def __str__(self) -> str:
         return f"{self.client.short}-{self.provider}"
 
@@ -73,6 +79,8 @@ def pairs() -> list[Pair]:
 def cases(pair: Pair, kind: Kind) -> list[Case]:
     """The cases of one kind for a pair."""
     provider = PROVIDERS[pair.provider]
+    if kind is Kind.UNTRANSLATABLE:
+        return [whole("a list", b"[1]", None)]
     if kind is not Kind.PLAIN:
         return list(provider.cases.get(kind, ()))
     wholes = [whole(name, provider.whole(said), said) for name, said in PLAIN.items()]

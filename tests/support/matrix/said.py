@@ -45,6 +45,7 @@ class Kind(StrEnum):
     ODD_FORMS = "odd forms"  # what servers write in place of what is documented
     CALLS = "calls"  # several at once, mixed, with and without numbers and ids
     UNREADABLE = "unreadable"  # what no reader can take for an answer
+    UNTRANSLATABLE = "untranslatable"  # orderly JSON that no translator can read
 
 
 @dataclass(frozen=True, slots=True)

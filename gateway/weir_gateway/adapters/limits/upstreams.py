@@ -73,5 +73,5 @@ def _refused(backend: Backend, ask: LimitCheck, wait: float) -> UpstreamError:
     )
 
 
-def _nothing() -> None:
+def _nothing(_: UpstreamError) -> None:
     """The caller reports that it broke."""

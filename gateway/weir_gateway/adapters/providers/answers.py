@@ -16,10 +16,10 @@ from weir_gateway.adapters.providers.upstream_errors import (
     from_status,
     invalid_response,
     map_client_errors,
+    untranslated,
 )
 from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, refuses_option
 from weir_wires.content import Usage
-from weir_wires.errors import MalformedResponse
 from weir_wires.stream_ends import tokens_written
 
 JSON: Final = "application/json"
@@ -67,8 +67,8 @@ async def _whole_reply(answer: ProviderResponse) -> WholeReply:
             body, usage, written = await asyncio.to_thread(_read, answer, body)
         else:
             body, usage, written = _read(answer, body)
-    except MalformedResponse as error:
-        raise invalid_response(backend, f"answered what can't be read: {error}") from error
+    except Exception as error:
+        raise untranslated(backend, "answered what can't be read", error) from error
     answer.call.end(usage, "")
     return WholeReply(answer.response.status, answer.headers, body, usage, written)
 

@@ -1,7 +1,8 @@
 """Counts each backend's successes and failures; the operator reports them as ModelBackend health.
 
 A request counts once, after its retries. Requests that a client aborted, that a limit refused, or
-that the provider refused because of their prompt don't count.
+that the provider refused because of their prompt don't count, nor do answers that the gateway
+can't translate: clients of the provider's own wire can read them.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ IGNORED_FAILURES = frozenset(
     {
         *(UpstreamFailure.BUSY, UpstreamFailure.LIMIT, UpstreamFailure.OPEN),
         *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER),
+        UpstreamFailure.TRANSLATION,
     }
 )
 

@@ -13,7 +13,8 @@ from yarl import URL
 
 from weir_gateway.adapters.providers.prepared import Prepared
 from weir_gateway.adapters.providers.request_changes import changes_of
-from weir_gateway.domain.errors import BadRequest, CannotCarry
+from weir_gateway.adapters.providers.upstream_errors import untranslated
+from weir_gateway.domain.errors import BadRequest, CannotCarry, WeirError
 from weir_gateway.domain.request import Request, with_model
 from weir_gateway.domain.table import Backend, Passthrough
 from weir_runtime.tracing import Span, Tracing, current
@@ -64,10 +65,15 @@ async def outbound(prepared: Prepared, chosen: WireRoute, request: Request) -> O
     """Encode `request` for the backend. Raises CannotCarry and BadRequest, naming the field."""
     backend = prepared.backend
     reads = chosen.translator is not None or prepared.wire.adopt is not None
-    if (reads or changes_of(backend) is not None) and len(request.body) > MAX_ON_LOOP:
-        encoded = await asyncio.to_thread(_encode, backend, prepared.model, chosen, request)
-    else:
-        encoded = _encode(backend, prepared.model, chosen, request)
+    try:
+        if (reads or changes_of(backend) is not None) and len(request.body) > MAX_ON_LOOP:
+            encoded = await asyncio.to_thread(_encode, backend, prepared.model, chosen, request)
+        else:
+            encoded = _encode(backend, prepared.model, chosen, request)
+    except WeirError:
+        raise
+    except Exception as error:  # a defect of a translator's: another candidate may answer
+        raise untranslated(backend, "was not asked", error) from error
     return Outbound(
         wire=prepared.wire,
         client_errors=WIRES[request.wire].errors,

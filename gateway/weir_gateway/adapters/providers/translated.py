@@ -10,10 +10,13 @@ from typing import Final
 
 from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.reply import ProviderResponse, Release
-from weir_gateway.adapters.providers.upstream_errors import invalid_response, map_client_errors
+from weir_gateway.adapters.providers.upstream_errors import (
+    invalid_response,
+    map_client_errors,
+    untranslated,
+)
 from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
-from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventTooLarge, write
 from weir_wires.framing import SSE
 from weir_wires.stream_ends import StreamEnds
@@ -99,14 +102,14 @@ class TranslatedReply:
     def _feed(self, chunk: bytes) -> bytes:
         try:
             return self._translated(self._reader.feed(chunk))
-        except (MalformedResponse, EventTooLarge) as error:
+        except Exception as error:
             raise self._broken(error) from error
 
     def _end(self) -> bytes:
         self._ended = True
         try:
             return self._translated(self._reader.rest()) + self._events.end()
-        except (MalformedResponse, EventTooLarge) as error:
+        except Exception as error:
             raise self._broken(error) from error
 
     def _translated(self, events: list[Event]) -> bytes:
@@ -119,5 +122,8 @@ class TranslatedReply:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _broken(self, error: Exception) -> UpstreamError:
-        message = redact(self._secret, str(error).encode("utf-8", "replace")).decode()
-        return invalid_response(self._backend, f"sent a stream that can't be read: {message}")
+        if isinstance(error, EventTooLarge):
+            return invalid_response(self._backend, f"sent a stream that can't be read: {error}")
+        failure = untranslated(self._backend, "sent a stream that can't be read", error)
+        failure.message = redact(self._secret, failure.message.encode("utf-8", "replace")).decode()
+        return failure

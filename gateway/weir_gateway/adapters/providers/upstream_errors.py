@@ -1,6 +1,7 @@
 """Maps aiohttp's client errors and providers' error responses to UpstreamError."""
 
 import asyncio
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -12,6 +13,9 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_gateway.domain.table import Backend
 from weir_wires.error_reading import read_error
 from weir_wires.error_shapes import ErrorShape
+from weir_wires.errors import MalformedResponse, Untranslatable
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE_CHARS = 300  # characters of a provider's text in an error message
 SERVER_ERROR = 500
@@ -55,6 +59,28 @@ def invalid_response(backend: Backend, what: str) -> UpstreamError:
     """The error for a response that is not a valid answer."""
     return UpstreamError(
         f"backend {backend.id} {what}", failure=UpstreamFailure.BROKEN, transient=False
+    )
+
+
+def untranslated(backend: Backend, what: str, error: Exception) -> UpstreamError:
+    """The error for what was not translated: the provider's fault or the gateway's.
+
+    The provider's are bytes that are no answer at all. Whatever else a translator raises is its own
+    shortcoming, which says nothing about the provider's health; the log tells where.
+    """
+    if isinstance(error, MalformedResponse) and not isinstance(error, Untranslatable):
+        return invalid_response(backend, f"{what}: {error}")
+    known = isinstance(error, Untranslatable)
+    log.error(
+        "a translation failed",
+        extra={"backend": backend.id, "why": str(error) if known else type(error).__name__},
+        exc_info=None if known else error,
+    )
+    reason = str(error) if known else "the translation failed"
+    return UpstreamError(
+        f"backend {backend.id} {what}: {reason}",
+        failure=UpstreamFailure.TRANSLATION,
+        transient=False,
     )
 
 

@@ -17,7 +17,10 @@ class ObservedReply(ReplyWrapper):
     __slots__ = ("_on_break", "_on_close")
 
     def __init__(
-        self, reply: Reply, on_break: Callable[[], None], on_close: Callable[[], None]
+        self,
+        reply: Reply,
+        on_break: Callable[[UpstreamError], None],
+        on_close: Callable[[], None],
     ) -> None:
         super().__init__(reply)
         self._on_break = on_break
@@ -32,8 +35,8 @@ class ObservedReply(ReplyWrapper):
         try:
             async for chunk in self._reply.chunks():
                 yield chunk
-        except UpstreamError:
-            self._on_break()
+        except UpstreamError as error:
+            self._on_break(error)
             raise
 
     async def close(self, *, abort: bool) -> None:

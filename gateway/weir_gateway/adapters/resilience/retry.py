@@ -18,10 +18,11 @@ RETRYABLE: Final = frozenset(
 )
 # Another key of the same backend may be taken, or may have money left.
 KEY_ERRORS: Final = frozenset({UpstreamFailure.AUTH, UpstreamFailure.QUOTA})
-# The endpoint works: it refuses the prompt, the model's id or the key.
+# The endpoint works: it refuses the prompt, the model's id or the key, or it answers in a form
+# that the gateway can't translate.
 REFUSALS: Final = KEY_ERRORS | {
     *(UpstreamFailure.CONTEXT_LENGTH, UpstreamFailure.CONTENT_FILTER),
-    UpstreamFailure.MODEL_NOT_FOUND,
+    *(UpstreamFailure.MODEL_NOT_FOUND, UpstreamFailure.TRANSLATION),
 }
 
 

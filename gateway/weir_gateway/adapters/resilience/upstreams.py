@@ -227,7 +227,7 @@ class ResilientUpstreams:
         if dispatch.request.stream:
             dispatch.state.first_tokens.add(answered - began)
         self._telemetry.called(dispatch.state.backend.id, "ok")
-        return ObservedReply(reply, lambda: self._stream_broke(dispatch, endpoint), endpoint.ended)
+        return ObservedReply(reply, partial(self._stream_broke, dispatch, endpoint), endpoint.ended)
 
     def _failed(self, dispatch: _Dispatch, endpoint: Endpoint, error: UpstreamError) -> None:
         match retry.fault(error):
@@ -239,9 +239,12 @@ class ResilientUpstreams:
                 endpoint.succeeded(self._clock())
         self._telemetry.called(dispatch.state.backend.id, error.label)
 
-    def _stream_broke(self, dispatch: _Dispatch, endpoint: Endpoint) -> None:
-        endpoint.failed(self._clock())
-        self._telemetry.called(dispatch.state.backend.id, "half_way")
+    def _stream_broke(self, dispatch: _Dispatch, endpoint: Endpoint, error: UpstreamError) -> None:
+        fault = retry.fault(error)
+        if fault is retry.Fault.ENDPOINT:
+            endpoint.failed(self._clock())
+        outcome = error.label if fault is retry.Fault.NONE else "half_way"
+        self._telemetry.called(dispatch.state.backend.id, outcome)
 
     def _backend_state(self, backend: Backend) -> BackendState:
         state = self._states.get(backend.id)
