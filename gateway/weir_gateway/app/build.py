@@ -17,6 +17,7 @@ from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector
 from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
 from weir_gateway.adapters.providers.identity.identities import Identities
+from weir_gateway.adapters.providers.provider_api import ProviderApiCalls
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
 from weir_gateway.adapters.providers.usage_option import UsageOptions
 from weir_gateway.adapters.resilience.upstreams import ResilientUpstreams
@@ -36,6 +37,7 @@ from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.feedback import PATH as FEEDBACK
 from weir_gateway.http.feedback import FeedbackEndpoint
 from weir_gateway.http.models import ModelEndpoints
+from weir_gateway.http.passthrough import PassthroughEndpoint
 from weir_gateway.http.route import Route
 from weir_gateway.http.server import MODELS, RootHandler
 from weir_gateway.routing.account import DecisionRecorder
@@ -160,6 +162,14 @@ def build_handler(
         models.get,
         Authenticator(keys, time.time),
         max_in_flight=listen.in_flight,
+        otherwise=PassthroughEndpoint(
+            routing,
+            ProviderApiCalls(parts.calls),
+            tables.current,
+            tracing,
+            time.perf_counter,
+            bounds,
+        ),
         subpaths=routes.subpaths,
     )
 

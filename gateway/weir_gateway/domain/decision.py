@@ -38,6 +38,7 @@ class Reason(StrEnum):
     FALLBACK = "fallback"
     CLIENT_THRESHOLD = "client_threshold"
     DIRECT = "direct"
+    PASSTHROUGH = "passthrough"
     SHADOW = "shadow"
 
 

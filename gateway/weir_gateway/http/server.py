@@ -19,6 +19,7 @@ from weir_gateway.http.errors import error_response, shape_for
 _LOG = logging.getLogger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+MaybeHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
 SubpathHandler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 
 MODELS: Final = "/v1/models"
@@ -52,11 +53,14 @@ class RootHandler:
         *,
         max_in_flight: int,
         subpaths: Mapping[tuple[str, str], SubpathHandler] | None = None,
+        otherwise: MaybeHandler | None = None,
     ) -> None:
         """Requests beyond `max_in_flight` get a 503.
 
-        `model` serves what lies below /v1/models, `subpaths` what lies below other paths.
+        `model` serves what lies below /v1/models, `subpaths` what lies below other paths, and
+        `otherwise` what none of them serves.
         """
+        self._otherwise = otherwise
         self._subpaths = dict(subpaths or {})
         self._endpoints = dict(endpoints)
         self._model = model
@@ -92,6 +96,9 @@ class RootHandler:
         below = self._subpaths.get((http.method, base))
         if below is not None:
             return await below(http, path[len(base) + 1 :])
+        response = None if self._otherwise is None else await self._otherwise(http)
+        if response is not None:
+            return response
         methods = sorted(method for method, served in self._endpoints if served == path)
         if methods:
             raise WrongMethod(f"{path} takes {' and '.join(methods)}, not {http.method}")

@@ -10,7 +10,7 @@ from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.outcome import CostKind, Outcome, SideCost
 from weir_gateway.domain.request import ClientKey, Request
 from weir_gateway.domain.table import Policy, RouteTable
-from weir_gateway.routing import account, dispatch
+from weir_gateway.routing import account, dispatch, passthrough
 from weir_gateway.routing.account import CLIENT_GONE_STATUS, DecisionRecorder, Ending
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
@@ -21,8 +21,9 @@ from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
 from weir_gateway.routing.context import Purpose, RoutingContext, SideCosts
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.dispatch import Dispatched
+from weir_gateway.routing.passthrough import PassthroughCall
 from weir_gateway.routing.policy import compiled
-from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
+from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions, PassthroughRoute
 from weir_gateway.routing.policy.match import match_policy
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.ports import Clock, Ids, Scorer, Span
@@ -127,6 +128,18 @@ class Routing:
     def serves(self, table: RouteTable, model: str, key: ClientKey | None) -> bool:
         """Whether a client, or `key`, may write `model`, a name that a pattern matches included."""
         return compiled.is_callable(self._decider.compiled(table), model, key)
+
+    def find_passthrough(self, call: PassthroughCall, table: RouteTable) -> PassthroughRoute | None:
+        """Where a path goes that a policy passes through; None where none does."""
+        return passthrough.find(self._decider.compiled(table), call)
+
+    async def admit_passthrough(
+        self, route: PassthroughRoute, call: PassthroughCall, table: RouteTable
+    ) -> RouteDecision:
+        """Check key and limits, and count the call. Raises as `passthrough.admit` does."""
+        decision = await passthrough.admit(self._decider.limiter, self._ids, route, call, table)
+        self._recorder.decided(passthrough.as_request(call), decision, 0.0)
+        return decision
 
     async def check_probes(self, table: RouteTable) -> None:
         """Decide every policy's probes. Raises BadTable for the first that fails.

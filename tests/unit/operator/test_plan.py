@@ -264,6 +264,32 @@ def test_a_pattern_needs_a_gateway_that_matches_patterns() -> None:
     assert requires == {"shop/all": ("modelWildcards",), "shop/one": ()}
 
 
+def test_a_path_that_two_policies_pass_through_is_a_conflict() -> None:
+    path = {"path": "/v1/images/generations", "backend": "weak"}
+    made = plan(
+        *PAIR,
+        created(
+            policy("young", match={"models": ["a"]}, passthrough=[path]), "2026-01-02T00:00:00Z"
+        ),
+        created(policy("old", match={"models": ["b"]}, passthrough=[path]), "2026-01-01T00:00:00Z"),
+        policy("get", match={"models": ["c"]}, passthrough=[{**path, "methods": ["GET"]}]),
+    )
+    assert told(made) == [("young", "Conflict", "spec.passthrough[0].path")]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ({"path": "/v1/images/*", "backend": "none"}, "UnknownBackend"),
+        ({"path": "/v1/chat/completions", "backend": "weak"}, "NotSupported"),
+        ({"path": "/v1/batches", "backend": "weak"}, "NotSupported"),
+    ],
+)
+def test_a_path_that_cant_pass_through_is_told(path: Wire, reason: str) -> None:
+    made = plan(*PAIR, policy(passthrough=[path]))
+    assert [problem.reason for _, problem in made.problems] == [reason]
+
+
 def test_a_policy_with_problems_stands_in_nobodys_way() -> None:
     made = plan(*PAIR, policy("a", router={"name": "bert"}), policy("b"))
     assert [p.id for p in made.table.policies] == ["shop/b"]

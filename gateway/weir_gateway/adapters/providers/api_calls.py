@@ -9,7 +9,8 @@ import aiohttp
 
 from weir_gateway.adapters.providers.credentials import redact
 from weir_gateway.adapters.providers.identity.port import UnsignedCall
-from weir_gateway.adapters.providers.prepared import Prepared, url_of
+from weir_gateway.adapters.providers.prepared import Prepared, url_from_root, url_of
+from weir_gateway.adapters.providers.reply_headers import passed_on
 from weir_gateway.adapters.providers.upstream_errors import (
     from_status,
     invalid_response,
@@ -27,11 +28,12 @@ class ApiCall:
     """One call."""
 
     method: str
-    path: str  # below the API's /v1
+    path: str  # below the API's /v1, or `from_root`
     timeout: float  # seconds until the response's head
     query: tuple[tuple[str, str], ...] = ()
     data: object = None  # what aiohttp sends: bytes, a file, a form
     json: bool = True  # False: a form, which sets its own content type
+    from_root: bool = False  # the path is a client's: encoded, with the API's version in it
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -41,6 +43,16 @@ class ApiResponse:
     def __init__(self, backend: Backend, response: aiohttp.ClientResponse) -> None:
         self._backend = backend
         self._response = response
+
+    @property
+    def status(self) -> int:
+        """Its status, 2xx."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What a client gets of its headers, names in lower case."""
+        return passed_on(self._response.headers)
 
     async def read(self, max_bytes: int) -> bytes:
         """Read the body. Raises UpstreamError if it exceeds `max_bytes`, breaks or times out."""
@@ -78,7 +90,9 @@ def unsigned_call(prepared: Prepared, api_call: ApiCall) -> UnsignedCall:
     headers = {**prepared.headers, **api_call.headers}
     if not api_call.json:
         headers = {k: v for k, v in prepared.headers.items() if k != "content-type"}
-    url = url_of(backend, prepared.wire.wire, api_call.path).update_query(list(api_call.query))
+    wire = prepared.wire.wire
+    find = url_from_root if api_call.from_root else url_of
+    url = find(backend, wire, api_call.path).update_query(list(api_call.query))
     body = api_call.data if isinstance(api_call.data, bytes) else b""
     return UnsignedCall(api_call.method, url, headers, body)
 

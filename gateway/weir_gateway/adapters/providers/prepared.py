@@ -24,6 +24,7 @@ from weir_wires.spec import WireSpec
 from weir_wires.wire import Wire
 
 MODELS: Final = "/models"
+VERSION: Final = "/v1"  # that an endpoint of OpenAI's family ends with
 MAX_PREPARED: Final = 10_000  # backends; bounds what replaced tables leave behind
 
 
@@ -136,7 +137,19 @@ def url_of(backend: Backend, wire: Wire, path: str) -> URL:
     return _with_query(backend, backend.endpoint + version + path)
 
 
-def _with_query(backend: Backend, text: str) -> URL:
+def url_from_root(backend: Backend, wire: Wire, path: str) -> URL:
+    """The URL of a client's `path`, which is encoded and has the API's version in it.
+
+    An endpoint that ends with the version has it once; one without any, such as a deployment of
+    Azure's, gets the path below it.
+    """
+    versioned = bool(WIRES.version_path(backend.protocol, wire))
+    if not versioned and path.startswith(f"{VERSION}/"):
+        return _with_query(backend, backend.endpoint + path.removeprefix(VERSION), encoded=True)
+    return _with_query(backend, backend.endpoint.removesuffix(VERSION) + path, encoded=True)
+
+
+def _with_query(backend: Backend, text: str, *, encoded: bool = False) -> URL:
     # What a wire has encoded stays so: yarl would write an ARN's `%3A` as a colon.
-    url = URL(text, encoded="%" in text)
+    url = URL(text, encoded=encoded or "%" in text)
     return url.update_query(list(backend.query)) if backend.query else url

@@ -4,7 +4,7 @@ A table that can't be compiled is refused here, before it serves.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
@@ -13,6 +13,7 @@ from weir_gateway.domain.decision import AssignedVariant
 from weir_gateway.domain.errors import BadTable
 from weir_gateway.domain.request import ClientKey
 from weir_gateway.domain.table import Backend, Policy, RouteTable, Rule, Variant
+from weir_gateway.routing.policy.passthroughs import PassthroughEntry, PassthroughIndex
 from weir_gateway.routing.policy.wildcards import WildcardIndex
 from weir_policy.facts import Facts
 from weir_policy.ids import BackendId, ModelName, PolicyId, RouterName
@@ -90,6 +91,15 @@ class PolicyMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class PassthroughRoute:
+    """Where the calls of one path go."""
+
+    policy: CompiledPolicy
+    backend: Backend
+    path: str  # as the policy writes it
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledTable:
     """A table's policies by what a client may write in `model`, each list in match order."""
 
@@ -100,6 +110,7 @@ class CompiledTable:
     by_pattern: WildcardIndex[PolicyMatch]
     pattern_names: dict[str, tuple[PolicyMatch, ...]]  # candidates' names that a pattern matches
     client_threshold: tuple[CompiledPolicy, ...]
+    passthroughs: PassthroughIndex[PassthroughRoute]
     known_models: str  # the names there are, for an error's text
 
 
@@ -129,10 +140,23 @@ def compile_table(table: RouteTable, conditions: Conditions) -> CompiledTable:
         by_pattern=by_pattern,
         pattern_names=_pattern_names(policies, by_pattern),
         client_threshold=tuple(p for p in policies if p.policy.expose.client_threshold),
+        passthroughs=PassthroughIndex(
+            entry for compiled in policies for entry in _passthroughs(compiled, table)
+        ),
         known_models=_listed(
             [*by_model, *by_backend, *(m for p in policies for m in p.policy.models)]
         ),
     )
+
+
+def _passthroughs(
+    compiled: CompiledPolicy, table: RouteTable
+) -> Iterator[PassthroughEntry[PassthroughRoute]]:
+    for each in compiled.policy.spec.passthrough:
+        backend = _backend(each.backend, compiled.policy, table)
+        route = PassthroughRoute(compiled, backend, each.path)
+        for method in each.methods:
+            yield PassthroughEntry(method, each.path, route)
 
 
 def callable_models(compiled: CompiledTable, key: ClientKey | None = None) -> tuple[ModelName, ...]:
