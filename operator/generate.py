@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from weir_operator.apply.health import HEALTH_MEANINGS
-from weir_operator.apply.status import PROGRAM_MEANINGS
+from weir_operator.apply.status import PRICE_MEANINGS, PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
 from weir_policy.describe.crds import definitions
 from weir_policy.describe.reference import check_table, field_table
@@ -44,6 +44,13 @@ def health_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def price_table() -> str:
+    """Every reason of a backend's price."""
+    rows = ["| condition | reason | meaning |", "|---|---|---|"]
+    rows += [f"| Priced | `{reason}` | {doc} |" for reason, doc in PRICE_MEANINGS.items()]
+    return "\n".join(rows) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "RoutePolicy fields": lambda: field_table("RoutePolicy"),
     "RoutePolicy rules": lambda: check_table("RoutePolicy"),
@@ -52,6 +59,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reasons": reason_table,
     "program reasons": program_table,
     "health reasons": health_table,
+    "price reasons": price_table,
 }
 
 

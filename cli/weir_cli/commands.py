@@ -45,6 +45,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     ),
     CommandEntry("score", "weir_cli.score", "Score prompts from JSONL, offline.", "scorer"),
     CommandEntry("policy", "weir_cli.policy", "Check policy files, or compile them.", "operator"),
+    CommandEntry("catalog", "weir_cli.catalog.command", "Show what models cost.", "operator"),
     CommandEntry(
         "import",
         "weir_cli.importing.command",

@@ -10,7 +10,7 @@ import click
 from weir_cli.bundles import bundle_option, find_bundle
 from weir_cli.options import FILES
 from weir_cli.policy_files import compile_for
-from weir_operator.local import Compiled, compile_paths
+from weir_operator.local import Compiled
 from weir_policy.describe.json_schema import json_schema
 
 
@@ -45,7 +45,7 @@ def compile_command(paths: tuple[Path, ...]) -> None:
 
     With any mistake nothing is printed on stdout, and the exit status is 1.
     """
-    compiled = compile_paths(paths)
+    compiled = compile_for(paths, None)
     if compiled.mistakes:
         click.echo(_as_text(compiled), err=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from weir_cli.catalogs import current_catalog
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
 from weir_operator.plan.warnings import Certificates
@@ -68,11 +69,14 @@ def bundle_facts(bundle: Path) -> BundleFacts:
 
 
 def compile_for(paths: Sequence[Path], bundle: Path | None) -> Compiled:
-    """Compile for a bundle, mistakes included; None: for any. Raises Failure for a bad bundle."""
+    """Compile for a bundle, mistakes included; None: for any. Raises Failure."""
+    catalog = current_catalog()
     if bundle is None:
-        return compile_paths(paths)
+        return compile_paths(paths, catalog=catalog)
     facts = bundle_facts(bundle)
-    return compile_paths(paths, routers=facts.routers, certificates=facts.certificates)
+    return compile_paths(
+        paths, routers=facts.routers, certificates=facts.certificates, catalog=catalog
+    )
 
 
 def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:

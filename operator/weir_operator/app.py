@@ -21,7 +21,7 @@ from weir_operator.apply.authentication import (
     TokenReviewAuthenticator,
 )
 from weir_operator.apply.cluster import Cluster, ClusterError
-from weir_operator.apply.compile_loop import CompileLoop, NoProbes, ProbeRunner
+from weir_operator.apply.compile_loop import CompileLoop, Given, NoProbes, ProbeRunner
 from weir_operator.apply.election import Election, LeaseTiming
 from weir_operator.apply.gateways import Gateways
 from weir_operator.apply.index import Index
@@ -36,8 +36,10 @@ from weir_operator.apply.status_writer import StatusSources, StatusWriter, Write
 from weir_operator.apply.stream import RouteTables
 from weir_operator.apply.table_publisher import TablePublisher
 from weir_operator.apply.usage_reports import UsageReports
+from weir_operator.files.catalog import load_catalog
 from weir_operator.handlers import access, watch
 from weir_operator.settings import Settings
+from weir_policy.catalog.catalog import CatalogError
 from weir_runtime.admin import Admin, Health
 from weir_runtime.loop import stop_on_signals
 from weir_runtime.metrics import Registry
@@ -64,12 +66,16 @@ class Operator:
         variables: Mapping[str, str],
         login: Callable[[], Access] = access,
     ) -> None:
-        """`variables` holds the OTEL_* variables. Raises BadSettings."""
+        """`variables` holds the OTEL_* variables. Raises BadSettings, also for a bad catalog."""
         if not settings.insecure and (settings.tls is None or not settings.gateways):
             raise BadSettings(
                 "set WEIR_OPERATOR_TLS and WEIR_OPERATOR_GATEWAYS, or WEIR_OPERATOR_INSECURE=1 "
                 "for a try on one machine"
             )
+        try:
+            self._catalog = load_catalog(settings.catalog)
+        except CatalogError as error:
+            raise BadSettings(f"WEIR_OPERATOR_CATALOG: {error}") from error
         self._settings = settings
         self._variables = variables
         self._login = login
@@ -136,7 +142,7 @@ class Operator:
             sources.publisher,
             probes,
             self.registry,
-            allowed=self._settings.upstream_allow,
+            given=Given(self._settings.upstream_allow, self._catalog),
         )
         election = self._election(cluster)
         replicas.use_election(election)

@@ -5,14 +5,17 @@ Compiles as on a cluster; problems name file and line.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from weir_operator.files.load import FileMistake, LoadedFiles, load
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
-from weir_operator.plan.findings import Reason
+from weir_operator.plan.findings import PRICE_DAYS, Reason
+from weir_operator.plan.prices import Prices
 from weir_operator.plan.secrets import Credential
 from weir_operator.plan.warnings import Certificates
+from weir_policy.catalog.catalog import Catalog, packaged
 from weir_policy.table import Table
 
 
@@ -32,14 +35,21 @@ def compile_paths(
     *,
     routers: frozenset[str] | None = None,
     certificates: Certificates | None = None,
+    catalog: Catalog | None = None,
 ) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
-    `routers` and `certificates` are those of the scorer's bundle, where it is known. No policy at
-    all is a mistake too.
+    `routers` and `certificates` are those of the scorer's bundle, where it is known; `catalog` is
+    the package's where none is given. No policy at all is a mistake too.
     """
     loaded = load(paths)
-    plan = compile_table(loaded.resources, Form.FILE, routers=routers, certificates=certificates)
+    plan = compile_table(
+        loaded.resources,
+        Form.FILE,
+        routers=routers,
+        certificates=certificates,
+        prices=Prices(packaged() if catalog is None else catalog, oldest_price()),
+    )
     mistakes = [*loaded.mistakes, *_planned(loaded, plan)]
     if not mistakes and not plan.table.policies:
         mistakes.append(FileMistake("", 0, "", "there is no RoutePolicy", "write one"))
@@ -53,6 +63,11 @@ def compile_paths(
         tuple(sorted(mistakes)),
         tuple(sorted(warnings)),
     )
+
+
+def oldest_price() -> str:
+    """The day, as YYYY-MM-DD, before which a catalog's price is old."""
+    return (datetime.now(UTC).date() - timedelta(days=PRICE_DAYS)).isoformat()
 
 
 def _planned(loaded: LoadedFiles, plan: Plan) -> Iterable[FileMistake]:

@@ -127,6 +127,12 @@ class Settings:
         why="Addresses that endpoints may have although they are loopback, link-local or a "
         "cloud's metadata service; the same as the gateways'",
     )
+    catalog: Path | None = setting(
+        "WEIR_OPERATOR_CATALOG",
+        default=None,
+        unit="file",
+        why="A price catalog whose models come before those of the package; read at the start",
+    )
     secrets_every: Duration = setting(
         "WEIR_OPERATOR_SECRETS_EVERY",
         default="15s",

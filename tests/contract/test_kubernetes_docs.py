@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from weir_operator.apply.health import HealthReason
-from weir_operator.apply.status import HEALTHY, ProgramReason
+from weir_operator.apply.status import HEALTHY, PRICED, PriceReason, ProgramReason
 from weir_operator.files.load import LoadedFiles, load
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
@@ -94,8 +94,10 @@ def test_defaults_on_the_page_are_the_chart_s() -> None:
 def test_every_condition_and_every_reason_stands_on_the_page() -> None:
     section = PAGE.partition("## Conditions\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"`(\w+)`", section))
-    conditions = {str(condition) for condition in Condition} | {"Programmed", "Ready", HEALTHY}
-    reasons = {str(r) for kind in (Reason, ProgramReason, HealthReason) for r in kind}
+    conditions = {str(condition) for condition in Condition} | {
+        *("Programmed", "Ready", HEALTHY, PRICED)
+    }
+    reasons = {str(r) for kind in (Reason, ProgramReason, HealthReason, PriceReason) for r in kind}
     assert named == conditions | reasons | {"observedGeneration", "lastTransitionTime"}
 
 

@@ -20,6 +20,8 @@ from weir_operator.apply.table_publisher import Snapshot, TablePublisher, snapsh
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.endpoints import Networks
+from weir_operator.plan.prices import Prices
+from weir_policy.catalog.catalog import EMPTY, Catalog
 from weir_policy.table import Table
 from weir_runtime.metrics import Registry
 
@@ -33,6 +35,14 @@ class Debounce:
     quiet_period: float = 0.02  # without a change, before compiling
     max_delay: float = 0.2  # however many changes arrive
     retry_delay: float = 2.0  # after a failed read or a failed probe
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What every compilation is given besides the resources."""
+
+    allowed: Networks = ()  # addresses that endpoints may have although a cluster refuses them
+    catalog: Catalog = EMPTY  # the models that backends may name
 
 
 class ProbeRunner(Protocol):
@@ -64,15 +74,17 @@ class CompileLoop:
         registry: Registry,
         debounce: Debounce | None = None,
         *,
-        allowed: Networks = (),
+        given: Given | None = None,
     ) -> None:
-        """`allowed` are addresses that endpoints may have although they are refused by default."""
         self._index = index
         self._secrets = secrets
         self._publisher = publisher
         self._probes = probes
         self._debounce = debounce or Debounce()
-        self._compile = partial(compile_table, form=Form.CLUSTER, allowed=allowed)
+        fixed = given or Given()
+        self._compile = partial(
+            compile_table, form=Form.CLUSTER, allowed=fixed.allowed, prices=Prices(fixed.catalog)
+        )
         self._listeners: list[Callable[[], None]] = []
         self.plan: Plan | None = None
         self.planned: Mapping[str, str] = {}  # what the plan's table holds, published or not

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import cast
 
@@ -12,9 +13,28 @@ from weir_operator.apply.cluster import JsonObject
 from weir_operator.apply.gateways import GatewayState
 from weir_operator.apply.health import HealthReason, HealthVerdict, judge_health
 from weir_operator.apply.usage import Tally, tally_fields
-from weir_operator.plan.findings import Condition, Finding, Verdict
+from weir_operator.plan.findings import PRICE_DAYS, Condition, Finding, PriceOrigin, Verdict
 
 HEALTHY = "Healthy"  # the condition
+PRICED = "Priced"  # the condition
+DATE_CHARS = 10  # of RFC 3339
+
+
+class PriceReason(StrEnum):
+    """Whether a backend has a price, and whether it is a recent one."""
+
+    PRICED = "Priced"
+    NO_PRICE = "NoPrice"
+    PRICE_OLD = "PriceOld"
+
+
+PRICE_MEANINGS: dict[PriceReason, str] = {
+    PriceReason.PRICED: "The backend has a price, its own or the catalog's.",
+    PriceReason.NO_PRICE: "Neither `price` nor `catalog` is written, so requests cost nothing in "
+    "ledger, budgets and savings. For a model that is free write a price of 0.",
+    PriceReason.PRICE_OLD: f"Unknown: the catalog's price was last read over {PRICE_DAYS} "
+    "days ago.",
+}
 
 
 class ProgramReason(StrEnum):
@@ -109,7 +129,21 @@ def backend_status_of(
     conditions = [_of_verdict(finding.verdict(condition)) for condition in Condition]
     health = judge_health(finding, gateways, _last_health(before, finding.generation))
     conditions.append(_Condition(HEALTHY, health.holds, str(health.reason), health.message))
+    conditions.append(_priced(finding.price, now))
     return {"conditions": _with_times(conditions, finding.generation, before, now)}
+
+
+def _priced(price: PriceOrigin | None, now: str) -> _Condition:
+    if price is None:  # the resource can't be read
+        return _Condition(PRICED, None, str(PriceReason.NO_PRICE), "The spec has mistakes.")
+    today = date.fromisoformat(now[:DATE_CHARS])
+    warning = price.warning((today - timedelta(days=PRICE_DAYS)).isoformat())
+    if warning is not None:
+        reason = PriceReason.PRICE_OLD if price.known else PriceReason.NO_PRICE
+        return _Condition(PRICED, None if price.known else False, reason, str(warning))
+    where = f"catalog's of {price.catalog}, read on {price.checked}" if price.catalog else "spec's"
+    message = f"The price is the {where}."
+    return _Condition(PRICED, holds=True, reason=PriceReason.PRICED, message=message)
 
 
 def _last_health(status: JsonObject, generation: int) -> HealthVerdict | None:

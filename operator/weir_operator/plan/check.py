@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from weir_operator.plan.endpoints import Networks, forbidden
-from weir_operator.plan.findings import Problem, Reason
+from weir_operator.plan.findings import PriceOrigin, Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
 from weir_policy.fields.mistakes import Path, nearest
@@ -39,6 +39,7 @@ class CheckedBackend:
     backend: ModelBackend
     problems: tuple[Problem, ...]
     credentials: tuple[Credential, ...]
+    price: PriceOrigin | None = None
 
 
 def check_backend(

@@ -1,11 +1,12 @@
 """All resources in, one Plan out: the table of what is good, and a finding on every resource."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_policy
 from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.findings import Advice, Finding, Problem, Reason
+from weir_operator.plan.prices import NO_PRICES, PricedBackend, Prices, price_backend
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
 from weir_operator.plan.warnings import Certificates, backend_warnings, policy_warnings
 from weir_policy.reading.resources import (
@@ -46,21 +47,26 @@ def compile_table(
     routers: frozenset[str] | None = None,
     certificates: Certificates | None = None,
     allowed: Networks = (),
+    prices: Prices = NO_PRICES,
 ) -> Plan:
     """Compile everything at once. No two resources share a ref; their order is without effect.
 
     A resource with a problem is left out of the table and told in its finding; so is a policy with
     a candidate that is left out. `routers` are those of the scorer's bundle, None where it is not
     known, as are `certificates`; `allowed` are addresses that endpoints may have though a cluster
-    refuses them.
+    refuses them; `prices` has the catalog that backends name models of.
     """
     secrets: SecretIndex = {
         **dict.fromkeys(resources.unreadable, UNREADABLE),
         **{(s.meta.ref.namespace, s.meta.ref.name): s for s in resources.secrets},
     }
+    ordered = sorted(resources.backends, key=lambda b: b.meta.ref.id)
+    priced = [price_backend(backend, prices.catalog) for backend in ordered]
     checked = {
-        (b.meta.ref.namespace, b.meta.ref.name): check_backend(b, secrets, form, allowed)
-        for b in sorted(resources.backends, key=lambda b: b.meta.ref.id)
+        (p.backend.meta.ref.namespace, p.backend.meta.ref.name): _with_price(
+            check_backend(p.backend, secrets, form, allowed), p
+        )
+        for p in priced
     }
     broken = frozenset(
         (i.meta.ref.namespace, i.meta.ref.name)
@@ -81,7 +87,7 @@ def compile_table(
         *_invalid(resources.invalid, more),
         *(_finding(p.meta, problems, advised[p.meta.ref]) for p, problems in judged),
         *(
-            _finding(found.backend.meta, found.problems, backend_warnings(found.backend))
+            _backend_finding(found, backend_warnings(found, prices.oldest))
             for found in checked.values()
         ),
     ]
@@ -91,6 +97,16 @@ def compile_table(
         _credentials(good),
         tuple(sorted(findings, key=lambda found: found.ref)),
     )
+
+
+def _with_price(found: CheckedBackend, priced: PricedBackend) -> CheckedBackend:
+    problems = (*priced.problems, *found.problems)
+    return replace(found, problems=problems, price=priced.origin)
+
+
+def _backend_finding(found: CheckedBackend, warnings: tuple[Advice, ...]) -> Finding:
+    finding = _finding(found.backend.meta, found.problems, warnings)
+    return replace(finding, price=found.price)
 
 
 def _match_order(policy: RoutePolicy) -> tuple[int, str, ResourceRef]:

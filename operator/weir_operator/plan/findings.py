@@ -6,9 +6,12 @@ The reasons are those of the conditions on a cluster; docs/policies.md lists eve
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from weir_policy.fields.mistakes import Path, dotted
 from weir_policy.reading.resources import ResourceRef
+
+PRICE_DAYS: Final = 180  # after which a catalog's price is old: providers change theirs
 
 
 class Condition(StrEnum):
@@ -25,6 +28,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     INVALID_RULE = "InvalidRule"
     NOT_SUPPORTED = "NotSupported"
+    NOT_IN_CATALOG = "NotInCatalog"
     CONFLICT = "Conflict"
     ENV_NOT_PERMITTED = "EnvNotPermitted"
     ENDPOINT_NOT_PERMITTED = "EndpointNotPermitted"
@@ -71,6 +75,10 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.ENDPOINT_NOT_PERMITTED: Meaning(
         Condition.ACCEPTED,
         "On a cluster the endpoint may not name the loopback, a link-local or a metadata address.",
+    ),
+    Reason.NOT_IN_CATALOG: Meaning(
+        Condition.ACCEPTED,
+        "`catalog` names a model that the price catalog of this version does not have.",
     ),
     Reason.RESOLVED_REFS: Meaning(
         Condition.RESOLVED_REFS, "Everything that the resource names is there and usable."
@@ -144,6 +152,31 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceOrigin:
+    """Where a backend's price comes from."""
+
+    known: bool  # False: neither the spec nor the catalog has one
+    catalog: str = ""  # the catalog model whose prices it has; empty: the spec's own
+    checked: str = ""  # when the catalog's price was last read at its source: YYYY-MM-DD
+
+    def warning(self, oldest: str) -> Advice | None:
+        """What people should know of the price; None where nothing is wrong with it.
+
+        `oldest` is the day, as YYYY-MM-DD, before which a catalog's price may have changed.
+        """
+        if not self.known:
+            message = "no price: it counts as free in choices, savings, limits and budgets"
+            return Advice(("spec", "price"), message, "write what the provider charges, or catalog")
+        if self.catalog and self.checked < oldest:
+            message = (
+                f"the catalog's price of {self.catalog} was last read on {self.checked}, over "
+                f"{PRICE_DAYS} days ago"
+            )
+            return Advice(("spec", "catalog"), message, "compare it with the provider's page")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """All that is to be said of one resource; without problems it is in the table."""
 
@@ -152,6 +185,7 @@ class Finding:
     problems: tuple[Problem, ...]
     uid: str = ""
     warnings: tuple[Advice, ...] = ()
+    price: PriceOrigin | None = None  # of a backend
 
     def verdict(self, condition: Condition) -> Verdict:
         """The condition: of several problems the first one's reason, and every one's message."""

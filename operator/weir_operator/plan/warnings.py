@@ -11,7 +11,7 @@ import cel
 from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
 from weir_operator.plan.findings import Advice
 from weir_policy.facts import Facts
-from weir_policy.reading.resources import ModelBackend, RoutePolicy
+from weir_policy.reading.resources import RoutePolicy
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Rule
 
@@ -19,13 +19,13 @@ from weir_policy.spec.policy import Rule
 Certificates = Mapping[str, tuple[tuple[float, float], ...]]
 
 
-def backend_warnings(backend: ModelBackend) -> tuple[Advice, ...]:
-    """A model without a price counts as free wherever money is compared or limited."""
-    price = backend.spec.price
-    if price.input or price.output:
-        return ()
-    message = "no price: it counts as free in choices, savings, limits and budgets"
-    return (Advice((*SPEC, "price"), message, "write what the provider charges"),)
+def backend_warnings(checked: CheckedBackend, oldest: str) -> tuple[Advice, ...]:
+    """A model without a price counts as free wherever money is compared or limited.
+
+    `oldest` is the day, as YYYY-MM-DD, before which a catalog's price may have changed.
+    """
+    warning = checked.price.warning(oldest) if checked.price is not None else None
+    return () if warning is None else (warning,)
 
 
 def policy_warnings(

@@ -21,12 +21,13 @@ def definitions() -> dict[str, Schema]:
                 "A ModelBackend is one model behind one provider endpoint: where it is, what it "
                 "costs.",
                 Object(ModelBackendSpec),
-                _status("Accepted", "ResolvedRefs", "Healthy"),
+                _status("Accepted", "ResolvedRefs", "Healthy", "Priced"),
             ),
             [
                 _condition_column("Accepted"),
                 _condition_column("Resolved", "ResolvedRefs"),
                 _condition_column("Healthy"),
+                _condition_column("Priced"),
                 {"name": "Protocol", "type": "string", "jsonPath": ".spec.protocol"},
                 {"name": "Model", "type": "string", "jsonPath": ".spec.model"},
                 {"name": "Endpoint", "type": "string", "jsonPath": ".spec.endpoint", "priority": 1},

@@ -165,6 +165,19 @@ MODEL = Text(
     pattern=r"[!-)+-~]+",
     message="must be a model name without spaces or *, like gpt-4o",
 )
+MODEL_ID = Text(
+    word="model id",
+    convert=str,
+    max_length=253,
+    min_length=0,
+)
+CATALOG_NAME = Text(
+    word="catalog model",
+    convert=str,
+    max_length=253,
+    pattern=r"[a-z0-9][-a-z0-9.]*/[!-.0-~][!-~]*",
+    message="must be a catalog's provider and model, like openai/gpt-5-mini; see weir catalog list",
+)
 MODEL_PATTERN = Text(
     word="model name",
     convert=ModelName,

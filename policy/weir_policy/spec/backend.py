@@ -5,11 +5,13 @@ from typing import ClassVar, Final, TypeVar
 
 from weir_policy.fields.composite import ITSELF, List, Object
 from weir_policy.fields.formats import (
+    CATALOG_NAME,
     DURATION,
     ENDPOINT,
     HEADER,
     HEADER_VALUE,
     MODEL,
+    MODEL_ID,
     NAME,
     NAMESPACE_OR_ALL,
     QUERY_NAME,
@@ -155,6 +157,14 @@ class Tls:
 class ModelBackendSpec:
     """One model behind one provider endpoint."""
 
+    CHECKS: ClassVar = (
+        Check(
+            "has(self.model) && self.model != '' || has(self.catalog)",
+            "is required, or write catalog",
+            "model",
+        ),
+    )
+
     protocol: Protocol = required(Choice(Protocol), "The wire that the endpoint speaks.")
     endpoint: str = required(
         ENDPOINT,
@@ -168,7 +178,16 @@ class ModelBackendSpec:
         "set: chat for openai, messages for anthropic, gemini for gemini.",
         default=[],
     )
-    model: str = required(text("model id", 253), "The provider's id for the model.")
+    catalog: str | None = optional(
+        CATALOG_NAME,
+        "The model in the price catalog, such as `openai/gpt-5-mini`: it fills `model`, `price`, "
+        "`contextWindow` and `capabilities` where they are not written.",
+    )
+    model: str = defaulted(
+        MODEL_ID,
+        "The provider's id for the model; required unless `catalog` is written.",
+        default="",
+    )
     aliases: tuple[ModelName, ...] = defaulted(
         List(MODEL, at_most=16, unique=ITSELF),
         "More names that clients may write for it, where a policy says `expose: {direct: true}`.",

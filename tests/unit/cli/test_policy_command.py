@@ -32,6 +32,25 @@ def test_good_files_check_out(tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, "OK: 1 policy, 2 backends\n")
 
 
+def test_a_price_of_zero_is_a_price(tmp_path: Path) -> None:
+    free = backend("weak", price={"input": "0", "output": "0"})
+    done = run(tmp_path, [policy(), free, backend()], "check")
+    assert (done.exit_code, done.stderr.count("no price")) == (0, 1)
+
+
+def test_a_catalog_model_is_filled_in_and_an_unknown_one_is_a_mistake(tmp_path: Path) -> None:
+    named = backend("weak", catalog="openai/gpt-4o-mini")
+    compiled = run(tmp_path, [policy(), named, backend()], "compile")
+    table = decode(compiled.stdout.encode())
+    weak = next(entry.spec for entry in table.backends if entry.name == "weak")
+    assert (weak.price.input, weak.price.cached_input) == (150_000, 75_000)
+    assert weak.context_window == 128_000
+    named = backend("weak", catalog="openai/gpt-4o-minj")
+    done = run(tmp_path, [policy(), named, backend()], "check")
+    assert "NotInCatalog: the price catalog has no openai/gpt-4o-minj" in done.stdout
+    assert "did you mean openai/gpt-4o-mini?" in done.stdout
+
+
 def test_mistakes_are_listed_and_the_status_is_one(tmp_path: Path) -> None:
     done = run(tmp_path, [policy(objective={}), backend("weak"), backend()], "check")
     assert done.exit_code == 1

@@ -1,11 +1,13 @@
 """Whether a backend is healthy, from what gateways saw."""
 
+from dataclasses import replace
+
 import pytest
 
 from weir_operator.apply.gateways import GatewayState, Health
 from weir_operator.apply.health import HEALTH_MEANINGS, HealthReason, HealthVerdict, judge_health
-from weir_operator.apply.status import backend_status_of, conditions_in
-from weir_operator.plan.findings import Finding
+from weir_operator.apply.status import PRICE_MEANINGS, PriceReason, backend_status_of, conditions_in
+from weir_operator.plan.findings import Finding, PriceOrigin
 from weir_policy.reading.resources import ResourceKind, ResourceRef
 
 FINDING = Finding(ResourceRef(ResourceKind.BACKEND, "shop", "weak"), 2, (), "u")
@@ -56,5 +58,28 @@ def test_the_status_keeps_the_verdict_of_its_generation_and_drops_it_with_anothe
     assert (anew["status"], anew["reason"]) == ("Unknown", "NoTraffic")
 
 
+@pytest.mark.parametrize(
+    ("price", "status", "reason"),
+    [
+        (PriceOrigin(known=True), "True", "Priced"),
+        (PriceOrigin(known=False), "False", "NoPrice"),
+        (PriceOrigin(known=True, catalog="acme/large", checked="2025-07-06"), "True", "Priced"),
+        (
+            PriceOrigin(known=True, catalog="acme/large", checked="2025-07-04"),
+            "Unknown",
+            "PriceOld",
+        ),
+        (None, "Unknown", "NoPrice"),
+    ],
+)
+def test_the_status_says_where_the_price_is_from(
+    price: PriceOrigin | None, status: str, reason: str
+) -> None:
+    written = backend_status_of(replace(FINDING, price=price), (), {}, "2026-01-01T00:00:00Z")
+    condition = conditions_in(written)["Priced"]
+    assert (condition["status"], condition["reason"]) == (status, reason)
+
+
 def test_every_reason_is_documented() -> None:
     assert set(HEALTH_MEANINGS) == set(HealthReason)
+    assert set(PRICE_MEANINGS) == set(PriceReason)

@@ -20,6 +20,7 @@ from weir_policy.reading.resources import ResourceKind, ResourceRef
 from weir_proto.routing.v2.routetable_pb2 import PolicyUsage, Report
 from weir_runtime.metrics import Registry
 
+NOW = "2026-11-30T00:00:00Z"
 CHAT = ResourceRef(ResourceKind.POLICY, "shop", "chat")
 KINDS = {"RoutePolicy": ResourceKind.POLICY, "ModelBackend": ResourceKind.BACKEND}
 
@@ -40,7 +41,7 @@ class World:
             self.index, self.publisher, self.gateways, self.usage, self.compile_loop
         )
         self.registry = registry
-        self.writer = StatusWriter(self.cluster, known, lambda: True, lambda: "now", registry)
+        self.writer = StatusWriter(self.cluster, known, lambda: True, lambda: NOW, registry)
 
     async def apply(self, *documents: Wire) -> None:
         """Put resources there and plan."""

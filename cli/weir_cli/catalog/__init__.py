@@ -1,0 +1,1 @@
+"""`weir catalog`: the price catalog that ModelBackends name models of."""
