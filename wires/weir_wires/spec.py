@@ -88,6 +88,9 @@ class WireSpec:
     translators: Mapping[Wire, Translator] = field(default_factory=dict[Wire, Translator])
     to_chat: ToChat | None = None  # of its clients' requests, which then reach every wire
     answer: AnswerReader | None = None
+    empty: Callable[[bytes], bool] | None = None  # whether a whole answer brings nothing
+    # A whole answer as a stream, for a provider that streams nothing; raises MalformedResponse.
+    as_stream: Callable[[bytes], bytes] | None = None
     # All that a model wrote in an event's data, or in a whole answer: what no usage counts is
     # estimated by it. None: what `answer` reads.
     written: Callable[[bytes], str] | None = None

@@ -6,10 +6,12 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS, MESSAGES_ANSWER
+from weir_wires.anthropic.as_stream import message_as_stream
 from weir_wires.anthropic.written import messages_written
 from weir_wires.chat_to_messages import ChatToMessages
 from weir_wires.content import Usage
 from weir_wires.event import Event
+from weir_wires.faults import has_no_content
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.provider_json import decode_answer, decode_event
 from weir_wires.spec import PromptShape, WireSpec
@@ -86,6 +88,8 @@ MESSAGES: Final = WireSpec(
     to_chat=MessagesToChat(),
     answer=MESSAGES_ANSWER,
     written=messages_written,
+    empty=has_no_content,
+    as_stream=message_as_stream,
     prompt=PromptShape(
         schemas=(("output_config", "format", "schema"), ("output_format", "schema"))
     ),
@@ -101,6 +105,8 @@ COUNT_TOKENS: Final = replace(
     to_chat=None,
     answer=None,
     written=None,
+    empty=None,
+    as_stream=None,
     prompt=PromptShape(),
     prepare=None,
 )

@@ -8,7 +8,9 @@ import msgspec
 from weir_wires.completions_to_chat import CompletionsToChat
 from weir_wires.content import Usage
 from weir_wires.event import Event
+from weir_wires.faults import has_no_choice
 from weir_wires.openai.answers import CHAT_ANSWER
+from weir_wires.openai.as_stream import chat_as_stream, completion_as_stream
 from weir_wires.openai.errors import OPENAI_ERRORS
 from weir_wires.openai.stream_usage import (
     FIELD,
@@ -94,6 +96,8 @@ CHAT: Final = WireSpec(
     usage_option=USAGE_OPTION,
     answer=CHAT_ANSWER,
     written=chat_written,
+    empty=has_no_choice,
+    as_stream=chat_as_stream,
     prompt=PromptShape(schemas=(("response_format", "json_schema", "schema"),)),
 )
 COMPLETIONS: Final = replace(
@@ -103,6 +107,7 @@ COMPLETIONS: Final = replace(
     forwarded=(),
     protocol="",
     to_chat=CompletionsToChat(),
+    as_stream=completion_as_stream,
     prompt=PromptShape(turns="prompt", system=""),
 )
 EMBEDDINGS: Final = replace(
@@ -114,5 +119,7 @@ EMBEDDINGS: Final = replace(
     protocol="",
     answer=None,
     written=None,
+    empty=None,
+    as_stream=None,
     prompt=PromptShape(),
 )

@@ -8,7 +8,9 @@ import msgspec
 
 from weir_wires.content import Usage
 from weir_wires.event import Event
+from weir_wires.faults import has_no_output
 from weir_wires.openai.answers import RESPONSES_ANSWER
+from weir_wires.openai.as_stream import response_as_stream
 from weir_wires.openai.errors import RESPONSES_ERRORS
 from weir_wires.openai.written import responses_written
 from weir_wires.provider_json import decode_answer, decode_event
@@ -107,6 +109,8 @@ RESPONSES: Final = WireSpec(
         "prompt_cache_retention": None,
         "prompt_cache_options": None,
     },
+    empty=has_no_output,
+    as_stream=response_as_stream,
     prompt=PromptShape(
         turns="input", system="instructions", schemas=(("text", "format", "schema"),)
     ),

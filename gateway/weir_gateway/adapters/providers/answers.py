@@ -4,9 +4,11 @@ Whole or streamed, unchanged or translated; errors in the shape of the client's 
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from weir_gateway.adapters.providers.credentials import redact
+from weir_gateway.adapters.providers.first_events import error_in_answer, inspect_first_events
 from weir_gateway.adapters.providers.outbound import MAX_ON_LOOP
 from weir_gateway.adapters.providers.reply import ProviderResponse, StreamReply, WholeReply
 from weir_gateway.adapters.providers.reply_headers import forbids_retries, retry_after
@@ -19,7 +21,11 @@ from weir_gateway.adapters.providers.upstream_errors import (
     untranslated,
 )
 from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, refuses_option
+from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
+from weir_wires.faults import tells_error
+from weir_wires.framing import SSE
+from weir_wires.spec import WireSpec
 from weir_wires.stream_ends import tokens_written
 
 JSON: Final = "application/json"
@@ -31,8 +37,8 @@ FIRST_REDIRECT: Final = 300
 UpstreamReply = WholeReply | StreamReply | TranslatedReply
 
 
-async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
-    """The reply; a translated stream already has its first event for the client.
+async def to_reply(answer: ProviderResponse, client: WireSpec, *, stream: bool) -> UpstreamReply:
+    """The reply on the wire `client`; a stream already has its first event.
 
     Raises UpstreamError for errors that a fallback may avoid.
     """
@@ -44,9 +50,8 @@ async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
             answer.backend, f"answered {response.status}, a redirect, which is not followed"
         )
     if not stream or response.content_type != answer.outbound.wire.framing.media_type:
-        return await _whole_reply(answer)
-    if not answer.first:
-        raise invalid_response(answer.backend, "ended its stream before it began")
+        return await _whole_reply(answer, client if stream else None)
+    answer = await inspect_first_events(answer)
     if answer.outbound.response is None:
         return StreamReply(answer)
     translated = TranslatedReply(answer, answer.outbound.response.stream())
@@ -54,7 +59,8 @@ async def to_reply(answer: ProviderResponse, *, stream: bool) -> UpstreamReply:
     return translated
 
 
-async def _whole_reply(answer: ProviderResponse) -> WholeReply:
+async def _whole_reply(answer: ProviderResponse, streamed: WireSpec | None) -> WholeReply:
+    """An answer that came in one piece; as events where the client awaits a stream of its wire."""
     backend = answer.backend
     media = answer.response.content_type
     if media != JSON and not media.endswith("+json"):
@@ -67,6 +73,10 @@ async def _whole_reply(answer: ProviderResponse) -> WholeReply:
             body, usage, written = await asyncio.to_thread(_read, answer, body)
         else:
             body, usage, written = _read(answer, body)
+        if streamed is not None and streamed.as_stream is not None:
+            body, answer = streamed.as_stream(body), _as_events(answer)
+    except UpstreamError:
+        raise
     except Exception as error:
         raise untranslated(backend, "answered what can't be read", error) from error
     answer.call.end(usage, "")
@@ -74,12 +84,23 @@ async def _whole_reply(answer: ProviderResponse) -> WholeReply:
 
 
 def _read(answer: ProviderResponse, body: bytes) -> tuple[bytes, Usage | None, int]:
-    """The client's answer, its usage, and the tokens that no usage counts."""
+    """The client's answer, its usage, and the tokens that no usage counts.
+
+    Raises UpstreamError where the body is an error or brings nothing, else what translators raise.
+    """
     wire = answer.outbound.wire
+    if tells_error(body):
+        raise error_in_answer(answer, body)
+    if wire.empty is not None and wire.empty(body):
+        raise invalid_response(answer.backend, "answered 200 without an answer")
     usage = wire.usage(body)
     written = 0 if usage is not None and usage.output else tokens_written(wire, body)
     translator = answer.outbound.response
     return (body if translator is None else translator.translate(body)), usage, written
+
+
+def _as_events(answer: ProviderResponse) -> ProviderResponse:
+    return replace(answer, headers={**answer.headers, "content-type": SSE.media_type})
 
 
 async def _error_reply(answer: ProviderResponse) -> WholeReply:

@@ -188,7 +188,7 @@ class HttpUpstreams:
             answer = ProviderResponse(
                 backend, out, response, headers, first, call, prepared.secret, self._max_answer
             )
-            return await to_reply(answer, stream=request.stream)
+            return await to_reply(answer, WIRES[request.wire], stream=request.stream)
         except BaseException:
             if response is not None:
                 response.close()

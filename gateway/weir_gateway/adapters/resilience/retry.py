@@ -9,7 +9,7 @@ from typing import Final
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 
 INITIAL_BACKOFF: Final = 0.1  # seconds; the bound of the first random wait, doubled for each retry
-CONFLICT: Final = 409
+REQUESTS: Final = frozenset({400, 409, 422})  # statuses of what the request itself is refused for
 RETRYABLE: Final = frozenset(
     {
         *(UpstreamFailure.CONNECT, UpstreamFailure.BROKEN, UpstreamFailure.STATUS),
@@ -35,7 +35,7 @@ class Fault(Enum):
 
 
 def fault(error: UpstreamError) -> Fault:
-    if error.failure in REFUSALS or error.upstream_status == CONFLICT:
+    if error.failure in REFUSALS or error.upstream_status in REQUESTS:
         return Fault.NONE
     return Fault.LIMIT if error.rate_limited else Fault.ENDPOINT
 
