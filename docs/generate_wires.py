@@ -43,7 +43,7 @@ def render() -> str:
 
 def _wires() -> str:
     rows = [
-        f"| `{wire.short}` | `/v1{spec.path}` | {_reached(wire)} |"
+        f"| `{wire.short}` | `{spec.version_path or '/v1'}{spec.path}` | {_reached(wire)} |"
         for wire, spec in WIRES.items()
         if spec.format_of is None
     ]
@@ -56,8 +56,9 @@ def _wires() -> str:
 
 
 def _reached(wire: Wire) -> str:
-    if wire is Wire.ANTHROPIC_COUNT_TOKENS:
-        return "`messages`; of any other the gateway estimates"
+    counts = WIRES[wire].counts
+    if counts is not None:
+        return f"`{counts.of.short}`; of any other the gateway estimates"
     outs = [out.short for out, _ in _translators(wire)]
     return ", ".join(f"`{name}`" for name in (wire.short, *outs))
 

@@ -62,6 +62,14 @@ class Adopted:
     dropped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A wire that only counts the tokens of another one's requests."""
+
+    of: Wire
+    field: str  # of the answer, which has the count
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireSpec:
     """One wire as providers speak it, and as far as clients may, too."""
@@ -80,6 +88,8 @@ class WireSpec:
     protocol: str = ""  # the value of a ModelBackend's `protocol` whose usual wire this is
     version_path: str = ""  # what `protocol`'s SDK leaves out of its base URL, such as `/v1`
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
+    counts: Counting | None = None  # None: its answers are a model's
+    say_stream: Callable[[bytes], bytes] | None = None  # a body whose path says that it streams
     usage_option: UsageOption | None = None  # None: every stream tells its usage
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
     # For a wire that has in its body what clients say in headers, whose names are in lower case.

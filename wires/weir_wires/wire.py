@@ -23,6 +23,7 @@ class Wire:
     ANTHROPIC_MESSAGES: ClassVar["Wire"]
     ANTHROPIC_COUNT_TOKENS: ClassVar["Wire"]
     GOOGLE_GEMINI: ClassVar["Wire"]
+    GOOGLE_COUNT_TOKENS: ClassVar["Wire"]
 
     def __str__(self) -> str:
         return self.name
@@ -42,3 +43,6 @@ Wire.ANTHROPIC_COUNT_TOKENS = Wire(
     "anthropic.count_tokens", operation="count_tokens", answers=False
 )
 Wire.GOOGLE_GEMINI = Wire("google.gemini", operation="generate_content")
+Wire.GOOGLE_COUNT_TOKENS = Wire(
+    "google.gemini_count_tokens", operation="count_tokens", answers=False
+)

@@ -32,10 +32,18 @@ from weir_gateway.batches.factory import BatchService
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.batches import batch_routes
-from weir_gateway.http.client_wires import CHAT, CLIENT_WIRES, COUNT_TOKENS
+from weir_gateway.http.client_wires import (
+    CHAT,
+    CLIENT_WIRES,
+    COUNT_TOKENS,
+    GEMINI,
+    GEMINI_COUNT,
+)
 from weir_gateway.http.endpoint import Bounds, Endpoint
 from weir_gateway.http.feedback import PATH as FEEDBACK
 from weir_gateway.http.feedback import FeedbackEndpoint
+from weir_gateway.http.google import MODELS as GOOGLE_MODELS
+from weir_gateway.http.google import GoogleEndpoint, google_paths
 from weir_gateway.http.models import ModelEndpoints
 from weir_gateway.http.passthrough import PassthroughEndpoint
 from weir_gateway.http.route import Route
@@ -140,8 +148,9 @@ def build_handler(
     bounds = Bounds(body=listen.max_body, body_within=listen.body_timeout)
     answering = {
         client: Endpoint(client, routing, tables.current, tracing, time.perf_counter, bounds)
-        for client in (*CLIENT_WIRES, COUNT_TOKENS)
+        for client in (*CLIENT_WIRES, COUNT_TOKENS, GEMINI, GEMINI_COUNT)
     }
+    google = GoogleEndpoint({each.wire: answering[each] for each in (GEMINI, GEMINI_COUNT)})
     models = ModelEndpoints(routing, tables.current)
     routes = batch_routes(
         batches.files if batches else None,
@@ -157,6 +166,7 @@ def build_handler(
                 feedback, tracing, body_within=listen.body_timeout
             ),
             ("GET", MODELS): models.list,
+            ("GET", GOOGLE_MODELS): models.list,
             **routes.exact,
         },
         models.get,
@@ -170,7 +180,7 @@ def build_handler(
             time.perf_counter,
             bounds,
         ),
-        subpaths=routes.subpaths,
+        subpaths={**routes.subpaths, **google_paths(google, models.get)},
     )
 
 

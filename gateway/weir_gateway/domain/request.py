@@ -43,7 +43,7 @@ class Request:
     wire: Wire  # the client's
     body: bytes
     model: ModelName
-    model_span: tuple[int, int]  # [start, end) of `model`'s JSON value in `body`
+    model_span: tuple[int, int] | None  # [start, end) of `model` in `body`; None: it has none
     stream: bool
     headers: Mapping[str, str]  # the client's, names in lower case
     scored_text: str  # the user's own turns; empty when there is nothing to score
@@ -59,6 +59,11 @@ class Request:
 
 
 def with_model(request: Request, model_json: bytes) -> bytes:
-    """The body with `model` replaced by `model_json` and not one other byte changed."""
+    """The body with `model` replaced by `model_json` and not one other byte changed.
+
+    On a wire that has the model in its path, the body is the same.
+    """
+    if request.model_span is None:
+        return request.body
     start, end = request.model_span
     return request.body[:start] + model_json + request.body[end:]

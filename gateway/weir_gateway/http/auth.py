@@ -9,8 +9,11 @@ from weir_gateway.domain.errors import KeyRefused
 from weir_gateway.domain.request import ClientKey
 
 OWN_HEADER: Final = "x-weir-key"  # for clients whose Authorization is the provider's (passthrough)
+GOOGLE_HEADER: Final = "x-goog-api-key"
+GOOGLE_PARAMETER: Final = "key"  # Google's clients may send it in the URL, as its own API takes it
+GOOGLE_VERSION: Final = "/v1beta/"  # begins Google's paths
 BEARER: Final = "bearer "
-KEY_HEADERS: Final = (OWN_HEADER, "authorization", "x-api-key", "api-key")
+KEY_HEADERS: Final = (OWN_HEADER, "authorization", "x-api-key", "api-key", GOOGLE_HEADER)
 KEY_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
 CLIENT_KEY: Final = web.RequestKey("weir_client_key", ClientKey)
 CLIENT_KEY_HEADER: Final = web.RequestKey("weir_client_key_header", str)
@@ -62,7 +65,7 @@ def client_key_header(http: web.BaseRequest) -> str:
 
 
 def _presented_key(http: web.BaseRequest) -> tuple[str, str]:
-    """Return (header name, key); both empty where the request has no key."""
+    """Return (header name, key); the key is empty where the request has none."""
     for name in KEY_HEADERS:
         value = http.headers.get(name)
         if value is None:
@@ -72,7 +75,12 @@ def _presented_key(http: web.BaseRequest) -> tuple[str, str]:
                 continue
             value = value[len(BEARER) :]
         return name, value.strip()
-    return "", ""
+    return GOOGLE_HEADER, google_parameter(http)
+
+
+def google_parameter(http: web.BaseRequest) -> str:
+    """The key in the URL of a call to Google's API; empty where there is none."""
+    return http.query.get(GOOGLE_PARAMETER, "") if http.path.startswith(GOOGLE_VERSION) else ""
 
 
 def _missing_key(http: web.BaseRequest) -> str:

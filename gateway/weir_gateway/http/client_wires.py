@@ -7,6 +7,7 @@ from typing import Final
 from weir_gateway.domain.request import Request
 from weir_gateway.http.parse import (
     anthropic_messages,
+    google_gemini,
     openai_chat,
     openai_completions,
     openai_embeddings,
@@ -28,7 +29,8 @@ class ClientWire:
 
     @property
     def path(self) -> str:
-        return f"/v1{WIRES[self.wire].path}"
+        spec = WIRES[self.wire]
+        return (spec.version_path or "/v1") + spec.path
 
     @property
     def errors(self) -> ErrorShape:
@@ -44,3 +46,6 @@ CLIENT_WIRES: Final = (
     ClientWire(Wire.OPENAI_EMBEDDINGS, openai_embeddings.parse),
     ClientWire(Wire.ANTHROPIC_MESSAGES, anthropic_messages.parse),
 )
+# Their paths say what is wanted of which model; `google.py` reads them.
+GEMINI: Final = ClientWire(Wire.GOOGLE_GEMINI, google_gemini.parse_pathless)
+GEMINI_COUNT: Final = ClientWire(Wire.GOOGLE_COUNT_TOKENS, google_gemini.parse_pathless)

@@ -16,9 +16,10 @@ from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body
-from weir_gateway.http.client_wires import ClientWire
+from weir_gateway.http.client_wires import ClientWire, Parse
 from weir_gateway.http.errors import error_response, limit_headers
 from weir_gateway.http.sse import EventBuffer
+from weir_gateway.http.stream_responses import EventStream, StreamWriter
 from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS
 from weir_gateway.routing.context import Purpose, SideCosts
 from weir_gateway.routing.exchange import Exchange, Timing
@@ -29,7 +30,7 @@ from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 from weir_wires.error_shapes import ErrorShape, ends_with_error
 from weir_wires.registry import WIRES
-from weir_wires.wire import Wire
+from weir_wires.spec import Counting
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +41,6 @@ EVENT_STREAM: Final = "text/event-stream"
 UNBUFFERED: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the client to read
 ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
-INPUT_TOKENS: Final = "input_tokens"
 USAGE: Final = "usage"
 
 Hide = Callable[[bytes], bytes]  # whole events → those that the client gets
@@ -55,6 +55,14 @@ class Bounds:
     body_within: float  # seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one request is read, and its stream written."""
+
+    parse: Parse
+    stream: StreamWriter = EventStream  # makes the response of a stream
+
+
 @dataclass(slots=True)
 class _Call:
     """One HTTP request and the context in which it is served."""
@@ -64,6 +72,7 @@ class _Call:
     span: Span
     timing: Timing
     headers: dict[str, str]  # describe the decision once it is made, in error responses too
+    reading: Reading
     side_costs: SideCosts = field(default_factory=SideCosts)
 
 
@@ -80,6 +89,7 @@ class Endpoint:
         bounds: Bounds,
     ) -> None:
         self._client = client
+        self._reading = Reading(client.parse)
         self._routing = routing
         self._tables = tables
         self._tracing = tracing
@@ -89,6 +99,10 @@ class Endpoint:
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a WeirError becomes an error response."""
+        return await self.serve(http, self._reading)
+
+    async def serve(self, http: web.BaseRequest, reading: Reading) -> web.StreamResponse:
+        """Answer one request that is read by `reading`."""
         parent = TraceContext.from_headers(http.headers)
         with self._tracing.start(
             f"POST {self._client.path}",
@@ -100,7 +114,8 @@ class Endpoint:
             headers: dict[str, str] = {}
             try:
                 timing = Timing(self._clock, self._clock())
-                response = await self._serve(_Call(http, self._tables(), span, timing, headers))
+                call = _Call(http, self._tables(), span, timing, headers, reading)
+                response = await self._serve(call)
             except WeirError as error:
                 span.error(error.code)
                 response = error_response(error, self._client.errors, headers)
@@ -109,17 +124,18 @@ class Endpoint:
             span.set("http.response.status_code", response.status)
         return response
 
-    async def request(self, http: web.BaseRequest) -> Request:
+    async def request(self, http: web.BaseRequest, reading: Reading | None = None) -> Request:
         """Read and parse the body. Raises BadRequest."""
+        parse = (reading or self._reading).parse
         body = await read_body(http, max_bytes=self._bounds.body, within=self._bounds.body_within)
         headers = header_fields(http)
         key = client_key(http)
         if key is not None:
             headers.pop(client_key_header(http), None)
         if len(body) > PARSE_ON_LOOP:
-            request = await asyncio.to_thread(self._client.parse, body, headers)
+            request = await asyncio.to_thread(parse, body, headers)
         else:
-            request = self._client.parse(body, headers)
+            request = parse(body, headers)
         return request if key is None else replace(request, key=key)
 
     async def decide(
@@ -138,8 +154,9 @@ class Endpoint:
         """
         if not request.wire.answers:
             purpose = Purpose.PREVIEW
-        if request.wire is Wire.ANTHROPIC_COUNT_TOKENS:
-            request = replace(request, wire=Wire.ANTHROPIC_MESSAGES)
+        counts = WIRES[request.wire].counts
+        if counts is not None:
+            request = replace(request, wire=counts.of)
         with self._tracing.start("weir.decide", parent=parent) as span:
             return await self._routing.decide(
                 request,
@@ -150,7 +167,7 @@ class Endpoint:
             )
 
     async def _serve(self, call: _Call) -> web.StreamResponse:
-        request = await self.request(call.http)
+        request = await self.request(call.http, call.reading)
         decision = await self.decide(
             request, call.table, call.span.context, side_costs=call.side_costs
         )
@@ -161,9 +178,10 @@ class Endpoint:
         try:
             async with exchange:
                 self._set_decision_headers(call, decision)
-                if _needs_token_estimate(request, decision):
+                counts = _counted_here(request, decision)
+                if counts is not None:
                     exchange.complete(OK)
-                    return _token_estimate(request, call.headers)
+                    return _token_estimate(request, counts.field, call.headers)
                 reply = await exchange.dispatch()
                 if exchange.decision is not decision:
                     self._set_decision_headers(call, exchange.decision)
@@ -179,7 +197,7 @@ class Endpoint:
         self, call: _Call, exchange: Exchange, reply: Sent, hide: Hide | None
     ) -> web.StreamResponse:
         headers = {**reply.headers, **call.headers, **UNBUFFERED}
-        response = _EventStream(status=reply.status, headers=headers)
+        response = call.reading.stream(reply.status, headers)
         timeout = exchange.decision.chosen.timeouts.total + READING_GRACE
         try:
             async with asyncio.timeout(timeout):
@@ -222,12 +240,6 @@ class Endpoint:
             policies = frozenset(policy.id for policy in table.policies if policy.expose.score)
             self._score_exposed = (table, policies)
         return self._score_exposed[1]
-
-
-class _EventStream(web.StreamResponse):
-    """A streamed response that sends its headers together with its first event."""
-
-    _send_headers_immediately = False
 
 
 def header_fields(http: web.BaseRequest) -> dict[str, str]:
@@ -304,14 +316,16 @@ def _is_event_stream(reply: Reply) -> bool:
     return reply.headers.get("content-type", "").startswith(EVENT_STREAM)
 
 
-def _needs_token_estimate(request: Request, decision: RouteDecision) -> bool:
-    """Whether the request is to count tokens and the chosen backend can't."""
-    count_tokens = Wire.ANTHROPIC_COUNT_TOKENS
-    return request.wire is count_tokens and count_tokens not in decision.chosen.takes
+def _counted_here(request: Request, decision: RouteDecision) -> Counting | None:
+    """What a request to count tokens wants, where the chosen backend can't count them."""
+    counts = WIRES[request.wire].counts
+    if counts is None or request.wire in decision.chosen.takes:
+        return None
+    return counts
 
 
-def _token_estimate(request: Request, headers: dict[str, str]) -> web.Response:
-    """Return the gateway's own estimate, from above, in the shape of Anthropic's count."""
+def _token_estimate(request: Request, field: str, headers: dict[str, str]) -> web.Response:
+    """Return the gateway's own estimate, from above, in the shape of the wire's count."""
     return web.json_response(
-        {INPUT_TOKENS: max(request.prompt_tokens, 1)}, headers={**headers, ESTIMATED: INPUT_TOKENS}
+        {field: max(request.prompt_tokens, 1)}, headers={**headers, ESTIMATED: field}
     )

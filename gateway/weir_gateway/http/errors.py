@@ -6,22 +6,32 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import LimitReached, UnsupportedEncoding, UpstreamError, WeirError
+from weir_gateway.http.auth import GOOGLE_HEADER, GOOGLE_VERSION
 from weir_gateway.http.body import ENCODINGS
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS
 from weir_wires.error_shapes import ErrorShape
+from weir_wires.google.errors import GEMINI_ERRORS
 from weir_wires.openai.errors import OPENAI_ERRORS
 
 JSON: Final = "application/json"
 RETRY_AFTER_SECONDS: Final = "1"  # for our own 503s: a full gateway empties in a request's time
 MAX_RETRY_WAIT: Final = 90.0  # seconds; longer than any per-minute limit takes to recover
 ANTHROPIC_PATH: Final = "/v1/messages"
+GOOGLE_HEADERS: Final = (GOOGLE_HEADER, "x-goog-api-client")
 ANTHROPIC_HEADER: Final = "anthropic-version"  # Anthropic's clients send it with every call
 
 
 def shape_for(http: web.BaseRequest) -> ErrorShape:
     """Return the error shape that the sender of `http` reads, on any path."""
+    if speaks_google(http):
+        return GEMINI_ERRORS
     anthropic = http.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in http.headers
     return ANTHROPIC_ERRORS if anthropic else OPENAI_ERRORS
+
+
+def speaks_google(http: web.BaseRequest) -> bool:
+    """Whether `http` is a call to Google's API: by its path, or by what its clients send."""
+    return http.path.startswith(GOOGLE_VERSION) or any(n in http.headers for n in GOOGLE_HEADERS)
 
 
 def error_response(

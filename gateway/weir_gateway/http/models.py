@@ -1,6 +1,7 @@
 """GET /v1/models and /v1/models/{id}: the model names that policies serve to this client.
 
-A client that sends Anthropic's version header gets Anthropic's shape, every other one OpenAI's.
+A client that sends Anthropic's version header gets Anthropic's shape, one that calls Google's path
+or sends Google's headers Google's, and every other one OpenAI's.
 """
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from aiohttp import web
 from weir_gateway.domain.errors import NoPolicy
 from weir_gateway.http.auth import CLIENT_KEY
 from weir_gateway.http.endpoint import Tables
-from weir_gateway.http.errors import ANTHROPIC_HEADER
+from weir_gateway.http.errors import ANTHROPIC_HEADER, speaks_google
 from weir_gateway.routing.pipeline import Routing
 
 OWNER = "weir"
@@ -25,6 +26,8 @@ class ModelEndpoints:
     async def list(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer with all names on one page."""
         names = self._names(http)
+        if speaks_google(http):
+            return web.json_response({"models": [_google_model(name) for name in names]})
         if ANTHROPIC_HEADER not in http.headers:
             return web.json_response({"object": "list", "data": [_model(name) for name in names]})
         page = {
@@ -39,7 +42,8 @@ class ModelEndpoints:
         """Answer with one name. Raises NoPolicy where no policy serves it."""
         if not self._routing.serves(self._tables(), name, http.get(CLIENT_KEY)):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
-        shape = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
+        anthropic = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
+        shape = _google_model if speaks_google(http) else anthropic
         return web.json_response(shape(name))
 
     def _names(self, http: web.BaseRequest) -> tuple[str, ...]:
@@ -53,3 +57,13 @@ def _model(name: str) -> dict[str, str | int]:
 
 def _anthropic_model(name: str) -> dict[str, str | int]:
     return {"type": "model", "id": name, "display_name": name, "created_at": EPOCH}
+
+
+def _google_model(name: str) -> dict[str, str | list[str]]:
+    methods = ["generateContent", "countTokens"]
+    return {
+        "name": f"models/{name}",
+        "version": "1",
+        "displayName": name,
+        "supportedGenerationMethods": methods,
+    }

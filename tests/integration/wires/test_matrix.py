@@ -49,7 +49,9 @@ class Serving:
         """The answer's status and bytes."""
         client = CLIENTS[self.pair.client]
         body: Json = {**client.body(stream=case.stream), "model": MODEL}
-        async with self.gateway.session.post(self.gateway.url + client.path, json=body) as response:
+        method = "streamGenerateContent?alt=sse" if case.stream else "generateContent"
+        url = self.gateway.url + client.path.format(model=MODEL, method=method)
+        async with self.gateway.session.post(url, json=body) as response:
             return response.status, await response.read()
 
 
@@ -104,6 +106,9 @@ async def test_what_is_no_answer_is_an_error(serving: Serving, pair: Pair) -> No
                 continue  # passes as it came, whatever it says
             serving.play(case)
             status, body = await serving.raw(case)
+            if status == 200 and pair.passes:  # JSON that says nothing passes as it came
+                assert json.loads(body) == json.loads(case.pieces[0]), _name(case)
+                continue
             if status == 200:  # a stream that had begun ends in an error
                 assert b"error" in body, _name(case)
                 continue

@@ -39,7 +39,7 @@ class ClientForm(Protocol):
 
     @property
     def path(self) -> str:
-        """Where it posts its requests."""
+        """Where it posts its requests; Gemini's has `{model}` and `{method}`."""
         ...
 
     def body(self, *, stream: bool) -> Json:

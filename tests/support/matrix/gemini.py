@@ -1,7 +1,13 @@
 """Google's Gemini in the matrix."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+from google.genai import Client, types
 
 from support.drafts import Draft
 from support.matrix.chat_writing import halves
@@ -9,6 +15,7 @@ from support.matrix.forms import speaking
 from support.matrix.said import (
     LIMA,
     OSLO,
+    PARAMETERS,
     TOOL_NAME,
     Called,
     Case,
@@ -81,6 +88,64 @@ class GeminiProvider:
 
     def backend(self, name: str, url: str) -> Draft:
         return speaking(name, url.removesuffix("/v1"), "gemini", "gemini")
+
+
+class GeminiClient:
+    """Asks by the `google-genai` SDK."""
+
+    path = "/v1beta/models/{model}:{method}"
+
+    def body(self, *, stream: bool) -> Json:
+        names = (TOOL_NAME, "now")
+        functions = [{"name": name, "parametersJsonSchema": PARAMETERS} for name in names]
+        asked = [{"role": "user", "parts": [{"text": "hi"}]}]
+        return {"contents": asked, "tools": [{"functionDeclarations": functions}], "stream": stream}
+
+    async def ask(self, url: str, body: Json, *, strict: bool) -> Said:
+        del strict  # its models refuse no field
+        config = {"tools": body["tools"], "automatic_function_calling": {"disable": True}}
+        asked: Json = {"model": body["model"], "contents": body["contents"], "config": config}
+        async with google_client(url) as client:
+            if not body["stream"]:
+                return _read([await client.models.generate_content(**asked)])
+            events: AsyncIterator[Any] = await client.models.generate_content_stream(**asked)
+            return _read([event async for event in events])
+
+    def sees(self, said: Said) -> Said:
+        """A refusal is a reason to stop."""
+        finish = Finish.FILTERED if said.refused else said.finish
+        return replace(said, refused=False, finish=finish)
+
+
+@asynccontextmanager
+async def google_client(url: str, key: str = "none") -> AsyncIterator[Any]:
+    """The SDK's asynchronous client, over httpx: its own choice, aiohttp, warns in its subclass."""
+    async with httpx.AsyncClient() as session:
+        options = types.HttpOptions(base_url=url, httpx_async_client=session)
+        client = Client(api_key=key, http_options=options)
+        try:
+            yield client.aio
+        finally:
+            client.close()
+
+
+def _read(answers: Sequence[Any]) -> Said:
+    all_candidates = [each for answer in answers for each in answer.candidates or ()]
+    candidates = [each for each in all_candidates if not each.index]
+    contents = [each.content for each in candidates if each.content is not None]
+    parts = [part for content in contents for part in content.parts or ()]
+    calls = [part.function_call for part in parts if part.function_call is not None]
+    finish = next(each.finish_reason.value for each in candidates if each.finish_reason)
+    usage = next(each.usage_metadata for each in reversed(answers) if each.usage_metadata)
+    ends = {word: name for name, word in _FINISH.items() if name is not Finish.CALLS}
+    return Said(
+        text="".join(part.text or "" for part in parts if not part.thought),
+        thinking="".join(part.text or "" for part in parts if part.thought),
+        calls=tuple(Called(each.name, json.dumps(each.args), each.id or "") for each in calls),
+        finish=Finish.CALLS if calls and ends[finish] is Finish.STOP else ends[finish],
+        input=usage.prompt_token_count,
+        output=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+    )
 
 
 _BARE: Json = {"candidates": [{"content": {"parts": [{"text": "fine"}]}, "finishReason": "STOP"}]}

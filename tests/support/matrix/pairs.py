@@ -11,7 +11,7 @@ from support.matrix.bedrock import ConverseProvider, InvokeProvider
 from support.matrix.chat import ChatClient, ChatProvider
 from support.matrix.completions import CompletionsClient, CompletionsProvider
 from support.matrix.forms import ClientForm, ProviderForm
-from support.matrix.gemini import GeminiProvider
+from support.matrix.gemini import GeminiClient, GeminiProvider
 from support.matrix.messages import MessagesClient, MessagesProvider, VertexClaudeProvider
 from support.matrix.responses import ResponsesClient, ResponsesProvider
 from support.matrix.said import PLAIN, Case, Kind, streamed, whole
@@ -37,6 +37,7 @@ CLIENTS: Mapping[Wire, ClientForm] = {
     Wire.OPENAI_RESPONSES: ResponsesClient(),
     Wire.OPENAI_COMPLETIONS: CompletionsClient(),
     Wire.ANTHROPIC_MESSAGES: MessagesClient(),
+    Wire.GOOGLE_GEMINI: GeminiClient(),
 }
 
 

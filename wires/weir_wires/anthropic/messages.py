@@ -14,7 +14,7 @@ from weir_wires.event import Event
 from weir_wires.faults import has_no_content
 from weir_wires.messages_to_chat import MessagesToChat
 from weir_wires.provider_json import decode_answer, decode_event
-from weir_wires.spec import PromptShape, WireSpec
+from weir_wires.spec import Counting, PromptShape, WireSpec
 from weir_wires.thinking import strip_foreign_thinking
 from weir_wires.usage.messages import MessagesUsage, read
 from weir_wires.wire import Wire
@@ -98,6 +98,7 @@ COUNT_TOKENS: Final = replace(
     MESSAGES,
     wire=Wire.ANTHROPIC_COUNT_TOKENS,
     path="/messages/count_tokens",
+    counts=Counting(Wire.ANTHROPIC_MESSAGES, "input_tokens"),
     usage=no_usage,
     protocol="",
     also=frozenset(),

@@ -64,7 +64,7 @@ class Gathered:
                 fields["extra_content"] = _signed(part.thought_signature)
             if part.inline_data is not None and not part.thought:
                 images.extend(_image(part.inline_data, len(images)))
-            (thoughts if part.thought else content).append(_text(part))
+            (thoughts if part.thought else content).append(part.words)
         texts = {"content": "".join(content), "reasoning_content": "".join(thoughts)}
         fields |= {name: text for name, text in texts.items() if text}
         fields |= {"tool_calls": calls} if calls else {}
@@ -173,16 +173,6 @@ def _blocked(answer: Answer) -> dict[str, Any]:
         raise MalformedResponse("the provider's answer has no candidate")
     message = {"role": "assistant", "content": None, "refusal": why}
     return {"index": 0, "message": message, "logprobs": None, "finish_reason": _FILTERED}
-
-
-def _text(part: Part) -> str:
-    """Its words; those of the provider's own code tool as they would be shown."""
-    code, result = part.executable_code, part.code_execution_result
-    if code is not None and code.code:
-        return f"\n```{(code.language or '').lower()}\n{code.code}\n```\n"
-    if result is not None and result.output:
-        return f"\n```\n{result.output}\n```\n"
-    return part.text or ""
 
 
 def _image(blob: Blob, number: int) -> list[dict[str, Any]]:

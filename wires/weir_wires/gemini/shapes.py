@@ -55,6 +55,16 @@ class Part(msgspec.Struct, rename="camel"):
     executable_code: Code | None = None
     code_execution_result: Code | None = None
 
+    @property
+    def words(self) -> str:
+        """Its words; those of the provider's own code tool as they would be shown."""
+        code, result = self.executable_code, self.code_execution_result
+        if code is not None and code.code:
+            return f"\n```{(code.language or '').lower()}\n{code.code}\n```\n"
+        if result is not None and result.output:
+            return f"\n```\n{result.output}\n```\n"
+        return self.text or ""
+
 
 class Content(msgspec.Struct):
     """One turn."""

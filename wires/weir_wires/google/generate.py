@@ -1,12 +1,28 @@
 """generateContent, whole and streamed."""
 
-from typing import Final
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
 
 from weir_wires.chat_to_gemini import ChatToGemini
+from weir_wires.gemini_to_chat import GeminiToChat
+from weir_wires.gemini_to_chat.signatures import strip_foreign_thoughts
 from weir_wires.google.answers import GEMINI_ANSWER, GeminiReader, usage_of
 from weir_wires.google.errors import GEMINI_ERRORS
-from weir_wires.spec import PromptShape, WireSpec
+from weir_wires.provider_json import decode_answer
+from weir_wires.spec import Counting, PromptShape, WireSpec
 from weir_wires.wire import Wire
+
+_COUNT: Final = msgspec.json.Decoder(dict[str, Any])
+_OPENS: Final = re.compile(rb"\s*+\{")
+_STREAM: Final = b'{"stream":true,'
+
+
+def say_stream(body: bytes) -> bytes:
+    """A streamed request's body, whose path alone says so, with a field for translators."""
+    return _OPENS.sub(_STREAM, body, count=1)
 
 
 def url_of(base: str, model: str, stream: bool) -> str:  # noqa: FBT001 - as `WireSpec.url_of` says
@@ -19,13 +35,17 @@ GENERATE: Final = WireSpec(
     wire=Wire.GOOGLE_GEMINI,
     path="/models/{model}:generateContent",
     url_of=url_of,
+    say_stream=say_stream,
     auth=("x-goog-api-key", ""),
     errors=GEMINI_ERRORS,
     usage=usage_of,
     reader=GeminiReader,
     protocol="gemini",
     version_path="/v1beta",
+    also=frozenset({Wire.GOOGLE_COUNT_TOKENS}),
+    prepare=strip_foreign_thoughts,
     translators={Wire.OPENAI_CHAT: ChatToGemini()},
+    to_chat=GeminiToChat(),
     answer=GEMINI_ANSWER,
     prompt=PromptShape(
         turns="contents",
@@ -35,4 +55,33 @@ GENERATE: Final = WireSpec(
             ("generationConfig", "responseSchema"),
         ),
     ),
+)
+
+
+def count_url_of(base: str, model: str, stream: bool) -> str:  # noqa: FBT001 - as `WireSpec.url_of` says
+    """Counting streams nothing."""
+    del stream
+    return url_of(base, model, stream=False).removesuffix("generateContent") + "countTokens"
+
+
+def no_usage(body: bytes) -> None:
+    """Counting is free. Raises MalformedResponse where the answer is no JSON."""
+    decode_answer(_COUNT, body)
+
+
+COUNT_TOKENS: Final = replace(
+    GENERATE,
+    wire=Wire.GOOGLE_COUNT_TOKENS,
+    path="/models/{model}:countTokens",
+    url_of=count_url_of,
+    counts=Counting(Wire.GOOGLE_GEMINI, "totalTokens"),
+    say_stream=None,
+    prepare=None,
+    usage=no_usage,
+    protocol="",
+    also=frozenset(),
+    translators={},
+    to_chat=None,
+    answer=None,
+    prompt=PromptShape(),
 )

@@ -15,6 +15,7 @@ VERTEX: Final = Platform(
     usual=Wire.GOOGLE_GEMINI,
     paths={
         Wire.GOOGLE_GEMINI: "/publishers/google",
+        Wire.GOOGLE_COUNT_TOKENS: "/publishers/google",
         Wire.OPENAI_CHAT: "/endpoints/openapi",
         CLAUDE.wire: "/publishers/anthropic",
         COUNT_TOKENS.wire: "/publishers/anthropic",

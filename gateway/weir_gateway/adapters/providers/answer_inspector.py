@@ -20,7 +20,8 @@ from weir_wires.wire import Wire
 
 MAX_ON_LOOP: Final = 64 * 1024  # bytes; reading more takes over a millisecond: off the loop
 CHARS_PER_TOKEN: Final = 3  # as requests are estimated
-KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key"})  # may hold a client's key
+# May hold a client's key.
+KEY_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 BODY_START: Final = (b'{"model":', b'"judge"')  # the start of a judge's request body
 
 

@@ -151,7 +151,7 @@ def _translate(chosen: WireRoute, request: Request, model: str) -> TranslatedReq
     if chosen.translator is None:
         raise RuntimeError("the route has no translator")
     with _mapped_errors():
-        translated = chosen.translator.translate(request.body, model)
+        translated = chosen.translator.translate(_whole_request(request), model)
         adopted = WIRES[chosen.wire].adopted(translated.body, request.headers)
     dropped = translated.dropped + adopted.dropped
     return replace(translated, body=adopted.body, dropped=dropped)
@@ -166,6 +166,12 @@ def _mapped_errors() -> Generator[None]:
         raise CannotCarry(error.message, param=error.param, code=error.code) from error
     except RequestError as error:
         raise BadRequest(error.message, param=error.param, code=error.code) from error
+
+
+def _whole_request(request: Request) -> bytes:
+    """The body with all that its path says."""
+    say_stream = WIRES[request.wire].say_stream
+    return say_stream(request.body) if say_stream is not None and request.stream else request.body
 
 
 def _dropped_header(dropped: tuple[str, ...]) -> dict[str, str]:

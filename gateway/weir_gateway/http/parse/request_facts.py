@@ -17,10 +17,14 @@ from weir_wires.wire import Wire
 MAX_ANSWER_TOKENS: Final = 2**31 - 1  # no model writes so many
 SINGLE_ANSWER: Final = (None, 1)  # values of `n` that ask for one answer
 # The field that caps the answer's tokens, where it is not `max_tokens`.
-MAX_TOKENS_FIELDS: Final = {Wire.OPENAI_RESPONSES: "max_output_tokens"}
+MAX_TOKENS_FIELDS: Final = {
+    Wire.OPENAI_RESPONSES: "max_output_tokens",
+    Wire.GOOGLE_GEMINI: "generationConfig.maxOutputTokens",
+}
+MODEL_IN_PATH: Final = frozenset({Wire.GOOGLE_GEMINI, Wire.GOOGLE_COUNT_TOKENS})
 FACT_TEXT_CHARS: Final = 4000  # of the last user turn that rules may read
 SECRET_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
 )
 
 T = TypeVar("T")
@@ -108,7 +112,10 @@ def build_request(
     *,
     stream: bool = False,
 ) -> Request:
-    """Build the Request. Raises BadRequest where `model` is given twice or a cap is impossible."""
+    """Build the Request. Raises BadRequest where `model` is given twice or a cap is impossible.
+
+    Wires in `MODEL_IN_PATH` have no `model` in their body.
+    """
     if not 0 <= facts.max_tokens <= MAX_ANSWER_TOKENS:
         raise BadRequest(
             f"the answer's token limit is {facts.max_tokens}: write 1 to {MAX_ANSWER_TOKENS}",
@@ -121,7 +128,7 @@ def build_request(
         wire=wire,
         body=body,
         model=ModelName(model),
-        model_span=model_span(body),
+        model_span=None if wire in MODEL_IN_PATH else model_span(body),
         stream=stream,
         headers=headers,
         scored_text=text,

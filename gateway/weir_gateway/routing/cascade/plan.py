@@ -18,6 +18,7 @@ INSPECTED_WIRES = frozenset(
         Wire.OPENAI_RESPONSES,
         Wire.OPENAI_COMPLETIONS,
         Wire.ANTHROPIC_MESSAGES,
+        Wire.GOOGLE_GEMINI,
     }
 )  # the wires whose answers have words
 
