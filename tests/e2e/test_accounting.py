@@ -309,7 +309,7 @@ def _the_providers_books(rows: list[Row], served: dict[str, dict[str, int]]) -> 
     assert all(row.paid == 0 and row.saved > 0 for row in again)
     asked = [row for row in rows if row.reason != "cache"]
     ours = tokens(asked)
-    for model in ("weak", "strong", "claude", "flaky", "bulk", "judge"):
+    for model in ("weak", "strong", "claude", "flaky", "bulk", "judge", "silent"):
         line = served[model]
         read = line["prompt_tokens"] + line["batch_prompt_tokens"]
         written = line["completion_tokens"] + line["batch_completion_tokens"]
@@ -359,14 +359,13 @@ def _the_status(rows: list[Row], usage: list[PolicyUsage]) -> None:
 
 
 def _what_is_estimated(rows: list[Row], served: dict[str, dict[str, int]]) -> None:
-    """Streams whose tokens nobody told: kept apart, none of them for nothing, about right."""
+    """Streams that their clients left: estimated, kept apart, and none of them for nothing.
+
+    A stream whose client asks for no usage is counted: the gateway asks for it.
+    """
     estimated = [row for row in rows if not row.counted and row.status < 500]
-    assert {row.model for row in estimated} == {"slow", "silent"}
+    assert {row.model for row in estimated} == {"slow"}
     assert all(row.paid > 0 for row in estimated)
-    silent, price = served["silent"], PRICES["silent"]
-    true = silent["prompt_tokens"] * price.input + silent["completion_tokens"] * price.output
-    ours = sum(row.paid for row in estimated if row.model == "silent")
-    assert ours == pytest.approx(true, rel=0.35)
     left = [row for row in rows if row.model == "slow"]
     assert {row.error for row in left} == {"client_gone"}
     assert served["slow"]["aborted"] == served["slow"]["requests"] == len(left)

@@ -15,7 +15,7 @@ from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.table import StrongShare
+from weir_gateway.domain.table import Threshold
 from weir_gateway.routing.pipeline import Ports, Routing
 from weir_runtime.metrics import Registry
 from weir_runtime.tracing import Tracing
@@ -34,7 +34,7 @@ async def test_killing_the_scorer_loses_no_request_and_scoring_resumes(
     scorer = ScriptedScorer(score=lambda text: int(text) / REQUESTS)
     server = ScorerServer(scorer, f"unix:{tmp_path}/scorer.sock")
     await server.start()
-    made = table(policy(objective=StrongShare(0.25)))
+    made = table(policy(objective=Threshold(0.75)))
     options = ScorerOptions(server.target, describe_pause=0.01)
     async with ScorerClient(options, telemetry) as client:
         routing = Routing(
