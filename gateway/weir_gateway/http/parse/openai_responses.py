@@ -29,6 +29,8 @@ class _Item(msgspec.Struct):
     content: Any = None
     output: Any = None
     arguments: Any = None
+    input: Any = None
+    tools: Any = None
 
 
 class _Format(msgspec.Struct):
@@ -94,7 +96,8 @@ def _read(items: Sequence[_Item], facts: RequestFacts) -> None:
         if item.type == STORED_ITEM:
             facts.state = True
         elif item.type != "message":
-            facts.chars += len(item.arguments) if isinstance(item.arguments, str) else 0
+            facts.chars += sum(len(t) for t in (item.arguments, item.input) if isinstance(t, str))
+            _add_tools(item.tools, facts)
             read_content(f"input[{index}].output", _readable(item.output), KINDS, facts)
             continue
         text, _ = read_content(f"input[{index}].content", item.content, KINDS, facts)
@@ -102,6 +105,12 @@ def _read(items: Sequence[_Item], facts: RequestFacts) -> None:
             facts.user_turns.append(text)
         elif item.role in SYSTEM:
             facts.system.append(text)
+
+
+def _add_tools(tools: object, facts: RequestFacts) -> None:
+    """Count tools that an item brings: agents offer theirs in the conversation."""
+    if isinstance(tools, list):
+        facts.add_tools([msgspec.Raw(msgspec.json.encode(tool)) for tool in tools])  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
 
 
 def _readable(output: object) -> object:

@@ -114,3 +114,17 @@ def test_n_above_one_asks_for_several_answers(fields: dict[str, object], *, seve
 def test_several_prompts_ask_for_several_answers(prompt: object, *, several: bool) -> None:
     body = json.dumps({"model": "auto", "prompt": prompt}).encode()
     assert openai_completions.parse(body, {}).several is several
+
+
+def test_tools_that_come_in_the_conversation_are_tools() -> None:
+    tools = [{"type": "function", "name": "f"}, {"type": "namespace", "name": "n", "tools": []}]
+    items = [
+        {"type": "additional_tools", "role": "developer", "tools": tools},
+        {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x" * 99},
+        {"role": "user", "content": "hi"},
+    ]
+    body = json.dumps({"model": "auto", "input": items}).encode()
+    request = openai_responses.parse(body, {})
+    assert request.facts.tools == 2
+    assert request.needs == {Capability.TOOLS}
+    assert request.facts.chars > 99
