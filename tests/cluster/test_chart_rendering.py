@@ -38,6 +38,7 @@ REFUSED = {
     "gateway.image.digest=abc": r"gateway/image/digest.*does not match pattern",
     "gateway.logLevel=loud": r"gateway/logLevel.*'debug'",
     "gateway.drainSeconds=0": r"gateway/drainSeconds.*minimum",
+    "gateway.cloudIdentity=gcp": r"gateway/cloudIdentity.*'google'",
 }
 
 
@@ -111,6 +112,24 @@ def test_a_gpu_is_asked_for_once(helm: Client) -> None:
     assert scorer["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert scorer["image"].startswith("weir-scorer-gpu:")
     assert pod["runtimeClassName"] == "nvidia"
+
+
+TOKEN_SERVERS = {
+    "": set[str](),
+    "aws": {"169.254.169.254/32", "169.254.170.23/32", "fd00:ec2::23/128"},
+    "google": {"169.254.169.252/32", "169.254.169.254/32"},
+    "azure": {"169.254.169.254/32"},
+}
+
+
+@pytest.mark.parametrize("cloud", TOKEN_SERVERS)
+def test_a_clouds_identity_opens_the_way_to_its_token_server(helm: Client, cloud: str) -> None:
+    rendered = render(helm, f"gateway.cloudIdentity={cloud}")
+    egress = rendered.one("NetworkPolicy", "weir-gateway")["spec"]["egress"]
+    blocks = [to["ipBlock"] for rule in egress for to in rule.get("to", ()) if "ipBlock" in to]
+    assert {b["cidr"] for b in blocks if "except" not in b} == TOKEN_SERVERS[cloud]
+    pod = rendered.one("Deployment", "weir-gateway")["spec"]["template"]["metadata"]
+    assert ("azure.workload.identity/use" in pod["labels"]) is (cloud == "azure")
 
 
 def test_a_digest_wins_over_a_tag(helm: Client) -> None:

@@ -62,6 +62,22 @@ def test_a_program_imports_nothing_that_its_image_lacks(program: str, skipped: s
     assert done.returncode == 0, done.stderr
 
 
+def test_a_gateway_with_clouds_has_what_their_identities_import() -> None:
+    names = ",".join(sorted(locked("clouds")))
+    imports = "import azure.identity, botocore.auth, google.auth.transport.requests"
+    found = PROGRAM.partition("importlib.import_module")[0] + imports
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", found, "weir_gateway", "", names],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    # pip installs both files at once: what both have must be one version.
+    assert locked("gateway") <= locked("clouds")
+
+
 @pytest.mark.parametrize("program", MOST_PACKAGES)
 def test_images_stay_small(program: str) -> None:
     packages = locked(program)

@@ -100,6 +100,9 @@ capabilities: {drop: [ALL]}
 {{- define "weir.podMeta" -}}
 {{- $values := index .root.Values .component -}}
 labels: {{- include "weir.labels" . | nindent 2 }}
+{{- if and (eq .component "gateway") (eq $values.cloudIdentity "azure") }}
+  azure.workload.identity/use: "true"
+{{- end }}
 {{- with $values.podLabels }}
   {{- toYaml . | nindent 2 }}
 {{- end }}

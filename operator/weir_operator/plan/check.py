@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from weir_operator.plan.endpoints import Networks, forbidden
+from weir_operator.plan.endpoints import Networks, forbidden, foreign
 from weir_operator.plan.findings import PriceOrigin, Problem, Reason
 from weir_operator.plan.rules import faults
 from weir_operator.plan.secrets import Credential, Holds, SecretIndex, look_up
 from weir_policy.fields.mistakes import Path, nearest
 from weir_policy.reading.resources import ModelBackend, RoutePolicy
-from weir_policy.spec.auth import Auth, AwsIdentity, SecretKeyRef, cloud_refs
+from weir_policy.spec.auth import Auth, AwsIdentity, CloudSpec, SecretKeyRef, cloud_refs
 from weir_policy.spec.backend import client_refs
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.passthrough import Passthrough
@@ -95,6 +95,11 @@ def _cluster_problems(backend: ModelBackend, allowed: Networks) -> Iterator[Prob
         why = forbidden(endpoint, allowed)
         if why:
             yield Problem(Reason.ENDPOINT_NOT_PERMITTED, at, why, "name a Service")
+    for endpoint, cloud, at in _called_by_identity(backend):
+        why = foreign(endpoint, cloud)
+        if why:
+            hint = "give the backend an identity of its own, by a Secret"
+            yield Problem(Reason.ENDPOINT_NOT_PERMITTED, at, why, hint)
     for auth, at in _auths(backend):
         for field in _of_the_gateways_machine(auth):
             message = (
@@ -121,6 +126,19 @@ def _endpoints(backend: ModelBackend) -> Iterator[tuple[str, Path]]:
     for index, extra in enumerate(backend.spec.endpoints):
         if extra.endpoint is not None:
             yield extra.endpoint, (*SPEC, "endpoints", index, "endpoint")
+
+
+def _called_by_identity(backend: ModelBackend) -> Iterator[tuple[str, CloudSpec, Path]]:
+    """Each endpoint that is called with an identity of a cloud."""
+    spec = backend.spec
+    if spec.auth is not None and spec.auth.cloud is not None:
+        yield spec.endpoint, spec.auth.cloud, (*SPEC, "endpoint")
+    for index, extra in enumerate(spec.endpoints):
+        auth = extra.auth or spec.auth
+        if auth is not None and auth.cloud is not None:
+            field = "endpoint" if extra.endpoint is not None else "auth"
+            at = (*SPEC, "endpoints", index, field)
+            yield extra.endpoint or spec.endpoint, auth.cloud, at
 
 
 def _auths(backend: ModelBackend) -> Iterator[tuple[Auth, Path]]:

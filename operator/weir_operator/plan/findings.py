@@ -74,7 +74,8 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.ENDPOINT_NOT_PERMITTED: Meaning(
         Condition.ACCEPTED,
-        "On a cluster the endpoint may not name the loopback, a link-local or a metadata address.",
+        "On a cluster the endpoint may not name the loopback, a link-local or a metadata address. "
+        "One that is called with the gateway's own identity of a cloud must be that cloud's.",
     ),
     Reason.NOT_IN_CATALOG: Meaning(
         Condition.ACCEPTED,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from support.matrix import azure_cases
 from support.matrix.chat_calls import CALLS
 from support.matrix.chat_writing import AROUND, DONE, USAGE, chunk, completion, ends, event
 from support.matrix.said import (
@@ -254,6 +255,7 @@ STREAMS: list[Case] = [
     ),
 ]
 ODD_FORMS: list[Case] = [
+    *azure_cases.ODD_FORMS,
     *CONTENT,
     *REASONING,
     *AROUND_IT,
