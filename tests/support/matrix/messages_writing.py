@@ -56,7 +56,7 @@ def text(number: int, *texts: str) -> list[bytes]:
     return block(number, {"type": "text", "text": ""}, *deltas)
 
 
-def ends(stop: str = "end_turn", **fields: Any) -> list[bytes]:
+def ends(stop: str | None = "end_turn", **fields: Any) -> list[bytes]:
     """How a stream ends."""
     delta = {"stop_reason": stop, "stop_sequence": None}
     last = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 5}, **fields}

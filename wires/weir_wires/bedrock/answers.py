@@ -8,8 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from weir_wires.chat_to_messages.answer import NO_INPUT, Block, Message, StopDetails
-from weir_wires.chat_to_messages.stream import Delta, StreamEvent
+from weir_wires.chat_to_messages.answer_shapes import (
+    NO_INPUT,
+    Block,
+    Delta,
+    Message,
+    StopDetails,
+    StreamEvent,
+)
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.event_stream import EXCEPTION

@@ -1,14 +1,16 @@
 """Anthropic's whole answer as an OpenAI chat completion."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from weir_wires.errors import MalformedResponse
-from weir_wires.provider_json import decode_strictly
+from weir_wires.chat_to_messages.answer_reader import read_message
+from weir_wires.chat_to_messages.answer_shapes import Block, Message
+from weir_wires.errors import Untranslatable
+from weir_wires.lenient import json_text
 from weir_wires.usage import messages, openai
 
-NO_INPUT: Final = msgspec.Raw(b"")
 _STOPPED: Final = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -20,56 +22,15 @@ _STOPPED: Final = {
 }
 
 
-class Block(msgspec.Struct):
-    """One content block of any type."""
-
-    type: str = ""
-    text: str = ""
-    id: str = ""
-    name: str = ""
-    input: msgspec.Raw = NO_INPUT
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
-
-
-class StopDetails(msgspec.Struct):
-    """Why the model refused."""
-
-    explanation: str | None = None
-
-
-class Failure(msgspec.Struct):
-    """`error` of an error object or event."""
-
-    type: str = ""
-    message: str = ""
-
-
-class Message(msgspec.Struct):
-    """The answer, or an error in its place."""
-
-    type: str = "message"
-    id: str = ""
-    model: str = ""
-    content: list[Block] | None = None
-    stop_reason: str | None = None
-    stop_details: StopDetails | None = None
-    usage: Any = None
-    error: Failure | None = None
-
-
-_MESSAGE: Final = msgspec.json.Decoder(Message)
-
-
 def translate(body: bytes, created: int) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    return completion(_decode(body), created)
+    return completion(read_message(body), created)
 
 
 def completion(message: Message, created: int) -> bytes:
     """The completion of an answer that has its content. Raises MalformedResponse."""
-    finish = finish_reason(message.stop_reason)
+    calls = any(block.type == "tool_use" for block in message.content or ())
+    finish = finish_reason(message.stop_reason, calls=calls)
     completion: dict[str, Any] = {
         "id": message.id,
         "object": "chat.completion",
@@ -90,14 +51,24 @@ def completion(message: Message, created: int) -> bytes:
     return msgspec.json.encode(completion)
 
 
-def finish_reason(stop_reason: str | None) -> str:
+def finish_reason(stop_reason: str | None, *, calls: bool) -> str:
     """Why it stopped, in OpenAI's words; an unknown reason is an ordinary stop."""
-    return _STOPPED.get(stop_reason or "", "stop")
+    reason = _STOPPED.get(stop_reason or "", "stop")
+    return "tool_calls" if calls and reason == "stop" else reason
+
+
+def call_id(provider_id: str, used: set[str]) -> str:
+    """The provider's id of a call; one of ours where it has none or gives it twice."""
+    id_, number = provider_id, len(used)
+    while not id_ or id_ in used:
+        id_, number = f"call_{number}", number + 1
+    used.add(id_)
+    return id_
 
 
 def arguments(raw: msgspec.Raw) -> str:
     """A call's input as the string of JSON that OpenAI's wire wants."""
-    return bytes(raw).decode() or "{}"
+    return json_text(raw if bytes(raw) else None) or "{}"
 
 
 def thinking_block(block: Block) -> dict[str, Any]:
@@ -107,19 +78,10 @@ def thinking_block(block: Block) -> dict[str, Any]:
     return {"type": block.type, "thinking": block.thinking, "signature": block.signature}
 
 
-def _decode(body: bytes) -> Message:
-    message = decode_strictly(_MESSAGE, body, "message")
-    if message.error is not None:
-        raise MalformedResponse(f"the provider answered with an error: {message.error.message}")
-    if message.content is None:
-        raise MalformedResponse("the provider's answer has no content")
-    return message
-
-
 def _message(message: Message) -> dict[str, Any]:
     blocks = message.content or []
     text = "".join(block.text for block in blocks if block.type == "text")
-    calls = [_call(block) for block in blocks if block.type == "tool_use"]
+    calls = _calls([block for block in blocks if block.type == "tool_use"])
     thinking = [block for block in blocks if block.type.endswith("thinking")]
     fields: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
     fields["refusal"] = _refusal(message)
@@ -135,13 +97,14 @@ def _refusal(message: Message) -> str | None:
     return details.explanation if details is not None else None
 
 
-def _call(block: Block) -> dict[str, Any]:
-    function = {"name": block.name, "arguments": _text_of(block)}
-    return {"id": block.id, "type": "function", "function": function}
-
-
-def _text_of(block: Block) -> str:
-    try:
-        return arguments(block.input)
-    except UnicodeDecodeError as error:
-        raise MalformedResponse("a tool call's input is not UTF-8") from error
+def _calls(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """The calls. Raises Untranslatable where one has no name."""
+    used: set[str] = set()
+    calls: list[dict[str, Any]] = []
+    for block in blocks:
+        if not block.name:
+            raise Untranslatable("a tool call of the provider has no name")
+        id_ = call_id(block.id, used)
+        function = {"name": block.name, "arguments": arguments(block.input)}
+        calls.append({"id": id_, "type": "function", "function": function})
+    return calls
