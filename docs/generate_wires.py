@@ -22,7 +22,8 @@ translation is filtered out before scoring.
 A translation does one of three things with a field:
 
 - **carried**: the field has an equivalent.
-- **dropped**: without it the answer is of the same kind. The header `x-weir-dropped` names it.
+- **dropped**: without it the answer is of the same kind. The header `x-weir-dropped` names it,
+  by its path where it is within another: `input[].content[].x`.
 - **refused**: without it the answer would be another one. Another candidate that can carry it
   answers, by the policy's `failureMode.upstream`, or the client gets 400 with the code
   `not_carried` and the field's name.

@@ -6,12 +6,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from weir_wires.errors import InvalidBody
+from weir_wires.unknown_fields import Owners, unknown_fields
 
 T = TypeVar("T")
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PATH: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_INDEX: Final = re.compile(r"\[\d+\]")
 _NULL: Final = b"null"
 EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
 # The name that Anthropic's documentation gives a tool's input that a model wrote as no JSON.
@@ -21,7 +23,7 @@ NOT_JSON: Final = "INVALID_JSON"
 class Body:
     """The top-level fields of one body. A field that is null counts as not there."""
 
-    __slots__ = ("_left", "dropped")
+    __slots__ = ("_left", "_unknown", "dropped")
 
     def __init__(self, body: bytes) -> None:
         """Raises InvalidBody where `body` is no JSON object."""
@@ -32,11 +34,18 @@ class Body:
                 f"the body is not a JSON object: {error}", code="invalid_json"
             ) from error
         self.dropped: dict[str, None] = {}  # names in the order they were met, each once
+        self._unknown: dict[str, Owners] = {}  # nested fields that no struct knows
 
     def take(self, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
         """The field's value, None where it isn't there. Raises InvalidBody naming the place."""
         raw = self.raw(name)
-        return None if raw is None else read(raw, decoder, name)
+        return None if raw is None else self.read(raw, decoder, name)
+
+    def read(self, raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str) -> T:
+        """Decode a value of the body, and note the fields within that its type doesn't know."""
+        value = read(raw, decoder, at)
+        self._unknown |= unknown_fields(raw, decoder.type, _INDEX.sub("[]", at))
+        return value
 
     def need(self, name: str, decoder: msgspec.json.Decoder[T]) -> T:
         """Take a field that must be there. Raises InvalidBody naming it."""
@@ -60,11 +69,15 @@ class Body:
         return {name: raw for name, raw in left.items() if bytes(raw) != _NULL}
 
     def drop_rest(self) -> tuple[str, ...]:
-        """The names of everything left out: noted fields, and those not taken."""
+        """The names of everything left out: noted fields, those not taken, and unknown ones.
+
+        What is left out whole is not named again field by field.
+        """
         for name, raw in self._left.items():
             if bytes(raw) != _NULL:
                 self.drop(name)
-        return tuple(self.dropped)
+        inner = [name for name, within in self._unknown.items() if not self.dropped.keys() & within]
+        return tuple(dict.fromkeys((*self.dropped, *inner)))
 
 
 def read(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], at: str) -> T:

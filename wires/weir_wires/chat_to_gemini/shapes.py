@@ -141,9 +141,12 @@ class ToolChoice(msgspec.Struct):
 
 
 class JsonSchema(msgspec.Struct):
-    """`json_schema` of a response format."""
+    """`json_schema` of a response format; the other wire has the schema alone."""
 
     schema: msgspec.Raw = ABSENT
+    name: Any = None
+    strict: Any = None
+    description: Any = None
 
 
 class ResponseFormat(msgspec.Struct):

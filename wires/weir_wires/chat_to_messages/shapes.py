@@ -59,6 +59,7 @@ class ThinkingBlock(msgspec.Struct):
     """One of `thinking_blocks`: Anthropic's own block, given back by the client."""
 
     type: str = "thinking"
+    index: Any = None  # of a stream's piece
     thinking: str = ""
     signature: str | None = None
     data: str | None = None
@@ -68,6 +69,9 @@ class ReasoningDetail(msgspec.Struct):
     """One of `reasoning_details`: the same in the words of other gateways."""
 
     type: str = ""
+    index: Any = None  # of a stream's piece
+    id: Any = None
+    format: Any = None
     text: str | None = None
     signature: str | None = None
     data: str | None = None
@@ -121,9 +125,12 @@ class ToolChoice(msgspec.Struct):
 
 
 class JsonSchema(msgspec.Struct):
-    """`json_schema` of a response format."""
+    """`json_schema` of a response format; the other wire has the schema alone."""
 
     schema: msgspec.Raw = ABSENT
+    name: Any = None
+    strict: Any = None
+    description: Any = None
 
 
 class ResponseFormat(msgspec.Struct):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody
-from weir_wires.request_body import read
+from weir_wires.request_body import Body, read
 from weir_wires.responses_to_chat.client_tools import TEXT_ARGUMENT
 from weir_wires.responses_to_chat.parts import ChatPart, content
 from weir_wires.responses_to_chat.shapes import ABSENT, Item, Part, ShellOutput
@@ -63,7 +63,7 @@ def chat_call(item: Item, kind: ToolKind, at: str, names: ToolNames) -> ChatCall
     return {"id": call_id, "type": "function", "function": function}
 
 
-def result(item: Item, at: str) -> tuple[str, str | list[ChatPart]]:
+def result(item: Item, at: str, body: Body) -> tuple[str, str | list[ChatPart]]:
     """The id of the call that an output belongs to, and what it says."""
     call_id = item.call_id
     if item.type == "local_shell_call_output":  # its `id` is the call's
@@ -76,7 +76,7 @@ def result(item: Item, at: str) -> tuple[str, str | list[ChatPart]]:
         return call_id, item.status or ""
     if item.output == ABSENT:
         return call_id, ""
-    return call_id, content(read(item.output, _CONTENT, f"{at}.output"), f"{at}.output")
+    return call_id, content(body.read(item.output, _CONTENT, f"{at}.output"), f"{at}.output")
 
 
 def _function_arguments(item: Item, at: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody, NotCarried
-from weir_wires.request_body import Body, read
+from weir_wires.request_body import Body
 from weir_wires.responses_to_chat.calls import (
     CALLS,
     OUTPUTS,
@@ -74,7 +74,7 @@ class Messages:
         elif kind in CALLS and not runs_at_the_provider(item):
             self._call(item, kind, at)
         elif kind in OUTPUTS:
-            self._call_output(*result(item, at))
+            self._call_output(*result(item, at, self._body))
         elif kind in _LISTS_TOOLS and not runs_at_the_provider(item):
             self._more_tools(item, at)
         elif not kind:
@@ -93,13 +93,13 @@ class Messages:
         role = _ROLES.get(item.role or "")
         if role is None:
             raise InvalidBody(f"`{at}.role`: {item.role!r} is no role", param=f"{at}.role")
-        self.add_message(role, content(_content(item, at), f"{at}.content"))
+        self.add_message(role, content(_content(item, at, self._body), f"{at}.content"))
 
     def _assistant_message(self, item: Item, at: str) -> None:
         turn = self._turn
         if turn is None or turn["content"] is not None or "tool_calls" in turn:
             turn = self._new_turn()
-        parts = _content(item, at)
+        parts = _content(item, at, self._body)
         turn["content"] = text_content(parts, f"{at}.content")
         refused = [part.refusal or "" for part in _parts(parts) if part.type == "refusal"]
         turn |= {"refusal": "".join(refused)} if refused else {}
@@ -120,7 +120,7 @@ class Messages:
     def _more_tools(self, item: Item, at: str) -> None:
         """Tools that the conversation brings: those that a search found, or the client adds."""
         at = f"{at}.tools"
-        tools = read(item.tools, _TOOLS, at) if item.tools != ABSENT else None
+        tools = self._body.read(item.tools, _TOOLS, at) if item.tools != ABSENT else None
         names = self._tools.add(tools or [], at)
         if item.call_id:
             self._call_output(item.call_id, _FOUND + ", ".join(names) if names else _NOTHING_FOUND)
@@ -165,8 +165,8 @@ class Messages:
             self.messages.append({"role": "user", "content": media})
 
 
-def _content(item: Item, at: str) -> str | list[Part] | None:
-    return None if item.content == ABSENT else read(item.content, _CONTENT, f"{at}.content")
+def _content(item: Item, at: str, body: Body) -> str | list[Part] | None:
+    return None if item.content == ABSENT else body.read(item.content, _CONTENT, f"{at}.content")
 
 
 def _parts(parts: str | list[Part] | None) -> list[Part]:

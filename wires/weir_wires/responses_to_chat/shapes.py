@@ -44,6 +44,7 @@ class Item(msgspec.Struct):
     output: msgspec.Raw = ABSENT
     tools: msgspec.Raw = ABSENT
     encrypted_content: str | None = None
+    summary: Any = None  # of reasoning: the same words are in what is encrypted
 
 
 class ShellOutput(msgspec.Struct):
