@@ -69,6 +69,15 @@ def plain_code(code: str) -> str:
     return _NOT_IN_CODE.sub("", _IN_NAMESPACE.sub("", code).lower())
 
 
+def with_code(body: bytes, code: str) -> bytes:
+    """An error with the code that stands beside it, in a header say; other bodies as they are."""
+    if not code or not body.lstrip().startswith(b"{"):
+        return body
+    inner = body.lstrip()[1:]
+    comma = b"" if inner.lstrip().startswith(b"}") else b","
+    return b'{"__type":' + msgspec.json.encode(code) + comma + inner
+
+
 class _Found:
     """What has been found so far."""
 

@@ -10,6 +10,7 @@ import struct
 import zlib
 from typing import Final
 
+from weir_wires.error_reading import with_code
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import MAX_EVENT, Event, EventTooLarge
 
@@ -95,10 +96,12 @@ def _event(message: memoryview) -> Event:
     payload = bytes(message[end : -_CRC.size])
     kind = headers.get(":message-type", "event")
     if kind == "exception":
-        return Event(EXCEPTION + headers.get(":exception-type", ""), payload)
+        name = headers.get(":exception-type", "")
+        return Event(EXCEPTION + name, with_code(payload, name))
     if kind == "error":
+        name = headers.get(":error-code", "")
         text = json.dumps({"message": headers.get(":error-message", "")}).encode()
-        return Event(EXCEPTION + headers.get(":error-code", ""), text)
+        return Event(EXCEPTION + name, with_code(text, name))
     return Event(headers.get(":event-type", ""), payload)
 
 

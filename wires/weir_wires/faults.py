@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.event import Event
+from weir_wires.event_stream import EXCEPTION
 from weir_wires.provider_json import decode_event
 
 _TYPES: Final = frozenset({"error", "response.failed"})
@@ -67,7 +68,9 @@ def tells_error(data: bytes) -> bool:
 
 def event_tells_error(event: Event) -> bool:
     """Whether an event says that the request failed."""
-    return event.name == "error" or tells_error(event.data)
+    if event.name == "error" or event.name.startswith(EXCEPTION):
+        return True
+    return tells_error(event.data)
 
 
 def is_end(event: Event) -> bool:

@@ -19,7 +19,7 @@ SPECS: Final[tuple[WireSpec, ...]] = (
     *bedrock.WIRES,
     *vertex.WIRES,
 )
-PLATFORMS: Final[tuple[Platform, ...]] = (vertex.VERTEX,)
+PLATFORMS: Final[tuple[Platform, ...]] = (bedrock.BEDROCK, vertex.VERTEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,9 @@ class Registry(Mapping[Wire, WireSpec]):
     def listed(self) -> tuple[str, ...]:
         """The short names that a ModelBackend may list; others come with one of these."""
         implied = frozenset[Wire]().union(*(spec.also for spec in self._specs.values()))
+        implied |= {
+            own for platform in self._platforms.values() for own in platform.hosted.values()
+        }
         return tuple(
             wire.short
             for wire, spec in self._specs.items()

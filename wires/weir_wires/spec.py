@@ -80,6 +80,7 @@ class WireSpec:
     errors: ErrorShape
     usage: Callable[[bytes], Usage | None]  # of a whole answer; raises MalformedResponse
     reader: Callable[[], StreamReader]
+    error_header: str = ""  # of an error answer, with its code; empty: the body has it
     url_of: Callable[[str, str, bool], str] | None = None  # (base, model, stream) → URL; see `url`
     framing: Framing = SSE  # of a streamed answer; clients get server-sent events alone
     headers: Mapping[str, str] = field(default_factory=dict[str, str])  # with every call

@@ -65,4 +65,4 @@ class InvokeProvider:
         return [chunk(event) for event in messages_writing.pieces(said)]
 
     def backend(self, name: str, url: str) -> Draft:
-        return speaking(name, url.removesuffix("/v1"), "bedrock", "invoke")
+        return speaking(name, url.removesuffix("/v1"), "bedrock", "messages")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_wires import event_stream
+from weir_wires.error_reading import with_code
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import MAX_EVENT, Event, EventTooLarge
 from weir_wires.event_stream import EXCEPTION, EventStreamReader
@@ -47,7 +48,10 @@ def written(messages: list[tuple[str, bytes, bool]]) -> bytes:
 
 
 def expected(messages: list[tuple[str, bytes, bool]]) -> list[Event]:
-    return [Event((EXCEPTION if failed else "") + n, p) for n, p, failed in messages]
+    return [
+        Event((EXCEPTION if failed else "") + name, with_code(payload, name) if failed else payload)
+        for name, payload, failed in messages
+    ]
 
 
 @given(MESSAGES, st.data())
@@ -117,7 +121,7 @@ def test_an_error_message_has_its_words_in_its_headers() -> None:
     )
     (event,) = read([message(headers, b"")])
     assert event.name == EXCEPTION + "InternalFailure"
-    assert json.loads(event.data) == {"message": "no luck"}
+    assert json.loads(event.data) == {"__type": "InternalFailure", "message": "no luck"}
 
 
 def test_any_byte_that_changes_is_noticed() -> None:

@@ -19,7 +19,7 @@ from weir_wires.chat_to_messages.answer_shapes import (
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.event_stream import EXCEPTION
-from weir_wires.provider_json import decode_strictly
+from weir_wires.provider_json import decode_event, decode_strictly
 from weir_wires.usage import bedrock, messages
 
 _STOPPED: Final = {
@@ -96,6 +96,12 @@ class _StreamFields(msgspec.Struct, rename="camel"):
     service_tier: Any = None
 
 
+class _Written(msgspec.Struct):
+    output: _Output | None = None
+    start: _Content | None = None
+    delta: _Content | None = None
+
+
 class _Exception(msgspec.Struct):
     message: str | None = None
     error: "_Exception | None" = None  # of an event of Anthropic's own
@@ -103,6 +109,7 @@ class _Exception(msgspec.Struct):
 
 _ANSWER: Final = msgspec.json.Decoder(Answer)
 _FIELDS: Final = msgspec.json.Decoder(_StreamFields)
+_WRITTEN: Final = msgspec.json.Decoder(_Written)
 _EXCEPTION: Final = msgspec.json.Decoder(_Exception)
 _TEXT: Final = msgspec.json.Decoder(str)
 
@@ -122,6 +129,32 @@ def message(body: bytes, model: str, answer_id: str) -> Message:
         stop_details=_details(answer.stop_reason),
         usage=_usage(answer),
     )
+
+
+def converse_written(data: bytes) -> str:
+    """What the model wrote in a whole answer, or in one event's data."""
+    answer = decode_event(_WRITTEN, data) or _Written()
+    message = answer.output.message if answer.output is not None else None
+    parts = [
+        *((message.content if message is not None else None) or ()),
+        answer.start,
+        answer.delta,
+    ]
+    return "".join(_words(part) for part in parts if part is not None)
+
+
+def _words(part: _Content) -> str:
+    use = part.tool_use
+    if use is not None:
+        return (use.name or "") + _argument(use.input)
+    reasoning = part.reasoning_content
+    if reasoning is not None:
+        words = reasoning.reasoning_text or reasoning
+        return words.text or ""
+    cited = part.citations_content
+    if cited is not None:
+        return "".join(piece.text or "" for piece in cited.content or ())
+    return part.text or ""
 
 
 def _usage(fields: "Answer | _StreamFields") -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from weir_wires.bedrock.errors import BEDROCK_ERRORS
+from weir_wires.bedrock.answers import converse_written
+from weir_wires.bedrock.errors import BEDROCK_ERRORS, ERROR_TYPE
 from weir_wires.bedrock.from_chat import ChatToConverse
 from weir_wires.content import Usage
 from weir_wires.event import Event
@@ -67,8 +68,9 @@ CONVERSE: Final = WireSpec(
     framing=AWS_EVENT_STREAM,
     auth=("authorization", "Bearer "),
     errors=BEDROCK_ERRORS,
+    error_header=ERROR_TYPE,
     usage=usage_of,
     reader=ConverseReader,
-    protocol="bedrock",
+    written=converse_written,
     translators={Wire.OPENAI_CHAT: ChatToConverse()},
 )

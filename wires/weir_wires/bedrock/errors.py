@@ -29,4 +29,5 @@ def error_kind(text: str) -> str:
     return text.partition(":")[0].rpartition("#")[2].strip()
 
 
+ERROR_TYPE: Final = "x-amzn-errortype"
 BEDROCK_ERRORS: Final = BedrockErrors()

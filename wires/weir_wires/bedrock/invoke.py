@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from weir_wires.anthropic.messages import MessagesReader, usage_of
+from weir_wires.anthropic.written import messages_written
 from weir_wires.bedrock import betas
 from weir_wires.bedrock.converse import model_url
-from weir_wires.bedrock.errors import BEDROCK_ERRORS
+from weir_wires.bedrock.errors import BEDROCK_ERRORS, ERROR_TYPE
 from weir_wires.bedrock.from_messages import ChatToInvoke, MessagesToInvoke
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
@@ -73,8 +74,10 @@ INVOKE: Final = WireSpec(
     framing=Framing(MEDIA_TYPE, ChunkReader),
     auth=("authorization", "Bearer "),
     errors=BEDROCK_ERRORS,
+    error_header=ERROR_TYPE,
     usage=usage_of,
     reader=MessagesReader,
     adopt=betas.adopt,
+    written=messages_written,
     translators={Wire.ANTHROPIC_MESSAGES: MessagesToInvoke(), Wire.OPENAI_CHAT: ChatToInvoke()},
 )

@@ -23,6 +23,7 @@ from weir_gateway.adapters.providers.upstream_errors import (
 from weir_gateway.adapters.providers.usage_option import UsageOptionRefused, refuses_option
 from weir_gateway.domain.errors import UpstreamError
 from weir_wires.content import Usage
+from weir_wires.error_reading import with_code
 from weir_wires.faults import tells_error
 from weir_wires.framing import SSE
 from weir_wires.spec import WireSpec
@@ -109,7 +110,9 @@ async def _error_reply(answer: ProviderResponse) -> WholeReply:
     Raises UsageOptionRefused where the call has a field that the server doesn't know.
     """
     status = answer.response.status
-    body = redact(answer.secret, (await _read_rest(answer, ERROR_BODY))[:ERROR_BODY])
+    code = answer.response.headers.get(answer.outbound.wire.error_header, "")
+    body = with_code((await _read_rest(answer, ERROR_BODY))[:ERROR_BODY], code)
+    body = redact(answer.secret, body)
     if refuses_option(answer.outbound, status, body):
         raise UsageOptionRefused
     provider_shape, client_shape = answer.outbound.wire.errors, answer.outbound.client_errors

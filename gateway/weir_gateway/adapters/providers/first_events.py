@@ -19,9 +19,10 @@ from weir_gateway.adapters.providers.upstream_errors import (
 )
 from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_wires.error_reading import ProviderError, read_error
-from weir_wires.event import Event, EventReader, EventTooLarge
+from weir_wires.errors import MalformedResponse
+from weir_wires.event import Event, EventTooLarge
 from weir_wires.faults import event_tells_error, is_end
-from weir_wires.framing import SSE
+from weir_wires.framing import FrameReader
 
 MAX_BEFORE: Final = 256 * 1024  # bytes that are inspected; a larger first event passes
 PING: Final = "ping"
@@ -44,17 +45,16 @@ async def inspect_first_events(answer: ProviderResponse) -> ProviderResponse:
 
     Raises UpstreamError where that is an error, or where the stream ends without one.
     """
-    if answer.outbound.wire.framing is not SSE:
-        return answer  # its translator reads errors that have another framing
-    reader, chunk, seen = EventReader(), answer.first, [answer.first]
+    reader, chunk = answer.outbound.wire.framing.reader(), answer.first
+    seen = [chunk]
     with map_client_errors(answer.backend, "sent no event"):
         async with asyncio.timeout(answer.backend.timeouts.first_token):
             while chunk:
-                if _begun(answer, _feed(reader, chunk)) or sum(map(len, seen)) > MAX_BEFORE:
+                if _begun(answer, _feed(answer, reader, chunk)) or sum(map(len, seen)) > MAX_BEFORE:
                     return replace(answer, first=b"".join(seen))
                 chunk = await answer.response.content.readany()
                 seen.append(chunk)
-    if not _begun(answer, reader.rest()):
+    if not _begun(answer, _feed(answer, reader, b"")):
         raise invalid_response(answer.backend, "ended its stream before it began")
     return replace(answer, first=b"".join(seen))
 
@@ -82,11 +82,14 @@ def _status(kind: UpstreamFailure, found: ProviderError) -> int:
     return 400 if found.codes & CLIENT_FAULTS else BAD_GATEWAY
 
 
-def _feed(reader: EventReader, chunk: bytes) -> list[Event]:
+def _feed(answer: ProviderResponse, reader: FrameReader, chunk: bytes) -> list[Event]:
     try:
-        return reader.feed(chunk)
+        return reader.feed(chunk) if chunk else reader.rest()
     except EventTooLarge:
         return []
+    except MalformedResponse as error:
+        what = f"sent a stream that can't be read: {error}"
+        raise invalid_response(answer.backend, what) from error
 
 
 def _begun(answer: ProviderResponse, events: Sequence[Event]) -> bool:

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGE_CHARS = 300  # characters of a provider's text in an error message
 SERVER_ERROR = 500
-FALLBACK_STATUSES = frozenset({408, 409, 429})  # and 5xx: another candidate may do better
+# And 5xx: another candidate may do better. 424 is a model that failed, on Bedrock.
+FALLBACK_STATUSES = frozenset({408, 409, 424, 429})
 
 
 @contextmanager
