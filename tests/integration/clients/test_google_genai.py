@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import pytest
 from google.genai import errors, types
 
@@ -80,6 +81,13 @@ async def test_whole_streamed_and_counted(behind: Running, upstream: Upstream) -
         "only-model:streamGenerateContent?alt=sse",
         "only-model:countTokens",
     ]
+
+
+async def test_an_anthropic_client_has_its_tokens_counted(behind: Running) -> None:
+    async with anthropic.AsyncAnthropic(base_url=behind.url, api_key="none") as client:
+        asked: Any = [{"role": "user", "content": "hi"}]
+        counted = await client.messages.count_tokens(model="auto", messages=asked)
+    assert counted.input_tokens == 7
 
 
 async def test_a_chat_with_tools_gives_signatures_back(behind: Running, upstream: Upstream) -> None:

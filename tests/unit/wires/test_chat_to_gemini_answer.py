@@ -8,14 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.translating import Json, answered, as_stream, completion_of, data, encoded, streamed
+from support.translating import (
+    Json,
+    answered,
+    as_stream,
+    completion_of,
+    data,
+    encoded,
+    sent,
+    streamed,
+    whole_events,
+)
 from weir_wires.chat_to_gemini import ChatToGemini
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event
 from weir_wires.google.answers import GEMINI_ANSWER, GeminiReader, usage_of
 from weir_wires.google.errors import GEMINI_ERRORS
+from weir_wires.registry import WIRES
 from weir_wires.translator import ResponseTranslator
+from weir_wires.wire import Wire
 
 USAGE: Json = {
     "promptTokenCount": 100,
@@ -193,3 +205,37 @@ def test_errors() -> None:
         assert details is not None
         assert (details.message, details.code) == ("slow down", "RESOURCE_EXHAUSTED")
     assert GEMINI_ERRORS.read(b'{"error": {"message": "another API\'s"}}') is None
+
+
+def test_what_was_written_and_whether_anything_was() -> None:
+    spec = WIRES[Wire.GOOGLE_GEMINI]
+    assert spec.written is not None
+    assert (
+        spec.written(encoded(gemini(THOUGHT, TEXT, CALL))) == 'Hm. Let me see.gauge{"at": "mill"}'
+    )
+    assert spec.written(b"nothing") == ""
+    assert spec.empty is not None
+    assert spec.empty(encoded({"candidates": []}))
+    assert not spec.empty(encoded({"promptFeedback": {"blockReason": "SAFETY"}}))
+    assert not spec.empty(encoded(gemini(TEXT)))
+
+
+def test_a_whole_answer_as_a_stream() -> None:
+    as_one = WIRES[Wire.GOOGLE_GEMINI].as_stream
+    assert as_one is not None
+    body = json.dumps(gemini(TEXT), indent=1).encode()
+    (event,) = whole_events(as_one(body))
+    assert json.loads(event.data) == gemini(TEXT)
+
+
+def test_anthropics_count_of_tokens() -> None:
+    route = WIRES.route(Wire.ANTHROPIC_COUNT_TOKENS, {Wire.GOOGLE_COUNT_TOKENS})
+    assert route is not None
+    assert route.translator is not None
+    asked: Json = {"model": "auto", "system": "s", "messages": [{"role": "user", "content": "hi"}]}
+    body, outgoing = sent(route.translator, asked, "gemini-2.5-pro")
+    counted = body["generateContentRequest"]
+    assert counted["model"] == "models/gemini-2.5-pro"
+    assert counted["contents"] == [{"role": "user", "parts": [{"text": "hi"}]}]
+    assert counted["systemInstruction"] == {"parts": [{"text": "s"}]}
+    assert answered(outgoing.response, {"totalTokens": 7}) == {"input_tokens": 7}

@@ -10,7 +10,9 @@ from weir_wires.chat_to_gemini import ChatToGemini
 from weir_wires.gemini_to_chat import GeminiToChat
 from weir_wires.gemini_to_chat.signatures import strip_foreign_thoughts
 from weir_wires.google.answers import GEMINI_ANSWER, GeminiReader, usage_of
+from weir_wires.google.counting import MessagesCountToGemini
 from weir_wires.google.errors import GEMINI_ERRORS
+from weir_wires.google.written import gemini_as_stream, gemini_written, has_no_candidate
 from weir_wires.provider_json import decode_answer
 from weir_wires.spec import Counting, PromptShape, WireSpec
 from weir_wires.wire import Wire
@@ -47,6 +49,9 @@ GENERATE: Final = WireSpec(
     translators={Wire.OPENAI_CHAT: ChatToGemini()},
     to_chat=GeminiToChat(),
     answer=GEMINI_ANSWER,
+    written=gemini_written,
+    empty=has_no_candidate,
+    as_stream=gemini_as_stream,
     prompt=PromptShape(
         turns="contents",
         system="systemInstruction",
@@ -80,8 +85,11 @@ COUNT_TOKENS: Final = replace(
     usage=no_usage,
     protocol="",
     also=frozenset(),
-    translators={},
+    translators={Wire.ANTHROPIC_COUNT_TOKENS: MessagesCountToGemini()},
     to_chat=None,
     answer=None,
+    written=None,
+    empty=None,
+    as_stream=None,
     prompt=PromptShape(),
 )

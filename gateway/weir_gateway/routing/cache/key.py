@@ -35,6 +35,7 @@ _TURNS: Final = {
     Wire.ANTHROPIC_MESSAGES: "messages",
     Wire.OPENAI_RESPONSES: "input",
     Wire.OPENAI_COMPLETIONS: "prompt",
+    Wire.GOOGLE_GEMINI: "contents",
 }
 _TEXT_PARTS: Final = frozenset({"text", "input_text"})
 _BLANK: Final = "\0"  # in the place of a turn that is compared by wording
@@ -128,13 +129,18 @@ def _take_last_turn(fields: dict[str, Any], wire: Wire) -> str | None:
     return _take_text(last)
 
 
+def _is_text(part: Mapping[str, Any]) -> bool:
+    """By its type, or on Gemini's wire, where parts have none, by its text."""
+    return part["type"] in _TEXT_PARTS if "type" in part else "text" in part
+
+
 def _take_text(turn: dict[str, Any]) -> str | None:
-    content = turn.get("content")
+    content = turn.get("content", turn.get("parts"))
     if isinstance(content, str):
         turn["content"] = _BLANK
         return content
     parts = [as_object(part) for part in _as_list(content)]
-    texts = [part for part in parts if part is not None and part.get("type") in _TEXT_PARTS]
+    texts = [part for part in parts if part is not None and _is_text(part)]
     text = texts[0].get("text") if len(texts) == 1 else None
     if not isinstance(text, str):
         return None

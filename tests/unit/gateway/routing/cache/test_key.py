@@ -149,6 +149,11 @@ def test_what_has_no_one_last_text_of_the_user_is_compared_with_nothing(body: ob
     assert meaning(body) == b""
 
 
+def parts(text: str) -> dict[str, Any]:
+    """A turn as Gemini's clients write it."""
+    return {"role": "user", "parts": [{"text": text}]}
+
+
 def test_every_wire_s_last_turn_is_found() -> None:
     turn = {"role": "user", "content": "What is a weir?"}
     same = {"role": "user", "content": "what is a weir"}
@@ -157,6 +162,11 @@ def test_every_wire_s_last_turn_is_found() -> None:
         (Wire.OPENAI_RESPONSES, {"input": "What is a weir?"}, {"input": "what is a weir"}),
         (Wire.OPENAI_RESPONSES, {"input": [turn]}, {"input": [same]}),
         (Wire.OPENAI_COMPLETIONS, {"prompt": "What is a weir?"}, {"prompt": "what is a weir"}),
+        (
+            Wire.GOOGLE_GEMINI,
+            {"contents": [parts("What is a weir?")]},
+            {"contents": [parts("what is a weir")]},
+        ),
     ]
     for wire, one, other in bodies:
         assert meaning(one, wire=wire) == meaning(other, wire=wire) != b""
