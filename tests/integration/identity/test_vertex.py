@@ -9,6 +9,7 @@ from typing import Any
 
 import anthropic
 import openai
+from anthropic.lib.vertex import AsyncAnthropicVertex
 
 from support.drafts import Draft
 from support.gateway import Running, backend, running_gateway, table
@@ -97,7 +98,7 @@ async def test_claude_gets_what_anthropics_own_sdk_sends(tmp_path: Path) -> None
     async with rigged(tmp_path) as rig, client(rig) as ours:
         await ours.messages.create(model="claude", **fields)
         through = rig.last, rig.body
-        google = anthropic.AsyncAnthropicVertex(
+        google = AsyncAnthropicVertex(
             base_url=rig.vertex.url,
             region="europe-west1",
             project_id="shop",

@@ -22,6 +22,7 @@ from weir_runtime.tasks import run_with_timeout
 _LOG = logging.getLogger(__name__)
 
 FETCH_TIMEOUT: Final = 15.0  # seconds for one fetch; token servers answer within one
+PATIENCE: Final = 10.0  # seconds that a call waits where there is no good credential
 ATTEMPTS: Final = 3  # fetches in a row
 FIRST_PAUSE: Final = 0.2  # seconds between two of them, doubled each time
 # Google's metadata server gives out the same token until it has less than five minutes left.
@@ -57,14 +58,22 @@ class _Current(Generic[C]):
 class Renewal(Generic[C]):
     """Holds one credential and renews it."""
 
-    def __init__(self, name: str, fetch: Callable[[], C], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        fetch: Callable[[], C],
+        clock: Callable[[], float],
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
         """`fetch` blocks, and raises CredentialRefused and TokensUnavailable.
 
-        `clock` gives seconds since the epoch.
+        `clock` gives seconds since the epoch; `patience` is how long a call waits for a credential.
         """
         self._name = name
         self._fetch = fetch
         self._clock = clock
+        self._patience = patience
         self._current: _Current[C] | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._failure: IdentityError | None = None
@@ -109,9 +118,18 @@ class Renewal(Generic[C]):
             raise _copy_of(self._failure)
         self._start()
         if self._fetching is not None:
-            await asyncio.shield(self._fetching)
+            await self._wait_for(self._fetching)
         if self._failure is not None:
             raise _copy_of(self._failure)
+
+    async def _wait_for(self, fetching: "asyncio.Task[None]") -> None:
+        """Wait no longer than `patience`; the fetch goes on for later calls."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await asyncio.shield(fetching)
+        except TimeoutError:
+            message = f"{self._name}'s token server did not answer within {self._patience:g} s"
+            raise TokensUnavailable(message) from None
 
     def _start(self) -> None:
         """Start a fetch, unless one is under way."""
