@@ -91,6 +91,7 @@ class WireSpec:
     also: frozenset[Wire] = frozenset()  # what every endpoint of this wire answers, too
     counts: Counting | None = None  # None: its answers are a model's
     say_stream: Callable[[bytes], bytes] | None = None  # a body whose path says that it streams
+    ping: bytes = b": ping\n\n"  # what keeps a silent stream open
     usage_option: UsageOption | None = None  # None: every stream tells its usage
     prepare: Callable[[bytes], bytes] | None = None  # a client's body that goes on untranslated
     # For a wire that has in its body what clients say in headers, whose names are in lower case.

@@ -145,7 +145,9 @@ def build_handler(
     """The HTTP routes; `services` are feedback and batches, None where they are disabled."""
     listen, tracing = settings.listen, parts.tracing
     feedback, batches = services
-    bounds = Bounds(body=listen.max_body, body_within=listen.body_timeout)
+    bounds = Bounds(
+        body=listen.max_body, body_within=listen.body_timeout, silence=listen.stream_ping
+    )
     answering = {
         client: Endpoint(client, routing, tables.current, tracing, time.perf_counter, bounds)
         for client in (*CLIENT_WIRES, COUNT_TOKENS, GEMINI, GEMINI_COUNT)

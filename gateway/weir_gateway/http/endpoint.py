@@ -2,23 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from weir_gateway.domain.decision import RouteDecision
-from weir_gateway.domain.errors import UpstreamError, WeirError
+from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body
+from weir_gateway.http.client_stream import UNBUFFERED, ClientStream
 from weir_gateway.http.client_wires import ClientWire, Parse
 from weir_gateway.http.errors import error_response, limit_headers
-from weir_gateway.http.sse import EventBuffer
 from weir_gateway.http.stream_responses import EventStream, StreamWriter
 from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS
 from weir_gateway.routing.context import Purpose, SideCosts
@@ -28,7 +29,6 @@ from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.replies import Reply, Sent
 from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
-from weir_wires.error_shapes import ErrorShape, ends_with_error
 from weir_wires.registry import WIRES
 from weir_wires.spec import Counting
 
@@ -37,22 +37,20 @@ _LOG = logging.getLogger(__name__)
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
 OK: Final = 200
 EVENT_STREAM: Final = "text/event-stream"
-# For proxies between the client and the gateway.
-UNBUFFERED: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the client to read
 ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
 USAGE: Final = "usage"
 
-Hide = Callable[[bytes], bytes]  # whole events → those that the client gets
 Tables = Callable[[], RouteTable]  # the table in force; raises NothingCanServe if there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Limits on the body of a request."""
+    """Limits on the body of a request, and on the silence of a stream."""
 
     body: int  # bytes
     body_within: float  # seconds
+    silence: float = 0.0  # seconds until a ping; 0: none is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +173,7 @@ class Endpoint:
         exchange = Exchange(
             self._routing, request, decision, call.table, call.timing, call.side_costs
         )
+        stream = self._client_stream(call, request) if request.stream else None
         try:
             async with exchange:
                 self._set_decision_headers(call, decision)
@@ -185,41 +184,26 @@ class Endpoint:
                 reply = await exchange.dispatch()
                 if exchange.decision is not decision:
                     self._set_decision_headers(call, exchange.decision)
-                if request.stream and _is_event_stream(reply):
-                    hide = _hiding(request)
-                    return await self._stream(call, exchange, reply, hide)
+                if stream is not None and _is_event_stream(reply):
+                    return await _relay(call.http, exchange, reply, stream)
                 body = await exchange.read()
+        except WeirError as error:
+            ended = None if stream is None else await stream.fail(error)
+            if ended is None:
+                raise
+            return ended
         finally:
+            if stream is not None:
+                await stream.stop()
             _record_error(call.span, exchange)
+        ended = None if stream is None else await stream.end_with(reply.status, body)
+        if ended is not None:
+            return ended
         return _whole_response(exchange, reply, body, call.headers)
 
-    async def _stream(
-        self, call: _Call, exchange: Exchange, reply: Sent, hide: Hide | None
-    ) -> web.StreamResponse:
-        headers = {**reply.headers, **call.headers, **UNBUFFERED}
-        response = call.reading.stream(reply.status, headers)
-        timeout = exchange.decision.chosen.timeouts.total + READING_GRACE
-        try:
-            async with asyncio.timeout(timeout):
-                await response.prepare(call.http)
-                error = await _relay(reply, response, self._client.errors, hide)
-        except ConnectionError:
-            _LOG.debug("the client went away in the middle of a stream")
-            exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
-        except TimeoutError:
-            _LOG.debug("the client stopped reading its stream")
-            _abort_connection(call.http)
-            exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
-        except Exception:
-            # Otherwise the error response would follow into the middle of this one.
-            _abort_connection(call.http)
-            raise
-        else:
-            if error is None:
-                exchange.complete(reply.status)
-            else:
-                exchange.complete(error.status, error.code)
-        return response
+    def _client_stream(self, call: _Call, request: Request) -> ClientStream:
+        begin = partial(_begin, call)
+        return ClientStream(call.http, request, begin, self._bounds.silence)
 
     def _set_decision_headers(self, call: _Call, decision: RouteDecision) -> None:
         headers = call.headers
@@ -251,6 +235,39 @@ def header_fields(http: web.BaseRequest) -> dict[str, str]:
     return fields
 
 
+def _begin(call: _Call, status: int, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The response to a stream, with the decision as it stands now."""
+    return call.reading.stream(status, {**headers, **call.headers, **UNBUFFERED})
+
+
+async def _relay(
+    http: web.BaseRequest, exchange: Exchange, reply: Sent, stream: ClientStream
+) -> web.StreamResponse:
+    timeout = exchange.decision.chosen.timeouts.total + READING_GRACE
+    response = None
+    try:
+        async with asyncio.timeout(timeout):
+            response = await stream.open(reply)
+            error = await stream.relay(reply)
+    except ConnectionError:
+        _LOG.debug("the client went away in the middle of a stream")
+        exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
+    except TimeoutError:
+        _LOG.debug("the client stopped reading its stream")
+        _abort_connection(http)
+        exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
+    except Exception:
+        # Otherwise the error response would follow into the middle of this one.
+        _abort_connection(http)
+        raise
+    else:
+        if error is None:
+            exchange.complete(reply.status)
+        else:
+            exchange.complete(error.status, error.code)
+    return web.StreamResponse() if response is None else response
+
+
 def _record_error(span: Span, exchange: Exchange) -> None:
     if exchange.outcome is not None and exchange.outcome.error:
         span.error(exchange.outcome.error)
@@ -271,45 +288,6 @@ def _whole_response(
 def _abort_connection(http: web.BaseRequest) -> None:
     if http.transport is not None:
         http.transport.abort()
-
-
-async def _relay(
-    reply: Reply, response: web.StreamResponse, errors: ErrorShape, hide: Hide | None
-) -> UpstreamError | None:
-    """Write the chunks as they come; a stream that breaks ends with an error event.
-
-    `hide` takes out the events that only those clients get that ask for them.
-    Returns the error that broke the stream.
-    """
-    events = EventBuffer()
-    last = b""
-    try:
-        async for chunk in reply.chunks():
-            complete = events.feed(chunk)
-            if complete:
-                last = complete
-                if hide is not None:
-                    complete = hide(complete)
-                    if not complete:
-                        continue
-                await response.write(complete)
-    except UpstreamError as error:
-        # The provider may have sent an error event itself: one is enough.
-        if not ends_with_error(last, errors):
-            await response.write(errors.event(error, last))
-        await response.write_eof()
-        return error
-    rest = events.rest()
-    rest = rest if hide is None else hide(rest)
-    if rest:
-        await response.write(rest)
-    await response.write_eof()
-    return None
-
-
-def _hiding(request: Request) -> Hide | None:
-    option = WIRES[request.wire].usage_option
-    return None if option is None or request.wants_usage else option.hide
 
 
 def _is_event_stream(reply: Reply) -> bool:

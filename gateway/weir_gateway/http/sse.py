@@ -13,22 +13,25 @@ _MAX_TAIL = 3  # bytes of an event's end that may arrive without its last byte
 class EventBuffer:
     """Lets complete events pass and holds back the incomplete one."""
 
-    __slots__ = ("_pending", "_size", "_tail")
+    __slots__ = ("_pending", "_size", "_tail", "inside")
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []  # joined once, whatever the number of pieces
+        self.inside = False  # whether a part of a long event was passed on
         self._size = 0
         self._tail = b""  # the last bytes of `_pending`, which may be half of an event's end
 
     def feed(self, chunk: bytes) -> bytes:
         """Add `chunk` and return the bytes that may be sent now; often `chunk` itself."""
-        if not self._pending and chunk.endswith(_ENDS):
+        if not self._pending and not self.inside and chunk.endswith(_ENDS):
             return chunk
         searched = self._tail + chunk
         end = max(_after_last(searched, mark) for mark in _ENDS) - len(self._tail)
         if end <= 0:
             self._append(chunk)
+            self.inside = self.inside or self._size > MAX_PENDING
             return self.rest() if self._size > MAX_PENDING else b""
+        self.inside = False
         complete = b"".join([*self._pending, chunk[:end]])
         self.rest()
         self._append(chunk[end:])

@@ -60,6 +60,14 @@ class ListenSettings:
         why="How long an idle client connection stays open; longer than the 60s of common load "
         "balancers, so that they close first",
     )
+    stream_ping: Duration = setting(
+        "WEIR_STREAM_PING",
+        default="8s",
+        unit="duration",
+        why="The longest silence of a stream; then its client gets a ping, and its headers if they "
+        "were not sent yet, after which a failure is an error event. Below the 10 s after which "
+        "some clients give up; 0: no pings",
+    )
     drain: Duration = setting(
         "WEIR_DRAIN",
         default="30s",

@@ -88,6 +88,7 @@ MESSAGES: Final = WireSpec(
     to_chat=MessagesToChat(),
     answer=MESSAGES_ANSWER,
     written=messages_written,
+    ping=b'event: ping\ndata: {"type": "ping"}\n\n',
     empty=has_no_content,
     as_stream=message_as_stream,
     prompt=PromptShape(
