@@ -32,7 +32,7 @@ from weir_cli.ledger.sums import read_sums
 PROMPT_TOKENS, OUTPUT_TOKENS = 1000, 500
 ANSWER = completion(prompt=PROMPT_TOKENS, output=OUTPUT_TOKENS)
 TOLD = without_id(ANSWER)
-ASKING = {"stream": True, "stream_options": {"include_usage": True}}
+ASKING: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 STREAM = [event("a weir "), event("holds water"), USAGE_EVENT, END]
 
 
@@ -61,7 +61,8 @@ async def test_each_asker_gets_an_answer_about_its_own_request(
                 if stream:
                     async with client.responses.stream(**fields, temperature=0) as events:
                         return await events.get_final_response()
-                whole: Response = await client.responses.create(**fields, temperature=0)
+                whole = await client.responses.create(**fields, stream=False, temperature=0)
+                assert isinstance(whole, Response)
                 return whole
 
             answers = [await answered("a"), *await asyncio.gather(*map(answered, "bcd"))]

@@ -1,7 +1,7 @@
 """Google's Gemini in the matrix."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -118,7 +118,7 @@ class GeminiClient:
 
 
 @asynccontextmanager
-async def google_client(url: str, key: str = "none") -> AsyncIterator[Any]:
+async def google_client(url: str, key: str = "none") -> AsyncGenerator[Any]:
     """The SDK's asynchronous client, over httpx: its own choice, aiohttp, warns in its subclass."""
     async with httpx.AsyncClient() as session:
         options = types.HttpOptions(base_url=url, httpx_async_client=session)

@@ -31,6 +31,10 @@ def calling(*calls: Json, **fields: Any) -> Json:
     return {"role": "assistant", "content": None, "tool_calls": list(calls), **fields}
 
 
+def calling_ids(ids: list[str]) -> Json:
+    return calling(*(call(ident) for ident in ids))
+
+
 def result(ident: str = "call_1", content: Any = "1.42 m") -> Json:
     return {"role": "tool", "tool_call_id": ident, "content": content}
 
@@ -148,8 +152,8 @@ def test_names_that_gemini_refuses_come_back_whole(name: str) -> None:
     own = body["tools"][0]["functionDeclarations"][0]["name"]
     assert len(own) <= 64
     assert own.isascii()
-    part = {"functionCall": {"name": own, "args": {}}}
-    candidate = {"content": {"parts": [part]}, "finishReason": "STOP"}
+    part: dict[str, Any] = {"functionCall": {"name": own, "args": {}}}
+    candidate: dict[str, Any] = {"content": {"parts": [part]}, "finishReason": "STOP"}
     answer = outgoing.response.translate(json.dumps({"candidates": [candidate]}).encode())
     assert json.loads(answer)["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == name
 
@@ -330,7 +334,7 @@ _MESSAGE = st.one_of(
             ),
         }
     ),
-    st.builds(lambda ids: calling(*(call(ident) for ident in ids)), st.lists(_TEXT, min_size=1)),
+    st.lists(_TEXT, min_size=1).map(calling_ids),
     st.builds(result, _TEXT, _TEXT),
 )
 

@@ -22,16 +22,22 @@ Json = dict[str, Any]
 def message_as_stream(body: bytes) -> bytes:
     """Each block at once. Raises MalformedResponse."""
     message = decode_strictly(_OBJECT, body, "message")
-    usage: Json = message.get("usage") or {}
-    begun = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
+    reported = message.get("usage")
+    usage: Json = reported if isinstance(reported, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+    begun: Json = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
     begun["usage"] = {**usage, "output_tokens": 0}
     written = [_event("message_start", message=begun)]
-    for index, block in enumerate(message.get("content") or ()):
+    for index, block in enumerate(_blocks(message.get("content"))):
         written += _block(index, block)
-    delta = {name: message.get(name) for name in ("stop_reason", "stop_sequence")}
+    delta: Json = {name: message.get(name) for name in ("stop_reason", "stop_sequence")}
     written.append(_event("message_delta", delta=delta, usage=usage))
     written.append(_event("message_stop"))
     return b"".join(written)
+
+
+def _blocks(content: object) -> list[Json]:
+    items: list[Any] = content if isinstance(content, list) else []  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+    return [item for item in items if isinstance(item, dict)]
 
 
 def _block(index: int, block: Json) -> list[bytes]:
@@ -39,10 +45,10 @@ def _block(index: int, block: Json) -> list[bytes]:
     if not kind:
         return [_event("content_block_start", index=index, content_block=block), _stop(index)]
     value = block.get(empty)
-    start = {**block, empty: {} if empty == "input" else ""}
+    start: Json = {**block, empty: {} if empty == "input" else ""}
     start |= {"signature": ""} if "signature" in block else {}
     piece = msgspec.json.encode(value).decode() if empty == "input" else value
-    deltas = [{"type": kind, field: piece or ""}]
+    deltas: list[Json] = [{"type": kind, field: piece or ""}]
     if block.get("signature"):
         deltas.append({"type": "signature_delta", "signature": block["signature"]})
     return [

@@ -27,7 +27,7 @@ def chat_as_stream(body: bytes) -> bytes:
         rest = {name: field for name, field in choice.items() if name != "message"}
         opening = {**rest, "delta": _delta(choice.get("message")), "finish_reason": None}
         chunks.append({**answer, "choices": [opening]})
-    ends = [
+    ends: list[Json] = [
         {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason")}
         for choice in choices
     ]
@@ -45,7 +45,7 @@ def response_as_stream(body: bytes) -> bytes:
     """A response as events: each item at once. Raises MalformedResponse."""
     answer = decode_strictly(_OBJECT, body, "response")
     events = _Events()
-    begun = {**answer, "status": "in_progress", "output": [], "usage": None}
+    begun: Json = {**answer, "status": "in_progress", "output": [], "usage": None}
     events.add("response.created", {"response": begun})
     events.add("response.in_progress", {"response": begun})
     for index, item in enumerate(_dicts(answer.get("output"))):
@@ -106,7 +106,7 @@ def _delta(message: object) -> Json:
 
 
 def _chunks(chunks: Iterable[Json], around: Json, usage: object) -> bytes:
-    last = [{**around, "choices": [], "usage": usage}] if usage is not None else []
+    last: list[Json] = [{**around, "choices": [], "usage": usage}] if usage is not None else []
     data = [msgspec.json.encode(chunk) for chunk in (*chunks, *last)]
     return b"".join(map(write, (*data, _DONE)))
 

@@ -40,5 +40,5 @@ def decode_reasoning(encrypted: str | None) -> dict[str, Any] | None:
     if not isinstance(extras, dict):
         return texts | lists
     calls: dict[str, Any] = extras  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
-    known = {id_: value for id_, value in calls.items() if isinstance(value, dict)}
+    known: dict[str, Any] = {id_: value for id_, value in calls.items() if isinstance(value, dict)}
     return texts | lists | {CALL_EXTRAS: known}

@@ -1,6 +1,7 @@
 """What the gateway adds to a backend's declaration when it builds its table."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_cached_tokens_cost_as_other_prompt_tokens_unless_a_price_is_set(
     ("written", "capabilities"),
     [
         ({}, {Capability.TOOLS, Capability.VISION, Capability.JSON_SCHEMA}),
-        ({"capabilities": []}, set()),
+        ({"capabilities": []}, set[Capability]()),
         ({"capabilities": ["state"]}, {Capability.STATE}),
     ],
 )
@@ -87,7 +88,7 @@ def test_a_tier_of_service_has_either_a_factor_or_prices(tier: Wire) -> None:
     assert [mistake.message for mistake in parsed.mistakes] == ["write either factor or prices"]
 
 
-def _built(**spec: object) -> Backend:
+def _built(**spec: Any) -> Backend:
     documents = [backend("weak"), backend("strong", **spec), policy()]
     parsed = [parse(document).resource for document in documents]
     plan = compile_table(gather([resource for resource in parsed if resource]), Form.FILE)
