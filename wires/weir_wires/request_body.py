@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from weir_wires.bounds import MAX_CHAT_NAME, ToolNames
 from weir_wires.errors import InvalidBody
 from weir_wires.unknown_fields import Owners, unknown_fields
 
@@ -23,10 +24,14 @@ NOT_JSON: Final = "INVALID_JSON"
 class Body:
     """The top-level fields of one body. A field that is null counts as not there."""
 
-    __slots__ = ("_left", "_unknown", "dropped")
+    __slots__ = ("_left", "_unknown", "dropped", "names")
 
-    def __init__(self, body: bytes) -> None:
-        """Raises InvalidBody where `body` is no JSON object."""
+    def __init__(self, body: bytes, *, max_name: int = MAX_CHAT_NAME) -> None:
+        """Raises InvalidBody where `body` is no JSON object.
+
+        `max_name` is how long a tool's name may be for the provider.
+        """
+        self.names = ToolNames(max_name)
         try:
             self._left = _FIELDS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -50,6 +50,7 @@ def translate_request(client_body: bytes, model: str) -> Translated:
         body=msgspec.json.encode({name: value for name, value in fields.items() if value}),
         usage_in_stream=bool(stream_options.include_usage),
         dropped=body.drop_rest(),
+        names=body.names,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weir_wires.bedrock import answers
 from weir_wires.bedrock.chat_request import FIELDS, translate_request
 from weir_wires.chat_to_messages.answer import completion
+from weir_wires.chat_to_messages.request import Translated
 from weir_wires.chat_to_messages.stream import ChatChunks
 from weir_wires.event import Event
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
@@ -35,7 +36,7 @@ class ChatToConverse:
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model)
-        response: ResponseTranslator = _Response(self, model, request.usage_in_stream)
+        response: ResponseTranslator = _Response(self, model, request)
         return TranslatedRequest(request.body, response, request.dropped)
 
 
@@ -43,14 +44,15 @@ class ChatToConverse:
 class _Response:
     made_by: ChatToConverse
     model: str
-    usage_in_stream: bool
+    request: Translated
 
     def translate(self, body: bytes) -> bytes:
         message = answers.message(body, self.model, self.made_by.answer_id())
-        return completion(message, int(self.made_by.clock()))
+        return completion(message, int(self.made_by.clock()), self.request.names)
 
     def stream(self) -> StreamTranslator:
-        chunks = ChatChunks(int(self.made_by.clock()), with_usage=self.usage_in_stream)
+        created, request = int(self.made_by.clock()), self.request
+        chunks = ChatChunks(created, request.names, with_usage=request.usage_in_stream)
         return _Stream(answers.Events(self.model, self.made_by.answer_id()), chunks)
 
 

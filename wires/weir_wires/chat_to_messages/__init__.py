@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir_wires.chat_to_messages import answer
-from weir_wires.chat_to_messages.request import FIELDS, translate_request
+from weir_wires.chat_to_messages.request import FIELDS, Translated, translate_request
 from weir_wires.chat_to_messages.stream import ChatChunks
 from weir_wires.translator import Field, ResponseTranslator, StreamTranslator, TranslatedRequest
 
@@ -26,17 +26,18 @@ class ChatToMessages:
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model)
-        response: ResponseTranslator = _Response(self.clock, request.usage_in_stream)
+        response: ResponseTranslator = _Response(self.clock, request)
         return TranslatedRequest(request.body, response, request.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
     clock: Clock
-    usage_in_stream: bool
+    request: Translated
 
     def translate(self, body: bytes) -> bytes:
-        return answer.translate(body, int(self.clock()))
+        return answer.translate(body, int(self.clock()), self.request.names)
 
     def stream(self) -> StreamTranslator:
-        return ChatChunks(int(self.clock()), with_usage=self.usage_in_stream)
+        with_usage = self.request.usage_in_stream
+        return ChatChunks(int(self.clock()), self.request.names, with_usage=with_usage)

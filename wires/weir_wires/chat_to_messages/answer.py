@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_to_messages.answer_reader import read_message
 from weir_wires.chat_to_messages.answer_shapes import Block, Message
 from weir_wires.errors import Untranslatable
@@ -22,12 +23,12 @@ _STOPPED: Final = {
 }
 
 
-def translate(body: bytes, created: int) -> bytes:
+def translate(body: bytes, created: int, names: ToolNames) -> bytes:
     """The completion; `created` in seconds since 1970. Raises MalformedResponse."""
-    return completion(read_message(body), created)
+    return completion(read_message(body), created, names)
 
 
-def completion(message: Message, created: int) -> bytes:
+def completion(message: Message, created: int, names: ToolNames) -> bytes:
     """The completion of an answer that has its content. Raises MalformedResponse."""
     calls = any(block.type == "tool_use" for block in message.content or ())
     finish = finish_reason(message.stop_reason, calls=calls)
@@ -39,7 +40,7 @@ def completion(message: Message, created: int) -> bytes:
         "choices": [
             {
                 "index": 0,
-                "message": _message(message),
+                "message": _message(message, names),
                 "logprobs": None,
                 "finish_reason": finish,
             }
@@ -78,10 +79,10 @@ def thinking_block(block: Block) -> dict[str, Any]:
     return {"type": block.type, "thinking": block.thinking, "signature": block.signature}
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, names: ToolNames) -> dict[str, Any]:
     blocks = message.content or []
     text = "".join(block.text for block in blocks if block.type == "text")
-    calls = _calls([block for block in blocks if block.type == "tool_use"])
+    calls = _calls([block for block in blocks if block.type == "tool_use"], names)
     thinking = [block for block in blocks if block.type.endswith("thinking")]
     fields: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
     fields["refusal"] = _refusal(message)
@@ -97,7 +98,7 @@ def _refusal(message: Message) -> str | None:
     return details.explanation if details is not None else None
 
 
-def _calls(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+def _calls(blocks: Sequence[Block], names: ToolNames) -> list[dict[str, Any]]:
     """The calls. Raises Untranslatable where one has no name."""
     used: set[str] = set()
     calls: list[dict[str, Any]] = []
@@ -105,6 +106,6 @@ def _calls(blocks: Sequence[Block]) -> list[dict[str, Any]]:
         if not block.name:
             raise Untranslatable("a tool call of the provider has no name")
         id_ = call_id(block.id, used)
-        function = {"name": block.name, "arguments": arguments(block.input)}
+        function = {"name": names.own(block.name), "arguments": arguments(block.input)}
         calls.append({"id": id_, "type": "function", "function": function})
     return calls

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import MAX_MESSAGES_USER, fitting_user
 from weir_wires.chat_to_messages.blocks import cache_control
 from weir_wires.chat_to_messages.shapes import CacheOptions, Kind
 from weir_wires.errors import InvalidBody, NotCarried
@@ -186,7 +187,9 @@ def identity(body: Body) -> dict[str, Any]:
     """User id and service tier."""
     user = body.take("safety_identifier", _TEXT) or body.take("user", _TEXT)
     body.raw("user")
-    fields: dict[str, Any] = {"metadata": {"user_id": user}} if user else {}
+    fields: dict[str, Any] = {}
+    if user:
+        fields["metadata"] = {"user_id": fitting_user(user, MAX_MESSAGES_USER)}
     tier = body.take("service_tier", _TEXT)
     if tier in _TIERS:
         fields["service_tier"] = _TIERS[tier]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import MAX_MESSAGES_NAME, ToolNames
 from weir_wires.chat_to_messages import options
 from weir_wires.chat_to_messages.shapes import Message, StreamOptions
 from weir_wires.chat_to_messages.tools import output_format, tool_choice, tools
@@ -32,11 +33,12 @@ class Translated:
     body: bytes
     usage_in_stream: bool
     dropped: tuple[str, ...]
+    names: ToolNames
 
 
 def translate_request(client_body: bytes, model: str) -> Translated:
     """`client_body` for `model`. Raises NotCarried and InvalidBody naming the field."""
-    body = Body(client_body)
+    body = Body(client_body, max_name=MAX_MESSAGES_NAME)
     for name in _OWN:
         body.raw(name)
     options.refuse(body)
@@ -48,6 +50,7 @@ def translate_request(client_body: bytes, model: str) -> Translated:
         body=msgspec.json.encode(fields),
         usage_in_stream=bool(stream_options.include_usage),
         dropped=body.drop_rest(),
+        names=body.names,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_to_messages.answer import (
     arguments,
     call_id,
@@ -42,7 +43,8 @@ class _Open:
 class ChatChunks:
     """Translates one stream for an OpenAI client."""
 
-    def __init__(self, created: int, *, with_usage: bool) -> None:
+    def __init__(self, created: int, names: ToolNames, *, with_usage: bool) -> None:
+        self._names = names
         self._created = created
         self._with_usage = with_usage
         self._head = b""  # of every chunk, once the stream has begun
@@ -194,7 +196,7 @@ class ChatChunks:
             "index": number,
             "id": call_id(block.id, self._ids),
             "type": "function",
-            "function": {"name": block.name, "arguments": ""},
+            "function": {"name": self._names.own(block.name), "arguments": ""},
         }
         return self._chunk(b'"tool_calls":[' + _encode(call) + b"]")
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_to_messages.shapes import ResponseFormat, Tool, ToolChoice
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.request_body import Body
@@ -22,7 +23,7 @@ def tools(body: Body) -> list[dict[str, Any]]:
         if body.raw(name) is not None:
             raise NotCarried(f"`{name}`: write `tools` and `tool_choice`", param=name)
     tools_given = body.take("tools", _TOOLS) or []
-    return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools_given)]
+    return [_tool(tool, f"tools[{index}]", body.names) for index, tool in enumerate(tools_given)]
 
 
 def tool_choice(body: Body, *, offered: bool) -> dict[str, Any] | None:
@@ -31,7 +32,7 @@ def tool_choice(body: Body, *, offered: bool) -> dict[str, Any] | None:
     one_at_a_time = body.take("parallel_tool_calls", _FLAG) is False
     if not offered:
         return None
-    choice = _choice(requested)
+    choice = _choice(requested, body.names)
     if one_at_a_time and (choice or {}).get("type") != "none":
         return {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return choice
@@ -56,13 +57,13 @@ def output_format(body: Body) -> dict[str, Any] | None:
     return {"type": "json_schema", "schema": format_.json_schema.schema}
 
 
-def _tool(tool: Tool, at: str) -> dict[str, Any]:
+def _tool(tool: Tool, at: str, names: ToolNames) -> dict[str, Any]:
     if tool.type != "function":
         raise NotCarried(f"`{at}`: a tool of type {tool.type!r} can't be carried", param=at)
     function = tool.function
     if function is None:
         raise InvalidBody(f"`{at}.function` is missing", param=at, code="missing_field")
-    fields: dict[str, Any] = {"name": function.name}
+    fields: dict[str, Any] = {"name": names.fitting(function.name)}
     if function.description:
         fields["description"] = function.description
     parameters = bytes(function.parameters)
@@ -76,7 +77,7 @@ def _tool(tool: Tool, at: str) -> dict[str, Any]:
     return fields
 
 
-def _choice(choice: str | ToolChoice | None) -> dict[str, Any] | None:
+def _choice(choice: str | ToolChoice | None, names: ToolNames) -> dict[str, Any] | None:
     if choice is None:
         return None
     if isinstance(choice, str):
@@ -89,4 +90,4 @@ def _choice(choice: str | ToolChoice | None) -> dict[str, Any] | None:
         raise NotCarried(
             f"`tool_choice` of type {choice.type!r} can't be carried", param="tool_choice"
         )
-    return {"type": "tool", "name": choice.function.name}
+    return {"type": "tool", "name": names.fitting(choice.function.name)}

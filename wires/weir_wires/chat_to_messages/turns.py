@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from weir_wires.bounds import MAX_MESSAGES_ID, fitting_id
 from weir_wires.chat_to_messages.blocks import (
     Block,
     all_text,
@@ -118,11 +119,12 @@ class Turns:
         unique_id = self._own_id(call.id)
         self._open.setdefault(call.id, deque()).append(unique_id)
         arguments = tool_input(call.function.arguments)
-        return {"type": "tool_use", "id": unique_id, "name": call.function.name, "input": arguments}
+        name = self._body.names.fitting(call.function.name)
+        return {"type": "tool_use", "id": unique_id, "name": name, "input": arguments}
 
     def _own_id(self, client_id: str) -> str:
         """An id the other wire takes, and unlike all before it: some servers repeat theirs."""
-        plain = _NOT_IN_ID.sub("_", client_id) or "call"
+        plain = _NOT_IN_ID.sub("_", fitting_id(client_id, MAX_MESSAGES_ID)) or "call"
         unique_id, count = plain, 1
         while unique_id in self._ids:
             count += 1

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_answer import (
     ChatMessage,
     Choice,
@@ -30,12 +31,12 @@ _ENDED: Final = {
 Block = dict[str, Any]  # as it goes out
 
 
-def translate(body: bytes) -> bytes:
+def translate(body: bytes, names: ToolNames) -> bytes:
     """The message. Raises MalformedResponse."""
     completion, choice = read_whole(body)
     message = choice.any_message or ChatMessage()
     calls = message.calls
-    blocks = [*_thinking(message), *_texts(message), *_calls(message, completion.id or "")]
+    blocks = [*_thinking(message), *_texts(message), *_calls(message, completion.id or "", names)]
     answer = {
         **opening(completion),
         "content": blocks,
@@ -114,16 +115,16 @@ def _texts(message: ChatMessage) -> list[Block]:
     return [{"type": "text", "text": text}] if text else []
 
 
-def _calls(message: ChatMessage, answer: str) -> list[Block]:
+def _calls(message: ChatMessage, answer: str, names: ToolNames) -> list[Block]:
     """The calls, after what the provider wants back with them and with the message."""
-    blocks = list(_call_blocks(message.calls, answer))
+    blocks = list(_call_blocks(message.calls, answer, names))
     pairs = zip(blocks, message.calls, strict=True)
     extras = {block["id"]: call.extras for block, call in pairs if call.extras}
     extras |= {"": message.extras} if message.extras else {}
     return [extras_block(extras), *blocks] if extras else blocks
 
 
-def _call_blocks(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
+def _call_blocks(calls: Sequence[ToolCall], answer: str, names: ToolNames) -> Iterator[Block]:
     taken = set[str]()
     for number, call in enumerate(calls):
         if not call.name:
@@ -131,6 +132,6 @@ def _call_blocks(calls: Sequence[ToolCall], answer: str) -> Iterator[Block]:
         yield {
             "type": "tool_use",
             "id": call_id(call.id, answer, number, taken),
-            "name": call.name,
+            "name": names.own(call.name),
             "input": tool_input(call.arguments),
         }

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from weir_wires.bounds import MAX_CHAT_USER, fitting_user
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat.shapes import (
     Format,
@@ -130,7 +131,7 @@ def rest(body: Body) -> dict[str, Any]:
     fields: dict[str, Any] = {"stop": stops} if stops else {}
     metadata = body.take("metadata", _METADATA)
     if metadata is not None and metadata.user_id:
-        fields["user"] = metadata.user_id
+        fields["user"] = fitting_user(metadata.user_id, MAX_CHAT_USER)
     tier = body.take("service_tier", _TEXT)
     if tier in _TIERS:
         fields["service_tier"] = _TIERS[tier]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import options, tools
 from weir_wires.messages_to_chat.parts import CACHE
@@ -31,6 +32,7 @@ class Translated:
 
     body: bytes
     dropped: tuple[str, ...]
+    names: ToolNames
 
 
 def translate_request(client_body: bytes, model: str, *, chained: bool = False) -> Translated:
@@ -48,7 +50,7 @@ def translate_request(client_body: bytes, model: str, *, chained: bool = False) 
     fields = _conversation(body, model, options.own(body) if chained else {})
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
     fields |= _STREAM if body.take("stream", _FLAG) else {}
-    return Translated(msgspec.json.encode(fields), body.drop_rest())
+    return Translated(msgspec.json.encode(fields), body.drop_rest(), body.names)
 
 
 def _conversation(body: Body, model: str, own: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_answer import (
     Call,
     CallPieces,
@@ -55,7 +56,8 @@ class _CallBlock:
 class MessageEvents:
     """Translates one stream for an Anthropic client."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: ToolNames) -> None:
+        self._names = names
         self._answer = ""  # its id, once it has begun
         self._begun = False
         self._blocks = 0  # that have begun
@@ -192,7 +194,7 @@ class MessageEvents:
         begun: dict[str, Any] = {
             "type": "tool_use",
             "id": unique_id,
-            "name": call.name,
+            "name": self._names.own(call.name),
             "input": {},
         }
         out += _begins(block.number, begun)

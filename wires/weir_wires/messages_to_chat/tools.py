@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import client_tools
 from weir_wires.messages_to_chat.parts import CACHE
@@ -52,7 +53,7 @@ def choice(body: Body, offered: Offered) -> dict[str, Any]:
         return {}
     fields: dict[str, Any]
     if choice.type == "tool":
-        fields = {"tool_choice": _forced(choice, offered.functions)}
+        fields = {"tool_choice": _forced(choice, offered.functions, body.names)}
     elif choice.type in _CHOICES:
         fields = {"tool_choice": _CHOICES[choice.type]}
     else:
@@ -69,15 +70,16 @@ def choice(body: Body, offered: Offered) -> dict[str, Any]:
     return fields | ({"parallel_tool_calls": False} if choice.disable_parallel_tool_use else {})
 
 
-def _forced(choice: ToolChoice, offered: Sequence[Function]) -> Function:
+def _forced(choice: ToolChoice, offered: Sequence[Function], names: ToolNames) -> Function:
     if not choice.name:
         raise InvalidBody("`tool_choice.name` is missing", param="tool_choice.name")
-    if choice.name not in {tool["function"]["name"] for tool in offered}:
+    name = names.fitting(choice.name)
+    if name not in {tool["function"]["name"] for tool in offered}:
         raise NotCarried(
             f"`tool_choice.name`: {choice.name!r} is not among the tools that this model gets",
             param="tool_choice.name",
         )
-    return {"type": "function", "function": {"name": choice.name}}
+    return {"type": "function", "function": {"name": name}}
 
 
 def _offered(function: Function) -> Function:
@@ -95,8 +97,8 @@ def _function(tool: Tool, at: str, body: Body) -> Function | None:
         raise InvalidBody(f"`{at}.name` is missing", param=f"{at}.name", code="missing_field")
     _note_dropped(tool, body)
     if own:
-        return {"name": tool.name, **(known or {})}
-    function: Function = {"name": tool.name}
+        return {"name": body.names.fitting(tool.name), **(known or {})}
+    function: Function = {"name": body.names.fitting(tool.name)}
     function |= {"description": tool.description} if tool.description else {}
     function["parameters"] = tool.input_schema if bytes(tool.input_schema) else _NO_PARAMETERS
     return function | ({"strict": True} if tool.strict else {})

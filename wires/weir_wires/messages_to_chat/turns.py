@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from weir_wires import thinking
+from weir_wires.bounds import MAX_CHAT_ID, ToolNames, fitting_id
 from weir_wires.errors import InvalidBody
 from weir_wires.messages_to_chat.parts import (
     Part,
@@ -101,7 +102,11 @@ def _result(block: Block, at: str, media: list[Part], body: Body) -> Turn:
     media.extend(other_parts)
     text = "\n".join(texts) or (_MEDIA_BELOW if other_parts else "")
     text = _ERROR + text if block.is_error else text
-    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": text}
+    return {
+        "role": "tool",
+        "tool_call_id": fitting_id(block.tool_use_id, MAX_CHAT_ID),
+        "content": text,
+    }
 
 
 def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
@@ -113,7 +118,7 @@ def _assistant(blocks: Sequence[tuple[str, Block]], body: Body) -> Turn:
         if block.type == "text":
             texts.append(text_of(block, at))
         elif block.type == "tool_use":
-            calls.append(_call(block, at))
+            calls.append(_call(block, at, body.names))
         elif block.type in _THINKING:
             thinking_blocks.append(block)
         elif not leave_out(block, body):
@@ -136,22 +141,21 @@ def _extras(thinking_blocks: Sequence[Block]) -> dict[str, dict[str, Any]]:
     for block in thinking_blocks:
         source = thinking.origin(block.data or "")
         if source is not None and source.field is thinking.ReasoningField.TOOL_CALLS:
-            extras |= thinking.extras_in(source.signature)
+            given = thinking.extras_in(source.signature)
+            extras |= {fitting_id(id_, MAX_CHAT_ID): fields for id_, fields in given.items()}
     return extras
 
 
-def _call(block: Block, at: str) -> Turn:
-    for name, value in (("id", block.id), ("name", block.name)):
-        if not value:
-            raise InvalidBody(
-                f"`{at}.{name}` is missing", param=f"{at}.{name}", code="missing_field"
-            )
+def _call(block: Block, at: str, names: ToolNames) -> Turn:
+    if not block.id or not block.name:
+        missing = f"{at}.{'name' if block.id else 'id'}"
+        raise InvalidBody(f"`{missing}` is missing", param=missing, code="missing_field")
     try:
         arguments = bytes(block.input).decode() or "{}"
     except UnicodeDecodeError as error:
         raise InvalidBody(f"`{at}.input` is not UTF-8", param=f"{at}.input") from error
-    function = {"name": block.name, "arguments": arguments}
-    return {"id": block.id, "type": "function", "function": function}
+    function = {"name": names.fitting(block.name), "arguments": arguments}
+    return {"id": fitting_id(block.id, MAX_CHAT_ID), "type": "function", "function": function}
 
 
 def _reasoning(thinking_blocks: Sequence[Block], body: Body) -> Turn:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import MAX_CHAT_ID, fitting_id
 from weir_wires.errors import InvalidBody
 from weir_wires.request_body import Body, read
 from weir_wires.responses_to_chat.client_tools import TEXT_ARGUMENT
@@ -60,7 +61,8 @@ def chat_call(item: Item, kind: ToolKind, at: str, names: ToolNames) -> ChatCall
             )
     tool = ClientTool(kind, item.name or "" if named else kind.value, item.namespace or None)
     function = {"name": names.chat_name(tool), "arguments": _ARGUMENTS[kind](item, at)}
-    return {"id": call_id, "type": "function", "function": function}
+    unique_id = fitting_id(call_id or "", MAX_CHAT_ID)
+    return {"id": unique_id, "type": "function", "function": function}
 
 
 def result(item: Item, at: str, body: Body) -> tuple[str, str | list[ChatPart]]:
@@ -70,6 +72,7 @@ def result(item: Item, at: str, body: Body) -> tuple[str, str | list[ChatPart]]:
         call_id = call_id or item.id
     if not call_id:
         raise InvalidBody(f"`{at}.call_id` is missing", param=f"{at}.call_id", code="missing_field")
+    call_id = fitting_id(call_id, MAX_CHAT_ID)
     if item.type == "shell_call_output":
         return call_id, _shell_text(item, at)
     if item.type == "apply_patch_call_output" and item.output == ABSENT:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import MAX_CHAT_ID, fitting_id
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.request_body import Body
 from weir_wires.responses_to_chat.calls import (
@@ -123,7 +124,8 @@ class Messages:
         tools = self._body.read(item.tools, _TOOLS, at) if item.tools != ABSENT else None
         names = self._tools.add(tools or [], at)
         if item.call_id:
-            self._call_output(item.call_id, _FOUND + ", ".join(names) if names else _NOTHING_FOUND)
+            call_id = fitting_id(item.call_id, MAX_CHAT_ID)
+            self._call_output(call_id, _FOUND + ", ".join(names) if names else _NOTHING_FOUND)
 
     def _reasoning(self, item: Item) -> None:
         """Reasoning starts a turn of its own: what follows belongs to it."""
@@ -138,7 +140,8 @@ class Messages:
 
     def _give_back(self, extras: dict[str, dict[str, Any]]) -> None:
         """Put what the provider wants back on its calls, whether they come before or after it."""
-        self._extras |= {id_: known_extras(fields) for id_, fields in extras.items()}
+        fitting = {fitting_id(id_, MAX_CHAT_ID): fields for id_, fields in extras.items()}
+        self._extras |= {id_: known_extras(fields) for id_, fields in fitting.items()}
         turn = self._turn if self._turn is not None else {}
         for call in turn.get("tool_calls", ()):
             call.update(self._extras.get(call["id"], {}))
