@@ -29,7 +29,7 @@ ARGUMENTS: Final = '{"input":"x"}'
 DISPENSABLE: Final = (
     *("tools[].web_search", "client_metadata", "reasoning.", "text.verbosity", "prompt_cache_key"),
     *("parallel_tool_calls", "context_management", "cache_control", "thinking", "metadata.user_id"),
-    *("input[].", "messages[].", "tools[].", "system[]."),
+    *("input[].", "messages[].", "tools[].", "system[].", "anthropic-beta"),
 )
 
 
