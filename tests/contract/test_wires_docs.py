@@ -26,6 +26,7 @@ def test_the_examples_of_providers_are_good() -> None:
     plan = compile_table(loaded.resources, Form.FILE)
     assert not plan.problems
     assert {policy.id for policy in plan.table.policies} == {
+        "default/bedrock",
         "default/chat",
         "default/direct",
         "default/vectors",
