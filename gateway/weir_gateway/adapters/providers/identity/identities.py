@@ -74,10 +74,10 @@ class Identities:
                     return SignedIdentity(signing, keys, self._clock)
                 case GoogleIdentity():
                     key = values.get("secretRef") or values.get("env")
-                    return TokenIdentity("google", google_tokens(spec, key), self._clock)
+                    return TokenIdentity("Google", google_tokens(spec, key), self._clock)
                 case AzureIdentity():
                     tokens = azure_tokens(spec, values, self._variables)
-                    return TokenIdentity("azure", tokens, self._clock)
+                    return TokenIdentity("Azure", tokens, self._clock)
         except ImportError as error:
             extra = type(spec).__name__.removesuffix("Identity").lower()
             message = (
