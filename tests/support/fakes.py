@@ -100,12 +100,16 @@ class FakeReply:
     usage: Usage | None = None
     wasted: Usage | None = None
     written: int = 0
+    finished: int = 0
     closed: list[bool] = field(default_factory=list[bool])  # the `abort` of each close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for chunk in self.body:
             await asyncio.sleep(0)
             yield chunk
+
+    async def finish(self) -> None:
+        self.finished += 1
 
     async def close(self, *, abort: bool) -> None:
         self.closed.append(abort)

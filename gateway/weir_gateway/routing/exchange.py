@@ -26,6 +26,7 @@ from weir_gateway.routing.context import SideCosts
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.replies import Sent
+from weir_policy.spec.backend import OnDisconnect
 from weir_wires.content import Usage
 
 
@@ -98,13 +99,21 @@ class Exchange:
         try:
             if self._reply is not None and self._reply_open:
                 self._reply_open = False
-                await self._reply.close(abort=bool(end.error))
+                await self._close(self._reply, end)
         finally:
             cancelled = isinstance(exc, asyncio.CancelledError)
             if self._dispatched or self._end is not None or not (exc is None or cancelled):
                 self._account(end)
             else:
                 self._routing.release(self._decided)
+
+    async def _close(self, reply: Sent, end: _End) -> None:
+        finishes = self.decision.chosen.spec.on_disconnect is OnDisconnect.FINISH
+        try:
+            if finishes and end.error == CLIENT_GONE:
+                await reply.finish()
+        finally:
+            await reply.close(abort=bool(end.error))
 
     async def dispatch(self) -> Sent:
         """Send the request as decided, with the policy's fallbacks; again after a failed attempt.

@@ -38,6 +38,10 @@ class Reply(Protocol):
         """The body's bytes as they come. Raises UpstreamError when it breaks half-way."""
         ...
 
+    async def finish(self) -> None:
+        """Read what is left of a stream, within bounds, for its usage. Raises no UpstreamError."""
+        ...
+
     async def close(self, *, abort: bool) -> None:
         """Give the connection back; with `abort` cancel the upstream call at once."""
         ...
@@ -93,6 +97,10 @@ class ReplyWrapper:
     def written(self) -> int:
         """Tokens of the answer so far, estimated."""
         return self._reply.written
+
+    async def finish(self) -> None:
+        """Read what is left of a stream for its usage."""
+        await self._reply.finish()
 
     async def close(self, *, abort: bool) -> None:
         """Give the connection back; with `abort` cancel the upstream call at once."""

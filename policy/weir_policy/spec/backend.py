@@ -61,6 +61,13 @@ class Capability(StrEnum):
 TRIED: Final = frozenset({Capability.TOOLS, Capability.VISION, Capability.JSON_SCHEMA})
 
 
+class OnDisconnect(StrEnum):
+    """What becomes of a stream whose client leaves."""
+
+    ABORT = "abort"
+    FINISH = "finish"
+
+
 @shape
 class QueryParameter:
     """A parameter in the URL of every call, such as `api-version`."""
@@ -257,6 +264,13 @@ class ModelBackendSpec:
         "The endpoint has its provider's batch API (OpenAI's files and batches, Anthropic's "
         "message batches), and items of `/v1/batches` go there as one batch. Not set: one by "
         "one.",
+    )
+    on_disconnect: OnDisconnect = defaulted(
+        Choice(OnDisconnect),
+        "What becomes of a stream whose client leaves. `abort`: the call is cancelled; its cost is "
+        "estimated where no usage was told. `finish`: the rest is read, within `timeouts` and "
+        "16 MiB, for the exact usage.",
+        default="abort",
     )
     tls: Tls | None = optional(
         Object(Tls),

@@ -1,9 +1,10 @@
 """Replies of providers: whole (`WholeReply`), or streamed in the client's wire (`StreamReply`)."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import aiohttp
 
@@ -14,6 +15,8 @@ from weir_gateway.domain.errors import UpstreamError
 from weir_gateway.domain.table import Backend
 from weir_wires.content import Usage
 from weir_wires.stream_ends import StreamEnds
+
+MAX_REST: Final = 16 << 20  # bytes that are read of a stream whose client left
 
 Release = Callable[[Usage | None, str], None]  # ends a call: its usage and its error
 
@@ -104,6 +107,9 @@ class WholeReply:
         """Yield the body in one piece."""
         yield self._body
 
+    async def finish(self) -> None:
+        """Do nothing: it was read completely."""
+
     async def close(self, *, abort: bool) -> None:
         """Do nothing: the connection was released before."""
 
@@ -156,6 +162,13 @@ class StreamReply:
         if not end.complete:
             raise invalid_response(self._backend, "ended its stream before the answer was complete")
 
+    async def finish(self) -> None:
+        """Read the rest for its usage, though no client reads it."""
+        self._idle.stop()
+        await read_rest(self._response.content, self._backend, self._ends.feed)
+        end = self._ends.read()
+        self.usage, self._complete = end.usage, end.complete
+
     async def close(self, *, abort: bool) -> None:
         """Release the connection; `abort` closes it, so that the provider stops generating."""
         release, self._release = self._release, None
@@ -169,3 +182,20 @@ class StreamReply:
         if self.usage is None:
             self.usage = self._ends.read().usage
         release(self.usage, "aborted" if abort else "")
+
+
+async def read_rest(
+    content: aiohttp.StreamReader, backend: Backend, feed: Callable[[bytes], object]
+) -> None:
+    """Feed what is left of a stream, within the backend's timeouts; stop where it breaks."""
+    size = 0
+    timeouts = backend.timeouts
+    with contextlib.suppress(UpstreamError), map_client_errors(backend, "was silent"):
+        async with asyncio.timeout(timeouts.total):
+            while size <= MAX_REST:
+                async with asyncio.timeout(timeouts.idle):
+                    chunk = await content.readany()
+                if not chunk:
+                    return
+                size += len(chunk)
+                feed(chunk)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from weir_gateway.adapters.providers.credentials import redact
-from weir_gateway.adapters.providers.reply import ProviderResponse, Release
+from weir_gateway.adapters.providers.reply import ProviderResponse, Release, read_rest
 from weir_gateway.adapters.providers.upstream_errors import (
     invalid_response,
     map_client_errors,
@@ -85,6 +85,11 @@ class TranslatedReply:
             data = self._feed(chunk) if chunk else self._end()
             if data:
                 yield data
+        self.usage = self._usage_reader.usage
+
+    async def finish(self) -> None:
+        """Read the rest for its usage, though no client reads it."""
+        await read_rest(self._response.content, self._backend, self._feed)
         self.usage = self._usage_reader.usage
 
     async def close(self, *, abort: bool) -> None:

@@ -37,6 +37,9 @@ class CachedReply:
         """All of it."""
         yield self._body
 
+    async def finish(self) -> None:
+        """Nothing is left."""
+
     async def close(self, *, abort: bool) -> None:
         """Nothing is held."""
 
