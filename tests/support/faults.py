@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.certificates import authority, server_context
+from support.provider_faults import PROVIDER_FAULTS, ProviderFault
 from support.upstream import (
     END,
     Behaviour,
@@ -58,6 +59,7 @@ ANSWER = json.dumps(
 ).encode()
 STORM = b'{"error":{"message":"slow down","type":"x","code":"rate_limit_exceeded"}}'
 BURST = b'{"error":{"message":"oh","type":"x","code":"server_error"}}'
+OK = 200
 SEEN = 0.15  # seconds in which a first chunk is surely read; below any timeout
 DRIP = 0.05  # seconds between two drops; below any timeout but the total one
 
@@ -72,6 +74,7 @@ class Fault:
     late: bool = False
     tls: bool = False  # behind a certificate that nobody trusts
     address: str = ""  # where nobody listens
+    falls_back: bool = True  # where there is another model
 
 
 def good(*, stream: bool) -> Behaviour:
@@ -163,7 +166,15 @@ def faults() -> tuple[Fault, ...]:
         Fault("500, every call", burst, burst),
         Fault("certificate error", never, never, tls=True),
         Fault("DNS failure", address="http://nobody.invalid:9/v1"),
+        *map(_worded, PROVIDER_FAULTS),
     )
+
+
+def _worded(fault: ProviderFault) -> Fault:
+    """A provider's own words; with status 200 they come as the first event of a stream."""
+    whole = answering(fault.body, fault.status)
+    stream = streaming([b"data: " + fault.body + b"\n\n", END]) if fault.status == OK else whole
+    return Fault(fault.name, whole, stream, falls_back=fault.falls_back)
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """Inspects the first event of a stream: an error in its place is a failure before the answer.
 
-Comments and pings are no answer yet, so what follows them is waited for. Nothing is held once one
-other event is whole.
+Comments, pings and chunks without a choice are no answer yet, so what follows them is waited for.
+Nothing is held once one other event is whole.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from weir_gateway.domain.errors import UpstreamError, UpstreamFailure
 from weir_wires.error_reading import ProviderError, read_error
 from weir_wires.errors import MalformedResponse
 from weir_wires.event import Event, EventTooLarge
-from weir_wires.faults import event_tells_error, is_end
+from weir_wires.faults import event_tells_error, has_no_choice, is_end
 from weir_wires.framing import FrameReader
 
 MAX_BEFORE: Final = 256 * 1024  # bytes that are inspected; a larger first event passes
@@ -92,9 +92,14 @@ def _feed(answer: ProviderResponse, reader: FrameReader, chunk: bytes) -> list[E
         raise invalid_response(answer.backend, what) from error
 
 
+def _waits(event: Event) -> bool:
+    """Whether the answer is still to come: after a ping, or after a chunk without a choice."""
+    return event.name == PING or has_no_choice(event.data)
+
+
 def _begun(answer: ProviderResponse, events: Sequence[Event]) -> bool:
     """Whether an answer has begun. Raises UpstreamError where it is an error."""
-    first = next((event for event in events if event.name != PING), None)
+    first = next((event for event in events if not _waits(event)), None)
     if first is None:
         return False
     if event_tells_error(first):
