@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from weir_cli.mock_provider import anthropic_wire, openai_wire, responses_wire
+from weir_cli.mock_provider import anthropic_wire, gemini_wire, openai_wire, responses_wire
 from weir_cli.mock_provider.answers import answer, scripted
 from weir_cli.mock_provider.batch_routes import BatchRoutes
 from weir_cli.mock_provider.batches import Batches
@@ -58,6 +58,8 @@ class MockProvider:
                 web.get("/v1/models/{id:.+}", self._model),
                 web.post("/v1/messages", self._messages),
                 web.post("/v1/messages/count_tokens", self._count),
+                web.post("/v1beta/models/{model:.+}:{method:[A-Za-z]+}", self._gemini),
+                web.get("/v1beta/models", self._models),
                 web.get("/stand-in/stats", self._show_stats),
                 web.delete("/stand-in/stats", self._clear_stats),
                 web.get("/stand-in/books", self._show_stats),  # the old path, for one version
@@ -104,6 +106,18 @@ class MockProvider:
         whole = anthropic_wire.message(wanted, single)
         return await self._reply(
             request, wanted, single.tokens, whole, anthropic_wire.events(wanted, single)
+        )
+
+    async def _gemini(self, request: web.Request) -> web.StreamResponse:
+        body, model = parse(await request.read()), request.match_info["model"]
+        method = request.match_info["method"]
+        if method == "countTokens":
+            return web.json_response(gemini_wire.count(body, model))
+        wanted = gemini_wire.read_request(body, model, method)
+        single = self._answer(wanted)
+        whole = gemini_wire.response(wanted, single)
+        return await self._reply(
+            request, wanted, single.tokens, whole, gemini_wire.events(wanted, single)
         )
 
     async def _reply(
@@ -215,6 +229,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _refusal(request: web.Request, refused: BadRequest) -> web.Response:
+    if request.path.startswith("/v1beta/"):
+        return web.json_response(gemini_wire.error(refused), status=refused.status)
     wire = anthropic_wire if request.path.startswith("/v1/messages") else openai_wire
     return web.json_response(wire.error(refused), status=refused.status)
 
