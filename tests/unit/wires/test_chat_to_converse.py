@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from support.bedrock.model import problems
 from support.translating import Json, encoded, sent
 from weir_wires.bedrock.blocks import own_id
+from weir_wires.bedrock.converse import BEDROCK_CONVERSE
 from weir_wires.bedrock.from_chat import ChatToConverse
 from weir_wires.errors import NotCarried, RequestError
+from weir_wires.registry import WIRES
+from weir_wires.wire import Wire
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 OPUS = "global.anthropic.claude-opus-4-8"
@@ -324,3 +327,18 @@ def test_any_other_body_is_an_error_of_the_client(value: Any, name: str) -> None
         ChatToConverse().translate(encoded(body), CLAUDE)
     except RequestError as error:
         assert error.message  # noqa: PT017 - it may also be translated
+
+
+def test_a_messages_clients_breakpoints_are_one_point_at_the_prompts_end() -> None:
+    route = WIRES.route(Wire.ANTHROPIC_MESSAGES, {BEDROCK_CONVERSE})
+    assert route is not None
+    assert route.translator is not None
+    text = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
+    body: Json = {"max_tokens": 9, "messages": [{"role": "user", "content": [text]}]}
+    fields, request = sent(route.translator, body, NOVA)
+    point = {"cachePoint": {"type": "default"}}
+    assert fields["messages"][0]["content"] == [{"text": "hi"}, point]
+    assert request.dropped == ()
+    fields, request = sent(route.translator, body, LLAMA)
+    assert fields["messages"][0]["content"] == [{"text": "hi"}]
+    assert request.dropped == ("cache_control",)

@@ -128,6 +128,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("user"),
     dropped("safety_identifier"),
     dropped("prompt_cache_key"),
+    dropped("prompt_cache_options"),
     dropped("service_tier"),
     dropped("metadata"),
     dropped("store"),

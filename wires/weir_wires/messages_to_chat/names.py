@@ -10,6 +10,7 @@ _NAMES: Final = {
     "reasoning_effort": "output_config.effort",
     "stop": "stop_sequences",
     "user": "metadata.user_id",
+    "prompt_cache_options": "cache_control",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "messages[].tool_calls": "messages[].content[].tool_use",
     "messages[].content[].image_url": "messages[].content[].image",

@@ -50,6 +50,9 @@ def translate_request(client_body: bytes, model: str, *, chained: bool = False) 
     fields = _conversation(body, model, options.own(body) if chained else {})
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
     fields |= _STREAM if body.take("stream", _FLAG) else {}
+    if chained and CACHE in body.dropped:  # chat has one breakpoint: where the prompt ends
+        del body.dropped[CACHE]
+        fields["prompt_cache_options"] = {}
     return Translated(msgspec.json.encode(fields), body.drop_rest(), body.names)
 
 
@@ -126,6 +129,7 @@ _CHAINED: Final = {
     "top_k": "",
     "thinking": "",
     "output_config.effort": "as `reasoning_effort`",
+    CACHE: "one breakpoint, where the prompt ends",
 }
 CHAINED_FIELDS: Final = tuple(
     replace(field, fate=Fate.CARRIED, note=_CHAINED[field.name])
