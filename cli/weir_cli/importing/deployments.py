@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from weir_cli.importing.providers import AZURE, BEDROCK, PROVIDERS, Provider, split_model
+from weir_cli.importing.identities import (
+    azure_identity,
+    google_identity,
+    vertex_address,
+    vertex_wires,
+)
+from weir_cli.importing.providers import (
+    AZURE,
+    BEDROCK,
+    PROVIDERS,
+    VERTEX,
+    Provider,
+    split_model,
+)
 from weir_cli.importing.source import Section
 
 ENVIRONMENT: Final = "os.environ/"
@@ -61,9 +74,9 @@ def read_deployment(item: Section) -> Deployment | None:
         spec={
             "protocol": provider.protocol,
             "endpoint": endpoint,
-            "wires": [WIRES[mode]] if mode in WIRES else [],
+            "wires": _wires(provider, mode, model),
             "model": base or model,
-            "auth": _aws(params) if provider is BEDROCK else _auth(params, provider, group),
+            "auth": _identity(params, provider) or _auth(params, provider, group),
             "query": query,
             "headers": _headers(params),
             "price": _price(params, info),
@@ -132,7 +145,27 @@ def _bedrock(params: Section, provider: Provider, model: str) -> tuple[str, list
     return address or f"https://bedrock-runtime.{region}.amazonaws.com", []
 
 
-_ADDRESSES: Final = {AZURE: _azure, BEDROCK: _bedrock}
+def _vertex(params: Section, provider: Provider, model: str) -> tuple[str, list[dict[str, str]]]:
+    del provider, model
+    return vertex_address(params), []
+
+
+_ADDRESSES: Final = {AZURE: _azure, BEDROCK: _bedrock, VERTEX: _vertex}
+
+
+def _wires(provider: Provider, mode: str, model: str) -> list[str]:
+    if provider is VERTEX:
+        return vertex_wires(model)
+    return [WIRES[mode]] if mode in WIRES else []
+
+
+def _identity(params: Section, provider: Provider) -> dict[str, Any]:
+    """An identity of the provider's cloud; empty where there is none."""
+    if provider is BEDROCK:
+        return _aws(params)
+    if provider is VERTEX:
+        return google_identity(params)
+    return azure_identity(params) if provider is AZURE else {}
 
 
 def _aws(params: Section) -> dict[str, Any]:

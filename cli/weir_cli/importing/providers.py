@@ -16,6 +16,7 @@ class Provider:
 OPENAI: Final = Provider("https://api.openai.com/v1", "OPENAI_API_KEY")
 AZURE: Final = Provider("", "AZURE_API_KEY")
 BEDROCK: Final = Provider("", protocol="bedrock")
+VERTEX: Final = Provider("", protocol="vertex")
 PROVIDERS: Final = {
     "openai": OPENAI,
     "azure": AZURE,
@@ -44,6 +45,7 @@ PROVIDERS: Final = {
     "sambanova": Provider("https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
     "text-completion-openai": OPENAI,
     "together_ai": Provider("https://api.together.xyz/v1", "TOGETHERAI_API_KEY"),
+    "vertex_ai": VERTEX,
     "vllm": Provider("", "HOSTED_VLLM_API_KEY"),
     "xai": Provider("https://api.x.ai/v1", "XAI_API_KEY"),
 }

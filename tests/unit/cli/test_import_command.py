@@ -126,6 +126,46 @@ def test_bedrock_is_called_by_a_role(tmp_path: Path) -> None:
     assert backend["auth"] == {"aws": {"roleArn": "arn:aws:iam::123456789012:role/weir"}}
 
 
+CLOUDS = f"""\
+model_list:
+  - model_name: gemini
+    litellm_params:
+      model: vertex_ai/gemini-2.5-pro
+      vertex_project: shop
+      vertex_location: europe-west1
+      vertex_credentials: {SECRET}
+  - model_name: claude
+    litellm_params:
+      model: vertex_ai/claude-sonnet-4-5@20250929
+      vertex_project: shop
+      vertex_location: global
+  - model_name: llama
+    litellm_params: {{model: vertex_ai/meta/llama-4-maverick, vertex_project: shop}}
+  - model_name: gpt
+    litellm_params:
+      model: azure/gpt
+      api_base: https://shop.openai.azure.com
+      tenant_id: t
+      client_id: c
+      client_secret: os.environ/APPLICATION_SECRET
+"""
+
+
+def test_identities_of_google_and_azure(tmp_path: Path) -> None:
+    report = imported(tmp_path, CLOUDS)
+    backends = specs(report, "backends")
+    vertex = "https://{}.googleapis.com/v1/projects/shop/locations/{}"
+    assert {name: (spec["endpoint"], spec.get("wires")) for name, spec in backends.items()} == {
+        "gemini": (vertex.format("europe-west1-aiplatform", "europe-west1"), None),
+        "claude": (vertex.format("aiplatform", "global"), ["messages"]),
+        "llama": (vertex.format("us-central1-aiplatform", "us-central1"), ["chat"]),
+        "gpt": ("https://shop.openai.azure.com/openai/deployments/gpt", None),
+    }
+    assert backends["gemini"]["auth"] == {"google": {}}
+    application = {"tenantId": "t", "clientId": "c", "env": "APPLICATION_SECRET"}
+    assert backends["gpt"]["auth"] == {"azure": application}
+
+
 def test_a_fallback_is_the_second_candidate_and_answers_only_then(tmp_path: Path) -> None:
     policy = specs(imported(tmp_path), "policies")["gpt-4o"]
     assert policy["match"]["models"] == ["gpt-4o", "gpt-4", "hidden"]
