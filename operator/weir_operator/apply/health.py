@@ -12,6 +12,7 @@ from weir_operator.apply.gateways import GatewayState
 from weir_operator.plan.findings import Finding
 
 FAILING_SHARE = 0.5  # of the last minute's requests or more
+CREDENTIAL = "credential"  # begins a gateway's word for a call without a credential
 HEALTHY_SHARE = 0.2  # or less; in between the verdict stays what it was
 
 
@@ -20,6 +21,7 @@ class HealthReason(StrEnum):
 
     HEALTHY = "Healthy"
     FAILING = "Failing"
+    CREDENTIAL = "CredentialFailed"
     NO_TRAFFIC = "NoTraffic"
 
 
@@ -27,6 +29,9 @@ HEALTH_MEANINGS: dict[HealthReason, str] = {
     HealthReason.HEALTHY: "The backend answers the gateways' requests.",
     HealthReason.FAILING: "At least half of the gateways' requests in a minute failed; the "
     "message says how: a status, `timeout`, `connect` and so on.",
+    HealthReason.CREDENTIAL: "At least half of the gateways' requests in a minute failed, and the "
+    "last one had no credential: a cloud refused the identity, its token server is away, or a "
+    "secret or library is missing; the message says which.",
     HealthReason.NO_TRAFFIC: "Unknown: no gateway has called this generation of the backend yet.",
 }
 
@@ -56,11 +61,13 @@ def judge_health(
     if not calls:
         return last_verdict or _verdict(HealthReason.NO_TRAFFIC, holds=None)
     if failures >= FAILING_SHARE * calls:
-        if last_verdict is not None and last_verdict.holds is False:
-            return last_verdict  # its message too: not a write for each new way to fail
         how = next(s.last_failure for s in observations if s.failures)
+        credential = how.startswith(CREDENTIAL)
+        reason = HealthReason.CREDENTIAL if credential else HealthReason.FAILING
+        if last_verdict is not None and last_verdict.reason is reason:
+            return last_verdict  # its message too: not a write for each new way to fail
         message = f"At least half of the last minute's requests failed, the last one by: {how}"
-        return HealthVerdict(holds=False, reason=HealthReason.FAILING, message=message)
+        return HealthVerdict(holds=False, reason=reason, message=message)
     if failures > HEALTHY_SHARE * calls and last_verdict is not None:
         return last_verdict
     return _verdict(HealthReason.HEALTHY, holds=True)

@@ -15,9 +15,11 @@ WELL = HealthVerdict(holds=True, reason=HealthReason.HEALTHY, message="well")
 ILL = HealthVerdict(holds=False, reason=HealthReason.FAILING, message="by: timeout")
 
 
-def seen(calls: int, failures: int, generation: int = 2, uid: str = "u") -> GatewayState:
+def seen(
+    calls: int, failures: int, generation: int = 2, uid: str = "u", how: str = "503"
+) -> GatewayState:
     """One gateway that saw this."""
-    health = Health("shop/weak", uid, generation, calls, failures, "503" if failures else "")
+    health = Health("shop/weak", uid, generation, calls, failures, how if failures else "")
     return GatewayState(f"g{calls}-{failures}", health=(health,))
 
 
@@ -44,6 +46,16 @@ def test_the_verdict(
     gateways: tuple[GatewayState, ...], before: HealthVerdict | None, holds: object
 ) -> None:
     assert judge_health(FINDING, gateways, before).holds is holds
+
+
+def test_a_refused_credential_is_a_reason_of_its_own() -> None:
+    how = "credential: backend shop/weak can't be called: Google refused the credentials: gone"
+    found = judge_health(FINDING, (seen(4, 4, how=how),), ILL)
+    assert (found.holds, found.reason) == (False, HealthReason.CREDENTIAL)
+    assert how in found.message
+    # It stays as it is written while nothing else fails, and changes with the kind of failure.
+    assert judge_health(FINDING, (seen(4, 4, how=f"{how} again"),), found) is found
+    assert judge_health(FINDING, (seen(4, 4),), found).reason is HealthReason.FAILING
 
 
 def test_the_status_keeps_the_verdict_of_its_generation_and_drops_it_with_another() -> None:
