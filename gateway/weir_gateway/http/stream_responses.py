@@ -1,11 +1,13 @@
 """Streamed responses: server-sent events as they come, or the same as one list of JSON objects."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from aiohttp import web
 
 from weir_wires.event import EventReader
 
+_PING: Final = b"\n"
 StreamWriter = Callable[[int, Mapping[str, str]], web.StreamResponse]  # of status and headers
 
 
@@ -31,10 +33,9 @@ class ListStream(EventStream):
         self._ended = False
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write the events of `data`; comments are left out."""
+        """Write the events of `data`; what has none keeps the stream open as white space."""
         pieces = b"".join(self._element(event.data) for event in self._events.feed(bytes(data)))
-        if pieces:
-            await super().write(pieces)
+        await super().write(pieces or _PING)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Close the list."""

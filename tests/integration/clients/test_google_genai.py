@@ -1,5 +1,6 @@
 """Google's own SDK, before providers of every API; and what it sends besides its requests."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -112,6 +113,38 @@ async def test_a_stream_without_events_is_a_list(behind: Running) -> None:
         pieces = json.loads(await response.read())
     parts = [p for piece in pieces for p in piece["candidates"][0]["content"]["parts"]]
     assert [part["text"] for part in parts] == ["Hm.", "fine"]
+
+
+@pytest.mark.parametrize("alt", ["?alt=sse", ""])
+async def test_a_stream_that_waits_is_kept_open(tmp_path: Path, alt: str) -> None:
+    """By what neither the SDK nor a reader of JSON takes for an answer."""
+    opened = asyncio.Event()
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(event(answer([{"text": "fi"}], None)))
+        await opened.wait()
+        await exchange.chunk(event(answer([{"text": "ne"}])))
+        await exchange.end()
+
+    asked = {"contents": [{"parts": [{"text": "hi"}]}]}
+    soon = [("WEIR_STREAM_PING", "100ms")]
+    async with running_upstream(behave) as upstream:
+        made = speaking("only", upstream.url.removesuffix("/v1"), "gemini", "gemini")
+        async with running_gateway(tmp_path, table(made), soon) as running:
+            url = f"{running.url}/v1beta/models/auto:streamGenerateContent{alt}"
+            async with running.session.post(url, json=asked) as response:
+                read = await response.content.readany()
+                ping = await response.content.readany()
+                opened.set()
+                read += ping + await response.read()
+            async with google_client(running.url) as client:
+                stream = await client.models.generate_content_stream(model="auto", contents="hi")
+                pieces = [piece.text or "" async for piece in stream]
+    assert ping.strip() == b""
+    assert "".join(pieces) == "fine"
+    if not alt:
+        assert len(json.loads(read)) == 2
 
 
 async def test_the_models_that_there_are(behind: Running) -> None:

@@ -45,6 +45,8 @@ GENERATE: Final = WireSpec(
     protocol="gemini",
     version_path="/v1beta",
     also=frozenset({Wire.GOOGLE_COUNT_TOKENS}),
+    # Google's SDK takes a comment for a line of JSON, and skips blank lines.
+    ping=b"\r\n",
     prepare=strip_foreign_thoughts,
     translators={Wire.OPENAI_CHAT: ChatToGemini()},
     to_chat=GeminiToChat(),
