@@ -36,6 +36,7 @@ _LOG = logging.getLogger(__name__)
 
 PARSE_ON_LOOP: Final = 128 * 1024  # bytes; parsing more takes over a millisecond: off the loop
 OK: Final = 200
+FIRST_ERROR: Final = 400
 EVENT_STREAM: Final = "text/event-stream"
 READING_GRACE: Final = 5.0  # seconds beyond the provider's own timeout for the client to read
 ESTIMATED: Final = "x-weir-estimated"  # names the field that is an estimate
@@ -196,6 +197,9 @@ class Endpoint:
             if stream is not None:
                 await stream.stop()
             _record_error(call.span, exchange)
+        counts = _not_counted(request, exchange.decision, reply)
+        if counts is not None:
+            return _token_estimate(request, counts.field, call.headers)
         ended = None if stream is None else await stream.end_with(reply.status, body)
         if ended is not None:
             return ended
@@ -300,6 +304,13 @@ def _counted_here(request: Request, decision: RouteDecision) -> Counting | None:
     if counts is None or request.wire in decision.chosen.takes:
         return None
     return counts
+
+
+def _not_counted(request: Request, decision: RouteDecision, reply: Reply) -> Counting | None:
+    """What a request to count tokens wants, where a provider of another wire refused to count."""
+    counts = WIRES[request.wire].counts
+    refused = reply.status >= FIRST_ERROR and request.wire not in decision.chosen.wires
+    return counts if counts is not None and refused else None
 
 
 def _token_estimate(request: Request, field: str, headers: dict[str, str]) -> web.Response:

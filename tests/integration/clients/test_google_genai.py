@@ -91,6 +91,21 @@ async def test_an_anthropic_client_has_its_tokens_counted(behind: Running) -> No
     assert counted.input_tokens == 7
 
 
+async def test_a_count_that_gemini_refuses_is_estimated(tmp_path: Path) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.answer(b'{"error": {"code": 400, "message": "no"}}', 400)
+
+    async with running_upstream(behave) as upstream:
+        made = speaking("only", upstream.url.removesuffix("/v1"), "gemini", "gemini")
+        async with (
+            running_gateway(tmp_path, table(made)) as running,
+            anthropic.AsyncAnthropic(base_url=running.url, api_key="none") as client,
+        ):
+            asked: Any = [{"role": "user", "content": "x" * 300}]
+            counted = await client.messages.count_tokens(model="auto", messages=asked)
+    assert counted.input_tokens == 100
+
+
 async def test_a_chat_with_tools_gives_signatures_back(behind: Running, upstream: Upstream) -> None:
     def gauge(at: str) -> str:
         """Read a gauge."""
