@@ -3,7 +3,6 @@
 import os
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 from weir_cli.importing.identities import (
@@ -12,6 +11,7 @@ from weir_cli.importing.identities import (
     vertex_address,
     vertex_wires,
 )
+from weir_cli.importing.prices import read_price
 from weir_cli.importing.providers import (
     AZURE,
     BEDROCK,
@@ -21,6 +21,7 @@ from weir_cli.importing.providers import (
     split_model,
 )
 from weir_cli.importing.source import Section
+from weir_policy.catalog.catalog import Catalog
 
 ENVIRONMENT: Final = "os.environ/"
 AZURE_VERSION: Final = "2024-10-21"  # the newest version that is not a preview
@@ -30,12 +31,6 @@ CAPABILITIES: Final = {
     "supports_function_calling": "tools",
     "supports_vision": "vision",
     "supports_response_schema": "jsonSchema",
-}
-PRICES: Final = {
-    "input_cost_per_token": "input",
-    "output_cost_per_token": "output",
-    "cache_read_input_token_cost": "cachedInput",
-    "cache_creation_input_token_cost": "cacheWrite",
 }
 _NOT_IN_VARIABLES: Final = re.compile(r"[^A-Z0-9]+")
 
@@ -51,9 +46,10 @@ class Deployment:
     weight: float
     requests_per_minute: int
     tokens_per_minute: int
+    output_price: float  # USD per million tokens; 0 where it is not known
 
 
-def read_deployment(item: Section) -> Deployment | None:
+def read_deployment(item: Section, catalog: Catalog) -> Deployment | None:
     """The deployment; None, with a note on it, where Weir can't call it."""
     params, info = item.section("litellm_params"), item.section("model_info")
     group, name = item.text("model_name"), params.text("model")
@@ -66,6 +62,7 @@ def read_deployment(item: Section) -> Deployment | None:
         return None
     azure = provider is AZURE
     base = info.text("base_model")
+    priced = read_price(params, info, (prefix, base or model), catalog)
     endpoint, query = _ADDRESSES.get(provider, _plain)(params, provider, model)
     return Deployment(
         group=group,
@@ -79,7 +76,8 @@ def read_deployment(item: Section) -> Deployment | None:
             "auth": _identity(params, provider) or _auth(params, provider, group),
             "query": query,
             "headers": _headers(params),
-            "price": _price(params, info),
+            "catalog": priced.catalog,
+            "price": priced.price,
             "contextWindow": _whole(info.number("max_input_tokens")) or None,
             "capabilities": _capabilities(info),
             "timeouts": _timeouts(params),
@@ -88,6 +86,7 @@ def read_deployment(item: Section) -> Deployment | None:
         weight=params.number("weight") or params.number("rpm") or 1.0,
         requests_per_minute=_whole(params.number("rpm")),
         tokens_per_minute=_whole(params.number("tpm")),
+        output_price=priced.output,
     )
 
 
@@ -218,16 +217,6 @@ def _headers(params: Section) -> list[dict[str, str]]:
     elif organization:
         return [{"name": "openai-organization", "value": organization}]
     return []
-
-
-def _price(params: Section, info: Section) -> dict[str, str]:
-    price: dict[str, str] = {}
-    for name, field in PRICES.items():
-        per_token = (params if name in params.fields else info).number(name)
-        if per_token is not None:
-            text = f"{Decimal(repr(per_token)) * 10**6:.6f}"
-            price[field] = text.rstrip("0").rstrip(".")
-    return price
 
 
 def _capabilities(info: Section) -> list[str] | None:

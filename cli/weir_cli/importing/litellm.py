@@ -13,6 +13,7 @@ from weir_cli.importing.deployments import Deployment, attempts, read_deployment
 from weir_cli.importing.explanations import explanation
 from weir_cli.importing.result import Document, Imported, resource, resource_name
 from weir_cli.importing.source import Section, Source
+from weir_policy.catalog.catalog import packaged
 
 OWN_WEIGHT: Final = 10  # of a backend's own endpoint, which the others' weights are relative to
 MAX_WEIGHT: Final = 1000
@@ -47,9 +48,10 @@ def import_litellm(config: Path) -> Imported:
     """Read `config`. Raises Failure where it can't be read."""
     source = Source.open(config)
     settings = _settings(source.root)
+    catalog = packaged()
     groups: dict[str, list[Deployment]] = {}
     for item in source.root.items("model_list"):
-        deployment = read_deployment(item)
+        deployment = read_deployment(item, catalog)
         if deployment is not None:
             groups.setdefault(deployment.group, []).append(deployment)
     imported = Imported(config)
@@ -157,7 +159,7 @@ def _load_balanced(group: str, own: list[str], source: Source, *, fallback: bool
 
 
 def _output_price(same: list[Deployment]) -> float:
-    return float(same[0].spec["price"].get("output", 0))
+    return same[0].output_price
 
 
 def _settings(root: Section) -> Settings:

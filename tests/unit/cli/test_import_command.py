@@ -119,6 +119,51 @@ def test_settings_of_all_models_are_written_into_each_backend(tmp_path: Path) ->
     assert backends["mix-gpt-4o-mini"]["price"] == {"input": "0.15"}
 
 
+PRICES = """
+model_list:
+  - model_name: long
+    litellm_params: {model: openai/long}
+    model_info:
+      input_cost_per_token: 3e-06
+      output_cost_per_token: 1.5e-05
+      cache_creation_input_token_cost_above_1hr: 6e-06
+      input_cost_per_token_above_200k_tokens: 6e-06
+      output_cost_per_token_above_200k_tokens: 2.25e-05
+      input_cost_per_token_batches: 1.5e-06
+      output_cost_per_token_priority: 3e-05
+  - model_name: dated
+    litellm_params: {model: anthropic/claude-haiku-4-5-20251001}
+  - model_name: nova
+    litellm_params: {model: bedrock/us.amazon.nova-pro-v1:0, aws_region_name: us-east-1}
+  - model_name: groq
+    litellm_params: {model: groq/openai/gpt-oss-120b}
+  - model_name: both
+    litellm_params: {model: openai/gpt-4o}
+  - model_name: both
+    litellm_params: {model: openai/gpt-4o-mini}
+"""
+
+
+def test_prices_of_every_kind_are_written_or_the_catalog_s_model_is_named(tmp_path: Path) -> None:
+    report = imported(tmp_path, PRICES)
+    backends = specs(report, "backends")
+    assert backends["long"]["price"] == {
+        "input": "3",
+        "output": "15",
+        "cacheWrite1h": "6",
+        "tiers": [{"above": 200_000, "input": "6", "output": "22.5"}],
+        "batch": {"input": "1.5"},
+        "serviceTiers": [{"name": "priority", "output": "30"}],
+    }
+    assert backends["dated"]["catalog"] == "anthropic/claude-haiku-4-5"
+    assert backends["nova"]["catalog"] == "amazon/nova-pro"
+    assert backends["groq"]["catalog"] == "groq/gpt-oss-120b"
+    assert backends["dated"]["model"] == "claude-haiku-4-5-20251001"
+    assert "price" not in backends["dated"]
+    candidates = specs(report, "policies")["both"]["candidates"]
+    assert [c["backend"] for c in candidates] == ["both-gpt-4o-mini", "both-gpt-4o"]
+
+
 def test_bedrock_is_called_by_a_role(tmp_path: Path) -> None:
     backend = specs(imported(tmp_path), "backends")["aws"]
     assert backend["endpoint"] == "https://bedrock-runtime.eu-central-1.amazonaws.com"
