@@ -134,6 +134,31 @@ CHAT_FORMS: list[tuple[str, Json, Usage | None]] = [
         Usage(10, 30),
     ),
     (
+        "a prompt that leaves its cache out, as the total shows",
+        {
+            "prompt_tokens": 7,
+            "completion_tokens": 5,
+            "total_tokens": 19,
+            "cache_read_input_tokens": 4,
+            "cache_creation_input_tokens": 3,
+        },
+        Usage(14, 5, 4, 3),
+    ),
+    (
+        "a gateway in front of Anthropic",
+        {
+            "prompt_tokens": 90,
+            "completion_tokens": 5,
+            "total_tokens": 95,
+            "prompt_tokens_details": {
+                "cached_tokens": 30,
+                "cache_creation_tokens": 20,
+                "cache_creation_token_details": {"ephemeral_1h_input_tokens": 12},
+            },
+        },
+        Usage(90, 5, 30, 20, cache_write_1h=12),
+    ),
+    (
         "more reasoning than answer and no total",
         {
             "prompt_tokens": 10,
@@ -270,6 +295,7 @@ NAMES = st.sampled_from(
         *("ephemeral_5m_input_tokens", "thinking_tokens", "web_search_requests", "service_tier"),
         *("prompt_tokens_details", "completion_tokens_details", "input_tokens_details"),
         *("output_tokens_details", "cache_creation", "server_tool_use", "speed"),
+        "cache_creation_token_details",
     ]
 )
 ANY = st.recursive(

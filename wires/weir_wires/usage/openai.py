@@ -30,6 +30,8 @@ _OUTPUT_DETAILS: Final = (
 # Where servers tell what they read from the prompt's cache, if not in the details.
 _CACHED: Final = ("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
 _WRITTEN: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+_BY_AGE: Final = "cache_creation_token_details"  # gateways in front of Anthropic
+_REASONING: Final = ("reasoning_tokens",)
 _SEARCHES: Final = ("num_search_queries", "num_sources_used")
 
 
@@ -59,20 +61,21 @@ def read(usage: object, tier: object = None) -> Usage | None:
     prompt = _prompt(fields, total)
     if prompt is None:
         return None
-    details = object_in(fields, *_INPUT_DETAILS)
-    cached = first_count(details, "cached_tokens")
-    cached = min(count_or_zero(fields, *_CACHED) if cached is None else cached, prompt)
-    written = first_count(details, *_WRITTEN)
-    written = min(count_or_zero(fields, *_WRITTEN) if written is None else written, prompt - cached)
-    answered = object_in(fields, *_OUTPUT_DETAILS)
-    reasoning = first_count(answered, "reasoning_tokens")
-    reasoning = count_or_zero(fields, "reasoning_tokens") if reasoning is None else reasoning
+    details, answered = object_in(fields, *_INPUT_DETAILS), object_in(fields, *_OUTPUT_DETAILS)
+    cached = _either(details, ("cached_tokens",), fields, _CACHED)
+    written = _either(details, _WRITTEN, fields, _WRITTEN)
+    reasoning = _either(answered, _REASONING, fields, _REASONING)
+    prompt = _whole_prompt(fields, total, prompt, (cached + written, reasoning))
     output = _output(fields, total, prompt, reasoning)
+    cached = min(cached, prompt)
+    written = min(written, prompt - cached)
+    hour = count_or_zero(object_in(details, _BY_AGE), "ephemeral_1h_input_tokens")
     return Usage(
         input=prompt,
         output=output,
         cached_input=cached,
         cache_write=written,
+        cache_write_1h=min(hour, written),
         reasoning=min(reasoning, output),
         audio_input=min(count_or_zero(details, "audio_tokens"), prompt),
         audio_output=min(count_or_zero(answered, "audio_tokens"), output),
@@ -139,6 +142,26 @@ def _prompt(fields: Fields, total: int | None) -> int | None:
     if total is not None:
         return max(total - (output or 0), 0)
     return None if output is None else 0
+
+
+def _either(
+    details: Fields, names: tuple[str, ...], fields: Fields, otherwise: tuple[str, ...]
+) -> int:
+    """The count in the details; else the one beside the other counts; else 0."""
+    reported = first_count(details, *names)
+    return count_or_zero(fields, *otherwise) if reported is None else reported
+
+
+def _whole_prompt(fields: Fields, total: int | None, prompt: int, parts: tuple[int, int]) -> int:
+    """The prompt with its cache: some servers leave it out, as Anthropic and Bedrock do.
+
+    It is then what `total_tokens` has more; `parts` are the cache's tokens and the reasoning's.
+    """
+    cache, reasoning = parts
+    output = first_count(fields, *_OUTPUT)
+    if total is None or output is None or cache in {0, reasoning}:
+        return prompt
+    return prompt + cache if total == prompt + output + cache else prompt
 
 
 def _output(fields: Fields, total: int | None, prompt: int, reasoning: int) -> int:
