@@ -10,6 +10,7 @@ from weir_cli.catalogs import current_catalog
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
 from weir_operator.plan.warnings import Certificates
+from weir_policy.spec.backend import ModelBackendSpec, Protocol
 from weir_policy.table import PolicyEntry, Table, encode
 from weir_runtime.quantities import Address
 from weir_scorer.bundle.calibration import BadCalibration, parse_calibration
@@ -111,17 +112,19 @@ def named_policies(table: Table, name: str | None) -> tuple[PolicyEntry, ...]:
 def with_endpoints_at(policies: Policies, url: str) -> Policies:
     """The same policies with every backend served by the mock provider at `url`."""
     backends = tuple(
-        replace(
-            entry,
-            spec=replace(
-                entry.spec,
-                endpoint=url if WIRES.usual(entry.spec.protocol).version_path else f"{url}/v1",
-                endpoints=(),
-            ),
-        )
-        for entry in policies.table.backends
+        replace(entry, spec=_served_at(url, entry.spec)) for entry in policies.table.backends
     )
     return replace(policies, table=replace(policies.table, backends=backends))
+
+
+def _served_at(url: str, spec: ModelBackendSpec) -> ModelBackendSpec:
+    """A cloud's platform becomes a plain provider, and its identity is not asked for."""
+    if spec.protocol in WIRES.platforms:
+        spec = replace(spec, protocol=Protocol.OPENAI, wires=(), query=(), headers=())
+    if spec.auth is not None and spec.auth.cloud is not None:
+        spec = replace(spec, auth=None)
+    endpoint = url if WIRES.usual(spec.protocol).version_path else f"{url}/v1"
+    return replace(spec, endpoint=endpoint, endpoints=())
 
 
 def loopback_endpoints(policies: Policies) -> dict[Address, tuple[str, ...]]:

@@ -50,6 +50,11 @@ class Registry(Mapping[Wire, WireSpec]):
         return len(self._specs)
 
     @property
+    def platforms(self) -> frozenset[str]:
+        """The protocols that are a cloud's platform, with several APIs' wires."""
+        return frozenset(self._platforms)
+
+    @property
     def listed(self) -> tuple[str, ...]:
         """The short names that a ModelBackend may list; others come with one of these."""
         implied = frozenset[Wire]().union(*(spec.also for spec in self._specs.values()))
