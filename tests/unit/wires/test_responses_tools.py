@@ -30,6 +30,9 @@ GRAMMAR: Json = {"type": "grammar", "syntax": "lark", "definition": "start: WORD
 PATCH: Json = {"type": "custom", "name": "patch", "description": "Edits.", "format": GRAMMAR}
 SEARCH: Json = {"type": "tool_search", "execution": "client", "parameters": {"type": "object"}}
 
+CALL: Json = {"type": "function_call", "call_id": "call_1", "name": "read", "arguments": "{}"}
+OUTPUT: Json = {"type": "function_call_output", "call_id": "call_1", "output": "ok"}
+
 # Tool, the arguments that a model writes, and the item of the call, without its ids.
 CALLS: list[tuple[Json, str, Json]] = [
     (READ, '{"gauge":"mill"}', {"type": "function_call", "name": "read"}),
@@ -239,9 +242,44 @@ def test_items_that_only_their_provider_can_read_are_left_out_and_named(item: Js
 )
 def test_results_of_every_kind(item: Json, text: str) -> None:
     given = {"call_id": "call_1", **item}
-    body, request = chat(input=[given])
-    assert body["messages"] == [{"role": "tool", "tool_call_id": "call_1", "content": text}]
+    body, request = chat(input=[CALL, given])
+    assert body["messages"][1:] == [{"role": "tool", "tool_call_id": "call_1", "content": text}]
     assert not request.dropped
+
+
+def test_results_follow_their_calls_at_once() -> None:
+    """Chat refuses a message between them; Responses doesn't."""
+    second = {**CALL, "call_id": "call_2"}
+    between: list[Json] = [
+        {"role": "assistant", "content": "Both at once."},
+        second,
+        {"role": "developer", "content": "Be quick."},
+    ]
+    body, _ = chat(input=[CALL, *between, {**OUTPUT, "call_id": "call_2"}, OUTPUT])
+    roles = [message["role"] for message in body["messages"]]
+    assert roles == ["assistant", "tool", "tool", "system"]
+    turn = body["messages"][0]
+    assert turn["content"] == "Both at once."
+    assert [call["id"] for call in turn["tool_calls"]] == ["call_1", "call_2"]
+
+
+def test_a_call_without_a_result_and_a_result_without_a_call() -> None:
+    body, _ = chat(input=[CALL, {"role": "user", "content": "stop"}, {**OUTPUT, "call_id": "gone"}])
+    assert [message["role"] for message in body["messages"]] == [
+        "assistant",
+        "tool",
+        "user",
+        "user",
+    ]
+    assert body["messages"][1]["content"] == "There is no result of this call."
+    assert body["messages"][3]["content"] == "A tool's result: ok"
+
+
+def test_how_to_call_tools_is_said_only_where_there_are_some() -> None:
+    body, request = chat(tools=[{"type": "web_search"}], parallel_tool_calls=False)
+    assert "parallel_tool_calls" not in body
+    assert request.dropped == ("tools[].web_search", "parallel_tool_calls")
+    assert chat(tools=[READ], parallel_tool_calls=False)[0]["parallel_tool_calls"] is False
 
 
 def test_tools_that_a_search_found_are_offered() -> None:

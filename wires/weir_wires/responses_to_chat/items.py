@@ -1,8 +1,8 @@
 """The items of a Responses `input` as a chat's messages.
 
-An assistant's text, reasoning and calls in a row are one message; the translation
-reads from first to last and never looks ahead, so that a longer conversation begins with the same
-bytes as the shorter one it grew from.
+An assistant's text, reasoning and calls in a row are one message, and the results of calls follow
+at once; the translation reads from first to last, so that a longer conversation begins with the
+same bytes as the shorter one it grew from.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,8 @@ Message = dict[str, Any]
 _ROLES: Final = {"user": "user", "system": "system", "developer": "system"}
 _ASSISTANT: Final = "assistant"
 _MEDIA_BELOW: Final = "(shown in the next message)"
+_NO_RESULT: Final = "There is no result of this call."
+_WITHOUT_CALL: Final = "A tool's result: "
 _NEEDS_STATE: Final = "item_reference"
 _LISTS_TOOLS: Final = frozenset({"tool_search_output", "additional_tools"})
 _FOUND: Final = "Found: "
@@ -43,13 +45,15 @@ _TOOLS: Final = msgspec.json.Decoder(list[Tool] | None)
 class Messages:
     """Gathers messages item by item."""
 
-    __slots__ = ("_body", "_extras", "_media", "_tools", "_turn", "messages")
+    __slots__ = ("_body", "_deferred", "_extras", "_media", "_open", "_tools", "_turn", "messages")
 
     def __init__(self, body: Body, tools: OfferedTools) -> None:
         self._body = body
         self._tools = tools
         self._turn: Message | None = None  # the assistant's, while it may grow
         self._extras: dict[str, Message] = {}  # what the provider wants back with calls, by id
+        self._open: dict[str, None] = {}  # calls whose results have not come yet
+        self._deferred: list[Message] = []  # said meanwhile: results follow their calls at once
         self._media: list[ChatPart] = []  # by tools: chat's tool messages hold text alone
         self.messages: list[Message] = []
 
@@ -58,13 +62,17 @@ class Messages:
         for index, item in enumerate(items):
             self._item(item, f"input[{index}]")
         self._close()
-        self._add_media()
+        self._settle()
 
     def add_message(self, role: str, content_out: str | list[ChatPart]) -> None:
-        """A whole message."""
+        """A whole message; after the results of calls that wait for them."""
+        message = {"role": role, "content": content_out}
+        if self._open:
+            self._deferred.append(message)
+            return
         self._close()
-        self._add_media()
-        self.messages.append({"role": role, "content": content_out})
+        self._settle()
+        self.messages.append(message)
 
     def _item(self, item: Item, at: str) -> None:
         kind = item.type or ("message" if item.role is not None else "")
@@ -98,10 +106,11 @@ class Messages:
 
     def _assistant_message(self, item: Item, at: str) -> None:
         turn = self._turn
-        if turn is None or turn["content"] is not None or "tool_calls" in turn:
+        if turn is None or (turn["content"] is not None and not self._open):
             turn = self._new_turn()
         parts = _content(item, at, self._body)
-        turn["content"] = text_content(parts, f"{at}.content")
+        texts = [turn["content"], text_content(parts, f"{at}.content")]
+        turn["content"] = "\n".join(text for text in texts if text is not None)
         refused = [part.refusal or "" for part in _parts(parts) if part.type == "refusal"]
         turn |= {"refusal": "".join(refused)} if refused else {}
 
@@ -109,6 +118,7 @@ class Messages:
         call = chat_call(item, CALLS[kind], at, self._tools.names)
         turn = self._turn if self._turn is not None else self._new_turn()
         turn.setdefault("tool_calls", []).append(call | self._extras.get(call["id"], {}))
+        self._open[call["id"]] = None
 
     def _call_output(self, call_id: str, output: str | list[ChatPart]) -> None:
         self._close()
@@ -116,7 +126,11 @@ class Messages:
             self._media.extend(part for part in output if part["type"] != "text")
             texts = "\n".join(part["text"] for part in output if part["type"] == "text")
             output = texts or _MEDIA_BELOW
-        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
+        if call_id in self._open:
+            del self._open[call_id]
+            self.messages.append(_result(call_id, output))
+        else:  # its call is not there: chat has no such result
+            self.add_message("user", _WITHOUT_CALL + output)
 
     def _more_tools(self, item: Item, at: str) -> None:
         """Tools that the conversation brings: those that a search found, or the client adds."""
@@ -135,8 +149,9 @@ class Messages:
             return
         self._give_back(fields.pop(CALL_EXTRAS, {}))
         if fields:
-            turn = self._new_turn()
-            turn |= fields
+            turn = self._turn if self._turn is not None and self._open else self._new_turn()
+            turn |= {name: turn[name] + value for name, value in fields.items() if name in turn}
+            turn |= {name: value for name, value in fields.items() if name not in turn}
 
     def _give_back(self, extras: dict[str, dict[str, Any]]) -> None:
         """Put what the provider wants back on its calls, whether they come before or after it."""
@@ -150,7 +165,7 @@ class Messages:
 
     def _new_turn(self) -> Message:
         self._close()
-        self._add_media()
+        self._settle()
         self._turn = {"role": _ASSISTANT, "content": None, **self._extras.pop("", {})}
         self.messages.append(self._turn)
         return self._turn
@@ -161,11 +176,19 @@ class Messages:
         if turn is not None and turn["content"] is None and "tool_calls" not in turn:
             turn["content"] = ""
 
-    def _add_media(self) -> None:
-        """What tools returned beside text, once all their results are in."""
+    def _settle(self) -> None:
+        """End a round of calls: results first, then what tools showed, then what was said."""
+        self.messages += [_result(call_id, _NO_RESULT) for call_id in self._open]
+        self._open = {}
         media, self._media = self._media, []
         if media:
             self.messages.append({"role": "user", "content": media})
+        deferred, self._deferred = self._deferred, []
+        self.messages += deferred
+
+
+def _result(call_id: str, output: str) -> Message:
+    return {"role": "tool", "tool_call_id": call_id, "content": output}
 
 
 def _content(item: Item, at: str, body: Body) -> str | list[Part] | None:

@@ -29,9 +29,10 @@ _MUST_BE_IDLE: Final[dict[str, tuple[tuple[Any, ...], str]]] = {
     "moderation": ((), "can't be carried to this model"),
     "top_logprobs": ((0,), "can't be carried to this model"),
 }
+_PARALLEL: Final = "parallel_tool_calls"
 # Names and meanings are the same on the chat wire.
 SAME: Final = (
-    "parallel_tool_calls",
+    _PARALLEL,
     "user",
     "safety_identifier",
     "service_tier",
@@ -104,9 +105,11 @@ def sampling(body: Body) -> dict[str, Any]:
     return {name: value for name, value in requested.items() if value is not None}
 
 
-def same(body: Body) -> dict[str, Any]:
-    """What goes on as the client wrote it."""
+def same(body: Body, *, offered: bool) -> dict[str, Any]:
+    """What goes on as the client wrote it; how to call tools only where some are `offered`."""
     requested = {name: body.raw(name) for name in SAME}
+    if not offered and requested.pop(_PARALLEL) is not None:
+        body.drop(_PARALLEL)
     return {name: value for name, value in requested.items() if value is not None}
 
 

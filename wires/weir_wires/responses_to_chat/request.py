@@ -82,7 +82,7 @@ def _conversation(
     fields |= options.reasoning(body, known=effort or takes_reasoning_effort(model)) | options.text(
         body
     )
-    return fields | options.sampling(body) | options.same(body)
+    return fields | options.sampling(body) | options.same(body, offered=bool(choice.functions))
 
 
 def _messages(body: Body, offered: tools.OfferedTools) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("tools[]", "any other type: a provider's own, such as `web_search` or `mcp`"),
     carried("tool_choice", "refused where it forces a tool that is dropped"),
     carried("tool_choice.allowed_tools", "the others are not offered"),
-    carried("parallel_tool_calls"),
+    carried("parallel_tool_calls", "dropped where no tool is offered"),
     dropped("max_tool_calls", "it bounds providers' own tools"),
     carried("max_output_tokens"),
     carried("temperature"),
