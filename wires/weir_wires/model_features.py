@@ -10,6 +10,7 @@ from typing import Final
 
 _Version = tuple[int, int]
 
+_OPENAI: Final = re.compile(r"(^|[/.:])(chatgpt-|gpt-(?!oss)|o[1-9](-|$))")
 _OPENAI_REASONING: Final = re.compile(r"(^|[/.:])(o[1-9](-|$)|gpt-([5-9]|\d\d)|gpt-oss)")
 _OPENAI_SAMPLING: Final = re.compile(r"gpt-oss")
 _CLAUDE: Final = "claude"
@@ -35,6 +36,11 @@ class ClaudeFeatures:
 _NOT_CLAUDE: Final = ClaudeFeatures(
     effort=False, highest_effort=False, sampling=True, sampling_together=True
 )
+
+
+def is_openai(model: str) -> bool:
+    """Whether it is one of OpenAI's own models, on whatever endpoint."""
+    return _OPENAI.search(model.lower()) is not None
 
 
 def takes_reasoning_effort(model: str) -> bool:

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 LONG = "mcp__a_server_with_a_long_name__" + "does_something_useful_" * 4
 DOTTED = "files.read:now"
 ID = "toolu_" + "0123456789" * 6
-SCHEMA = {"type": "object", "properties": {}}
+SCHEMA: Json = {"type": "object", "properties": {}}
 
 
 def translated(client: Wire, provider: Wire, body: Json) -> TranslatedRequest:
@@ -29,7 +29,7 @@ def translated(client: Wire, provider: Wire, body: Json) -> TranslatedRequest:
 
 
 def messages_request(name: str) -> Json:
-    use = {"type": "tool_use", "id": ID, "name": name, "input": {}}
+    use: Json = {"type": "tool_use", "id": ID, "name": name, "input": {}}
     result = {"type": "tool_result", "tool_use_id": ID, "content": "done"}
     return {
         "model": "m",
@@ -115,15 +115,15 @@ def test_a_chat_providers_call_comes_back_under_the_clients_name(*, stream: bool
 @pytest.mark.parametrize("name", [LONG * 2, DOTTED])
 def test_anthropics_call_comes_back_under_the_clients_name(name: str, *, stream: bool) -> None:
     request = translated(Wire.OPENAI_CHAT, Wire.ANTHROPIC_MESSAGES, chat_request(name))
-    use = {"type": "tool_use", "id": "c", "input": {}}
+    use: Json = {"type": "tool_use", "id": "c", "input": {}}
     use["name"] = json.loads(request.body)["tools"][0]["name"]
     if stream:
         events = request.response.stream()
-        start = {"type": "message_start", "message": {"id": "m", "content": []}}
-        begin = {"type": "content_block_start", "index": 0, "content_block": use}
+        start: Json = {"type": "message_start", "message": {"id": "m", "content": []}}
+        begin: Json = {"type": "content_block_start", "index": 0, "content_block": use}
         out = b"".join(events.feed(Event("", json.dumps(e).encode())) for e in (start, begin))
     else:
-        answer = {"type": "message", "id": "m", "content": [use], "stop_reason": "tool_use"}
+        answer: Json = {"type": "message", "id": "m", "content": [use], "stop_reason": "tool_use"}
         out = request.response.translate(json.dumps(answer).encode())
 
     assert f'"name":"{name}"'.encode() in out

@@ -162,6 +162,9 @@ def test_tool_choice(fields: Json, expected: Json | None) -> None:
     assert outgoing(tools=[TOOL], **fields)[0].get("tool_choice") == expected
 
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
 def test_tools() -> None:
     bare: Json = {"type": "function", "function": {"name": "now"}}
     strict: Json = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
@@ -175,7 +178,7 @@ def test_tools() -> None:
             "input_schema": TOOL["function"]["parameters"],
         },
         {"name": "now", "input_schema": none},
-        {"name": "f", "input_schema": {}, "strict": True},
+        {"name": "f", "input_schema": CLOSED, "strict": True},
         {"name": "now", "input_schema": none, "cache_control": {"type": "ephemeral"}},
     ]
     assert list(body)[:3] == ["model", "tools", "messages"]

@@ -90,11 +90,14 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
+PARAMETERS = OBJECT.map(lambda more: {"type": "object", "properties": {}, "x-more": more})
+
+
 @st.composite
 def chat_tools(draw: st.DrawFn) -> list[Json]:
     """A few functions."""
     functions = [
-        {"name": draw(NAME), "description": draw(WORDS), "parameters": draw(OBJECT)}
+        {"name": draw(NAME), "description": draw(WORDS), "parameters": draw(PARAMETERS)}
         for _ in range(draw(st.integers(1, 2)))
     ]
     return [{"type": "function", "function": function} for function in functions]
@@ -120,7 +123,10 @@ def test_a_longer_chat_begins_with_the_same_bytes(
 ) -> None:
     """So a provider's cache of the shorter one still holds."""
     cut = draw.draw(
-        st.integers(1, len(messages)).filter(lambda n: messages[n - 1]["role"] != "system")
+        st.integers(1, len(messages)).filter(
+            # An assistant's message at the end is a begun answer, whose white space is trimmed.
+            lambda n: messages[n - 1]["role"] not in {"system", "assistant"}
+        )
     )
     end = b']}],"max_tokens"'
     short, long = (

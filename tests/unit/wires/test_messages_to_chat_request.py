@@ -383,6 +383,9 @@ def test_tool_choice(choice: Json, expected: Json) -> None:
     assert "tool_choice" not in outgoing(tool_choice=choice)[0]
 
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
 def test_tools() -> None:
     strict: Json = {"type": "custom", "name": "f", "input_schema": {}, "strict": True}
     more: Json = {
@@ -398,7 +401,7 @@ def test_tools() -> None:
             "description": "Tells the weather",
             "parameters": TOOL["input_schema"],
         },
-        {"name": "f", "parameters": {}, "strict": True},
+        {"name": "f", "parameters": CLOSED, "strict": True},
         {"name": "g", "parameters": {"type": "object", "properties": {}}},
     ]
     assert list(body)[:3] == ["model", "tools", "messages"]
@@ -496,7 +499,7 @@ def test_no_json_object(body: bytes) -> None:
 
 def test_inputs_and_schemas_keep_their_bytes() -> None:
     """What the gateway need not understand it doesn't write anew."""
-    odd = '{"b" : 1e3,"a":[ ]}'
+    odd = '{"type" : "object","properties":{},"b" : 1e3,"a":[ ]}'
     body = (
         '{"max_tokens":9,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a",'
         '"name":"f","input":' + odd + '}]},{"role":"user","content":"hi"}],'

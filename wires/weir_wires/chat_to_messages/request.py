@@ -90,7 +90,7 @@ def _output_config(body: Body, effort: str | None) -> Mapping[str, Any]:
 
 FIELDS: Final[tuple[Field, ...]] = (
     carried("model", "the backend's own model"),
-    carried("messages", "same-role turns that follow one another become one"),
+    carried("messages", "same-role turns in a row become one; a call without a result gets one"),
     carried("messages[].content", "empty and blank text is left out"),
     carried("messages[].content[].image_url", "as URL or base64; JPEG, PNG, GIF, WebP"),
     dropped("messages[].content[].image_url.detail", "unless `auto`"),
@@ -109,9 +109,9 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("messages[].name"),
     refused("messages[].audio"),
     refused("messages[].function_call", "write `tool_calls`"),
-    carried("tools", "functions; `strict` too"),
+    carried("tools", "functions; `strict` too; long and odd names come back whole"),
     refused("tools[].custom"),
-    carried("tool_choice", "`required` as `any`"),
+    carried("tool_choice", "`required` as `any`; dropped without tools"),
     refused("tool_choice.allowed_tools"),
     carried("parallel_tool_calls", "as `disable_parallel_tool_use`"),
     refused("functions", "write `tools`"),

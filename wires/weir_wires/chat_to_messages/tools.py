@@ -8,12 +8,12 @@ from weir_wires.bounds import ToolNames
 from weir_wires.chat_to_messages.shapes import ResponseFormat, Tool, ToolChoice
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.request_body import Body
+from weir_wires.schemas import closed_schema, object_schema
 
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 _CHOICE: Final = msgspec.json.Decoder(str | ToolChoice)
 _FORMAT: Final = msgspec.json.Decoder(ResponseFormat)
 _FLAG: Final = msgspec.json.Decoder(bool)
-_NO_PARAMETERS: Final = msgspec.Raw(b'{"type":"object","properties":{}}')
 _CHOICES: Final = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -29,13 +29,22 @@ def tools(body: Body) -> list[dict[str, Any]]:
 def tool_choice(body: Body, *, offered: bool) -> dict[str, Any] | None:
     """Which tools the model may or must use; None where its own default holds."""
     requested = body.take("tool_choice", _CHOICE)
-    one_at_a_time = body.take("parallel_tool_calls", _FLAG) is False
+    parallel = body.take("parallel_tool_calls", _FLAG)
     if not offered:
+        _note_idle(body, tool_choice=requested, parallel_tool_calls=parallel)
         return None
+    one_at_a_time = parallel is False
     choice = _choice(requested, body.names)
     if one_at_a_time and (choice or {}).get("type") != "none":
         return {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return choice
+
+
+def _note_idle(body: Body, **flags: object) -> None:
+    """Note the flags that mean nothing without tools, and that the other wire refuses then."""
+    for name, value in flags.items():
+        if value is not None:
+            body.drop(name)
 
 
 def output_format(body: Body) -> dict[str, Any] | None:
@@ -54,7 +63,7 @@ def output_format(body: Body) -> dict[str, Any] | None:
             param="response_format.json_schema.schema",
             code="missing_field",
         )
-    return {"type": "json_schema", "schema": format_.json_schema.schema}
+    return {"type": "json_schema", "schema": closed_schema(format_.json_schema.schema)}
 
 
 def _tool(tool: Tool, at: str, names: ToolNames) -> dict[str, Any]:
@@ -66,11 +75,9 @@ def _tool(tool: Tool, at: str, names: ToolNames) -> dict[str, Any]:
     fields: dict[str, Any] = {"name": names.fitting(function.name)}
     if function.description:
         fields["description"] = function.description
-    parameters = bytes(function.parameters)
-    fields["input_schema"] = (
-        function.parameters if parameters not in {b"", b"null"} else _NO_PARAMETERS
-    )
+    fields["input_schema"] = object_schema(function.parameters)
     if function.strict:
+        fields["input_schema"] = closed_schema(fields["input_schema"])
         fields["strict"] = True
     if bytes(tool.cache_control):
         fields["cache_control"] = tool.cache_control

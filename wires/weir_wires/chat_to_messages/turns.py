@@ -23,6 +23,7 @@ from weir_wires.request_body import Body, tool_input
 
 _SYSTEM: Final = frozenset({"system", "developer"})
 _TOOL_RESULT: Final = "tool_result"
+_NO_RESULT: Final = "There is no result of this call."
 _NOT_IN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 # A conversation that the assistant opens: the other wire wants a user's turn before it.
 _OPENING: Final = "."
@@ -42,10 +43,22 @@ class Turns:
         """Take all of them. Raises InvalidBody and NotCarried naming the message."""
         for index, message in enumerate(messages):
             self._read_message(message, f"messages[{index}]")
+        if self.turns and self.turns[-1]["content"][-1]["type"] != _TOOL_RESULT:
+            self._finish()
         if not self.turns:
             raise NotCarried(
                 "`messages` has no turn with content but the system's", param="messages"
             )
+
+    def _finish(self) -> None:
+        """An answer that the client begins may not end in white space on the other wire."""
+        if self.turns[-1]["role"] != "assistant":
+            self._answer_open_calls()  # what they are about goes on without them
+            return
+        content: list[Block] = self.turns[-1]["content"]
+        last = content[-1]
+        if last["type"] == "text":
+            content[-1] = {**last, "text": last["text"].rstrip()}
 
     @property
     def thinks_on(self) -> bool:
@@ -106,12 +119,21 @@ class Turns:
         if refusal is not None:
             blocks.append(refusal)
         if not self.turns or self.turns[-1]["role"] != "assistant":
-            self._open = {}
+            self._answer_open_calls()
         for index, call in enumerate(message.tool_calls or ()):
             blocks.append(self._call(call, f"{at}.tool_calls[{index}]"))
         if blocks and not self.turns:
             self._add("user", [{"type": "text", "text": _OPENING}])
         self._add("assistant", blocks)
+
+    def _answer_open_calls(self) -> None:
+        """Give each call without a result one: the other wire wants it."""
+        unanswered = [call_id for waiting in self._open.values() for call_id in waiting]
+        self._open = {}
+        for call_id in unanswered:
+            missing: Block = {"type": _TOOL_RESULT, "tool_use_id": call_id}
+            content = [{"type": "text", "text": _NO_RESULT}]
+            self._add("user", [{**missing, "content": content, "is_error": True}])
 
     def _call(self, call: ToolCall, at: str) -> Block:
         if call.function is None:

@@ -1,7 +1,6 @@
 """What an Anthropic request asks for beside its turns, on OpenAI's chat wire."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -14,13 +13,16 @@ from weir_wires.messages_to_chat.shapes import (
     OutputConfig,
     Thinking,
 )
-from weir_wires.model_features import takes_reasoning_effort, takes_sampling
+from weir_wires.messages_to_chat.strictness import is_strict
+from weir_wires.model_features import is_openai, takes_reasoning_effort, takes_sampling
 from weir_wires.request_body import Body, read
+from weir_wires.schemas import closed_schema
 
 # The least tokens of thinking that are as much as an effort; below the first it is `low`.
 _EFFORTS: Final = ((16_384, "high"), (4_096, "medium"))
 _AS_EFFORT: Final = {"xhigh": "high", "max": "high"}  # which not every model of this wire knows
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
+MAX_STOPS: Final = 4  # of OpenAI's own models; other servers take more
 _SCHEMA_NAME: Final = "answer"  # the chat wire wants one
 # Where the model runs is what a client may have to promise: only `global` asks for nothing.
 _REGION: Final = "inference_geo"
@@ -33,10 +35,6 @@ _LEFT_OUT: Final[dict[str, tuple[Any, ...]]] = {
     "mcp_servers": ([],),
     "speed": ("standard",),
 }
-
-# A JSON schema, read to see whether it is as strict as OpenAI's `strict` wants it.
-Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
-MAX_SCHEMA_DEPTH: Final = 64  # OpenAI takes far fewer levels
 
 _THINKING: Final = msgspec.json.Decoder(Thinking)
 _CONFIG: Final = msgspec.json.Decoder(OutputConfig)
@@ -125,9 +123,13 @@ def effort_and_format(body: Body, model: str) -> dict[str, Any]:
     return fields
 
 
-def rest(body: Body) -> dict[str, Any]:
+def rest(body: Body, model: str) -> dict[str, Any]:
     """Stop sequences, user id and service tier."""
     stops = body.take("stop_sequences", _STOPS)
+    if stops and len(stops) > MAX_STOPS and is_openai(model):
+        raise NotCarried(
+            f"`stop_sequences`: this model takes {MAX_STOPS} at most", param="stop_sequences"
+        )
     fields: dict[str, Any] = {"stop": stops} if stops else {}
     metadata = body.take("metadata", _METADATA)
     if metadata is not None and metadata.user_id:
@@ -165,27 +167,7 @@ def _format(format_: Format) -> dict[str, Any]:
         raise NotCarried(f"`{at}`: {format_.type!r} can't be carried", param=at)
     if not bytes(format_.schema):
         raise InvalidBody(f"`{at}.schema` is missing", param=f"{at}.schema", code="missing_field")
-    strict = _is_strict(read(format_.schema, _SCHEMA, f"{at}.schema"))
-    schema = {"name": _SCHEMA_NAME, "schema": format_.schema, "strict": strict}
+    closed = closed_schema(format_.schema)
+    strict = is_strict(read(closed, _SCHEMA, f"{at}.schema"))
+    schema = {"name": _SCHEMA_NAME, "schema": closed, "strict": strict}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _is_strict(schema: Json, depth: int = 0) -> bool:
-    """Whether every object in `schema` closes itself and requires all its properties."""
-    if depth > MAX_SCHEMA_DEPTH:
-        return False
-    if isinstance(schema, Mapping):
-        inner = schema.values()
-        return _closed(schema) and all(_is_strict(value, depth + 1) for value in inner)
-    if isinstance(schema, Sequence) and not isinstance(schema, str):
-        return all(_is_strict(item, depth + 1) for item in schema)
-    return True
-
-
-def _closed(schema: Mapping[str, Json]) -> bool:
-    properties, required = schema.get("properties"), schema.get("required")
-    names = list(properties) if isinstance(properties, Mapping) else []
-    needed = list(required) if isinstance(required, Sequence) else []
-    if schema.get("type") != "object" and not names:
-        return True
-    return schema.get("additionalProperties") is False and all(name in needed for name in names)

@@ -71,7 +71,7 @@ def _conversation(body: Body, model: str, own: dict[str, Any]) -> dict[str, Any]
     fields |= options.limit(body, model)
     fields |= tools.choice(body, offered)
     fields |= options.effort_and_format(body, model) | own
-    return fields | options.sampling(body, model) | options.rest(body)
+    return fields | options.sampling(body, model) | options.rest(body, model)
 
 
 FIELDS: Final[tuple[Field, ...]] = (
@@ -95,7 +95,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     dropped("messages[].content[].mcp_tool_use", "likewise"),
     refused("messages[].content[].container_upload", "a file that only its provider has"),
     dropped("cache_control", "anywhere: providers of this wire cache unasked"),
-    carried("tools", "the client's own; `strict` too"),
+    carried("tools", "the client's own; `strict` where it can be; long names come back whole"),
     carried("tools[].bash", "a function, as are `text_editor`, `memory` and `computer`"),
     dropped("tools[].type", "any other: tools that the provider runs, such as `web_search`"),
     dropped("tools[].input_examples"),
@@ -106,12 +106,12 @@ FIELDS: Final[tuple[Field, ...]] = (
     carried("temperature", "dropped for OpenAI's reasoning models"),
     carried("top_p", "dropped for OpenAI's reasoning models"),
     dropped("top_k"),
-    carried("stop_sequences", "as `stop`"),
+    carried("stop_sequences", "as `stop`; more than 4 are refused for OpenAI's models"),
     carried("stream", "with its usage"),
     carried("thinking", "as `reasoning_effort` for OpenAI's reasoning models, else dropped"),
     carried("output_config.effort", "likewise"),
     carried("output_config.format", "as `response_format`"),
-    carried("metadata.user_id", "as `user`"),
+    carried("metadata.user_id", "as `user`; over 64 characters as its hash"),
     carried("service_tier", "`auto` and `standard_only`; others are dropped"),
     carried("output_format", "as `output_config.format`"),
     dropped("container"),

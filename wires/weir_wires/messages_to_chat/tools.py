@@ -15,16 +15,18 @@ from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.messages_to_chat import client_tools
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Tool, ToolChoice
-from weir_wires.request_body import Body
+from weir_wires.messages_to_chat.strictness import is_strict
+from weir_wires.request_body import Body, read
+from weir_wires.schemas import closed_schema, object_schema
 
 Function = dict[str, Any]
 
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
-_NO_PARAMETERS: Final = msgspec.Raw(b'{"type":"object","properties":{}}')
 _CUSTOM: Final = frozenset({None, "custom"})
 
 _TOOLS: Final = msgspec.json.Decoder(list[Tool])
 _CHOICE: Final = msgspec.json.Decoder(ToolChoice)
+_SCHEMA: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ def choice(body: Body, offered: Offered) -> dict[str, Any]:
     Nothing where no tool is offered, for the chat wire refuses a choice then.
     """
     choice = body.take("tool_choice", _CHOICE)
-    if choice is None or (offered.complete and not offered.functions):
+    if choice is None:
+        return {}
+    if offered.complete and not offered.functions:
+        body.drop("tool_choice")
         return {}
     fields: dict[str, Any]
     if choice.type == "tool":
@@ -100,8 +105,17 @@ def _function(tool: Tool, at: str, body: Body) -> Function | None:
         return {"name": body.names.fitting(tool.name), **(known or {})}
     function: Function = {"name": body.names.fitting(tool.name)}
     function |= {"description": tool.description} if tool.description else {}
-    function["parameters"] = tool.input_schema if bytes(tool.input_schema) else _NO_PARAMETERS
-    return function | ({"strict": True} if tool.strict else {})
+    function["parameters"] = object_schema(tool.input_schema)
+    return function | (_strict(function["parameters"], at, body) if tool.strict else {})
+
+
+def _strict(parameters: msgspec.Raw, at: str, body: Body) -> Function:
+    """`strict`, where the schema is as strict as the chat wire wants it."""
+    closed = closed_schema(parameters)
+    if not is_strict(read(closed, _SCHEMA, f"{at}.input_schema")):
+        body.drop("tools[].strict")
+        return {}
+    return {"parameters": closed, "strict": True}
 
 
 def _note_dropped(tool: Tool, body: Body) -> None:

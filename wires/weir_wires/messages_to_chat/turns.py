@@ -1,10 +1,12 @@
 """Anthropic's system prompt and turns as a chat's messages.
 
-The translation reads from first to last and never looks ahead, so that a longer conversation
-begins with the same bytes as the shorter one it grew from.
+The translation reads from one of the assistant's turns to the next and never looks further ahead,
+so that a longer conversation begins with the same bytes as the shorter one it grew from.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from weir_wires import thinking
@@ -25,6 +27,8 @@ from weir_wires.request_body import Body
 
 Turn = dict[str, Any]
 
+_ROLES: Final = frozenset({"user", "assistant", "system"})
+_TOOL_USE: Final = "tool_use"
 _TOOL_RESULT: Final = "tool_result"
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 _ERROR: Final = "Error: "  # the chat wire has no other place for `is_error`
@@ -42,21 +46,58 @@ def system(prompt: str | list[Block], body: Body) -> list[Turn]:
 def turns(messages: Sequence[Message], body: Body) -> list[Turn]:
     """All turns. Raises InvalidBody and NotCarried naming the block."""
     chat_turns: list[Turn] = []
+    for assistant, run in groupby(_sides(messages), key=lambda side: side.role == "assistant"):
+        chat_turns.extend((_assistants if assistant else _others)(list(run), body))
+    return chat_turns
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One message's blocks, each with its path."""
+
+    role: str
+    blocks: list[tuple[str, Block]]
+
+    def has(self, kind: str) -> bool:
+        return any(block.type == kind for _, block in self.blocks)
+
+
+def _sides(messages: Sequence[Message]) -> Iterator[_Side]:
     for index, message in enumerate(messages):
-        blocks = list(_blocks(message, f"messages[{index}].content"))
-        if message.role == "user":
-            chat_turns.extend(_user(blocks, body))
-        elif message.role == "assistant":
-            chat_turns.append(_assistant(blocks, body))
-        elif message.role == "system":
-            content_parts = parts(blocks, body)
-            chat_turns.extend(
-                [{"role": "system", "content": content(content_parts)}] if content_parts else []
-            )
-        else:
+        if message.role not in _ROLES:
             at = f"messages[{index}].role"
             raise InvalidBody(f"`{at}`: {message.role!r} is no role", param=at)
-    return chat_turns
+        yield _Side(message.role, list(_blocks(message, f"messages[{index}].content")))
+
+
+def _assistants(run: list[_Side], body: Body) -> Iterator[Turn]:
+    """The assistant's messages in a row: one where calls would stand apart from their results."""
+    if any(side.has(_TOOL_USE) for side in run[:-1]):
+        yield _assistant([pair for side in run for pair in side.blocks], body)
+    else:
+        yield from (_assistant(side.blocks, body) for side in run)
+
+
+def _others(run: list[_Side], body: Body) -> Iterator[Turn]:
+    """What comes between two of the assistant's turns: results first, as chat wants them."""
+    media: list[Part] = []
+    for at, block in (pair for side in run for pair in side.blocks):
+        if block.type == _TOOL_RESULT:
+            note_dropped(block, body)
+            yield _result(block, at, media, body)
+    for side in run:
+        spoken = parts([pair for pair in side.blocks if pair[1].type != _TOOL_RESULT], body)
+        if side.role == "system":
+            if spoken:
+                yield {"role": "system", "content": content(spoken)}
+            continue
+        shown, media = media, []
+        if shown or spoken:
+            yield {"role": "user", "content": content([*shown, *spoken])}
+        elif not side.has(_TOOL_RESULT):
+            yield {"role": "user", "content": ""}
+    if media:
+        yield {"role": "user", "content": content(media)}
 
 
 def _blocks(message: Message, at: str) -> Iterator[tuple[str, Block]]:
@@ -65,20 +106,6 @@ def _blocks(message: Message, at: str) -> Iterator[tuple[str, Block]]:
         return
     for index, block in enumerate(message.content):
         yield f"{at}[{index}]", block
-
-
-def _user(blocks: Sequence[tuple[str, Block]], body: Body) -> Iterator[Turn]:
-    """Results first, as the chat wire wants them, then what the user says and shows."""
-    media: list[Part] = []
-    for at, block in blocks:
-        if block.type == _TOOL_RESULT:
-            note_dropped(block, body)
-            yield _result(block, at, media, body)
-    content_parts = parts([pair for pair in blocks if pair[1].type != _TOOL_RESULT], body)
-    if media or content_parts:
-        yield {"role": "user", "content": content([*media, *content_parts])}
-    elif not blocks or all(block.type != _TOOL_RESULT for _, block in blocks):
-        yield {"role": "user", "content": ""}
 
 
 def _result(block: Block, at: str, media: list[Part], body: Body) -> Turn:

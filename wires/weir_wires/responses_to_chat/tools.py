@@ -15,6 +15,7 @@ from weir_wires.request_body import Body
 from weir_wires.responses_to_chat import client_tools
 from weir_wires.responses_to_chat.shapes import ABSENT, Tool, ToolChoice
 from weir_wires.responses_to_chat.tool_names import ClientTool, ToolKind, ToolNames
+from weir_wires.schemas import object_schema
 
 Function = dict[str, Any]
 
@@ -151,7 +152,7 @@ def _runs_at_the_client(tool: Tool) -> bool:
 def _described(kind: ToolKind, tool: Tool) -> Function:
     """A function's description, parameters and strictness."""
     described = {"description": tool.description} if tool.description is not None else {}
-    given = {"parameters": tool.parameters} if _present(tool.parameters) else {}
+    given = {"parameters": object_schema(tool.parameters)} if _present(tool.parameters) else {}
     if kind is ToolKind.FUNCTION:
         strict = {"strict": tool.strict} if tool.strict is not None else {}
         return {**described, **given, **strict}
