@@ -13,6 +13,9 @@ _Version = tuple[int, int]
 _OPENAI: Final = re.compile(r"(^|[/.:])(chatgpt-|gpt-(?!oss)|o[1-9](-|$))")
 _OPENAI_REASONING: Final = re.compile(r"(^|[/.:])(o[1-9](-|$)|gpt-([5-9]|\d\d)|gpt-oss)")
 _OPENAI_SAMPLING: Final = re.compile(r"gpt-oss")
+_STRICT: Final = re.compile(
+    r"(^|[/.:])(gpt-[3-9]|chatgpt|o[1-9](-|$)|(open-)?mi[sx]tral|ministral|magistral|codestral|devstral)"
+)
 _CLAUDE: Final = "claude"
 _CLAUDE_VERSION: Final = re.compile(
     r"claude-(?:[a-z]+-)?(?P<major>\d{1,2})(?!\d)(?:[-.](?P<minor>\d{1,2})(?!\d))?"
@@ -51,6 +54,14 @@ def takes_reasoning_effort(model: str) -> bool:
 def takes_sampling(model: str) -> bool:
     """Whether it takes temperature and top_p: OpenAI's own reasoning models do not."""
     return not takes_reasoning_effort(model) or _OPENAI_SAMPLING.search(model.lower()) is not None
+
+
+def takes_extras(model: str) -> bool:
+    """Whether it takes fields of other providers on calls: OpenAI and Mistral refuse unknown ones.
+
+    A conversation may move to it from the model that wrote them.
+    """
+    return _STRICT.search(model.lower()) is None
 
 
 def claude_features(model: str) -> ClaudeFeatures:

@@ -6,7 +6,7 @@ to, and holds the provider's own signature, if it has one. What a provider wants
 has no place in a call of other wires, and travels in a redacted block of its own (decision 136).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -87,6 +87,14 @@ def extras_in(signature: str) -> dict[str, dict[str, Any]]:
 def known_extras(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `fields` in which providers put what they want back."""
     return {name: fields[name] for name in EXTRA_FIELDS if fields.get(name)}
+
+
+def strip_extras(messages: Iterable[dict[str, Any]]) -> None:
+    """Take out of a chat's messages what only the provider that wrote it wants back."""
+    for message in messages:
+        for place in (message, *message.get("tool_calls", ())):
+            for name in EXTRA_FIELDS:
+                place.pop(name, None)
 
 
 def strip_foreign_thinking(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from support.matrix.giving_back import GOING_ON, SIGNATURE, SIGNED, signatures
 from support.matrix.pairs import CLIENTS, PROVIDERS, Pair, pairs
 from support.matrix.said import Json
 from support.upstream import Exchange, running_upstream
+from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 MODEL = "only"
@@ -24,6 +25,26 @@ def covered() -> list[Pair]:
 def test_every_pair_is_covered() -> None:
     assert {pair.client for pair in covered()} == set(GOING_ON)
     assert {pair.provider for pair in covered()} == set(SIGNED)
+
+
+ELSEWHERE = ("gpt-5.2", "openai/gpt-4o", "o3", "mistral-large-latest")
+
+
+@pytest.mark.parametrize("model", ELSEWHERE)
+@pytest.mark.parametrize("client", [wire for wire in GOING_ON if wire is not Wire.OPENAI_CHAT])
+def test_a_model_of_another_provider_is_not_sent_it(client: Wire, model: str) -> None:
+    """Its server would refuse fields that it doesn't know."""
+    route = WIRES.route(client, {Wire.OPENAI_CHAT})
+    assert route is not None
+    assert route.translator is not None
+    asked = CLIENTS[client].body(stream=False)
+    whole = False
+    first = route.translator.translate(json.dumps({**asked, "model": "auto"}).encode(), "gemini-3")
+    answer = first.response.translate(b"".join(SIGNED[Wire.OPENAI_CHAT](whole)))
+    following = json.dumps({**GOING_ON[client](asked, answer, whole), "model": "auto"}).encode()
+    for name, count in (("gemini-3-pro", 1), (model, 0)):
+        body = route.translator.translate(following, name).body
+        assert len(list(signatures(json.loads(body)))) == count
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -18,7 +18,9 @@ from weir_wires.gemini_to_chat.options import options
 from weir_wires.gemini_to_chat.shapes import GenerationConfig
 from weir_wires.gemini_to_chat.tools import response_format, tools
 from weir_wires.gemini_to_chat.turns import Turns
+from weir_wires.model_features import takes_extras
 from weir_wires.request_body import Body
+from weir_wires.thinking import strip_extras
 from weir_wires.translator import Fate, Field, carried, dropped, refused
 
 _CONTENTS: Final = msgspec.json.Decoder(list[Content] | Content | str)
@@ -54,6 +56,8 @@ def translate_request(client_body: bytes, model: str, *, chained: bool = False) 
     config = body.take("generationConfig", _CONFIG) or GenerationConfig()
     fields: dict[str, Any] = {"model": model, **tools(body)}
     fields["messages"] = _messages(body)
+    if not takes_extras(model):
+        strip_extras(fields["messages"])
     fields |= response_format(config) | options(config, model, body, chained=chained)
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
     fields |= _STREAM if body.take("stream", _FLAG) else {}

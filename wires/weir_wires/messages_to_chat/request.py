@@ -16,7 +16,9 @@ from weir_wires.messages_to_chat import options, tools
 from weir_wires.messages_to_chat.parts import CACHE
 from weir_wires.messages_to_chat.shapes import Block, Message
 from weir_wires.messages_to_chat.turns import system, turns
+from weir_wires.model_features import takes_extras
 from weir_wires.request_body import Body
+from weir_wires.thinking import strip_extras
 from weir_wires.translator import Fate, Field, carried, dropped, refused
 
 _MESSAGES: Final = msgspec.json.Decoder(list[Message])
@@ -65,6 +67,8 @@ def _conversation(body: Body, model: str, own: dict[str, Any]) -> dict[str, Any]
         raise NotCarried(f"`{at}`: this model can't go on with a begun answer", param=at)
     offered = tools.tools(body)
     chat_messages = [*system(body.take("system", _SYSTEM) or "", body), *turns(messages, body)]
+    if not takes_extras(model):
+        strip_extras(chat_messages)
     fields: dict[str, Any] = {"model": model}
     fields |= {"tools": offered.functions} if offered.functions else {}
     fields["messages"] = chat_messages

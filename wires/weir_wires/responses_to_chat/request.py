@@ -11,12 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from weir_wires.errors import InvalidBody
-from weir_wires.model_features import takes_reasoning_effort
+from weir_wires.model_features import takes_extras, takes_reasoning_effort
 from weir_wires.request_body import Body
 from weir_wires.responses_to_chat import options, tools
 from weir_wires.responses_to_chat.items import Messages
 from weir_wires.responses_to_chat.shapes import Item
 from weir_wires.responses_to_chat.tool_names import ToolNames
+from weir_wires.thinking import strip_extras
 from weir_wires.translator import Field, carried, dropped, refused
 
 # What a response says back of its request, and what it says where that was left out.
@@ -73,6 +74,8 @@ def _conversation(
     body: Body, model: str, offered: tools.OfferedTools, *, effort: bool
 ) -> dict[str, Any]:
     messages = _messages(body, offered)
+    if not takes_extras(model):
+        strip_extras(messages)
     choice = tools.choice(body, offered)
     fields: dict[str, Any] = {"model": model}
     fields |= {"tools": choice.functions} if choice.functions else {}
