@@ -14,7 +14,7 @@ _MAX_NAME: Final = 64  # characters of a tier or a tool's name
 
 def as_object(value: object) -> Fields:
     """`value` where it is an object; an empty one where it isn't."""
-    return value if isinstance(value, Mapping) else NO_FIELDS  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
+    return value if isinstance(value, dict) else NO_FIELDS  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
 
 
 def object_in(fields: Fields, *names: str) -> Fields:

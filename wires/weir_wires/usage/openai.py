@@ -57,6 +57,8 @@ class ChatAnswer(Protocol):
 def read(usage: object, tier: object = None) -> Usage | None:
     """What `usage` tells; None where it has no count. `tier` stands beside it in the answer."""
     fields = as_object(usage)
+    if not fields:  # as in most events of a stream
+        return None
     total = first_count(fields, "total_tokens")
     prompt = _prompt(fields, total)
     if prompt is None:
@@ -88,12 +90,12 @@ def read(usage: object, tier: object = None) -> Usage | None:
 
 def read_chat(answer: ChatAnswer) -> Usage | None:
     """The usage of a completion or a chunk, in the first of the places where servers tell it."""
-    places = (
-        answer.usage,
-        as_object(answer.x_groq).get("usage"),
-        *(choice.usage for choice in answer.choices or ()),
-    )
-    return next(filter(None, (read(place, answer.service_tier) for place in places)), None)
+    reported = answer.usage or as_object(answer.x_groq).get("usage")
+    usage = read(reported, answer.service_tier) if reported else None
+    for choice in answer.choices or ():
+        if usage is None and choice.usage:
+            usage = read(choice.usage, answer.service_tier)
+    return usage
 
 
 def write_chat(usage: Usage) -> dict[str, Any]:
