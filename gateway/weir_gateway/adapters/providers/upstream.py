@@ -223,11 +223,13 @@ class HttpUpstreams:
         proxy = prepared.proxy
         if proxy is not None and proxy.url.host is not None and self._pool is not None:
             self._pool.trust_proxy(proxy.url.host, proxy.url.port)
-        unsigned = UnsignedCall("POST", out.url, headers, out.body)
+        if prepared.identity is not None:
+            unsigned = UnsignedCall("POST", out.url, headers, out.body)
+            headers = await authorize(prepared.backend, prepared.identity, unsigned)
         return await session.post(
             out.url,
             data=_payload(out.body),
-            headers=await _authorized(prepared, unsigned),
+            headers=headers,
             timeout=prepared.timeout,
             ssl=prepared.tls,
             proxy=proxy.url if proxy is not None else None,
