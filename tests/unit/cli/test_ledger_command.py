@@ -41,6 +41,7 @@ def outcome(paid_usd: float, saved_usd: float, error: str = "") -> Outcome:
         overhead=0.001,
         duration=1.0,
         error=error,
+        counted=not error,
     )
 
 
