@@ -182,7 +182,8 @@ class ModelBackendSpec:
     wires: tuple[str, ...] = defaulted(
         List(OneOf(WIRES.listed), at_most=8, unique=ITSELF),
         "What the endpoint speaks; a request on another wire is translated if possible. Not "
-        "set: chat for openai, messages for anthropic, gemini for gemini.",
+        "set: chat for openai, messages for anthropic, gemini for gemini and vertex, converse "
+        "for bedrock.",
         default=[],
     )
     catalog: str | None = optional(
