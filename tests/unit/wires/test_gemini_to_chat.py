@@ -157,6 +157,17 @@ def test_tools_of_the_provider_are_left_out_and_named() -> None:
     assert outgoing.dropped == ("tools[].googleSearch",)
 
 
+def test_fields_that_no_one_knows_are_named_at_any_depth() -> None:
+    contents = [{"parts": [{"text": "hi", "videoMetadata": {"fps": 1}}]}]
+    tools = [{"functionDeclarations": [{"name": "now", "behavior": "BLOCKING"}]}]
+    asked: Json = {"contents": contents, "tools": tools, "generationConfig": {"newest": 1}}
+    assert set(sent(GeminiToChat(), asked, LOCAL)[1].dropped) == {
+        "contents[].parts[].videoMetadata",
+        "tools[].functionDeclarations[].behavior",
+        "generationConfig.newest",
+    }
+
+
 @pytest.mark.parametrize(
     ("config", "names", "choice"),
     [
@@ -234,6 +245,23 @@ def test_a_file_that_only_google_can_read_is_refused() -> None:
     file = {"fileData": {"mimeType": "image/png", "fileUri": "gs://bucket/a.png"}}
     with pytest.raises(NotCarried):
         chat({"role": "user", "parts": [file]})
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_long_name_comes_back_whole(streams: bool) -> None:  # noqa: FBT001 - parametrised
+    name = "x" * 120
+    asked: Json = {"contents": [USER], "tools": [{"functionDeclarations": [{"name": name}]}]}
+    body, outgoing = sent(GeminiToChat(), asked, LOCAL)
+    short = body["tools"][0]["function"]["name"]
+    assert len(short) <= 64
+    called = {"index": 0, "id": "a", "function": {"name": short, "arguments": "{}"}}
+    if streams:
+        stream = chunks({"tool_calls": [called]}, finish="tool_calls")
+        candidate = data(streamed(outgoing.response, [stream]))[-1]["candidates"][0]
+    else:
+        message = {"content": None, "tool_calls": [called]}
+        candidate = answered(outgoing.response, completion(message))["candidates"][0]
+    assert candidate["content"]["parts"][-1]["functionCall"]["name"] == name
 
 
 def test_a_whole_answer() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from weir_wires.bounds import ToolNames
 from weir_wires.gemini_to_chat import answer
 from weir_wires.gemini_to_chat.names import client_name
 from weir_wires.gemini_to_chat.request import CHAINED_FIELDS, FIELDS, translate_request
@@ -32,13 +33,15 @@ class GeminiToChat:
 
     def translate(self, body: bytes, model: str) -> TranslatedRequest:
         request = translate_request(body, model, chained=self.chained)
-        return TranslatedRequest(request.body, _Response(), request.dropped)
+        return TranslatedRequest(request.body, _Response(request.names), request.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
+    names: ToolNames
+
     def translate(self, body: bytes) -> bytes:
-        return answer.translate(body)
+        return answer.translate(body, self.names)
 
     def stream(self) -> StreamTranslator:
-        return GeminiEvents()
+        return GeminiEvents(self.names)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_answer import (
     Call,
     CallPieces,
@@ -33,14 +34,12 @@ _FINISHED: Final = {
 }
 
 
-def translate(body: bytes) -> bytes:
+def translate(body: bytes, names: ToolNames) -> bytes:
     """The answer. Raises MalformedResponse."""
     completion, first = read_whole(body)
     choices = completion.choices or [first]
     choices = sorted(choices, key=lambda choice: choice.index or 0)
-    candidates = [
-        _candidate(choice, number, completion.id) for number, choice in enumerate(choices)
-    ]
+    candidates = [_candidate(each, n, completion.id, names) for n, each in enumerate(choices)]
     return msgspec.json.encode(answer(completion, candidates, read_chat(completion)))
 
 
@@ -98,7 +97,7 @@ def text_part(text: str, message: ChatMessage) -> Part:
     return {"text": text} | ({"thoughtSignature": signature} if signature else {})
 
 
-def call_parts(calls: Iterable[Call], answer_id: str | None) -> list[Part]:
+def call_parts(calls: Iterable[Call], answer_id: str | None, names: ToolNames) -> list[Part]:
     """The calls, each with an id of its own.
 
     The first one says that no Gemini made it, where that is so.
@@ -108,6 +107,8 @@ def call_parts(calls: Iterable[Call], answer_id: str | None) -> list[Part]:
     parts = [
         _call(call, f"call_{answer_id or 'unnamed'}_{n}", taken) for n, call in enumerate(made)
     ]
+    for part in parts:
+        part["functionCall"]["name"] = names.own(part["functionCall"]["name"])
     if parts and "thoughtSignature" not in parts[0]:
         parts[0]["thoughtSignature"] = NO_SIGNATURE
     return parts
@@ -121,13 +122,15 @@ def signature_in(extras: dict[str, Any]) -> str:
     return google if isinstance(google, str) else ""
 
 
-def _candidate(choice: Choice, number: int, answer_id: str | None) -> dict[str, Any]:
+def _candidate(
+    choice: Choice, number: int, answer_id: str | None, names: ToolNames
+) -> dict[str, Any]:
     message = choice.any_message or ChatMessage()
     pieces = CallPieces()
     pieces.take(message.calls)
     parts = list(thoughts(message))
     text = (message.content or "") + (message.refusal or "")
-    calls = call_parts(pieces.calls, answer_id)
+    calls = call_parts(pieces.calls, answer_id, names)
     if text or signature_in(message.extras) or not calls:
         parts.append(text_part(text, message))
     finish = finish_reason(choice, refused=bool(message.refusal))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.errors import InvalidBody, NotCarried
 from weir_wires.gemini.names import in_camel_case
 from weir_wires.gemini.shapes import Content, Part
@@ -37,6 +38,7 @@ class Translated:
     """The body, and what was left out."""
 
     body: bytes
+    names: ToolNames
     dropped: tuple[str, ...]
 
 
@@ -61,7 +63,7 @@ def translate_request(client_body: bytes, model: str, *, chained: bool = False) 
     fields |= response_format(config) | options(config, model, body, chained=chained)
     # Its usage comes in the stream only when asked for, and our client's wire always tells it.
     fields |= _STREAM if body.take("stream", _FLAG) else {}
-    return Translated(msgspec.json.encode(fields), body.drop_rest())
+    return Translated(msgspec.json.encode(fields), body.names, body.drop_rest())
 
 
 def _messages(body: Body) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_wires.bounds import ToolNames
 from weir_wires.chat_answer import CallPieces, ChatMessage, Choice, Completion, read, text_entry
 from weir_wires.content import Usage
 from weir_wires.errors import MalformedResponse
@@ -41,7 +42,8 @@ class _Candidate:
 class GeminiEvents:
     """Translates one stream for a client of Gemini's."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: ToolNames) -> None:
+        self._names = names
         self._first: Completion | None = None
         self._candidates: dict[int, _Candidate] = {}
         self._lowest = 0  # index, as the provider numbers the answers
@@ -74,7 +76,7 @@ class GeminiEvents:
         known = self._candidates[index]
         answer_id = self._first.id if self._first is not None else None
         finish = finish_reason(known.last or Choice(), refused=known.refused)
-        return candidate(index, call_parts(known.pieces.calls, answer_id), finish)
+        return candidate(index, call_parts(known.pieces.calls, answer_id, self._names), finish)
 
     def _candidate(self, choice: Choice) -> dict[str, Any]:
         index = (choice.index or 0) - self._lowest

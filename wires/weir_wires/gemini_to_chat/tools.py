@@ -13,7 +13,7 @@ from weir_wires.gemini_to_chat.shapes import (
     GenerationConfig,
     ToolConfig,
 )
-from weir_wires.request_body import Body, read
+from weir_wires.request_body import Body
 
 _TOOLS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _DECLARATIONS: Final = msgspec.json.Decoder(list[Declaration])
@@ -35,7 +35,8 @@ def tools(body: Body) -> dict[str, Any]:
     choice = config.function_calling_config or CallingConfig()
     mode, allowed = (choice.mode or "AUTO").upper(), choice.allowed_function_names
     if allowed:
-        offered = [tool for tool in offered if tool["function"]["name"] in allowed]
+        names = {body.names.fitting(name) for name in allowed}
+        offered = [tool for tool in offered if tool["function"]["name"] in names]
     if not offered:
         return {}
     fields: dict[str, Any] = {"tools": offered}
@@ -69,23 +70,23 @@ def _offered(body: Body) -> list[dict[str, Any]]:
     offered: list[dict[str, Any]] = []
     given = body.take("tools", _TOOLS) or []
     for index, tool in enumerate(given):
-        offered += _declared(tool, f"tools[{index}].{_FUNCTIONS}")
+        offered += _declared(tool, f"tools[{index}].{_FUNCTIONS}", body)
         for name in tool:
             if name != _FUNCTIONS:
                 body.drop(f"tools[].{name}")
     return offered
 
 
-def _declared(tool: Mapping[str, msgspec.Raw], at: str) -> list[dict[str, Any]]:
+def _declared(tool: Mapping[str, msgspec.Raw], at: str, body: Body) -> list[dict[str, Any]]:
     raw = tool.get(_FUNCTIONS)
     if raw is None:
         return []
-    declarations = read(raw, _DECLARATIONS, at)
-    return [_function(each, f"{at}[{index}]") for index, each in enumerate(declarations)]
+    declarations = body.read(raw, _DECLARATIONS, at)
+    return [_function(each, f"{at}[{index}]", body) for index, each in enumerate(declarations)]
 
 
-def _function(declaration: Declaration, at: str) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": declaration.name}
+def _function(declaration: Declaration, at: str, body: Body) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": body.names.fitting(declaration.name)}
     function |= {"description": declaration.description} if declaration.description else {}
     if bytes(declaration.parameters_json_schema) not in _ABSENT:
         function["parameters"] = declaration.parameters_json_schema

@@ -111,7 +111,8 @@ class Turns:
         self._ids.add(unique_id)
         self._open.append((unique_id, call.name))
         arguments = bytes(call.args).decode("utf-8", "replace")
-        function = {"name": call.name, "arguments": "{}" if arguments in _NONE else arguments}
+        name = self._body.names.fitting(call.name)
+        function = {"name": name, "arguments": "{}" if arguments in _NONE else arguments}
         return {
             "id": unique_id,
             "type": "function",
