@@ -10,8 +10,9 @@ from openai.types.responses import ResponseOutputItem, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from support.translating import Json, answered, as_stream, data, sent, streamed
+from weir_wires.bounds import MAX_CHAT_NAME
 from weir_wires.responses_to_chat import ResponsesToChat
-from weir_wires.responses_to_chat.tool_names import MAX_NAME, ClientTool, ToolKind, ToolNames
+from weir_wires.responses_to_chat.tool_names import ClientTool, ToolKind, ToolNames
 
 TRANSLATOR = ResponsesToChat(clock=lambda: 1_700_000_000)
 ITEM: TypeAdapter[ResponseOutputItem] = TypeAdapter(ResponseOutputItem)
@@ -184,7 +185,7 @@ def test_long_names_are_shortened_and_given_back_whole() -> None:
     name = "look_up_" + "x" * 90
     body, request = chat(tools=[{**SPACE, "tools": [{"type": "function", "name": name}]}])
     short = body["tools"][0]["function"]["name"]
-    assert len(short) <= MAX_NAME
+    assert len(short) <= MAX_CHAT_NAME
     (item,) = answered(request.response, called(short, "{}"))["output"]
     assert (item["name"], item["namespace"]) == (name, "mcp__gauges")
     # A longer conversation, whose tools have gone, calls it by the same name.
@@ -329,7 +330,7 @@ def test_every_tool_has_a_name_of_its_own_that_leads_back(tools: list[ClientTool
     chat_names = [names.add(tool) for tool in tools]
     assert len(set(chat_names)) == len(set(tools))
     assert [names.tool(name) for name in chat_names] == tools
-    assert all(0 < len(name) <= MAX_NAME and name.isascii() for name in chat_names)
+    assert all(0 < len(name) <= MAX_CHAT_NAME and name.isascii() for name in chat_names)
 
 
 @given(st.text(), st.sampled_from([tool for tool, _, _ in CALLS]))

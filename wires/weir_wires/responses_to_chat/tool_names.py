@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-MAX_NAME: Final = 64  # characters of a function's name on OpenAI's chat wire
+from weir_wires.bounds import MAX_CHAT_NAME
+
 _DIGEST: Final = 8  # hexadecimal characters; two names of one request won't share them
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _SEPARATOR: Final = "__"  # as agents write the tools of MCP servers
@@ -73,10 +74,10 @@ def _chat_name(tool: ClientTool) -> str:
         joined = "" if tool.namespace.endswith(_SEPARATOR) else _SEPARATOR
         whole = f"{tool.namespace}{joined}{tool.name}"
     name = _NOT_IN_A_NAME.sub("_", whole)
-    return name if name == whole and len(name) <= MAX_NAME else _with_digest(name, tool)
+    return name if name == whole and len(name) <= MAX_CHAT_NAME else _with_digest(name, tool)
 
 
 def _with_digest(name: str, tool: ClientTool) -> str:
     identity = "\0".join((tool.kind, tool.namespace or "", tool.name))
     digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{name[: MAX_NAME - _DIGEST - 1]}_{digest}"
+    return f"{name[: MAX_CHAT_NAME - _DIGEST - 1]}_{digest}"
