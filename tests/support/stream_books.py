@@ -146,7 +146,13 @@ def _delta(text: str, number: int) -> bytes:
 
 def _message_start(stream: Stream) -> list[bytes]:
     usage = {"input_tokens": stream.input, "output_tokens": 1}
-    message = {"id": "msg_1", "role": "assistant", "model": "m", "content": [], "usage": usage}
+    message: dict[str, Any] = {
+        "id": "msg_1",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": usage,
+    }
     return [_event({"type": "message_start", "message": message}, "message_start")]
 
 

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,8 +143,8 @@ def _told(events: list[bytes]) -> tuple[int, int]:
     """The usage that Anthropic's events tell."""
     told: dict[str, int] = {}
     for piece in events:
-        data = json.loads(piece.partition(b"data: ")[2] or b"{}")
-        usage = data.get("usage") or (data.get("message") or {}).get("usage") or {}
+        data: dict[str, Any] = json.loads(piece.partition(b"data: ")[2] or b"{}")
+        usage: dict[str, Any] = data.get("usage") or (data.get("message") or {}).get("usage") or {}
         told |= {name: count for name, count in usage.items() if isinstance(count, int)}
     cached = told.get("cache_read_input_tokens", 0) + told.get("cache_creation_input_tokens", 0)
     return told["input_tokens"] + cached, told["output_tokens"]

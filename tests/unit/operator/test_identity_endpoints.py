@@ -62,7 +62,10 @@ def test_it_goes_nowhere_else(cloud: str, endpoint: str) -> None:
 
 
 def test_further_endpoints_are_looked_at_too() -> None:
-    endpoints = [{"endpoint": "https://example.com/v1"}, {"auth": {"azure": {}}}]
+    endpoints: list[dict[str, Any]] = [
+        {"endpoint": "https://example.com/v1"},
+        {"auth": {"azure": {}}},
+    ]
     assert problems(backend(endpoint=VERTEX, auth={"google": {}}, endpoints=endpoints)) == [
         ("EndpointNotPermitted", "spec.endpoints[0].endpoint"),
         ("EndpointNotPermitted", "spec.endpoints[1].auth"),

@@ -243,7 +243,7 @@ def test_what_is_left_out_is_named(model: str, options: Json) -> None:
 def test_tools_the_choice_among_them_and_their_use() -> None:
     body = {"messages": CALLED, "tools": [TOOL], "tool_choice": "required"}
     fields, _ = sent(ChatToConverse(), body, CLAUDE)
-    spec = {"name": "weather", "inputSchema": {"json": {"type": "object", "properties": {}}}}
+    spec: Json = {"name": "weather", "inputSchema": {"json": {"type": "object", "properties": {}}}}
     assert fields["toolConfig"] == {"tools": [{"toolSpec": spec}], "toolChoice": {"any": {}}}
     use: Json = {"toolUseId": "c1", "name": "weather", "input": {}}
     assert fields["messages"][1]["content"] == [{"toolUse": use}]

@@ -162,7 +162,7 @@ def test_tool_choice(fields: Json, expected: Json | None) -> None:
     assert outgoing(tools=[TOOL], **fields)[0].get("tool_choice") == expected
 
 
-CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+CLOSED: Json = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 def test_tools() -> None:

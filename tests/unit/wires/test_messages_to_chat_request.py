@@ -383,7 +383,7 @@ def test_tool_choice(choice: Json, expected: Json) -> None:
     assert "tool_choice" not in outgoing(tool_choice=choice)[0]
 
 
-CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+NOTHING: Json = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 def test_tools() -> None:
@@ -401,7 +401,7 @@ def test_tools() -> None:
             "description": "Tells the weather",
             "parameters": TOOL["input_schema"],
         },
-        {"name": "f", "parameters": CLOSED, "strict": True},
+        {"name": "f", "parameters": NOTHING, "strict": True},
         {"name": "g", "parameters": {"type": "object", "properties": {}}},
     ]
     assert list(body)[:3] == ["model", "tools", "messages"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -117,8 +118,11 @@ def test_several_prompts_ask_for_several_answers(prompt: object, *, several: boo
 
 
 def test_tools_that_come_in_the_conversation_are_tools() -> None:
-    tools = [{"type": "function", "name": "f"}, {"type": "namespace", "name": "n", "tools": []}]
-    items = [
+    tools: list[dict[str, Any]] = [
+        {"type": "function", "name": "f"},
+        {"type": "namespace", "name": "n", "tools": []},
+    ]
+    items: list[dict[str, Any]] = [
         {"type": "additional_tools", "role": "developer", "tools": tools},
         {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x" * 99},
         {"role": "user", "content": "hi"},
