@@ -144,7 +144,8 @@ def _told(events: list[bytes]) -> tuple[int, int]:
     told: dict[str, int] = {}
     for piece in events:
         data: dict[str, Any] = json.loads(piece.partition(b"data: ")[2] or b"{}")
-        usage: dict[str, Any] = data.get("usage") or (data.get("message") or {}).get("usage") or {}
+        message: dict[str, Any] = data.get("message") or {}
+        usage: dict[str, Any] = data.get("usage") or message.get("usage") or {}
         told |= {name: count for name, count in usage.items() if isinstance(count, int)}
     cached = told.get("cache_read_input_tokens", 0) + told.get("cache_creation_input_tokens", 0)
     return told["input_tokens"] + cached, told["output_tokens"]
