@@ -75,6 +75,7 @@ class Fault:
     tls: bool = False  # behind a certificate that nobody trusts
     address: str = ""  # where nobody listens
     falls_back: bool = True  # where there is another model
+    protocol: str = "openai"  # of the backend that is called
 
 
 def good(*, stream: bool) -> Behaviour:
@@ -172,9 +173,9 @@ def faults() -> tuple[Fault, ...]:
 
 def _worded(fault: ProviderFault) -> Fault:
     """A provider's own words; with status 200 they come as the first event of a stream."""
-    whole = answering(fault.body, fault.status)
+    whole = answering(fault.body, fault.status, *fault.headers)
     stream = streaming([b"data: " + fault.body + b"\n\n", END]) if fault.status == OK else whole
-    return Fault(fault.name, whole, stream, falls_back=fault.falls_back)
+    return Fault(fault.name, whole, stream, falls_back=fault.falls_back, protocol=fault.protocol)
 
 
 @contextlib.asynccontextmanager

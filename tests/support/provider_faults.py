@@ -13,10 +13,28 @@ class ProviderFault:
     status: int
     body: bytes
     falls_back: bool = True
+    protocol: str = "openai"  # of the backend that is called
+    headers: tuple[str, ...] = ()
 
 
 def _fault(name: str, status: int, body: Any, *, falls_back: bool = True) -> ProviderFault:
     return ProviderFault(name, status, json.dumps(body).encode(), falls_back)
+
+
+def _native(
+    name: str, protocol: str, status: int, body: Any, *headers: str, falls_back: bool = True
+) -> ProviderFault:
+    """A failure on the provider's own wire."""
+    written = json.dumps(body).encode()
+    return ProviderFault(name, status, written, falls_back, protocol, headers)
+
+
+def _google(code: int, status: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "status": status}}
+
+
+def _aws(name: str) -> str:
+    return f"x-amzn-errortype: {name}"
 
 
 def _openai(message: str, type_: str, code: Any = None) -> dict[str, Any]:
@@ -113,6 +131,67 @@ PROVIDER_FAULTS: tuple[ProviderFault, ...] = (
         "OpenRouter: error with status 200",
         200,
         {"error": {"code": 502, "message": "Provider returned error"}},
+    ),
+    _native(
+        "Gemini, native: model overloaded",
+        "gemini",
+        503,
+        _google(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
+    ),
+    _native(
+        "Gemini, native: prompt too long",
+        "gemini",
+        400,
+        _google(
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+        ),
+    ),
+    _native(
+        "Gemini, native: no such model",
+        "gemini",
+        404,
+        _google(404, "NOT_FOUND", "models/x is not found for API version v1beta"),
+    ),
+    _native(
+        "Anthropic, native: overloaded",
+        "anthropic",
+        529,
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+    ),
+    _native(
+        "Anthropic, native: credit used up",
+        "anthropic",
+        400,
+        {
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "Your credit balance is too low to access the Anthropic API.",
+            },
+        },
+    ),
+    _native(
+        "Bedrock: throttled",
+        "bedrock",
+        429,
+        {"message": "Too many requests, please wait before trying again."},
+        _aws("ThrottlingException"),
+    ),
+    _native(
+        "Bedrock: prompt too long",
+        "bedrock",
+        400,
+        {"message": "Input is too long for requested model."},
+        _aws("ValidationException"),
+    ),
+    _native(
+        "Bedrock: access denied",
+        "bedrock",
+        403,
+        {"message": "You don't have access to the model with the specified model ID."},
+        _aws("AccessDeniedException"),
     ),
     _fault("OpenRouter: no choices", 200, {"id": "c1", "object": "chat.completion", "choices": []}),
 )

@@ -83,8 +83,9 @@ def _documented() -> Cells:
     }
 
 
-def _impatient(name: str, url: str) -> Draft:
-    one = backend(name, url)
+def _impatient(name: str, url: str, protocol: str = "openai") -> Draft:
+    one = backend(name, url if protocol == "openai" else url.removesuffix("/v1"))
+    one.set("protocol", protocol)
     one.set("timeouts.connect", "500ms")
     one.set("timeouts.firstToken", "800ms")
     one.set("timeouts.idle", "400ms")
@@ -112,7 +113,7 @@ async def test_every_request_ends_well_or_says_why(
         running_upstream(good(stream=stream)) as spare,
     ):
         servers = asyncio.all_tasks() - before
-        models = [_impatient("weak", url)]
+        models = [_impatient("weak", url, fault.protocol)]
         if several:
             models.append(_impatient("strong", spare.url))
         async with running_gateway(tmp_path, table(*models)) as gateway:
