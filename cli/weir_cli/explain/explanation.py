@@ -144,7 +144,7 @@ def objective(value: Objective | None) -> str:
         case Threshold(threshold):
             return f"threshold {threshold:g}"
         case StrongShare(share):
-            return f"strongShare {100 * share:g}% (the threshold follows the traffic from here)"
+            return f"strongShare {100 * share:g}%, starts here and follows the traffic"
         case Retention(retention, confidence):
             return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
         case Budget(amount, per):
