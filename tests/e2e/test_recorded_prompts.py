@@ -1,4 +1,4 @@
-"""A thousand recorded prompts over HTTP: each decision is its score's side of the threshold."""
+"""A thousand recorded prompts over HTTP: a threshold's decisions, and a share's."""
 
 import asyncio
 import random
@@ -19,6 +19,9 @@ CONNECTIONS = 32
 # A score is its prompt's alone, whatever shared its batch.
 TOLERANCE = 1e-6
 ROUNDED = 0.5e-4 + TOLERANCE  # the header has four digits
+SHARE = "strongShare: 30%"  # as the quickstart has it
+# However slow the machine: here a score is waited for.
+PATIENT = {"WEIR_SCORE_WITHIN": "30s"}
 
 
 @pytest.mark.data
@@ -26,9 +29,10 @@ async def test_decisions_are_the_scores_sides_of_the_threshold(
     policies: Path, tmp_path: Path
 ) -> None:
     prompts = _sample()
-    # However slow the machine: here a score is waited for.
-    patient = {"WEIR_SCORE_WITHIN": "30s"}
-    with up([policies], log=tmp_path / "log", environment=patient) as running:
+    policy = policies / "policy.yaml"
+    assert SHARE in policy.read_text()
+    policy.write_text(policy.read_text().replace(SHARE, 'threshold: "0.33"'))
+    with up([policies], log=tmp_path / "log", environment=PATIENT) as running:
         answers = await ask_all(running.url, prompts, connections=CONNECTIONS)
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             told = await ask(session, running.url, chat(prompts[0]), "/v1/route")
@@ -53,6 +57,17 @@ async def test_decisions_are_the_scores_sides_of_the_threshold(
         side = float(answer.headers["x-weir-score"]) >= round(threshold, 4)
         assert side == (answer.model == "large") or _at_the_line(answer.headers, threshold)
     assert {answer.model for answer in answers} == {"small", "large"}
+
+
+@pytest.mark.data
+async def test_a_share_is_that_of_the_recorded_prompts(policies: Path, tmp_path: Path) -> None:
+    prompts = _sample()
+    with up([policies], log=tmp_path / "log", environment=PATIENT) as running:
+        answers = await ask_all(running.url, prompts, connections=CONNECTIONS)
+    assert {answer.reason for answer in answers} == {"scored"}
+    large = [answer.model == "large" for answer in answers]
+    assert sum(large[:500]) / 500 == pytest.approx(0.3, abs=0.02)
+    assert sum(large) / PROMPTS == pytest.approx(0.3, abs=0.02)
 
 
 def _at_the_line(headers: dict[str, str], threshold: float) -> bool:
