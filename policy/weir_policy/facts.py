@@ -1,7 +1,7 @@
 """What a policy's rules may ask of a request: the fields are the CEL names (`request.turns`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,15 +9,16 @@ class Facts:
     """One request as rules see it."""
 
     model: str  # as the client wrote it
-    stream: bool
-    turns: int  # messages of role user
-    messages: int  # all messages
-    chars: int  # characters of the user's own turns
-    tools: int  # tools offered
-    images: int  # image parts
-    json_schema: bool  # response_format asks for a schema
-    max_tokens: int  # the cap the client set; 0: none
-    temperature: float  # 1 where the client set none
-    user: str  # the request's user field
-    headers: Mapping[str, str]  # in lower case; no Authorization, no cookies, no keys
-    text: str  # the last user turn, capped
+    stream: bool = False
+    turns: int = 0  # messages of role user
+    messages: int = 0  # all messages
+    chars: int = 0  # characters of the user's own turns
+    tools: int = 0  # tools offered
+    images: int = 0  # image parts
+    json_schema: bool = False  # response_format asks for a schema
+    max_tokens: int = 0  # the cap the client set; 0: none
+    temperature: float = 1.0  # 1 where the client set none
+    user: str = ""  # the request's user field
+    # In lower case; no Authorization, no cookies, no keys.
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    text: str = ""  # the last user turn, capped

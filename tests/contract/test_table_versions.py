@@ -75,7 +75,7 @@ def test_what_this_operator_writes_reads_as_what_is_kept() -> None:
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_kept_table_runs_whole(name: str) -> None:
+def test_a_stored_table_runs_whole(name: str) -> None:
     built = build(read((TABLES / name).read_bytes()), None)
     assert built.refused == {}
     assert [p.id for p in built.table.policies] == ["shop/chat", "shop/other"]

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 from weir_gateway.domain.errors import BadRequest, TooLarge, UpstreamError, WeirError
 from weir_gateway.http.auth import KEY_PARAMETERS, client_key
 from weir_gateway.http.body import send_continue
-from weir_gateway.http.endpoint import Bounds, Tables
+from weir_gateway.http.endpoint import READING_GRACE, Bounds, Tables
 from weir_gateway.http.errors import error_response, limit_headers, shape_for
 from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS
 from weir_gateway.routing.exchange import Exchange, Timing
@@ -106,8 +106,16 @@ class PassthroughEndpoint:
         except UpstreamError as error:
             exchange.complete(error.status, error.code)
             raise
+        # A client that stops reading must not hold its call open.
+        deadline = route.backend.timeouts.total + READING_GRACE
         try:
-            return await self._relay(http, answer, exchange, sent)
+            async with asyncio.timeout(deadline):
+                return await self._relay(http, answer, exchange, sent)
+        except TimeoutError:
+            exchange.complete(CLIENT_GONE_STATUS, CLIENT_GONE)
+            if http.transport is not None:
+                http.transport.abort()
+            return web.Response(status=CLIENT_GONE_STATUS)
         finally:
             answer.close()
 
@@ -147,7 +155,7 @@ class PassthroughEndpoint:
             await send_continue(http)
             body = _bounded(http, self._bounds)
             if length is not None and length <= SMALL:
-                body = b"".join([piece async for piece in body])
+                body = await _whole(body, self._bounds)
             elif length is not None and "content-encoding" not in call.headers:
                 headers["content-length"] = str(length)
         return ProviderCall(
@@ -190,6 +198,18 @@ def _is_plain(path: str) -> bool:
 
 def _is_plain_segment(segment: str) -> bool:
     return segment not in {"", ".", ".."} and not {"/", "\\", "\0"} & set(segment)
+
+
+async def _whole(pieces: AsyncIterator[bytes], bounds: Bounds) -> bytes:
+    """All pieces of a small body. Raises BadRequest where they take too long together."""
+    try:
+        async with asyncio.timeout(bounds.body_within):
+            return b"".join([piece async for piece in pieces])
+    except TimeoutError as error:
+        raise BadRequest(
+            f"the body did not arrive within {bounds.body_within:g} s: send it faster",
+            code="body_timeout",
+        ) from error
 
 
 async def _bounded(http: web.BaseRequest, bounds: Bounds) -> AsyncGenerator[bytes]:

@@ -105,21 +105,6 @@ async def admit(
 def as_request(call: PassthroughCall) -> Request:
     """The call as limits, ledger and metrics see it: a request of no text for the path."""
     model = ModelName(call.path)
-    facts = Facts(
-        model=model,
-        stream=False,
-        turns=0,
-        messages=0,
-        chars=0,
-        tools=0,
-        images=0,
-        json_schema=False,
-        max_tokens=0,
-        temperature=1.0,
-        user="",
-        headers={},
-        text="",
-    )
     return Request(
         wire=PASSTHROUGH,
         body=b"",
@@ -128,7 +113,7 @@ def as_request(call: PassthroughCall) -> Request:
         stream=False,
         headers=call.headers,
         scored_text="",
-        facts=facts,
+        facts=Facts(model),
         needs=frozenset(),
         prompt_tokens=0,
         max_tokens=ONE_TOKEN,

@@ -34,19 +34,10 @@ class ShareKey:
     share: float  # (0,1) that is asked for
 
 
-@dataclass(frozen=True, slots=True)
-class ShareStanding:
-    """How one policy stands."""
-
-    threshold: float
-    served: float | None  # share of strong choices so far; None before the first
-    requests: int
-
-
 class ShareFollower:
     """The recent scores of one policy, and the choices that were made on them."""
 
-    __slots__ = ("_debt", "_reference", "_requests", "_sample", "_share", "_sorted", "_strong")
+    __slots__ = ("_debt", "_reference", "_sample", "_share", "_sorted")
 
     def __init__(self, share: float, reference: tuple[float, ...]) -> None:
         """`reference` are the scores to start from; `share` is in (0,1)."""
@@ -55,8 +46,6 @@ class ShareFollower:
         self._sorted = sorted(reference)
         self._reference = len(reference)  # of the sample's scores
         self._debt = 0.0  # strong choices that are owed; negative where there were too many
-        self._requests = 0
-        self._strong = 0
 
     @property
     def threshold(self) -> float:
@@ -67,16 +56,8 @@ class ShareFollower:
             return ABOVE_ALL
         return self._sorted[-above] if above < len(self._sorted) else 0.0
 
-    @property
-    def standing(self) -> ShareStanding:
-        """The threshold, and the share that was served."""
-        served = self._strong / self._requests if self._requests else None
-        return ShareStanding(self.threshold, served, self._requests)
-
     def observe(self, score: float, *, strong: bool) -> None:
         """Count one choice that was made by score."""
-        self._requests += 1
-        self._strong += strong
         owed = self._debt + self._share - strong
         self._debt = min(max(owed, -MAX_DEBT), MAX_DEBT)
         self._sample.append(score)
@@ -102,11 +83,6 @@ class ShareThresholds:
         follower = self._followers.get(key)
         if follower is not None:
             follower.observe(score, strong=strong)
-
-    def standing(self, key: ShareKey) -> ShareStanding | None:
-        """How a policy stands; None where it had no request."""
-        follower = self._followers.get(key)
-        return None if follower is None else follower.standing
 
     def _started(self, key: ShareKey, calibration: Calibration) -> ShareFollower | None:
         levels = ((index + 0.5) / REFERENCE for index in range(REFERENCE))

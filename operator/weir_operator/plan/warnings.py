@@ -78,21 +78,7 @@ def _quality_warnings(policy: RoutePolicy, certificates: Certificates | None) ->
         yield Advice((*SPEC, "objective", "quality"), message, hint)
 
 
-_PLAIN = Facts(
-    model="auto",
-    stream=False,
-    turns=1,
-    messages=1,
-    chars=5,
-    tools=0,
-    images=0,
-    json_schema=False,
-    max_tokens=0,
-    temperature=1.0,
-    user="",
-    headers={},
-    text="hello",
-)
+_PLAIN = Facts("auto", turns=1, messages=1, chars=5, text="hello")
 _NEEDS = {
     Capability.TOOLS: dataclasses.replace(_PLAIN, tools=9),
     Capability.VISION: dataclasses.replace(_PLAIN, images=9),

@@ -131,7 +131,7 @@ async def test_a_stream_without_events_is_a_list(behind: Running) -> None:
 
 
 @pytest.mark.parametrize("alt", ["?alt=sse", ""])
-async def test_a_stream_that_waits_is_kept_open(tmp_path: Path, alt: str) -> None:
+async def test_a_waiting_stream_gets_pings(tmp_path: Path, alt: str) -> None:
     """By what neither the SDK nor a reader of JSON takes for an answer."""
     opened = asyncio.Event()
 

@@ -90,7 +90,7 @@ async def test_finish_reads_the_rest_for_the_bill(
     assert not provider.left
     ((status, counted, *tokens),) = rows(ledger)
     assert (status, counted) == (499, 1)
-    assert tuple(tokens) == (bill or _told(events))
+    assert tuple(tokens) == (bill or _usage_in(events))
 
 
 async def test_abort_is_the_default_and_estimates(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_finish_has_a_deadline(tmp_path: Path) -> None:
     assert (status, counted, wrote) == (499, 0, 1)
 
 
-def _told(events: list[bytes]) -> tuple[int, int]:
+def _usage_in(events: list[bytes]) -> tuple[int, int]:
     """The usage that Anthropic's events tell."""
     told: dict[str, int] = {}
     for piece in events:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from yarl import URL
 from support.accounting import ledger
 from support.drafts import Draft, TableDraft
 from support.gateway import Running, backend, running_gateway
+from support.polling import eventually
 from support.resources import policy
 from support.upstream import Exchange, Upstream, answering, running_upstream
 
@@ -204,3 +206,35 @@ async def test_a_client_that_leaves_ends_the_call(tmp_path: Path) -> None:
 
 async def _arrived(provider: Upstream) -> None:
     await asyncio.wait_for(provider.arrived.wait(), 5)
+
+
+async def test_a_client_that_stops_reading_does_not_hold_the_call(tmp_path: Path) -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.begin("audio/mpeg")
+        while not exchange.gone.is_set():
+            await exchange.chunk(bytes(1 << 16))
+
+    async with running_upstream(endless) as provider:
+        made = tables(provider.url, provider.url)
+        made.backends[1].set("timeouts.total", "500ms")
+        async with running_gateway(tmp_path, made, settings(tmp_path)) as running:
+            address = running.gateway.bound
+            assert address is not None
+            reader, writer = await asyncio.open_connection(address.host, address.port, limit=1024)
+            writer.write(
+                b"POST /v1/audio/speech HTTP/1.1\r\nHost: weir\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
+            await reader.readuntil(b"\r\n")
+            await _arrived(provider)
+
+            async def ended() -> bool:
+                try:
+                    return bool(await asyncio.to_thread(ledger, tmp_path / "ledger.db"))
+                except sqlite3.OperationalError:  # nothing is written yet
+                    return False
+
+            await eventually(ended, within=15)
+            writer.transport.abort()
+    (row,) = await asyncio.to_thread(ledger, tmp_path / "ledger.db")
+    assert (row.status, row.error) == (499, "client_gone")

@@ -16,7 +16,7 @@ COST = 'weir_cost_usd_total{model="weak",policy="shop/chat"} 1.4e-05'
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "completions"])
-async def test_usage_is_asked_for_and_hidden_from_clients_that_did_not_ask(
+async def test_the_gateway_requests_usage_and_hides_it_from_clients_that_did_not(
     tmp_path: Path, path: str
 ) -> None:
     body = BODY if path.startswith("chat") else b'{"model":"auto","prompt":"hi","stream":true}'
@@ -36,7 +36,7 @@ async def test_usage_is_asked_for_and_hidden_from_clients_that_did_not_ask(
     assert received.body == upstream_body[:-1] + b',"stream_options":{"include_usage":true}}'
 
 
-async def test_a_client_that_asked_gets_the_event(tmp_path: Path) -> None:
+async def test_a_client_that_requested_usage_gets_the_event(tmp_path: Path) -> None:
     async with (
         running_upstream(streaming(ANSWER)) as upstream,
         running_gateway(tmp_path, table(backend("weak", upstream.url))) as gateway,
@@ -72,7 +72,7 @@ async def test_completions_in_front_of_chat_ask_too(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("body", [BODY, ASKING])
-async def test_a_server_that_refuses_the_field_is_asked_once(
+async def test_a_server_that_refuses_the_field_is_called_without_it_from_then_on(
     tmp_path: Path, status: int, refusal: bytes, body: bytes
 ) -> None:
     async def old_server(exchange: Exchange) -> None:
