@@ -38,7 +38,15 @@ class Release:
         return self.admin.get("-n", self.namespace, *arguments)
 
     def ready(self, deployment: str) -> int:
-        """Its ready pods."""
+        """Its ready pods, once its rollout is over: `--wait` ends as soon as enough are."""
+        self.admin.kubectl(
+            *("-n", self.namespace, "rollout", "status"),
+            *(f"deployment/{deployment}", "--timeout=60s"),
+        )
+        return self.ready_now(deployment)
+
+    def ready_now(self, deployment: str) -> int:
+        """Its ready pods, while a rollout goes on."""
         return int(self.get("deployment", deployment)["status"].get("readyReplicas", 0))
 
 
@@ -98,7 +106,7 @@ def test_a_bad_upgrade_leaves_the_old_pods_serving_and_rolls_back(release: Relea
         *("--set", never, "--wait", "--timeout", "5s"),
     )
     assert ran.code != 0
-    assert release.ready("weir-gateway") == 2  # maxUnavailable 0
+    assert release.ready_now("weir-gateway") == 2  # maxUnavailable 0
     release.helm("rollback", *WAIT)
     deployment = release.get("deployment", "weir-gateway")
     assert deployment["status"]["updatedReplicas"] == 2
