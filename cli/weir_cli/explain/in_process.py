@@ -2,7 +2,7 @@
 
 import asyncio
 
-from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration
+from weir_gateway.adapters.scorer.router_calibration import Certified, RouterCalibration
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion

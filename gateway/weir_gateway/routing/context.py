@@ -20,6 +20,7 @@ class Purpose(Enum):
 
     SERVE = auto()  # a client waits for the answer
     BATCH = auto()  # an item of a batch: sent later, so it may wait longer for its score
+    ADVISE = auto()  # another program sends it: counted as sent, with its answer never seen here
     PREVIEW = auto()  # POST /v1/route and token counts: the decision alone, nothing is counted
     EXPLAIN = auto()  # `weir explain`: a preview that also says whether a cache would be read
     PROBE = auto()  # a policy's own check, decided as if nothing of its budget were spent
@@ -27,12 +28,17 @@ class Purpose(Enum):
     @property
     def dispatches(self) -> bool:
         """Whether the request is answered afterwards: only then limits and budgets count it."""
-        return self is Purpose.SERVE or self is Purpose.BATCH
+        return self is Purpose.SERVE or self is Purpose.BATCH or self is Purpose.ADVISE
 
     @property
     def reads_cache(self) -> bool:
         """Whether a cached response may be the answer."""
-        return self.dispatches or self is Purpose.EXPLAIN
+        return self is not Purpose.ADVISE and (self.dispatches or self is Purpose.EXPLAIN)
+
+    @property
+    def sees_answer(self) -> bool:
+        """Whether Weir may look at the answer before the client gets it, as a cascade does."""
+        return self is not Purpose.ADVISE
 
 
 class SideCosts:

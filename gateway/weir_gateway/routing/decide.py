@@ -100,7 +100,7 @@ class Decider:
             choice = await self._choose(context, match)
             decision = self._decision(context, match, choice)
             if policy.cascade is not None:
-                decision = plan_cascade(request, decision, policy.cascade)
+                decision = plan_cascade(context, decision, policy.cascade)
             if policy.mode is Mode.SHADOW:
                 decision = shadow(decision)
             if admission is not UNLIMITED:

@@ -17,7 +17,7 @@ from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.estimate import estimate_costs
-from weir_gateway.routing.policy.compiled import Conditions
+from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
 from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
 from weir_policy.ids import PicoUsd, RouterName
 
@@ -67,7 +67,7 @@ class Explainer:
         self._score_timeout = score_timeout
         self._decider = Decider(
             DecisionParts(
-                scorer=_WithQuality(scorer),
+                scorer=WithQuality(scorer),
                 conditions=conditions,
                 ids=ids,
                 cache=_EmptyCache(),
@@ -88,29 +88,39 @@ class Explainer:
         )
         decision = await self._decider.decide(context)
         compiled = self._decider.compiled(table).by_id[decision.policy]
-        policy = compiled.policy
-        costs = estimate_costs(policy.candidates, request)
-        lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
-        quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
-        return Explanation(
-            request=request,
-            decision=decision,
-            policy=policy,
-            rules=decision.rule_results,
-            rules_not_reached=tuple(r.name for r in policy.rules[len(decision.rule_results) :]),
-            candidates=tuple(
-                CandidateView(
-                    backend=backend,
-                    lacks=lacks.get(backend.id, ""),
-                    quality=quality.get(backend.profile),
-                    estimate=costs[backend.id],
-                    chosen=backend.id == decision.chosen.id,
-                )
-                for backend in policy.candidates
-            ),
-            fallbacks=tuple(fallbacks(decision, compiled)),
-            budget=self._budgets.states().get(policy.id) if self._budgets is not None else None,
-        )
+        return explanation_of(request, decision, compiled, self._budgets)
+
+
+def explanation_of(
+    request: Request,
+    decision: RouteDecision,
+    compiled: CompiledPolicy,
+    budgets: Budgets | None = None,
+) -> Explanation:
+    """Take `decision` apart; `compiled` is the policy that made it."""
+    policy = compiled.policy
+    costs = estimate_costs(policy.candidates, request)
+    lacks = {excluded.backend: excluded.lacks for excluded in decision.excluded}
+    quality = decision.scored.quality if decision.scored is not None else dict[str, float]()
+    return Explanation(
+        request=request,
+        decision=decision,
+        policy=policy,
+        rules=decision.rule_results,
+        rules_not_reached=tuple(r.name for r in policy.rules[len(decision.rule_results) :]),
+        candidates=tuple(
+            CandidateView(
+                backend=backend,
+                lacks=lacks.get(backend.id, ""),
+                quality=quality.get(backend.profile),
+                estimate=costs[backend.id],
+                chosen=backend.id == decision.chosen.id,
+            )
+            for backend in policy.candidates
+        ),
+        fallbacks=tuple(fallbacks(decision, compiled)),
+        budget=budgets.states().get(policy.id) if budgets is not None else None,
+    )
 
 
 class _EmptyCache:
@@ -124,7 +134,7 @@ class _EmptyCache:
         del key, answer, seconds
 
 
-class _WithQuality:
+class WithQuality:
     """A scorer that is always asked for predicted quality, which changes no decision."""
 
     def __init__(self, scorer: Scorer) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from weir_gateway.domain.decision import UNSCORED, Reason, RouteDecision
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
+from weir_gateway.routing.context import RoutingContext
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.cascade import Cascade, StreamHandling
 from weir_wires.wire import Wire
@@ -23,8 +24,13 @@ INSPECTED_WIRES = frozenset(
 )  # the wires whose answers have words
 
 
-def plan_cascade(request: Request, decision: RouteDecision, cascade: Cascade) -> RouteDecision:
+def plan_cascade(
+    context: RoutingContext, decision: RouteDecision, cascade: Cascade
+) -> RouteDecision:
     """`decision` with the weakest candidate that can serve before the others."""
+    request = context.request
+    if cascade.inspects_answer and not context.purpose.sees_answer:
+        return decision
     if not _takes_part(request, decision, cascade):
         return decision
     score = decision.scored.score if decision.scored is not None else None

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir_gateway.adapters.scorer.calibration import Certified, RouterCalibration, parse_description
+from weir_gateway.adapters.scorer.calibration import parse_description
+from weir_gateway.adapters.scorer.router_calibration import Certified, RouterCalibration
 from weir_gateway.domain.decision import UNCALIBRATED
 from weir_gateway.domain.table import Retention
 from weir_proto.scorer.v1 import scorer_pb2 as pb
