@@ -38,6 +38,7 @@ def loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
     with blockbuster_ctx(
         scanned_modules=[
             "weir_runtime",
+            "weir_agents",
             "weir_wires",
             "weir_gateway",
             "weir_scorer",

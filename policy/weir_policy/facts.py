@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from weir_agents.facts import NO_AGENT, AgentFacts
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -22,3 +24,4 @@ class Facts:
     # In lower case; no Authorization, no cookies, no keys.
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     text: str = ""  # the last user turn, capped
+    agent: AgentFacts = NO_AGENT  # where an agent's conversation stands

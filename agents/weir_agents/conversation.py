@@ -1,0 +1,129 @@
+"""Reads a conversation, piece by piece in its order, into the facts of an agent.
+
+Nothing that a client or a tool writes makes it fail, and it takes time in proportion to the pieces.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from weir_agents.facts import NO_AGENT, AgentFacts
+from weir_agents.harness import NO_MARKS, Marks, is_summary, own_words
+from weir_agents.tally import Tally
+from weir_agents.text_protocol import calls_in, is_result_text
+from weir_agents.turns import Call, Result
+
+MOST_TURNS: Final = 300  # of the model, from the end, that are read in detail
+MOST_PIECES: Final = 2000  # messages and results, from the end, that are read in detail
+
+
+class _Turn:
+    """One turn of the model: its messages and calls up to what came back."""
+
+    __slots__ = ("calls", "text")
+
+    def __init__(self, text: str, calls: Sequence[Call]) -> None:
+        self.text = text
+        self.calls = calls
+
+
+class _User:
+    """One message that the user wrote."""
+
+    __slots__ = ()
+
+
+_USER: Final = _User()
+_Piece = _Turn | _User | Result
+
+
+class ConversationReader:
+    """Gathers one conversation; `facts` reads it."""
+
+    __slots__ = ("_by_text", "_compacted", "_pieces", "_typed")
+
+    def __init__(self) -> None:
+        self._pieces: list[_Piece] = []
+        self._typed = False  # there is a typed call or result
+        self._by_text = False  # there is a result in a user's message
+        self._compacted = False
+
+    def user(self, text: str) -> str:
+        """Take a message of role user, and return the user's own words: empty where it has none.
+
+        A program's results, reminders and summaries may be written in the user's place.
+        """
+        if is_result_text(text) and self._may_answer_text():
+            self._by_text = True
+            self._pieces.append(Result("", text))
+            return ""
+        own = own_words(text)
+        if own.strip():
+            self._pieces.append(_USER)
+        elif text:
+            self._compacted = self._compacted or is_summary(text)
+        return own
+
+    def assistant(self, text: str, calls: Sequence[Call] = ()) -> None:
+        """Take a message of the model; messages in a row are one turn."""
+        last = self._pieces[-1] if self._pieces else None
+        if isinstance(last, _Turn):
+            last.text = f"{last.text}\n{text}" if last.text and text else last.text or text
+            if calls:
+                last.calls = [*last.calls, *calls]
+        else:
+            self._pieces.append(_Turn(text, calls))
+        self._typed = self._typed or bool(calls)
+
+    def call(self, call: Call) -> None:
+        """Take a call of the model that is a piece of its own."""
+        last = self._pieces[-1] if self._pieces else None
+        if isinstance(last, _Turn) and isinstance(last.calls, list):
+            last.calls.append(call)
+            self._typed = True
+        else:
+            self.assistant("", [call])
+
+    def result(self, result: Result) -> None:
+        """Take what a tool gave back."""
+        self._typed = True
+        self._pieces.append(result)
+
+    @property
+    def active(self) -> bool:
+        """Whether there is any call or result."""
+        return self._typed or self._by_text
+
+    def facts(self, marks: Marks = NO_MARKS, *, tokens: int = 0) -> AgentFacts:
+        """What the conversation says; `tokens` is the prompt's estimate."""
+        if not (self._typed or self._by_text or self._compacted):
+            return NO_AGENT
+        tally = Tally()
+        detailed = self._first_in_detail()
+        for number, piece in enumerate(self._pieces):
+            if isinstance(piece, _Turn):
+                calls = piece.calls or (calls_in(piece.text) if self._by_text else ())
+                tally.turn(piece.text, calls, detailed=number >= detailed)
+            elif isinstance(piece, _User):
+                tally.user()
+            else:
+                tally.result(piece, detailed=number >= detailed)
+        return tally.facts(marks, tokens=tokens, compacted=self._compacted)
+
+    def _may_answer_text(self) -> bool:
+        """Whether the last turn may hold a call that is written as text, or a typed one."""
+        for piece in reversed(self._pieces[-3:]):
+            if isinstance(piece, _Turn):
+                return bool(piece.calls) or self._by_text or bool(calls_in(piece.text))
+        return False
+
+    def _first_in_detail(self) -> int:
+        """The number of the first piece that is read in detail."""
+        count = len(self._pieces)
+        first = max(count - MOST_PIECES, 0)
+        turns = 0
+        for number in range(count - 1, first - 1, -1):
+            if isinstance(self._pieces[number], _Turn):
+                turns += 1
+                if turns == MOST_TURNS:
+                    return number
+        return first

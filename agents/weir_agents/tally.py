@@ -1,0 +1,172 @@
+"""Counts what happens in a conversation, piece by piece."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from weir_agents.facts import MAX_COUNT, AgentFacts
+from weir_agents.harness import Marks
+from weir_agents.result_tally import ResultTally
+from weir_agents.signals import signal
+from weir_agents.test_outcome import Tests
+from weir_agents.tool_kind import ToolKind
+from weir_agents.tools import edited_file, tool_kind
+from weir_agents.turns import Call, Result, cut
+from weir_agents.wording import NOTHING, wording
+
+_RECENT_TURNS: Final = 5
+_RECENT_MESSAGES: Final = 3
+_LOOKS: Final = frozenset({ToolKind.READ, ToolKind.SEARCH})
+_PLANS: Final = frozenset({ToolKind.READ, ToolKind.SEARCH, ToolKind.PLAN, ToolKind.WEB})
+
+
+class Tally:
+    """The running counts of one conversation."""
+
+    def __init__(self) -> None:
+        self._kinds = dict.fromkeys(ToolKind, 0)
+        self._shell = 0
+        self._turns = self._users = self._since_user = 0
+        self._calls = self._edit_chars = self._first_edit = 0
+        self._repeated = self._idle = 0
+        self._seen: set[int] = set()
+        self._seen_since_edit: set[int] = set()
+        self._files: set[str] = set()
+        self._reads_since_edit = self._tests_since_edit = self._edits_since_failure = 0
+        self._production: deque[int] = deque(maxlen=_RECENT_TURNS)  # edits of each turn
+        self._looks: deque[int] = deque(maxlen=_RECENT_TURNS)  # reads and searches of each turn
+        self._texts: deque[str] = deque(maxlen=_RECENT_MESSAGES)
+        self._text_chars = 0
+        self._last_calls: Sequence[Call] = ()
+        self._submits = False
+        self._open: dict[str, ToolKind] = {}  # calls by id that have no result yet
+        self._unnamed: deque[ToolKind] = deque()  # calls without an id, in their order
+        self._results = ResultTally()
+
+    def user(self) -> None:
+        """Count a message that the user wrote."""
+        self._users += 1
+        self._since_user = 0
+
+    def turn(self, text: str, calls: Sequence[Call], *, detailed: bool) -> None:
+        """Count a turn of the model."""
+        self._results.close()
+        self._turns += 1
+        self._since_user += 1
+        self._calls += len(calls)
+        self._text_chars += len(text)
+        self._last_calls = calls
+        self._submits = False
+        if not detailed:
+            return
+        self._texts.append(text)
+        self._unnamed.clear()
+        self._production.append(0)
+        self._looks.append(0)
+        for call in calls:
+            self._count(call)
+
+    def _count(self, call: Call) -> None:
+        kind, by_shell = tool_kind(call)
+        self._kinds[kind] += 1
+        self._shell += by_shell
+        if call.id:
+            self._open[call.id] = kind
+        else:
+            self._unnamed.append(kind)
+        key = hash((call.name, cut(call.arguments), len(call.arguments)))
+        self._repeated += key in self._seen
+        self._idle += key in self._seen_since_edit
+        self._seen.add(key)
+        self._seen_since_edit.add(key)
+        if kind is ToolKind.EDIT:
+            self._edited(call)
+        elif kind in _LOOKS:
+            self._looks[-1] += 1
+            self._reads_since_edit += 1
+        elif kind is ToolKind.SUBMIT:
+            self._submits = True
+
+    def _edited(self, call: Call) -> None:
+        self._production[-1] += 1
+        self._edit_chars += len(call.arguments)
+        self._first_edit = self._first_edit or self._turns
+        self._seen_since_edit.clear()
+        self._reads_since_edit = self._tests_since_edit = 0
+        self._edits_since_failure += 1
+        name = edited_file(call.arguments)
+        if name:
+            self._files.add(name)
+
+    def result(self, result: Result, *, detailed: bool) -> None:
+        """Count what a tool gave back."""
+        chars = len(result.text) if result.chars < 0 else result.chars
+        if not detailed:
+            self._results.skip(chars, failed=bool(result.error))
+            return
+        kind = self._answered(result.call_id)
+        read = signal(cut(result.text), kind, result.error)
+        self._results.add(read, kind, chars)
+        if read.tests is not Tests.NONE:
+            self._tests_since_edit += 1
+        if read.severity or read.tests is Tests.FAIL:
+            self._edits_since_failure = 0
+
+    def _answered(self, call_id: str) -> ToolKind:
+        """The kind of the call that a result answers; OTHER where none is known."""
+        kind = self._open.pop(call_id, None) if call_id else None
+        if kind is None and self._unnamed:
+            kind = self._unnamed.popleft()
+        return kind or ToolKind.OTHER
+
+    def facts(self, marks: Marks, *, tokens: int, compacted: bool) -> AgentFacts:
+        """The counts so far."""
+        kinds = self._kinds
+        planned = sum(kinds[kind] for kind in _PLANS)
+        facts = AgentFacts(
+            turns=self._turns,
+            user_turns=self._users,
+            turns_since_user=self._since_user,
+            tokens=min(tokens, MAX_COUNT),
+            compacted=compacted,
+            calls=self._calls,
+            repeated_calls=self._repeated,
+            idle_repeats=self._idle,
+            tests_since_edit=self._tests_since_edit,
+            edits=kinds[ToolKind.EDIT],
+            edit_chars=min(self._edit_chars, MAX_COUNT),
+            edited_files=len(self._files),
+            first_edit_turn=self._first_edit,
+            edits_since_failure=self._edits_since_failure,
+            production=sum(self._production),
+            reads=kinds[ToolKind.READ],
+            recent_reads=sum(self._looks),
+            reads_since_edit=self._reads_since_edit,
+            searches=kinds[ToolKind.SEARCH],
+            shell_calls=self._shell,
+            web_calls=kinds[ToolKind.WEB],
+            plans=kinds[ToolKind.PLAN],
+            tasks=kinds[ToolKind.TASK],
+            other_calls=kinds[ToolKind.OTHER],
+            planning=0 < planned == self._calls,
+            subagent=marks.subagent,
+            harness=marks.harness,
+        )
+        return self._with_words(self._results.add_to(facts))
+
+    def _with_words(self, facts: AgentFacts) -> AgentFacts:
+        texts = [wording(text) for text in self._texts]
+        last = texts[-1] if texts else NOTHING
+        stopped = self._turns > 0 and not self._last_calls
+        return replace(
+            facts,
+            text_chars=min(self._text_chars, MAX_COUNT),
+            last_text_chars=len(self._texts[-1]) if self._texts else 0,
+            recent_text_chars=sum(map(len, self._texts)),
+            hedging=sum(each.doubts for each in texts),
+            asks=last.asks,
+            claims_tests=last.claims_tests,
+            stopped=stopped,
+            done=self._submits or (stopped and last.done),
+        )

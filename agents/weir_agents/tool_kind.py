@@ -1,0 +1,18 @@
+"""The kinds of tools that agents' programs have."""
+
+from enum import Enum
+
+
+class ToolKind(Enum):
+    """What a call does."""
+
+    READ = "read"
+    SEARCH = "search"
+    EDIT = "edit"
+    TEST = "test"
+    SHELL = "shell"  # a command of no kind above
+    WEB = "web"
+    PLAN = "plan"
+    TASK = "task"  # starts another agent
+    SUBMIT = "submit"  # ends the run
+    OTHER = "other"
