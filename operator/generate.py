@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from weir_agents.facts import NO_AGENT, meanings, values
 from weir_operator.apply.health import HEALTH_MEANINGS
 from weir_operator.apply.status import PRICE_MEANINGS, PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
@@ -51,11 +52,24 @@ def price_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def agent_table() -> str:
+    """Every fact of an agent's conversation."""
+    kinds = {bool: "boolean", int: "whole number", float: "decimal", str: "text"}
+    rows = ["| name | type | meaning |", "|---|---|---|"]
+    defaults = values(NO_AGENT)
+    rows += [
+        f"| `request.agent.{name}` | {kinds[type(defaults[name])]} | {means} |"
+        for name, means in meanings().items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "RoutePolicy fields": lambda: field_table("RoutePolicy"),
     "RoutePolicy rules": lambda: check_table("RoutePolicy"),
     "ModelBackend fields": lambda: field_table("ModelBackend"),
     "ModelBackend rules": lambda: check_table("ModelBackend"),
+    "agent facts": agent_table,
     "reasons": reason_table,
     "program reasons": program_table,
     "health reasons": health_table,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 MAX_COUNT: Final = 10**9  # no field counts further
+Value = int | float | str | bool  # of one fact
 UNKNOWN_SECONDS: Final = -1.0
 
 
@@ -114,16 +115,25 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def names() -> dict[str, str]:
+    """The fields' names as rules write them, and as the class has them."""
+    return {camel(each.name): each.name for each in dataclasses.fields(AgentFacts)}
+
+
 def meanings() -> dict[str, str]:
     """What each field says, by the name that rules write."""
     return {camel(each.name): each.metadata["means"] for each in dataclasses.fields(AgentFacts)}
 
 
+def values(facts: AgentFacts) -> dict[str, Value]:
+    """The facts by the names that rules write."""
+    return {name: getattr(facts, field_name) for name, field_name in names().items()}
+
+
 def numbers(facts: AgentFacts) -> dict[str, float]:
     """The facts as numbers, by the names that rules write: flags are 0 or 1, words are left out."""
-    found: dict[str, float] = {}
-    for each in dataclasses.fields(AgentFacts):
-        value: object = getattr(facts, each.name)
-        if isinstance(value, int | float):
-            found[camel(each.name)] = float(value) if isinstance(value, float) else int(value)
-    return found
+    return {
+        name: int(value) if isinstance(value, bool) else value
+        for name, value in values(facts).items()
+        if not isinstance(value, str)
+    }

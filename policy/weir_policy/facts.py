@@ -1,9 +1,13 @@
 """What a policy's rules may ask of a request: the fields are the CEL names (`request.turns`)."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from weir_agents.facts import NO_AGENT, AgentFacts
+from weir_agents.facts import NO_AGENT, AgentFacts, values
+
+AGENT: Final = "agent"  # the fact that has facts of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,9 @@ class Facts:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     text: str = ""  # the last user turn, capped
     agent: AgentFacts = NO_AGENT  # where an agent's conversation stands
+
+
+def rule_values(facts: Facts) -> dict[str, object]:
+    """All facts as a rule reads them: `request` in CEL."""
+    read = {each.name: getattr(facts, each.name) for each in dataclasses.fields(facts)}
+    return {**read, AGENT: values(facts.agent)}

@@ -4,14 +4,13 @@ Decides as a gateway does: rules first, then the score against the objective's t
 scorer can't be reached, probes count as passed.
 """
 
-import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 
 import cel
 import grpc
 
-from weir_policy.facts import Facts
+from weir_policy.facts import Facts, rule_values
 from weir_policy.model_patterns import sample_model
 from weir_policy.spec.objective import Objective
 from weir_policy.spec.policy import Probe, RoutePolicySpec
@@ -164,4 +163,4 @@ def _facts(policy: RoutePolicySpec, probe: Probe) -> dict[str, object]:
         headers={header.name: header.value for header in policy.match.headers},
         text=probe.prompt,
     )
-    return {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
+    return rule_values(facts)

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 
 import cel
 
-from weir_policy.facts import Facts
+from weir_agents.facts import AgentFacts, camel
+from weir_agents.facts import names as agent_names
+from weir_policy.facts import AGENT, Facts
 from weir_policy.fields.mistakes import nearest
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
-_FIELD = re.compile(r"(?<![.\w])request\s*\.\s*([A-Za-z_]\w*)")
+_FIELD = re.compile(
+    r"(?<![.\w])request\s*\.\s*([A-Za-z_]\w*)"
+    r"(?:(?<=[.\s]agent)\s*\.\s*([A-Za-z_]\w*)(?!\s*\())?"
+)
 _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 FUNCTIONS = frozenset(
     {
@@ -76,7 +81,11 @@ def _unknown_names(expression: str, program: cel.Program) -> Iterator[Fault]:
             yield _named(bare, name, "function", hint)
     for match in _FIELD.finditer(bare):
         if match[1] not in fact_names():
-            yield _at(bare, match.start(1), f"a request has no {match[1]}", match[1])
+            message = f"a request has no {match[1]}"
+            yield _at(bare, match.start(1), message, nearest(match[1], fact_names()))
+        elif match[2] is not None and match[2] not in agent_fact_names():
+            message = f"request.agent has no {match[2]}"
+            yield _at(bare, match.start(2), message, nearest(match[2], agent_fact_names()))
 
 
 def _named(bare: str, name: str, what: str, hint: str) -> Fault:
@@ -86,9 +95,9 @@ def _named(bare: str, name: str, what: str, hint: str) -> Fault:
     return Fault(f"there is no {what} {name}", hint, line, column)
 
 
-def _at(bare: str, offset: int, message: str, name: str) -> Fault:
+def _at(bare: str, offset: int, message: str, hint: str) -> Fault:
     line, column = _place(bare, offset)
-    return Fault(message, nearest(name, fact_names()), line, column)
+    return Fault(message, hint, line, column)
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:
@@ -126,6 +135,12 @@ def fact_names() -> tuple[str, ...]:
 
 
 @functools.cache
+def agent_fact_names() -> tuple[str, ...]:
+    """What `request.agent.` may be followed by."""
+    return tuple(agent_names())
+
+
+@functools.cache
 def _samples() -> tuple[cel.Context, ...]:
     """Requests with nothing in them, with a little, and with a lot, as a rule would see them."""
     return tuple(
@@ -141,6 +156,8 @@ def _samples() -> tuple[cel.Context, ...]:
 
 def _sample(number: int, text: str, *, flag: bool) -> Mapping[str, object]:
     kinds: dict[object, object] = {int: number, float: float(number), str: text, bool: flag}
-    return {
-        field.name: kinds.get(field.type, {"x-sample": text}) for field in dataclasses.fields(Facts)
+    agent = {camel(each.name): kinds[type(each.default)] for each in dataclasses.fields(AgentFacts)}
+    facts = {
+        each.name: kinds.get(each.type, {"x-sample": text}) for each in dataclasses.fields(Facts)
     }
+    return {**facts, AGENT: agent}

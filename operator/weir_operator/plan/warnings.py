@@ -10,7 +10,7 @@ import cel
 
 from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
 from weir_operator.plan.findings import Advice
-from weir_policy.facts import Facts
+from weir_policy.facts import Facts, rule_values
 from weir_policy.reading.resources import RoutePolicy
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Rule
@@ -59,9 +59,8 @@ def _selects(rule: Rule, sample: Facts) -> bool:
 
 
 def _holds(rule: Rule, facts: Facts) -> bool:
-    values = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
     try:
-        return cel.compile(rule.when).execute({"request": values}) is True
+        return cel.compile(rule.when).execute({"request": rule_values(facts)}) is True
     except (KeyError, ArithmeticError, TypeError, RuntimeError, ValueError):
         return False  # its faults are problems of their own
 

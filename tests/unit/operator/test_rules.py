@@ -23,6 +23,10 @@ from weir_operator.plan.rules import Fault, fact_names, faults
         "request.text == 'request.nothing'",
         "request.json_schema ? request.turns > 1 : false",
         "100 / request.turns > 5",
+        "request.agent.errorStreak > 2 && !request.agent.subagent",
+        "request.agent.lastTests == 'fail' || request.agent.secondsSinceUser > 60.0",
+        "has(request.agent.done) && request . agent . turns > 3",
+        "size(request.agent.harness) > 0",
         "true",
     ],
 )
@@ -43,6 +47,14 @@ def test_good_rules_have_no_fault(expression: str) -> None:
             "request.text.contain('a')",
             Fault("there is no function contain", "did you mean contains?", 1, 14),
         ),
+        (
+            "request.agent.errorStreek > 2",
+            Fault("request.agent has no errorStreek", "did you mean errorStreak?", 1, 15),
+        ),
+        (
+            "request.agent.error_streak > 2",
+            Fault("request.agent has no error_streak", "did you mean errorStreak?", 1, 15),
+        ),
         ("request.tools", Fault("is not true or false", "compare it: request.tools > 0")),
         ("request.text + 'a'", Fault("is not true or false", "compare it: request.tools > 0")),
     ],
@@ -58,6 +70,8 @@ def test_a_fault_is_told_with_its_place(expression: str, fault: Fault) -> None:
         "request.tools > 0 && request.text > 5",
         "request.tools == 0 && request.text > 5",
         "request.stream && request.user + 1 == 2",
+        "request.agent.harness > 2",
+        "request.agent.errorStreak > 'a'",
     ],
 )
 def test_operands_of_different_types_are_found_behind_a_short_circuit(expression: str) -> None:

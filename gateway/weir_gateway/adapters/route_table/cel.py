@@ -11,12 +11,14 @@ from operator import attrgetter
 
 import cel
 
+from weir_agents.facts import names
 from weir_gateway.routing.policy.compiled import RuleFailed
-from weir_policy.facts import Facts
+from weir_policy.facts import AGENT, Facts
 
 Getter = Callable[[Facts], object]
 
 _TEXTS = frozenset({"model", "user", "text"})
+_WHOLE_AGENT = re.compile(r"\bagent\b(?!\s*\.\s*[A-Za-z_])")
 _WHOLE_REQUEST = re.compile(r"\brequest\b(?!\s*\.\s*[A-Za-z_])")
 
 
@@ -29,7 +31,7 @@ class CelConditions:
             program = cel.compile(when)
         except UnicodeEncodeError as error:
             raise ValueError("the rule holds a lone surrogate: write valid Unicode") from error
-        return CelCondition(program, _fields_named(when))
+        return CelCondition(program, _getters(when))
 
 
 class CelCondition:
@@ -37,9 +39,9 @@ class CelCondition:
 
     __slots__ = ("_getters", "_program")
 
-    def __init__(self, program: cel.Program, fields: Iterable[str]) -> None:
+    def __init__(self, program: cel.Program, getters: Iterable[tuple[str, Getter]]) -> None:
         self._program = program
-        self._getters = tuple((name, _getter(name)) for name in fields)
+        self._getters = tuple(getters)
 
     def holds(self, facts: Facts) -> bool:
         """Evaluate. Raises RuleFailed for an evaluation error and a result that is no boolean."""
@@ -53,11 +55,25 @@ class CelCondition:
         raise RuleFailed(f"it gave {type(result).__name__}, not a boolean")
 
 
-def _fields_named(when: str) -> tuple[str, ...]:
+def _getters(when: str) -> list[tuple[str, Getter]]:
+    """How to read each fact that the rule names."""
     fields = tuple(field.name for field in dataclasses.fields(Facts))
-    if _WHOLE_REQUEST.search(when):
-        return fields
-    return tuple(name for name in fields if re.search(rf"\b{name}\b", when))
+    if not _WHOLE_REQUEST.search(when):
+        fields = _named(when, fields)
+    return [(name, _agent_getter(when) if name == AGENT else _getter(name)) for name in fields]
+
+
+def _named(when: str, among: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in among if re.search(rf"\b{name}\b", when))
+
+
+def _agent_getter(when: str) -> Getter:
+    """Reads the agent's facts that the rule names, or all where it names the whole."""
+    fields = names()
+    whole = _WHOLE_REQUEST.search(when) or _WHOLE_AGENT.search(when)
+    wanted = fields if whole else {name: fields[name] for name in _named(when, fields)}
+    readers = tuple((name, attrgetter(field)) for name, field in wanted.items())
+    return lambda facts: {name: read(facts.agent) for name, read in readers}
 
 
 def _getter(name: str) -> Getter:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tables import FACTS
+from weir_agents.facts import AgentFacts
 from weir_gateway.adapters.route_table.cel import CelConditions
 from weir_gateway.routing.policy.compiled import RuleFailed
 from weir_policy.facts import Facts
@@ -21,6 +22,7 @@ BUSY = replace(
     user="ann",
     headers={"x-team": "support"},
     text="Fix the bug in a+b",
+    agent=AgentFacts(error_streak=3, last_tests="fail", harness="codex", subagent=True),
 )
 
 
@@ -43,6 +45,11 @@ def holds(when: str, facts: Facts = BUSY) -> bool:
         ("request.model.startsWith('auto')", True),
         ("has(request.turns)", True),
         ("request['turns'] == 7", True),
+        ("request.agent.errorStreak > 2 && request.agent.subagent", True),
+        ("request.agent.errorStreak > 3", False),
+        ("request.agent.lastTests == 'fail' && request.agent['harness'] == 'codex'", True),
+        ("has(request.agent.turns) && request.agent.secondsSinceUser < 0.0", True),
+        ("size(request.agent) > 40 && request['agent'].errorStreak == 3", True),
         ("true", True),
     ],
 )
@@ -56,6 +63,7 @@ def test_a_rule_asks_the_facts(when: str, expected: bool) -> None:  # noqa: FBT0
         "request.headers['x-missing'] == 'a'",
         "1 / request.images > 0",
         "request.nothing > 1",
+        "request.agent.nothing > 1",
         "nothing > 1",
         "request.turns * 9223372036854775807 > 0",
         "request.text > 5",
