@@ -13,7 +13,10 @@ from scipy.stats import spearmanr
 SENSE = files("weir_lab.sense")
 TEST_PAIRS = Path(__file__).resolve().parents[2] / "data" / "sense_pairs.jsonl"
 
-LEAST_PAIRS = 150
+LEAST_PAIRS = 600
+LEAST_PAIRS_OF_A_LANGUAGE = 40
+LANGUAGES = {"ar", "de", "en", "es", "fr", "hi", "ja", "ru", "zh"}
+# Both sides are equally many, so this is an AUROC of length between .47 and .53.
 CORRELATION = 0.05
 COPIED_WORDS = 13
 # Chinese and Japanese put no space between words: each character counts as a word.
@@ -115,6 +118,17 @@ def test_only_a_chat_has_several_turns() -> None:
     for pair in pairs():
         several = any(isinstance(prompt, list) for prompt in pair.both)
         assert several == (pair.kind == "chat"), pair.id
+
+
+def test_nine_languages_have_pairs_enough_to_learn_from() -> None:
+    counts = {language: len(read) for language, read in by_language().items()}
+    assert set(counts) == LANGUAGES
+    assert {name: n for name, n in counts.items() if n < LEAST_PAIRS_OF_A_LANGUAGE} == {}
+
+
+@pytest.mark.parametrize("kind", ["natural", "like_length", "hard_shorter"])
+def test_every_language_has_every_kind(kind: str) -> None:
+    assert {pair.language for pair in pairs() if pair.kind == kind} == LANGUAGES
 
 
 @pytest.mark.parametrize(("language", "read"), by_language().items())
