@@ -10,9 +10,11 @@ from click.core import ParameterSource
 from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.options import JSON, SEED, Percent, files_option, since_micros
 
+_MODES: Final = ("data", "feedback", "sense")
 _ONLY_WITH: Final = {
     "data": ("files", "weak", "strong", "share"),
     "feedback": ("paths", "policy", "threshold", "since", "clip"),
+    "sense": ("chats", "filler"),
 }
 
 
@@ -27,6 +29,22 @@ _ONLY_WITH: Final = {
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="LEDGER",
     help="Instead of --data: a ledger with clients' feedback, to estimate another policy from.",
+)
+@click.option(
+    "--sense",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PAIRS",
+    help="Instead of --data: easy and hard prompts, JSONL lines {id, language, kind, easy, hard}.",
+)
+@click.option(
+    "--chats",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --sense: conversations that are hard or easy, JSONL lines {turns, hard}.",
+)
+@click.option(
+    "--filler",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --sense: texts between lines of --- to put around the prompts.",
 )
 @files_option(
     "With --feedback: policy files whose policy of the same name is estimated.", required=False
@@ -89,11 +107,9 @@ def evaluation(
     context: click.Context,
     /,
     *,
-    data: Path | None,
-    feedback: Path | None,
     bundle: Path | None,
     routers: tuple[str, ...],
-    **_: object,
+    **options: object,
 ) -> None:
     """Measure routers on recorded outcomes, beside chance, length, neighbours and the oracle.
 
@@ -101,17 +117,24 @@ def evaluation(
 
     With --feedback: how clients would have rated another --threshold, the policy of -f, or another
     --bundle or --router, estimated from the decisions that were explored at random.
+
+    With --sense: how often a hard prompt scores above an easy one, also where the two are of like
+    length, in other languages, and amid filler.
     """
-    if (data is None) == (feedback is None):
-        raise click.UsageError("give either --data or --feedback")
-    _refuse_unused(context, "data" if feedback is None else "feedback")
-    if feedback is not None:
-        if len(routers) > 1:
-            raise click.UsageError("with --feedback, name one --router")
-        rescore = bool(routers) or _on_command_line(context, "bundle")
-        _eval_feedback(context.params, rescore=rescore)
-    elif data is not None:
-        _eval_recorded(context.params, require_bundle(bundle))
+    modes = [mode for mode in _MODES if options[mode] is not None]
+    if len(modes) != 1:
+        raise click.UsageError("give one of --data, --feedback and --sense")
+    _refuse_unused(context, modes[0])
+    match modes[0]:
+        case "feedback":
+            if len(routers) > 1:
+                raise click.UsageError("with --feedback, name one --router")
+            rescore = bool(routers) or _on_command_line(context, "bundle")
+            _eval_feedback(context.params, rescore=rescore)
+        case "sense":
+            _eval_sense(context.params, require_bundle(bundle))
+        case _:
+            _eval_recorded(context.params, require_bundle(bundle))
 
 
 eval = evaluation  # noqa: A001 - the table of commands looks for the command's own name
@@ -150,12 +173,28 @@ def _eval_recorded(options: Mapping[str, Any], bundle: Path) -> None:
     eval_recorded(recorded, as_json=options["as_json"])
 
 
+def _eval_sense(options: Mapping[str, Any], bundle: Path) -> None:
+    from weir_cli.eval.sense import (  # noqa: PLC0415 - needs the lab's libraries
+        SenseOptions,
+        eval_sense,
+    )
+
+    names = ("chats", "filler", "routers", "repeats", "seed")
+    sense = SenseOptions(
+        bundle=bundle, pairs=options["sense"], **{name: options[name] for name in names}
+    )
+    eval_sense(sense, as_json=options["as_json"])
+
+
 def _refuse_unused(context: click.Context, mode: str) -> None:
-    """Refuse an option that belongs to the other mode: it would have no effect."""
-    other = "data" if mode == "feedback" else "feedback"
+    """Refuse an option that belongs to another mode: it would have no effect."""
+    others = {name: other for other in _MODES if other != mode for name in _ONLY_WITH[other]}
     for option in context.command.params:
-        if option.name in _ONLY_WITH[other] and _on_command_line(context, option.name):
+        other = others.get(option.name or "")
+        if other is not None and _on_command_line(context, option.name or ""):
             raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{mode}")
+    if mode == "sense" and _on_command_line(context, "out"):
+        raise click.UsageError("--out doesn't go with --sense, which prints its figures alone")
 
 
 def _on_command_line(context: click.Context, name: str) -> bool:

@@ -178,7 +178,7 @@ def test_several_policies_must_be_told_apart(tmp_path: Path) -> None:
     [
         ((), 2, "say what to estimate"),
         (("--threshold", "1.5"), 2, "1.5"),
-        (("--threshold", "0.5", "--data", "x"), 2, "either --data or --feedback"),
+        (("--threshold", "0.5", "--data", "x"), 2, "one of --data, --feedback and --sense"),
         (("--threshold", "0.5", "--since", "soon"), 2, "--since"),
         (("--threshold", "0.5", "--weak", "x"), 2, "--weak goes with --data"),
         (("--threshold", "0.5", "--scores", "a=b"), 2, "--scores goes with --data"),
