@@ -126,7 +126,7 @@ def test_nine_languages_have_pairs_enough_to_learn_from() -> None:
     assert {name: n for name, n in counts.items() if n < LEAST_PAIRS_OF_A_LANGUAGE} == {}
 
 
-@pytest.mark.parametrize("kind", ["natural", "like_length", "hard_shorter"])
+@pytest.mark.parametrize("kind", ["natural", "like_length", "hard_shorter", "pasted", "chat"])
 def test_every_language_has_every_kind(kind: str) -> None:
     assert {pair.language for pair in pairs() if pair.kind == kind} == LANGUAGES
 
