@@ -6,7 +6,7 @@ Nothing that a client or a tool writes makes it fail, and it takes time in propo
 from collections.abc import Sequence
 from typing import Final
 
-from weir_agents.facts import NO_AGENT, AgentFacts
+from weir_agents.facts import AgentFacts
 from weir_agents.harness import NO_MARKS, Marks, is_summary, own_words
 from weir_agents.tally import Tally
 from weir_agents.text_protocol import calls_in, is_result_text
@@ -47,21 +47,25 @@ class ConversationReader:
         self._by_text = False  # there is a result in a user's message
         self._compacted = False
 
-    def user(self, text: str) -> str:
-        """Take a message of role user, and return the user's own words: empty where it has none.
+    def user(self, text: str) -> str | None:
+        """Take a message of role user, and return the user's own words in it.
 
-        A program's results, reminders and summaries may be written in the user's place.
+        None where it has none: programs write results, reminders and summaries in the user's place.
         """
         if is_result_text(text) and self._may_answer_text():
             self._by_text = True
             self._pieces.append(Result("", text))
-            return ""
+            return None
         own = own_words(text)
-        if own.strip():
-            self._pieces.append(_USER)
-        elif text:
+        if text and not own.strip():
             self._compacted = self._compacted or is_summary(text)
+            return None
+        self._pieces.append(_USER)
         return own
+
+    def compacted(self) -> None:
+        """Take a mark that earlier turns were replaced by a summary."""
+        self._compacted = True
 
     def assistant(self, text: str, calls: Sequence[Call] = ()) -> None:
         """Take a message of the model; messages in a row are one turn."""
@@ -90,13 +94,11 @@ class ConversationReader:
 
     @property
     def active(self) -> bool:
-        """Whether there is any call or result."""
-        return self._typed or self._by_text
+        """Whether this is an agent's conversation: it has a call, a result or a summary."""
+        return self._typed or self._by_text or self._compacted
 
     def facts(self, marks: Marks = NO_MARKS, *, tokens: int = 0) -> AgentFacts:
         """What the conversation says; `tokens` is the prompt's estimate."""
-        if not (self._typed or self._by_text or self._compacted):
-            return NO_AGENT
         tally = Tally()
         detailed = self._first_in_detail()
         for number, piece in enumerate(self._pieces):

@@ -100,11 +100,6 @@ class AgentFacts:
     subagent: bool = _flag("whether the client marks it as an agent that another one started")
     harness: str = _word("unknown", "the agent's program, such as `claude-code`; else `unknown`")
 
-    @property
-    def active(self) -> bool:
-        """Whether this is an agent's conversation at all."""
-        return self.calls > 0 or self.results > 0
-
 
 NO_AGENT: Final = AgentFacts()  # what every plain chat shares
 

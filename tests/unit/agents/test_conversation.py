@@ -1,10 +1,13 @@
 """A conversation's pieces become the facts of an agent."""
 
+from dataclasses import replace
+
 from weir_agents.conversation import ConversationReader
 from weir_agents.facts import NO_AGENT, AgentFacts, camel, meanings, numbers
 from weir_agents.turns import Call, Result
 
 FAILING = "================ 1 failed, 4 passed in 0.32s ================"
+WORDS = {"text_chars": 0, "last_text_chars": 0, "recent_text_chars": 0, "stopped": False}
 PASSING = "================ 5 passed in 0.31s ================"
 
 
@@ -27,7 +30,9 @@ def test_a_plain_chat_is_no_agent() -> None:
     reader.assistant("Fine: ```bash\nls\n``` lists files.")
     reader.user("Thanks!")
     assert not reader.active
-    assert reader.facts() is NO_AGENT
+    facts = reader.facts()
+    assert (facts.turns, facts.user_turns) == (1, 2)
+    assert replace(facts, **WORDS, turns=0, user_turns=0) == NO_AGENT
 
 
 def test_three_failing_tests_and_then_progress() -> None:
@@ -62,7 +67,7 @@ def test_results_in_the_users_messages_are_no_turns_of_the_user() -> None:
     reader = ConversationReader()
     assert reader.user("Fix it.") == "Fix it."
     reader.assistant("THOUGHT: look\n\n```bash\nls -la\n```")
-    assert reader.user("<returncode>1</returncode>\n<output>\nls: cannot access</output>") == ""
+    assert reader.user("<returncode>1</returncode>\n<output>\nls: cannot access</output>") is None
     facts = reader.facts()
     assert (facts.user_turns, facts.turns, facts.calls, facts.reads) == (1, 1, 1, 1)
     assert (facts.results, facts.errors, facts.turns_since_user) == (1, 1, 1)

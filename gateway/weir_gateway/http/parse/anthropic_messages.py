@@ -3,17 +3,23 @@
 A turn that holds only tool results does not count as the user's own.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from weir_agents.turns import Call, Result
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
+from weir_gateway.http.parse.agent_calls import text_of
 from weir_gateway.http.parse.request_facts import RequestFacts, build_request, decode, read_content
 from weir_wires.wire import Wire
 
 KINDS: Final = {"text": "text", "image": "image"}
+CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+# Claude Code's own line in the system prompt; it changes with every request of a conversation.
+_CHANGING: Final = re.compile(r"\Ax-anthropic-billing-header:[^\n]*\n?")
 
 
 class _Message(msgspec.Struct):
@@ -66,6 +72,7 @@ def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
     facts = RequestFacts()
     facts.messages = len(fields.messages)
     system, _ = read_content("system", fields.system, KINDS, facts)
+    system = _CHANGING.sub("", system)
     if system:
         facts.system.append(system)
     for index, message in enumerate(fields.messages):
@@ -84,16 +91,35 @@ def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
 
 def _read(where: str, message: _Message, facts: RequestFacts) -> None:
     text, unknown = read_content(where, message.content, KINDS, facts)
+    blocks = message.content if unknown else ()
+    calls = [call for block in blocks if (call := _call(block, facts)) is not None]
+    if message.role == "assistant":
+        facts.conversation.assistant(text, calls)
+    for number, block in enumerate(blocks):
+        _read_result(f"{where}[{number}].content", block, facts)
     if message.role == "user" and (text or not unknown):
-        facts.user_turns.append(text)
-    if unknown:
-        for number, block in enumerate(message.content):
-            _read_block(f"{where}[{number}].content", block, facts)
+        facts.add_user(text)
 
 
-def _read_block(where: str, block: Mapping[str, Any], facts: RequestFacts) -> None:
-    """Count a tool's input and output, which the model reads too."""
-    if block.get("type") == "tool_result":
-        read_content(where, block.get("content"), KINDS, facts)
-    elif block.get("type") == "tool_use":
-        facts.chars += len(msgspec.json.encode(block.get("input")))
+def _call(block: Mapping[str, Any], facts: RequestFacts) -> Call | None:
+    """A tool's call; its input counts, as the model reads it too."""
+    if block.get("type") not in CALLS:
+        return None
+    arguments = msgspec.json.encode(block.get("input")).decode()
+    if block.get("type") == "tool_use":
+        facts.chars += len(arguments)
+    return Call(text_of(block.get("id")), text_of(block.get("name")), arguments)
+
+
+def _read_result(where: str, block: Mapping[str, Any], facts: RequestFacts) -> None:
+    """A tool's result; its output counts, as the model reads it too."""
+    kind = block.get("type")
+    if kind == "tool_result":
+        text, _ = read_content(where, block.get("content"), KINDS, facts)
+    elif text_of(kind).endswith("_tool_result"):  # of a tool that the provider ran
+        text = msgspec.json.encode(block.get("content")).decode()
+    else:
+        return
+    error = block.get("is_error")
+    call = text_of(block.get("tool_use_id"))
+    facts.conversation.result(Result(call, text, error=error if isinstance(error, bool) else None))

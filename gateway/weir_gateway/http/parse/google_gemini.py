@@ -7,6 +7,7 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
+from weir_gateway.http.parse.agent_calls import gemini_call, gemini_result
 from weir_gateway.http.parse.request_facts import (
     SINGLE_ANSWER,
     RequestFacts,
@@ -18,6 +19,7 @@ from weir_wires.gemini.shapes import Content, Part
 from weir_wires.wire import Wire
 
 _IMAGE: Final = "image/"
+MODEL: Final = "model"  # the model's role
 _USERS: Final = frozenset({None, "", "user"})
 
 
@@ -85,9 +87,14 @@ def _read_turn(content: Content, facts: RequestFacts) -> None:
     """A turn that holds only results of functions does not count as the user's own."""
     parts = _parts(content)
     text = "\n".join(filter(None, (_read(part, facts) for part in parts)))
-    results = any(part.function_response is not None for part in parts)
-    if content.role in _USERS and (text or not results):
-        facts.user_turns.append(text)
+    answered = [part.function_response for part in parts if part.function_response is not None]
+    if content.role == MODEL:
+        calls = [part.function_call for part in parts if part.function_call is not None]
+        facts.conversation.assistant(text, [gemini_call(call) for call in calls])
+    for response in answered:
+        facts.conversation.result(gemini_result(response))
+    if content.role in _USERS and (text or not answered):
+        facts.add_user(text)
 
 
 def _read(part: Part, facts: RequestFacts) -> str:

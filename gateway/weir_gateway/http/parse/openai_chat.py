@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from weir_agents.turns import Result
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
+from weir_gateway.http.parse.agent_calls import chat_calls, text_of
 from weir_gateway.http.parse.request_facts import (
     SINGLE_ANSWER,
     RequestFacts,
@@ -27,11 +29,15 @@ KINDS: Final = {
     "input_image": "image",
 }
 SYSTEM: Final = frozenset({"system", "developer"})
+RESULTS: Final = frozenset({"tool", "function"})
 
 
 class _Message(msgspec.Struct):
     role: str
     content: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    tool_call_id: Any = None
 
 
 class _Format(msgspec.Struct):
@@ -67,7 +73,13 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     for index, message in enumerate(fields.messages):
         text, _ = read_content(f"messages[{index}].content", message.content, KINDS, facts)
         if message.role == "user":
-            facts.user_turns.append(text)
+            facts.add_user(text)
+        elif message.role == "assistant":
+            facts.conversation.assistant(
+                text, chat_calls(message.tool_calls, message.function_call)
+            )
+        elif message.role in RESULTS:
+            facts.conversation.result(Result(text_of(message.tool_call_id), text))
         elif message.role in SYSTEM:
             facts.system.append(text)
     if fields.tools or fields.functions:

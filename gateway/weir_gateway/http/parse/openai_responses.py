@@ -10,6 +10,7 @@ import msgspec
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
+from weir_gateway.http.parse.agent_items import ResponsesItem, read_item
 from weir_gateway.http.parse.request_facts import RequestFacts, build_request, decode, read_content
 from weir_wires.wire import Wire
 
@@ -23,13 +24,9 @@ SYSTEM: Final = frozenset({"system", "developer"})
 STORED_ITEM: Final = "item_reference"  # an item stored at the provider
 
 
-class _Item(msgspec.Struct):
-    type: str = "message"
+class _Item(ResponsesItem):
     role: str = ""
     content: Any = None
-    output: Any = None
-    arguments: Any = None
-    input: Any = None
     tools: Any = None
 
 
@@ -69,7 +66,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
         facts.chars += len(fields.instructions)
     if isinstance(fields.input, str):
         facts.messages = 1
-        facts.user_turns.append(fields.input)
+        facts.add_user(fields.input)
         facts.chars += len(fields.input)
     elif fields.input is not None:
         _read(fields.input, facts)
@@ -98,11 +95,15 @@ def _read(items: Sequence[_Item], facts: RequestFacts) -> None:
         elif item.type != "message":
             facts.chars += sum(len(t) for t in (item.arguments, item.input) if isinstance(t, str))
             _add_tools(item.tools, facts)
-            read_content(f"input[{index}].output", _readable(item.output), KINDS, facts)
+            output = _readable(item.output)
+            text, _ = read_content(f"input[{index}].output", output, KINDS, facts)
+            read_item(item, text, facts.conversation)
             continue
         text, _ = read_content(f"input[{index}].content", item.content, KINDS, facts)
         if item.role == "user":
-            facts.user_turns.append(text)
+            facts.add_user(text)
+        elif item.role == "assistant":
+            facts.conversation.assistant(text)
         elif item.role in SYSTEM:
             facts.system.append(text)
 

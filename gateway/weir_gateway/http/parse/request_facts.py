@@ -6,6 +6,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from weir_agents.conversation import ConversationReader
+from weir_agents.facts import NO_AGENT, AgentFacts
+from weir_agents.harness import read_marks
+from weir_agents.text_protocol import is_result_text
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import CHARS_PER_TOKEN, TOKENS_PER_IMAGE, Request
 from weir_gateway.http.parse.model_span import model_span
@@ -39,7 +43,9 @@ class RequestFacts:
 
     __slots__ = (
         "chars",
+        "conversation",
         "images",
+        "inserted",
         "json_schema",
         "max_tokens",
         "messages",
@@ -57,6 +63,8 @@ class RequestFacts:
 
     def __init__(self) -> None:
         self.user_turns: list[str] = []
+        self.inserted: list[str] = []  # what an agent's program wrote in the user's place
+        self.conversation = ConversationReader()
         self.system: list[str] = []
         self.messages = 0
         self.images = 0
@@ -76,6 +84,21 @@ class RequestFacts:
         """Count tools and the characters that they add to the prompt."""
         self.tools += len(tools)
         self.chars += sum(len(bytes(tool)) for tool in tools)
+
+    def add_user(self, text: str) -> None:
+        """Take the text of a message of role user, which may be a program's and not the user's."""
+        own = self.conversation.user(text)
+        if own is not None:
+            self.user_turns.append(own)
+        elif not is_result_text(text):
+            self.inserted.append(text)
+
+    def agent(self, headers: Mapping[str, str]) -> AgentFacts:
+        """Where an agent's conversation stands; a request with tools may be an agent's first."""
+        if not (self.tools or self.conversation.active):
+            return NO_AGENT
+        marks = read_marks(headers, self.system[0] if self.system else "")
+        return self.conversation.facts(marks, tokens=self.prompt_tokens)
 
     @property
     def prompt_tokens(self) -> int:
@@ -121,7 +144,7 @@ def build_request(
             f"the answer's token limit is {facts.max_tokens}: write 1 to {MAX_ANSWER_TOKENS}",
             param=MAX_TOKENS_FIELDS.get(wire, "max_tokens"),
         )
-    turns = facts.user_turns
+    turns = facts.user_turns or facts.inserted
     text = "\n".join(turns)
     temperature = facts.temperature
     return Request(
@@ -146,6 +169,7 @@ def build_request(
             user=facts.user,
             headers={k: v for k, v in headers.items() if k not in SECRET_HEADERS},
             text=turns[-1][:FACT_TEXT_CHARS] if turns else "",
+            agent=facts.agent(headers),
         ),
         needs=_needs(facts),
         prompt_tokens=facts.prompt_tokens,
