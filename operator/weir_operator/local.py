@@ -33,16 +33,18 @@ class Compiled:
 def compile_paths(
     paths: Iterable[Path],
     *,
+    documents: Iterable[object] = (),
     routers: frozenset[str] | None = None,
     certificates: Certificates | None = None,
     catalog: Catalog | None = None,
 ) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
+    `documents` are resources in memory, as their YAML reads.
     `routers` and `certificates` are those of the scorer's bundle, where it is known; `catalog` is
     the package's where none is given. No policy at all is a mistake too.
     """
-    loaded = load(paths)
+    loaded = load(paths, documents)
     plan = compile_table(
         loaded.resources,
         Form.FILE,

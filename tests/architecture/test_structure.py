@@ -8,7 +8,18 @@ from pathlib import Path
 from statistics import median, quantiles
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("runtime", "agents", "wires", "policy", "gateway", "scorer", "operator", "cli", "lab")
+PACKAGES = (
+    "runtime",
+    "agents",
+    "wires",
+    "policy",
+    "gateway",
+    "scorer",
+    "operator",
+    "library",
+    "cli",
+    "lab",
+)
 GENERATED = ROOT / "proto" / "weir_proto"
 MAX_FILE_LINES = 400
 MAX_TEST_FILE_LINES = 600  # tables of cases are long

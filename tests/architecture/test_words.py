@@ -11,7 +11,18 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = tomllib.loads((ROOT / "docs" / "glossary.toml").read_text(encoding="utf-8"))
 BANNED = frozenset(TABLE["banned"])
 ALLOWED: dict[str, str] = TABLE["allowed"]  # a name, or path:name; the value is the reason
-PACKAGES = ("runtime", "agents", "wires", "policy", "gateway", "scorer", "operator", "cli", "lab")
+PACKAGES = (
+    "runtime",
+    "agents",
+    "wires",
+    "policy",
+    "gateway",
+    "scorer",
+    "operator",
+    "library",
+    "cli",
+    "lab",
+)
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 

@@ -9,9 +9,9 @@ import click
 import numpy as np
 from rich.table import Table
 
+from weir.in_process import InProcessScorer
 from weir_cli.bundles import require_bundle
 from weir_cli.eval.rated_decisions import BoolArray, RatedDecisions, read_rated
-from weir_cli.explain.in_process import InProcessScorer
 from weir_cli.failure import Failure
 from weir_cli.lab_helpers import lab_failures, open_bundle, say_step, score_with_bar
 from weir_cli.output import show

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from weir.in_process import InProcessScorer
 from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.explain.explanation import Explanation, describe
-from weir_cli.explain.in_process import InProcessScorer
 from weir_cli.explain.picture import Picture
 from weir_cli.explain.request import APIS, RequestOptions, read_request
 from weir_cli.failure import Failure

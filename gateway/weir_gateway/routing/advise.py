@@ -18,8 +18,10 @@ from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.explain import Explanation, WithQuality, explanation_of
+from weir_gateway.routing.policy.compiled import is_callable
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.ports import Clock
+from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.steps.sticky import WarmBackend
 from weir_policy.ids import PicoUsd, PolicyId
 from weir_wires.content import Usage
@@ -49,9 +51,17 @@ class Adviser:
         self._loaded: set[PolicyId] = set()
         self._renewed_at = 0.0
 
-    def prepare(self, table: RouteTable) -> None:
-        """Compile `table`. Raises BadTable, with the policy's name, if a policy can't be."""
+    async def check(self, table: RouteTable) -> None:
+        """Compile `table` and decide its probes. Raises BadTable for the first policy that fails.
+
+        Raises ScorerUnavailable if a probe can't be decided: the table may be good.
+        """
         self._decider.compiled(table)
+        await check_probes(self._decider, table, self._score_timeout)
+
+    def serves(self, table: RouteTable, model: str) -> bool:
+        """Whether a request may write `model`, a name that a pattern matches included."""
+        return is_callable(self._decider.compiled(table), model, None)
 
     async def advise(self, request: Request, table: RouteTable) -> Explanation:
         """Decide `request` and count it as sent. Raises what `Decider.decide` raises."""

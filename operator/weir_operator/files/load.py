@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import cast
 
-from weir_operator.files.documents import Broken, Document, documents
+from weir_operator.files import documents as yaml_documents
+from weir_operator.files.documents import Broken, Document
 from weir_policy.fields.mistakes import Mistake, Path, dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import Invalid, Resource, ResourceRef, Resources, gather
@@ -57,11 +58,16 @@ class LoadedFiles:
     mistakes: tuple[FileMistake, ...]  # by file and line
 
 
-def load(paths: Iterable[FilePath]) -> LoadedFiles:
-    """Read files, and the *.yaml and *.yml of folders (not of folders in them). Never raises."""
+def load(paths: Iterable[FilePath], documents: Iterable[object] = ()) -> LoadedFiles:
+    """Read files, and the *.yaml and *.yml of folders (not of folders in them). Never raises.
+
+    `documents` are resources in memory, as their YAML reads; mistakes name them by their number.
+    """
     loading = _Loading()
     for file in _files(paths, loading.mistakes):
         loading.read(file)
+    for number, value in enumerate(documents, 1):
+        loading.read_document(f"object {number}", Document(line=0, value=value))
     return LoadedFiles(
         gather(loading.resources.values(), loading.invalid.values()),
         loading.origins,
@@ -108,9 +114,9 @@ class _Loading:
             return
         empty = True
         try:
-            for document in documents(text):
+            for document in yaml_documents.documents(text):
                 empty = False
-                self._document(str(file), document)
+                self.read_document(str(file), document)
         except Broken as broken:
             self.mistakes.append(FileMistake(str(file), broken.line, "", broken.message))
         else:
@@ -133,7 +139,8 @@ class _Loading:
             self.mistakes.append(FileMistake(str(file), line, "", "is not UTF-8"))
         return None
 
-    def _document(self, file: str, document: Document) -> None:
+    def read_document(self, file: str, document: Document) -> None:
+        """Read one document, which may be a List of resources."""
         whole = Origin(file, document)
         for mistake in document.mistakes:
             self.mistakes.append(whole.mistake(mistake.path, mistake.message, mistake.hint))

@@ -31,14 +31,16 @@ class InProcessScorer:
         """Score one text. Raises NoSuchRouter, and ScorerUnavailable after the time-out."""
         try:
             async with asyncio.timeout(query.timeout):
-                return await asyncio.to_thread(self._score, query)
+                return await asyncio.to_thread(self.score_now, query)
         except TimeoutError as late:
             raise ScorerUnavailable(f"no score within {query.timeout:g} s") from late
+
+    def score_now(self, query: ScoreQuery) -> Scored:
+        """Score one text in this thread, without a deadline. Raises NoSuchRouter."""
+        try:
+            name = self._bundle.engines[0].resolve(query.router)
         except UnknownRouter as unknown:
             raise NoSuchRouter(str(unknown)) from unknown
-
-    def _score(self, query: ScoreQuery) -> Scored:
-        name = self._bundle.engines[0].resolve(query.router)
         scores = self._bundle.score(
             [query.text],
             name,
