@@ -45,6 +45,7 @@ class AgentFacts:
     result_chars: int = _count("characters of all results")
     last_result_chars: int = _count("characters of the last result")
     empty_results: int = _count("results without text")
+    argument_chars: int = _count("characters of the arguments of all calls")
     repeated_calls: int = _count("calls that equal an earlier one")
     idle_repeats: int = _count("calls that equal an earlier one, with no edit in between")
 
@@ -57,6 +58,7 @@ class AgentFacts:
     worst_recent_error: int = _count(
         "the worst of the last three results: 0 none, 1 a failed command, 2 an error, 3 a crash"
     )
+    trouble: int = _count("the sum of `worstRecentError` over all turns with results")
 
     # Tests.
     tests_run: int = _count("results that are of a run of tests")
@@ -73,6 +75,7 @@ class AgentFacts:
     edited_files: int = _count("different files that were edited")
     first_edit_turn: int = _count("the turn of the first edit, from 1; 0: none so far")
     edits_since_failure: int = _count("edits since the last error or failing test")
+    stalled: int = _count("turns from the fourth on with no edit or act in the last three turns")
     production: int = _count("edits in the last five turns")
     reads: int = _count("calls that read files or lists of them")
     recent_reads: int = _count("reads and searches in the last five turns")
@@ -83,6 +86,8 @@ class AgentFacts:
     plans: int = _count("calls that write a plan or a to-do list")
     tasks: int = _count("calls that start another agent")
     other_calls: int = _count("calls of tools of no known kind")
+    acts: int = _count("calls of such tools that change something, by their names: `cancel_order`")
+    hand_overs: int = _count("calls that hand the user over to a person")
     planning: bool = _flag("whether all calls so far only read, search or plan")
     settled: int = _count("turns in a row at the end whose results are all good")
 

@@ -20,6 +20,7 @@ class ResultTally:
         self.errors = self.streak = self.same = self.failed_edits = 0
         self.last_error = False
         self.recent: deque[Severity] = deque(maxlen=_RECENT_RESULTS)
+        self.trouble = 0
         self.tests_passed = self.tests_failed = self.failing_streak = 0
         self.last_tests = Tests.NONE
         self.settled = 0
@@ -31,6 +32,7 @@ class ResultTally:
         """End the results of one turn."""
         if self._open:
             self.settled = 0 if self._failed else self.settled + 1
+            self.trouble += max(self.recent, default=Severity.NONE)
             self._open = self._failed = False
 
     def skip(self, chars: int, *, failed: bool) -> None:
@@ -88,6 +90,7 @@ class ResultTally:
             same_error=self.same,
             recent_errors=sum(each > 0 for each in self.recent),
             worst_recent_error=int(max(self.recent, default=Severity.NONE)),
+            trouble=self.trouble,
             tests_run=self.tests_passed + self.tests_failed,
             tests_passed=self.tests_passed,
             tests_failed=self.tests_failed,

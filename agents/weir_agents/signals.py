@@ -118,7 +118,7 @@ def _severity(text: str, kind: ToolKind, flag: Flag, code: int | None) -> Severi
         if not _BEGINS.match(text) and (quoted or not _mentions(text, _SPOKEN)):
             return Severity.NONE
     elif not flag and not code:  # good by its own account; a pipe's last command hides the others
-        spoken = not quoted and flag is None and _mentions(text, _SPOKEN[:1])
+        spoken = not quoted and _mentions(text, _SPOKEN)
         return Severity.FAILED if spoken else Severity.NONE
     elif code == _NOTHING_FOUND and kind is ToolKind.SEARCH and not flag:
         return Severity.ERROR if _mentions(text, _SPOKEN) else Severity.NONE

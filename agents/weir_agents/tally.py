@@ -11,11 +11,12 @@ from weir_agents.result_tally import ResultTally
 from weir_agents.signals import signal
 from weir_agents.test_outcome import Tests
 from weir_agents.tool_kind import ToolKind
-from weir_agents.tools import edited_file, tool_kind
+from weir_agents.tools import Change, change, edited_file, tool_kind
 from weir_agents.turns import Call, Result, cut
 from weir_agents.wording import NOTHING, wording
 
 _RECENT_TURNS: Final = 5
+_STALL_TURNS: Final = 3  # without a change; before that many turns, to look around is no stall
 _RECENT_MESSAGES: Final = 3
 _LOOKS: Final = frozenset({ToolKind.READ, ToolKind.SEARCH})
 _PLANS: Final = frozenset({ToolKind.READ, ToolKind.SEARCH, ToolKind.PLAN, ToolKind.WEB})
@@ -29,11 +30,13 @@ class Tally:
         self._shell = 0
         self._turns = self._users = self._since_user = 0
         self._calls = self._edit_chars = self._first_edit = 0
+        self._argument_chars = self._acts = self._hand_overs = 0
         self._repeated = self._idle = 0
         self._seen: set[int] = set()
         self._seen_since_edit: set[int] = set()
         self._files: set[str] = set()
         self._reads_since_edit = self._tests_since_edit = self._edits_since_failure = 0
+        self._stalled = self._changed_turn = 0
         self._production: deque[int] = deque(maxlen=_RECENT_TURNS)  # edits of each turn
         self._looks: deque[int] = deque(maxlen=_RECENT_TURNS)  # reads and searches of each turn
         self._texts: deque[str] = deque(maxlen=_RECENT_MESSAGES)
@@ -66,11 +69,13 @@ class Tally:
         self._looks.append(0)
         for call in calls:
             self._count(call)
+        self._stalled += self._turns - max(self._changed_turn, 1) >= _STALL_TURNS
 
     def _count(self, call: Call) -> None:
         kind, by_shell = tool_kind(call)
         self._kinds[kind] += 1
         self._shell += by_shell
+        self._argument_chars += len(call.arguments)
         if call.id:
             self._open[call.id] = kind
         else:
@@ -87,9 +92,16 @@ class Tally:
             self._reads_since_edit += 1
         elif kind is ToolKind.SUBMIT:
             self._submits = True
+        elif kind is ToolKind.OTHER:
+            made = change(call.name)
+            if made is Change.ACT:
+                self._acts += 1
+                self._changed_turn = self._turns
+            self._hand_overs += made is Change.HAND_OVER
 
     def _edited(self, call: Call) -> None:
         self._production[-1] += 1
+        self._changed_turn = self._turns
         self._edit_chars += len(call.arguments)
         self._first_edit = self._first_edit or self._turns
         self._seen_since_edit.clear()
@@ -131,6 +143,7 @@ class Tally:
             tokens=min(tokens, MAX_COUNT),
             compacted=compacted,
             calls=self._calls,
+            argument_chars=min(self._argument_chars, MAX_COUNT),
             repeated_calls=self._repeated,
             idle_repeats=self._idle,
             tests_since_edit=self._tests_since_edit,
@@ -139,6 +152,7 @@ class Tally:
             edited_files=len(self._files),
             first_edit_turn=self._first_edit,
             edits_since_failure=self._edits_since_failure,
+            stalled=self._stalled,
             production=sum(self._production),
             reads=kinds[ToolKind.READ],
             recent_reads=sum(self._looks),
@@ -149,6 +163,8 @@ class Tally:
             plans=kinds[ToolKind.PLAN],
             tasks=kinds[ToolKind.TASK],
             other_calls=kinds[ToolKind.OTHER],
+            acts=self._acts,
+            hand_overs=self._hand_overs,
             planning=0 < planned == self._calls,
             subagent=marks.subagent,
             harness=marks.harness,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from enum import Enum
 from functools import lru_cache
 from typing import Final
 
@@ -61,6 +62,22 @@ _PATH: Final = re.compile(
     r'"(?:file_path|path|filename|filePath|notebook_path|target_file|file)"\s*:\s*"((?:[^"\\]|\\.){1,400})"'
 )
 _PATCHED: Final = re.compile(r"\*\*\* (?:Update|Add|Delete) File: ([^\n\\]{1,400})")
+# The verbs of a domain's own tools, such as an airline's `cancel_reservation`.
+_HANDS_OVER: Final = re.compile(r"(?:^|_)(?:transfer|escalate|handoff|hand_over|hand_off)(?:_|$)")
+_ACTS: Final = re.compile(
+    r"^(?:update|modify|change|set|add|create|delete|remove|cancel|book|place|submit|send|pay|refund"
+    r"|return|exchange|reset|enable|disable|toggle|grant|revoke|resume|suspend|refuel|reboot|make"
+    r"|save|post|put|apply|approve|reject|assign|close|open|start|stop|move|rename|upload|install)"
+    r"(?:_|$)"
+)
+
+
+class Change(Enum):
+    """What a tool of no known kind changes, by its name."""
+
+    NONE = "none"
+    ACT = "act"
+    HAND_OVER = "handOver"  # the user to a person
 
 
 def tool_kind(call: Call) -> tuple[ToolKind, bool]:
@@ -75,9 +92,17 @@ def edited_file(arguments: str) -> str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def change(name: str) -> Change:
+    """What a tool of no known kind changes."""
+    words = _words(_plain(name))
+    if _HANDS_OVER.search(words):
+        return Change.HAND_OVER
+    return Change.ACT if _ACTS.search(words) else Change.NONE
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _kind(name: str, arguments: str) -> tuple[ToolKind, bool]:
-    plain = name.rsplit("__", 1)[-1].rsplit(".", 1)[-1].rsplit(":", 1)[-1]
-    kind = _named(plain, arguments)
+    kind = _named(_plain(name), arguments)
     if kind is not ToolKind.SHELL:
         return kind, False
     return command_kind(arguments), True
@@ -90,5 +115,14 @@ def _named(name: str, arguments: str) -> ToolKind:
     known = _KINDS.get(lower) or _KINDS.get(lower.replace("_", ""))
     if known is not None:
         return known
-    words = _HUMP.sub("_", name[:100]).lower().replace("-", "_")
+    words = _words(name)
     return next((kind for hint, kind in _HINTS if hint.search(words)), ToolKind.OTHER)
+
+
+def _plain(name: str) -> str:
+    """A tool's name without its server's."""
+    return name.rsplit("__", 1)[-1].rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+
+
+def _words(name: str) -> str:
+    return _HUMP.sub("_", name[:100]).lower().replace("-", "_")
