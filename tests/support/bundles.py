@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock, TextBlock
 from weir_scorer.engine.ports import Calibration, RetentionThreshold
-from weir_scorer.features import lexical
+from weir_scorer.features import lexical, rarity, surface
 
 ROOT = Path(__file__).parents[2]
 TINY_DIM = 16
@@ -90,6 +91,25 @@ def tiny_parts(*, name: str = "tiny", seed: int = 0) -> Parts:
             CALIBRATION: calibration_json({router.name: tiny_calibration() for router in routers}),
             CARD: b"# tiny\n\nRandom weights, for tests.\n",
         },
+    )
+
+
+def tiny_parts_of_both_ends() -> Parts:
+    """The same with the cheap blocks that read a text's head and tail."""
+    blocks = (
+        TextBlock("surface", "surface", dim=len(surface.NAMES), version=surface.VERSION),
+        TextBlock("rarity", "rarity", dim=len(rarity.NAMES), version=rarity.VERSION),
+    )
+    parts = tiny_parts()
+    width = sum(block.dim for block in blocks) + TINY_DIM
+    linear = RouterEntry("linear", "linear", ("surface", "rarity", "layer1"), "heads/linear.npz")
+    kept = [block for block in parts.blocks if block.name != "lexical"]
+    return replace(
+        parts,
+        blocks=(*kept, *blocks),
+        routers=(*parts.routers[:2], linear),
+        files={**parts.files, "heads/linear.npz": npz(tiny_head(width))},
+        reading=2,
     )
 
 

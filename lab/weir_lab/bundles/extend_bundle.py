@@ -117,6 +117,7 @@ def parts_of(folder: Folder) -> Parts:
         name=manifest.name if manifest.name.endswith("+") else f"{manifest.name}+",
         max_chars=manifest.max_chars,
         max_tokens=manifest.max_tokens,
+        reading=manifest.reading,
         blocks=tuple(manifest.blocks.values()),
         routers=tuple(manifest.routers.values()),
         default_router=manifest.default_router,

@@ -21,7 +21,8 @@ from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock
 from weir_scorer.engine.ports import Calibration
-from weir_scorer.features.text import length, normalise
+from weir_scorer.features.reading import reader
+from weir_scorer.features.text import length
 
 NAME = "trained"
 _INSTANT = ("random", "length")
@@ -130,8 +131,8 @@ def _spread(
     folder: Folder, prompts: Sequence[str], trained: TrainedLinear
 ) -> tuple[NDArray[np.float32], dict[str, Calibration]]:
     """The quantiles of the prompts' lengths, and the calibration of each built-in router."""
-    clean = (normalise(prompt, folder.manifest.max_chars) for prompt in prompts)
-    lengths = np.array([float(length(text)[0]) for text in clean])
+    read = reader(folder.manifest.reading, folder.manifest.max_chars)
+    lengths = np.array([float(length(read(prompt).chars)[0]) for prompt in prompts])
     knots = np.quantile(lengths, np.linspace(0, 1, _KNOTS)).astype(np.float32)
     even = np.linspace(0, 1, _KNOTS)
     return knots, {

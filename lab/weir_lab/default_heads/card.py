@@ -6,7 +6,7 @@ import numpy as np
 
 from weir_lab.default_heads.run import Figures
 from weir_lab.default_heads.train import ALPHA
-from weir_scorer.build.variants import ENSEMBLE_MEMBERS, Variant
+from weir_scorer.build.variants import ENSEMBLE_MEMBERS, MAX_TOKENS, Variant
 
 
 def card(figures: Figures, variant: Variant) -> str:
@@ -100,12 +100,14 @@ project and are under its licence; no recorded data is included."""
 def _reads(variant: Variant) -> str:
     layers = ", ".join(str(layer) for layer in variant.layers)
     encoded = (
-        f" and layers {layers} of all-MiniLM-L6-v2 (means over at most 128 tokens,"
+        f" and layers {layers} of all-MiniLM-L6-v2 (means over at most"
+        f" {MAX_TOKENS[variant.reading]} tokens,"
         f" {variant.precisions[0]} in training)"
         if layers
         else ""
     )
-    return f"36 lexical columns{encoded}"
+    columns = sum(block.dim for block in variant.text_blocks)
+    return f"{columns} {variant.text_blocks[0].name} columns{encoded}"
 
 
 def _below(figures: Figures) -> str:

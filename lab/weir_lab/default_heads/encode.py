@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_scorer.build.default import Encoder
-from weir_scorer.build.variants import HASH, LENGTH, LEXICAL, MAX_CHARS, MAX_TOKENS, Variant
-from weir_scorer.engine.blocks import text_function
+from weir_scorer.build.variants import HASH, LENGTH, MAX_CHARS, MAX_TOKENS, Variant
+from weir_scorer.engine.blocks import TextBlock, text_function
 from weir_scorer.engine.sessions import DeviceChoice, DeviceKind, SessionOptions, open_session
 from weir_scorer.engine.tokens import Tokens, pad
-from weir_scorer.features.text import normalise
+from weir_scorer.features.reading import reader
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Columns:
 
     hash: Floats
     length: Floats
-    lexical: Floats
+    lexical: Floats  # all cheap blocks
     encoded: Floats
 
     @property
@@ -40,13 +40,18 @@ class Columns:
 
 def encode(prompts: Sequence[str], encoder: Encoder, cache: Path, variant: Variant) -> Columns:
     """Every block of `prompts`, from `cache` when they were computed before."""
-    clean = [normalise(prompt, MAX_CHARS) for prompt in prompts]
+    read = reader(variant.reading, MAX_CHARS[variant.reading])
+    readings = [read(prompt) for prompt in prompts]
+
+    def columns(block: TextBlock) -> Floats:
+        function = text_function(block)
+        return np.stack([function(reading) for reading in readings])
+
     return Columns(
-        **{
-            block.name: np.stack([text_function(block)(text) for text in clean])
-            for block in (HASH, LENGTH, LEXICAL)
-        },
-        encoded=_encoded(clean, encoder, cache, variant),
+        hash=columns(HASH),
+        length=columns(LENGTH),
+        lexical=np.concatenate([columns(block) for block in variant.text_blocks], axis=1),
+        encoded=_encoded([reading.encoded for reading in readings], encoder, cache, variant),
     )
 
 
@@ -54,14 +59,15 @@ def _encoded(texts: Sequence[str], encoder: Encoder, cache: Path, variant: Varia
     if not variant.layers:
         return np.zeros((len(texts), 0), np.float32)
     graph = encoder.graphs[variant.precisions[0]]
-    key = hashlib.sha256(graph + encoder.tokenizer)
+    key = hashlib.sha256(graph + encoder.tokenizer + bytes([variant.reading]))
     for text in texts:
         key.update(text.encode("utf-8", "replace") + b"\0")
     cached = cache / f"encoded-{key.hexdigest()[:16]}.npy"
     if cached.is_file():
         return np.asarray(np.load(cached, allow_pickle=False), dtype=np.float32)
     session = open_session(graph, SessionOptions(DeviceChoice(DeviceKind.CPU)))
-    tokens = Tokens(encoder.tokenizer, MAX_TOKENS)
+    both_ends = variant.reading != 1
+    tokens = Tokens(encoder.tokenizer, MAX_TOKENS[variant.reading], both_ends=both_ends)
     outputs = [block.output for block in variant.encoded]
     rows: list[Floats] = []
     for start in range(0, len(texts), _STEP):

@@ -18,11 +18,10 @@ from weir_lab.metrics import brier, expected_calibration_error
 from weir_lab.routers.qualities import fit_qualities, with_models
 from weir_lab.routers.regression import Standard, platt, ridge, sigmoid
 from weir_scorer.engine.routers import Qualities
-from weir_scorer.features import lexical
 
 ALPHA = 1e4  # of the ridge, on standardised columns: strong, for sources to come differ
 KNOTS = 1001
-LENGTH = lexical.NAMES.index("characters")  # the lexical block's columns stand first
+LENGTH = 0  # the cheap blocks stand first, and each begins with the characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Parts:
     default_router: str
     profiles: tuple[str, ...]
     files: Mapping[str, bytes]  # path in the bundle -> content, TOKENIZER and the like included
+    reading: int = 1  # version of the way in which texts are read
 
 
 def write_bundle(parts: Parts, out: Path) -> str:
@@ -81,6 +82,7 @@ def _manifest(parts: Parts) -> Manifest:
             path: FileEntry(hashlib.sha256(content).hexdigest(), len(content))
             for path, content in parts.files.items()
         },
+        reading=parts.reading,
     )
 
 

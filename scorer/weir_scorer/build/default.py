@@ -25,7 +25,6 @@ from weir_scorer.build.variants import (
     DEFAULT,
     HASH,
     LENGTH,
-    LEXICAL,
     MAX_CHARS,
     MAX_TOKENS,
     Variant,
@@ -78,9 +77,10 @@ def build(
     heads = {path for entry in variant.routers for path in (entry.head, entry.qualities) if path}
     parts = Parts(
         name=variant.bundle,
-        max_chars=MAX_CHARS,
-        max_tokens=MAX_TOKENS,
-        blocks=(HASH, LENGTH, LEXICAL, *encoded),
+        max_chars=MAX_CHARS[variant.reading],
+        max_tokens=MAX_TOKENS[variant.reading],
+        reading=variant.reading,
+        blocks=(HASH, LENGTH, *variant.text_blocks, *encoded),
         routers=variant.routers,
         default_router=variant.default_router,
         profiles=tuple(json.loads((trained / "profiles.json").read_text("utf-8"))),

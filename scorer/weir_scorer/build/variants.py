@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock
-from weir_scorer.features import lexical
+from weir_scorer.features import lexical, rarity, surface
+from weir_scorer.features.reading import RAW_END
 
-MAX_CHARS = 8192
-MAX_TOKENS = 128
+MAX_CHARS = {1: 8192, 2: 2 * RAW_END}  # by the way of reading
+MAX_TOKENS = {1: 128, 2: 80}  # by the way of reading; 2 reads the first and last 40
 DIM = 384
 RANDOM_SEED = 0
 
 HASH = TextBlock("hash", "uniform", dim=1, seed=RANDOM_SEED)
 LENGTH = TextBlock("length", "length", dim=1)
 LEXICAL = TextBlock("lexical", "lexical", dim=len(lexical.NAMES), version=lexical.VERSION)
+
+SURFACE = TextBlock("surface", "surface", dim=len(surface.NAMES), version=surface.VERSION)
+RARITY = TextBlock("rarity", "rarity", dim=len(rarity.NAMES), version=rarity.VERSION)
 
 ENSEMBLE_MEMBERS: tuple[str, ...] = ("linear", "mf")  # of the ensemble; chosen by sources left out
 TRAINED_ROUTERS = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
@@ -33,6 +37,12 @@ class Variant:
     layers: tuple[int, ...]  # of the encoder, each a block; none: no encoder at all
     precisions: tuple[str, ...]  # that the encoder is written in; heads are trained on the first
     default_router: str = "linear"
+    reading: int = 1  # version of the way in which texts are read; heads are trained on one
+
+    @property
+    def text_blocks(self) -> tuple[TextBlock, ...]:
+        """The cheap blocks that every trained router reads."""
+        return (LEXICAL,) if self.reading == 1 else (SURFACE, RARITY)
 
     @property
     def encoded(self) -> tuple[EncoderBlock, ...]:
@@ -46,7 +56,7 @@ class Variant:
     @property
     def columns(self) -> tuple[Block, ...]:
         """The blocks that every trained router reads, in order."""
-        return (LEXICAL, *self.encoded)
+        return (*self.text_blocks, *self.encoded)
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -112,7 +112,8 @@ class Loader:
     def _load_tokens(self) -> Tokens:
         path = self._manifest.tokenizer
         try:
-            return Tokens(self._folder.read(path), self._manifest.max_tokens)
+            manifest, definition = self._manifest, self._folder.read(path)
+            return Tokens(definition, manifest.max_tokens, both_ends=manifest.reading != 1)
         except TokenizerBroken as error:
             raise BundleError(self._folder.path / path, str(error)) from error
 
@@ -146,4 +147,5 @@ class Loader:
             default_router=manifest.default_router,
             profiles=manifest.profiles,
             max_chars=manifest.max_chars,
+            reading=manifest.reading,
         )

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import cast
 
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock
+from weir_scorer.features.reading import VERSIONS
 
 FORMAT = 1
 FILE_NAME = "bundle.json"
@@ -58,6 +59,7 @@ class Manifest:
     calibration: str  # path
     card: str  # path
     files: Mapping[str, FileEntry]
+    reading: int = 1  # version of the way in which texts are read
 
     def to_json(self) -> bytes:
         """The file's bytes: the same manifest always gives the same ones."""
@@ -75,6 +77,8 @@ class Manifest:
             "card": self.card,
             "files": {path: asdict(entry) for path, entry in sorted(self.files.items())},
         }
+        if self.reading != 1:  # left out of a bundle that reads as all did: its version stays
+            document["reading"] = self.reading
         return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -103,9 +107,20 @@ def parse_manifest(data: bytes) -> Manifest:
         calibration=_path(document, "calibration", ""),
         card=_path(document, "card", ""),
         files={_safe(name, "files"): _parse_file(name, value) for name, value in files.items()},
+        reading=_reading(document),
     )
     _cross_check(manifest)
     return manifest
+
+
+def _reading(document: Mapping[str, Json]) -> int:
+    reading = _count(document, "reading", "") if "reading" in document else 1
+    if reading not in VERSIONS:
+        raise BadManifest(
+            f"reading is {reading}; this version of Weir reads texts in the ways"
+            f" {', '.join(map(str, VERSIONS))}: a newer Weir opens this bundle"
+        )
+    return reading
 
 
 def _cross_check(manifest: Manifest) -> None:

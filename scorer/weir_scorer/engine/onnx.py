@@ -21,7 +21,7 @@ from weir_scorer.engine.ports import (
 from weir_scorer.engine.routers import Head, Qualities
 from weir_scorer.engine.sessions import Session
 from weir_scorer.engine.tokens import Tokens, pad
-from weir_scorer.features.text import normalise
+from weir_scorer.features.reading import Reading, reader
 
 DEFAULT = "default"
 _WARM_BATCHES = (1, 32)
@@ -73,6 +73,7 @@ class OnnxEngine:
         self._tokens = tokens
         self._sessions = dict(sessions)
         self._device = device
+        self._read = reader(description.reading, description.max_chars)
         self._functions = {
             block.name: text_function(block)
             for router in routers.values()
@@ -95,19 +96,22 @@ class OnnxEngine:
 
     def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
         chosen = self._routers[self.resolve(router)]
-        clean = [normalise(text, self._description.max_chars) for text in texts]
-        encoded = chosen.encoder_blocks and clean
-        ids = self._tokens.encode(clean) if encoded else [()] * len(clean)
+        readings = [self._read(text) for text in texts]
+        encoded = chosen.encoder_blocks and readings
+        ids = self._encode_texts(readings) if encoded else [()] * len(readings)
         return [
             Prepared(
                 tokens=max(len(row), 1),
                 ids=row,
                 features={
-                    block.name: self._functions[block.name](text) for block in chosen.text_blocks
+                    block.name: self._functions[block.name](reading) for block in chosen.text_blocks
                 },
             )
-            for text, row in zip(clean, ids, strict=True)
+            for reading, row in zip(readings, ids, strict=True)
         ]
+
+    def _encode_texts(self, readings: Sequence[Reading]) -> list[tuple[int, ...]]:
+        return self._tokens.encode([reading.encoded for reading in readings])
 
     def run(
         self, batch: Sequence[Prepared], router: str, *, want_quality: bool, want_embedding: bool
@@ -133,9 +137,9 @@ class OnnxEngine:
 
     def read(self, texts: Sequence[str], block: EncoderBlock) -> Matrix:
         """One encoder block's columns of some texts: for checks and training."""
-        clean = [normalise(text, self._description.max_chars) for text in texts]
+        readings = [self._read(text) for text in texts]
         batch = [
-            Prepared(tokens=len(ids), ids=ids, features={}) for ids in self._tokens.encode(clean)
+            Prepared(tokens=len(ids), ids=ids, features={}) for ids in self._encode_texts(readings)
         ]
         return self._encode(batch, [block])[block.name]
 

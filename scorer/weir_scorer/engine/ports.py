@@ -92,6 +92,7 @@ class Description:
     default_router: str
     profiles: tuple[str, ...]  # the columns of Scores.quality
     max_chars: int  # of a text that are read
+    reading: int = 1  # version of the way in which texts are read: features/reading.py
 
 
 @dataclass(frozen=True, slots=True)

