@@ -1,9 +1,9 @@
 """The kinds of tools that agents' programs have."""
 
-from enum import StrEnum
+from enum import Enum
 
 
-class ToolKind(StrEnum):  # a str, as its hash is computed in C
+class ToolKind(Enum):
     """What a call does."""
 
     READ = "read"

@@ -136,6 +136,7 @@ class Bundle:
             scored.scores[back],
             None if scored.quality is None else scored.quality[back],
             None if scored.embeddings is None else scored.embeddings[back],
+            None if scored.known is None else scored.known[back],
         )
 
 
@@ -155,8 +156,10 @@ def _concatenate(parts: Sequence[Scores]) -> Scores:
         return Scores(np.empty(0, dtype=np.float32))
     qualities = [part.quality for part in parts if part.quality is not None]
     embeddings = [part.embeddings for part in parts if part.embeddings is not None]
+    known = [part.known for part in parts if part.known is not None]
     return Scores(
         np.concatenate([part.scores for part in parts]),
         np.concatenate(qualities) if qualities else None,
         np.concatenate(embeddings) if embeddings else None,
+        np.concatenate(known) if known else None,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock, text_function
+from weir_scorer.engine.familiarity import Familiarity
 from weir_scorer.engine.ports import (
     Description,
     Device,
@@ -32,12 +33,14 @@ _WARM_TEXTS = ("", "weir " * 512)
 class Router:
     """A head over the blocks it reads, in the order of its columns.
 
-    `qualities` predict in the head's place where they are given.
+    `qualities` predict in the head's place where they are given; `familiarity` tells how well a
+    text's kind is known.
     """
 
     blocks: tuple[Block, ...]
     head: Head
     qualities: Qualities | None = None
+    familiarity: Familiarity | None = None
 
     @property
     def predictor(self) -> Head | Qualities:
@@ -133,6 +136,7 @@ class OnnxEngine:
             scores=head.scores(features),
             quality=predictor.quality(features) if want_quality and predictor.profiles else None,
             embeddings=encoded[last] if want_embedding and last is not None else None,
+            known=None if chosen.familiarity is None else chosen.familiarity(features),
         )
 
     def read(self, texts: Sequence[str], block: EncoderBlock) -> Matrix:

@@ -50,6 +50,8 @@ class Scores:
     scores: NDArray[np.float32]  # [n], each finite and in [0,1]
     quality: Matrix | None = None  # [n, profiles] in [0,1]; None unless wanted and possible
     embeddings: Matrix | None = None  # [n, d]; None unless wanted and the router has one
+    # [n] in [0,1]: how well each text's kind is known; None where the bundle can't tell
+    known: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

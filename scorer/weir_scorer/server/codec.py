@@ -76,6 +76,7 @@ def response(answer: CallResult, bundle: str, router: str) -> pb.ScoreResponse:
         quality=[pb.Quality(values=row) for row in answer.quality or ()],
         embeddings=[pb.Embedding(values=row) for row in answer.embeddings or ()],
         versions=pb.Versions(bundle=bundle, router=router),
+        known=answer.known or (),
     )
 
 

@@ -67,6 +67,7 @@ class ScoreResponse(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     EMBEDDINGS_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """P(the strong answer beats the weak one) in [0,1]; one per text, in order."""
@@ -81,6 +82,12 @@ class ScoreResponse(_message.Message):
 
     @_builtins.property
     def versions(self) -> Global___Versions: ...
+    @_builtins.property
+    def known(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How well each prompt's kind is known, in [0,1]; one per text, in order. Of prompts like those
+        that the bundle was trained on, a share of k lies below k. Empty where the bundle can't tell.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +95,11 @@ class ScoreResponse(_message.Message):
         quality: _abc.Iterable[Global___Quality] | None = ...,
         embeddings: _abc.Iterable[Global___Embedding] | None = ...,
         versions: Global___Versions | None = ...,
+        known: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "quality", b"quality", "scores", b"scores", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "known", b"known", "quality", b"quality", "scores", b"scores", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
