@@ -47,6 +47,20 @@ spec:
   failureMode: {upstream: [large, small]}
 ---
 apiVersion: weir.dev/v1alpha1
+kind: ModelBackend
+metadata: {name: broken}
+spec: {protocol: openai, endpoint: "http://127.0.0.1:9/v1", model: broken-1}
+---
+apiVersion: weir.dev/v1alpha1
+kind: RoutePolicy
+metadata: {name: fragile}
+spec:
+  match: {models: [fragile]}
+  candidates: [{backend: broken}, {backend: large}]
+  objective: {threshold: "1"}
+  failureMode: {upstream: [large]}
+---
+apiVersion: weir.dev/v1alpha1
 kind: RoutePolicy
 metadata: {name: poor}
 spec:
@@ -76,7 +90,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with stand_in(log=tmp_path_factory.mktemp("stand-in") / "log") as running:
+    failing = ["--fail", "status=500,rate=1,model=broken-1"]
+    with stand_in(*failing, log=tmp_path_factory.mktemp("stand-in") / "log") as running:
         yield running
 
 
@@ -176,6 +191,16 @@ def test_a_model_that_no_policy_serves_is_left_to_litellm(openai: OpenAI) -> Non
 def test_what_a_policy_refuses_is_refused_with_its_status(openai: OpenAI) -> None:
     with pytest.raises(RateLimitError, match="the budget of policy default/poor"):
         openai.chat.completions.create(model="poor", messages=[{"role": "user", "content": "hi"}])
+
+
+def test_litellm_falls_back_as_the_policy_says(openai: OpenAI, provider: Program) -> None:
+    before = called(provider).get("large-1", 0)
+    answer = openai.chat.completions.with_raw_response.create(
+        model="fragile", messages=[{"role": "user", "content": "hi"}]
+    )
+    assert answer.headers["x-weir-model"] == "broken"  # what was decided
+    assert answer.headers["x-litellm-attempted-fallbacks"] == "1"
+    assert called(provider)["large-1"] == before + 1
 
 
 def test_litellms_router_asks_weir_as_its_strategy(

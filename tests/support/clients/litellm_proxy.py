@@ -23,6 +23,8 @@ model_list:
     litellm_params: {model: openai/small-1, api_base: "@URL@/v1", api_key: none}
   - model_name: large
     litellm_params: {model: openai/large-1, api_base: "@URL@/v1", api_key: none}
+  - model_name: broken
+    litellm_params: {model: openai/broken-1, api_base: "@URL@/v1", api_key: none}
   - model_name: auto
     litellm_params: {model: openai/unrouted, api_base: "@URL@/v1", api_key: none}
 litellm_settings:
