@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from weir_runtime.tracing import TraceContext
 from weir_scorer.engine.ports import Prepared, Scores
+from weir_scorer.features.turns import Prompt
 
 
 class BatchKey(NamedTuple):
@@ -51,7 +52,7 @@ class Call:
 
     def __init__(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Prompt],
         batch_key: BatchKey,
         deadline: float,
         future: asyncio.Future[CallResult],

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_scorer.features.turns import Prompt
+
 Vector = NDArray[np.float32]  # one row of features
 Matrix = NDArray[np.float32]  # one row per text
 
@@ -41,6 +43,8 @@ class Prepared:
     tokens: int  # tokens the encoder will read, at least 1: what to bucket by
     ids: tuple[int, ...]  # token ids; empty where the router needs no encoder
     features: Mapping[str, Vector] = field(repr=False)  # the cheap blocks, by name
+    earlier: "Prepared | None" = None  # the turn that a follow-up asks about
+    weight: float = 0.0  # the weight of that turn in the score, [0,1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Engine(Protocol):
         """
         ...
 
-    def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
+    def prepare(self, texts: Sequence[Prompt], router: str) -> Sequence[Prepared]:
         """Normalise, cap and tokenise, and compute the cheap blocks `router` needs.
 
         Any string will do: empty, of any length, with NUL or lone surrogates. Blocking CPU work,
