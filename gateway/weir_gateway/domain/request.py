@@ -56,6 +56,8 @@ class Request:
     stores: bool = False  # its answer is to be kept by the provider, for later requests to name
     wants_usage: bool = True  # False: its stream is not to have an event with the usage alone
     opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
+    untranslated: bool = False  # True: only backends that speak its wire themselves can serve it
+    prompt_known: bool = True  # False: only its headers are, so that it can't be scored
 
 
 def with_model(request: Request, model_json: bytes) -> bytes:

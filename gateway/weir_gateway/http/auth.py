@@ -1,6 +1,7 @@
 """Authenticates requests by their client key, the same way for every path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -27,6 +28,20 @@ class Keys(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What is read of a request's head, whatever it came over."""
+
+    headers: Mapping[str, str]  # found by names in lower case
+    path: str
+    query: Mapping[str, str]
+
+
+def head_of(http: web.BaseRequest) -> RequestHead:
+    """The head of a request over HTTP."""
+    return RequestHead(http.headers, http.path, http.query)
+
+
 class Authenticator:
     """Checks each request's client key and stores it on the request."""
 
@@ -39,16 +54,26 @@ class Authenticator:
         """Store the client's key on `http`. Raises KeyRefused where it is missing or unknown."""
         if self._keys is None:
             return
-        header, presented = _presented_key(http)
+        found = self.find(head_of(http))
+        if found is not None:
+            http[CLIENT_KEY], http[CLIENT_KEY_HEADER] = found
+
+    def find(self, head: RequestHead) -> tuple[ClientKey, str] | None:
+        """Return the client's key and the header that carried it; None where none is required.
+
+        Raises KeyRefused where it is missing or unknown.
+        """
+        if self._keys is None:
+            return None
+        header, presented = _presented_key(head)
         if not presented:
-            raise KeyRefused(_missing_key(http))
+            raise KeyRefused(_missing_key(head))
         key = self._keys.find(presented, self._now())
         if key is None:
             raise KeyRefused(
                 "the API key is unknown or has expired: ask the gateway's administrator for one"
             )
-        http[CLIENT_KEY] = key
-        http[CLIENT_KEY_HEADER] = header
+        return key, header
 
 
 def client_key(http: web.BaseRequest) -> ClientKey | None:
@@ -64,10 +89,10 @@ def client_key_header(http: web.BaseRequest) -> str:
     return http[CLIENT_KEY_HEADER] if CLIENT_KEY_HEADER in http else ""  # noqa: SIM401 - its get() is untyped
 
 
-def _presented_key(http: web.BaseRequest) -> tuple[str, str]:
+def _presented_key(head: RequestHead) -> tuple[str, str]:
     """Return (header name, key); the key is empty where the request has none."""
     for name in KEY_HEADERS:
-        value = http.headers.get(name)
+        value = head.headers.get(name)
         if value is None:
             continue
         if name == "authorization":
@@ -75,16 +100,16 @@ def _presented_key(http: web.BaseRequest) -> tuple[str, str]:
                 continue
             value = value[len(BEARER) :]
         return name, value.strip()
-    return GOOGLE_HEADER, google_parameter(http)
+    return GOOGLE_HEADER, google_parameter(head)
 
 
-def google_parameter(http: web.BaseRequest) -> str:
+def google_parameter(head: RequestHead) -> str:
     """The key in the URL of a call to Google's API; empty where there is none."""
-    return http.query.get(GOOGLE_PARAMETER, "") if http.path.startswith(GOOGLE_VERSION) else ""
+    return head.query.get(GOOGLE_PARAMETER, "") if head.path.startswith(GOOGLE_VERSION) else ""
 
 
-def _missing_key(http: web.BaseRequest) -> str:
+def _missing_key(head: RequestHead) -> str:
     hint = "send one as `Authorization: Bearer KEY` or `x-api-key: KEY`"
-    if any(name.lower() in KEY_PARAMETERS for name in http.query):
+    if any(name.lower() in KEY_PARAMETERS for name in head.query):
         return f"an API key does not belong in the URL, because URLs are logged: {hint}"
     return f"this gateway requires an API key: {hint}"

@@ -19,7 +19,8 @@ from weir_gateway.http.auth import client_key, client_key_header
 from weir_gateway.http.body import read_body
 from weir_gateway.http.client_stream import UNBUFFERED, ClientStream
 from weir_gateway.http.client_wires import ClientWire, Parse
-from weir_gateway.http.errors import error_response, limit_headers
+from weir_gateway.http.decision_headers import DecisionHeaders
+from weir_gateway.http.errors import error_response
 from weir_gateway.http.stream_responses import EventStream, StreamWriter
 from weir_gateway.routing.account import CLIENT_GONE, CLIENT_GONE_STATUS
 from weir_gateway.routing.context import Purpose, SideCosts
@@ -27,7 +28,6 @@ from weir_gateway.routing.exchange import Exchange, Timing
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
 from weir_gateway.routing.replies import Reply, Sent
-from weir_policy.ids import PolicyId
 from weir_runtime.tracing import Span, TraceContext, Tracing, current
 from weir_wires.registry import WIRES
 from weir_wires.spec import Counting
@@ -94,7 +94,7 @@ class Endpoint:
         self._tracing = tracing
         self._clock = clock
         self._bounds = bounds
-        self._score_exposed: tuple[RouteTable, frozenset[PolicyId]] | None = None
+        self._decision_headers = DecisionHeaders()
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a WeirError becomes an error response."""
@@ -211,23 +211,8 @@ class Endpoint:
 
     def _set_decision_headers(self, call: _Call, decision: RouteDecision) -> None:
         headers = call.headers
-        headers["x-weir-decision"] = decision.id
-        headers["x-weir-model"] = decision.chosen.name
-        headers["x-weir-policy"] = decision.policy
-        headers["x-weir-reason"] = decision.label
+        headers |= self._decision_headers.of(decision, call.table, call.timing.overhead)
         headers["x-weir-cache"] = decision.cache.state.value
-        headers["x-weir-overhead-ms"] = f"{call.timing.overhead * 1000:.2f}"
-        if decision.admission.limits:
-            headers |= limit_headers(decision.admission.remaining())
-        if decision.scored is not None and decision.policy in self._exposing_score(call.table):
-            headers["x-weir-score"] = f"{decision.scored.score:.4f}"
-
-    def _exposing_score(self, table: RouteTable) -> frozenset[PolicyId]:
-        """The policies that expose their scores, computed once per table."""
-        if self._score_exposed is None or self._score_exposed[0] is not table:
-            policies = frozenset(policy.id for policy in table.policies if policy.expose.score)
-            self._score_exposed = (table, policies)
-        return self._score_exposed[1]
 
 
 def header_fields(http: web.BaseRequest) -> dict[str, str]:

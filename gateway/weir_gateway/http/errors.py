@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from weir_gateway.domain.errors import LimitReached, UnsupportedEncoding, UpstreamError, WeirError
-from weir_gateway.http.auth import GOOGLE_HEADER, GOOGLE_VERSION
+from weir_gateway.http.auth import GOOGLE_HEADER, GOOGLE_VERSION, RequestHead, head_of
 from weir_gateway.http.body import ENCODINGS
 from weir_wires.anthropic.answers import ANTHROPIC_ERRORS
 from weir_wires.error_shapes import ErrorShape
@@ -23,15 +23,20 @@ ANTHROPIC_HEADER: Final = "anthropic-version"  # Anthropic's clients send it wit
 
 def shape_for(http: web.BaseRequest) -> ErrorShape:
     """Return the error shape that the sender of `http` reads, on any path."""
-    if speaks_google(http):
+    return shape_of(head_of(http))
+
+
+def shape_of(head: RequestHead) -> ErrorShape:
+    """Return the error shape that the sender of a request reads, on any path."""
+    if speaks_google(head):
         return GEMINI_ERRORS
-    anthropic = http.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in http.headers
+    anthropic = head.path.startswith(ANTHROPIC_PATH) or ANTHROPIC_HEADER in head.headers
     return ANTHROPIC_ERRORS if anthropic else OPENAI_ERRORS
 
 
-def speaks_google(http: web.BaseRequest) -> bool:
-    """Whether `http` is a call to Google's API: by its path, or by what its clients send."""
-    return http.path.startswith(GOOGLE_VERSION) or any(n in http.headers for n in GOOGLE_HEADERS)
+def speaks_google(head: RequestHead) -> bool:
+    """Whether this is a call to Google's API: by its path, or by what its clients send."""
+    return head.path.startswith(GOOGLE_VERSION) or any(n in head.headers for n in GOOGLE_HEADERS)
 
 
 def error_response(

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from weir_gateway.domain.errors import BadRequest
 from weir_gateway.domain.request import Request
-from weir_gateway.http.auth import GOOGLE_HEADER, client_key, google_parameter
+from weir_gateway.http.auth import GOOGLE_HEADER, client_key, google_parameter, head_of
 from weir_gateway.http.client_wires import GEMINI, GEMINI_COUNT
 from weir_gateway.http.endpoint import Endpoint, Reading
 from weir_gateway.http.parse import google_gemini
@@ -63,7 +63,7 @@ def google_paths(
 
 def _key_in_url(http: web.BaseRequest) -> Mapping[str, str]:
     """A provider's key in the URL, as the header; the gateway's own keys never go on."""
-    key = google_parameter(http) if client_key(http) is None else ""
+    key = google_parameter(head_of(http)) if client_key(http) is None else ""
     return {GOOGLE_HEADER: key} if key else {}
 
 

@@ -7,7 +7,7 @@ or sends Google's headers Google's, and every other one OpenAI's.
 from aiohttp import web
 
 from weir_gateway.domain.errors import NoPolicy
-from weir_gateway.http.auth import CLIENT_KEY
+from weir_gateway.http.auth import CLIENT_KEY, head_of
 from weir_gateway.http.endpoint import Tables
 from weir_gateway.http.errors import ANTHROPIC_HEADER, speaks_google
 from weir_gateway.routing.pipeline import Routing
@@ -26,7 +26,7 @@ class ModelEndpoints:
     async def list(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer with all names on one page."""
         names = self._names(http)
-        if speaks_google(http):
+        if speaks_google(head_of(http)):
             return web.json_response({"models": [_google_model(name) for name in names]})
         if ANTHROPIC_HEADER not in http.headers:
             return web.json_response({"object": "list", "data": [_model(name) for name in names]})
@@ -43,7 +43,7 @@ class ModelEndpoints:
         if not self._routing.serves(self._tables(), name, http.get(CLIENT_KEY)):
             raise NoPolicy(f"no model {name[:100]!r}: GET /v1/models lists them", param="model")
         anthropic = _anthropic_model if ANTHROPIC_HEADER in http.headers else _model
-        shape = _google_model if speaks_google(http) else anthropic
+        shape = _google_model if speaks_google(head_of(http)) else anthropic
         return web.json_response(shape(name))
 
     def _names(self, http: web.BaseRequest) -> tuple[str, ...]:

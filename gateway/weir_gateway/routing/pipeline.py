@@ -187,7 +187,7 @@ class Routing:
         if purpose.dispatches:
             self._recorder.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
-            _describe(span, request, decision)
+            _describe(span, decision)
         return decision
 
     def _account_undecided(
@@ -259,6 +259,12 @@ class Routing:
             self._remember(request, sent.decision, policy.policy)
         return sent
 
+    def sent_elsewhere(self, request: Request, decision: RouteDecision, table: RouteTable) -> None:
+        """Note that another program sends the request: its conversation's model is warm then."""
+        policy = self._decider.compiled(table).by_id.get(decision.policy)
+        if policy is not None and policy.policy.sticky:
+            self._remember(request, decision, policy.policy)
+
     def _remember(self, request: Request, decision: RouteDecision, policy: Policy) -> None:
         session = session_key(policy.id, request)
         if self._sessions is not None and session:
@@ -287,7 +293,7 @@ class Routing:
         return outcome
 
 
-def _describe(span: Span, request: Request, decision: RouteDecision) -> None:
+def _describe(span: Span, decision: RouteDecision) -> None:
     span.set("weir.decision", decision.id)
     span.set("weir.policy", decision.policy)
     span.set("weir.model", decision.chosen.name)
@@ -303,9 +309,3 @@ def _describe(span: Span, request: Request, decision: RouteDecision) -> None:
         span.set("weir.variant", decision.variant.name)
     if decision.propensity < 1:
         span.set("weir.propensity", decision.propensity)
-    agent = request.facts.agent
-    if agent.turns:
-        span.set("weir.agent.harness", agent.harness)
-        span.set("weir.agent.subagent", agent.subagent)
-        span.set("weir.agent.turns", agent.turns)
-        span.set("weir.agent.error_streak", agent.error_streak)

@@ -167,7 +167,7 @@ def build_request(
             max_tokens=facts.max_tokens,
             temperature=1.0 if temperature is None else temperature,
             user=facts.user,
-            headers={k: v for k, v in headers.items() if k not in SECRET_HEADERS},
+            headers=readable(headers),
             text=turns[-1][:FACT_TEXT_CHARS] if turns else "",
             agent=facts.agent(headers),
         ),
@@ -179,6 +179,11 @@ def build_request(
         wants_usage=facts.wants_usage,
         opening=(*facts.system[:1], *turns[:1]),
     )
+
+
+def readable(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that rules may read."""
+    return {name: value for name, value in headers.items() if name not in SECRET_HEADERS}
 
 
 def read_content(

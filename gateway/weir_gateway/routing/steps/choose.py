@@ -20,7 +20,12 @@ from weir_gateway.routing.policy.compiled import (
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.share import ShareKey, ShareThresholds
 from weir_gateway.routing.steps import score, selection, sticky
-from weir_gateway.routing.steps.filter import no_state, not_served, unservable_fallbacks
+from weir_gateway.routing.steps.filter import (
+    no_state,
+    not_served,
+    takes,
+    unservable_fallbacks,
+)
 from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
@@ -52,7 +57,7 @@ class Choice:
 
 def direct_choice(backend: Backend, request: Request) -> Choice:
     """The backend that the client named. Raises BadRequest where it can't serve the request."""
-    if request.wire not in backend.takes:
+    if not takes(backend, request):
         raise not_served(request, f"no wire of {backend.name}")
     if Capability.STATE in request.needs - backend.capabilities:
         raise no_state(f"{backend.name} doesn't keep")

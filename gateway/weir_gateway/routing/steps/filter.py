@@ -20,7 +20,7 @@ def filter_candidates(compiled: CompiledPolicy, request: Request) -> Fit:
     """
     tokens = request.prompt_tokens + request.max_tokens
     simple = request.wire in compiled.takes and request.needs <= compiled.shared
-    if simple and tokens <= (compiled.narrowest or tokens):
+    if simple and not request.untranslated and tokens <= (compiled.narrowest or tokens):
         return compiled.policy.candidates, ()
     return _slowly(compiled, request, tokens)
 
@@ -42,8 +42,13 @@ def _slowly(compiled: CompiledPolicy, request: Request, tokens: int) -> Fit:
 
 
 def _lacks(backend: Backend, request: Request) -> str:
-    wire = [] if request.wire in backend.takes else [request.wire.short]
+    wire = [] if takes(backend, request) else [request.wire.short]
     return ", ".join([*wire, *sorted(request.needs - backend.capabilities)])
+
+
+def takes(backend: Backend, request: Request) -> bool:
+    """Whether `backend` can serve the request's wire."""
+    return request.wire in (backend.wires if request.untranslated else backend.takes)
 
 
 def _wide_enough(backend: Backend, tokens: int) -> bool:
@@ -85,7 +90,7 @@ def no_state(subject: str) -> BadRequest:
 
 
 def _none_can_serve(compiled: CompiledPolicy, request: Request) -> BadRequest:
-    if not any(request.wire in b.takes for b in compiled.policy.candidates):
+    if not any(takes(backend, request) for backend in compiled.policy.candidates):
         return not_served(request, f"no candidate of policy {compiled.policy.id}")
     having = frozenset[str]().union(*(b.capabilities for b in compiled.policy.candidates))
     if Capability.STATE in request.needs - having:

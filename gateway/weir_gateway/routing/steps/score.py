@@ -24,6 +24,8 @@ async def score_prompt(
     """
     request, policy = context.request, match.policy.policy
     router = match.router if match.router is not None else policy.router
+    if not request.prompt_known:
+        return ScorerUnavailable("the request came without its body, so there is no prompt")
     if not request.scored_text:
         bundle = scorer.bundle or BundleVersion("")
         return Scored(0.0, {}, bundle, router, calibration=scorer.calibration(router))
