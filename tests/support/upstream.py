@@ -200,8 +200,21 @@ async def _read(reader: asyncio.StreamReader, begun: bytes) -> Received | None:
         return None
     first, *lines = head.decode().split("\r\n")[:-2]
     headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    if headers.get("transfer-encoding") == "chunked":
+        body = await _chunked(reader)
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Received(first.split(" ")[1], headers, body)
+
+
+async def _chunked(reader: asyncio.StreamReader) -> bytes:
+    chunks: list[bytes] = []
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        chunks.append(await reader.readexactly(size))
+        await reader.readexactly(2)
+    while await reader.readuntil(b"\r\n") != b"\r\n":  # trailers
+        pass
+    return b"".join(chunks)
 
 
 @contextlib.asynccontextmanager

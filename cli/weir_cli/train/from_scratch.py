@@ -66,13 +66,12 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
     raw = _read(options, prompts, partial)
     with lab_failures():
         say_step(f"fitting {len(needs)} labels")
-        widths = block_widths(options.bundle, options.router)
-        trained = train_linear(raw, widths, prompts, needs, outcomes, options.seed)
+        trained = train_linear(raw, prompts, needs, outcomes, options.seed)
         near = {
             kind: train_router(
                 kind,
                 raw,
-                widths,
+                block_widths(options.bundle, options.router),
                 prompts,
                 needs,
                 options.seed,
@@ -139,7 +138,7 @@ def _report(
     *,
     as_json: bool,
 ) -> None:
-    left = {"arrays", "scores", "familiarity"}
+    left = {"arrays", "scores"}
     facts = {key: value for key, value in asdict(trained).items() if key not in left}
     notes = [*story.notes, story.leak_check]
     if as_json:

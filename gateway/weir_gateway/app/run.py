@@ -22,6 +22,7 @@ from weir_gateway.app.build import (
     build_scorer,
     new_id,
 )
+from weir_gateway.app.extproc import Extproc, open_extproc
 from weir_gateway.app.ledgers import open_ledgers
 from weir_gateway.app.stores import open_batch_service, open_stores
 from weir_gateway.app.table_sources import follow_tables
@@ -54,6 +55,7 @@ class Gateway:
         self.serving = asyncio.Event()
         self.bound: Address | None = None  # the address it listens on, once it does
         self.bound_admin: Address | None = None
+        self.bound_extproc: Address | None = None  # where an Envoy asks, if it may
 
     @property
     def calls_under_way(self) -> int:
@@ -103,14 +105,19 @@ class Gateway:
             services = (ledgers.feedback_service, batches)
             handler = build_handler(settings, parts, routing, tables, keys, services)
             self._add_load_gauges(handler)
-            await self._serve(handler, batches, stop)
+            extproc = await open_extproc(settings, parts, routing, tables, keys, stack)
+            self.bound_extproc = None if extproc is None else extproc.bound
+            await self._serve(handler, (batches, extproc), stop)
         await parts.tracing.shutdown()
         return 0
 
     async def _serve(
-        self, handler: RootHandler, batches: BatchService | None, stop: asyncio.Event
+        self,
+        handler: RootHandler,
+        services: tuple[BatchService | None, Extproc | None],
+        stop: asyncio.Event,
     ) -> None:
-        listen = self._settings.listen
+        listen, (batches, extproc) = self._settings.listen, services
         server = DrainingServer(
             handler, head_timeout=listen.head_timeout, keep_alive=listen.keep_alive
         )
@@ -128,6 +135,9 @@ class Gateway:
             async with asyncio.TaskGroup() as ending:
                 if batches is not None:
                     ending.create_task(batches.runner.drain(listen.drain), name="weir-drain")
+                if extproc is not None:
+                    draining = extproc.server.drain(listen.drain, listen.drain_linger)
+                    ending.create_task(draining, name="weir-extproc-drain")
                 await server.drain(listen.drain, listen.drain_linger)
         finally:
             await runner.cleanup()

@@ -6,6 +6,7 @@ Each part of `app/build.py` takes the group that it needs.
 from dataclasses import dataclass
 from pathlib import Path
 
+from weir_gateway.settings.extproc import ExtprocSettings
 from weir_gateway.settings.records import (
     BatchSettings,
     FeedbackSettings,
@@ -43,6 +44,7 @@ class Settings:
     feedback: FeedbackSettings
     batches: BatchSettings
     redis: RedisSettings
+    extproc: ExtprocSettings
     spend: Path | None = setting(
         "WEIR_SPEND",
         default=None,

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from weir_scorer.batching.calls import BatchKey, Call, Item
 from weir_scorer.batching.limits import BatchLimits
-from weir_scorer.features.turns import Prompt
 
 
 class Slice(NamedTuple):
@@ -24,7 +23,7 @@ class Slice(NamedTuple):
     stop: int
 
     @property
-    def texts(self) -> Sequence[Prompt]:
+    def texts(self) -> Sequence[str]:
         """The texts themselves."""
         return self.call.texts[self.start : self.stop]
 
