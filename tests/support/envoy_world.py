@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,9 @@ def two(weak: Upstream, strong: Upstream) -> TableDraft:
     return table(backend("weak", weak.url), backend("strong", strong.url))
 
 
+Made = Callable[[Upstream, Upstream], TableDraft]  # of the weak and the strong provider
+
+
 def sums(ledger: Path) -> Sums:
     """What the ledger has of the one policy."""
     (total,) = read_sums(ledger, "policy", 0)[0]
@@ -70,10 +73,11 @@ async def world(
     folder: Path,
     bootstrap: Bootstrap | None = None,
     variables: Sequence[tuple[str, str]] = (),
-    made: TableDraft | None = None,
+    made: Made = two,
 ) -> AsyncGenerator[World]:
     """Run it all until the block is left; what is in the ledger then is all there is."""
     bootstrap = bootstrap or Bootstrap()
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     ledger = folder / "ledger.db"
     async with AsyncExitStack() as stack:
         answer = answering(completion(prompt=1000, output=500))
@@ -89,7 +93,7 @@ async def world(
             *variables,
         ]
         weir = await stack.enter_async_context(
-            running_gateway(folder, made or two(weak, strong), settings)
+            running_gateway(folder, made(weak, strong), settings)
         )
         assert weir.gateway.bound_extproc is not None
         bootstrap.endpoint("weir", weir.gateway.bound_extproc.port)

@@ -88,7 +88,8 @@ class Session:
         self._mode = body_mode(message)
         self._duplex_answer = _duplex_answer(message)
         self._head = head_of(message.request_headers)
-        self._forged = Change(remove=forged(self._head))
+        found = forged(self._head)
+        self._forged = Change(remove=found, reroute=bool(found))
         incoming = self._parts.decider.incoming(self._head)
         if incoming is None or message.request_headers.end_of_stream:
             self._parts.count("passed")
