@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint mypy pyright types unit integration cluster kube test-images test-node bench bench-scorer \
+.PHONY: help run test lint mypy pyright types unit integration cluster kube test-images test-node bench bench-scorer bench-library \
         bench-faults bench-cluster bench-pacing proto docs lock clean
 
 help: ## List the targets
@@ -72,6 +72,9 @@ bench: $(VENV)/.dev $(BUNDLE)/bundle.json ## Weir beside a bare proxy, one run, 
 
 bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 	$(BIN)/python -m bench.scorer
+
+bench-library: $(VENV)/.dev $(BUNDLE)/bundle.json ## weir.decide beside its bundle's scoring alone
+	$(BIN)/python -m bench.library
 
 bench-faults: $(VENV)/.dev ## What clients feel when half of a provider's calls fail
 	$(BIN)/python -m bench.faults

@@ -6,6 +6,7 @@ superset of it, so that one environment serves `make run` and `make test`.
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,9 @@ LOCKS: dict[str, list[str]] = {
 # These two images carry CEL. Its wheel requires packages that only its command line imports; the
 # overrides leave them out, and the Dockerfiles install with --no-deps.
 WITHOUT_CEL_COMMAND_LINE = frozenset({"clouds", "gateway", "operator"})
-LLAMA_INDEX = "llama-index-llms-openai-like>=0.8\n"  # tests run it in an environment of its own
+# Tests run these two in environments of their own.
+LLAMA_INDEX = "llama-index-llms-openai-like>=0.8\n"
+LITELLM = "litellm[proxy]>=1.108\n"  # with the library, which its callback imports
 BUILD = "hatchling>=1.27\neditables>=0.5\n"  # what `pip install --no-build-isolation .` needs
 
 
@@ -36,6 +39,13 @@ def compile_lock(name: str, source: Path | str, options: list[str], stdin: str |
         *("--no-annotate", "--quiet", "--output-file", str(target), *options),
     ]
     subprocess.run(command, check=True, cwd=ROOT, input=stdin, text=True)  # noqa: S603 - our own argv
+
+
+def library() -> list[str]:
+    """What the library needs, as pyproject.toml has it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed: list[str] = project["optional-dependencies"]["library"]
+    return needed
 
 
 def main() -> None:
@@ -51,6 +61,7 @@ def main() -> None:
         compile_lock(name, "pyproject.toml", [*options, *extra], None)
     compile_lock("build", "-", constraints, BUILD)
     compile_lock("llama-index", "-", [], LLAMA_INDEX)
+    compile_lock("litellm", "-", [], LITELLM + "\n".join(library()))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from weir_gateway.domain.ids import DecisionId
 from weir_gateway.routing.advise import Adviser
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import DecisionParts
+from weir_gateway.routing.steps import selection
+from weir_policy.model_patterns import model_pattern
 from weir_scorer import Bundle
 from weir_wires.content import Usage
 
@@ -112,6 +114,14 @@ class Decider:
         table = self._policies.table
         return self._stepper.locked(lambda: self._adviser.serves(table, model))
 
+    def without_score(self, model: str) -> str | None:
+        """The backend that `failureMode` names for `model` without a score; None: it rejects."""
+        for policy in self._policies.table.policies:
+            if any(_matches(name, model) for name in policy.models):
+                chosen = selection.without_score(policy.candidates, policy.on_scorer_failure)
+                return None if chosen is None else chosen.name
+        return None
+
     def decide(
         self,
         messages: Messages,
@@ -155,15 +165,21 @@ class Decider:
             return decision_of(await self._stepper.run_async(steps))
 
     def settle(
-        self, decision: Decision, *, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0
+        self,
+        decision: Decision | str,
+        *,
+        prompt_tokens: int,
+        answer_tokens: int,
+        cached_tokens: int = 0,
     ) -> bool:
-        """Count an answer's tokens against its policy's budget.
+        """Count an answer's tokens against its policy's budget; `decision` is it or its id.
 
         `cached_tokens` are those of the prompt that the provider read from its cache. Without this
         call a decision counts as estimated, ten minutes later. False where no budget waits for it.
         """
         usage = Usage(input=prompt_tokens, output=answer_tokens, cached_input=cached_tokens)
-        return self._stepper.locked(lambda: self._adviser.settle(DecisionId(decision.id), usage))
+        known = DecisionId(decision if isinstance(decision, str) else decision.id)
+        return self._stepper.locked(lambda: self._adviser.settle(known, usage))
 
     def reload(self, policies: PolicySource) -> None:
         """Decide by other policies from now on; those of the same name keep what they remember.
@@ -205,6 +221,11 @@ class Decider:
         """Compile the rules and try the probes. Raises PolicyMistakes."""
         with mapped():
             self._stepper.run(self._adviser.check(policies.table))
+
+
+def _matches(name: str, model: str) -> bool:
+    pattern = model_pattern(name)
+    return name == model if pattern is None else pattern.matches(model)
 
 
 def _new_id() -> DecisionId:

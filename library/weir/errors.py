@@ -57,8 +57,9 @@ class NoPolicy(Error):
 class Refused(Error):
     """The policy refuses the request."""
 
-    def __init__(self, message: str, *, code: str, wait: float | None = None) -> None:
+    def __init__(self, message: str, *, code: str, status: int, wait: float | None = None) -> None:
         super().__init__(message)
+        self.status = status  # as the gateway answers it: 429 or 503
         self.code = code  # as the gateway's HTTP API has it, such as "budget_exceeded"
         self.wait = wait  # seconds after which it may be tried again; None: waiting doesn't help
 
@@ -79,6 +80,8 @@ def mapped() -> Generator[None]:
     except gateway.BadTable as error:
         raise PolicyMistakes([error.message]) from error
     except gateway.WeirError as error:
-        raise Refused(error.message, code=error.code, wait=error.wait) from error
+        raise Refused(
+            error.message, code=error.code, status=error.status, wait=error.wait
+        ) from error
     except (BundleError, DeviceUnavailable) as error:
         raise NoBundle(str(error)) from error

@@ -1,5 +1,6 @@
 """How hard is a prompt? A bundle answers: in process through `Bundle`, or over gRPC."""
 
 from weir_scorer.bundle import Bundle, BundleError
+from weir_scorer.features.turns import Chat
 
-__all__ = ["Bundle", "BundleError"]
+__all__ = ["Bundle", "BundleError", "Chat"]

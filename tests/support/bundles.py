@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from support.heads import head_arrays
 from weir_scorer.build.assemble import CALIBRATION, CARD, TOKENIZER, Parts, write_bundle
 from weir_scorer.build.default import default_cache
 from weir_scorer.build.graph import Shape, encoder_graph
@@ -64,6 +65,7 @@ def tiny_bundle(folder: Path, *, name: str = "tiny", seed: int = 0) -> Path:
 def tiny_parts(*, name: str = "tiny", seed: int = 0) -> Parts:
     """What `tiny_bundle` writes, for tests that change a part of it."""
     graph = encoder_graph(tiny_weights(seed), Shape(TINY_HEADS, 1e-12), [1])
+    width = len(lexical.NAMES) + TINY_DIM
     blocks = (
         TextBlock("hash", "uniform", dim=1),
         TextBlock("length", "length", dim=1),
@@ -73,7 +75,13 @@ def tiny_parts(*, name: str = "tiny", seed: int = 0) -> Parts:
     routers = (
         RouterEntry("random", "random", ("hash",), None),
         RouterEntry("length", "length", ("length",), "heads/length.npz"),
-        RouterEntry("linear", "linear", ("lexical", "layer1"), "heads/linear.npz"),
+        RouterEntry(
+            "linear",
+            "linear",
+            ("lexical", "layer1"),
+            "heads/linear.npz",
+            familiarity="heads/familiarity.npz",
+        ),
     )
     return Parts(
         name=name,
@@ -87,7 +95,8 @@ def tiny_parts(*, name: str = "tiny", seed: int = 0) -> Parts:
             TOKENIZER: tiny_tokenizer(),
             "encoder/layer1.fp32.onnx": graph.SerializeToString(deterministic=True),
             "heads/length.npz": npz({"knots": np.linspace(0, 8, 11, dtype=np.float32)}),
-            "heads/linear.npz": npz(tiny_head(len(lexical.NAMES) + TINY_DIM, seed)),
+            "heads/linear.npz": npz(tiny_head(width, seed)),
+            "heads/familiarity.npz": npz(head_arrays("familiarity", seed, width)),
             CALIBRATION: calibration_json({router.name: tiny_calibration() for router in routers}),
             CARD: b"# tiny\n\nRandom weights, for tests.\n",
         },
@@ -208,10 +217,10 @@ def tiny_tokenizer() -> bytes:
     return json.dumps(document).encode()
 
 
-def npz(arrays: Arrays) -> bytes:
+def npz(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """An .npz file's bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, allow_pickle=False, **dict(arrays))
     return buffer.getvalue()
 
 

@@ -20,6 +20,7 @@ from weir_scorer.engine.ports import (
     Scores,
     UnknownRouter,
 )
+from weir_scorer.features.turns import Prompt
 
 ENCODED = "linear"  # encodes: runs on the device
 CHEAP = "length"  # encodes nothing
@@ -30,6 +31,11 @@ HELD_SECONDS = 30.0  # a held device lets go after that, so that a broken test e
 def score_of(text: str) -> float:
     """What the fake engine gives for `text`."""
     return len(text) / 1000
+
+
+def text_of(prompt: Prompt) -> str:
+    """A conversation as the fake engine reads it: a line a turn."""
+    return prompt if isinstance(prompt, str) else "\n".join((*prompt.earlier, prompt.last))
 
 
 def _router(name: str, block: str, *, predicts_quality: bool) -> RouterDescription:
@@ -86,15 +92,16 @@ class FakeEngine:
             raise UnknownRouter(router, (CHEAP, ENCODED))
         return name
 
-    def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
-        self.prepared.append(list(texts))
+    def prepare(self, texts: Sequence[Prompt], router: str) -> Sequence[Prepared]:
+        flat = [text_of(prompt) for prompt in texts]
+        self.prepared.append(flat)
         return [
             Prepared(
                 tokens=max(1, len(text)),
                 ids=(1,) * len(text) if router == ENCODED else (),
                 features={"text": np.frombuffer(text.encode("utf-32"), dtype=np.float32)},
             )
-            for text in texts
+            for text in flat
         ]
 
     def run(

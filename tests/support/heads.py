@@ -18,7 +18,7 @@ def rows(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def head_arrays(kind: str, seed: int = 0, columns: int = COLUMNS) -> Arrays:
-    """A head's arrays: knn, cluster, mf, sw_ranking, or `qualities` of three models."""
+    """Arrays of a kind: knn, cluster, mf, sw_ranking, familiarity, or `qualities` of 3 models."""
     random = np.random.default_rng([seed, 2])
     space = {
         "mean": random.normal(size=columns).astype(np.float32),
@@ -50,6 +50,20 @@ def head_arrays(kind: str, seed: int = 0, columns: int = COLUMNS) -> Arrays:
             "strong": np.array([4], np.uint8),
             "weak": np.array([0], np.uint8),
             **line,
+        }
+    if kind == "familiarity":
+        knots = {"distance": 4.0, "need": 2.0, "score": 3.0, "disagreement": 1.0, "known": 3.0}
+        return {
+            **space,
+            **_table("centres", 12, random),
+            "needs": random.normal(size=12).astype(np.float32),
+            "weights": random.uniform(0.5, 3, 12).astype(np.float32),
+            "direction": random.normal(size=columns).astype(np.float32),
+            "neighbours": np.array(4, np.float32),
+            **{
+                f"{name}_knots": np.linspace(-top, top, 21, dtype=np.float32)
+                for name, top in knots.items()
+            },
         }
     clusters = {**space, **_table("centres", 7, random), "sharpness": np.array(0.8, np.float32)}
     if kind == "cluster":

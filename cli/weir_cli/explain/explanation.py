@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from weir_agents.facts import NO_AGENT, values
+from weir_agents.written import sentence
 from weir_cli.explain.policy_text import caches, cascade, limits, named
 from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
@@ -82,6 +84,8 @@ class Explanation:
     limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: BudgetStatus | None = None  # where the policy's budget stands
+    agent: str = ""  # where an agent's conversation stands; empty for a plain chat
+    agent_facts: Mapping[str, object] | None = None  # the same as numbers, for --json
     variant: str = ""  # which of the policy's variants decided, and how many have it
 
     def to_json(self) -> dict[str, object]:
@@ -92,6 +96,7 @@ class Explanation:
 def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> Explanation:
     """Put the gateway's own explanation into plain values; `scales` are by router."""
     decision, policy = explained.decision, explained.policy
+    agent = explained.request.facts.agent
     scored = decision.scored
     scale = scales.get(scored.router, _NO_SCALE) if scored else _NO_SCALE
     return Explanation(
@@ -115,6 +120,8 @@ def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> E
         fallback_on=tuple(sorted(policy.fallback_on)) if explained.fallbacks else (),
         cache=caches(policy.cache, decision),
         budget=_budgeted(explained.budget),
+        agent=sentence(agent),
+        agent_facts=None if agent == NO_AGENT else values(agent),
         variant=_variant(decision.variant),
         cascade=cascade(policy.cascade, decision),
         judge=named(policy.judge.backend) if policy.judge is not None else "",

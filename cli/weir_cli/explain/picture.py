@@ -29,6 +29,8 @@ class Picture:
         """What rich calls to draw it."""
         shown = self._shown
         yield _line("model", f"{shown.model}  →  policy {shown.policy} ({shown.objective})")
+        if shown.agent:
+            yield _line("agent", shown.agent)
         for rule in shown.rules:
             yield _rule(rule)
         if shown.cache != "off":

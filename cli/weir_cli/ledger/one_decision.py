@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from weir_agents.written import from_json, sentence
 from weir_cli.failure import Failure
 from weir_cli.ledger.database import has_feedback, open_ledger, selected_columns
 from weir_cli.ledger.export import COLUMNS
@@ -92,6 +93,8 @@ class Decision:
         )
         yield "because", _because(row)
         yield "router", f"{row['router']} of {row['bundle']}" if row["router"] else "none"
+        if row["agent"]:
+            yield "agent", _agent(str(row["agent"]))
         if row["variant"]:
             yield "variant", str(row["variant"])
         if row["intended_model"]:
@@ -104,6 +107,13 @@ class Decision:
         for given in self._found.feedback:
             preferred = f"; preferred {given['preferred']}" if given["preferred"] else ""
             yield "feedback", f"rating {given['rating']}{preferred}"
+
+
+def _agent(text: str) -> str:
+    try:
+        return sentence(from_json(text))
+    except ValueError:
+        return text
 
 
 def _because(row: Row) -> str:

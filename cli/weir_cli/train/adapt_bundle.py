@@ -44,7 +44,7 @@ def _without_leaks(pair: Pair, held_out: Path | None) -> Pair:
 def _report(
     adapted: Adapted, pair: Pair, name: str, version: str, out: Path, *, as_json: bool
 ) -> None:
-    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores"}}
+    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores", "columns"}}
     if as_json:
         print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
         return

@@ -66,12 +66,13 @@ def train_from_scratch(options: TrainOptions, *, as_json: bool) -> None:
     raw = _read(options, prompts, partial)
     with lab_failures():
         say_step(f"fitting {len(needs)} labels")
-        trained = train_linear(raw, prompts, needs, outcomes, options.seed)
+        widths = block_widths(options.bundle, options.router)
+        trained = train_linear(raw, widths, prompts, needs, outcomes, options.seed)
         near = {
             kind: train_router(
                 kind,
                 raw,
-                block_widths(options.bundle, options.router),
+                widths,
                 prompts,
                 needs,
                 options.seed,
@@ -138,7 +139,7 @@ def _report(
     *,
     as_json: bool,
 ) -> None:
-    left = {"arrays", "scores"}
+    left = {"arrays", "scores", "familiarity"}
     facts = {key: value for key, value in asdict(trained).items() if key not in left}
     notes = [*story.notes, story.leak_check]
     if as_json:

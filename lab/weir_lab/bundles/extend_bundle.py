@@ -3,7 +3,7 @@
 The other routers' scores stay as they are, so that a policy that names one decides as before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from weir_lab.arrays import Arrays, Doubles
 from weir_lab.bundles.columns import read_head
+from weir_lab.routers.familiarity import with_own
 from weir_lab.routers.kernel import Adapted
 from weir_lab.routers.profiles import Joined, NoProfiles, Profile, with_profile
 from weir_scorer.build.assemble import Parts, write_bundle
 from weir_scorer.bundle.calibration import calibration_json, parse_calibration
 from weir_scorer.bundle.folder import Folder
+from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.ports import Calibration, RetentionThreshold
 
 KIND = "kernel"
 _QUANTILES = 1001
+_SEED = 0  # of the centres of labelled prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,16 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     folder.verify()
     manifest = folder.manifest
     prior = manifest.routers[origin.router]
-    entry = replace(prior, name=name, kind=KIND, head=f"heads/{name}.npz")
+    own = _with_own_prompts(folder, name, prior.familiarity, adapted)
+    entry = replace(
+        prior, name=name, kind=KIND, head=f"heads/{name}.npz", familiarity=next(iter(own), None)
+    )
     routers = {**manifest.routers, name: entry}
-    used = {router.head for router in routers.values()}
-    replaced = {router.head for router in manifest.routers.values()} - used
+    replaced = _files_of(manifest.routers.values()) - _files_of(routers.values())
     calibrations = dict(parse_calibration(folder.read(manifest.calibration)))
     calibrations[name] = _calibration(adapted)
     files = {path: folder.read(path) for path in manifest.files if path not in replaced}
-    files |= {
+    files |= own | {
         f"heads/{name}.npz": as_archive(adapted.arrays),
         manifest.calibration: calibration_json(calibrations),
         manifest.card: _card(folder, name, adapted, origin).encode(),
@@ -65,6 +70,22 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
         files=files,
     )
     return write_bundle(parts, out)
+
+
+def _with_own_prompts(
+    folder: Folder, name: str, path: str | None, adapted: Adapted
+) -> dict[str, bytes]:
+    """The file of familiarity with the labelled prompts; nothing where the router has none."""
+    if path is None:
+        return {}
+    with np.load(BytesIO(folder.read(path)), allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    columns = adapted.columns.astype(np.float32)
+    return {f"heads/{name}-familiarity.npz": as_archive(with_own(arrays, columns, _SEED))}
+
+
+def _files_of(routers: Iterable[RouterEntry]) -> set[str | None]:
+    return {path for router in routers for path in (router.head, router.familiarity)}
 
 
 def write_profile(old: Path, out: Path, model: str, profile: Profile, data: str) -> str:

@@ -15,6 +15,7 @@ from weir_lab.bundles.extend_bundle import as_archive, parts_of, quantiles_of
 from weir_lab.bundles.row_cache import read_cached
 from weir_lab.routers.from_labels import TrainedLinear, TrainedRouter
 from weir_scorer.build.assemble import write_bundle
+from weir_scorer.build.variants import FAMILIARITY
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.calibration import calibration_json
 from weir_scorer.bundle.folder import Folder
@@ -93,7 +94,8 @@ def write_trained_bundle(
     ]
     entries = list({entry.name: entry for entry in entries}.values())
     entries += [
-        RouterEntry(kind, kind, blocks, f"heads/{kind}.npz") for kind in ("linear", *others)
+        RouterEntry(kind, kind, blocks, f"heads/{kind}.npz", familiarity=FAMILIARITY)
+        for kind in ("linear", *others)
     ]
     knots, calibrations = _spread(folder, prompts, trained)
     calibrations |= {
@@ -109,6 +111,7 @@ def write_trained_bundle(
     files |= {f"heads/{kind}.npz": as_archive(other.arrays) for kind, other in others.items()}
     files |= {
         "heads/linear.npz": as_archive(trained.arrays),
+        FAMILIARITY: as_archive(trained.familiarity),
         manifest.calibration: calibration_json({e.name: calibrations[e.name] for e in entries}),
         manifest.card: _card(folder, trained, others, card).encode(),
     }

@@ -29,6 +29,12 @@ def card(figures: Figures, variant: Variant) -> str:
                 _quality_table(figures),
                 "## How far to trust the numbers",
                 _TRUST.format(below=_below(figures), **figures.report),
+                "## What it doesn't know",
+                _UNKNOWN,
+                _table(
+                    ("source", "unknown where it is left out"),
+                    [(source, f"{share:.0%}") for source, share in figures.unknown.items()],
+                ),
                 "## Certified thresholds",
                 _CERTIFICATES.format(dev=figures.dev_prompts),
                 _certificate_table(figures),
@@ -82,6 +88,14 @@ prompts, pulled to what other models are like. Brier {quality_brier:.3f} against
 {quality_brier_constant:.3f} for each model's mean, calibration error {quality_ece:.3f}. Tool-call
 outcomes (bfcl) are left out of them; many of the large models were measured on competition
 mathematics alone and are placed by that."""
+
+_UNKNOWN = """\
+Every score comes with how well the prompt's kind is known, in [0,1]: its distance to the nearest
+of 256 centres of the training prompts, and whether a linear score and the need of the nearest
+centres agree. It is a rank among held-out prompts of the known sources, of which 5 % lie below .05:
+such a prompt counts as unknown. `chat` are prompts of people's battles, whose outcomes are not
+trained on. On sources left out the score orders unknown prompts about as well as known ones, so
+`unknown` says that nothing was measured on such prompts, not that the score fails on them."""
 
 _CERTIFICATES = """\
 Learn-then-Test on the {dev} held-out prompts, one weak and one strong model drawn for each: at

@@ -34,6 +34,7 @@ class Figures:
 
     left_out: Mapping[str, Mapping[str, float]]  # router -> source -> APGR
     mmlu: Mapping[str, float]  # router -> APGR
+    unknown: Mapping[str, float]  # left-out source -> share of its prompts that are unknown
     report: Mapping[str, float]  # of `linear`
     calibrations: Mapping[str, Calibration]
     profiles: tuple[str, ...]
@@ -72,6 +73,7 @@ def run(
     progress("training the qualities")
     measured = measure(outcomes)
     qualities, found = train_qualities(seen.linear, work.widths, outcomes, measured, SEED)
+    familiarity = work.familiarity(np.ones(len(outcomes.prompts), np.bool_))
     progress("calibrating and certifying")
     reference = _join(some_rows(seen, outcomes.train), battle_columns)
     at_reference, at_seen, at_test = (work.scores(heads, c) for c in (reference, seen, test))
@@ -84,6 +86,7 @@ def run(
         left_out=work.left_out(),
         mmlu={name: recovered(at_test[name], mmlu.weak, mmlu.strong) for name in names},
         report={**report, **found},
+        unknown=work.unknown_shares(familiarity),
         calibrations=calibrations,
         profiles=measured.names,
         prompts={
@@ -94,6 +97,7 @@ def run(
     )
     files = {f"{name}.npz": as_archive(arrays) for name, arrays in heads.items()}
     files["qualities.npz"] = as_archive(qualities)
+    files["familiarity.npz"] = as_archive(familiarity)
     files["calibration.json"] = calibration_json(calibrations)
     files["profiles.json"] = (json.dumps(measured.names, indent=1) + "\n").encode()
     probe = encode([PROBE], encoder, cache, variant).encoded[0]

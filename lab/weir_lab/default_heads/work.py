@@ -14,7 +14,10 @@ from weir_lab.default_heads.heads import TrainingData, curve_of, ensemble_of, st
 from weir_lab.default_heads.train import direction, select, train_length, train_linear
 from weir_lab.routers import TRAINERS
 from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
+from weir_lab.routers.familiarity import UNKNOWN, fit_familiarity
+from weir_lab.routers.task import Battles, Task
 from weir_scorer.build.variants import ENSEMBLE_MEMBERS, Variant
+from weir_scorer.engine.familiarity import Familiarity
 from weir_scorer.engine.routers import ROUTERS
 
 SEED = 20240618
@@ -84,6 +87,30 @@ class Work:
                 found[name][source] = recovered(scores, weak, strong)
         return found
 
+    def familiarity(self, usable: Flags) -> Arrays:
+        """How well kinds are known from the usable prompts; ranks are among dev prompts."""
+        need = np.full(len(self.outcomes.prompts), np.nan)
+        rows = self.labels.rows
+        need[rows] = np.where(usable[rows], self.labels.target, np.nan)
+        weights = np.ones(len(need))
+        known = np.isfinite(need)
+        weights[known] = balanced(self.outcomes.source[known])
+        columns = self.seen.linear
+        task = Task(columns, self.widths, need, weights, Battles.none(), 0, SEED)
+        return fit_familiarity(task, ~self.outcomes.train)
+
+    def unknown_shares(self, whole: Arrays) -> Mapping[str, float]:
+        """The share of each source's prompts that are unknown where that source is left out.
+
+        Of the prompts that people chatted with, by the file from all sources, `whole`.
+        """
+        found: dict[str, float] = {}
+        for source in sorted(set(self.outcomes.source.tolist())):
+            left_out = self.outcomes.source == source
+            arrays = self.familiarity(np.asarray(~left_out, dtype=np.bool_))
+            found[source] = _unknown_share(arrays, self.seen.linear[left_out])
+        return found | {"chat": _unknown_share(whole, self.battle_columns.linear)}
+
     def _without(self, source: str) -> Mapping[str, Arrays]:
         """Heads trained without a source, and without curves, which change no order."""
         usable = np.asarray(self.outcomes.source != source, dtype=np.bool_)
@@ -128,6 +155,10 @@ def some_rows(columns: Columns, which: NDArray[np.intp] | Flags) -> Columns:
     return Columns(
         columns.hash[which], columns.length[which], columns.lexical[which], columns.encoded[which]
     )
+
+
+def _unknown_share(arrays: Arrays, columns: Floats) -> float:
+    return float(np.mean(_in_parts(Familiarity(arrays), columns) < UNKNOWN))
 
 
 def _in_parts(score: Callable[[Floats], Floats], rows: Floats) -> Floats:

@@ -26,6 +26,7 @@ from weir_lab.metrics import (
     expected_calibration_error,
 )
 from weir_lab.routers import TRAINERS
+from weir_lab.routers.familiarity import fit_familiarity
 from weir_lab.routers.regression import best_ridge, platt
 from weir_lab.routers.targets import Targets
 from weir_lab.routers.task import Battles, Task
@@ -56,6 +57,7 @@ class TrainedLinear:
     ece: float
     scores: Doubles  # of every prompt
     retention: tuple[RetentionThreshold, ...]
+    familiarity: Arrays  # how well a prompt's kind is known from these labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ class _Split:
         targets, test = self.targets, self.test
         return (targets.strong > targets.weak).astype(np.float64)[test]
 
+    def task(self, raw: Floats, widths: tuple[int, ...], count: int, seed: int) -> Task:
+        """The prompts' mean need; `count` prompts, the held-out ones among them."""
+        counts = np.bincount(self.rows, minlength=count)
+        totals = np.bincount(self.rows, self.targets.target, count)
+        need = np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
+        return Task(raw, widths, need, np.ones(count), Battles.none(), 0, seed)
+
     def ranked(self, scores: Doubles) -> Ranked:
         """Held-out labels by the scores of every prompt."""
         test = self.test
@@ -117,6 +126,7 @@ def is_held_out(prompt: str, seed: int) -> bool:
 
 def train_linear(
     raw: Floats,
+    widths: tuple[int, ...],
     prompts: tuple[str, ...],
     targets: Targets,
     outcomes: Outcomes | None,
@@ -163,6 +173,7 @@ def train_linear(
         ece=expected_calibration_error(judged, split.happened),
         scores=scores,
         retention=split.certified(scores),
+        familiarity=fit_familiarity(split.task(raw, widths, len(prompts), seed), split.held_out),
     )
 
 
@@ -176,12 +187,8 @@ def train_router(
 ) -> TrainedRouter:
     """Fit a router of TRAINERS on the labels that `train_linear` trains on."""
     split = _Split.of(prompts, targets, seed)
-    counts = np.bincount(split.rows, minlength=len(prompts))
-    totals = np.bincount(split.rows, targets.target, len(prompts))
-    known = (counts > 0) & ~split.held_out
-    need = np.where(known, totals / np.maximum(counts, 1), np.nan)
     trainer = TRAINERS[name]
-    task = Task(raw, widths, need, np.ones(len(prompts)), Battles.none(), 0, seed)
+    task = split.task(raw, widths, len(prompts), seed).without(split.held_out)
     arrays = trainer.fit(task)
     logits = _logits(_scores(name, arrays, raw))
     slope, intercept = platt(logits[split.rows[split.test]], split.happened)

@@ -40,6 +40,7 @@ class Adapted:
     gain: Interval  # the router's APGR over the prior's, paired
     noise: float
     scores: Doubles  # of the labelled prompts, each from the others
+    columns: Doubles  # of the labelled prompts, as blocks give them: what is like them is known
 
     @property
     def improved(self) -> bool:
@@ -85,6 +86,7 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
         gain=apgr_gain(after, before, seed=seed),
         noise=found.noise,
         scores=1 / (1 + np.exp(-logits)),
+        columns=rows * columns.head["scale"] + columns.head["mean"],
     )
 
 

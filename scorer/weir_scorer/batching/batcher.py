@@ -20,6 +20,7 @@ from weir_scorer.batching.limits import AdmissionLimit, BatchLimits
 from weir_scorer.batching.queues import BatchQueue, Slice, TextQueue
 from weir_scorer.batching.worker import PreparedTexts, Worker, prepare_texts, score_batch
 from weir_scorer.engine.ports import INLINE_ROUTERS, Engine, Prepared
+from weir_scorer.features.turns import Prompt, characters
 from weir_scorer.telemetry import DropReason, Telemetry
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Batcher:
 
     async def score(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Prompt],
         batch_key: BatchKey,
         *,
         deadline: float,
@@ -151,7 +152,8 @@ class Batcher:
             self._telemetry.drop(DropReason.SHED, count)
             raise
         self._active_calls += 1
-        if call.batch_key.router in self._instant and sum(map(len, call.texts)) <= _INSTANT_CHARS:
+        instant = call.batch_key.router in self._instant
+        if instant and sum(map(characters, call.texts)) <= _INSTANT_CHARS:
             self._score_inline(call)
         else:
             self._text_queue.put(call)

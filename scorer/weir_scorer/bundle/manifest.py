@@ -42,6 +42,7 @@ class RouterEntry:
     head: str | None  # path of its .npz; None where the kind has no weights
     members: tuple[str, ...] = ()  # of an ensemble: other routers, none of them an ensemble
     qualities: str | None = None  # path of the .npz that predicts qualities from the same blocks
+    familiarity: str | None = None  # path of the .npz that tells how well a text's kind is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,9 @@ def _check_members(manifest: Manifest, router: RouterEntry) -> None:
 
 def _referenced_paths(manifest: Manifest) -> list[str]:
     routers = manifest.routers.values()
-    used = [path for router in routers for path in (router.head, router.qualities)]
+    used = [
+        path for router in routers for path in (router.head, router.qualities, router.familiarity)
+    ]
     encoders = [
         path
         for block in manifest.blocks.values()
@@ -204,6 +207,7 @@ def _parse_router(name: str, value: Json) -> RouterEntry:
         head,
         _texts(entry, "members", at) if "members" in entry else (),
         _path(entry, "qualities", at) if "qualities" in entry else None,
+        _path(entry, "familiarity", at) if "familiarity" in entry else None,
     )
 
 
@@ -215,6 +219,8 @@ def _router_json(entry: RouterEntry) -> Mapping[str, Json]:
         document["members"] = list(entry.members)
     if entry.qualities is not None:
         document["qualities"] = entry.qualities
+    if entry.familiarity is not None:
+        document["familiarity"] = entry.familiarity
     return document
 
 

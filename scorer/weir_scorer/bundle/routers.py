@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import FILE_NAME, RouterEntry
+from weir_scorer.engine.familiarity import Familiarity
 from weir_scorer.engine.onnx import Router
 from weir_scorer.engine.routers import (
     ENSEMBLE,
@@ -40,6 +41,7 @@ class RouterReader:
         self._manifest = folder.manifest
         self._heads: dict[str, Head] = {}
         self._qualities: dict[str, Qualities] = {}
+        self._familiarities: dict[str, Familiarity] = {}
 
     def read(self) -> Mapping[str, Router]:
         """Every router by name. Raises BundleError."""
@@ -47,7 +49,7 @@ class RouterReader:
 
     def _router(self, entry: RouterEntry) -> Router:
         blocks = tuple(self._manifest.blocks[block] for block in entry.blocks)
-        router = Router(blocks, self._head(entry), self._predictor(entry))
+        router = Router(blocks, self._head(entry), self._predictor(entry), self._familiarity(entry))
         if router.predictor.profiles not in {0, len(self._manifest.profiles)}:
             raise BundleError(
                 self._at(entry.qualities or entry.head),
@@ -104,14 +106,25 @@ class RouterReader:
             return None
         if path not in self._qualities:
             self._qualities[path] = self._load(entry, path, Qualities)
-        qualities = self._qualities[path]
-        if qualities.dim != self._width(entry):
+        self._check_width(entry, path, self._qualities[path].dim)
+        return self._qualities[path]
+
+    def _familiarity(self, entry: RouterEntry) -> Familiarity | None:
+        path = entry.familiarity
+        if path is None:
+            return None
+        if path not in self._familiarities:
+            self._familiarities[path] = self._load(entry, path, Familiarity)
+        self._check_width(entry, path, self._familiarities[path].dim)
+        return self._familiarities[path]
+
+    def _check_width(self, entry: RouterEntry, path: str, columns: int) -> None:
+        if columns != self._width(entry):
             raise BundleError(
                 self._at(path),
-                f"reads {qualities.dim} columns, the blocks of router {entry.name!r} have"
+                f"reads {columns} columns, the blocks of router {entry.name!r} have"
                 f" {self._width(entry)}: it was trained for another encoder or other blocks",
             )
-        return qualities
 
     def _width(self, entry: RouterEntry) -> int:
         return sum(self._manifest.blocks[block].dim for block in entry.blocks)

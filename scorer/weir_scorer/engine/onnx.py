@@ -4,11 +4,13 @@ Only the blocks that a router reads are computed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from weir_scorer.engine.blend import blended, with_earlier
 from weir_scorer.engine.blocks import Block, EncoderBlock, TextBlock, text_function
+from weir_scorer.engine.familiarity import Familiarity
 from weir_scorer.engine.ports import (
     Description,
     Device,
@@ -22,6 +24,7 @@ from weir_scorer.engine.routers import Head, Qualities
 from weir_scorer.engine.sessions import Session
 from weir_scorer.engine.tokens import Tokens, pad
 from weir_scorer.features.reading import Reading, reader
+from weir_scorer.features.turns import Chat, Prompt, antecedent, earlier_weight
 
 DEFAULT = "default"
 _WARM_BATCHES = (1, 32)
@@ -32,12 +35,14 @@ _WARM_TEXTS = ("", "weir " * 512)
 class Router:
     """A head over the blocks it reads, in the order of its columns.
 
-    `qualities` predict in the head's place where they are given.
+    `qualities` predict in the head's place where they are given; `familiarity` tells how well a
+    text's kind is known.
     """
 
     blocks: tuple[Block, ...]
     head: Head
     qualities: Qualities | None = None
+    familiarity: Familiarity | None = None
 
     @property
     def predictor(self) -> Head | Qualities:
@@ -94,9 +99,25 @@ class OnnxEngine:
             raise UnknownRouter(router, sorted(self._routers))
         return name
 
-    def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
+    def prepare(self, texts: Sequence[Prompt], router: str) -> Sequence[Prepared]:
         chosen = self._routers[self.resolve(router)]
-        readings = [self._read(text) for text in texts]
+        chats = [Chat(text) if isinstance(text, str) else text for text in texts]
+        prepared = self._prepare([self._read(chat.last) for chat in chats], chosen)
+        weights = [earlier_weight(chat.last) if chat.earlier else 0.0 for chat in chats]
+        antecedents = [
+            self._read(antecedent(chat.earlier))
+            for chat, weight in zip(chats, weights, strict=True)
+            if weight
+        ]
+        if not antecedents:
+            return prepared
+        earlier = iter(self._prepare(antecedents, chosen))
+        return [
+            _follow_up(item, next(earlier), weight) if weight else item
+            for item, weight in zip(prepared, weights, strict=True)
+        ]
+
+    def _prepare(self, readings: Sequence[Reading], chosen: Router) -> list[Prepared]:
         encoded = chosen.encoder_blocks and readings
         ids = self._encode_texts(readings) if encoded else [()] * len(readings)
         return [
@@ -119,21 +140,24 @@ class OnnxEngine:
         chosen = self._routers[self.resolve(router)]
         if not batch:
             return Scores(np.empty(0, dtype=np.float32))
-        encoded = self._encode(batch, chosen.encoder_blocks)
+        rows = with_earlier(batch)
+        encoded = self._encode(rows, chosen.encoder_blocks)
         columns = [
             encoded[block.name]
             if isinstance(block, EncoderBlock)
-            else np.stack([item.features[block.name] for item in batch])
+            else np.stack([item.features[block.name] for item in rows])
             for block in chosen.blocks
         ]
         features = np.concatenate(columns, axis=1)
         head, predictor = chosen.head, chosen.predictor
         last = chosen.encoder_blocks[-1].name if chosen.encoder_blocks else None
-        return Scores(
+        scored = Scores(
             scores=head.scores(features),
             quality=predictor.quality(features) if want_quality and predictor.profiles else None,
             embeddings=encoded[last] if want_embedding and last is not None else None,
+            known=None if chosen.familiarity is None else chosen.familiarity(features),
         )
+        return blended(batch, scored)
 
     def read(self, texts: Sequence[str], block: EncoderBlock) -> Matrix:
         """One encoder block's columns of some texts: for checks and training."""
@@ -184,3 +208,8 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._sessions.clear()
+
+
+def _follow_up(item: Prepared, earlier: Prepared, weight: float) -> Prepared:
+    tokens = max(item.tokens, earlier.tokens)
+    return replace(item, tokens=tokens, earlier=earlier, weight=weight)

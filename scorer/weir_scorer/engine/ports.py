@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_scorer.features.turns import Prompt
+
 Vector = NDArray[np.float32]  # one row of features
 Matrix = NDArray[np.float32]  # one row per text
 
@@ -41,6 +43,8 @@ class Prepared:
     tokens: int  # tokens the encoder will read, at least 1: what to bucket by
     ids: tuple[int, ...]  # token ids; empty where the router needs no encoder
     features: Mapping[str, Vector] = field(repr=False)  # the cheap blocks, by name
+    earlier: "Prepared | None" = None  # the turn that a follow-up asks about
+    weight: float = 0.0  # the weight of that turn in the score, [0,1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Scores:
     scores: NDArray[np.float32]  # [n], each finite and in [0,1]
     quality: Matrix | None = None  # [n, profiles] in [0,1]; None unless wanted and possible
     embeddings: Matrix | None = None  # [n, d]; None unless wanted and the router has one
+    # [n] in [0,1]: how well each text's kind is known; None where the bundle can't tell
+    known: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class Engine(Protocol):
         """
         ...
 
-    def prepare(self, texts: Sequence[str], router: str) -> Sequence[Prepared]:
+    def prepare(self, texts: Sequence[Prompt], router: str) -> Sequence[Prepared]:
         """Normalise, cap and tokenise, and compute the cheap blocks `router` needs.
 
         Any string will do: empty, of any length, with NUL or lone surrogates. Blocking CPU work,

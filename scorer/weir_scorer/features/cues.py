@@ -122,4 +122,35 @@ PARTS: dict[str, str] = {
     "science_words": (
         "定理 函数 方程 概率 矩阵 算法 群 収束 复杂度 関数 方程式 確率 行列 アルゴリズム"
     ),
+    "following_words": (
+        "为什么 为何 怎么 继续 那 它 这 呢 再 还有 更 なぜ それ これ もっと 続け では じゃあ "
+        "他に どうして さらに"
+    ),
 }
+
+# First words of a turn that asks on about what was said before.
+FOLLOWING = (
+    "why how that so and but or also more again continue further next then go yes really example "
+    "examples shorter longer simpler elaborate warum wieso wie und aber oder auch mehr nochmal "
+    "weiter ja genauer kürzer beispiel pourquoi comment et mais ou aussi plus encore continue oui "
+    "exemple por cómo y pero o también más otra continúa sigue sí ejemplo почему как и но или ещё "
+    "еще больше продолжай дальше да пример لماذا كيف و لكن أيضا المزيد أكمل نعم مثال क्यों कैसे "
+    "और लेकिन फिर आगे हाँ उदाहरण"
+)
+# Words that point at what was said before, anywhere in a short turn.
+POINTING_BACK = (
+    "it its this these those they them same instead former latter dies das dieser diese "
+    "dieses davon dafür dazu darin stattdessen cela ça celui celle ceux eso esto esa ese "
+    "mismo это этого этот эта эти они её их тоже هذا هذه ذلك تلك यह वह इसका उसका इसे उसे"
+)
+# Words that a turn without a request may have beside courtesies.
+CLOSING = (
+    "a very much so for your the that this is was all it now have good nice day night evening see "
+    "you later then and got works perfect excellent awesome lot many help helps helped just what "
+    "needed i me vielen sehr das war hat geholfen für die hilfe alles gut tag noch schönen auf "
+    "wiedersehen beaucoup pour votre ton aide c est tout bonne journée muchas por su tu ayuda es "
+    "todo buen día большое за помощь это всё всем хорошего дня جزيلا لك على المساعدة बहुत आपका मदद "
+    "के लिए"
+)
+# First words of a turn that lets what was offered go on.
+ACCEPTING = "yes sure ja oui sí да نعم हाँ"

@@ -15,6 +15,7 @@ from weir_scorer.engine.ports import (
     RouterDescription,
     UnknownRouter,
 )
+from weir_scorer.features.turns import MOST_EARLIER, Chat, Prompt
 
 
 class InvalidField(Exception):
@@ -52,8 +53,8 @@ class CallLimits:
     seconds: float  # a call's time at most, also of one that brings no deadline
 
 
-def texts_of(request: pb.ScoreRequest, limits: CallLimits) -> Sequence[str]:
-    """The texts to score. Raises InvalidField."""
+def texts_of(request: pb.ScoreRequest, limits: CallLimits) -> Sequence[Prompt]:
+    """The texts to score, with the turns before them. Raises InvalidField."""
     texts = list(request.texts)
     if not texts:
         raise InvalidField("texts: there is none; send one text or more")
@@ -66,7 +67,27 @@ def texts_of(request: pb.ScoreRequest, limits: CallLimits) -> Sequence[str]:
             raise InvalidField(
                 f"texts[{index}]: {len(text)} characters are too many; send at most {limits.chars}"
             )
-    return texts
+    return _with_earlier(texts, request, limits) if request.earlier else texts
+
+
+def _with_earlier(
+    texts: list[str], request: pb.ScoreRequest, limits: CallLimits
+) -> Sequence[Prompt]:
+    if len(request.earlier) != len(texts):
+        raise InvalidField(
+            f"earlier: {len(request.earlier)} entries for {len(texts)} texts; send none, or one"
+            " per text"
+        )
+    prompts: list[Prompt] = []
+    for index, (text, earlier) in enumerate(zip(texts, request.earlier, strict=True)):
+        turns = tuple(earlier.turns[-MOST_EARLIER:])
+        if sum(map(len, turns)) > limits.chars:
+            raise InvalidField(
+                f"earlier[{index}]: the last {len(turns)} turns have too many characters; send at"
+                f" most {limits.chars}"
+            )
+        prompts.append(Chat(text, turns) if turns else text)
+    return prompts
 
 
 def response(answer: CallResult, bundle: str, router: str) -> pb.ScoreResponse:
@@ -76,6 +97,7 @@ def response(answer: CallResult, bundle: str, router: str) -> pb.ScoreResponse:
         quality=[pb.Quality(values=row) for row in answer.quality or ()],
         embeddings=[pb.Embedding(values=row) for row in answer.embeddings or ()],
         versions=pb.Versions(bundle=bundle, router=router),
+        known=answer.known or (),
     )
 
 

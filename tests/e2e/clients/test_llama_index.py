@@ -13,7 +13,7 @@ from support.clients.routes import Route
 def python() -> Path:
     """Its Python; skipped where there is no registry to install from, which CI must have."""
     try:
-        return environment()
+        return environment("llama-index")
     except NotInstallableError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))

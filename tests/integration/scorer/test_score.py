@@ -1,6 +1,7 @@
 """Score and Describe over real sockets: order, merging, limits, status codes."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,6 +36,30 @@ async def test_scores_come_back_in_order(scorer: RunningScorer) -> None:
     assert answer.versions == pb.Versions(bundle="fake@1", router=ENCODED)
     assert not answer.quality
     assert not answer.embeddings
+
+
+async def test_earlier_turns_come_with_their_texts(scorer: RunningScorer) -> None:
+    earlier = [pb.Earlier(turns=["one", "two"]), pb.Earlier(), pb.Earlier(turns=["x"] * 9)]
+    request = pb.ScoreRequest(texts=["and why?", "alone", "last"], earlier=earlier)
+    answer = await scorer.stub.Score(request, timeout=SECONDS)
+    texts = ["one\ntwo\nand why?", "alone", "x\nx\nx\nx\nlast"]
+    assert list(answer.scores) == pytest.approx([score_of(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "message"),
+    [
+        ([pb.Earlier()] * 2, "earlier: 2 entries for 1 texts"),
+        ([pb.Earlier(turns=["x" * 600_000] * 2)], r"earlier\[0\]: the last 2 turns have too many"),
+    ],
+)
+async def test_earlier_turns_that_do_not_fit_are_refused(
+    scorer: RunningScorer, earlier: list[pb.Earlier], message: str
+) -> None:
+    request = pb.ScoreRequest(texts=["and why?"], earlier=earlier)
+    error = await refused(scorer.stub.Score(request, timeout=SECONDS))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert re.search(message, error.details() or "")
 
 
 async def test_quality_and_embeddings_where_asked_for(scorer: RunningScorer) -> None:

@@ -1,7 +1,7 @@
-"""An environment of its own for LlamaIndex, made once from its lock, and programs run in it.
+"""Environments of their own, each made once from its lock, and LlamaIndex's programs run in one.
 
-`llama-index-llms-openai-like` wants another major version of the OpenAI client than our own tests.
-Needs a package registry the first time; kept under .cache/ by the lock's hash.
+`llama-index-llms-openai-like` and `litellm` want other versions of what our own tests need. Needs a
+package registry the first time; kept under .cache/ by the lock's hash.
 """
 
 import hashlib
@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCK = ROOT / "requirements" / "llama-index.txt"
 PROGRAM = Path(__file__).with_name("llama_index_program.py")
-INSTALL_WITHIN = 600.0  # seconds; about 300 MB unpacked
+INSTALL_WITHIN = 600.0  # seconds; 300 to 750 MB unpacked
 RUN_WITHIN = 120.0
 
 
@@ -22,16 +21,20 @@ class NotInstallableError(Exception):
     """The environment can't be made here; the message says why."""
 
 
-def environment() -> Path:
-    """Its Python, made and filled where it isn't there yet. Raises NotInstallableError."""
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    folder = ROOT / ".cache" / f"llama-index-{digest}"
+def environment(name: str) -> Path:
+    """The Python of requirements/`name`.txt, made where it isn't there yet.
+
+    Raises NotInstallableError.
+    """
+    lock = ROOT / "requirements" / f"{name}.txt"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    folder = ROOT / ".cache" / f"{name}-{digest}"
     python = folder / "bin" / "python"
     done = folder / "installed"
     if not done.exists():
         _run([sys.executable, "-m", "venv", "--clear", str(folder)])
         pip = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes"]
-        _run([*pip, "-r", str(LOCK)])
+        _run([*pip, "-r", str(lock)])
         done.touch()
     return python
 
@@ -56,7 +59,7 @@ def _run(arguments: list[str]) -> None:
             arguments, capture_output=True, text=True, timeout=INSTALL_WITHIN, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotInstallableError(f"no environment for LlamaIndex: {error}") from error
+        raise NotInstallableError(f"no environment of its own: {error}") from error
     if ran.returncode:
         last = ran.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise NotInstallableError(f"no environment for LlamaIndex: {last[0]}")
+        raise NotInstallableError(f"no environment of its own: {last[0]}")

@@ -21,6 +21,7 @@ from weir_lab.bundles.write_bundle import (
 from weir_lab.datasets import Outcomes
 from weir_lab.datasets.battles import Battles, Winner
 from weir_lab.errors import NothingToRoute, TooFew
+from weir_lab.routers.familiarity import UNKNOWN
 from weir_lab.routers.from_labels import is_held_out, train_linear, train_router
 from weir_lab.routers.ratings import ratings
 from weir_lab.routers.regression import ALPHAS, best_ridge
@@ -148,7 +149,7 @@ def test_what_is_served_is_what_was_trained(tmp_path: Path, bundle: Path) -> Non
     known = outcomes(1500)
     needs = from_outcomes(known, None, None)
     raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
-    trained = train_linear(raw, known.prompts, needs, known)
+    trained = train_linear(raw, (raw.shape[1],), known.prompts, needs, known)
     assert trained.apgr > trained.length_apgr + 0.1
     assert trained.train + trained.held_out == 1500
     assert trained.ece < 0.1
@@ -168,6 +169,8 @@ def test_what_is_served_is_what_was_trained(tmp_path: Path, bundle: Path) -> Non
             scored = opened.score(known.prompts, kind).scores
             assert scored == pytest.approx(found.scores, abs=1e-4)
         served = opened.score(known.prompts, want_quality=True)
+        assert served.known is not None
+        assert np.mean(served.known < UNKNOWN) < 0.1
         assert served.scores == pytest.approx(trained.scores, abs=1e-4)
         lengths = opened.score(["hi", "what is the sum of two theorems " * 9], "length").scores
         assert lengths.tolist() == [0, 1]
@@ -184,7 +187,7 @@ def test_the_same_data_give_the_same_bytes_in_any_order(tmp_path: Path, bundle: 
     versions: list[str] = []
     for name in ("one", "two"):
         raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / name, lambda _: None)
-        trained = train_linear(raw, known.prompts, needs, known)
+        trained = train_linear(raw, (raw.shape[1],), known.prompts, needs, known)
         routers = TrainedRouters(known.prompts, trained, {})
         versions.append(
             write_trained_bundle(bundle, tmp_path / f"{name}-b", "linear", routers, STORY)
@@ -199,7 +202,7 @@ def test_few_labels_are_sent_to_a_prior(bundle: Path, tmp_path: Path) -> None:
     known = outcomes(199)
     raw = read_cached_columns(bundle, "linear", known.prompts, tmp_path / "kept", lambda _: None)
     with pytest.raises(TooFew, match=r"199 labelled prompts.*200.*--from"):
-        train_linear(raw, known.prompts, from_outcomes(known, None, None), known)
+        train_linear(raw, (raw.shape[1],), known.prompts, from_outcomes(known, None, None), known)
 
 
 def test_an_interrupted_reading_goes_on(tmp_path: Path) -> None:

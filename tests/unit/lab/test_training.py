@@ -16,6 +16,7 @@ from weir_lab.errors import TooFew
 from weir_lab.learning_curve import curve_point, table
 from weir_lab.metrics import Ranked, apgr, decile_curve, expected_calibration_error
 from weir_lab.routers import kernel_regression
+from weir_lab.routers.familiarity import UNKNOWN
 from weir_lab.routers.kernel import adapt
 from weir_lab.routers.kernel_regression import fit, squared_distances
 from weir_lab.routers.profiles import NoProfiles, fit_profile
@@ -229,6 +230,23 @@ def test_scores_are_probabilities_of_the_strong_answer_being_better(bundle: Path
     happened = (fresh.strong > fresh.weak).astype(np.float64)
     assert expected_calibration_error(scores, happened) < 0.1
     assert scores.mean() == pytest.approx(happened.mean(), abs=0.04)
+
+
+def test_what_is_like_the_labelled_prompts_is_known(tmp_path: Path, bundle: Path) -> None:
+    data, fresh = pair(200), pair(200, seed=9)
+    write_adapted(
+        bundle, tmp_path / "new", "adapted", adapt(columns_of(bundle, data), data), ORIGIN
+    )
+    with Bundle.open(tmp_path / "new", devices=["cpu"]) as opened:
+        before = opened.score(fresh.prompts, "linear").known
+        after = opened.score(fresh.prompts, "adapted").known
+        far = opened.score(["x" * 3000], "adapted").known
+    assert before is not None
+    assert after is not None
+    assert far is not None
+    assert np.all(after >= before)
+    assert np.mean(after < UNKNOWN) < 0.2
+    assert far[0] < UNKNOWN
 
 
 def test_the_same_labels_give_the_same_bundle(tmp_path: Path, bundle: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from weir_agents.written import to_json
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
@@ -83,6 +84,7 @@ class Entry:
     image_output_tokens: int = 0  # of output_tokens
     server_tools: str = ""  # calls that the provider ran: name=number, comma between
     tier: str = ""  # of service, as the answer said
+    agent: str = ""  # where its conversation stood, as JSON of numbers; empty for a plain chat
 
 
 def entries(
@@ -111,6 +113,7 @@ def _side_cost_entry(own: Entry, part: int, one: PricedSideCost) -> Entry:
         saved_pico_usd=-one.paid,
         intended_pico_usd=0,
         text=None,
+        agent="",
     )
 
 
@@ -156,6 +159,7 @@ def entry(
         unit=variant.unit if variant else "",
         intended_model=intended.chosen.name if intended else "",
         intended_pico_usd=_intended_cost(decision, outcome),
+        agent=to_json(request.facts.agent),
     )
 
 

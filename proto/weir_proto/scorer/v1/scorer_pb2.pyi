@@ -33,6 +33,7 @@ class ScoreRequest(_message.Message):
     ROUTER_FIELD_NUMBER: _builtins.int
     WANT_QUALITY_FIELD_NUMBER: _builtins.int
     WANT_EMBEDDING_FIELD_NUMBER: _builtins.int
+    EARLIER_FIELD_NUMBER: _builtins.int
     router: _builtins.str
     """A router of the bundle; empty means the bundle's default."""
     want_quality: _builtins.bool
@@ -41,7 +42,15 @@ class ScoreRequest(_message.Message):
     """Also give the text embedding the router computed."""
     @_builtins.property
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the user wrote, one text a prompt. NFKC and the length cap are the scorer's business."""
+        """What the user wrote last, one text a prompt. NFKC and what is read of it are the scorer's
+        business; of a very long text its two ends will do.
+        """
+
+    @_builtins.property
+    def earlier(self) -> _containers.RepeatedCompositeFieldContainer[Global___Earlier]:
+        """The user's turns before each text, for follow-ups that depend on them: none, or one entry per
+        text. A scorer that doesn't know the field scores the texts alone.
+        """
 
     def __init__(
         self,
@@ -50,14 +59,37 @@ class ScoreRequest(_message.Message):
         router: _builtins.str = ...,
         want_quality: _builtins.bool = ...,
         want_embedding: _builtins.bool = ...,
+        earlier: _abc.Iterable[Global___Earlier] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["router", b"router", "texts", b"texts", "want_embedding", b"want_embedding", "want_quality", b"want_quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earlier", b"earlier", "router", b"router", "texts", b"texts", "want_embedding", b"want_embedding", "want_quality", b"want_quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
+
+@_typing.final
+class Earlier(_message.Message):
+    """Turns of the user's in one conversation, oldest first; only the last few are read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TURNS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def turns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        turns: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["turns", b"turns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Earlier: _TypeAlias = Earlier  # noqa: Y015
 
 @_typing.final
 class ScoreResponse(_message.Message):
@@ -67,6 +99,7 @@ class ScoreResponse(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     EMBEDDINGS_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """P(the strong answer beats the weak one) in [0,1]; one per text, in order."""
@@ -81,6 +114,12 @@ class ScoreResponse(_message.Message):
 
     @_builtins.property
     def versions(self) -> Global___Versions: ...
+    @_builtins.property
+    def known(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How well each prompt's kind is known, in [0,1]; one per text, in order. Of prompts like those
+        that the bundle was trained on, a share of k lies below k. Empty where the bundle can't tell.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +127,11 @@ class ScoreResponse(_message.Message):
         quality: _abc.Iterable[Global___Quality] | None = ...,
         embeddings: _abc.Iterable[Global___Embedding] | None = ...,
         versions: Global___Versions | None = ...,
+        known: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "quality", b"quality", "scores", b"scores", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embeddings", b"embeddings", "known", b"known", "quality", b"quality", "scores", b"scores", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -180,7 +180,7 @@ def test_a_head_for_other_profiles_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_another_width_is_refused(tmp_path: Path) -> None:
-    parts = tiny_parts()
+    parts = without_familiarity(tiny_parts())
     blocks = tuple(
         replace(block, dim=15) if block.name == "layer1" else block for block in parts.blocks
     )
@@ -239,6 +239,13 @@ def test_another_encoder_than_the_heads_were_trained_on_is_refused(tmp_path: Pat
     refused(tmp_path / "other", "encoder/layer1.fp32.onnx", "is not what the heads were trained on")
 
 
+def without_familiarity(parts: Parts) -> Parts:
+    """As an older version of Weir wrote it."""
+    routers = tuple(replace(router, familiarity=None) for router in parts.routers)
+    files = {path: content for path, content in parts.files.items() if "familiarity" not in path}
+    return replace(parts, routers=routers, files=files)
+
+
 def with_router(entry: RouterEntry) -> Parts:
     parts = tiny_parts()
     described = {r.name: tiny_calibration() for r in (*parts.routers, entry)}
@@ -246,8 +253,8 @@ def with_router(entry: RouterEntry) -> Parts:
         **parts.files,
         "calibration.json": calibration_json(described),
         "heads/ensemble.npz": npz({"weights": np.ones(2, "f4"), "bias": np.array(0, "f4")}),
-        "heads/cluster.npz": npz(dict(head_arrays("cluster"))),  # type: ignore[arg-type] # any arrays will do
-        "heads/qualities.npz": npz(dict(head_arrays("qualities", 0, len(lexical.NAMES)))),  # type: ignore[arg-type] # as above
+        "heads/cluster.npz": npz(head_arrays("cluster")),
+        "heads/qualities.npz": npz(head_arrays("qualities", 0, len(lexical.NAMES))),
     }
     return replace(parts, routers=(*parts.routers, entry), files=files)
 
@@ -287,3 +294,23 @@ def test_an_ensemble_s_members_and_their_blocks_must_be_there(
     entry = RouterEntry("mine", "ensemble", blocks, "heads/ensemble.npz", members)
     with pytest.raises(BundleError, match=problem):
         write_bundle(with_router(entry), tmp_path / "tiny")
+
+
+def test_a_bundle_tells_how_well_it_knows_a_text_where_it_can(tmp_path: Path) -> None:
+    parts = tiny_parts()
+    write_bundle(parts, tmp_path / "tells")
+    write_bundle(without_familiarity(parts), tmp_path / "silent")
+    with open_cpu(tmp_path / "tells") as tells, open_cpu(tmp_path / "silent") as older:
+        known = tells.score(["what is two?", "prove the theorem. " * 40, ""]).known
+        assert known is not None
+        assert np.all((known >= 0) & (known <= 1))
+        assert tells.score(["hi"], "length").known is None, "length reads other blocks"
+        assert older.score(["hi"]).known is None
+
+
+def test_familiarity_of_other_blocks_is_refused(tmp_path: Path) -> None:
+    parts = tiny_parts()
+    wrong = npz(head_arrays("familiarity", 0, len(lexical.NAMES)))
+    files = {**parts.files, "heads/familiarity.npz": wrong}
+    write_bundle(replace(parts, files=files), tmp_path / "tiny")
+    refused(tmp_path / "tiny", "heads/familiarity.npz", "trained for another encoder")

@@ -11,9 +11,11 @@ import pytest
 
 from support.fakes import FakeAccounts
 from support.tables import STRONG, WEAK, request
+from weir_agents.facts import AgentFacts
+from weir_agents.written import from_json
 from weir_cli.ledger.one_decision import find_decision
 from weir_cli.ledger.sums import read_sums
-from weir_gateway.adapters.ledger.entry import Entry, entry
+from weir_gateway.adapters.ledger.entry import Entry, entries, entry
 from weir_gateway.adapters.ledger.recorder import LedgerRecorder, entry_counts
 from weir_gateway.adapters.ledger.sqlite import LedgerError, SqliteLedger
 from weir_gateway.adapters.ledger.writer import INTERVAL, LedgerWriter
@@ -154,6 +156,22 @@ def test_a_row_has_everything_that_the_bill_used(tmp_path: Path) -> None:
     assert (row["server_tools"], row["tier"]) == ("web_fetch=1,web_search=2", "priority")
     (printed,) = find_decision(ledger.path, DECISION.id).rows
     assert {**printed, "strong": row["strong"]} == row
+
+
+def test_a_row_has_the_facts_of_an_agents_conversation(tmp_path: Path) -> None:
+    facts = AgentFacts(turns=3, errors=2, error_streak=1, harness="codex")
+    asked = request()
+    asked = replace(asked, facts=replace(asked.facts, agent=facts))
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    judge = SideCost(STRONG, Usage(input=30, output=1), CostKind.JUDGE)
+    ending = Ending(status=200, usage=OUTCOME.usage, overhead=0, duration=1, side_costs=(judge,))
+    ended = outcome(asked, DECISION, ending)
+    ledger.write(entries(asked, DECISION, ended, at=NOW, content=False))
+    answer, beside = rows(ledger.path)
+    assert answer["agent"] == '{"turns":3,"errors":2,"errorStreak":1,"harness":"codex"}'
+    assert (from_json(answer["agent"]), beside["agent"]) == (facts, "")
+    ledger.write([line(1)])
+    assert rows(ledger.path)[0]["agent"] == ""
 
 
 def older(path: Path, count: int) -> None:
