@@ -1,5 +1,6 @@
 """A real LiteLLM proxy and Router that Weir's library decides for, with the official clients."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,12 +11,13 @@ from urllib.request import urlopen
 
 import pytest
 from anthropic import Anthropic
-from openai import OpenAI, RateLimitError
+from openai import AsyncOpenAI, OpenAI, RateLimitError
 
 from support.bundles import tiny_bundle
 from support.clients import litellm_router_program
 from support.clients.litellm_proxy import Proxy, environment_variables, running_proxy
 from support.clients.own_environment import NotInstallableError, environment
+from support.polling import eventually
 from support.programs import Program, stand_in
 
 POLICIES = """\
@@ -67,7 +69,17 @@ spec:
   match: {models: [poor]}
   candidates: [{backend: small}, {backend: large}]
   objective: {budget: {usd: "0.000001", per: day, whenSpent: reject}}
+---
+apiVersion: weir.dev/v1alpha1
+kind: RoutePolicy
+metadata: {name: metered}
+spec:
+  match: {models: [metered]}
+  candidates: [{backend: small}, {backend: broken}]
+  rules: [{name: all, when: "request.chars > 0", use: small}]
+  objective: {budget: {usd: "0.001", per: day, whenSpent: reject}}
 """
+ANSWERS = 4  # more than two are estimated to cost the budget of `metered`, and they cost less
 pytestmark = pytest.mark.timeout(700)  # installing it takes a minute or two, once
 TOOL: Any = {"name": "f", "description": "f", "input_schema": {"type": "object", "properties": {}}}
 
@@ -191,6 +203,23 @@ def test_a_model_that_no_policy_serves_is_left_to_litellm(openai: OpenAI) -> Non
 def test_what_a_policy_refuses_is_refused_with_its_status(openai: OpenAI) -> None:
     with pytest.raises(RateLimitError, match="the budget of policy default/poor"):
         openai.chat.completions.create(model="poor", messages=[{"role": "user", "content": "hi"}])
+
+
+async def test_what_answers_took_settles_a_budget(proxy: Proxy) -> None:
+    """LiteLLM reports an answer's tokens a moment after the answer."""
+    answered = 0
+    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="none", max_retries=0) as client:
+
+        async def enough() -> bool:
+            nonlocal answered
+            with contextlib.suppress(RateLimitError):
+                await client.chat.completions.create(
+                    model="metered", messages=[{"role": "user", "content": "hi"}]
+                )
+                answered += 1
+            return answered >= ANSWERS
+
+        await eventually(enough)
 
 
 def test_litellm_falls_back_as_the_policy_says(openai: OpenAI, provider: Program) -> None:
