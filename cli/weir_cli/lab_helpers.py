@@ -16,6 +16,7 @@ from weir_lab.scoring import Scored, score_prompts
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BuildError, BundleError
 from weir_scorer.engine.ports import EngineError
+from weir_scorer.features.turns import Prompt
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def open_bundle(path: Path) -> Bundle:
         return Bundle.open(path, devices=["cpu"])
 
 
-def score_with_bar(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Scored:
+def score_with_bar(bundle: Bundle, router: str, prompts: tuple[Prompt, ...]) -> Scored:
     """Score prompts, with a bar on standard error where that is a terminal."""
     with progress_bar() as progress, lab_failures():
         task = progress.add_task(f"scoring with {router}", total=len(prompts))
@@ -53,7 +54,7 @@ def columns_of(path: Path, router: str, prompts: tuple[str, ...]) -> Columns:
         )
 
 
-def scores_of(bundle: Bundle, router: str, prompts: tuple[str, ...]) -> Doubles:
+def scores_of(bundle: Bundle, router: str, prompts: tuple[Prompt, ...]) -> Doubles:
     """The scores alone."""
     return score_with_bar(bundle, router, prompts).scores
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from weir_lab.arrays import Doubles
 from weir_scorer.bundle.bundle import Bundle
+from weir_scorer.features.turns import Prompt
 
 _CHUNK = 512  # prompts between two reports of progress
 
@@ -22,7 +23,7 @@ class Scored:
 
 
 def score_prompts(
-    bundle: Bundle, router: str, prompts: Sequence[str], advance: Advance = lambda _: None
+    bundle: Bundle, router: str, prompts: Sequence[Prompt], advance: Advance = lambda _: None
 ) -> Scored:
     """Score in order. Raises UnknownRouter."""
     scores: list[Doubles] = []

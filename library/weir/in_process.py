@@ -11,6 +11,7 @@ from weir_policy.ids import RouterName
 from weir_scorer import Bundle
 from weir_scorer.engine.ports import Calibration as Described
 from weir_scorer.engine.ports import UnknownRouter
+from weir_scorer.features.turns import as_prompt
 
 
 class InProcessScorer:
@@ -42,7 +43,7 @@ class InProcessScorer:
         except UnknownRouter as unknown:
             raise NoSuchRouter(str(unknown)) from unknown
         scores = self._bundle.score(
-            [query.text],
+            [as_prompt((*query.earlier, query.text))],
             name,
             want_quality=query.want_quality,
             want_embedding=query.want_embedding,

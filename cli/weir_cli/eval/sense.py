@@ -15,6 +15,7 @@ from weir_lab.evaluation.report import plain
 from weir_lab.evaluation.sense import Sampling, SenseRow, baselines, measure
 from weir_lab.evaluation.sense_texts import SenseTest
 from weir_scorer.bundle.bundle import Bundle
+from weir_scorer.features.turns import as_prompt
 
 FORMAT = 1
 
@@ -72,8 +73,8 @@ def sense_report(options: SenseOptions) -> SenseReport:
 
 
 def _scores(bundle: Bundle, router: str, texts: Sequence[Turns]) -> Doubles:
-    """User turns are read as the gateway reads them: one text, a line a turn."""
-    return scores_of(bundle, router, tuple("\n".join(turns) for turns in texts))
+    """Turns are read as the gateway has them read: the last, and what a follow-up is about."""
+    return scores_of(bundle, router, tuple(map(as_prompt, texts)))
 
 
 def _table(report: SenseReport) -> Table:

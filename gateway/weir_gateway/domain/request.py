@@ -46,7 +46,7 @@ class Request:
     model_span: tuple[int, int] | None  # [start, end) of `model` in `body`; None: it has none
     stream: bool
     headers: Mapping[str, str]  # the client's, names in lower case
-    scored_text: str  # the user's own turns; empty when there is nothing to score
+    scored_text: str  # the user's last turn with text; empty when there is nothing to score
     facts: Facts
     needs: frozenset[Capability]
     prompt_tokens: int  # an estimate from above (chars / 3), for the context filter and costs
@@ -55,6 +55,7 @@ class Request:
     several: bool = False  # more than one answer to the same prompt is asked for
     stores: bool = False  # its answer is to be kept by the provider, for later requests to name
     wants_usage: bool = True  # False: its stream is not to have an event with the usage alone
+    earlier: tuple[str, ...] = ()  # the user's last few turns before the scored text, oldest first
     opening: tuple[str, ...] = ()  # how the conversation began: system prompt, first user turn
     untranslated: bool = False  # True: only backends that speak its wire themselves can serve it
     prompt_known: bool = True  # False: only its headers are, so that it can't be scored

@@ -76,6 +76,7 @@ class ScoreQuery:
     want_quality: bool = False  # predicted quality per profile
     want_embedding: bool = False  # the text's embedding, if the router computes one
     trace: TraceContext | None = None  # the parent of the call's span
+    earlier: tuple[str, ...] = ()  # the user's turns before the text, oldest first
 
 
 class Scorer(Protocol):

@@ -12,6 +12,7 @@ from support.scorer_server import ScorerServer, ScriptedScorer
 from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.scorer.client import ScorerClient, ScorerOptions
 from weir_gateway.adapters.scorer.coalescer import Limits
+from weir_gateway.adapters.scorer.prompts import END_CHARS
 from weir_gateway.adapters.scorer.score_cache import ScoreCache, cache_requests
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
@@ -210,7 +211,7 @@ async def test_any_text_fits_the_wire(server: ScorerServer, connect: Connect) ->
     await asyncio.gather(*(ask(client, text) for text in texts))
     sent = [text for call in server.scorer.calls for text in call.texts]
     assert sent[:4] == ["? alone", "nul \0 inside", "é" * 10, "🦆"]
-    assert len(sent[4]) == 65_536
+    assert len(sent[4]) == 2 * END_CHARS + 1
 
 
 @pytest.mark.parametrize(
@@ -339,6 +340,18 @@ async def test_a_swapped_bundle_empties_the_cache_and_brings_its_own_calibration
     assert again.score == pytest.approx(0.9)
     assert old.calibration.threshold_for_share(0.25) == pytest.approx(0.75)
     assert fresh.calibration.threshold_for_share(0.25) == pytest.approx(0.75)
+
+
+async def test_earlier_turns_go_along_where_there_are_any(
+    server: ScorerServer, connect: Connect
+) -> None:
+    client = await connect()
+    follow_up = ScoreQuery("why?", LINEAR, timeout=SOON, earlier=("one", "two \ud800"))
+    await asyncio.gather(client.score(follow_up), ask(client, "alone"))
+    await ask(client, "alone too")
+    together, alone = server.scorer.calls
+    assert [list(entry.turns) for entry in together.earlier] == [["one", "two ?"], []]
+    assert not alone.earlier
 
 
 async def test_quality_comes_by_profile(server: ScorerServer, connect: Connect) -> None:

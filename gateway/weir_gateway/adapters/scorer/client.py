@@ -19,7 +19,8 @@ import grpc
 
 from weir_gateway.adapters.metrics.scorer_metrics import ScorerMetrics
 from weir_gateway.adapters.scorer.calibration import Described, parse_description
-from weir_gateway.adapters.scorer.coalescer import MAX_CHARS, Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.prompts import prompt_of
 from weir_gateway.domain.decision import UNCALIBRATED, Calibration, Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
@@ -129,7 +130,7 @@ class ScorerClient:
         """Score one text in a call that it shares with the other callers that wait."""
         key = Key(query.router, query.want_quality, query.want_embedding)
         return await self._coalescer.score(
-            sendable(query.text), key, within=query.timeout, trace=query.trace
+            prompt_of(query), key, within=query.timeout, trace=query.trace
         )
 
     def calibration(self, router: RouterName) -> Calibration:
@@ -143,6 +144,7 @@ class ScorerClient:
                 response = await self._started_stub().Score(
                     pb.ScoreRequest(
                         texts=batch.texts,
+                        earlier=[pb.Earlier(turns=turns) for turns in batch.earlier],
                         router=batch.key.router,
                         want_quality=batch.key.want_quality,
                         want_embedding=batch.key.want_embedding,
@@ -207,15 +209,6 @@ class ScorerClient:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._stale.wait()
-
-
-def sendable(text: str) -> str:
-    """The text's first MAX_CHARS characters without lone surrogates, which protobuf refuses."""
-    if len(text) > MAX_CHARS:
-        text = text[:MAX_CHARS]
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read(batch: Batch, response: pb.ScoreResponse, described: Described | None) -> list[Scored]:

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from weir_gateway.adapters.scorer.prompts import Prompt
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import ScorerUnavailable
 from weir_gateway.routing.ports import TraceContext
 from weir_policy.ids import RouterName
-
-MAX_CHARS = 65_536  # of one text: many times what any router reads; bounds what is hashed and sent
 
 
 class Key(NamedTuple):
@@ -41,7 +40,7 @@ class Limits:
 class Waiter:
     """One caller."""
 
-    text: str
+    prompt: Prompt
     deadline: float  # by the loop's clock
     trace: TraceContext | None
     future: "asyncio.Future[Scored]"
@@ -52,12 +51,18 @@ class Batch:
     """What goes into one call: texts, each once, and everybody who waits for it."""
 
     key: Key
-    waiters: dict[str, list[Waiter]] = field(default_factory=dict[str, list[Waiter]])
+    waiters: dict[Prompt, list[Waiter]] = field(default_factory=dict[Prompt, list[Waiter]])
 
     @property
     def texts(self) -> list[str]:
         """In the order of the answers."""
-        return list(self.waiters)
+        return [prompt.text for prompt in self.waiters]
+
+    @property
+    def earlier(self) -> list[tuple[str, ...]]:
+        """The turns before each text; empty where no text has any."""
+        found = [prompt.earlier for prompt in self.waiters]
+        return found if any(found) else []
 
     @property
     def deadline(self) -> float:
@@ -91,15 +96,15 @@ class Coalescer:
         self._texts = min(self._limits.texts, texts or self._limits.texts)
 
     async def score(
-        self, text: str, key: Key, *, within: float, trace: TraceContext | None
+        self, prompt: Prompt, key: Key, *, within: float, trace: TraceContext | None
     ) -> Scored:
-        """Wait at most `within` seconds for `text`'s score. Raises ScorerUnavailable."""
+        """Wait at most `within` seconds for the prompt's score. Raises ScorerUnavailable."""
         if self._stopped or self.waiting >= self._limits.waiting:
             raise ScorerUnavailable(
                 "the gateway is stopping" if self._stopped else "too many prompts wait for a score"
             )
         loop = asyncio.get_running_loop()
-        waiter = Waiter(text, loop.time() + within, trace, loop.create_future())
+        waiter = Waiter(prompt, loop.time() + within, trace, loop.create_future())
         timer = loop.call_at(waiter.deadline, _time_out, waiter.future, within)
         self._enqueue(loop, key, waiter)
         try:
@@ -145,8 +150,8 @@ class Coalescer:
         batch, chars = Batch(key), 0
         while queue and len(batch.waiters) < self._texts:
             waiter = queue[0]
-            sharing = batch.waiters.get(waiter.text)
-            over = chars + len(waiter.text) > self._limits.chars
+            sharing = batch.waiters.get(waiter.prompt)
+            over = chars + waiter.prompt.chars > self._limits.chars
             if over and batch.waiters and sharing is None:
                 break
             queue.popleft()
@@ -156,8 +161,8 @@ class Coalescer:
             if sharing is not None:
                 sharing.append(waiter)
                 continue
-            batch.waiters[waiter.text] = [waiter]
-            chars += len(waiter.text)
+            batch.waiters[waiter.prompt] = [waiter]
+            chars += waiter.prompt.chars
         return batch
 
     async def _call(self, batch: Batch) -> None:

@@ -5,17 +5,14 @@ changes. Prompts are not stored.
 """
 
 from dataclasses import replace
-from hashlib import blake2b
 
-from weir_gateway.adapters.scorer.coalescer import MAX_CHARS
+from weir_gateway.adapters.scorer.prompts import digest
 from weir_gateway.domain.decision import Calibration, Scored
 from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.routing.ports import ScoreQuery, Scorer
 from weir_policy.ids import RouterName
 from weir_runtime.lru import LruDict
 from weir_runtime.metrics import Counter, Family, Registry
-
-HASH_BYTES = 16  # collisions are less likely than disk errors
 
 LABELS = ("policy", "cache", "result")  # of weir.cache.requests
 
@@ -48,10 +45,7 @@ class ScoreCache:
 
     async def score(self, query: ScoreQuery) -> Scored:
         """Score a text. Raises ScorerUnavailable if it is not cached and the scorer fails."""
-        digest = blake2b(
-            query.text[:MAX_CHARS].encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES
-        ).digest()
-        key = (query.router, query.want_quality, query.want_embedding, digest)
+        key = (query.router, query.want_quality, query.want_embedding, digest(query))
         known = self._look_up(key)
         if known is not None:
             self._hit.value += 1

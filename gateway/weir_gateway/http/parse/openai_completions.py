@@ -32,13 +32,14 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Request:
     fields = decode(_DECODER, body)
     facts = RequestFacts()
     prompts = [fields.prompt] if isinstance(fields.prompt, str) else fields.prompt or []
-    for prompt in prompts:
-        if isinstance(prompt, str):
-            facts.user_turns.append(prompt)
-            facts.chars += len(prompt)
-        else:
-            facts.tokens += len(prompt) if isinstance(prompt, list) else 1
-    facts.messages = len(facts.user_turns)
+    texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+    if texts:
+        # Several prompts are no conversation: one score is for all of them.
+        facts.user_turns.append("\n".join(texts))
+    facts.chars += sum(map(len, texts))
+    others = [prompt for prompt in prompts if not isinstance(prompt, str)]
+    facts.tokens += sum(len(prompt) if isinstance(prompt, list) else 1 for prompt in others)
+    facts.messages = len(texts)
     facts.max_tokens = DEFAULT_MAX_TOKENS if fields.max_tokens is None else fields.max_tokens
     facts.temperature = fields.temperature
     facts.wants_usage = asks_for_usage(fields.stream_options)

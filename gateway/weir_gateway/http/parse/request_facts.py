@@ -26,6 +26,7 @@ MAX_TOKENS_FIELDS: Final = {
     Wire.GOOGLE_GEMINI: "generationConfig.maxOutputTokens",
 }
 MODEL_IN_PATH: Final = frozenset({Wire.GOOGLE_GEMINI, Wire.GOOGLE_COUNT_TOKENS})
+EARLIER_TURNS: Final = 4  # of the user's, that a follow-up may be about
 FACT_TEXT_CHARS: Final = 4000  # of the last user turn that rules may read
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
@@ -145,7 +146,7 @@ def build_request(
             param=MAX_TOKENS_FIELDS.get(wire, "max_tokens"),
         )
     turns = facts.user_turns or facts.inserted
-    text = "\n".join(turns)
+    texts = [turn for turn in turns if turn and not turn.isspace()]
     temperature = facts.temperature
     return Request(
         wire=wire,
@@ -154,13 +155,14 @@ def build_request(
         model_span=None if wire in MODEL_IN_PATH else model_span(body),
         stream=stream,
         headers=headers,
-        scored_text=text,
+        scored_text=texts[-1] if texts else "",
+        earlier=tuple(texts[-1 - EARLIER_TURNS : -1]),
         facts=Facts(
             model=model,
             stream=stream,
             turns=len(turns),
             messages=facts.messages,
-            chars=len(text),
+            chars=sum(map(len, turns)) + max(len(turns) - 1, 0),
             tools=facts.tools,
             images=facts.images,
             json_schema=facts.json_schema,

@@ -112,9 +112,10 @@ class JudgeScorer:
         rater = self._policy.difficulty_judge
         if rater is None:
             raise ScorerUnavailable("the policy names no judge")
-        key = _key(rater, query.text)
+        text = "\n".join((*query.earlier, query.text))  # the judge sees what a follow-up is about
+        key = _key(rater, text)
         known = self._router.get_score(key)
-        score = known if known is not None else await self._ask(rater, query.text, key)
+        score = known if known is not None else await self._ask(rater, text, key)
         if self._side_costs is not None:
             self._router.recent_scores(self._policy.policy.id).add(score)
         return Scored(

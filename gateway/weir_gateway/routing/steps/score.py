@@ -16,7 +16,7 @@ TWO = 2  # candidates that one threshold can tell apart
 async def score_prompt(
     scorer: Scorer, context: RoutingContext, match: PolicyMatch, *, want_embedding: bool
 ) -> Scored | ScorerUnavailable:
-    """The score of the user's own turns, or why there is none: the policy's failureMode decides.
+    """The score of the user's last turn, or why there is none: the policy's failureMode decides.
 
     A request without any text of the user (tool results alone, an empty turn) scores 0 by
     definition, and the scorer is not called. Raises BadRequest where the client named a router that
@@ -36,6 +36,7 @@ async def score_prompt(
         want_quality=match.threshold is None and by_quality(policy),
         want_embedding=want_embedding,
         trace=context.trace,
+        earlier=request.earlier,
     )
     try:
         return await scorer.score(query)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir_gateway.adapters.scorer.coalescer import Batch, Coalescer, Key, Limits
+from weir_gateway.adapters.scorer.prompts import Prompt
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
@@ -39,8 +40,19 @@ class Asked:
 
 async def ask(coalescer: Coalescer, text: str, router: str = "mf", within: float = 5) -> Scored:
     return await coalescer.score(
-        text, Key(RouterName(router), want_quality=False), within=within, trace=None
+        Prompt(text), Key(RouterName(router), want_quality=False), within=within, trace=None
     )
+
+
+async def test_equal_texts_after_other_turns_do_not_share_a_score() -> None:
+    asked = Asked()
+    coalescer = Coalescer(asked, Limits())
+    key = Key(RouterName("mf"), want_quality=False)
+    prompts = [Prompt("why?", ("a",)), Prompt("why?", ("b",)), Prompt("why?"), Prompt("why?")]
+    await asyncio.gather(*(coalescer.score(p, key, within=5, trace=None) for p in prompts))
+    (batch,) = asked.batches
+    assert batch.texts == ["why?"] * 3
+    assert batch.earlier == [("a",), ("b",), ()]
 
 
 ARRIVALS = st.lists(

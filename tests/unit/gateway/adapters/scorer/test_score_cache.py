@@ -49,6 +49,14 @@ async def test_text_router_and_quality_are_told_apart() -> None:
     assert len(scorer.queries) == len(cache) == 4
 
 
+async def test_follow_ups_to_two_questions_are_told_apart() -> None:
+    scorer = FakeScorer()
+    cache = cached(scorer)
+    for earlier in (("What is 2+2?",), ("Prove Riesz.",), (), ("Prove Riesz.",)):
+        await cache.score(ScoreQuery("why?", RouterName("mf"), timeout=1, earlier=earlier))
+    assert len(scorer.queries) == len(cache) == 3
+
+
 async def test_a_score_without_its_embedding_is_not_one_with_it() -> None:
     cache = cached(FakeScorer(embeddings={"a": b"1234"}))
     assert (await ask(cache, "a")).embedding == b""

@@ -88,7 +88,7 @@ def test_a_conversation_is_read_on_every_wire(wire: str, case: str) -> None:
     assert comparable(facts) == comparable(WIRES["chat"](turns).facts.agent)
     assert facts.tokens > 0
     users = [turn.user for turn in turns if turn.user]
-    assert request.scored_text == "\n".join([FIRST, *users])
+    assert [*request.earlier, request.scored_text] == [FIRST, *users]
 
 
 @pytest.mark.parametrize("case", CASES)

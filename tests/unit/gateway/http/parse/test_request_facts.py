@@ -33,12 +33,13 @@ def test_scores_only_the_users_own_turns() -> None:
     ]
     body = json.dumps({"model": "auto", "messages": messages}).encode()
     request = parse(body, {"x-team": "support", "authorization": "Bearer secret", "cookie": "a"})
-    assert request.scored_text == "first\nsecond\nthird"
+    assert request.scored_text == "second\nthird"
+    assert request.earlier == ("first",)
     assert request.facts.turns == 2
     assert request.facts.messages == 6
     assert request.facts.images == 1
     assert request.facts.text == "second\nthird"
-    assert request.facts.chars == len(request.scored_text)
+    assert request.facts.chars == len("first\nsecond\nthird")
     assert request.facts.headers == {"x-team": "support"}
     assert request.needs == {Capability.VISION}
     assert request.prompt_tokens >= TOKENS_PER_IMAGE
