@@ -1,10 +1,9 @@
 """Counts what a conversation's results say."""
 
 from collections import deque
-from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from weir_agents.facts import MAX_COUNT, AgentFacts
+from weir_agents.facts import MAX_COUNT
 from weir_agents.signals import Severity, Signal
 from weir_agents.test_outcome import Tests
 from weir_agents.tool_kind import ToolKind
@@ -75,27 +74,26 @@ class ResultTally:
             self.tests_passed += 1
             self.failing_streak = 0
 
-    def add_to(self, facts: AgentFacts) -> AgentFacts:
-        """The facts with the counts so far."""
+    def fields(self) -> dict[str, Any]:
+        """The counts so far, by the facts' names."""
         self.close()
-        return replace(
-            facts,
-            results=self.count,
-            result_chars=min(self.chars, MAX_COUNT),
-            last_result_chars=min(self.last_chars, MAX_COUNT),
-            empty_results=self.empty,
-            errors=self.errors,
-            last_error=self.last_error,
-            error_streak=self.streak,
-            same_error=self.same,
-            recent_errors=sum(each > 0 for each in self.recent),
-            worst_recent_error=int(max(self.recent, default=Severity.NONE)),
-            trouble=self.trouble,
-            tests_run=self.tests_passed + self.tests_failed,
-            tests_passed=self.tests_passed,
-            tests_failed=self.tests_failed,
-            last_tests=self.last_tests.value,
-            failing_streak=self.failing_streak,
-            failed_edits=self.failed_edits,
-            settled=self.settled,
-        )
+        return {
+            "results": self.count,
+            "result_chars": min(self.chars, MAX_COUNT),
+            "last_result_chars": min(self.last_chars, MAX_COUNT),
+            "empty_results": self.empty,
+            "errors": self.errors,
+            "last_error": self.last_error,
+            "error_streak": self.streak,
+            "same_error": self.same,
+            "recent_errors": sum(each > 0 for each in self.recent),
+            "worst_recent_error": int(max(self.recent, default=Severity.NONE)),
+            "trouble": self.trouble,
+            "tests_run": self.tests_passed + self.tests_failed,
+            "tests_passed": self.tests_passed,
+            "tests_failed": self.tests_failed,
+            "last_tests": self.last_tests.value,
+            "failing_streak": self.failing_streak,
+            "failed_edits": self.failed_edits,
+            "settled": self.settled,
+        }

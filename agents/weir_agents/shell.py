@@ -1,6 +1,7 @@
 """What a shell's command does: the strongest of its parts counts."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from weir_agents.tool_kind import ToolKind
@@ -31,7 +32,7 @@ _TEST: Final = re.compile(
     r"|(?:\./)?(?:bin|scripts?)/tests?\b"
 )
 _EDIT: Final = re.compile(
-    r"(?:sed|perl|ruby)\s+(?:-\S+\s+)*-\w*i|gsed\s+-i|apply_patch|patch\b|git\s+(?:apply|am|mv|rm|revert"
+    r"(?:g?sed|perl|ruby)\s+(?:-\S+\s+)*-\w*i|apply_patch|patch\b|git\s+(?:apply|am|mv|rm|revert"
     r"|cherry-pick|restore|stash|reset|checkout\s+(?:\S+\s+)?--)|tee\b|mv\b|cp\b|rm\b|touch\b|ln\b"
     r"|dd\b|install\s+-|truncate\b|ed\b|ex\s|unzip\b|gofmt\s+-w|black\b|prettier\s+.*--write"
 )
@@ -74,6 +75,18 @@ _NEUTRAL: Final = re.compile(
 )
 
 
+_COMMON: Final[Mapping[ToolKind, str]] = {
+    ToolKind.SEARCH: "grep egrep fgrep rg ag ack find fd locate which",
+    ToolKind.READ: """cat bat head tail less more ls tree nl wc file stat pwd sed awk cut sort uniq
+        echo printf diff jq""",
+    ToolKind.EDIT: "mv cp rm touch tee patch apply_patch ln",
+    ToolKind.TEST: "pytest py.test tox nox jest vitest mocha rspec phpunit",
+    ToolKind.WEB: "curl wget",
+}
+_WORDS: Final = {word: kind for kind, words in _COMMON.items() for word in words.split()}
+_IN_PLACE: Final = re.compile(r"(?:^|\s)(?:-\w*i|--in-place)")
+
+
 def command_of(arguments: str) -> str:
     """The command in a call's arguments: their JSON field, or the text itself."""
     found = _COMMAND.search(arguments) if arguments.lstrip()[:1] in {"{", "["} else None
@@ -104,9 +117,23 @@ def _parts(command: str) -> list[str]:
 
 def _part_kind(part: str) -> ToolKind | None:
     """What one part does; None where it only prepares."""
-    plain = _BEFORE.sub("", part.strip())
-    if not plain or _NEUTRAL.match(plain):
-        return None
-    if _INTO_FILE.search(plain) and not _TEST.match(plain):
+    part = part.strip()
+    kind = _plain_kind(part)
+    if kind is None:
+        part = _BEFORE.sub("", part)
+        if not part or _NEUTRAL.match(part):
+            return None
+        found = (kind for kind, pattern in _ORDER if pattern.match(part))
+        kind = next(found, ToolKind.SHELL)
+    if kind is not ToolKind.TEST and ">" in part and _INTO_FILE.search(part):
         return ToolKind.EDIT
-    return next((kind for kind, pattern in _ORDER if pattern.match(plain)), ToolKind.SHELL)
+    return kind
+
+
+def _plain_kind(part: str) -> ToolKind | None:
+    """What a common command does, by its first word; None where that doesn't tell."""
+    word, _, rest = part.partition(" ")
+    kind = _WORDS.get(word.rpartition("/")[2])
+    if word == "sed" and _IN_PLACE.search(rest):
+        return ToolKind.EDIT
+    return kind

@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from weir_agents.facts import MAX_COUNT, AgentFacts
 from weir_agents.harness import Marks
@@ -11,7 +10,7 @@ from weir_agents.result_tally import ResultTally
 from weir_agents.signals import signal
 from weir_agents.test_outcome import Tests
 from weir_agents.tool_kind import ToolKind
-from weir_agents.tools import Change, change, edited_file, tool_kind
+from weir_agents.tools import Change, read_call
 from weir_agents.turns import Call, Result, cut
 from weir_agents.wording import NOTHING, wording
 
@@ -72,7 +71,7 @@ class Tally:
         self._stalled += self._turns - max(self._changed_turn, 1) >= _STALL_TURNS
 
     def _count(self, call: Call) -> None:
-        kind, by_shell = tool_kind(call)
+        kind, by_shell, key, file, made = read_call(call)
         self._kinds[kind] += 1
         self._shell += by_shell
         self._argument_chars += len(call.arguments)
@@ -80,36 +79,35 @@ class Tally:
             self._open[call.id] = kind
         else:
             self._unnamed.append(kind)
-        key = hash((call.name, cut(call.arguments), len(call.arguments)))
-        self._repeated += key in self._seen
-        self._idle += key in self._seen_since_edit
-        self._seen.add(key)
+        if key in self._seen:
+            self._repeated += 1
+            self._idle += key in self._seen_since_edit
+        else:
+            self._seen.add(key)
         self._seen_since_edit.add(key)
         if kind is ToolKind.EDIT:
-            self._edited(call)
+            self._edited(len(call.arguments), file)
         elif kind in _LOOKS:
             self._looks[-1] += 1
             self._reads_since_edit += 1
         elif kind is ToolKind.SUBMIT:
             self._submits = True
         elif kind is ToolKind.OTHER:
-            made = change(call.name)
             if made is Change.ACT:
                 self._acts += 1
                 self._changed_turn = self._turns
             self._hand_overs += made is Change.HAND_OVER
 
-    def _edited(self, call: Call) -> None:
+    def _edited(self, chars: int, file: str) -> None:
         self._production[-1] += 1
         self._changed_turn = self._turns
-        self._edit_chars += len(call.arguments)
+        self._edit_chars += chars
         self._first_edit = self._first_edit or self._turns
         self._seen_since_edit.clear()
         self._reads_since_edit = self._tests_since_edit = 0
         self._edits_since_failure += 1
-        name = edited_file(call.arguments)
-        if name:
-            self._files.add(name)
+        if file:
+            self._files.add(file)
 
     def result(self, result: Result, *, detailed: bool) -> None:
         """Count what a tool gave back."""
@@ -136,7 +134,7 @@ class Tally:
         """The counts so far."""
         kinds = self._kinds
         planned = sum(kinds[kind] for kind in _PLANS)
-        facts = AgentFacts(
+        return AgentFacts(
             turns=self._turns,
             user_turns=self._users,
             turns_since_user=self._since_user,
@@ -168,21 +166,22 @@ class Tally:
             planning=0 < planned == self._calls,
             subagent=marks.subagent,
             harness=marks.harness,
+            **self._results.fields(),
+            **self._words(),
         )
-        return self._with_words(self._results.add_to(facts))
 
-    def _with_words(self, facts: AgentFacts) -> AgentFacts:
+    def _words(self) -> dict[str, Any]:
+        """What the model says, by the facts' names."""
         texts = [wording(text) for text in self._texts]
         last = texts[-1] if texts else NOTHING
         stopped = self._turns > 0 and not self._last_calls
-        return replace(
-            facts,
-            text_chars=min(self._text_chars, MAX_COUNT),
-            last_text_chars=len(self._texts[-1]) if self._texts else 0,
-            recent_text_chars=sum(map(len, self._texts)),
-            hedging=sum(each.doubts for each in texts),
-            asks=last.asks,
-            claims_tests=last.claims_tests,
-            stopped=stopped,
-            done=self._submits or (stopped and last.done),
-        )
+        return {
+            "text_chars": min(self._text_chars, MAX_COUNT),
+            "last_text_chars": len(self._texts[-1]) if self._texts else 0,
+            "recent_text_chars": sum(map(len, self._texts)),
+            "hedging": sum(each.doubts for each in texts),
+            "asks": last.asks,
+            "claims_tests": last.claims_tests,
+            "stopped": stopped,
+            "done": self._submits or (stopped and last.done),
+        }

@@ -1,9 +1,9 @@
 """The kinds of tools that agents' programs have."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class ToolKind(Enum):
+class ToolKind(StrEnum):  # a str, as its hash is computed in C
     """What a call does."""
 
     READ = "read"

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from weir_agents.shell import command_kind
 from weir_agents.tool_kind import ToolKind
 from weir_agents.turns import Call, cut
 
+_NAME_CHARS: Final = 100
 _REMEMBERED: Final = 8192  # calls whose kind is remembered: agents send their history again
 
 _NAMES: Final[Mapping[ToolKind, str]] = {
@@ -80,36 +81,48 @@ class Change(Enum):
     HAND_OVER = "handOver"  # the user to a person
 
 
-def tool_kind(call: Call) -> tuple[ToolKind, bool]:
-    """What a call does, and whether it does it by a shell's command."""
-    return _kind(call.name, cut(call.arguments))
+class CallRead(NamedTuple):
+    """What one call does."""
+
+    kind: ToolKind
+    by_shell: bool  # whether a shell's command does it
+    key: int  # equal for the same call again
+    file: str  # that an edit names; empty where it names none
+    change: Change  # of a tool of no known kind
 
 
-def edited_file(arguments: str) -> str:
-    """The file that an edit's arguments name; empty where they name none."""
-    found = _PATH.search(arguments, 0, 2000) or _PATCHED.search(arguments, 0, 2000)
-    return found[1] if found else ""
+def read_call(call: Call) -> CallRead:
+    """What a call does, by its name and the head and tail of its arguments."""
+    return _read(call.name[:_NAME_CHARS], cut(call.arguments), len(call.arguments))
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def change(name: str) -> Change:
+def _read(name: str, arguments: str, chars: int) -> CallRead:
+    plain = _plain(name)
+    kind = _named(plain, arguments)
+    by_shell = kind is ToolKind.SHELL
+    if by_shell:
+        kind = command_kind(arguments)
+    file = _edited_file(arguments) if kind is ToolKind.EDIT else ""
+    made = _change(plain) if kind is ToolKind.OTHER else Change.NONE
+    return CallRead(kind, by_shell, hash((name, arguments, chars)), file, made)
+
+
+def _change(plain: str) -> Change:
     """What a tool of no known kind changes."""
-    words = _words(_plain(name))
+    words = _words(plain)
     if _HANDS_OVER.search(words):
         return Change.HAND_OVER
     return Change.ACT if _ACTS.search(words) else Change.NONE
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _kind(name: str, arguments: str) -> tuple[ToolKind, bool]:
-    kind = _named(_plain(name), arguments)
-    if kind is not ToolKind.SHELL:
-        return kind, False
-    return command_kind(arguments), True
+def _edited_file(arguments: str) -> str:
+    found = _PATH.search(arguments) or _PATCHED.search(arguments)
+    return found[1] if found else ""
 
 
 def _named(name: str, arguments: str) -> ToolKind:
-    lower = name[:100].lower().replace("-", "_")
+    lower = name.lower().replace("-", "_")
     if lower in _EDITORS:
         return ToolKind.READ if _VIEWS.search(arguments) else ToolKind.EDIT
     known = _KINDS.get(lower) or _KINDS.get(lower.replace("_", ""))
@@ -125,4 +138,4 @@ def _plain(name: str) -> str:
 
 
 def _words(name: str) -> str:
-    return _HUMP.sub("_", name[:100]).lower().replace("-", "_")
+    return _HUMP.sub("_", name).lower().replace("-", "_")

@@ -25,6 +25,7 @@ DIMENSIONS = (
     ),
 """
 FIELD = """
+    from weir_policy.fields.formats import DURATION  # the names that a declaration needs
     quiet_for: float | None = optional(DURATION, "A field of the test's.", feature="quiet")
     failure_mode: FailureMode = defaulted(
 """

@@ -101,7 +101,7 @@ CASES = (
         "spec.variants",
         [{"name": "a", "weight": 1, "router": {"name": "judge"}}],
         "spec.variants[0].router",
-        "can't be judge: write it as the policy's router, and the others as variants",
+        "can't be judge or stage: write it as the policy's router, and the others as variants",
     ),
     _policy(
         "variant-twice",

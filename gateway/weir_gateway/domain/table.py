@@ -25,6 +25,7 @@ from weir_policy.spec.cascade import Cascade, Judge
 from weir_policy.spec.limits import Limits, LimitsFailure
 from weir_policy.spec.policy import Expose, FailureMode, Mode, Probe, RoutePolicySpec, ScorerFailure
 from weir_policy.spec.resilience import Breaker, FallbackOn, Hedge, Queue, Retries
+from weir_policy.spec.stage import Stage
 from weir_wires.wire import Wire
 
 
@@ -198,6 +199,15 @@ class Policy:
     exploration: Exploration | None = None  # None: every choice is certain
     cascade: Cascade | None = None  # None: the chosen candidate answers unchecked
     judge: Judge | None = None  # scores prompts, where the router is `judge`
+    stage: Stage | None = None  # the router is `stage`; `router` is the one that scores texts
+    memory: float = 3600.0  # seconds a conversation is remembered after its last request
+    pins: frozenset[str] = frozenset()  # rules that hold for the rest of a conversation
+    pin_headers: tuple[str, ...] = ()  # whose last value does; names in lower case
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is remembered of its conversations."""
+        return self.stage is not None or bool(self.pins or self.pin_headers)
 
 
 @dataclass(frozen=True, slots=True)

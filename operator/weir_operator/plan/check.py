@@ -15,6 +15,7 @@ from weir_policy.spec.backend import client_refs
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.passthrough import Passthrough
 from weir_policy.spec.policy import Candidate
+from weir_policy.spec.stage import STAGE_ROUTER
 from weir_wires.registry import WIRES
 
 SPEC: Path = ("spec",)
@@ -184,14 +185,17 @@ def _with_hint(problem: Problem, form: Form) -> Problem:
 def _router_problems(policy: RoutePolicy, routers: frozenset[str] | None) -> Iterator[Problem]:
     if routers is None:
         return
-    named: list[tuple[str, Path]] = [(policy.spec.router.name, (*SPEC, "router", "name"))]
+    router = policy.spec.router
+    named: list[tuple[str, Path]] = [(router.name, (*SPEC, "router", "name"))]
+    if router.stage is not None:
+        named.append((router.stage.text, (*SPEC, "router", "stage", "text")))
     for index, variant in enumerate(policy.spec.variants):
         if variant.router is not None:
             named.append((variant.router.name, (*SPEC, "variants", index, "router", "name")))
     for name, at in named:
-        if name not in {"", JUDGE_ROUTER, *routers}:
+        if name not in {"", JUDGE_ROUTER, STAGE_ROUTER, *routers}:
             message = f"the scorer has no router {name}"
-            hint = nearest(name, {*routers, "default", JUDGE_ROUTER})
+            hint = nearest(name, {*routers, "default", JUDGE_ROUTER, STAGE_ROUTER})
             yield Problem(Reason.NOT_SUPPORTED, at, message, hint)
 
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 from weir_policy.fields.composite import ITSELF, List, Object
 from weir_policy.fields.formats import (
     BACKEND,
-    DURATION,
     HEADER,
     LABEL,
     MODEL_PATTERN,
@@ -26,6 +25,8 @@ from weir_policy.spec.objective import Objective, Period
 from weir_policy.spec.passthrough import Passthrough
 from weir_policy.spec.resilience import FallbackOn
 from weir_policy.spec.router import Router, Variant
+from weir_policy.spec.session import PIN_CHECKS, Session
+from weir_policy.spec.stage import STAGE_CHECKS
 
 
 class ScorerFailure(StrEnum):
@@ -105,19 +106,6 @@ class Rule:
         "the answer (none), so that such requests never go to another model. In mode Shadow "
         "the last candidate answers anyway.",
         default="policy",
-    )
-
-
-@shape
-class Session:
-    "Settings for conversations."
-
-    sticky: float = required(
-        DURATION,
-        "The longest pause in which a conversation stays on its model while leaving the "
-        "provider's warm prompt cache costs more than it gains; see docs/policies.md for the "
-        "formula. A conversation is recognised by the header x-weir-session, else by user, "
-        "system prompt and first user turn.",
     )
 
 
@@ -303,6 +291,8 @@ class RoutePolicySpec:
             "expect must name one of the candidates in every probe",
             "probes",
         ),
+        *STAGE_CHECKS,
+        *PIN_CHECKS,
     )
 
     match: Match = required(Object(Match), "Which requests the policy serves.")

@@ -9,6 +9,7 @@ from weir_policy.fields.shapes import Check, defaulted, optional, required, shap
 from weir_policy.ids import RouterName
 from weir_policy.spec.cascade import Judge
 from weir_policy.spec.objective import Objective
+from weir_policy.spec.stage import Stage
 
 
 @shape
@@ -21,16 +22,25 @@ class Router:
             "name a judge's backend with the router judge, and with no other",
             "judge",
         ),
+        Check(
+            "!has(self.stage) || (has(self.name) && self.name == 'stage')",
+            "is for the router stage: write name: stage",
+            "stage",
+        ),
     )
 
     name: RouterName = defaulted(
         ROUTER,
         "A router of the scorer's bundle, such as `linear`, `length` or `random`; `default` is "
-        "the bundle's own choice. `judge` calls a model.",
+        "the bundle's own choice. `judge` calls a model; `stage` reads where an agent's "
+        "conversation stands, see docs/agents.md.",
         default="default",
     )
     judge: Judge | None = optional(
         Object(Judge), "The model that rates how hard a prompt is, for the router `judge`."
+    )
+    stage: Stage | None = optional(
+        Object(Stage), "Settings of the router `stage`.", feature="stage"
     )
 
 
@@ -39,7 +49,7 @@ class VariantRouter:
     """How a variant's prompts are scored."""
 
     name: RouterName = required(
-        ROUTER, "A router of the scorer's bundle, or `default`; not `judge`."
+        ROUTER, "A router of the scorer's bundle, or `default`; neither `judge` nor `stage`."
     )
 
 
@@ -54,8 +64,8 @@ class Variant:
             "objective",
         ),
         Check(
-            "!has(self.router) || self.router.name != 'judge'",
-            "can't be judge: write it as the policy's router, and the others as variants",
+            "!has(self.router) || (self.router.name != 'judge' && self.router.name != 'stage')",
+            "can't be judge or stage: write it as the policy's router, and the others as variants",
             "router",
         ),
     )

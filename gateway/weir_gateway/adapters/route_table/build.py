@@ -22,11 +22,15 @@ from weir_policy.spec import objective as objective_spec
 from weir_policy.spec import policy as policy_spec
 from weir_policy.spec import router as router_spec
 from weir_policy.spec.limits import limits_of
+from weir_policy.spec.session import Session
+from weir_policy.spec.stage import STAGE_ROUTER, Stage
 from weir_policy.table import BackendEntry, PolicyEntry, Table, TableError, decode
 from weir_wires.registry import WIRES
 from weir_wires.wire import Wire
 
 OWN_WEIGHT: Final = 10  # of a backend's own endpoint, which its further ones are relative to
+SESSION: Final = Session(sticky=None)
+STAGE: Final = Stage(return_below=None, max_strong_usd=None, plan=None, swap_share=None)
 PERIOD_SECONDS: Final = {"hour": 3_600, "day": 86_400, "month": 30 * 86_400}
 
 
@@ -199,7 +203,8 @@ def _ref(ref: auth_spec.SecretKeyRef | None, namespace: str) -> domain.SecretRef
 
 
 def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) -> domain.Policy:
-    spec = entry.spec
+    spec, session = entry.spec, entry.spec.session or SESSION
+    stage = _stage(spec.router)
     return domain.Policy(
         id=entry.id,
         generation=entry.generation,
@@ -210,7 +215,7 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
             domain.Rule(r.name, r.when, r.use, r.fallback is policy_spec.RuleFallback.NONE)
             for r in spec.rules
         ),
-        router=spec.router.name,
+        router=spec.router.name if stage is None else stage.text,
         objective=_objective(spec.objective),
         variants=tuple(map(_variant, spec.variants)),
         on_scorer_failure=spec.failure_mode.scorer,
@@ -218,7 +223,7 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         expose=spec.expose,
         mode=spec.mode,
         spec=spec,
-        sticky=spec.session.sticky if spec.session else 0.0,
+        sticky=session.sticky or 0.0,
         probes=spec.probes,
         fallback_on=frozenset(spec.failure_mode.fallback_on),
         uid=entry.uid,
@@ -228,7 +233,16 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         limits=_limits(spec.limits),
         when_limits_gone=spec.failure_mode.limits,
         judge=spec.router.judge,
+        stage=stage,
+        memory=session.memory,
+        pins=frozenset(session.pin),
+        pin_headers=session.pin_headers,
     )
+
+
+def _stage(router: router_spec.Router) -> Stage | None:
+    """Its settings, where the router is `stage`."""
+    return (router.stage or STAGE) if router.name == STAGE_ROUTER else None
 
 
 def _exploration(spec: policy_spec.Exploration | None) -> domain.Exploration | None:

@@ -3,7 +3,7 @@
 What a client writes oddly is read as far as it goes: it never refuses a request.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -35,21 +35,19 @@ def list_of(value: object) -> list[object]:
 
 def chat_calls(tool_calls: object, function_call: object) -> list[Call]:
     """The calls of one message of the model on the chat wire, also the older form."""
-    if tool_calls is None and function_call is None:
-        return []
-    older = object_of(function_call)
-    calls = list(_tool_calls(tool_calls))
-    if older:
+    calls: list[Call] = []
+    if tool_calls is not None:
+        calls += [_tool_call(object_of(each)) for each in list_of(tool_calls)]
+    if function_call is not None:
+        older = object_of(function_call)
         calls.append(Call("", text_of(older.get("name")), text_of(older.get("arguments"))))
     return calls
 
 
-def _tool_calls(tool_calls: object) -> Iterator[Call]:
-    for each in list_of(tool_calls):
-        call = object_of(each)
-        called = object_of(call.get("function")) or object_of(call.get("custom"))
-        arguments = text_of(called.get("arguments")) or text_of(called.get("input"))
-        yield Call(text_of(call.get("id")), text_of(called.get("name")), arguments)
+def _tool_call(call: Object) -> Call:
+    called = object_of(call.get("function") or call.get("custom"))
+    arguments = text_of(called.get("arguments") or called.get("input"))
+    return Call(text_of(call.get("id")), text_of(called.get("name")), arguments)
 
 
 def gemini_call(call: FunctionCall) -> Call:

@@ -5,14 +5,14 @@ fields that this gateway does not know.
 """
 
 import re
+from collections.abc import Iterator
 
 from weir_gateway.domain.errors import BadRequest
 
 # Possessive: a plain repeat stores a backtracking point per character, a gigabyte for 8 MB.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-# An unescaped quote before `model` opens a string, so this finds every key spelled plainly,
-# at whatever depth, and nothing inside a string.
-_PLAIN_KEY = re.compile(rb'(?<!\\)"model"\s*+:\s*+(' + _STRING + rb")")
+_KEY = b'"model"'
+_VALUE = re.compile(rb"\s*+:\s*+(" + _STRING + rb")")
 # A key may also be spelled with escapes. Any that could stand for a letter of `model` makes the
 # search take the exact, slower path.
 _ESCAPED_LETTER = re.compile(rb"\\u006[dDfFcC45]")
@@ -26,7 +26,7 @@ def model_span(body: bytes) -> Span:
 
     Raises BadRequest where `model` is given twice, as providers differ in the one that they read.
     """
-    spans = [match.span(1) for match in _PLAIN_KEY.finditer(body)]
+    spans = list(_plainly_spelled(body))
     if len(spans) == 1 and not _ESCAPED_LETTER.search(body):
         return spans[0]
     top_level = list(_top_level_models(body))
@@ -35,6 +35,21 @@ def model_span(body: bytes) -> Span:
             "`model` is given more than once: give it once", param="model", code="duplicate_field"
         )
     return top_level[0]
+
+
+def _plainly_spelled(body: bytes) -> Iterator[Span]:
+    """The values of every key that is spelled plainly, at whatever depth, and of none in a string.
+
+    An unescaped quote before `model` opens a string. `find` takes a tenth of a pattern's time.
+    """
+    at = body.find(_KEY)
+    while at >= 0:
+        after = at + len(_KEY)
+        value = _VALUE.match(body, after) if body[at - 1 : at] != b"\\" else None
+        if value is not None:
+            yield value.span(1)
+            after = value.end()
+        at = body.find(_KEY, after)
 
 
 def _top_level_models(body: bytes) -> list[Span]:

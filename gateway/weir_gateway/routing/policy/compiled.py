@@ -210,7 +210,7 @@ def _as(policy: Policy, variant: Variant) -> Policy:
     """The policy as `variant` has it."""
     changed = policy
     if variant.router is not None:
-        changed = replace(changed, router=variant.router, judge=None)
+        changed = replace(changed, router=variant.router, judge=None, stage=None)
     if variant.objective is not None:
         changed = replace(changed, objective=variant.objective)
     return changed
