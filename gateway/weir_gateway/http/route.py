@@ -5,9 +5,11 @@ from typing import Final
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
+from weir_agents.facts import NO_AGENT, values
 from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
+from weir_gateway.domain.request import Request
 from weir_gateway.http.endpoint import Endpoint, Tables
 from weir_gateway.routing.context import Purpose
 from weir_runtime.tracing import TraceContext, Tracing
@@ -48,11 +50,12 @@ class Route:
             raise NotExposed(
                 f"policy {decision.policy} doesn't expose its decisions: set expose.route"
             )
-        return web.json_response(decision_fields(decision))
+        return web.json_response(decision_fields(request, decision))
 
 
-def decision_fields(decision: RouteDecision) -> dict[str, object]:
+def decision_fields(request: Request, decision: RouteDecision) -> dict[str, object]:
     """The decision as JSON fields; absent ones are null."""
+    agent = request.facts.agent
     scored = decision.scored
     estimates = decision.estimates or {}
     return {
@@ -72,5 +75,6 @@ def decision_fields(decision: RouteDecision) -> dict[str, object]:
             {"name": rule.name, "verdict": rule.verdict, "error": rule.error}
             for rule in decision.rule_results
         ],
+        "agent": None if agent is NO_AGENT else values(agent),
         "route_table": decision.table,
     }

@@ -187,7 +187,7 @@ class Routing:
         if purpose.dispatches:
             self._recorder.decided(request, decision, self._clock() - started)
         if span is not None and span.recording:
-            _describe(span, decision)
+            _describe(span, request, decision)
         return decision
 
     def _account_undecided(
@@ -293,7 +293,7 @@ class Routing:
         return outcome
 
 
-def _describe(span: Span, decision: RouteDecision) -> None:
+def _describe(span: Span, request: Request, decision: RouteDecision) -> None:
     span.set("weir.decision", decision.id)
     span.set("weir.policy", decision.policy)
     span.set("weir.model", decision.chosen.name)
@@ -309,3 +309,9 @@ def _describe(span: Span, decision: RouteDecision) -> None:
         span.set("weir.variant", decision.variant.name)
     if decision.propensity < 1:
         span.set("weir.propensity", decision.propensity)
+    agent = request.facts.agent
+    if agent.turns:
+        span.set("weir.agent.harness", agent.harness)
+        span.set("weir.agent.subagent", agent.subagent)
+        span.set("weir.agent.turns", agent.turns)
+        span.set("weir.agent.error_streak", agent.error_streak)
