@@ -3,7 +3,7 @@
 Nothing that a client or a tool writes makes it fail, and it takes time in proportion to the pieces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from weir_agents.facts import AgentFacts
@@ -19,11 +19,16 @@ MOST_PIECES: Final = 2000  # messages and results, from the end, that are read i
 class _Turn:
     """One turn of the model: its messages and calls up to what came back."""
 
-    __slots__ = ("calls", "text")
+    __slots__ = ("calls", "texts")
 
-    def __init__(self, text: str, calls: Sequence[Call]) -> None:
-        self.text = text
-        self.calls = calls
+    def __init__(self, text: str, calls: Iterable[Call]) -> None:
+        self.texts = [text] if text else []
+        self.calls = list(calls)
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self.texts[0] if len(self.texts) == 1 else "\n".join(self.texts)
 
 
 class _User:
@@ -67,25 +72,21 @@ class ConversationReader:
         """Take a mark that earlier turns were replaced by a summary."""
         self._compacted = True
 
-    def assistant(self, text: str, calls: Sequence[Call] = ()) -> None:
+    def assistant(self, text: str, calls: Iterable[Call] = ()) -> None:
         """Take a message of the model; messages in a row are one turn."""
         last = self._pieces[-1] if self._pieces else None
         if isinstance(last, _Turn):
-            last.text = f"{last.text}\n{text}" if last.text and text else last.text or text
-            if calls:
-                last.calls = [*last.calls, *calls]
+            last.calls += calls
+            if text:
+                last.texts.append(text)
         else:
-            self._pieces.append(_Turn(text, calls))
-        self._typed = self._typed or bool(calls)
+            last = _Turn(text, calls)
+            self._pieces.append(last)
+        self._typed = self._typed or bool(last.calls)
 
     def call(self, call: Call) -> None:
         """Take a call of the model that is a piece of its own."""
-        last = self._pieces[-1] if self._pieces else None
-        if isinstance(last, _Turn) and isinstance(last.calls, list):
-            last.calls.append(call)
-            self._typed = True
-        else:
-            self.assistant("", [call])
+        self.assistant("", (call,))
 
     def result(self, result: Result) -> None:
         """Take what a tool gave back."""
@@ -103,8 +104,10 @@ class ConversationReader:
         detailed = self._first_in_detail()
         for number, piece in enumerate(self._pieces):
             if isinstance(piece, _Turn):
-                calls = piece.calls or (calls_in(piece.text) if self._by_text else ())
-                tally.turn(piece.text, calls, detailed=number >= detailed)
+                text = piece.text
+                by_text = self._by_text and not piece.calls and number >= detailed
+                calls = calls_in(text) if by_text else piece.calls
+                tally.turn(text, calls, detailed=number >= detailed)
             elif isinstance(piece, _User):
                 tally.user()
             else:

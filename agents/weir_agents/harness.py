@@ -59,14 +59,15 @@ _SUBAGENT_PROMPTS: Final = (
     "You are a software architect and planning specialist for Claude Code",
     "cc_is_subagent=true",
 )
+# What Claude Code (from 2.1.139), Codex and opencode send for an agent that another one started.
 _SUBAGENT_HEADERS: Final = (
-    "x-openai-subagent",
     "x-claude-code-agent-id",
     "x-claude-code-parent-agent-id",
+    "x-openai-subagent",
+    "x-codex-parent-thread-id",
     "x-parent-session-id",
-    "x-opencode-parent-session",
-    "x-session-parent",
 )
+_PARENT: Final = '"parent_session_id"'  # in the user's id that Claude Code sends
 _NO: Final = frozenset({"", "0", "false", "none", "main"})
 
 # How programs begin a message that stands for turns which they left out.
@@ -115,12 +116,18 @@ class Marks:
 NO_MARKS: Final = Marks()
 
 
-def read_marks(headers: Mapping[str, str], system: str = "") -> Marks:
-    """The client's marks in its headers (names in lower case) and system prompt."""
+def read_marks(headers: Mapping[str, str], system: str = "", user: str = "") -> Marks:
+    """The client's marks in its headers (names in lower case), system prompt and user's id."""
     prompt = system[:_READ_CHARS]
-    subagent = any(
-        headers.get(name, "").strip().lower() not in _NO for name in _SUBAGENT_HEADERS
-    ) or any(mark in prompt for mark in _SUBAGENT_PROMPTS)
+    subagent = (
+        any(
+            headers[name].strip().lower() not in _NO
+            for name in _SUBAGENT_HEADERS
+            if name in headers
+        )
+        or any(mark in prompt for mark in _SUBAGENT_PROMPTS)
+        or _PARENT in user
+    )
     return Marks(_by_client(headers) or _by_prompt(prompt) or UNKNOWN, subagent)
 
 

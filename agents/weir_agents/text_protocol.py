@@ -2,11 +2,12 @@
 
 import json
 import re
+from itertools import pairwise
 from typing import Final
 
 from weir_agents.turns import Call
 
-_READ_CHARS: Final = 20_000  # of one message of the model that are searched for calls
+_READ_CHARS: Final = 10_000  # of one message of the model that are searched for calls
 _MOST_CALLS: Final = 16  # of one message
 _HEAD: Final = 200  # characters that tell a result from a user's words
 
@@ -112,10 +113,9 @@ def _keystrokes(text: str) -> list[Call]:
 
 def _edit_blocks(text: str) -> list[Call]:
     starts = [found.start() for found in _BLOCK.finditer(text)]
-    ends = [*starts[1:], len(text)]
     return [
         Call("", "replace_in_file", text[start:end])
-        for start, end in zip(starts, ends, strict=True)
+        for start, end in pairwise([*starts, len(text)])
     ]
 
 

@@ -19,7 +19,8 @@ from weir_wires.wire import Wire
 KINDS: Final = {"text": "text", "image": "image"}
 CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 # Claude Code's own line in the system prompt; it changes with every request of a conversation.
-_CHANGING: Final = re.compile(r"\Ax-anthropic-billing-header:[^\n]*\n?")
+_CHANGING_BEGINS: Final = "x-anthropic-billing-header:"
+_CHANGING: Final = re.compile(rf"^{_CHANGING_BEGINS}[^\n]*\n?", re.MULTILINE)
 
 
 class _Message(msgspec.Struct):
@@ -72,7 +73,10 @@ def _parse(wire: Wire, body: bytes, headers: Mapping[str, str]) -> Request:
     facts = RequestFacts()
     facts.messages = len(fields.messages)
     system, _ = read_content("system", fields.system, KINDS, facts)
-    system = _CHANGING.sub("", system)
+    changing = _CHANGING.search(system) if _CHANGING_BEGINS in system else None
+    if changing is not None:
+        facts.client_line = changing[0]
+        system = system.replace(changing[0], "", 1)
     if system:
         facts.system.append(system)
     for index, message in enumerate(fields.messages):
@@ -96,6 +100,8 @@ def _read(where: str, message: _Message, facts: RequestFacts) -> None:
     if message.role == "assistant":
         facts.conversation.assistant(text, calls)
     for number, block in enumerate(blocks):
+        if block.get("type") == "compaction":
+            facts.conversation.compacted()
         _read_result(f"{where}[{number}].content", block, facts)
     if message.role == "user" and (text or not unknown):
         facts.add_user(text)

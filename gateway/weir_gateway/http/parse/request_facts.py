@@ -44,6 +44,7 @@ class RequestFacts:
 
     __slots__ = (
         "chars",
+        "client_line",
         "conversation",
         "images",
         "inserted",
@@ -67,6 +68,7 @@ class RequestFacts:
         self.inserted: list[str] = []  # what an agent's program wrote in the user's place
         self.conversation = ConversationReader()
         self.system: list[str] = []
+        self.client_line = ""  # what a program adds to the system prompt in each request anew
         self.messages = 0
         self.images = 0
         self.chars = 0  # of all that the model reads
@@ -98,7 +100,8 @@ class RequestFacts:
         """Where an agent's conversation stands; a request with tools may be an agent's first."""
         if not (self.tools or self.conversation.active):
             return NO_AGENT
-        marks = read_marks(headers, self.system[0] if self.system else "")
+        system = self.client_line + (self.system[0] if self.system else "")
+        marks = read_marks(headers, system, self.user)
         return self.conversation.facts(marks, tokens=self.prompt_tokens)
 
     @property
