@@ -30,6 +30,9 @@ class CommandEntry:
 COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("up", "weir_cli.up", "Run scorer and gateway here from policy files.", "all"),
     CommandEntry(
+        "extproc", "weir_cli.extproc", "Decide for an Envoy that forwards requests itself.", "all"
+    ),
+    CommandEntry(
         "explain",
         "weir_cli.explain.command",
         "Show how a prompt would be routed; send nothing.",

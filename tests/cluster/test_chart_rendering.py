@@ -39,6 +39,8 @@ REFUSED = {
     "gateway.logLevel=loud": r"gateway/logLevel.*'debug'",
     "gateway.drainSeconds=0": r"gateway/drainSeconds.*minimum",
     "gateway.cloudIdentity=gcp": r"gateway/cloudIdentity.*'google'",
+    "gateway.extproc.unknown=drop": r"gateway/extproc/unknown.*'pass', 'refuse'",
+    "gateway.extproc.port=0": r"gateway/extproc/port.*minimum",
 }
 
 
@@ -86,6 +88,21 @@ def test_every_container_is_restricted(helm: Client, form: str) -> None:
     for pod in rendered.pods():
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_envoy_is_served_where_it_is_asked_for(helm: Client) -> None:
+    assert "extproc" not in str(render(helm).objects)
+    settings = ("gateway.extproc.enabled=true", "gateway.extproc.port=50053")
+    rendered = render(helm, *settings)
+    ports = rendered.one("Service", "weir-gateway")["spec"]["ports"]
+    assert ports[1] == {
+        "name": "extproc",
+        "port": 50053,
+        "targetPort": "extproc",
+        "appProtocol": "kubernetes.io/h2c",
+    }
+    ingress = rendered.one("NetworkPolicy", "weir-gateway")["spec"]["ingress"]
+    assert ingress[0]["ports"] == [{"port": "http"}, {"port": "extproc"}]
 
 
 def test_a_pod_outlives_its_drain(helm: Client) -> None:

@@ -36,7 +36,10 @@ PLACES = {
     *("WEIR_OPERATOR", "WEIR_OPERATOR_CA", "WEIR_OPERATOR_TOKEN", "WEIR_OPERATOR_TLS"),
     *("WEIR_OPERATOR_HOST", "WEIR_BATCHES"),
     *("WEIR_REDIS", "WEIR_REDIS_PASSWORD_FILE", "WEIR_REDIS_CA"),
+    "WEIR_EXTPROC",
 }
+
+ADDRESSES = {"WEIR_OPERATOR", "WEIR_OPERATOR_HOST", "WEIR_REDIS", "WEIR_EXTPROC"}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,7 @@ def test_ports_are_those_of_the_contract(helm: Client) -> None:
     rendered = render(helm, *EVERYTHING)
     ports = {name: _ports(rendered, name) for name in ("gateway", "scorer", "operator")}
     assert ports == {
-        "gateway": {"http": 8080, "admin": 9090},
+        "gateway": {"http": 8080, "admin": 9090, "extproc": 9002},
         "scorer": {"grpc": 50051, "admin": 9090},
         "operator": {"grpc": 50052, "admin": 9090},
     }
@@ -93,7 +96,7 @@ def test_what_is_read_is_mounted(helm: Client, form: str) -> None:
     for name in ("gateway", "operator"):
         mounted = {Path(each["mountPath"]) for each in containers[name]["volumeMounts"]}
         for variable, value in environment(containers[name]).items():
-            if variable in PLACES - {"WEIR_OPERATOR", "WEIR_OPERATOR_HOST", "WEIR_REDIS"}:
+            if variable in PLACES - ADDRESSES:
                 assert {Path(value), Path(value).parent} & mounted, variable
 
 

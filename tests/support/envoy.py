@@ -137,7 +137,8 @@ class Files:
     def admin(self) -> str:
         """Its admin port's URL; empty until it has written it."""
         path = self.folder / "envoy-admin"
-        return f"http://{path.read_text().strip()}" if path.exists() else ""
+        written = path.read_text().strip() if path.exists() else ""
+        return f"http://{written}" if written else ""
 
     def prepare(self, bootstrap: Bootstrap) -> None:
         """Write the configuration, and forget an earlier run."""

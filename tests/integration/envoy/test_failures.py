@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from support.cluster.programs import free_ports
 from support.envoy import Bootstrap, Envoy, running_envoy
@@ -134,12 +134,16 @@ async def test_a_drained_weir_loses_no_request(tmp_path: Path) -> None:
 async def not_serving(port: int) -> bool:
     """Whether Weir takes no more requests of Envoy's."""
     async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         try:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=2)
+            answer = await check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=2)
         except aio.AioRpcError:
             return True
-        return bool(answer.status != health_pb2.HealthCheckResponse.SERVING)
+        return answer.status != health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_weir_says_that_it_serves(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ EVERYTHING = (
     "gateway.redis.existingSecret=redis",
     "gateway.redis.caKey=ca.crt",
     "gateway.batches.existingClaim=batches",
+    "gateway.extproc.enabled=true",
     "operator.replicas=2",
     "operator.watchNamespaces={shop,support}",
     "telemetry.endpoint=http://collector.observability:4317",
