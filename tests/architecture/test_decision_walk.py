@@ -86,7 +86,11 @@ async def test_a_decision_enters_each_module_at_most_twice(name: str) -> None:
 
 def test_the_steps_stand_in_the_order_in_which_they_happen() -> None:
     tree = ast.parse(Path(decide.__file__).read_text(encoding="utf-8"))
-    names = [name for method in ("decide", "_choose") for name in _called(_method(tree, method))]
+    names = [
+        name
+        for method in ("_match", "decide", "_choose")
+        for name in _called(_method(tree, method))
+    ]
     for earlier, later in (
         ("match_policy", "authorize"),
         ("authorize", "assign_variant"),
@@ -98,19 +102,21 @@ def test_the_steps_stand_in_the_order_in_which_they_happen() -> None:
         ("explore", "reserve"),
         ("reserve", "charge"),
         ("first_that_holds", "lookup_exact"),
+        ("recall", "keep"),
         ("lookup_exact", "filter_candidates"),
         ("filter_candidates", "score_prompt"),
-        ("score_prompt", "choose"),
+        ("score_prompt", "score_turn"),
+        ("score_turn", "choose"),
         ("choose", "lookup_semantic"),
     ):
         assert names.index(earlier) < names.index(later), (earlier, later)
 
 
-def _method(tree: ast.Module, name: str) -> ast.AsyncFunctionDef:
+def _method(tree: ast.Module, name: str) -> ast.AsyncFunctionDef | ast.FunctionDef:
     return next(
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.AsyncFunctionDef) and node.name == name
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name == name
     )
 
 

@@ -51,6 +51,7 @@ from weir_gateway.http.server import MODELS, RootHandler
 from weir_gateway.routing.account import DecisionRecorder
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.pipeline import CacheBounds, CascadeBounds, Ports, Routing
+from weir_gateway.routing.session.memory import SessionMemory
 from weir_gateway.settings import Settings
 from weir_runtime.admin import Health
 from weir_runtime.metrics import Registry
@@ -116,6 +117,8 @@ def build_routing(
             clock=time.perf_counter,
             ids=new_id,
             sessions=MemorySessions(time.monotonic, entries=settings.routing.sessions),
+            memory=SessionMemory(stores.sessions, time.time),
+            weights=stores.weights,
             cache=stores.answers,
             replay=replay,
             limits=stores.limits,

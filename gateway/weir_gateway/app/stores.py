@@ -19,6 +19,9 @@ from weir_gateway.adapters.limits.redis import RedisLimits
 from weir_gateway.adapters.limits.shared import CountedLimits, SharedLimits
 from weir_gateway.adapters.redis.client import Redis
 from weir_gateway.adapters.redis.url import parse_redis_url
+from weir_gateway.adapters.session.memory import MemorySessionStore
+from weir_gateway.adapters.session.shared import SharedSessionStore
+from weir_gateway.adapters.session.weights import WeightsFolder
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
@@ -28,7 +31,7 @@ from weir_gateway.routing.budget.ports import BudgetStore
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.settings import Settings
 from weir_gateway.settings.records import BatchSettings, RedisSettings
-from weir_gateway.settings.serving import CacheSettings
+from weir_gateway.settings.serving import CacheSettings, RoutingSettings
 from weir_runtime.metrics import Counter, Family, Registry
 from weir_runtime.tasks import Background
 
@@ -43,6 +46,8 @@ class Stores:
     limits: LimitStore
     counting: RedisLimits | None
     budgets: BudgetStore  # of policies' budgets
+    sessions: MemorySessionStore | SharedSessionStore  # of agents' conversations
+    weights: WeightsFolder | None  # of agents' scores
 
     def start(self, tasks: Background) -> None:
         """Start the background tasks."""
@@ -53,6 +58,10 @@ class Stores:
             tasks.start(self.answers.run(), "weir-shared-answers")
         if self.counting is not None:
             tasks.start(self.counting.run(), "weir-limits")
+        if isinstance(self.sessions, SharedSessionStore):
+            tasks.start(self.sessions.run(), "weir-sessions")
+        if self.weights is not None:
+            tasks.start(self.weights.follow(), "weir-agent-weights")
 
 
 async def open_stores(
@@ -73,14 +82,34 @@ async def open_stores(
     stack.push_async_callback(spend.close)
     answers = _answers(settings.cache, registry, lookups, redis)
     budgets = _budget_store(settings.spend, redis)
+    sessions = _sessions(settings.routing, registry, redis)
+    if isinstance(sessions, SharedSessionStore):
+        stack.push_async_callback(sessions.flush)
+    weights = await _weights(settings.routing)
     if redis is None:
         alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
-        return Stores(redis, spend, answers, CountedLimits(alone, registry), None, budgets)
+        limits = CountedLimits(alone, registry)
+        return Stores(redis, spend, answers, limits, None, budgets, sessions, weights)
     counting = RedisLimits(redis)
     stack.push_async_callback(counting.end)
     meanwhile = MemoryLimits(Sums(None, time.time), time.monotonic, time.time, local=True)
-    limits = SharedLimits(counting, meanwhile, registry)
-    return Stores(redis, spend, answers, CountedLimits(limits, registry), counting, budgets)
+    limits = CountedLimits(SharedLimits(counting, meanwhile, registry), registry)
+    return Stores(redis, spend, answers, limits, counting, budgets, sessions, weights)
+
+
+def _sessions(
+    settings: RoutingSettings, registry: Registry, redis: Redis | None
+) -> MemorySessionStore | SharedSessionStore:
+    memory = MemorySessionStore(time.monotonic, entries=settings.sessions)
+    return memory if redis is None else SharedSessionStore(memory, redis, registry)
+
+
+async def _weights(settings: RoutingSettings) -> WeightsFolder | None:
+    if settings.agent_weights is None:
+        return None
+    weights = WeightsFolder(settings.agent_weights)
+    await weights.refresh()
+    return weights
 
 
 def _answers(

@@ -9,6 +9,8 @@ from weir_gateway.domain.budget import BudgetReservation
 from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.limits import UNLIMITED, Admission
+from weir_gateway.domain.session import SessionReservation
+from weir_gateway.domain.stage import StageView
 from weir_gateway.domain.table import Backend, Policy, Retention
 from weir_policy.ids import BackendId, PicoUsd, PolicyId, RouterName, TableVersion
 
@@ -28,6 +30,7 @@ class Reason(StrEnum):
     SCORED = "scored"
     RULE = "rule"
     STICKY = "sticky"
+    STAGE = "stage"
     CACHE = "cache"
     CASCADE_ACCEPTED = "cascade_accepted"
     CASCADE_ESCALATED = "cascade_escalated"
@@ -88,6 +91,7 @@ class Scored:
     router: RouterName  # the one that really answered
     cached: bool = False
     embedding: bytes = b""  # of the text, float32; empty if not requested or not available
+    text_score: float | None = None  # of the text, where `score` is of an agent's turn
     # Of the bundle and router that scored.
     calibration: Calibration = field(default=UNCALIBRATED, compare=False, repr=False)
 
@@ -105,6 +109,7 @@ class Verdict(StrEnum):
 
     HOLDS = "holds"
     HOLDS_NOT = "does not hold"
+    PINNED = "holds for the session"  # since it held before
     FAILED = "failed"  # it could not be evaluated, which counts as not holding
 
 
@@ -145,6 +150,8 @@ class RouteDecision:
     budget_reservation: BudgetReservation | None = (
         None  # in its policy's budget, where that has one
     )
+    stage: StageView | None = None  # what the router `stage` saw of an agent's turn
+    session_reservation: SessionReservation | None = None  # under its session's ceiling
 
     @property
     def strong(self) -> bool:
@@ -164,7 +171,7 @@ class RouteDecision:
 
     @property
     def label(self) -> str:
-        """The reason as it is written everywhere: `rule:<name>`, `fallback:<what>`, or the word."""
-        if self.reason in {Reason.RULE, Reason.FALLBACK}:
+        """The reason as it is written everywhere: a word, or `rule:<name>`, `stage:<step>`, ..."""
+        if self.reason in {Reason.RULE, Reason.FALLBACK, Reason.STAGE}:
             return f"{self.reason}:{self.detail}"
         return str(self.reason)

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from weir_gateway.domain.outcome import SideCost
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.session import Session
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_gateway.routing.ports import TraceContext
@@ -79,3 +80,4 @@ class RoutingContext:
     trace: TraceContext | None = None
     side_costs: SideCosts | None = None  # None: nothing may be spent, so no judge is called
     match: PolicyMatch | None = None  # a policy that is known already; None: match the request
+    session: Session | None = None  # what is remembered of the conversation, where it is

@@ -29,7 +29,9 @@ from weir_gateway.routing.policy.compiled import (
 from weir_gateway.routing.policy.match import authorize, match_policy
 from weir_gateway.routing.policy.variants import assign_variant
 from weir_gateway.routing.ports import Ids, Scorer
+from weir_gateway.routing.session.memory import SessionMemory
 from weir_gateway.routing.share import ShareThresholds
+from weir_gateway.routing.stage.score import WeightsSource, score_turn
 from weir_gateway.routing.steps.choose import (
     Choice,
     Chooser,
@@ -62,6 +64,8 @@ class DecisionParts:
     budgets: Budgets | None = None  # None: a policy with a budget decides as at its first request
     limits: LimitStore | None = None
     exploration: ExplorationBudget | None = None
+    memory: SessionMemory | None = None  # None: no conversation is remembered
+    weights: WeightsSource | None = None  # of agents' scores; None: the prior alone
 
 
 class Decider:
@@ -73,9 +77,11 @@ class Decider:
         self._conditions = parts.conditions
         self._judge_router = parts.judge_router or JudgeRouter(parts.scorer)
         self._cache = None if parts.cache is None else CacheReader(parts.cache)
-        self._chooser = Chooser(parts.sessions, parts.budgets, ShareThresholds())
+        self._chooser = Chooser(parts.sessions, parts.budgets, ShareThresholds(), parts.weights)
         self._budgets = parts.budgets
         self._exploration = parts.exploration
+        self._weights = parts.weights
+        self.memory = parts.memory
         self.limiter = Limiter(parts.limits)
         self._compiled: tuple[CompiledTable, ...] = ()  # newest first
 
@@ -87,14 +93,12 @@ class Decider:
         afterwards, LimitReached, BudgetExceeded and LimitsUnknown. A missing scorer alone is no
         error: the policy's failureMode decides.
         """
-        request, dispatches = context.request, context.purpose.dispatches
-        match = context.match
-        if match is None:
-            match = match_policy(self.compiled(context.table), request)
-            if request.key is not None:
-                authorize(match, request.key)
-            match = assign_variant(match, request)
-        policy = match.policy.policy
+        match = context.match or self._match(context)
+        policy, dispatches = match.policy.policy, context.purpose.dispatches
+        memory = self.memory if policy.remembers else None
+        if memory is not None:
+            context = await memory.recall(context, match)
+        request = context.request
         admission = await self.limiter.check(match, request) if dispatches else UNLIMITED
         try:
             choice = await self._choose(context, match)
@@ -108,6 +112,8 @@ class Decider:
             if policy.exploration is not None and self._exploration is not None and dispatches:
                 warm = self._chooser.warm_backend(policy, request)
                 decision = explore(request, decision, policy, self._exploration, warm)
+            if memory is not None:
+                decision = await memory.keep(context, match, decision)
             if dispatches and self._budgets is not None and isinstance(policy.objective, Budget):
                 estimates = estimate_costs(policy.candidates, request)
                 decision = await self._budgets.reserve(policy, decision, estimates)
@@ -115,6 +121,14 @@ class Decider:
             self.limiter.release(admission)
             raise
         return self.limiter.charge(decision, request)
+
+    def _match(self, context: RoutingContext) -> PolicyMatch:
+        """The policy of the request, as its variant has it, if the key may use it."""
+        request = context.request
+        match = match_policy(self.compiled(context.table), request)
+        if request.key is not None:
+            authorize(match, request.key)
+        return assign_variant(match, request)
 
     async def _choose(self, context: RoutingContext, match: PolicyMatch) -> Choice:
         """Which candidate answers: named, by rule, from the cache, by score or semantically."""
@@ -124,7 +138,7 @@ class Decider:
         rule: CompiledRule | None = None
         results: tuple[RuleResult, ...] = ()
         if compiled.rules:
-            rule, results = first_that_holds(compiled.rules, request.facts)
+            rule, results = first_that_holds(compiled.rules, request.facts, context.session)
         lookup = NO_LOOKUP
         cache = self._cache if context.purpose.reads_cache else None
         if cache is not None and compiled.policy.cache is not None:
@@ -140,6 +154,7 @@ class Decider:
                 scorer = self._scorer_of(context, match)
                 embed = bool(lookup.semantic_key)
                 scored = await score_prompt(scorer, context, match, want_embedding=embed)
+            scored = score_turn(match, request, scored, self._weights)
             choice = self._chooser.choose(context, match, servable, scored)
             if cache is not None and lookup.semantic_key:
                 scored = choice.scored if len(servable) > 1 else scored
@@ -178,6 +193,9 @@ class Decider:
             servable=() if direct else choice.servable(policy),
             cache=choice.lookup,
             variant=match.variant,
+            propensity=choice.propensity,
+            explored=choice.explored,
+            stage=choice.stage,
         )
 
     def compiled(self, table: RouteTable) -> CompiledTable:

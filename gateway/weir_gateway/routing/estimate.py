@@ -18,6 +18,7 @@ from weir_wires.wire import Wire
 # Tokens of an answer, where costs are compared and the client sets no lower cap. It is the same for
 # every candidate, so it only weighs output prices against input prices.
 EXPECTED_OUTPUT = 400
+LEAST_CACHED = 1024  # tokens; providers cache no shorter beginning of a prompt
 MAX_RESERVED_OUTPUT = 4096  # tokens of an answer that limits reserve, whatever cap the client sets
 
 PROSE_SHARE_PERCENT = 75  # prose has four characters per token, the upper bound assumes three

@@ -29,6 +29,8 @@ from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.ports import Clock, Ids, Scorer, Span
 from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.replies import ByteBudget, Upstreams
+from weir_gateway.routing.session.memory import SessionMemory
+from weir_gateway.routing.stage.score import WeightsSource
 from weir_gateway.routing.steps.explore import ExplorationBudget
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
@@ -59,6 +61,8 @@ class Ports:
     replay: Replay = unchanged  # makes a cached answer the asker's own
     inspector: AnswerInspector | None = None  # None: no cascades and no judges
     limits: LimitStore | None = None  # None: nothing is limited
+    memory: SessionMemory | None = None  # None: no conversation is remembered
+    weights: WeightsSource | None = None  # of agents' scores; None: the prior alone
 
 
 class Routing:
@@ -102,6 +106,8 @@ class Routing:
                 budgets=budgets,
                 limits=ports.limits,
                 exploration=ports.exploration,
+                memory=ports.memory,
+                weights=ports.weights,
             )
         )
         self._score_timeout = score_timeout
@@ -274,6 +280,8 @@ class Routing:
     def release(self, decision: RouteDecision) -> None:
         """Release what was reserved for a decision that will not be dispatched."""
         self._decider.limiter.release(decision.admission)
+        if self._decider.memory is not None:
+            self._decider.memory.settle(decision, None)
         if self._budgets is not None:
             self._budgets.settle(decision, NOTHING)
 
@@ -286,6 +294,8 @@ class Routing:
             ending = replace(ending, sent=False)
         outcome = account.outcome(request, decision, ending)
         self._decider.limiter.settle(decision, outcome)
+        if self._decider.memory is not None:
+            self._decider.memory.settle(decision, outcome)
         if self._budgets is not None and decision.budget_reservation is not None:
             self._budgets.settle(decision, *account.against_budget(request, decision, outcome))
         if request.wire.answers:

@@ -170,8 +170,16 @@ class RoutingSettings:
         "WEIR_SESSIONS",
         default="50000",
         unit="conversations",
-        why="Conversations whose last model is remembered for policies with session.sticky, "
-        "least recently used evicted first; about 0.4 kB each",
+        why="Conversations that are remembered for policies with session.sticky, pins or the "
+        "router `stage`, least recently used evicted first; about 0.4 kB each",
+    )
+    agent_weights: Path | None = setting(
+        "WEIR_AGENT_WEIGHTS",
+        default=None,
+        unit="folder",
+        why="Weights of agents' scores that were fitted on this deployment's sessions, one file "
+        "`<name>.json` each, read again when it changes; a policy names one as "
+        "router.stage.weights. In a cluster mount a ConfigMap there",
     )
     cascade_hold: Bytes = setting(
         "WEIR_CASCADE_HOLD",

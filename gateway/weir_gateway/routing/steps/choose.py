@@ -8,6 +8,7 @@ from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
 from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.stage import StageView
 from weir_gateway.domain.table import Backend, Policy, Retention, StrongShare
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.context import Purpose, RoutingContext
@@ -19,6 +20,8 @@ from weir_gateway.routing.policy.compiled import (
 )
 from weir_gateway.routing.policy.variants import session_key
 from weir_gateway.routing.share import ShareKey, ShareThresholds
+from weir_gateway.routing.stage.choose import StageChoice, choose_tier
+from weir_gateway.routing.stage.score import WeightsSource, is_agent
 from weir_gateway.routing.steps import score, selection, sticky
 from weir_gateway.routing.steps.filter import (
     no_state,
@@ -46,6 +49,9 @@ class Choice:
     lookup: CacheLookup = NO_LOOKUP
     excluded: tuple[Excluded, ...] = ()
     rule_results: tuple[RuleResult, ...] = ()
+    propensity: float = 1.0  # how probable it was
+    explored: bool = False  # drawn against what the router would have chosen
+    stage: StageView | None = None  # what the router `stage` saw
 
     def servable(self, policy: Policy) -> tuple[Backend, ...]:
         """The candidates that were left to choose from, weakest first."""
@@ -84,11 +90,16 @@ class Chooser:
     """Chooses by score, as the policy's objective says."""
 
     def __init__(
-        self, sessions: Sessions | None, budgets: Budgets | None, shares: ShareThresholds
+        self,
+        sessions: Sessions | None,
+        budgets: Budgets | None,
+        shares: ShareThresholds,
+        weights: WeightsSource | None = None,
     ) -> None:
         self._sessions = sessions
         self._budgets = budgets
         self._shares = shares
+        self._weights = weights
 
     def choose(
         self,
@@ -140,7 +151,23 @@ class Chooser:
             if isinstance(objective, StrongShare):
                 return self._by_share(context, match, servable, scored, objective.share)
         threshold = score.threshold(scored, match)
-        return _by_threshold(request, match, servable, scored, threshold, warm)
+        return self._at(context, match, servable, scored, threshold)
+
+    def _at(
+        self,
+        context: RoutingContext,
+        match: PolicyMatch,
+        servable: Sequence[Backend],
+        scored: Scored,
+        threshold: float,
+    ) -> Choice:
+        """By the threshold; of an agent's turn by what is remembered as well."""
+        policy = match.policy.policy
+        if policy.stage is not None and match.threshold is None and is_agent(context.request):
+            turn = choose_tier(context, policy.stage, servable, scored, threshold, self._weights)
+            return _by_stage(turn, scored)
+        warm = self.warm_backend(policy, context.request)
+        return _by_threshold(context.request, match, servable, scored, threshold, warm)
 
     def _by_share(
         self,
@@ -151,14 +178,13 @@ class Chooser:
         share: float,
     ) -> Choice:
         """By the threshold that follows the policy's own scores; what is dispatched counts."""
-        request, policy = context.request, match.policy.policy
+        policy = match.policy.policy
         variant = "" if match.variant is None else match.variant.name
         key = ShareKey(policy.id, variant, scored.router, scored.bundle, share)
         threshold = self._shares.threshold(key, scored.calibration)
         if threshold is None:
             threshold = score.threshold(scored, match)
-        warm = self.warm_backend(policy, request)
-        choice = _by_threshold(request, match, servable, scored, threshold, warm)
+        choice = self._at(context, match, servable, scored, threshold)
         if context.purpose.dispatches:
             strong = choice.backend.id == servable[-1].id
             self._shares.observe(key, scored.score, strong=strong)
@@ -181,6 +207,19 @@ def _by_threshold(
     moved = sticky.adjusted_threshold(threshold, servable, request, warm)
     sticky_backend = selection.by_threshold(servable, scored.score, moved)
     return _explain_warm(choice, replace(choice, backend=sticky_backend, threshold=moved), warm)
+
+
+def _by_stage(turn: StageChoice, scored: Scored) -> Choice:
+    return Choice(
+        turn.backend,
+        Reason.STAGE,
+        str(turn.view.step),
+        scored=scored,
+        threshold=turn.view.up,
+        propensity=turn.propensity,
+        explored=turn.swapped,
+        stage=turn.view,
+    )
 
 
 def _by_quality(

@@ -8,16 +8,14 @@ conversation changes its model only if the expected gain exceeds that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.table import Backend
-from weir_gateway.routing.estimate import expected_output
+from weir_gateway.routing.estimate import LEAST_CACHED, expected_output
 from weir_policy.ids import BackendId, PicoUsd
 from weir_wires.content import Usage
-
-LEAST_CACHED: Final = 1024  # tokens; providers cache no shorter beginning
 
 
 @dataclass(frozen=True, slots=True)

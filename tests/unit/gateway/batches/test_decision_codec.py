@@ -12,8 +12,12 @@ from weir_policy.ids import PicoUsd, PolicyId, RouterName, TableVersion
 from weir_policy.spec.backend import Batches
 from weir_policy.spec.limits import Measure, Window
 
-# How the decision was made: reported at once and not needed after the item is sent.
-NOT_STORED = {"estimates", "excluded", "rule_results", "cache", "buffered"}
+# How the decision was made: reported at once and not needed after the item is sent. A batch's item
+# belongs to no session.
+NOT_STORED = {
+    *("estimates", "excluded", "rule_results", "cache", "buffered"),
+    *("stage", "session_reservation"),
+}
 
 HELD = LimitReservation("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
 DECISION = RouteDecision(

@@ -1,0 +1,1 @@
+"""Where sessions are remembered, in memory and in Redis, and the files of agents' weights."""

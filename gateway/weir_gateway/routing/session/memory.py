@@ -1,0 +1,168 @@
+"""Remembers conversations between requests: a decision reads what is known, and adds to it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.money import NOTHING, cost
+from weir_gateway.domain.outcome import Outcome
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.session import (
+    NO_STATE,
+    AgentState,
+    Session,
+    SessionReservation,
+    TaskState,
+)
+from weir_gateway.domain.stage import StageStep, StageView
+from weir_gateway.domain.table import Backend, Policy
+from weir_gateway.routing.context import Purpose, RoutingContext
+from weir_gateway.routing.estimate import reserved_output
+from weir_gateway.routing.policy.compiled import PolicyMatch
+from weir_gateway.routing.session.keys import (
+    acts,
+    edits_before,
+    request_mark,
+    session_keys,
+    user_wrote,
+)
+from weir_gateway.routing.session.ports import SessionStore
+from weir_policy.ids import PicoUsd
+from weir_wires.content import Usage
+
+
+class SessionMemory:
+    """Reads and writes what is remembered, for policies that say so."""
+
+    def __init__(self, store: SessionStore, clock: Callable[[], float]) -> None:
+        """`clock` tells seconds since 1970, which all gateways share."""
+        self._store = store
+        self._clock = clock
+
+    async def recall(self, context: RoutingContext, match: PolicyMatch) -> RoutingContext:
+        """The context with what is remembered; the same one where the policy remembers nothing."""
+        policy = match.policy.policy
+        if not policy.remembers or match.direct is not None or context.purpose is Purpose.BATCH:
+            return context
+        keys = session_keys(policy.id, context.request)
+        if keys is None:
+            return context
+        session = await self._store.recall(keys, self._clock())
+        request = _as_remembered(context.request, session)
+        return replace(context, request=request, session=session)
+
+    async def keep(
+        self, context: RoutingContext, match: PolicyMatch, decision: RouteDecision
+    ) -> RouteDecision:
+        """Remember a decision that is dispatched, and reserve what its model may cost.
+
+        Where the session's ceiling leaves too little, the weak model answers instead.
+        """
+        session, policy = context.session, match.policy.policy
+        if session is None or not context.purpose.dispatches:
+            return decision
+        self._keep_pins(context.request, session, policy, decision)
+        decision = await self._reserve(context.request, session, policy, decision)
+        view = decision.stage
+        if view is not None and view.in_order:
+            state = _state(context.request, session, decision, view)
+            self._store.keep_agent(session.keys, state, policy.memory)
+        return decision
+
+    def settle(self, decision: RouteDecision, outcome: Outcome | None) -> None:
+        """Count what the strong model really cost; without an outcome nothing was sent."""
+        reservation = decision.session_reservation
+        if reservation is None:
+            return
+        paid = NOTHING if outcome is None or not decision.strong else outcome.paid_for_answer
+        if paid != reservation.amount:
+            change = paid - reservation.amount
+            self._store.settle(reservation.task, change, reservation.seconds)
+
+    def _keep_pins(
+        self, request: Request, session: Session, policy: Policy, decision: RouteDecision
+    ) -> None:
+        pins, task = session.task.pins, session.task
+        if decision.reason is Reason.RULE and decision.detail in policy.pins:
+            pins = tuple(dict.fromkeys((*pins, decision.detail)))
+        headers = {**dict(task.headers), **_labels(request, policy)}
+        changed = TaskState(task.spent, pins, tuple(sorted(headers.items())))
+        if changed != task:
+            self._store.keep_pins(session.keys.task, changed, policy.memory)
+
+    async def _reserve(
+        self, request: Request, session: Session, policy: Policy, decision: RouteDecision
+    ) -> RouteDecision:
+        ceiling = policy.stage.max_strong_usd if policy.stage is not None else None
+        if ceiling is None or decision.intended is not None:
+            return decision
+        task = session.keys.task
+        amount = strong_estimate(decision.chosen, request) if decision.strong else NOTHING
+        capped = ceiling if decision.reason is Reason.STAGE else None
+        if amount and not await self._store.reserve(task, amount, capped, policy.memory):
+            decision, amount = at_ceiling(decision, policy), NOTHING
+        reservation = SessionReservation(task, amount, policy.memory)
+        return replace(decision, session_reservation=reservation)
+
+
+def strong_estimate(backend: Backend, request: Request) -> PicoUsd:
+    """What a request may cost: an estimate from above."""
+    usage = Usage(input=request.prompt_tokens, output=reserved_output(request))
+    return cost(backend.price, usage)
+
+
+def at_ceiling(decision: RouteDecision, policy: Policy) -> RouteDecision:
+    """The weak model's, since the strong one has cost what it may."""
+    view = decision.stage
+    if view is not None:
+        view = replace(view, step=StageStep.CEILING, strong=view.before or False)
+    return replace(
+        decision,
+        chosen=decision.weakest(policy),
+        detail=str(StageStep.CEILING),
+        stage=view,
+        propensity=1.0,
+        explored=False,
+    )
+
+
+def _as_remembered(request: Request, session: Session) -> Request:
+    """The request with the facts that only a memory knows: labels, and when the user wrote."""
+    facts, known = request.facts, session.agent
+    if session.task.headers:
+        facts = replace(facts, headers={**dict(session.task.headers), **facts.headers})
+    if known is not None and acts(facts.agent):
+        past = max(session.now - known.user_seen, 0.0)
+        seconds = 0.0 if user_wrote(facts.agent) else past
+        facts = replace(facts, agent=replace(facts.agent, seconds_since_user=seconds))
+    return request if facts is request.facts else replace(request, facts=facts)
+
+
+def _labels(request: Request, policy: Policy) -> dict[str, str]:
+    """The headers that are pinned, as the client writes them now."""
+    headers = request.facts.headers
+    return {name: headers[name] for name in policy.pin_headers if name in headers}
+
+
+def _state(
+    request: Request, session: Session, decision: RouteDecision, view: StageView
+) -> AgentState:
+    """Where the conversation stands after this request."""
+    facts, now = request.facts.agent, session.now
+    known = session.agent or replace(NO_STATE, user_seen=now)
+    mark = request_mark(facts)
+    wrote = user_wrote(facts)
+    repeated = mark == known.request_mark
+    strong_turns = known.strong_turns + (not repeated) if view.strong and known.strong else 0
+    return AgentState(
+        strong=view.strong,
+        turn=facts.turns,
+        strong_turns=strong_turns,
+        request_mark=mark,
+        backend=decision.chosen.id,
+        tokens=request.prompt_tokens,
+        seen=now,
+        user_seen=now if wrote else known.user_seen,
+        edits=facts.edits if wrote else edits_before(facts, known),
+        swapped=view.swapped,
+    )
