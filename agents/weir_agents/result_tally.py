@@ -4,8 +4,8 @@ from collections import deque
 from typing import Any, Final
 
 from weir_agents.facts import MAX_COUNT
+from weir_agents.reports import Outcome
 from weir_agents.signals import Severity, Signal
-from weir_agents.test_outcome import Tests
 from weir_agents.tool_kind import ToolKind
 
 _RECENT_RESULTS: Final = 3
@@ -21,7 +21,7 @@ class ResultTally:
         self.recent: deque[Severity] = deque(maxlen=_RECENT_RESULTS)
         self.trouble = 0
         self.tests_passed = self.tests_failed = self.failing_streak = 0
-        self.last_tests = Tests.NONE
+        self.last_tests = Outcome.NONE
         self.settled = 0
         self._errors_seen: dict[int, int] = {}
         self._open = False  # results of the last turn have come
@@ -53,7 +53,7 @@ class ResultTally:
             self._add_error(read, kind)
         else:
             self.streak = self.same = 0
-        if read.tests is not Tests.NONE:
+        if read.tests is not Outcome.NONE:
             self._add_tests(read.tests)
 
     def _add_error(self, read: Signal, kind: ToolKind) -> None:
@@ -64,9 +64,9 @@ class ResultTally:
         self.same = self._errors_seen.get(read.error_key, 0)
         self._errors_seen[read.error_key] = self.same + 1
 
-    def _add_tests(self, tests: Tests) -> None:
+    def _add_tests(self, tests: Outcome) -> None:
         self.last_tests = tests
-        if tests is Tests.FAIL:
+        if tests is Outcome.FAIL:
             self._failed = True
             self.tests_failed += 1
             self.failing_streak += 1

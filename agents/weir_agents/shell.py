@@ -17,7 +17,7 @@ _BEFORE: Final = re.compile(
     r"^(?:\(|\{\s|sudo\s+|time\s+|exec\s+|nohup\s+|then\s+|do\s+|else\s+|!\s+"
     r"|env\s+(?:-\S+\s+)*|timeout\s+(?:-\S+\s+)*\S+\s+|[A-Za-z_]\w*=(?:\"[^\"]*\"|'[^']*'|\S*)\s+"
     r"|(?:ba|z)?sh\s+-l?c\s+['\"]?|(?:uv|poetry|pipenv|pdm|hatch)\s+run\s+(?:-\S+\s+)*|npx\s+(?:-\S+\s+)*"
-    r"|bundle\s+exec\s+|python[\d.]*\s+(?:-[A-Zbdiqsuvx]+\s+)*-m\s+)+"
+    r"|bundle\s+exec\s+|(?:\S*/)?python[\d.]*\s+(?:-[A-Zbdiqsuvx]+\s+)*-m\s+)+"
 )
 _SUBMITS: Final = ("COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT", "MINI_SWE_AGENT_FINAL_OUTPUT")
 _TEST: Final = re.compile(
@@ -29,11 +29,12 @@ _TEST: Final = re.compile(
     r"|make\s+(?:-\S+\s+)*\S*(?:test|check)\b"
     r"|(?:python[\d.]*\s+)?\S*(?:manage\.py\s+test|runtests?(?:\.py|\.sh)?|run_tests?(?:\.\w+)?)\b"
     r"|(?:python[\d.]*|node|ruby|php)\s+\S*(?:\btests?/\S+|\btest_\S+|_test\.\w+|\.test\.\w+)"
-    r"|(?:\./)?(?:bin|scripts?)/tests?\b"
+    r"|(?:python[\d.]*\s+)?(?:\./)?(?:bin|scripts?)/tests?\b"
 )
 _EDIT: Final = re.compile(
     r"(?:g?sed|perl|ruby)\s+(?:-\S+\s+)*-\w*i|apply_patch|patch\b|git\s+(?:apply|am|mv|rm|revert"
-    r"|cherry-pick|restore|stash|reset|checkout\s+(?:\S+\s+)?--)|tee\b|mv\b|cp\b|rm\b|touch\b|ln\b"
+    r"|cherry-pick|restore|stash|reset|checkout\s+(?:\S+\s+)?(?:--|\S*[./]))"
+    r"|tee\b|mv\b|cp\b|rm\b|touch\b|ln\b"
     r"|dd\b|install\s+-|truncate\b|ed\b|ex\s|unzip\b|gofmt\s+-w|black\b|prettier\s+.*--write"
 )
 # Into a file: not into a descriptor, the null device or a comparison's `=>`.
@@ -43,7 +44,8 @@ _WRITES: Final = re.compile(
 )
 # The text given to a command with `<<END` is not part of it; an end that was cut off ends nowhere.
 _HEREDOC: Final = re.compile(
-    r"<<-?\s*\\?['\"]?(?P<end>\w+)['\"]?(?P<rest>[^\n]*)\n(?:.*?\n)??(?:\s*(?P=end)(?=\s|$)|\Z|.*\Z)",
+    r"<<-?\s*\\?['\"]?(?P<end>\w+)['\"]?(?P<rest>[^\n]*)\n"
+    r"(?:(?:.*?\n)??[ \t]*(?P=end)(?=\s|\Z)|.*\Z)",
     re.DOTALL,
 )
 _SEARCH: Final = re.compile(
@@ -84,6 +86,7 @@ _COMMON: Final[Mapping[ToolKind, str]] = {
     ToolKind.WEB: "curl wget",
 }
 _WORDS: Final = {word: kind for kind, words in _COMMON.items() for word in words.split()}
+_QUOTED: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _IN_PLACE: Final = re.compile(r"(?:^|\s)(?:-\w*i|--in-place)")
 
 
@@ -125,7 +128,7 @@ def _part_kind(part: str) -> ToolKind | None:
             return None
         found = (kind for kind, pattern in _ORDER if pattern.match(part))
         kind = next(found, ToolKind.SHELL)
-    if kind is not ToolKind.TEST and ">" in part and _INTO_FILE.search(part):
+    if kind is not ToolKind.TEST and ">" in part and _INTO_FILE.search(_QUOTED.sub("", part)):
         return ToolKind.EDIT
     return kind
 

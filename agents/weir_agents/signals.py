@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from weir_agents.test_outcome import Tests, test_outcome
+from weir_agents.reports import Outcome, outcome_of
 from weir_agents.tool_kind import ToolKind
 
 Flag = bool | None  # whether the client marks a result as an error; None: it gives no mark
@@ -30,7 +30,7 @@ class Signal(NamedTuple):
     """What one result says."""
 
     severity: Severity
-    tests: Tests
+    tests: Outcome
     error_key: int  # equal for the same error with other numbers in it; 0: no error
 
 
@@ -40,14 +40,15 @@ _EXIT: Final = re.compile(
     r"|\"(?:exit_code|exitCode|returncode)\"\s*:\s*(-?\d+)"
 )
 _BEGINS: Final = re.compile(
-    r"\s*(?:<(?:tool_use_error|error|stderr>\s*error)|\{\s*\"(?:error|errors|isError)\"\s*:\s*(?!null|false|\[\]|\"\")"
+    r"\s*(?:<(?:tool_use_error|error|stderr>\s*error)|\{\s*\"(?:error|errors|isError)\"\s*:\s*+(?!null|false|\[\]|\"\")"
     r"|\{\s*\"(?:success|ok)\"\s*:\s*false|\{\s*\"status\"\s*:\s*\"(?:error|failed|failure)\""
     r"|(?:\[?(?:[A-Z]\w*)?(?:Error|Exception|ERROR)\]?(?:\s*\(\w+\))?\s*:|error(?:\[\w+\])?:|fatal:|panic:"
     r"|Traceback \(most recent call last\)|[Ff]ailed to |FAILED\b|Failure:|Invalid |No such file"
     r"|Unknown (?:tool|command|function)|Command failed|apply_patch verification failed"
     r"|String to replace not found|No replacement was performed|Found \d+ matches of the string"
     r"|File (?:has not been read|does not exist)|Could not |Cannot |Unable to |Permission denied"
-    r"|Access denied|Request failed|InputValidationError|# The SEARCH/REPLACE blocks? failed))"
+    r"|Access denied|Request failed|InputValidationError|# The SEARCH/REPLACE blocks? failed"
+    r"|Please always provide EXACTLY ONE action|The last command <command>|\[ERROR\]))"
 )
 _SPOKEN: Final = (
     "Traceback (most recent call last)",
@@ -97,13 +98,12 @@ _BLAME: Final = re.compile(
 @lru_cache(maxsize=_REMEMBERED)
 def signal(text: str, kind: ToolKind, flag: Flag) -> Signal:
     """What a result says, by its text, what the call did, and the client's flag if it gives one."""
-    tests = Tests.NONE if kind in _QUOTING else test_outcome(text)
+    tests = Outcome.NONE if kind in _QUOTING else outcome_of(text)
     code = _exit_code(text)
     severity = _severity(text, kind, flag, code)
-    if tests is Tests.NONE and kind is ToolKind.TEST:
-        failed = severity is not Severity.NONE
-        tests = Tests.FAIL if failed else (Tests.PASS if code == 0 or flag is False else Tests.NONE)
-    elif tests is Tests.FAIL and severity is Severity.NONE and code is None and flag is None:
+    if tests is Outcome.NONE and kind is ToolKind.TEST:
+        tests = _by_its_end(severity, ended_well=code == 0 or flag is False)
+    elif tests is Outcome.FAIL and severity is Severity.NONE and code is None and flag is None:
         severity = Severity.FAILED
     return Signal(severity, tests, _key(text) if severity else 0)
 
@@ -127,6 +127,13 @@ def _severity(text: str, kind: ToolKind, flag: Flag, code: int | None) -> Severi
     if flag or code is None or _BEGINS.match(text) or _mentions(text, _SPOKEN):
         return Severity.ERROR
     return Severity.FAILED
+
+
+def _by_its_end(severity: Severity, *, ended_well: bool) -> Outcome:
+    """How a run of tests without a report ended."""
+    if severity is not Severity.NONE:
+        return Outcome.FAIL
+    return Outcome.PASS if ended_well else Outcome.NONE
 
 
 def _exit_code(text: str) -> int | None:

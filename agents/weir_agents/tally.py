@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from weir_agents.facts import MAX_COUNT, AgentFacts
 from weir_agents.harness import Marks
+from weir_agents.reports import Outcome
 from weir_agents.result_tally import ResultTally
 from weir_agents.signals import signal
-from weir_agents.test_outcome import Tests
 from weir_agents.tool_kind import ToolKind
 from weir_agents.tools import Change, read_call
 from weir_agents.turns import Call, Result, cut
@@ -118,9 +118,9 @@ class Tally:
         kind = self._answered(result.call_id)
         read = signal(cut(result.text), kind, result.error)
         self._results.add(read, kind, chars)
-        if read.tests is not Tests.NONE:
+        if read.tests is not Outcome.NONE:
             self._tests_since_edit += 1
-        if read.severity or read.tests is Tests.FAIL:
+        if read.severity or read.tests is Outcome.FAIL:
             self._edits_since_failure = 0
 
     def _answered(self, call_id: str) -> ToolKind:

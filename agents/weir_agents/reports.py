@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Tests(StrEnum):
+class Outcome(StrEnum):
     """How a run of tests ended."""
 
     NONE = "none"  # no tests ran
@@ -27,8 +27,8 @@ _REPORTS: Final = tuple(
         (" error", r"\b[1-9]\d* errors?\b.* in \d", _NEVER),
         (" passed", _NEVER, r"\b[1-9]\d* passed\b.* in \d"),
         ("FAILED ", r"^FAILED (?:\S+\.py|\((?:failures|errors))", _NEVER),
-        # unittest, Django
-        ("OK", _NEVER, r"^OK(?: \(.*\))?\s*$"),
+        # unittest, Django: a failure has the row above
+        ("Ran ", _NEVER, r"^Ran [1-9]\d* tests? in \d"),
         # cargo
         ("test result: ", r"test result: FAILED", r"test result: ok\. [1-9]\d* passed"),
         # Go
@@ -66,16 +66,16 @@ _REPORTS: Final = tuple(
 )
 
 
-def test_outcome(text: str) -> Tests:
+def outcome_of(text: str) -> Outcome:
     """How the run of tests that `text` reports ended; NONE where it reports none."""
     for mark, failed, passed in _REPORTS:
         if mark in text:
             for line in _lines(text, mark):
                 if failed.search(line):
-                    return Tests.FAIL
+                    return Outcome.FAIL
                 if passed.search(line):
-                    return Tests.PASS
-    return Tests.NONE
+                    return Outcome.PASS
+    return Outcome.NONE
 
 
 def _lines(text: str, mark: str) -> Iterator[str]:
@@ -89,6 +89,3 @@ def _lines(text: str, mark: str) -> Iterator[str]:
         stop = text.find("\n", at)
         yield text[max(start, at - _LINE_CHARS) : at + _LINE_CHARS if stop < 0 else stop]
         end = start
-
-
-test_outcome.__test__ = False  # type: ignore[attr-defined] # pytest collects what begins with test
