@@ -59,6 +59,7 @@ class InProcessScorer:
             self.bundle,
             RouterName(name),
             embedding=b"" if scores.embeddings is None else scores.embeddings[0].tobytes(),
+            known=None if scores.known is None else float(scores.known[0]),
             calibration=self._calibrations[name],
         )
 

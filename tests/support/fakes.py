@@ -67,6 +67,7 @@ class FakeScorer:
     share_thresholds: Mapping[float, float] = field(default_factory=dict[float, float])
     retention_threshold: float | None = None
     embeddings: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    known: Mapping[str, float] = field(default_factory=dict[str, float])  # others: not told
     error: ScorerUnavailable | None = None
     bundle: BundleVersion | None = BUNDLE
     queries: list[ScoreQuery] = field(default_factory=list[ScoreQuery])
@@ -82,6 +83,7 @@ class FakeScorer:
             self.bundle or BUNDLE,
             RouterName(query.router or "linear"),
             embedding=self.embeddings.get(query.text, b"") if query.want_embedding else b"",
+            known=self.known.get(query.text),
             calibration=self.calibration(query.router),
         )
 

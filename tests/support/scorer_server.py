@@ -24,6 +24,7 @@ class ScriptedScorer(rpc.ScorerServicer):
     )
     quantiles: Sequence[float] = QUANTILES
     embed: Callable[[str], Sequence[float]] | None = None
+    known: Callable[[str], float] | None = None  # None: as an older scorer
     retention: Sequence[tuple[float, float, float]] = ()
     max_texts: int = 256
     failing: tuple[grpc.StatusCode, str] | None = None
@@ -67,6 +68,8 @@ class ScriptedScorer(rpc.ScorerServicer):
         if request.want_embedding and self.embed is not None:
             for text in request.texts:
                 response.embeddings.add(values=self.embed(text))
+        if self.known is not None:
+            response.known.extend(self.known(text) for text in request.texts)
         return response
 
     async def Describe(  # noqa: N802 - the proto's name

@@ -14,6 +14,7 @@ from weir_gateway.domain.table import Exploration, Objective, Retention, StrongS
 from weir_gateway.routing.explain import CandidateView
 from weir_gateway.routing.explain import Explanation as Explained
 from weir_gateway.routing.steps.explore import alternative_of
+from weir_policy.spec.objective import UnknownPrompts
 
 PERIODS = {3_600.0: "hour", 86_400.0: "day", 30 * 86_400.0: "month"}
 _NO_SCALE = Scale(())
@@ -69,6 +70,8 @@ class Explanation:
     bundle: str
     score: float | None
     harder_than: float | None  # the share of the reference prompts that score lower
+    known: float | None  # how well the prompt's kind is known, in [0,1]; None: not told
+    unknown: bool  # whether that is so little that `objective.unknown` decides
     threshold: float | None
     threshold_harder_than: float | None  # the same of the threshold
     candidates: tuple[Candidate, ...]
@@ -109,6 +112,8 @@ def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> E
         bundle=scored.bundle if scored else "",
         score=scored.score if scored else None,
         harder_than=scale.share_easier(scored.score) if scored else None,
+        known=scored.known if scored else None,
+        unknown=scored is not None and scored.unknown,
         threshold=decision.threshold,
         threshold_harder_than=_placed(scale, decision.threshold),
         candidates=tuple(_candidate(seen) for seen in explained.candidates),
@@ -148,16 +153,22 @@ def exploration(value: Exploration | None, explained: Explained) -> str:
 def objective(value: Objective | None) -> str:
     """The objective as its policy writes it."""
     match value:
-        case Threshold(threshold):
-            return f"threshold {threshold:g}"
-        case StrongShare(share):
-            return f"strongShare {100 * share:g}%, starts here and follows the traffic"
-        case Retention(retention, confidence):
-            return f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+        case Threshold(threshold, unknown):
+            return f"threshold {threshold:g}{_unknown(unknown)}"
+        case StrongShare(share, unknown):
+            promise = f"strongShare {100 * share:g}%, starts here and follows the traffic"
+            return f"{promise}{_unknown(unknown)}"
+        case Retention(retention, confidence, unknown):
+            promise = f"quality: retention {100 * retention:g}%, confidence {100 * confidence:g}%"
+            return f"{promise}{_unknown(unknown)}"
         case Budget(amount, per):
             return f"budget ${usd(amount):g} a {per}"
         case None:
             return "one candidate"
+
+
+def _unknown(where: UnknownPrompts | None) -> str:
+    return "" if where is None else f"; unknown: {where}"
 
 
 def _variant(assigned: AssignedVariant | None) -> str:

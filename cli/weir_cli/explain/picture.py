@@ -74,6 +74,15 @@ class Picture:
         if threshold is not None:
             mark = " " * (_BAR_AT + mark_at(threshold, _WIDTH)) + "╹"
             yield Text(f"{mark} threshold {shown.threshold:.3f}", "red")
+        if shown.known is not None:
+            yield _line("known", _known(shown))
+
+
+def _known(shown: Explanation) -> str:
+    place = (
+        f"{shown.known:.2f}   better known than {shown.known:.0%} of prompts like the trained ones"
+    )
+    return f"{place}: unknown" if shown.unknown else place
 
 
 def _budget(state: BudgetStatus) -> str:

@@ -29,6 +29,7 @@ class _StoredDecision(msgspec.Struct, omit_defaults=True):
     bundle: str = ""
     router: str = ""
     threshold: float | None = None
+    known: float | None = None
     admission: Admission = UNLIMITED
     propensity: float = 1.0
     explored: bool = False
@@ -73,6 +74,7 @@ def _stored(decision: RouteDecision) -> _StoredDecision:
         bundle=scored.bundle if scored else "",
         router=scored.router if scored else "",
         threshold=decision.threshold,
+        known=scored.known if scored else None,
         admission=decision.admission,
         propensity=decision.propensity,
         explored=decision.explored,
@@ -91,7 +93,8 @@ def _decision(stored: _StoredDecision, table: RouteTable) -> RouteDecision | Non
     baseline = table.backends.get(BackendId(stored.baseline), chosen)
     scored = None
     if stored.score is not None:
-        scored = Scored(stored.score, {}, BundleVersion(stored.bundle), RouterName(stored.router))
+        bundle, router = BundleVersion(stored.bundle), RouterName(stored.router)
+        scored = Scored(stored.score, {}, bundle, router, known=stored.known)
     return RouteDecision(
         id=DecisionId(stored.id),
         policy=PolicyId(stored.policy),

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     """Why this candidate; the same string in log, metric label, span attribute and header."""
 
     SCORED = "scored"
+    UNKNOWN = "unknown"
     RULE = "rule"
     STICKY = "sticky"
     STAGE = "stage"
@@ -44,6 +45,10 @@ class Reason(StrEnum):
     PASSTHROUGH = "passthrough"
     SHADOW = "shadow"
 
+
+# A prompt that is less known than this is unknown: a twentieth of the prompts like those that the
+# bundle was trained on are.
+UNKNOWN_BELOW: Final = 0.05
 
 UNSCORED: Final = frozenset({Reason.SCORER_UNAVAILABLE, Reason.WARMING_UP})
 
@@ -92,8 +97,14 @@ class Scored:
     cached: bool = False
     embedding: bytes = b""  # of the text, float32; empty if not requested or not available
     text_score: float | None = None  # of the text, where `score` is of an agent's turn
+    known: float | None = None  # [0,1]: how well the prompt's kind is known; None: not told
     # Of the bundle and router that scored.
     calibration: Calibration = field(default=UNCALIBRATED, compare=False, repr=False)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the bundle knows little of such prompts."""
+        return self.known is not None and self.known < UNKNOWN_BELOW
 
 
 @dataclass(frozen=True, slots=True)

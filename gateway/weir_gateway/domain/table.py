@@ -23,6 +23,7 @@ from weir_policy.spec.auth import CloudSpec, cloud_refs
 from weir_policy.spec.backend import Batches, Capability, ModelBackendSpec, Timeouts
 from weir_policy.spec.cascade import Cascade, Judge
 from weir_policy.spec.limits import Limits, LimitsFailure
+from weir_policy.spec.objective import UnknownPrompts
 from weir_policy.spec.policy import Expose, FailureMode, Mode, Probe, RoutePolicySpec, ScorerFailure
 from weir_policy.spec.resilience import Breaker, FallbackOn, Hedge, Queue, Retries
 from weir_policy.spec.stage import Stage
@@ -131,6 +132,7 @@ class Threshold:
     """Strong iff score >= value."""
 
     value: float
+    unknown: UnknownPrompts | None = None  # where unknown prompts go; None: by their score
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class StrongShare:
     """Strong for this share (0,1) of the policy's scored requests."""
 
     share: float
+    unknown: UnknownPrompts | None = None  # as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class Retention:
 
     retention: float
     confidence: float
+    unknown: UnknownPrompts | None = None  # as above
 
 
 Objective = Threshold | StrongShare | Retention | Budget

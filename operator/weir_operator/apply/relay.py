@@ -241,6 +241,8 @@ class Outbox:
                     strong=usage.strong,
                     paid_micro_usd=usage.paid,
                     saved_micro_usd=usage.saved,
+                    judged=usage.judged,
+                    unknown=usage.unknown,
                 )
                 by_source.setdefault(source, []).append(entry)
         for source, entries in by_source.items():

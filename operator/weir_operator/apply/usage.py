@@ -6,7 +6,7 @@ so that a report may come twice, late, to another replica or after weeks without
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import cast
 
 from weir_operator.apply.cluster import JsonObject
@@ -24,22 +24,14 @@ class Usage:
     strong: int = 0
     paid: int = 0
     saved: int = 0
+    judged: int = 0  # of requests: those whose prompt was told to be known or unknown
+    unknown: int = 0  # of these: those of a kind that the bundle doesn't know
 
     def plus(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.requests + other.requests,
-            self.strong + other.strong,
-            self.paid + other.paid,
-            self.saved + other.saved,
-        )
+        return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def less(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.requests - other.requests,
-            self.strong - other.strong,
-            self.paid - other.paid,
-            self.saved - other.saved,
-        )
+        return Usage(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,12 +112,20 @@ def tally_fields(tally: Tally) -> dict[str, object]:
         "strongShare": f"{100 * usage.strong / usage.requests:.1f}%",
         "saved": _usd(usage.saved),
         "requests": usage.requests,
+        **_unknown_share(usage),
         "totals": _to_json(usage),
         "counted": [
             {"gateway": source.gateway, "started": source.started, **_to_json(of_it)}
             for source, of_it in tally.by_run
         ],
     }
+
+
+def _unknown_share(usage: Usage) -> dict[str, object]:
+    """Nothing where no scorer told whether prompts are known."""
+    if not usage.judged:
+        return {}
+    return {"unknownShare": f"{100 * usage.unknown / usage.judged:.1f}%"}
 
 
 def _counted(listed: object) -> list[tuple[GatewayRun, Usage]]:
@@ -142,7 +142,7 @@ def _usage(value: object) -> Usage:
     if not isinstance(value, dict):
         return Usage()
     wire = cast("JsonObject", value)
-    fields = ("requests", "strong", "paidMicroUsd", "savedMicroUsd")
+    fields = ("requests", "strong", "paidMicroUsd", "savedMicroUsd", "judged", "unknown")
     return Usage(*(_number(wire, name) for name in fields))
 
 
@@ -157,6 +157,7 @@ def _to_json(usage: Usage) -> dict[str, object]:
         "strong": usage.strong,
         "paidMicroUsd": usage.paid,
         "savedMicroUsd": usage.saved,
+        **({"judged": usage.judged, "unknown": usage.unknown} if usage.judged else {}),
     }
 
 

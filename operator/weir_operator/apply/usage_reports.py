@@ -39,7 +39,14 @@ class UsageReports:
         self._last_report.pop(source, None)
         self._last_report[source] = self._clock()
         for entry in reported:
-            now = Usage(entry.requests, entry.strong, entry.paid_micro_usd, entry.saved_micro_usd)
+            now = Usage(
+                entry.requests,
+                entry.strong,
+                entry.paid_micro_usd,
+                entry.saved_micro_usd,
+                entry.judged,
+                entry.unknown,
+            )
             key = (entry.policy, entry.uid)
             sums = self._sums.setdefault(key, {})
             if now.requests > sums.get(source, Usage()).requests:

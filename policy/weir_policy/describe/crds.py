@@ -48,6 +48,12 @@ def definitions() -> dict[str, Schema]:
                 _condition_column("Ready"),
                 {"name": "Programmed", "type": "string", "jsonPath": ".status.programmed"},
                 {"name": "Strong", "type": "string", "jsonPath": ".status.strongShare"},
+                {
+                    "name": "Unknown",
+                    "type": "string",
+                    "jsonPath": ".status.unknownShare",
+                    "priority": 1,
+                },
                 {"name": "Saved", "type": "string", "jsonPath": ".status.saved"},
                 {"name": "Requests", "type": "integer", "jsonPath": ".status.requests"},
                 _AGE,
@@ -65,6 +71,8 @@ _SUMS: dict[str, Schema] = {
     "strong": _whole("Of those, by the last candidate."),
     "paidMicroUsd": _whole("What was paid, in millionths of a USD."),
     "savedMicroUsd": _whole("What was saved, in millionths of a USD."),
+    "judged": _whole("Requests whose prompt was told to be known or unknown."),
+    "unknown": _whole("Of those, the ones of a kind that the bundle doesn't know."),
 }
 _USAGE: dict[str, Schema] = {
     "programmed": {
@@ -74,6 +82,11 @@ _USAGE: dict[str, Schema] = {
     "strongShare": {
         "type": "string",
         "description": "The share of requests that the last candidate answered.",
+    },
+    "unknownShare": {
+        "type": "string",
+        "description": "The share of prompts of a kind that the bundle doesn't know, of those of "
+        "which a scorer told it.",
     },
     "saved": {
         "type": "string",

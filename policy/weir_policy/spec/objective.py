@@ -32,6 +32,14 @@ class SpendingPlan(StrEnum):
     EVEN = "even"
 
 
+class UnknownPrompts(StrEnum):
+    """Where prompts go of whose kind the bundle knows little."""
+
+    WEAK = "weak"
+    STRONG = "strong"
+    SHARE = "share"
+
+
 @shape
 class Quality:
     """Keep a share of the strongest candidate's quality."""
@@ -77,6 +85,16 @@ class Objective:
             ".exists_one(x, x)",
             "write exactly one of threshold, strongShare, quality and budget",
         ),
+        Check(
+            "!has(self.unknown) || self.unknown != 'share' || has(self.strongShare)",
+            "share needs strongShare: it draws lots for that share",
+            "unknown",
+        ),
+        Check(
+            "!has(self.unknown) || !has(self.budget)",
+            "can't be written with budget, which decides by what is left to spend",
+            "unknown",
+        ),
     )
 
     threshold: float | None = optional(
@@ -97,4 +115,10 @@ class Objective:
         Object(Budget),
         "As many strong answers as this amount pays for, spread over the period; see "
         "docs/budget.md.",
+    )
+    unknown: UnknownPrompts | None = optional(
+        Choice(UnknownPrompts),
+        "Where a prompt goes whose kind the bundle doesn't know: to the first candidate (weak), to "
+        "the last (strong), or by lot to the last for `strongShare` of conversations (share). Not "
+        "set: by its score, as any other. See docs/policies.md.",
     )

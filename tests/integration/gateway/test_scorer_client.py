@@ -1,6 +1,7 @@
 """The scorer's client against a real gRPC server on a real unix socket."""
 
 import asyncio
+import math
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -376,6 +377,27 @@ async def test_a_router_that_computes_no_embedding_gives_none(connect: Connect) 
     client = await connect()
     scored = await client.score(ScoreQuery("abc", LINEAR, timeout=SOON, want_embedding=True))
     assert scored.embedding == b""
+
+
+async def test_how_well_a_prompt_is_known_comes_from_scorers_that_tell(
+    server: ScorerServer, connect: Connect
+) -> None:
+    client = await connect()
+    assert (await ask(client, "an older scorer")).known is None
+    server.scorer.known = lambda text: len(text) / 1000
+    scored = await asyncio.gather(*(ask(client, "x" * n) for n in (10, 100)))
+    assert [one.known for one in scored] == pytest.approx([0.01, 0.1])
+    assert [one.unknown for one in scored] == [True, False]
+
+
+@pytest.mark.parametrize("known", [1.5, -0.1, math.nan])
+async def test_a_prompt_can_t_be_known_outside_0_and_1(
+    server: ScorerServer, connect: Connect, known: float
+) -> None:
+    client = await connect()
+    server.scorer.known = lambda _: known
+    with pytest.raises(ScorerUnavailable, match="known outside"):
+        await ask(client, "text")
 
 
 async def test_the_trace_goes_along(server: ScorerServer, connect: Connect) -> None:

@@ -85,6 +85,7 @@ class Entry:
     server_tools: str = ""  # calls that the provider ran: name=number, comma between
     tier: str = ""  # of service, as the answer said
     agent: str = ""  # where its conversation stood, as JSON of numbers; empty for a plain chat
+    known: float | None = None  # [0,1]: how well the prompt's kind is known; None: not told
 
 
 def entries(
@@ -160,6 +161,7 @@ def entry(
         intended_model=intended.chosen.name if intended else "",
         intended_pico_usd=_intended_cost(decision, outcome),
         agent=to_json(request.facts.agent),
+        known=scored.known if scored else None,
     )
 
 

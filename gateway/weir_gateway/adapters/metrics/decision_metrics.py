@@ -49,6 +49,8 @@ class PolicyTotals:
     strong: int = 0
     paid: PicoUsd = NOTHING
     saved: PicoUsd = NOTHING
+    judged: int = 0  # of requests: those whose prompt was told to be known or unknown
+    unknown: int = 0  # of these: those of a kind that the bundle doesn't know
     uid: str = ""  # of the policy; empty where it has none, or is in no table yet
 
 
@@ -78,6 +80,11 @@ class DecisionMetrics:
         self._cells: dict[tuple[str, str, str], _Cells] = {}
         self._decisions = registry.counter(
             "weir.decisions", "Decisions; a fallback is one more.", ("policy", "model", "reason")
+        )
+        self._unknown = registry.counter(
+            "weir.unknown.requests",
+            "Requests whose prompt is of a kind that the bundle doesn't know.",
+            ("policy",),
         )
         self._shadowed = registry.counter(
             "weir.shadow.decisions",
@@ -148,6 +155,8 @@ class DecisionMetrics:
         if decision.intended is not None:
             intended = decision.intended
             self._shadowed.labels(intended.policy, intended.chosen.name, intended.label).add()
+        if decision.scored is not None and decision.scored.unknown:
+            self._unknown.labels(decision.policy).add()
         if decision.reason in _BY_CONFIDENCE:
             self._cascades.labels(decision.policy, _BY_CONFIDENCE[decision.reason].value).add()
         if decision.rule_results:
@@ -251,6 +260,10 @@ def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:
     totals.strong += (decision.intended or decision).strong
     totals.paid = PicoUsd(totals.paid + outcome.paid)
     totals.saved = PicoUsd(totals.saved + outcome.saved)
+    scored = decision.scored
+    if scored is not None and scored.known is not None:
+        totals.judged += 1
+        totals.unknown += scored.unknown
     answer = outcome.paid_for_answer
     cells.paid.value += usd(answer)
     cells.saved.value += usd(PicoUsd(outcome.saved + outcome.paid - answer))

@@ -261,11 +261,12 @@ def _objective(spec: objective_spec.Objective | None) -> domain.Objective | None
     if spec is None:
         return None
     if spec.threshold is not None:
-        return domain.Threshold(spec.threshold)
+        return domain.Threshold(spec.threshold, spec.unknown)
     if spec.strong_share is not None:
-        return domain.StrongShare(spec.strong_share)
+        return domain.StrongShare(spec.strong_share, spec.unknown)
     if spec.quality is not None:
-        return domain.Retention(spec.quality.retention, spec.quality.confidence)
+        quality = spec.quality
+        return domain.Retention(quality.retention, quality.confidence, spec.unknown)
     budget = spec.budget
     if budget is None:
         return None

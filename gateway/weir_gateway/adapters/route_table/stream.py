@@ -255,6 +255,8 @@ def _usage(totals: Iterable[tuple[PolicyId, PolicyTotals]]) -> list[pb.PolicyUsa
             paid_micro_usd=total.paid // PICO_PER_MICRO,
             saved_micro_usd=total.saved // PICO_PER_MICRO,
             uid=total.uid,
+            judged=total.judged,
+            unknown=total.unknown,
         )
         for policy, total in totals
         if total.requests

@@ -236,10 +236,24 @@ def _read(batch: Batch, response: pb.ScoreResponse, described: Described | None)
             bundle,
             router,
             embedding=embedding,
+            known=known,
             calibration=calibration,
         )
-        for score, row, embedding in zip(response.scores, rows, embeddings, strict=True)
+        for score, row, embedding, known in zip(
+            response.scores, rows, embeddings, _known(response), strict=True
+        )
     ]
+
+
+def _known(response: pb.ScoreResponse) -> Sequence[float | None]:
+    """How well each text's kind is known; None where the scorer is older, or its bundle."""
+    if not response.known:
+        return [None] * len(response.scores)
+    if len(response.known) != len(response.scores):
+        raise ScorerUnavailable("how well prompts are known does not fit the scorer's scores")
+    if not all(0.0 <= known <= 1.0 for known in response.known):  # NaN is none of these either
+        raise ScorerUnavailable("the scorer told a prompt to be known outside [0,1]")
+    return response.known
 
 
 _WHAT_HAPPENED = {

@@ -31,6 +31,7 @@ from weir_gateway.routing.steps.filter import (
 )
 from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
+from weir_gateway.routing.steps.unknown import Unscored, choose_unknown, warm_instead
 from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Mode
@@ -49,7 +50,7 @@ class Choice:
     lookup: CacheLookup = NO_LOOKUP
     excluded: tuple[Excluded, ...] = ()
     rule_results: tuple[RuleResult, ...] = ()
-    propensity: float = 1.0  # how probable it was
+    propensity: float = 1.0  # (0,1]: how probable it was; below 1 by lot
     explored: bool = False  # drawn against what the router would have chosen
     stage: StageView | None = None  # what the router `stage` saw
 
@@ -140,6 +141,10 @@ class Chooser:
         objective = policy.objective
         warm = self.warm_backend(policy, request)
         if match.threshold is None:
+            staged = policy.stage is not None and is_agent(request)  # judged by its work
+            unscored = None if staged else choose_unknown(match, request, servable, scored)
+            if unscored is not None:
+                return self._without_trust(context, match, servable, scored, unscored)
             budgets = None if context.purpose is Purpose.PROBE else self._budgets
             if isinstance(objective, Budget) and budgets is not None:
                 pacing = BudgetSelector(budgets, objective)
@@ -178,9 +183,7 @@ class Chooser:
         share: float,
     ) -> Choice:
         """By the threshold that follows the policy's own scores; what is dispatched counts."""
-        policy = match.policy.policy
-        variant = "" if match.variant is None else match.variant.name
-        key = ShareKey(policy.id, variant, scored.router, scored.bundle, share)
+        key = _share_key(match, scored, share)
         threshold = self._shares.threshold(key, scored.calibration)
         if threshold is None:
             threshold = score.threshold(scored, match)
@@ -189,6 +192,37 @@ class Chooser:
             strong = choice.backend.id == servable[-1].id
             self._shares.observe(key, scored.score, strong=strong)
         return choice
+
+    def _without_trust(
+        self,
+        context: RoutingContext,
+        match: PolicyMatch,
+        servable: Sequence[Backend],
+        scored: Scored,
+        unscored: Unscored,
+    ) -> Choice:
+        """A choice that the score didn't make; `strongShare` counts it all the same."""
+        warm = self.warm_backend(match.policy.policy, context.request)
+        if warm is not None:
+            unscored = warm_instead(unscored, servable, warm)
+        objective = match.policy.policy.objective
+        if isinstance(objective, StrongShare) and context.purpose.dispatches:
+            key = _share_key(match, scored, objective.share)
+            self._shares.threshold(key, scored.calibration)  # starts it, where it is the first
+            strong = unscored.backend.id == servable[-1].id
+            self._shares.observe(key, scored.score, strong=strong)
+        return Choice(
+            unscored.backend,
+            unscored.reason,
+            unscored.detail,
+            scored=scored,
+            propensity=unscored.propensity,
+        )
+
+
+def _share_key(match: PolicyMatch, scored: Scored, share: float) -> ShareKey:
+    variant = "" if match.variant is None else match.variant.name
+    return ShareKey(match.policy.policy.id, variant, scored.router, scored.bundle, share)
 
 
 def _by_threshold(

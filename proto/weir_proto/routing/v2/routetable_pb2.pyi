@@ -236,6 +236,8 @@ class PolicyUsage(_message.Message):
     PAID_MICRO_USD_FIELD_NUMBER: _builtins.int
     SAVED_MICRO_USD_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
+    JUDGED_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     requests: _builtins.int
     strong: _builtins.int
@@ -243,6 +245,10 @@ class PolicyUsage(_message.Message):
     saved_micro_usd: _builtins.int
     uid: _builtins.str
     """of the policy that was used: sums begin anew with another one of its name"""
+    judged: _builtins.int
+    """of requests: those whose prompt was told to be known or unknown"""
+    unknown: _builtins.int
+    """of these: those of a kind that the bundle doesn't know"""
     def __init__(
         self,
         *,
@@ -252,10 +258,12 @@ class PolicyUsage(_message.Message):
         paid_micro_usd: _builtins.int = ...,
         saved_micro_usd: _builtins.int = ...,
         uid: _builtins.str = ...,
+        judged: _builtins.int = ...,
+        unknown: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["paid_micro_usd", b"paid_micro_usd", "policy", b"policy", "requests", b"requests", "saved_micro_usd", b"saved_micro_usd", "strong", b"strong", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["judged", b"judged", "paid_micro_usd", b"paid_micro_usd", "policy", b"policy", "requests", b"requests", "saved_micro_usd", b"saved_micro_usd", "strong", b"strong", "uid", b"uid", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

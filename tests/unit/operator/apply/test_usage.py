@@ -21,7 +21,7 @@ POLICY, UID = "shop/chat", "u1"
 
 def used(requests: int) -> Usage:
     """So many requests, half of them strong."""
-    return Usage(requests, requests // 2, requests * 10, -requests)
+    return Usage(requests, requests // 2, requests * 10, -requests, requests, requests // 4)
 
 
 def entry(requests: int, uid: str = UID) -> PolicyUsage:
@@ -34,6 +34,8 @@ def entry(requests: int, uid: str = UID) -> PolicyUsage:
         strong=usage.strong,
         paid_micro_usd=usage.paid,
         saved_micro_usd=usage.saved,
+        judged=usage.judged,
+        unknown=usage.unknown,
     )
 
 
