@@ -12,6 +12,7 @@ from weir_agents.facts import AgentFacts
 Feature = Callable[[AgentFacts], float]
 
 _WORST: Final = 3  # of a result's severity
+_MUCH: Final = 0.3  # trouble above what good runs have as well
 
 
 def _share(part: int, whole: int) -> float:
@@ -32,6 +33,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
     "lastResult": lambda facts: log1p(facts.last_result_chars),
     # Errors.
     "trouble": lambda facts: _share(facts.trouble, facts.turns * _WORST),
+    "muchTrouble": lambda facts: max(_share(facts.trouble, facts.turns * _WORST) - _MUCH, 0.0),
     "errors": lambda facts: _share(facts.errors, facts.results),
     "worstRecentError": lambda facts: facts.worst_recent_error / _WORST,
     "errorStreak": lambda facts: log1p(facts.error_streak),

@@ -27,10 +27,11 @@ _WORK_FINISH: Final = Head(
     bias=-0.9,
     terms=(
         Term("text", 0.60, 9.50, 0.80),
-        Term("trouble", 0.40, 0.17, 0.17),
-        Term("turns", 0.15, 3.40, 0.50),
-        Term("changes", 0.15, 2.20, 0.55),
-        Term("testsPassed", -0.20, 0.80, 0.60),
+        Term("trouble", 0.30, 0.18, 0.20),
+        Term("muchTrouble", 0.20, 0.00, 0.10),
+        Term("turns", 0.10, 3.40, 0.50),
+        Term("lastTestsPassed", -0.15, 0.80, 0.40),
+        Term("testsPassed", -0.10, 0.80, 0.60),
         Term("unfinished", 0.30, 0.00, 0.50),
     ),
 )
@@ -47,10 +48,15 @@ _SERVICE_FINISH: Final = Head(
     bias=-0.6,
     terms=(
         Term("text", 0.35, 7.40, 1.00),
-        Term("turns", 0.25, 2.35, 0.55),
-        Term("changes", 0.30, 0.70, 0.65),
-        Term("results", 0.30, 7.70, 1.50),
-        Term("trouble", 0.15, 0.02, 0.06),
+        Term("turnsSinceUser", 0.25, 1.10, 0.60),
+        Term("changes", 0.45, 0.70, 0.65),
+        Term("results", 0.20, 7.70, 1.50),
+        Term("trouble", 0.10, 0.02, 0.06),
+        Term("turns", 0.10, 2.35, 0.55),
+        # A run that hands the user over changes nothing that could be wrong.
+        Term("handOver", -0.15, 0.30, 0.50),
+        Term("userTurns", -0.10, 1.70, 0.50),
+        Term("hedging", -0.10, 0.55, 0.65),
     ),
 )
 

@@ -107,13 +107,15 @@ def _term(value: Any, where: str) -> Term:
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise AgentWeightsError(f"{where} is no object")
-    return value
+    found: Mapping[str, Any] = value
+    return found
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise AgentWeightsError(f"{where} is no list")
-    return value
+    found: list[Any] = value
+    return found
 
 
 def _text(value: Any, where: str) -> str:

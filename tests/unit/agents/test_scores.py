@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -99,15 +100,15 @@ def test_a_file_gives_back_what_was_written() -> None:
         ("work.finish.terms.0.feature", "luck", "which is no feature"),
         ("work.finish.terms.0.scale", 0, "must be above 0"),
         ("work.finish.terms.0.weight", True, "is no number"),
-        ("work.stage.terms", [{}] * 200, "more than 100"),
+        ("work.stage.terms", [0] * 200, "more than 100"),
     ],
 )
 def test_a_wrong_file_says_where(path: str, value: object, says: str) -> None:
     written = json.loads(dump_weights(flat("codex")))
     *way, last = path.split(".")
-    at = written
+    at: Any = written
     for step in way:
-        at = at[int(step)] if isinstance(at, list) else at[step]
+        at = at[int(step) if step.isdigit() else step]
     at[last] = value
     with pytest.raises(AgentWeightsError, match=says):
         load_weights(json.dumps(written))
