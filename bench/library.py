@@ -21,7 +21,7 @@ from weir_scorer import Bundle
 OUT = Path(__file__).parent / "out" / "library.json"
 ROUNDS = 15
 PROMPTS = 40  # a round; each is another text, so that nothing is remembered
-WORDS = {"short": 12, "64 tokens": 48, "8,000 characters": 1_330}
+WORDS = {"12 tokens": 4, "64 tokens": 30, "8,000 characters": 1_200}  # two tokens a word
 CALLERS = 16  # of adecide at a time
 MICRO = 1e6
 POLICIES = Path(__file__).parent.parent / "examples" / "quickstart"
