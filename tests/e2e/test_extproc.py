@@ -4,7 +4,7 @@ from pathlib import Path
 
 import aiohttp
 
-from support.bundles import default_bundle
+from support.bundles import ROOT, default_bundle
 from support.envoy import Bootstrap, running_envoy
 from support.envoy_world import chat
 from support.gateway import HEADERS
@@ -12,37 +12,16 @@ from support.programs import weir
 from support.upstream import answering, completion, running_upstream
 from weir_cli.ledger.sums import read_sums
 
-POLICIES = """
-apiVersion: weir.dev/v1alpha1
-kind: ModelBackend
-metadata: {name: weak}
-spec: {protocol: openai, endpoint: "http://127.0.0.1:1/v1", model: small}
----
-apiVersion: weir.dev/v1alpha1
-kind: ModelBackend
-metadata: {name: strong}
-spec: {protocol: openai, endpoint: "http://127.0.0.1:1/v1", model: large}
----
-apiVersion: weir.dev/v1alpha1
-kind: RoutePolicy
-metadata: {name: chat}
-spec:
-  match: {models: [auto]}
-  candidates: [{backend: weak}, {backend: strong}]
-  objective: {threshold: "0.5"}
-  rules: [{name: tools, when: request.tools > 0, use: strong}]
-"""
+POLICIES = ROOT / "examples" / "envoy" / "policies.yaml"
 
 
 async def test_one_command_decides_for_envoy(tmp_path: Path) -> None:
-    file = tmp_path / "policies.yaml"
-    file.write_text(POLICIES, encoding="utf-8")
     made = Bootstrap()
     ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
     bundle = ["--bundle", str(default_bundle())]
     tools = [{"type": "function", "function": {"name": "f"}}]
     async with running_upstream(answering(completion())) as provider:
-        with weir("extproc", "-f", str(file), *ports, *bundle, log=tmp_path / "log") as program:
+        with weir("extproc", "-f", str(POLICIES), *ports, *bundle, log=tmp_path / "log") as program:
             made.endpoint("weir", int(program.url.rpartition(":")[2]))
             made.endpoint("strong", provider.port)
             async with (
@@ -55,6 +34,6 @@ async def test_one_command_decides_for_envoy(tmp_path: Path) -> None:
                 assert response.status == 200
                 assert response.headers["x-weir-reason"] == "rule:tools"
                 await response.read()
-    assert b'"large"' in provider.received[0].body
+    assert b'"gpt-4o"' in provider.received[0].body
     (total,) = read_sums(tmp_path / "ledger.db", "policy", 0)[0]
     assert (total.requests, total.uncounted) == (1, 0)

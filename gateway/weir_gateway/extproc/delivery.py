@@ -32,7 +32,7 @@ class BodyMode(Enum):
 def body_mode(message: pb.ProcessingRequest) -> BodyMode:
     """The mode that the first message of a stream tells.
 
-    Proxies that tell none speak the full-duplex mode alone; so does agentgateway.
+    Proxies that tell none send the body without waiting and take it back in pieces: full-duplex.
     """
     if not message.HasField("protocol_config"):
         return BodyMode.DUPLEX
