@@ -12,14 +12,14 @@ from weir_scorer.features.words import WIDE, words_of
 SHORT = 240  # characters; a text this long is read whole
 LONGEST = 600  # characters of the ask
 _UNIT = 320  # characters; a longer paragraph is split into lines, a longer line into sentences
-_NEAR = 4  # units looked at from either end
+_NEAR = 3  # units looked at from either end
 _SURE = 3.0  # points from which on a unit asks something
 _LAST, _FIRST, _STEP = 1.5, 1.25, 1.0  # points for standing at an end, less a step for each unit
 
-_QUESTION = re.compile(r"[?؟][\"'”»)\]]*$")
-_MARK = re.compile(r"[?؟]")
-_WHOLE = re.compile(r"[.!?:。।؟][\"'”»)\]]*$")
-_CODE = re.compile(r"[{}();=<>\[\]_/\\|0-9]")
+_QUESTIONS = ("?", "؟")
+_ENDS = (".", "!", ":", "。", "।", *_QUESTIONS)
+_CLOSING = "\"'”»)]"
+_CODE = "{}();=<>[]_/\\|0123456789"
 _CODE_SHARE = 0.12
 _SENTENCE_END = re.compile(r"(?<=[.!?。।؟])\s+|(?:(?<=。)|(?<=[\u3040-\u9fff][!?]))(?=\S)")
 _CHOICE = re.compile(r"^\(?[A-J][.):]\s")  # an answer to choose says nothing of what is asked
@@ -49,17 +49,18 @@ def find_ask(text: str) -> str:
     if len(units) < 2:  # noqa: PLR2004 - one unit has no rest
         return _cut(text)
     points = [_points(unit, place, len(units)) for place, unit in enumerate(units)]
-    best = max(range(len(units)), key=lambda place: (points[place], place))
-    chosen = {best} | _other_end(points, best)
+    chosen = _chosen(points)
     if len(chosen) == len(units):
         return _cut(text)
     return _cut("\n".join(units[place] for place in sorted(chosen)))
 
 
-def _other_end(points: list[float], best: int) -> set[int]:
-    """The unit at the other end, where it asks something too, or where nothing surely does."""
-    other = 0 if best >= len(points) // 2 else len(points) - 1
-    return {other} if points[other] >= _SURE or points[best] < _SURE else set()
+def _chosen(points: list[float]) -> set[int]:
+    """The best unit; with it an end that asks something too, or both where nothing surely does."""
+    last = len(points) - 1
+    best = max(range(len(points)), key=lambda place: (points[place], place))
+    unsure = points[best] < _SURE or best not in {0, last}
+    return {best} | {place for place in (0, last) if unsure or points[place] >= _SURE}
 
 
 def _points(unit: str, place: int, count: int) -> float:
@@ -79,10 +80,12 @@ def _points(unit: str, place: int, count: int) -> float:
 
 
 def _mark_points(unit: str) -> float:
-    points = 2.0 if _QUESTION.search(unit) else 1.0 if _MARK.search(unit) else 0.0
-    points += 2.0 if _LABEL.match(unit) else 0.0
-    points += 0.5 if _WHOLE.search(unit) else 0.0
-    points -= 2.0 if len(_CODE.findall(unit)) > _CODE_SHARE * len(unit) else 0.0
+    text = unit.rstrip(_CLOSING)
+    asks = any(mark in text for mark in _QUESTIONS)
+    points = 2.0 if asks and text.endswith(_QUESTIONS) else 1.0 if asks else 0.0
+    points += 2.0 if ":" in text and _LABEL.match(unit) else 0.0
+    points += 0.5 if text.endswith(_ENDS) else 0.0
+    points -= 2.0 if sum(map(unit.count, _CODE)) > _CODE_SHARE * len(unit) else 0.0
     return points - (1.5 if unit.startswith(">") else 0.0)  # quoted in a mail
 
 

@@ -14,8 +14,8 @@ from weir_scorer.features.repetition import collapse
 from weir_scorer.features.text import normalise
 
 VERSIONS = (1, 2)  # of reading; 1: the head alone, as it came
-END = 600  # characters at either end that the lexical and rarity columns read
-RAW_END = 1200  # characters at either end before collapsing, which may leave less
+END = 400  # characters at either end that the lexical and rarity columns read
+RAW_END = 1000  # characters at either end before collapsing, which may leave less
 ENCODED = 400  # characters that an encoder reads at most; its tokens are cut again
 _CONTEXT = 120  # of these, for what stands beside the ask
 
@@ -63,7 +63,7 @@ def _clean(text: str) -> tuple[str, int]:
 
 
 def _ends(text: str, end: int) -> str:
-    return text if len(text) <= 2 * end + 1 else f"{text[:end]}\n{text[-end:]}"
+    return text if len(text) <= 2 * end + 1 else f"{text[:end].rstrip()}\n{text[-end:].lstrip()}"
 
 
 def _encoded(text: str, ask: str) -> str:

@@ -104,7 +104,7 @@ def test_the_choices_of_an_exam_are_no_ask() -> None:
 
 def test_white_space_and_repetition_add_no_length() -> None:
     assert read(QUESTION + " " * 500).chars == len(QUESTION)
-    assert read(f"{QUESTION} " * 500).chars < 500
+    assert read(f"{QUESTION} " * 500).chars < 50 * len(QUESTION)
     assert read(CODE * 20).chars < len(CODE * 20)
 
 
