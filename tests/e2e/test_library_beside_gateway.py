@@ -19,7 +19,7 @@ REQUESTS = 200
 PAIRS = ROOT / "lab" / "weir_lab" / "sense" / "pairs"
 # However slow the machine: here a score is waited for.
 PATIENT = {"WEIR_SCORE_WITHIN": "30s"}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {}}}
 DIGITS = 4  # of the score's header
 
 
