@@ -33,6 +33,7 @@ class Decision:
     strong: bool  # whether it is the policy's last candidate
     score: float | None  # [0,1]: how much a strong model is likely to help; None: not asked
     threshold: float | None  # the score from which a stronger model is chosen
+    known: float | None  # [0,1]: how well this kind of prompt is known; None: not reported
     router: str  # which router scored; empty without a score
     bundle: str  # name@digest of what scored; empty without a score
     candidates: tuple[Candidate, ...]  # weakest first
@@ -65,6 +66,7 @@ def decision_of(explained: Explanation) -> Decision:
         strong=decision.strong,
         score=scored.score if scored else None,
         threshold=decision.threshold,
+        known=scored.known if scored else None,
         router=scored.router if scored else "",
         bundle=scored.bundle if scored else "",
         candidates=tuple(map(_candidate, explained.candidates)),
@@ -95,7 +97,8 @@ def _lines(decision: Decision) -> list[str]:
     lines += [f"  rule {name}: {verdict}" for name, verdict in decision.rules.items()]
     if decision.score is not None:
         against = "" if decision.threshold is None else f", threshold {decision.threshold:.3f}"
-        lines.append(f"  score {decision.score:.3f}{against} (router {decision.router})")
+        known = "" if decision.known is None else f", known {decision.known:.2f}"
+        lines.append(f"  score {decision.score:.3f}{against} (router {decision.router}{known})")
     lines += map(_candidate_line, decision.candidates)
     if decision.fallbacks:
         lines.append(f"  else {', then '.join(decision.fallbacks)}")
