@@ -16,8 +16,8 @@ TASK = "Fix the rounding in the invoice's total."
 SYSTEM = "You are a coding agent."
 FAILS = "FAILED tests/test_money.py::test_total - assert 2.34 == 2.35\n1 failed, 11 passed in 0.5s"
 PASSES = "12 passed in 0.48s"
-# Failing tests in a row, and little else: .31, .47 and .59 for one, two and three.
-_HEAD = Head(-2.3, (Term("failingStreak", 1.0, 0.0, 0.6), Term("errorStreak", 0.3, 0.0, 0.6)))
+# Failing tests in a row, and little else: .29, .45 and .57 for one, two and three.
+_HEAD = Head(-2.4, (Term("failingStreak", 1.0, 0.0, 0.6), Term("errorStreak", 0.3, 0.0, 0.6)))
 _HEADS = Heads(stage=_HEAD, finish=_HEAD)
 WEIGHTS = AgentWeights(harness=ANY_HARNESS, work=_HEADS, service=_HEADS)
 
@@ -127,12 +127,13 @@ class Run:
                 "name": step.tool,
                 "input": step.arguments,
             }
-            result = {
+            result: dict[str, Any] = {
                 "type": "tool_result",
                 "tool_use_id": f"c{number}",
                 "content": step.result,
-                "is_error": step.error,
             }
+            if step.error:
+                result["is_error"] = True
             messages += [
                 {"role": "assistant", "content": [{"type": "text", "text": "I go on."}, call]},
                 {"role": "user", "content": [result]},
