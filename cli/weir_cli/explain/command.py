@@ -22,6 +22,7 @@ from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.budget.sqlite import SqliteBudgetStore
 from weir_gateway.adapters.route_table.build import build
 from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.adapters.session.weights import WeightsFolder
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.domain.request import Request
@@ -80,6 +81,13 @@ _SCORE_TIMEOUT = 30.0  # seconds; the first score is a cold one
     show_default=True,
     help="With --request: the API that the body is for.",
 )
+@click.option(
+    "--agent-weights",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="WEIR_AGENT_WEIGHTS",
+    metavar="FOLDER",
+    help="Where the weights are that the router `stage` names.",
+)
 @SPEND
 @JSON
 @click.argument("prompt", required=False)
@@ -96,6 +104,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
     temperature: float | None,
     request_file: Path | None,
     api: str,
+    agent_weights: Path | None,
     spend: Path,
     as_json: bool,
     prompt: str | None,
@@ -123,7 +132,8 @@ def explain(  # noqa: PLR0913 - one parameter per option
     try:
         request = read_request(options, model, _first_model(table))
         with Bundle.open(folder, devices=["cpu"]) as opened:
-            explanation = asyncio.run(_explain(opened, request, table, _budget_store(spend)))
+            explainer = _explainer(opened, _budget_store(spend), agent_weights)
+            explanation = asyncio.run(_explain(opened, request, table, explainer))
     except WeirError as refused:
         raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
     show(Picture(explanation), explanation.to_json(), as_json=as_json)
@@ -134,16 +144,26 @@ def _budget_store(spend: Path) -> BudgetStore:
     return SqliteBudgetStore(spend, read_only=True) if spend.is_file() else MemoryBudgetStore()
 
 
-async def _explain(
-    bundle: Bundle, request: Request, table: RouteTable, store: BudgetStore
-) -> Explanation:
-    explainer = Explainer(
+def _explainer(bundle: Bundle, store: BudgetStore, weights: Path | None) -> Explainer:
+    return Explainer(
         scorer=InProcessScorer(bundle),
         conditions=CelConditions(),
         ids=lambda: DecisionId(secrets.token_hex(16)),
         score_timeout=_SCORE_TIMEOUT,
         budgets=Budgets(store, time.monotonic, time.time, secrets.token_hex(16)),
+        weights=None if weights is None else _read_weights(weights),
     )
+
+
+def _read_weights(folder: Path) -> WeightsFolder:
+    weights = WeightsFolder(folder)
+    asyncio.run(weights.refresh())
+    return weights
+
+
+async def _explain(
+    bundle: Bundle, request: Request, table: RouteTable, explainer: Explainer
+) -> Explanation:
     explained = await explainer.explain(request, table)
     routers = bundle.description().routers
     scales = {router.name: Scale(router.calibration.quantiles) for router in routers}

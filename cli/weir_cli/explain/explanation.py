@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from weir_agents.facts import NO_AGENT, values
 from weir_agents.written import sentence
 from weir_cli.explain.policy_text import caches, cascade, limits, named
+from weir_cli.explain.stage_text import stage_lines
 from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import AssignedVariant, Verdict
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
+from weir_gateway.http.route import stage_fields
 from weir_gateway.routing.explain import CandidateView
 from weir_gateway.routing.explain import Explanation as Explained
 from weir_gateway.routing.steps.explore import alternative_of
@@ -88,6 +90,8 @@ class Explanation:
     exploration: str = ""  # whether this decision is near enough to go the other way at times
     budget: BudgetStatus | None = None  # where the policy's budget stands
     agent: str = ""  # where an agent's conversation stands; empty for a plain chat
+    stage: Mapping[str, object] | None = None  # what the router `stage` saw, for --json
+    stage_lines: tuple[tuple[str, str], ...] = ()  # the same in words
     agent_facts: Mapping[str, object] | None = None  # the same as numbers, for --json
     variant: str = ""  # which of the policy's variants decided, and how many have it
 
@@ -126,6 +130,8 @@ def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> E
         cache=caches(policy.cache, decision),
         budget=_budgeted(explained.budget),
         agent=sentence(agent),
+        stage=None if decision.stage is None else stage_fields(decision.stage),
+        stage_lines=() if decision.stage is None else stage_lines(decision.stage),
         agent_facts=None if agent == NO_AGENT else values(agent),
         variant=_variant(decision.variant),
         cascade=cascade(policy.cascade, decision),

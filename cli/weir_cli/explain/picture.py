@@ -40,16 +40,16 @@ class Picture:
         if shown.budget is not None:
             yield _line("budget", _budget(shown.budget))
         yield from self._score()
+        for word, rest in shown.stage_lines:
+            yield _line(word, rest)
         yield ""
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
         yield ""
         yield _choice(shown)
-        if shown.cascade:
-            yield _line("cascade", shown.cascade)
-        if shown.limits:
-            yield _line("limits", shown.limits)
-        if shown.exploration:
-            yield _line("explores", shown.exploration)
+        after = {"cascade": shown.cascade, "limits": shown.limits, "explores": shown.exploration}
+        for word, rest in after.items():
+            if rest:
+                yield _line(word, rest)
         if shown.fallbacks:
             names, kinds = ", then ".join(shown.fallbacks), ", ".join(shown.fallback_on)
             yield _line("else", f"{names}   on: {kinds}")

@@ -40,3 +40,4 @@ class StageView:
     weights: str = ""  # the name of the score's weights
     weights_note: str = ""  # why other weights are used than the policy names
     session: str = ""  # the conversation as a hash; empty where nothing tells it
+    signals: tuple[tuple[str, float], ...] = ()  # what moved `agent`, logits; for who asks why

@@ -10,6 +10,7 @@ from weir_gateway.domain.decision import RouteDecision
 from weir_gateway.domain.errors import WeirError
 from weir_gateway.domain.money import usd
 from weir_gateway.domain.request import Request
+from weir_gateway.domain.stage import StageView
 from weir_gateway.http.endpoint import Endpoint, Tables
 from weir_gateway.routing.context import Purpose
 from weir_runtime.tracing import TraceContext, Tracing
@@ -53,6 +54,26 @@ class Route:
         return web.json_response(decision_fields(request, decision))
 
 
+def stage_fields(view: StageView) -> dict[str, object]:
+    """What the router `stage` saw, and what is remembered of the session."""
+    return {
+        "step": view.step,
+        "score": view.agent,
+        "signals": [{"name": name, "logit": logit} for name, logit in view.signals],
+        "text_score": view.text,
+        "up_from": view.up,
+        "return_below": view.back,
+        "remembered": None if view.before is None else "strong" if view.before else "weak",
+        "settled": view.settled,
+        "settled_turns": view.settled_turns,
+        "in_order": view.in_order,
+        "spent_usd": usd(view.spent),
+        "max_strong_usd": None if view.ceiling is None else usd(view.ceiling),
+        "weights": view.weights,
+        "weights_note": view.weights_note,
+    }
+
+
 def decision_fields(request: Request, decision: RouteDecision) -> dict[str, object]:
     """The decision as JSON fields; absent ones are null."""
     agent = request.facts.agent
@@ -76,5 +97,6 @@ def decision_fields(request: Request, decision: RouteDecision) -> dict[str, obje
             for rule in decision.rule_results
         ],
         "agent": None if agent is NO_AGENT else values(agent),
+        "stage": None if decision.stage is None else stage_fields(decision.stage),
         "route_table": decision.table,
     }

@@ -19,6 +19,7 @@ from weir_gateway.routing.dispatch import fallbacks
 from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
 from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
+from weir_gateway.routing.stage.score import WeightsSource
 from weir_policy.ids import PicoUsd, RouterName
 
 
@@ -58,6 +59,7 @@ class Explainer:
         ids: Ids,
         score_timeout: float,
         budgets: Budgets | None = None,
+        weights: WeightsSource | None = None,
     ) -> None:
         """`score_timeout` is in seconds; a person waits longer than a request.
 
@@ -72,6 +74,7 @@ class Explainer:
                 ids=ids,
                 cache=_EmptyCache(),
                 budgets=budgets,
+                weights=weights,
             )
         )
 

@@ -25,6 +25,7 @@ class Rating:
 
 
 MAX_TEXT_CHARS = 16_384  # characters of a prompt, where content was asked for
+UNIT_DIGITS = 16  # of a conversation's hash: enough to tell a billion apart
 _NO_USAGE = Usage(input=0, output=0)
 
 
@@ -73,7 +74,7 @@ class Entry:
     batch: str = ""  # the id of the batch whose item it was; empty: of none
     variant: str = ""  # of the policy's variants; empty where it has none
     variant_share: float | None = None  # of conversations that had it then
-    unit: str = ""  # the conversation as a hash, where the policy has variants
+    unit: str = ""  # the conversation as a hash, where the policy has variants or router `stage`
     intended_model: str = ""  # mode Shadow: what would have answered
     intended_pico_usd: int = 0  # and cost, for the tokens that were used
     written_1h_tokens: int = 0  # of written_tokens
@@ -157,12 +158,19 @@ def entry(
         batch=decision.batch,
         variant=variant.name if variant else "",
         variant_share=variant.share if variant else None,
-        unit=variant.unit if variant else "",
+        unit=_unit(decision),
         intended_model=intended.chosen.name if intended else "",
         intended_pico_usd=_intended_cost(decision, outcome),
         agent=to_json(request.facts.agent),
         known=scored.known if scored else None,
     )
+
+
+def _unit(decision: RouteDecision) -> str:
+    """The conversation as a hash, where choices are compared by conversation."""
+    if decision.variant is not None:
+        return decision.variant.unit
+    return decision.stage.session[:UNIT_DIGITS] if decision.stage is not None else ""
 
 
 def _intended_cost(decision: RouteDecision, outcome: Outcome) -> int:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from weir_agents.scores import stage_score
+from weir_agents.scores import AgentWeights, stage_reasons, stage_score
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.stage import StageStep, StageView
@@ -16,6 +17,8 @@ from weir_gateway.routing.stage.score import WeightsSource, choose_weights
 from weir_gateway.routing.stage.swap import is_swapped
 from weir_gateway.routing.stage.tier import STRONG_STEPS, Turn, next_step, plans
 from weir_policy.spec.stage import Stage
+
+SIGNALS: Final = 4  # that are told of a score
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,14 @@ def choose_tier(
         weights=weights.name,
         weights_note=weights.note,
         session=session.keys.agent if session is not None else "",
+        signals=() if context.purpose.dispatches else _signals(turn, weights.weights),
     )
     return _within_ceiling(_drawn(_planned(view, turn, stage), turn, stage), pair)
+
+
+def _signals(turn: Turn, weights: AgentWeights) -> tuple[tuple[str, float], ...]:
+    """What moved the score most, towards failure where above 0."""
+    return tuple((one.feature, one.logit) for one in stage_reasons(turn.facts, weights)[:SIGNALS])
 
 
 def _planned(view: StageView, turn: Turn, stage: Stage) -> StageView:
