@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from weir_agents.harness import HARNESSES
 from weir_operator.plan.rules import FUNCTIONS, fact_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,7 @@ def test_the_page_lists_every_fact_a_rule_may_ask() -> None:
 
     page = (ROOT / "docs/policies.md").read_text(encoding="utf-8")
     assert [n for n in fact_names() if f"`request.{n}`" not in page] == []
+    assert [name for name in HARNESSES if f"`{name}`" not in page] == []
     named = {"getDate", "getHours"}  # "timestamp and its parts"
     parts = {name for name in FUNCTIONS if name.startswith("get")}
     assert named <= parts
