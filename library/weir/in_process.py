@@ -72,7 +72,10 @@ class InProcessScorer:
 
 
 def _calibration(described: Described) -> RouterCalibration:
+    rows, evidence = described.retention, described.evidence
     return RouterCalibration(
         described.quantiles,
-        tuple(Certified(r.retention, r.confidence, r.threshold) for r in described.retention),
+        tuple(Certified(row.retention, row.confidence, row.threshold, row.own) for row in rows),
+        labels=evidence.labels if evidence else 0,
+        gain=evidence.over_lots.value if evidence else 0.0,
     )

@@ -48,6 +48,7 @@ class FakeCalibration:
 
     shares: Mapping[float, float]
     retention: float | None
+    fails: bool = False
 
     def threshold_for_share(self, share: float) -> float | None:
         return self.shares.get(share)
@@ -67,6 +68,7 @@ class FakeScorer:
     share_thresholds: Mapping[float, float] = field(default_factory=dict[float, float])
     retention_threshold: float | None = None
     embeddings: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    fails: bool = False  # as labels of own traffic show
     known: Mapping[str, float] = field(default_factory=dict[str, float])  # others: not told
     error: ScorerUnavailable | None = None
     bundle: BundleVersion | None = BUNDLE
@@ -89,7 +91,7 @@ class FakeScorer:
 
     def calibration(self, router: RouterName) -> FakeCalibration:
         del router
-        return FakeCalibration(self.share_thresholds, self.retention_threshold)
+        return FakeCalibration(self.share_thresholds, self.retention_threshold, self.fails)
 
 
 @dataclass

@@ -14,7 +14,8 @@ from weir_lab.calibration import keep_retention, snippet, strong_share, within_b
 from weir_lab.calibration.snippet import decimal
 from weir_lab.datasets import Pair, load_pair
 from weir_lab.datasets.load import load_prompts
-from weir_scorer.engine.ports import RetentionThreshold
+from weir_lab.evidence import in_words, measure_evidence
+from weir_scorer.engine.ports import Evidence, RetentionThreshold
 
 _MANY = 1000  # requests that a budget is stated for
 
@@ -60,11 +61,21 @@ def find_threshold(
         scores = scores_of(opened, name, prompts)
     with lab_failures():
         found = _threshold(goal, pair, scores)
-    version = opened.version if into is None else _keep(bundle, into, name, found, scores)
+        shown = _evidence(pair, scores)
+    version = opened.version if into is None else _keep(bundle, into, name, found, scores, shown)
     if as_json:
-        print_json({"router": name, "bundle": version, **found.facts})
+        facts = {"evidence": None if shown is None else asdict(shown)}
+        print_json({"router": name, "bundle": version, **found.facts, **facts})
     else:
-        click.echo(snippet(name, found.threshold, [*found.promises, f"bundle {version}"]))
+        lines = [] if shown is None else in_words(name, shown)
+        click.echo(snippet(name, found.threshold, [*found.promises, *lines, f"bundle {version}"]))
+
+
+def _evidence(pair: Pair | None, scores: Doubles) -> Evidence | None:
+    """What the labels show of the router; None where there are no outcomes."""
+    if pair is None:
+        return None
+    return measure_evidence(pair.prompts, scores, pair.weak, pair.strong)
 
 
 def _threshold(goal: Goal, pair: Pair | None, scores: Doubles) -> _Threshold:
@@ -77,12 +88,19 @@ def _threshold(goal: Goal, pair: Pair | None, scores: Doubles) -> _Threshold:
     raise AssertionError("one goal was given")
 
 
-def _keep(bundle: Path, into: Path, router: str, found: _Threshold, scores: Doubles) -> str:
+def _keep(
+    bundle: Path,
+    into: Path,
+    router: str,
+    found: _Threshold,
+    scores: Doubles,
+    shown: Evidence | None,
+) -> str:
     """Write a copy of the bundle with the promise, or with the distribution of these scores."""
     with lab_failures():
         if found.certified is None:
             return write_shares(bundle, into, router, scores)
-        return write_retention(bundle, into, router, found.certified)
+        return write_retention(bundle, into, router, found.certified, shown)
 
 
 def _share(scores: Doubles, share: float, confidence: float) -> _Threshold:
@@ -105,7 +123,7 @@ def _retention(pair: Pair, scores: Doubles, retention: float, confidence: float)
         f"(+/- {found.share_margin:.1%}), the rest to {pair.weak_name}"
     )
     certified = RetentionThreshold(
-        retention, confidence, float(decimal(found.threshold)), found.strong_share
+        retention, confidence, float(decimal(found.threshold)), found.strong_share, own=True
     )
     return _Threshold(found.threshold, [promise, seen], asdict(found), certified)
 

@@ -1,5 +1,6 @@
 """`weir train --from`: a bundle's router adapted to labels, by the lab."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,12 +9,16 @@ import click
 from weir_cli.lab_helpers import columns_of, lab_failures, say_step
 from weir_cli.output import print_json
 from weir_cli.train.from_scratch import TrainOptions
+from weir_lab.arrays import Doubles
 from weir_lab.bundles.extend_bundle import Origin, write_adapted
 from weir_lab.datasets import Pair, find_leaks, load_pair
 from weir_lab.datasets.load import load_prompts
+from weir_lab.evidence import in_words, measure_evidence
 from weir_lab.routers.kernel import MOST, Adapted, adapt
+from weir_scorer.engine.ports import Evidence
 
 _FEW = 300  # labels
+_ARRAYS = {"arrays", "scores", "prior", "chosen", "columns"}
 
 
 def adapt_bundle(options: TrainOptions, name: str, *, as_json: bool) -> None:
@@ -28,8 +33,24 @@ def adapt_bundle(options: TrainOptions, name: str, *, as_json: bool) -> None:
         say_step(f"fitting {min(len(pair), MOST)} labels")
         adapted = adapt(columns, pair, options.seed)
         origin = Origin(columns.router, options.data.name, pair.weak_name, pair.strong_name)
-        version = write_adapted(options.bundle, options.out, name, adapted, origin)
+        shown = _evidence(adapted, pair, {columns.router: adapted.prior, name: adapted.scores})
+        version = write_adapted(options.bundle, options.out, name, adapted, origin, shown)
     _report(adapted, pair, name, version, options.out, as_json=as_json)
+    if not as_json:
+        served = name if adapted.improved else columns.router
+        for line in in_words(served, shown[served]) if served in shown else ():
+            click.echo(line)
+
+
+def _evidence(
+    adapted: Adapted, pair: Pair, scores: Mapping[str, Doubles]
+) -> Mapping[str, Evidence]:
+    """What the labels show of each router; the adapted one's scores are from the other labels."""
+    chosen = adapted.chosen
+    prompts = [pair.prompts[row] for row in chosen]
+    weak, strong = pair.weak[chosen], pair.strong[chosen]
+    found = {name: measure_evidence(prompts, of, weak, strong) for name, of in scores.items()}
+    return {name: evidence for name, evidence in found.items() if evidence is not None}
 
 
 def _without_leaks(pair: Pair, held_out: Path | None) -> Pair:
@@ -44,7 +65,7 @@ def _without_leaks(pair: Pair, held_out: Path | None) -> Pair:
 def _report(
     adapted: Adapted, pair: Pair, name: str, version: str, out: Path, *, as_json: bool
 ) -> None:
-    facts = {k: v for k, v in asdict(adapted).items() if k not in {"arrays", "scores", "columns"}}
+    facts = {k: v for k, v in asdict(adapted).items() if k not in _ARRAYS}
     if as_json:
         print_json({"bundle": version, "router": name, **facts, "notes": list(pair.notes)})
         return

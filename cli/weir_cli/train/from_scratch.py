@@ -139,7 +139,7 @@ def _report(
     *,
     as_json: bool,
 ) -> None:
-    left = {"arrays", "scores", "familiarity"}
+    left = {"arrays", "scores", "familiarity", "evidence"}
     facts = {key: value for key, value in asdict(trained).items() if key not in left}
     notes = [*story.notes, story.leak_check]
     if as_json:

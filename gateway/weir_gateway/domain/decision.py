@@ -29,6 +29,7 @@ class Reason(StrEnum):
 
     SCORED = "scored"
     UNKNOWN = "unknown"
+    NO_BETTER = "no_better"
     RULE = "rule"
     STICKY = "sticky"
     STAGE = "stage"
@@ -56,6 +57,11 @@ UNSCORED: Final = frozenset({Reason.SCORER_UNAVAILABLE, Reason.WARMING_UP})
 class Calibration(Protocol):
     """Translates an objective into a threshold for the scores of one bundle's router."""
 
+    @property
+    def fails(self) -> bool:
+        """Whether labels of own traffic show that the scores do no better than drawing lots."""
+        ...
+
     def threshold_for_share(self, share: float) -> float | None:
         """The threshold that sends `share` (0,1) of the reference prompts to the strong model.
 
@@ -73,6 +79,8 @@ class Calibration(Protocol):
 
 class Uncalibrated:
     """The calibration of a router that has none."""
+
+    fails = False
 
     def threshold_for_share(self, share: float) -> float | None:
         del share

@@ -21,10 +21,11 @@ from weir_scorer.build.assemble import Parts, write_bundle
 from weir_scorer.bundle.calibration import calibration_json, parse_calibration
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
-from weir_scorer.engine.ports import Calibration, RetentionThreshold
+from weir_scorer.engine.ports import Calibration, Evidence, RetentionThreshold
 
 KIND = "kernel"
 _QUANTILES = 1001
+NO_EVIDENCE: Mapping[str, Evidence] = {}
 _SEED = 0  # of the centres of labelled prompts
 
 
@@ -38,12 +39,19 @@ class Origin:
     strong: str
 
 
-def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Origin) -> str:
+def write_adapted(
+    old: Path,
+    out: Path,
+    name: str,
+    adapted: Adapted,
+    origin: Origin,
+    evidence: Mapping[str, Evidence] = NO_EVIDENCE,
+) -> str:
     """Write the bundle with a router `name`, the default if it improved; returns the version.
 
     A router of that name is replaced. Its calibration has the scores' quantiles over the labelled
-    prompts and certifies no retention, which takes other labels (`weir calibrate`). Raises
-    BundleError, BuildError.
+    prompts and certifies no retention, which takes other labels (`weir calibrate`). `evidence` is
+    by router, what the labels show. Raises BundleError, BuildError.
     """
     folder = Folder.open(old)
     folder.verify()
@@ -57,6 +65,8 @@ def write_adapted(old: Path, out: Path, name: str, adapted: Adapted, origin: Ori
     replaced = _files_of(manifest.routers.values()) - _files_of(routers.values())
     calibrations = dict(parse_calibration(folder.read(manifest.calibration)))
     calibrations[name] = _calibration(adapted)
+    for router, shown in evidence.items():
+        calibrations[router] = replace(calibrations[router], evidence=shown)
     files = {path: folder.read(path) for path in manifest.files if path not in replaced}
     files |= own | {
         f"heads/{name}.npz": as_archive(adapted.arrays),
@@ -187,8 +197,10 @@ def _card(folder: Folder, name: str, adapted: Adapted, origin: Origin) -> str:
     )
 
 
-def write_retention(old: Path, out: Path, router: str, promise: RetentionThreshold) -> str:
-    """Write the bundle with a certified threshold; returns the version.
+def write_retention(
+    old: Path, out: Path, router: str, promise: RetentionThreshold, evidence: Evidence | None
+) -> str:
+    """Write the bundle with a certified threshold and what its labels show; returns the version.
 
     It replaces an older one of the same retention and confidence. Raises BundleError, BuildError.
     """
@@ -197,7 +209,8 @@ def write_retention(old: Path, out: Path, router: str, promise: RetentionThresho
     key = promise.retention, promise.confidence
     others = [row for row in before.retention if (row.retention, row.confidence) != key]
     rows = sorted([*others, promise], key=lambda row: (row.retention, row.confidence))
-    return _write_calibration(folder, out, router, replace(before, retention=tuple(rows)))
+    changed = replace(before, retention=tuple(rows), evidence=evidence or before.evidence)
+    return _write_calibration(folder, out, router, changed)
 
 
 def write_shares(old: Path, out: Path, router: str, scores: Doubles) -> str:

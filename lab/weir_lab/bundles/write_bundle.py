@@ -141,7 +141,9 @@ def _spread(
     return knots, {
         "random": Calibration(quantiles_of(even), len(prompts)),
         "length": Calibration(quantiles_of(even), len(prompts)),
-        "linear": Calibration(quantiles_of(trained.scores), len(prompts), trained.retention),
+        "linear": Calibration(
+            quantiles_of(trained.scores), len(prompts), trained.retention, trained.evidence
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from weir_lab.calibration.retention import PROMISES
 from weir_lab.datasets import Outcomes
 from weir_lab.datasets.texts import fingerprint
 from weir_lab.errors import NoPromise, TooFew
+from weir_lab.evidence import measure_evidence
 from weir_lab.metrics import (
     Interval,
     Ranked,
@@ -30,7 +31,7 @@ from weir_lab.routers.familiarity import fit_familiarity
 from weir_lab.routers.regression import best_ridge, platt
 from weir_lab.routers.targets import Targets
 from weir_lab.routers.task import Battles, Task
-from weir_scorer.engine.ports import RetentionThreshold
+from weir_scorer.engine.ports import Evidence, RetentionThreshold
 from weir_scorer.engine.routers import ROUTERS
 
 LEAST = 200  # labelled prompts; fewer go further from a prior
@@ -58,6 +59,7 @@ class TrainedLinear:
     scores: Doubles  # of every prompt
     retention: tuple[RetentionThreshold, ...]
     familiarity: Arrays  # how well a prompt's kind is known from these labels
+    evidence: Evidence | None  # what the held-out labels show
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,13 @@ class _Split:
         return Ranked.of(
             scores[self.rows[test]], self.targets.weak[test], self.targets.strong[test]
         )
+
+    def evidence(self, scores: Doubles, prompts: tuple[str, ...]) -> Evidence | None:
+        """What the held-out labels show."""
+        test, targets = self.test, self.targets
+        rows = self.rows[test]
+        texts = [prompts[row] for row in rows]
+        return measure_evidence(texts, scores[rows], targets.weak[test], targets.strong[test])
 
     def certified(self, scores: Doubles) -> tuple[RetentionThreshold, ...]:
         """Every promise, certified on the held-out labels."""
@@ -174,6 +183,7 @@ def train_linear(
         scores=scores,
         retention=split.certified(scores),
         familiarity=fit_familiarity(split.task(raw, widths, len(prompts), seed), split.held_out),
+        evidence=split.evidence(scores, prompts),
     )
 
 
@@ -209,8 +219,9 @@ def certified_threshold(
     try:
         certified = keep_retention(scores, weak, strong, retention, confidence)
     except NoPromise:
-        return RetentionThreshold(retention, confidence, 0.0, 1.0)
-    return RetentionThreshold(retention, confidence, certified.threshold, certified.strong_share)
+        return RetentionThreshold(retention, confidence, 0.0, 1.0, own=True)
+    share = certified.strong_share
+    return RetentionThreshold(retention, confidence, certified.threshold, share, own=True)
 
 
 def _qualities(

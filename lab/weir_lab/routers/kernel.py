@@ -40,6 +40,8 @@ class Adapted:
     gain: Interval  # the router's APGR over the prior's, paired
     noise: float
     scores: Doubles  # of the labelled prompts, each from the others
+    prior: Doubles  # the prior's scores of these prompts
+    chosen: NDArray[np.intp]  # the rows of the labels that were fitted
     columns: Doubles  # of the labelled prompts, as blocks give them: what is like them is known
 
     @property
@@ -86,6 +88,8 @@ def adapt(columns: Columns, pair: Pair, seed: int = 0) -> Adapted:
         gain=apgr_gain(after, before, seed=seed),
         noise=found.noise,
         scores=1 / (1 + np.exp(-logits)),
+        prior=1 / (1 + np.exp(-prior)),
+        chosen=chosen,
         columns=rows * columns.head["scale"] + columns.head["mean"],
     )
 

@@ -4,12 +4,13 @@ Raw mappings stop here.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import cast
 
-from weir_scorer.engine.ports import Calibration, RetentionThreshold
+from weir_scorer.engine.ports import Calibration, Evidence, Gain, RetentionThreshold
 
 
 class BadCalibration(ValueError):
@@ -30,8 +31,20 @@ def parse_calibration(data: bytes) -> Mapping[str, Calibration]:
 
 def calibration_json(routers: Mapping[str, Calibration]) -> bytes:
     """The file's bytes."""
-    document = {name: asdict(calibration) for name, calibration in routers.items()}
+    document = {name: _json(calibration) for name, calibration in routers.items()}
     return (json.dumps(document, separators=(",", ":")) + "\n").encode()
+
+
+def _json(calibration: Calibration) -> dict[str, object]:
+    """Without what is not said, so that a bundle without own labels has the bytes it had."""
+    document: dict[str, object] = asdict(calibration)
+    rows = cast("Sequence[dict[str, object]]", document["retention"])
+    document["retention"] = [
+        {key: value for key, value in row.items() if key != "own" or value} for row in rows
+    ]
+    if calibration.evidence is None:
+        del document["evidence"]
+    return document
 
 
 def _parse(entry: Mapping[str, object]) -> Calibration:
@@ -46,10 +59,21 @@ def _parse(entry: Mapping[str, object]) -> Calibration:
                 confidence=float(row["confidence"]),
                 threshold=float(row["threshold"]),
                 strong_share=float(row["strong_share"]),
+                own=bool(row.get("own", False)),
             )
             for row in retention
         ),
+        evidence=_evidence(entry["evidence"]) if "evidence" in entry else None,
     )
+
+
+def _evidence(value: object) -> Evidence:
+    entry = cast("Mapping[str, Mapping[str, float]]", value)
+    over_lots, over_length = (
+        Gain(*(float(entry[name][part]) for part in ("value", "low", "high")))
+        for name in ("over_lots", "over_length")
+    )
+    return Evidence(int(cast("int", entry["labels"])), over_lots, over_length)
 
 
 def _check(name: str, calibration: Calibration) -> None:
@@ -61,3 +85,9 @@ def _check(name: str, calibration: Calibration) -> None:
         shares = (row.retention, row.confidence, row.threshold, row.strong_share)
         if not all(0 <= value <= 1 for value in shares):
             raise BadCalibration(f"{name}: retention rows must lie within [0,1]")
+    evidence = calibration.evidence
+    if evidence is not None:
+        gains = (evidence.over_lots, evidence.over_length)
+        numbers = [number for gain in gains for number in (gain.value, gain.low, gain.high)]
+        if evidence.labels < 1 or not all(map(math.isfinite, numbers)):
+            raise BadCalibration(f"{name}: evidence must have labels and finite gains")

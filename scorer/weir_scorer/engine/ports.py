@@ -66,6 +66,25 @@ class RetentionThreshold:
     confidence: float  # (0,1)
     threshold: float  # [0,1]; 0 sends everything to the strong model: nothing could be certified
     strong_share: float  # [0,1], seen at that threshold on the held-out prompts
+    own: bool = False  # on labels of a deployment's own traffic; else on the bundle's exams
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much more of the quality gap is recovered (APGR), with its central 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What labels of a deployment's own traffic show of a router."""
+
+    labels: int  # prompts
+    over_lots: Gain  # over drawing lots
+    over_length: Gain  # over the prompt's length
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,7 @@ class Calibration:
     quantiles: tuple[float, ...]  # ascending, at evenly spaced quantiles 0 .. 1
     prompts: int  # how many reference prompts
     retention: tuple[RetentionThreshold, ...] = ()
+    evidence: Evidence | None = None  # None: the router was never measured on own traffic
 
 
 @dataclass(frozen=True, slots=True)

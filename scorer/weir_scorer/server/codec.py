@@ -12,6 +12,8 @@ from weir_scorer.engine.ports import (
     Calibration,
     Description,
     Device,
+    Evidence,
+    Gain,
     RouterDescription,
     UnknownRouter,
 )
@@ -139,7 +141,21 @@ def _calibration(calibration: Calibration) -> pb.Calibration:
                 confidence=row.confidence,
                 threshold=row.threshold,
                 strong_share=row.strong_share,
+                own=row.own,
             )
             for row in calibration.retention
         ],
+        evidence=None if calibration.evidence is None else _evidence(calibration.evidence),
     )
+
+
+def _evidence(evidence: Evidence) -> pb.Evidence:
+    return pb.Evidence(
+        labels=evidence.labels,
+        over_lots=_gain(evidence.over_lots),
+        over_length=_gain(evidence.over_length),
+    )
+
+
+def _gain(gain: Gain) -> pb.Gain:
+    return pb.Gain(value=gain.value, low=gain.low, high=gain.high)

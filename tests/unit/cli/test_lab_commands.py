@@ -119,6 +119,9 @@ def test_calibrate_gives_yaml_that_keeps_a_retention(tmp_path: Path, bundle: Pat
     assert 0 < float(spec["objective"]["threshold"]) <= 1
     assert "keeps 80.0% of large's quality with 95% confidence" in done.stdout
     assert "bundle tiny@" in done.stdout
+    assert "length over drawing lots: +" in done.stdout
+    assert "length over prompt length: +0.000" in done.stdout
+    assert "no difference shown" in done.stdout
 
 
 def test_calibrate_refuses_what_cannot_be_promised(tmp_path: Path, bundle: Path) -> None:
@@ -178,6 +181,12 @@ def test_calibrate_gives_a_bundle_what_it_found(tmp_path: Path, bundle: Path) ->
     assert after["linear"] == before["linear"]
     (row,) = [row for row in after["length"].retention if row.retention == 0.8]
     assert (row.threshold, row.confidence) == (threshold, 0.95)
+    assert row.own
+    assert not any(other.own for other in before["length"].retention)
+    evidence = after["length"].evidence
+    assert evidence is not None
+    assert evidence.labels == 400
+    assert evidence.over_lots.low < evidence.over_lots.value < evidence.over_lots.high
     assert set(before["length"].retention) < set(after["length"].retention)
     assert after["length"].prompts == 400
     assert len(after["length"].quantiles) == 1001

@@ -20,6 +20,7 @@ from weir_lab.calibration import (
 from weir_lab.calibration.retention import p_value
 from weir_lab.calibration.snippet import decimal
 from weir_lab.errors import NoPromise, TooFew
+from weir_lab.evidence import in_words, measure_evidence
 
 
 def population(size: int, seed: int, *, graded: bool = False) -> tuple[Doubles, Doubles, Doubles]:
@@ -168,3 +169,43 @@ def test_the_snippet_is_a_policys_spec() -> None:
     assert spec == {"router": {"name": "linear"}, "objective": {"threshold": "0.12345678"}}
     assert decimal(0.25) == "0.25"
     assert decimal(1.0) == "1"
+
+
+def labelled(size: int, seed: int) -> tuple[list[str], Doubles, Doubles, Doubles]:
+    """Prompts whose length tells nothing, with scores that do."""
+    scores, weak, strong = population(size, seed)
+    lengths = np.random.default_rng(seed + 1).integers(10, 400, size)
+    return ["x" * int(length) for length in lengths], scores, weak, strong
+
+
+def test_labels_show_a_router_that_is_better_than_lots_and_length() -> None:
+    shown = measure_evidence(*labelled(3000, 5))
+    assert shown is not None
+    assert shown.labels == 3000
+    assert shown.over_lots.low > 0
+    assert shown.over_length.low > 0
+    assert in_words("linear", shown)[0].endswith("better")
+    assert len(in_words("linear", shown)) == 2
+
+
+def test_labels_show_a_router_that_does_no_better_than_lots() -> None:
+    prompts, scores, weak, strong = labelled(3000, 6)
+    shown = measure_evidence(prompts, 1 - scores, weak, strong)
+    assert shown is not None
+    assert shown.over_lots.high < 0
+    words = in_words("linear", shown)
+    assert words[0].endswith("worse")
+    assert "draws lots in place of linear" in words[-1]
+
+
+def test_a_router_is_no_better_than_itself() -> None:
+    prompts, _, weak, strong = labelled(500, 7)
+    shown = measure_evidence(prompts, np.array([float(len(p)) for p in prompts]), weak, strong)
+    assert shown is not None
+    assert (shown.over_length.low, shown.over_length.high) == (0, 0)
+    assert "no difference shown" in in_words("length", shown)[1]
+
+
+def test_models_that_do_equally_well_show_nothing() -> None:
+    same = np.ones(400)
+    assert measure_evidence(["a"] * 400, np.arange(400.0) / 400, same, same) is None

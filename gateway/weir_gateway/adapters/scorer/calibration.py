@@ -40,6 +40,8 @@ def _calibration(calibration: pb.Calibration) -> RouterCalibration:
     return RouterCalibration(
         quantiles=tuple(calibration.quantiles),
         certified=tuple(
-            Certified(c.retention, c.confidence, c.threshold) for c in calibration.retention
+            Certified(c.retention, c.confidence, c.threshold, c.own) for c in calibration.retention
         ),
+        labels=calibration.evidence.labels,
+        gain=calibration.evidence.over_lots.value,
     )

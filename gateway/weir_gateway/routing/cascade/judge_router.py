@@ -162,6 +162,11 @@ class _LatestScores:
     router: JudgeRouter
     policy: PolicyId
 
+    @property
+    def fails(self) -> bool:
+        """No label says anything of a judge."""
+        return False
+
     def threshold_for_share(self, share: float) -> float | None:
         """Raises RouterWarmingUp until there are enough scores."""
         spread = self.router.recent_scores(self.policy)

@@ -61,7 +61,7 @@ def _takes_part(request: Request, decision: RouteDecision, cascade: Cascade) -> 
         case Reason.STICKY:  # a warm prompt cache elsewhere is worth more
             return weakest
         case (
-            Reason.SCORER_UNAVAILABLE | Reason.WARMING_UP | Reason.UNKNOWN
+            Reason.SCORER_UNAVAILABLE | Reason.WARMING_UP | Reason.UNKNOWN | Reason.NO_BETTER
         ):  # the strong one where the policy says so
             return weakest and cascade.inspects_answer
         case _:

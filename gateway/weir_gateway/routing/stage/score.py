@@ -43,6 +43,8 @@ class ChosenWeights:
 class EvenScores:
     """A calibration to start a share from, before the policy's own scores are known."""
 
+    fails = False
+
     def threshold_for_share(self, share: float) -> float | None:
         """As if all scores were equally frequent."""
         return 1.0 - share

@@ -31,7 +31,7 @@ from weir_gateway.routing.steps.filter import (
 )
 from weir_gateway.routing.steps.selection import AHEAD, BudgetSelector
 from weir_gateway.routing.steps.sticky import Sessions, WarmBackend
-from weir_gateway.routing.steps.unknown import Unscored, choose_unknown, warm_instead
+from weir_gateway.routing.steps.unknown import Unscored, choose_unscored, warm_instead
 from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Mode
@@ -142,7 +142,7 @@ class Chooser:
         warm = self.warm_backend(policy, request)
         if match.threshold is None:
             staged = policy.stage is not None and is_agent(request)  # judged by its work
-            unscored = None if staged else choose_unknown(match, request, servable, scored)
+            unscored = None if staged else choose_unscored(match, request, servable, scored)
             if unscored is not None:
                 return self._without_trust(context, match, servable, scored, unscored)
             budgets = None if context.purpose is Purpose.PROBE else self._budgets

@@ -308,6 +308,7 @@ class Calibration(_message.Message):
     QUANTILES_FIELD_NUMBER: _builtins.int
     PROMPTS_FIELD_NUMBER: _builtins.int
     RETENTION_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     prompts: _builtins.int
     """how many reference prompts"""
     @_builtins.property
@@ -318,20 +319,84 @@ class Calibration(_message.Message):
     def retention(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionThreshold]:
         """Thresholds that keep a retention with a confidence, certified on held-out outcomes."""
 
+    @_builtins.property
+    def evidence(self) -> Global___Evidence:
+        """What labels of the deployment's own traffic show of the router; absent where there are none."""
+
     def __init__(
         self,
         *,
         quantiles: _abc.Iterable[_builtins.float] | None = ...,
         prompts: _builtins.int = ...,
         retention: _abc.Iterable[Global___RetentionThreshold] | None = ...,
+        evidence: Global___Evidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompts", b"prompts", "quantiles", b"quantiles", "retention", b"retention"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "prompts", b"prompts", "quantiles", b"quantiles", "retention", b"retention"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELS_FIELD_NUMBER: _builtins.int
+    OVER_LOTS_FIELD_NUMBER: _builtins.int
+    OVER_LENGTH_FIELD_NUMBER: _builtins.int
+    labels: _builtins.int
+    """prompts"""
+    @_builtins.property
+    def over_lots(self) -> Global___Gain:
+        """of APGR over drawing lots"""
+
+    @_builtins.property
+    def over_length(self) -> Global___Gain:
+        """of APGR over the prompt's length"""
+
+    def __init__(
+        self,
+        *,
+        labels: _builtins.int = ...,
+        over_lots: Global___Gain | None = ...,
+        over_length: Global___Gain | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["over_length", b"over_length", "over_lots", b"over_lots"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "over_length", b"over_length", "over_lots", b"over_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class Gain(_message.Message):
+    """With the central 95 % of a bootstrap over prompts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    low: _builtins.float
+    high: _builtins.float
+    def __init__(
+        self,
+        *,
+        value: _builtins.float = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gain: _TypeAlias = Gain  # noqa: Y015
 
 @_typing.final
 class RetentionThreshold(_message.Message):
@@ -341,6 +406,7 @@ class RetentionThreshold(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     STRONG_SHARE_FIELD_NUMBER: _builtins.int
+    OWN_FIELD_NUMBER: _builtins.int
     retention: _builtins.float
     """share of the strong model's quality kept, (0,1]"""
     confidence: _builtins.float
@@ -349,6 +415,8 @@ class RetentionThreshold(_message.Message):
     """the highest threshold that was certified"""
     strong_share: _builtins.float
     """seen at that threshold on the held-out prompts"""
+    own: _builtins.bool
+    """certified on labels of the deployment's own traffic, else on the bundle's exams"""
     def __init__(
         self,
         *,
@@ -356,10 +424,11 @@ class RetentionThreshold(_message.Message):
         confidence: _builtins.float = ...,
         threshold: _builtins.float = ...,
         strong_share: _builtins.float = ...,
+        own: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "retention", b"retention", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "own", b"own", "retention", b"retention", "strong_share", b"strong_share", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

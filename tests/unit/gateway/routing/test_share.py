@@ -94,6 +94,8 @@ def test_the_threshold_is_one_of_the_scores(scores: list[float], share: float) -
 class Even:
     """A calibration whose reference prompts score evenly in [0,1]."""
 
+    fails = False
+
     def threshold_for_share(self, share: float) -> float | None:
         return 1 - share
 

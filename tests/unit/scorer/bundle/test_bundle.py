@@ -20,10 +20,15 @@ from support.bundles import (
 from support.heads import head_arrays
 from weir_scorer import Bundle, BundleError
 from weir_scorer.build.assemble import Parts, write_bundle
-from weir_scorer.bundle.calibration import calibration_json
+from weir_scorer.bundle.calibration import (
+    BadCalibration,
+    calibration_json,
+    parse_calibration,
+)
 from weir_scorer.bundle.loading import PROBE
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import EncoderBlock, TextBlock
+from weir_scorer.engine.ports import Evidence, Gain, RetentionThreshold
 from weir_scorer.features import lexical
 
 
@@ -306,6 +311,27 @@ def test_a_bundle_tells_how_well_it_knows_a_text_where_it_can(tmp_path: Path) ->
         assert np.all((known >= 0) & (known <= 1))
         assert tells.score(["hi"], "length").known is None, "length reads other blocks"
         assert older.score(["hi"]).known is None
+
+
+def test_what_own_labels_show_is_kept_in_the_bundle() -> None:
+    plain, shown = tiny_calibration(), Evidence(400, Gain(0.1, 0.02, 0.2), Gain(-0.1, -0.2, 0.1))
+    row = RetentionThreshold(0.9, 0.95, 0.3, 0.5, own=True)
+    own = replace(plain, retention=(*plain.retention, row), evidence=shown)
+    content = calibration_json({"linear": own, "length": plain})
+    assert parse_calibration(content) == {"linear": own, "length": plain}
+    without = json.loads(content)["length"]
+    assert "evidence" not in without
+    assert "own" not in without["retention"][0], "an older bundle keeps its bytes"
+
+
+@pytest.mark.parametrize("labels", [0, -1])
+def test_evidence_without_labels_is_refused(labels: int) -> None:
+    gain = Gain(0.1, 0.0, 0.2)
+    content = calibration_json(
+        {"linear": replace(tiny_calibration(), evidence=Evidence(labels, gain, gain))}
+    )
+    with pytest.raises(BadCalibration, match="evidence must have labels"):
+        parse_calibration(content)
 
 
 def test_familiarity_of_other_blocks_is_refused(tmp_path: Path) -> None:

@@ -50,6 +50,30 @@ def test_a_retention_takes_the_highest_threshold_certified(
     assert calibration.threshold_for_retention(Retention(retention, confidence)) == threshold
 
 
+def test_labels_of_own_traffic_go_before_the_bundle_s_exams() -> None:
+    exams = Certified(0.95, 0.95, 0.4)
+    own = (Certified(0.9, 0.95, 0.1, own=True), Certified(0.9, 0.95, 0.05, own=True))
+    calibration = RouterCalibration((), (exams, *own))
+    assert calibration.threshold_for_retention(Retention(0.9, 0.95)) == 0.1
+    assert calibration.threshold_for_retention(Retention(0.95, 0.95)) == 0.4, "nothing of its own"
+
+
+@pytest.mark.parametrize(("labels", "gain"), [(300, -0.1), (300, 0.0), (5000, -0.01)])
+def test_enough_labels_show_a_router_to_fail(labels: int, gain: float) -> None:
+    assert RouterCalibration((), (), labels=labels, gain=gain).fails
+
+
+@pytest.mark.parametrize(("labels", "gain"), [(0, 0.0), (299, -0.1), (5000, 0.01)])
+def test_few_labels_or_a_gain_show_nothing_against_a_router(labels: int, gain: float) -> None:
+    assert not RouterCalibration((), (), labels=labels, gain=gain).fails
+
+
+def test_an_older_scorer_shows_nothing_of_own_traffic() -> None:
+    router = pb.RouterDescription(name="linear", calibration=pb.Calibration(quantiles=[0, 1]))
+    described = parse_description(pb.Description(routers=[router], default_router="linear"))
+    assert not described.calibration("linear").fails
+
+
 def test_a_bundles_default_router_answers_to_its_three_names() -> None:
     description = pb.Description(
         versions=pb.Versions(bundle="b@1"),

@@ -97,6 +97,18 @@ async def test_a_share_of_conversations_goes_to_the_strong_model_by_lot() -> Non
     assert [d.chosen for d in again] == [d.chosen for d in drawn], "each gateway draws alike"
 
 
+async def test_a_router_that_own_labels_show_to_fail_is_replaced_by_lots() -> None:
+    known = FakeScorer(default=0.9, share_thresholds=EVEN, fails=True, known={NEW: 0.4})
+    failing = Decider(DecisionParts(scorer=known, conditions=CelConditions(), ids=FakeIds()))
+    shared, fixed = policy(objective=StrongShare(0.3)), policy(objective=Threshold(0.5))
+    drawn = [await decide(failing, talk(number), table(shared)) for number in range(1000)]
+    assert sum(decision.strong for decision in drawn) == pytest.approx(300, abs=50)
+    assert {decision.reason for decision in drawn} == {Reason.NO_BETTER}
+    assert {decision.propensity for decision in drawn} == {0.3, 0.7}
+    written = await decide(failing, talk(1), table(fixed))
+    assert written.reason is Reason.SCORED, "a threshold that is written stays in force"
+
+
 async def test_a_strong_share_counts_what_unknown_prompts_took() -> None:
     """Half of the traffic is unknown and goes to the strong model: none of the rest does."""
     made = table(policy(objective=StrongShare(0.2, UnknownPrompts.STRONG)))
