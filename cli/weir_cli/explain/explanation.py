@@ -73,6 +73,7 @@ class Explanation:
     score: float | None
     harder_than: float | None  # the share of the reference prompts that score lower
     known: float | None  # how well the prompt's kind is known, in [0,1]; None: not told
+    skipped: int  # characters at its start that the policy's prompts share, not scored
     unknown: bool  # whether that is so little that `objective.unknown` decides
     threshold: float | None
     threshold_harder_than: float | None  # the same of the threshold
@@ -117,6 +118,7 @@ def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> E
         score=scored.score if scored else None,
         harder_than=scale.share_easier(scored.score) if scored else None,
         known=scored.known if scored else None,
+        skipped=scored.skipped if scored else 0,
         unknown=scored is not None and scored.unknown,
         threshold=decision.threshold,
         threshold_harder_than=_placed(scale, decision.threshold),

@@ -74,6 +74,9 @@ class Picture:
         if threshold is not None:
             mark = " " * (_BAR_AT + mark_at(threshold, _WIDTH)) + "╹"
             yield Text(f"{mark} threshold {shown.threshold:.3f}", "red")
+        if shown.skipped:
+            start = f"{shown.skipped:,} characters at the start, which the policy's prompts share"
+            yield _line("skipped", start)
         if shown.known is not None:
             yield _line("known", _known(shown))
 

@@ -106,6 +106,7 @@ class Scored:
     embedding: bytes = b""  # of the text, float32; empty if not requested or not available
     text_score: float | None = None  # of the text, where `score` is of an agent's turn
     known: float | None = None  # [0,1]: how well the prompt's kind is known; None: not told
+    skipped: int = 0  # characters at the prompt's start that weren't scored: its policy's template
     # Of the bundle and router that scored.
     calibration: Calibration = field(default=UNCALIBRATED, compare=False, repr=False)
 

@@ -29,6 +29,7 @@ from weir_gateway.routing.policy.compiled import (
 from weir_gateway.routing.policy.match import authorize, match_policy
 from weir_gateway.routing.policy.variants import assign_variant
 from weir_gateway.routing.ports import Ids, Scorer
+from weir_gateway.routing.prefix import SharedPrefixes
 from weir_gateway.routing.session.memory import SessionMemory
 from weir_gateway.routing.share import ShareThresholds
 from weir_gateway.routing.stage.score import WeightsSource, score_turn
@@ -78,6 +79,7 @@ class Decider:
         self._judge_router = parts.judge_router or JudgeRouter(parts.scorer)
         self._cache = None if parts.cache is None else CacheReader(parts.cache)
         self._chooser = Chooser(parts.sessions, parts.budgets, ShareThresholds(), parts.weights)
+        self._prefixes = SharedPrefixes()
         self._budgets = parts.budgets
         self._exploration = parts.exploration
         self._weights = parts.weights
@@ -153,7 +155,9 @@ class Decider:
             if len(servable) > 1 or lookup.semantic_key:
                 scorer = self._scorer_of(context, match)
                 embed = bool(lookup.semantic_key)
-                scored = await score_prompt(scorer, context, match, want_embedding=embed)
+                # A judge reads the whole prompt: it understands what a template asks for.
+                prefixes = self._prefixes if scorer is self._scorer else None
+                scored = await score_prompt(scorer, context, match, prefixes, want_embedding=embed)
             scored = score_turn(match, request, scored, self._weights)
             choice = self._chooser.choose(context, match, servable, scored)
             if cache is not None and lookup.semantic_key:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weir_agents.written import to_json
-from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
@@ -151,7 +151,7 @@ def entry(
         saved_pico_usd=outcome.saved + outcome.paid - outcome.paid_for_answer,
         overhead_us=int(outcome.overhead * 1e6),
         duration_us=int(outcome.duration * 1e6),
-        text=_storable(request.scored_text[:MAX_TEXT_CHARS]) if content else None,
+        text=_storable(_text(request, scored)) if content else None,
         propensity=decision.propensity,
         explored=decision.explored,
         candidates=",".join(backend.id for backend in decision.servable),
@@ -171,6 +171,13 @@ def _unit(decision: RouteDecision) -> str:
     if decision.variant is not None:
         return decision.variant.unit
     return decision.stage.session[:UNIT_DIGITS] if decision.stage is not None else ""
+
+
+def _text(request: Request, scored: Scored | None) -> str:
+    """What was scored, and of a very long text both ends: routers are trained on it."""
+    text = request.scored_text[scored.skipped :] if scored else request.scored_text
+    half = MAX_TEXT_CHARS // 2
+    return text if len(text) <= MAX_TEXT_CHARS else f"{text[: half - 1]}\n{text[-half:]}"
 
 
 def _intended_cost(decision: RouteDecision, outcome: Outcome) -> int:

@@ -1,5 +1,7 @@
 """Score the prompt, and find the threshold that the policy's objective asks for."""
 
+from dataclasses import replace
+
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import BadRequest, NoSuchRouter, ScorerUnavailable
@@ -9,18 +11,25 @@ from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_gateway.routing.ports import ScoreQuery, Scorer
+from weir_gateway.routing.prefix import SharedPrefixes
 
 TWO = 2  # candidates that one threshold can tell apart
 
 
 async def score_prompt(
-    scorer: Scorer, context: RoutingContext, match: PolicyMatch, *, want_embedding: bool
+    scorer: Scorer,
+    context: RoutingContext,
+    match: PolicyMatch,
+    prefixes: SharedPrefixes | None,
+    *,
+    want_embedding: bool,
 ) -> Scored | ScorerUnavailable:
     """The score of the user's last turn, or why there is none: the policy's failureMode decides.
 
     A request without any text of the user (tool results alone, an empty turn) scores 0 by
-    definition, and the scorer is not called. Raises BadRequest where the client named a router that
-    the bundle lacks.
+    definition, and the scorer is not called. `prefixes` know what the policy's prompts share at
+    their start, which is not scored; None: everything is. Raises BadRequest where the client named
+    a router that the bundle lacks.
     """
     request, policy = context.request, match.policy.policy
     router = match.router if match.router is not None else policy.router
@@ -29,8 +38,9 @@ async def score_prompt(
     if not request.scored_text:
         bundle = scorer.bundle or BundleVersion("")
         return Scored(0.0, {}, bundle, router, calibration=scorer.calibration(router))
+    skipped = _skipped(prefixes, context, policy)
     query = ScoreQuery(
-        text=request.scored_text,
+        text=request.scored_text[skipped:] if skipped else request.scored_text,
         router=router,
         timeout=context.score_timeout,
         want_quality=match.threshold is None and by_quality(policy),
@@ -39,13 +49,24 @@ async def score_prompt(
         earlier=request.earlier,
     )
     try:
-        return await scorer.score(query)
+        scored = await scorer.score(query)
     except NoSuchRouter as error:
         if match.router is None:
             return error
         raise BadRequest(error.message, param="model", code=error.code) from error
     except ScorerUnavailable as error:
         return error
+    return replace(scored, skipped=skipped) if skipped else scored
+
+
+def _skipped(prefixes: SharedPrefixes | None, context: RoutingContext, policy: Policy) -> int:
+    """How many characters at the prompt's start are not scored; what is served is learned from."""
+    if prefixes is None:
+        return 0
+    text = context.request.scored_text
+    if context.purpose.dispatches:
+        prefixes.observe(policy.id, text)
+    return prefixes.skipped(policy.id, text)
 
 
 def by_quality(policy: Policy) -> bool:
