@@ -124,6 +124,8 @@ class ConversationReader:
     def _first_in_detail(self) -> int:
         """The number of the first piece that is read in detail."""
         count = len(self._pieces)
+        if count <= MOST_TURNS:
+            return 0
         first = max(count - MOST_PIECES, 0)
         turns = 0
         for number in range(count - 1, first - 1, -1):

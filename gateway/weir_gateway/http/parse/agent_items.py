@@ -51,7 +51,7 @@ def read_item(item: ResponsesItem, text: str, conversation: ConversationReader) 
     elif item.type.endswith(CALL):
         conversation.call(_call(item))
         if item.output is not None or item.error is not None:  # the provider ran it
-            failed = bool(item.error) or item.status in FAILED
+            failed = bool(item.error) or text_of(item.status) in FAILED
             output = text or _described(item.error or item.output)
             conversation.result(Result(_call_id(item), output, error=failed or None))
     elif "compaction" in item.type:
@@ -67,7 +67,7 @@ def _call(item: ResponsesItem) -> Call:
 
 
 def _result(item: ResponsesItem, text: str) -> Result:
-    failed = item.status in FAILED
+    failed = text_of(item.status) in FAILED
     return Result(_call_id(item), text or _ran(item.output), error=failed or None)
 
 

@@ -109,7 +109,7 @@ def _read(where: str, message: _Message, facts: RequestFacts) -> None:
 
 def _call(block: Mapping[str, Any], facts: RequestFacts) -> Call | None:
     """A tool's call; its input counts, as the model reads it too."""
-    if block.get("type") not in CALLS:
+    if text_of(block.get("type")) not in CALLS:
         return None
     arguments = msgspec.json.encode(block.get("input")).decode()
     if block.get("type") == "tool_use":

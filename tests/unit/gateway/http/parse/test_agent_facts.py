@@ -1,6 +1,7 @@
 """Every client wire, and calls written as text, give the same facts for the same conversation."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from support.agent_conversations import FIRST, WIRES, Conversation, Turn, fenced
 from weir_agents.facts import NO_AGENT, AgentFacts
+from weir_gateway.domain.errors import BadRequest
 from weir_gateway.http.parse import anthropic_messages, openai_chat, openai_responses
 
 FAILED = "F..\n=========== 1 failed, 2 passed in 0.12s ===========\n"
@@ -207,3 +209,62 @@ def test_no_odd_call_refuses_a_request(
     odd |= {"function_call": older, "tool_call_id": call_id}
     facts = chat({"role": "user", "content": "Hi"}, odd, odd, tools=[{}])
     assert facts.results <= 2
+
+
+PARTS = st.fixed_dictionaries(
+    {"type": JSONS | st.sampled_from(["text", "tool_use", "tool_result", "mcp_tool_use"])},
+    optional={
+        "text": st.text(max_size=10),
+        "id": JSONS,
+        "name": JSONS,
+        "input": JSONS,
+        "tool_use_id": JSONS,
+        "content": JSONS,
+        "is_error": JSONS,
+    },
+)
+
+
+@given(st.lists(PARTS, max_size=5), st.sampled_from(["user", "assistant", "system"]))
+def test_odd_blocks_are_read_or_refused_by_name(parts: list[dict[str, Any]], role: str) -> None:
+    messages = [{"role": "user", "content": "Hi"}, {"role": role, "content": parts}]
+    body = {"model": "auto", "max_tokens": 1, "messages": messages}
+    with suppress(BadRequest):
+        facts = anthropic_messages.parse(json.dumps(body).encode(), {}).facts.agent
+        assert facts.calls <= len(parts) >= facts.results
+
+
+ITEMS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["function_call", "shell_call", "x_call_output", "mcp_call", "x"])},
+    optional=dict.fromkeys(
+        ("call_id", "name", "arguments", "action", "output", "error", "status"), JSONS
+    ),
+)
+
+
+@given(st.lists(ITEMS, min_size=1, max_size=5))
+def test_odd_items_are_read_or_refused_by_name(items: list[dict[str, Any]]) -> None:
+    body = json.dumps({"model": "auto", "input": items}).encode()
+    with suppress(BadRequest):
+        facts = openai_responses.parse(body, {}).facts.agent
+        assert facts.calls <= len(items) >= facts.results
+
+
+def test_what_a_provider_ran_and_replaced_is_read_as_well() -> None:
+    ran: list[Any] = [
+        {"type": "server_tool_use", "id": "1", "name": "web_search", "input": {"query": "x"}},
+        {"type": "web_search_tool_result", "tool_use_id": "1", "content": [{"title": "a"}]},
+        {"type": "mcp_tool_use", "id": "2", "name": "get_gauge", "input": {}},
+        {"type": "mcp_tool_result", "tool_use_id": "2", "is_error": True, "content": []},
+    ]
+    messages: list[Any] = [
+        {"role": "user", "content": "Go."},
+        {"role": "assistant", "content": [{"type": "compaction", "content": "..."}]},
+        {"role": "assistant", "content": ran},
+        {"role": "user", "content": "And?"},
+    ]
+    body = json.dumps({"model": "auto", "max_tokens": 1, "messages": messages}).encode()
+    facts = anthropic_messages.parse(body, {}).facts.agent
+    assert facts.compacted
+    assert (facts.calls, facts.web_calls, facts.results, facts.errors) == (2, 1, 2, 1)
+    assert (facts.user_turns, facts.turns) == (2, 1)
