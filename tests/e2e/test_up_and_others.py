@@ -107,6 +107,10 @@ def test_demo_shows_a_table_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scored == {"small", "large"}  # the demo shows both sides of the threshold
     assert {"scored", "rule:agents"} == {row["reason"] for row in told["rows"]}
     assert all(row["cost_usd"] > 0 for row in told["rows"])
+    session = {turn["event"]: (turn["model"], turn["reason"]) for turn in told["session"]}
+    assert session["tests fail a second time"] == ("small", "stage:weak")
+    assert session["tests fail a third time"] == ("large", "stage:up")
+    assert session["tests pass"] == ("small", "stage:return")
     assert sum(row["saved_usd"] for row in told["rows"]) > 0
 
 

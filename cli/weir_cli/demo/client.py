@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from weir_cli.demo.agent_run import bodies
 from weir_cli.demo.prompts import Prompt
 from weir_cli.failure import Failure
 
@@ -43,6 +44,43 @@ class Row:
     def to_json(self) -> dict[str, object]:
         """The row as `--json` prints it."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One turn of an agent and which model took it."""
+
+    event: str  # what happened before
+    score: float | None  # how probable it is that the run fails
+    model: str
+    reason: str
+
+    def to_json(self) -> dict[str, object]:
+        """The row as `--json` prints it."""
+        return asdict(self)
+
+
+async def ask_agent(url: str) -> list[AgentRow]:
+    """Send a coding agent's session, turn by turn. Raises Failure when one isn't answered."""
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+        return [await _turn(session, url, event, body) for event, body in bodies()]
+
+
+async def _turn(
+    session: aiohttp.ClientSession, url: str, event: str, body: Mapping[str, object]
+) -> AgentRow:
+    async with session.post(f"{url}/v1/chat/completions", json=body) as answer:
+        text = await answer.text()
+        if not answer.ok:
+            raise Failure(f"the agent's turn {event!r} was answered with {answer.status}: {text}")
+    headers = answer.headers
+    score = headers.get("x-weir-score")
+    return AgentRow(
+        event,
+        float(score) if score is not None else None,
+        headers["x-weir-model"],
+        headers["x-weir-reason"],
+    )
 
 
 async def ask_all(url: str, prompts: tuple[Prompt, ...], strongest: Price) -> list[Row]:

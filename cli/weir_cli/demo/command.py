@@ -10,9 +10,9 @@ import click
 
 from weir_cli.addresses import ANY_LOOPBACK_PORT, HostPort, free_address, url
 from weir_cli.bundles import BUNDLE, require_bundle
-from weir_cli.demo.client import Price, Row, ask_all, threshold
+from weir_cli.demo.client import AgentRow, Price, Row, ask_agent, ask_all, threshold
 from weir_cli.demo.models import BadModels, Models, mock_models, prepare, real_models
-from weir_cli.demo.picture import how_to_call, picture
+from weir_cli.demo.picture import how_to_call, picture, session_picture
 from weir_cli.demo.prompts import PROMPTS
 from weir_cli.failure import Failure
 from weir_cli.local import runner
@@ -84,7 +84,7 @@ def demo(
     at = free_address(ANY_LOOPBACK_PORT)
     models = _models(url(at))
     with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
-        paths = _prepared(quickstart, models, Path(folder))
+        paths = (*_prepared(quickstart, models, Path(folder)), *_agents(quickstart))
         options = Options(paths, bundle_folder, listen, admin, environment=_quiet())
         shown = _Demo(options, models, once, as_json)
 
@@ -104,8 +104,10 @@ async def _show(shown: _Demo, stop: asyncio.Event) -> int:
     async def ready(served: str) -> None:
         strongest = await asyncio.to_thread(_strongest, paths, bundle)
         rows = await ask_all(served, PROMPTS, strongest)
+        scripted = not shown.models.real and len(paths) > 2  # noqa: PLR2004 - models, policy, agents
+        turns = await ask_agent(served) if scripted else []
         drawn = await threshold(served, PROMPTS[0])
-        _print(shown, rows, drawn, served)
+        _print(shown, rows, turns, drawn, served)
         if shown.once:
             stop.set()
 
@@ -113,16 +115,28 @@ async def _show(shown: _Demo, stop: asyncio.Event) -> int:
     return await runner.run(shown.options, hooks, stop)
 
 
-def _print(shown: _Demo, rows: list[Row], drawn: float | None, served: str) -> None:
+def _print(
+    shown: _Demo, rows: list[Row], turns: list[AgentRow], drawn: float | None, served: str
+) -> None:
     if shown.as_json:
         models = {"real": shown.models.real, "names": shown.models.names}
         row_values = [row.to_json() for row in rows]
-        print_json({"url": served, "models": models, "threshold": drawn, "rows": row_values})
+        session = [turn.to_json() for turn in turns]
+        fields = {"url": served, "models": models, "threshold": drawn, "rows": row_values}
+        print_json({**fields, "session": session})
         return
     out = console()
     out.print(picture(rows, drawn, _scale(shown.options.bundle), out.width))
-    out.print(how_to_call(served, shown.models, shown.options.paths[-1]))
+    if turns:
+        out.print(session_picture(turns))
+    out.print(how_to_call(served, shown.models, shown.options.paths[1]))
     click.echo(f"ready {served}")
+
+
+def _agents(quickstart: Path) -> tuple[Path, ...]:
+    """The policy of the agent's session, where the examples have one."""
+    policy = quickstart.parent / "agents" / "stage.yaml"
+    return (policy,) if policy.is_file() else ()
 
 
 def _strongest(paths: tuple[Path, ...], bundle: Path) -> Price:

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from weir_cli.demo.client import Row
+from weir_cli.demo.client import AgentRow, Row
 from weir_cli.demo.models import Models
 from weir_cli.score_bar import Scale, bar
 
@@ -34,6 +34,24 @@ def picture(rows: Sequence[Row], threshold: float | None, scale: Scale, width: i
         score = _score(row, threshold, scale)
         cost, spared = _usd(row.cost_usd), _usd(row.saved_usd)
         table.add_row(_short(row.prompt, room), score, row.model, row.reason, cost, spared)
+    return table
+
+
+def session_picture(turns: Sequence[AgentRow]) -> Table:
+    """A coding agent's session: which model took each turn, and why."""
+    title = (
+        "An agent's session: the large model takes over when tests keep failing, and leaves when "
+        "the work has settled"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("the agent", no_wrap=True)
+    table.add_column("fails", justify="right", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    table.add_column("why", no_wrap=True)
+    for turn in turns:
+        score = "" if turn.score is None else f"{turn.score:.2f}"
+        strong = turn.model == turns[-1].model
+        table.add_row(turn.event, score, turn.model, turn.reason, style="" if strong else "bold")
     return table
 
 
