@@ -14,15 +14,28 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from bench import envoy
 from bench.litellm import installed, litellm
 from bench.load import Order, Result
 from bench.processes import Cores, Running, cores, start
 from bench.report import Line, print_report
-from bench.weir import weir
+from bench.weir import Weir, weir
 
 OUT = Path(__file__).parent / "out" / "gateway.json"
 CONNECTIONS = (1, 32, 128)
 WARM_PROMPTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Processes that serve a request together."""
+
+    parts: tuple[Running, ...]
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all of them."""
+        return sum(part.cpu for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,7 @@ class Subject:
     name: str
     port: int
     model: str
-    running: Running | None  # None: the upstream itself, asked directly
+    running: "Running | Together | None"  # None: the upstream itself, asked directly
     prompts: int = 0  # distinct ones; 0: every prompt is new
 
 
@@ -116,6 +129,7 @@ def _run(stack: ExitStack, bundle: Path, rounds: int, seconds: float) -> None:
         Subject("weir linear, cached", ours.port, "linear", ours.gateway, WARM_PROMPTS),
         Subject("weir random, over the hop", ours.port, "random", ours.gateway),
         Subject("weir linear, uncached", ours.port, "linear", ours.gateway),
+        *_envoy(stack, port, on, ours),
         *_litellm(stack, port, on),
     ]
     bench = Bench(_started(stack, ["-m", "bench.load"], on.others))
@@ -144,6 +158,22 @@ def _started(stack: ExitStack, arguments: list[str], on: frozenset[int]) -> Runn
     running = start(arguments, on)
     stack.callback(running.stop)
     return running
+
+
+def _envoy(stack: ExitStack, upstream: int, on: Cores, ours: Weir) -> Iterator[Subject]:
+    """Envoy alone, and with Weir's decision: on the same core, as the gateway."""
+    binary = envoy.installed()
+    if binary is None:
+        print("Envoy is not installed here: its rows are left out", file=sys.stderr)
+        return
+    running, port = stack.enter_context(envoy.envoy(binary, upstream, on.gateway))
+    yield Subject("Envoy alone", port, "linear", running, WARM_PROMPTS)
+    for name, modes in (("decides", envoy.DECIDES), ("decides, counts", envoy.COUNTS)):
+        running, port = stack.enter_context(
+            envoy.envoy(binary, upstream, on.gateway, weir=ours.extproc, modes=modes)
+        )
+        both = Together((running, ours.gateway))
+        yield Subject(f"Envoy, Weir {name}", port, "linear", both, WARM_PROMPTS)
 
 
 def _litellm(stack: ExitStack, upstream: int, on: Cores) -> Iterator[Subject]:

@@ -1,8 +1,9 @@
 """Scorer and gateway for a bench: real programs over a table compiled from policies."""
 
+import socket
 import tempfile
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ class Weir:
     scorer: Running
     gateway: Running
     port: int
+    extproc: Address  # where it decides for an Envoy
 
 
 @contextmanager
@@ -66,15 +68,15 @@ def weir(bundle: Path, upstream: int, on: Cores) -> Generator[Weir]:
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         state = StateFolder(Path(folder))
         state.write(_table(Path(folder), upstream), b"[]")
-        at, scorer_admin, gateway_admin = free(), free(), free()
+        at, extproc, scorer_admin, gateway_admin = free(), free(), free(), free()
         scorer = _start(programs.scorer(bundle=bundle, state=state, admin=scorer_admin), on.others)
         try:
             wait_ready(scorer_admin)
             program = programs.gateway(state=state, listen=at, admin=gateway_admin)
-            gateway = _start(program, on.gateway)
+            gateway = _start(program, on.gateway, {"WEIR_EXTPROC": str(extproc)})
             try:
                 wait_ready(gateway_admin)
-                yield Weir(scorer, gateway, at.port)
+                yield Weir(scorer, gateway, at.port, extproc)
             finally:
                 gateway.stop()
         finally:
@@ -90,9 +92,12 @@ def _table(folder: Path, upstream: int) -> bytes:
     return compiled.table_json
 
 
-def _start(program: Program, on: frozenset[int]) -> Running:
+def _start(
+    program: Program, on: frozenset[int], further: Mapping[str, str] | None = None
+) -> Running:
     quiet = {"WEIR_LOG_LEVEL": "error"}
-    return start(["-m", program.module], on, {**program.environment, **quiet})
+    environment = {**program.environment, **quiet, **(further or {})}
+    return start(["-m", program.module], on, environment)
 
 
 def free() -> Address:
@@ -111,3 +116,16 @@ def wait_ready(admin: Address) -> None:
         except OSError:
             sleep(_BETWEEN)
     raise SystemExit(f"not ready after {_READY_SECONDS:g} s: {admin}")
+
+
+def wait_open(at: Address) -> None:
+    """Return once something listens there."""
+    ends = monotonic() + _READY_SECONDS
+    while monotonic() < ends:
+        try:
+            socket.create_connection((at.host, at.port), timeout=1).close()
+        except OSError:
+            sleep(_BETWEEN)
+        else:
+            return
+    raise SystemExit(f"nothing listens after {_READY_SECONDS:g} s: {at}")
