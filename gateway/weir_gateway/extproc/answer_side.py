@@ -1,6 +1,6 @@
 """The answer's way back through Envoy: described to the client, and read for its cost."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.extproc.answers import AnswerMeter
@@ -12,9 +12,23 @@ from weir_gateway.extproc.replies import header_mutation
 from weir_proto.envoy.v3 import external_processor_pb2 as pb
 from weir_wires.registry import WIRES
 
+AnswerMode: TypeAlias = pb.ProcessingMode.BodySendMode.ValueType
+DUPLEX: Final = pb.ProcessingMode.FULL_DUPLEX_STREAMED
 _HEAD: Final = pb.ProcessingResponse(response_headers=pb.HeadersResponse())
 _BODY: Final = pb.ProcessingResponse(response_body=pb.BodyResponse())
 _TRAILERS: Final = pb.ProcessingResponse(response_trailers=pb.TrailersResponse())
+
+
+def answer_mode(first: pb.ProcessingRequest) -> AnswerMode:
+    """How the answer's body comes, as `body_mode` says it of the request's."""
+    if not first.HasField("protocol_config"):
+        return DUPLEX
+    return first.protocol_config.response_body_mode
+
+
+def meter_of(decided: Decided, mode: AnswerMode) -> AnswerMeter:
+    """What reads the cost of the answer to `decided`."""
+    return AnswerMeter(WIRES[decided.request.wire], body_comes=mode != pb.ProcessingMode.NONE)
 
 
 def feed(meter: AnswerMeter, message: pb.ProcessingRequest) -> None:
@@ -35,11 +49,11 @@ def feed(meter: AnswerMeter, message: pb.ProcessingRequest) -> None:
 class AnswerSide:
     """Answers Envoy's messages about a provider's answer; its bytes pass unchanged."""
 
-    def __init__(self, decided: Decided | None, *, duplex: bool) -> None:
-        """Without a decision nothing is read; `duplex` bodies go back piece by piece."""
-        self.meter = None if decided is None else AnswerMeter(WIRES[decided.request.wire])
+    def __init__(self, decided: Decided | None, mode: AnswerMode) -> None:
+        """Without a decision nothing is read."""
+        self.meter = None if decided is None else meter_of(decided, mode)
         self._decided = decided
-        self._duplex = duplex
+        self._duplex = mode == DUPLEX
 
     def answer(self, message: pb.ProcessingRequest) -> pb.ProcessingResponse:
         """The answer to one message."""
@@ -80,18 +94,18 @@ class Observer:
             id_ = head_of(message.request_headers).headers.get(DECISION, "")
             self._decided = self._decisions.claim(DecisionId(id_))
             if self._decided is not None:
-                self._meter = AnswerMeter(WIRES[self._decided.request.wire])
+                self._meter = meter_of(self._decided, answer_mode(message))
         elif self._meter is not None:
             feed(self._meter, message)
             if self._meter.ended:  # Envoy closes such a stream seconds later
-                self.end(cut=False)
+                self.end()
         return []
 
-    def end(self, *, cut: bool) -> None:
+    def end(self) -> None:
         """Account the decision that this stream has claimed, once."""
         decided, self._decided = self._decided, None
         if decided is not None and self._meter is not None:
-            self._decisions.account(decided, self._meter.end(cut=cut))
+            self._decisions.account(decided, self._meter.end())
 
     @property
     def within(self) -> float | None:

@@ -38,9 +38,20 @@ GONE: Final = AnswerEnd(CLIENT_GONE_STATUS, error=CLIENT_GONE)
 class AnswerMeter:
     """One answer of a provider that speaks `wire`."""
 
-    __slots__ = ("_pieces", "_size", "_stream", "_unpack", "_wire", "ended", "status")
+    __slots__ = (
+        "_body_comes",
+        "_pieces",
+        "_size",
+        "_stream",
+        "_unpack",
+        "_wire",
+        "ended",
+        "status",
+    )
 
-    def __init__(self, wire: WireSpec) -> None:
+    def __init__(self, wire: WireSpec, *, body_comes: bool) -> None:
+        """`body_comes` is whether Envoy sends the answer's body, so that its end is seen."""
+        self._body_comes = body_comes
         self.status = 0  # 0: no head has come
         self.ended = False
         self._wire = wire
@@ -69,8 +80,9 @@ class AnswerMeter:
         else:
             self._pieces.clear()
 
-    def end(self, *, cut: bool) -> AnswerEnd:
-        """What is known at the end; `cut`: the request ended before its answer did."""
+    def end(self) -> AnswerEnd:
+        """What is known when the request is over; an answer that was to come and didn't is cut."""
+        cut = self._body_comes and not self.ended
         if not self.status:
             return GONE if cut else UNSEEN
         if self.status >= FIRST_SERVER_ERROR:
@@ -78,7 +90,7 @@ class AnswerMeter:
         if self.status >= FIRST_ERROR:
             return AnswerEnd(self.status)
         usage, written = self._read()
-        if cut and not self.ended:
+        if cut:
             return AnswerEnd(CLIENT_GONE_STATUS, usage, CLIENT_GONE, written)
         return AnswerEnd(self.status, usage, written=written)
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from weir_gateway.http.auth import RequestHead
 from weir_proto.envoy.v3 import external_processor_pb2 as pb
 
+MAX_DIGITS: Final = 18
 _METHOD: Final = ":method"
 _PATH: Final = ":path"
 _STATUS: Final = ":status"
@@ -47,8 +48,7 @@ class Head:
     @property
     def length(self) -> int:
         """The body's length in bytes; 0 where the head doesn't say it."""
-        written = self.headers.get("content-length", "")
-        return int(written) if written.isascii() and written.isdecimal() else 0
+        return _number(self.headers.get("content-length", ""))
 
 
 def head_of(message: pb.HttpHeaders) -> Head:
@@ -60,7 +60,7 @@ def head_of(message: pb.HttpHeaders) -> Head:
         headers={name: value for name, value in fields.items() if not name.startswith(":")},
         method=fields.get(_METHOD, ""),
         target=fields.get(_PATH, ""),
-        status=_status(fields.get(_STATUS, "")),
+        status=_number(fields.get(_STATUS, "")),
     )
 
 
@@ -70,5 +70,7 @@ def _fields(headers: Iterable[pb.HeaderValue]) -> Iterable[tuple[str, str]]:
         yield field.key.lower(), raw.decode("utf-8", "surrogateescape") if raw else field.value
 
 
-def _status(written: str) -> int:
-    return int(written) if written.isascii() and written.isdecimal() else 0
+def _number(written: str) -> int:
+    """0 for what is no number, or one that no length or status has."""
+    fits = written.isascii() and written.isdecimal() and len(written) <= MAX_DIGITS
+    return int(written) if fits else 0

@@ -20,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 Context = aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse]
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["ExternalProcessor"].full_name
 MESSAGE_FRAME: Final = 64 * 1024  # bytes of a message beside the body in it
+KEEPALIVE_MS: Final = 30_000
 HEALTH_CALLS: Final = 16  # beside the requests in flight
 
 
@@ -28,8 +29,6 @@ class ExternalProcessor(pb_grpc.ExternalProcessorServicer):
 
     def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
-        self._empty = asyncio.Event()
-        self._empty.set()
         self.in_flight = 0
 
     async def Process(  # noqa: N802 - the wire's name; the stubs know no aio servicer
@@ -37,16 +36,13 @@ class ExternalProcessor(pb_grpc.ExternalProcessorServicer):
     ) -> AsyncGenerator[pb.ProcessingResponse]:
         """Answer the messages about one request."""
         self.in_flight += 1
-        self._empty.clear()
         session: Session | Observer | None = None
-        cut = True
         try:
             while (message := await _next(request_iterator, session)) is not None:
                 if session is None:
                     session = self._session(message)
                 for response in await session.answer(message):
                     yield response
-            cut = False
         except TimeoutError:
             if isinstance(session, Session):
                 for response in session.time_out():
@@ -56,14 +52,8 @@ class ExternalProcessor(pb_grpc.ExternalProcessorServicer):
             await context.abort(grpc.StatusCode.INTERNAL, "the gateway failed: see its log")
         finally:
             if session is not None:
-                session.end(cut=cut)
+                session.end()
             self.in_flight -= 1
-            if not self.in_flight:
-                self._empty.set()
-
-    async def drain(self) -> None:
-        """Return once no stream is open."""
-        await self._empty.wait()
 
     def _session(self, first: pb.ProcessingRequest) -> Session | Observer:
         if first.observability_mode:
@@ -94,6 +84,9 @@ class ExtprocServer:
                 ("grpc.so_reuseport", int(reuse_port)),
                 ("grpc.max_receive_message_length", parts.decider.bounds.body + MESSAGE_FRAME),
                 ("grpc.max_send_message_length", -1),
+                # A stream may be silent for as long as a model thinks: pings find a lost Envoy.
+                ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+                ("grpc.keepalive_timeout_ms", KEEPALIVE_MS),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ],

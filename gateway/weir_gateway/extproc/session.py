@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from weir_gateway.domain.errors import BadRequest, TooLarge, WeirError
 from weir_gateway.extproc import replies
-from weir_gateway.extproc.answer_side import AnswerSide
+from weir_gateway.extproc.answer_side import AnswerMode, AnswerSide, answer_mode, meter_of
+from weir_gateway.extproc.answers import UNSEEN
 from weir_gateway.extproc.bodies import BodyPieces
 from weir_gateway.extproc.decide import Decided, EnvoyDecider, Incoming, forged
 from weir_gateway.extproc.delivery import BodyMode, body_mode, buffering, deliver, pass_piece
@@ -41,7 +42,7 @@ class Session:
         self._body = BodyPieces(parts.budget, parts.decider.bounds.body)
         self._forged = UNCHANGED  # removes what only a decision may set
         self._decided: Decided | None = None
-        self._duplex_answer = False
+        self._answer_mode: AnswerMode = pb.ProcessingMode.NONE
         self._answer: AnswerSide | None = None
 
     @property
@@ -72,21 +73,23 @@ class Session:
         message = f"the body did not arrive within {within:g} s: send it faster"
         return self._failed(BadRequest(message, code="body_timeout"))
 
-    def end(self, *, cut: bool) -> None:
-        """The stream has ended; `cut`: before its time. Accounts the decision where that is due."""
+    def end(self) -> None:
+        """The stream has ended: account the decision, or leave it to another stream."""
         self._body.release()
         decided = self._decided
         if decided is None:
             return
         meter = self._answer.meter if self._answer is not None else None
-        if meter is None or not meter.status:
+        meter = meter or meter_of(decided, self._answer_mode)
+        end = meter.end()
+        if end is UNSEEN:
             self._parts.decisions.leave(decided.decision.id)
         else:
-            self._parts.decisions.close(decided.decision.id, meter.end(cut=cut))
+            self._parts.decisions.close(decided.decision.id, end)
 
     async def _begin(self, message: pb.ProcessingRequest) -> Responses:
         self._mode = body_mode(message)
-        self._duplex_answer = _duplex_answer(message)
+        self._answer_mode = answer_mode(message)
         self._head = head_of(message.request_headers)
         found = forged(self._head)
         self._forged = Change(remove=found, reroute=bool(found))
@@ -163,16 +166,9 @@ class Session:
 
     def _answers(self, message: pb.ProcessingRequest) -> pb.ProcessingResponse:
         if self._answer is None:
-            self._answer = AnswerSide(self._decided, duplex=self._duplex_answer)
+            self._answer = AnswerSide(self._decided, self._answer_mode)
         response = self._answer.answer(message)
         meter = self._answer.meter
         if meter is not None and meter.ended and self._decided is not None:
-            self._parts.decisions.close(self._decided.decision.id, meter.end(cut=False))
+            self._parts.decisions.close(self._decided.decision.id, meter.end())
         return response
-
-
-def _duplex_answer(message: pb.ProcessingRequest) -> bool:
-    if not message.HasField("protocol_config"):
-        return True
-    mode = message.protocol_config.response_body_mode
-    return mode == pb.ProcessingMode.FULL_DUPLEX_STREAMED
