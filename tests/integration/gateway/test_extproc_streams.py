@@ -27,7 +27,8 @@ WITHIN = 10.0  # seconds
 def head(**fields: str) -> pb.HttpHeaders:
     """A POST of a chat completion."""
     all_ = {
-        ":method": "POST", ":path": "/v1/chat/completions",
+        ":method": "POST",
+        ":path": "/v1/chat/completions",
         "content-type": "application/json",
         **{name.replace("_", "-"): value for name, value in fields.items()},
     }
