@@ -105,6 +105,7 @@ class Scored:
     cached: bool = False
     embedding: bytes = b""  # of the text, float32; empty if not requested or not available
     text_score: float | None = None  # of the text, where `score` is of an agent's turn
+    agent_score: float | None = None  # of the turn, before the text moved it
     known: float | None = None  # [0,1]: how well the prompt's kind is known; None: not told
     skipped: int = 0  # characters at the prompt's start that weren't scored: its policy's template
     # Of the bundle and router that scored.

@@ -1,28 +1,54 @@
 """Which session and which agent's conversation a request belongs to."""
 
 import hashlib
+from typing import Final
 
 from weir_agents.facts import AgentFacts
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.session import AgentState, SessionKeys
-from weir_gateway.routing.policy.variants import session_key
+from weir_gateway.routing.policy.variants import SESSION_HEADER, session_key
 from weir_policy.ids import PolicyId
+
+# What agents' programs call their session, across compactions and with all sub-agents: Claude Code,
+# Codex and opencode.
+CLIENTS_HEADERS: Final = (
+    "x-claude-code-session-id",
+    "session-id",
+    "session_id",
+    "x-session-affinity",
+)
 
 
 def session_keys(policy: PolicyId, request: Request) -> SessionKeys | None:
     """None where nothing tells the conversation.
 
-    A client names a session in x-weir-session. How each conversation in it began tells the main
-    agent's from a sub-agent's.
+    The session is what the client names in x-weir-session or in its program's own header, else how
+    the conversation began. That beginning tells the main agent's from a sub-agent's.
     """
-    task = session_key(policy, request)
+    task = _clients_session(policy, request) or session_key(policy, request)
     if not task:
         return None
-    digest = hashlib.blake2b(task.encode(), digest_size=16, person=b"weir-agent")
-    for part in request.opening:
+    return SessionKeys(task, _digest(task, *request.opening))
+
+
+def _clients_session(policy: PolicyId, request: Request) -> str:
+    """The session by the program's own name for it, within its client key and user."""
+    headers = request.headers
+    if SESSION_HEADER in headers:
+        return ""
+    name = next((one for one in CLIENTS_HEADERS if headers.get(one)), "")
+    if not name:
+        return ""
+    key = request.key.name if request.key is not None else ""
+    return _digest(policy, name, headers[name], key, request.facts.user)
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.blake2b(digest_size=16, person=b"weir-session")
+    for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)
-    return SessionKeys(task, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def request_mark(facts: AgentFacts) -> str:

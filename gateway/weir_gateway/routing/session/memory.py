@@ -48,6 +48,8 @@ class SessionMemory:
         if keys is None:
             return context
         session = await self._store.recall(keys, self._clock())
+        if not match.policy.rules:  # which alone read what only a memory knows
+            return replace(context, session=session)
         request = _as_remembered(context.request, session)
         return replace(context, request=request, session=session)
 

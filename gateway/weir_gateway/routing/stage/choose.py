@@ -54,13 +54,14 @@ def choose_tier(
     now = session.now if session is not None else 0.0
     bars = bars_of(threshold, stage, pair, known, now)
     step = next_step(turn, bars, stage.settled_turns)
+    agent = scored.agent_score  # None before the first call
     weights = choose_weights(stage, turn.facts, source)
     view = StageView(
         step=step,
         strong=step in STRONG_STEPS,
         up=bars.up,
         back=bars.back,
-        agent=stage_score(turn.facts, weights.weights),
+        agent=agent if agent is not None else stage_score(turn.facts, weights.weights),
         text=scored.text_score,
         before=known.strong if known is not None else None,
         settled=turn.settled,

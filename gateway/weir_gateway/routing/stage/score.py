@@ -82,7 +82,14 @@ def score_turn(
     weights = choose_weights(stage, request.facts.agent, source).weights
     agent = stage_score(request.facts.agent, weights)
     if not isinstance(text, Scored):
-        return Scored(agent, {}, BundleVersion(""), STAGE_ROUTER, calibration=EVEN_SCORES)
+        return Scored(
+            agent,
+            {},
+            BundleVersion(""),
+            STAGE_ROUTER,
+            calibration=EVEN_SCORES,
+            agent_score=agent,
+        )
     moved = agent + TEXT_WEIGHT * (text.score - _EVEN) if request.scored_text else agent
     return replace(
         text,
@@ -90,6 +97,7 @@ def score_turn(
         router=STAGE_ROUTER,
         calibration=EVEN_SCORES,
         text_score=text.score if request.scored_text else None,
+        agent_score=agent,
     )
 
 
