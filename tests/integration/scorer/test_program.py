@@ -12,12 +12,28 @@ from pathlib import Path
 import grpc
 import pytest
 
-from support.bundles import tiny_bundle
+from support.bundles import tiny_bundle, tiny_parts_of_both_ends
 from weir_proto.scorer.v1 import scorer_pb2 as pb
 from weir_proto.scorer.v1 import scorer_pb2_grpc
-from weir_scorer import Bundle
+from weir_scorer import Bundle, Chat
+from weir_scorer.build.assemble import write_bundle
 
 SECONDS = 60.0
+HARD = "Prove that the sum of the two theorems is what Riesz proved."
+CONVERSATION = pb.ScoreRequest(
+    texts=["and why?", "thanks!", "and why?"],
+    earlier=[pb.Earlier(turns=["hi", HARD]), pb.Earlier(turns=[HARD]), pb.Earlier()],
+)
+
+
+def in_this_process(bundle: Path) -> object:
+    """What the scores of CONVERSATION should be."""
+    with Bundle.open(bundle) as opened:
+        chats = [Chat("and why?", ("hi", HARD)), Chat("thanks!", (HARD,)), "and why?"]
+        follow_up, closing, alone = opened.score(chats).scores.tolist()
+        assert follow_up != pytest.approx(alone, abs=1e-4)
+        assert closing == pytest.approx(float(opened.score(["thanks!"]).scores[0]), abs=1e-5)
+        return pytest.approx([follow_up, closing, alone], abs=1e-5)
 
 
 def environment(bundle: Path, socket: Path, **more: str) -> dict[str, str]:
@@ -56,7 +72,8 @@ def said(process: "subprocess.Popen[str]", message: str) -> dict[str, object]:
 
 def test_it_serves_a_real_bundle_swaps_on_sighup_and_drains_on_sigterm(tmp_path: Path) -> None:
     bundle, socket = tiny_bundle(tmp_path, name="one"), tmp_path / "s.sock"
-    other = tiny_bundle(tmp_path, name="two", seed=1)
+    other = tmp_path / "two"
+    write_bundle(tiny_parts_of_both_ends(), other)  # the other way of reading, too
     texts = ["what is the sum of two", "prove the theorem", ""]
     link = tmp_path / "current"
     link.symlink_to(bundle)
@@ -70,12 +87,14 @@ def test_it_serves_a_real_bundle_swaps_on_sighup_and_drains_on_sigterm(tmp_path:
             with Bundle.open(bundle) as in_process:
                 expected = in_process.score(texts).scores.tolist()
             assert list(answer.scores) == pytest.approx(expected, abs=1e-5)
+            assert list(stub.Score(CONVERSATION, timeout=SECONDS).scores) == in_this_process(bundle)
             link.unlink()
             link.symlink_to(other)
             process.send_signal(signal.SIGHUP)
             swapped = said(process, "serving")
             answer = stub.Score(pb.ScoreRequest(texts=texts), timeout=SECONDS)
             assert answer.versions.bundle == swapped["bundle"] != serving["bundle"]
+            assert list(stub.Score(CONVERSATION, timeout=SECONDS).scores) == in_this_process(other)
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     assert not socket.exists()
