@@ -13,6 +13,7 @@ from weir_agents.facts import NO_AGENT, meanings, values
 from weir_operator.apply.health import HEALTH_MEANINGS
 from weir_operator.apply.status import PRICE_MEANINGS, PROGRAM_MEANINGS
 from weir_operator.plan.findings import MEANINGS
+from weir_operator.plan.promises import PROMISE_MEANINGS
 from weir_policy.describe.crds import definitions
 from weir_policy.describe.reference import check_table, field_table
 
@@ -52,6 +53,13 @@ def price_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def promise_table() -> str:
+    """Every reason of a policy's promise."""
+    rows = ["| condition | reason | meaning |", "|---|---|---|"]
+    rows += [f"| Proven | `{reason}` | {doc} |" for reason, doc in PROMISE_MEANINGS.items()]
+    return "\n".join(rows) + "\n"
+
+
 def agent_table() -> str:
     """Every fact of an agent's conversation."""
     kinds = {bool: "boolean", int: "whole number", float: "decimal", str: "text"}
@@ -73,6 +81,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reasons": reason_table,
     "program reasons": program_table,
     "health reasons": health_table,
+    "promise reasons": promise_table,
     "price reasons": price_table,
 }
 

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from weir.policies import proofs_of
 from weir_cli.catalogs import current_catalog
 from weir_cli.failure import Failure
 from weir_operator.local import Compiled, compile_paths
-from weir_operator.plan.warnings import Certificates
+from weir_operator.plan.promises import Proofs
 from weir_policy.spec.backend import ModelBackendSpec, Protocol
 from weir_policy.table import PolicyEntry, Table, encode
 from weir_runtime.quantities import Address
@@ -49,7 +50,7 @@ class BundleFacts:
     """What policies may refer to in a bundle."""
 
     routers: frozenset[str]
-    certificates: Certificates
+    proofs: Proofs
 
 
 def bundle_facts(bundle: Path) -> BundleFacts:
@@ -60,13 +61,8 @@ def bundle_facts(bundle: Path) -> BundleFacts:
         calibrations = parse_calibration(folder.read(manifest.calibration))
     except (BundleError, BadCalibration) as broken:
         raise Failure(str(broken), hint=f"weir bundle build --out {bundle}") from broken
-    rows = {
-        name: tuple((row.retention, row.confidence) for row in calibration.retention)
-        for name, calibration in calibrations.items()
-    }
-    return BundleFacts(
-        frozenset(manifest.routers), {**rows, "": rows.get(manifest.default_router, ())}
-    )
+    proofs = proofs_of(calibrations, manifest.default_router)
+    return BundleFacts(frozenset(manifest.routers), proofs)
 
 
 def compile_for(paths: Sequence[Path], bundle: Path | None) -> Compiled:
@@ -75,9 +71,7 @@ def compile_for(paths: Sequence[Path], bundle: Path | None) -> Compiled:
     if bundle is None:
         return compile_paths(paths, catalog=catalog)
     facts = bundle_facts(bundle)
-    return compile_paths(
-        paths, routers=facts.routers, certificates=facts.certificates, catalog=catalog
-    )
+    return compile_paths(paths, routers=facts.routers, proofs=facts.proofs, catalog=catalog)
 
 
 def compile_files(paths: Sequence[Path], bundle: Path) -> Compiled:

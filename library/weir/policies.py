@@ -10,9 +10,10 @@ from weir.errors import PolicyMistakes, mapped
 from weir_gateway.adapters.route_table.build import build
 from weir_gateway.domain.table import RouteTable
 from weir_operator.local import compile_paths
-from weir_operator.plan.warnings import Certificates
+from weir_operator.plan.promises import Certificate, Proofs, RouterProof
 from weir_policy.model_patterns import sample_model
 from weir_scorer import Bundle
+from weir_scorer.engine.ports import Calibration
 
 ANY_MODEL = "auto"
 
@@ -47,7 +48,7 @@ def compile_policies(source: PolicySource, bundle: Bundle) -> Policies:
         paths,
         documents=documents,
         routers=frozenset(bundle.routers),
-        certificates=_certificates(bundle),
+        proofs=_proofs(bundle),
     )
     if compiled.mistakes:
         raise PolicyMistakes([str(mistake) for mistake in compiled.mistakes])
@@ -63,10 +64,22 @@ def _each(source: PolicySource) -> Iterator[str | os.PathLike[str] | Resource]:
         yield from source
 
 
-def _certificates(bundle: Bundle) -> Certificates:
-    """What each router is certified for; "" is the default router."""
-    rows = {
-        router.name: tuple((row.retention, row.confidence) for row in router.calibration.retention)
-        for router in bundle.description().routers
-    }
-    return {**rows, "": rows.get(bundle.default_router, ())}
+def _proofs(bundle: Bundle) -> Proofs:
+    calibrations = {router.name: router.calibration for router in bundle.description().routers}
+    return proofs_of(calibrations, bundle.default_router)
+
+
+def proofs_of(calibrations: Mapping[str, Calibration], default: str) -> Proofs:
+    """What a bundle shows of each router; "" and "default" are the default router."""
+    proofs = {name: _proof(calibration) for name, calibration in calibrations.items()}
+    default_proof = proofs.get(default, RouterProof())
+    return {**proofs, "": default_proof, "default": default_proof}
+
+
+def _proof(calibration: Calibration) -> RouterProof:
+    rows, evidence = calibration.retention, calibration.evidence
+    return RouterProof(
+        tuple(Certificate(row.retention, row.confidence, row.own) for row in rows),
+        evidence.labels if evidence is not None else 0,
+        evidence.over_lots.value if evidence is not None else 0.0,
+    )

@@ -171,6 +171,7 @@ class Operator:
                 planned = asyncio.Event()
                 compile_loop.on_plan(planned.set)
                 tasks.start(compile_loop.run(), "weir-compile-loop")
+                tasks.start(compile_loop.proofs.run(), "weir-proofs")
                 tasks.start(status_writer.run(), "weir-status-writer")
                 tasks.start(secrets.run(settings.secrets_every), "weir-secrets")
                 tasks.start(resync.run(settings.resync_every), "weir-resync")

@@ -13,8 +13,8 @@ from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import PRICE_DAYS, Reason
 from weir_operator.plan.prices import Prices
+from weir_operator.plan.promises import Proofs
 from weir_operator.plan.secrets import Credential
-from weir_operator.plan.warnings import Certificates
 from weir_policy.catalog.catalog import Catalog, packaged
 from weir_policy.table import Table
 
@@ -35,13 +35,13 @@ def compile_paths(
     *,
     documents: Iterable[object] = (),
     routers: frozenset[str] | None = None,
-    certificates: Certificates | None = None,
+    proofs: Proofs | None = None,
     catalog: Catalog | None = None,
 ) -> Compiled:
     """Compile files and folders of YAML. Never raises: what can't be read is a mistake.
 
     `documents` are resources in memory, as their YAML reads.
-    `routers` and `certificates` are those of the scorer's bundle, where it is known; `catalog` is
+    `routers` and `proofs` are those of the scorer's bundle, where it is known; `catalog` is
     the package's where none is given. No policy at all is a mistake too.
     """
     loaded = load(paths, documents)
@@ -49,7 +49,7 @@ def compile_paths(
         loaded.resources,
         Form.FILE,
         routers=routers,
-        certificates=certificates,
+        proofs=proofs,
         prices=Prices(packaged() if catalog is None else catalog, oldest_price()),
     )
     mistakes = [*loaded.mistakes, *_planned(loaded, plan)]

@@ -26,6 +26,7 @@ class ScriptedScorer(rpc.ScorerServicer):
     embed: Callable[[str], Sequence[float]] | None = None
     known: Callable[[str], float] | None = None  # None: as an older scorer
     retention: Sequence[tuple[float, float, float]] = ()
+    evidence: pb.Evidence | None = None  # from labels of own traffic, which certify then, too
     max_texts: int = 256
     failing: tuple[grpc.StatusCode, str] | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,9 +94,15 @@ class ScriptedScorer(rpc.ScorerServicer):
                         quantiles=self.quantiles,
                         prompts=1000,
                         retention=[
-                            pb.RetentionThreshold(retention=r, confidence=c, threshold=t)
+                            pb.RetentionThreshold(
+                                retention=r,
+                                confidence=c,
+                                threshold=t,
+                                own=self.evidence is not None,
+                            )
                             for r, c, t in self.retention
                         ],
+                        evidence=self.evidence,
                     ),
                 )
             ],

@@ -15,12 +15,14 @@ from typing import Protocol
 from weir_operator.apply.cluster import ClusterError
 from weir_operator.apply.index import Index
 from weir_operator.apply.progress import BlockedTable
+from weir_operator.apply.proofs import LatestProofs
 from weir_operator.apply.secret_cache import SecretCache
 from weir_operator.apply.table_publisher import Snapshot, TablePublisher, snapshot_of
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.prices import Prices
+from weir_operator.plan.promises import Proofs
 from weir_policy.catalog.catalog import EMPTY, Catalog
 from weir_policy.table import Table
 from weir_runtime.metrics import Registry
@@ -52,6 +54,10 @@ class ProbeRunner(Protocol):
         """Why probes fail, by policy; empty where all pass or the scorer can't be reached."""
         ...
 
+    async def proofs(self) -> Proofs | None:
+        """What the scorer's bundle shows of its routers; None where that can't be told."""
+        ...
+
 
 class NoProbes:
     """Used where no scorer is configured: every probe passes."""
@@ -60,6 +66,10 @@ class NoProbes:
         """No failures."""
         del table
         return {}
+
+    async def proofs(self) -> Proofs | None:
+        """Nothing is told."""
+        return None
 
 
 class CompileLoop:
@@ -80,6 +90,7 @@ class CompileLoop:
         self._secrets = secrets
         self._publisher = publisher
         self._probes = probes
+        self.proofs = LatestProofs(probes, index.dirty)
         self._debounce = debounce or Debounce()
         fixed = given or Given()
         self._compile = partial(
@@ -121,7 +132,8 @@ class CompileLoop:
         """Plan and publish once. Raises ClusterError where a Secret can't be read for now."""
         resources = await self._secrets.with_secrets(self._index.resources())
         began = time.perf_counter()
-        plan = await asyncio.to_thread(self._compile, resources)
+        work = partial(self._compile, resources, proofs=self.proofs.current)
+        plan = await asyncio.to_thread(work)
         self._seconds.record(time.perf_counter() - began)
         self._problems.set(sum(bool(finding.problems) for finding in plan.findings))
         snapshot = snapshot_of(plan)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import cel
 import grpc
 
+from weir_operator.plan.promises import Certificate, Proofs, RouterProof
 from weir_policy.facts import Facts, rule_values
 from weir_policy.model_patterns import sample_model
 from weir_policy.spec.objective import Objective
@@ -44,6 +45,16 @@ class ScorerProbeRunner:
             _LOG.warning("probes were skipped: %s", error.code().name.lower())
             return {}
         return {policy: message for policy, message in failed.items() if message}
+
+    async def proofs(self) -> Proofs | None:
+        """What the scorer's bundle shows of each router; None where the scorer can't be reached."""
+        try:
+            described = await self._scorer.Describe(scorer.DescribeRequest(), timeout=CALL_TIMEOUT)
+        except grpc.aio.AioRpcError:
+            return None
+        proofs = {router.name: _proof(router.calibration) for router in described.routers}
+        default = proofs.get(described.default_router, RouterProof())
+        return {**proofs, "": default, "default": default}
 
     async def _failure(self, entry: PolicyEntry, described: scorer.Description) -> str:
         policy, router = entry.spec, entry.spec.router.name
@@ -82,6 +93,14 @@ class ScorerProbeRunner:
         return ""
 
 
+def _proof(calibration: scorer.Calibration) -> RouterProof:
+    return RouterProof(
+        tuple(Certificate(row.retention, row.confidence, row.own) for row in calibration.retention),
+        calibration.evidence.labels,
+        calibration.evidence.over_lots.value,
+    )
+
+
 def _named_routers(policy: RoutePolicySpec) -> list[str]:
     """The scorer's routers that the policy and its variants name."""
     own = "" if policy.router.judge else policy.router.name
@@ -113,15 +132,13 @@ def _calibrated(objective: Objective, router: scorer.RouterDescription) -> float
     if router.predicts_quality:
         return None  # the gateway compares predicted qualities: there is no threshold
     wanted = objective.quality
-    return max(
-        (
-            c.threshold
-            for c in router.calibration.retention
-            if c.retention >= wanted.retention - EPSILON
-            and c.confidence >= wanted.confidence - EPSILON
-        ),
-        default=0.0,
-    )
+    enough = [
+        c
+        for c in router.calibration.retention
+        if c.retention >= wanted.retention - EPSILON and c.confidence >= wanted.confidence - EPSILON
+    ]
+    own = [c for c in enough if c.own]  # labels of own traffic go before the bundle's exams
+    return max((c.threshold for c in own or enough), default=0.0)
 
 
 def _quantile(values: Sequence[float], at: float) -> float | None:

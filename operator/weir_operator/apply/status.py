@@ -17,6 +17,7 @@ from weir_operator.plan.findings import PRICE_DAYS, Condition, Finding, PriceOri
 
 HEALTHY = "Healthy"  # the condition
 PRICED = "Priced"  # the condition
+PROVEN = "Proven"  # the condition; only of a policy whose objective promises something
 DATE_CHARS = 10  # of RFC 3339
 
 
@@ -115,6 +116,9 @@ def status_of(
         _Condition("Programmed", programmed.holds, str(programmed.reason), programmed.message)
     )
     conditions.append(_ready(conditions))
+    if finding.promise is not None:
+        promise = finding.promise
+        conditions.append(_Condition(PROVEN, promise.holds, str(promise.reason), promise.message))
     return {
         "conditions": _with_times(conditions, finding.generation, before, now),
         "programmed": f"{programmed.running}/{programmed.gateways}",

@@ -7,8 +7,9 @@ from weir_operator.plan.check import CheckedBackend, Form, check_backend, check_
 from weir_operator.plan.endpoints import Networks
 from weir_operator.plan.findings import Advice, Finding, Problem, Reason
 from weir_operator.plan.prices import NO_PRICES, PricedBackend, Prices, price_backend
+from weir_operator.plan.promises import Proofs, promise_of
 from weir_operator.plan.secrets import UNREADABLE, Credential, SecretIndex
-from weir_operator.plan.warnings import Certificates, backend_warnings, policy_warnings
+from weir_operator.plan.warnings import backend_warnings, policy_warnings
 from weir_policy.reading.resources import (
     Invalid,
     Meta,
@@ -45,7 +46,7 @@ def compile_table(
     form: Form,
     *,
     routers: frozenset[str] | None = None,
-    certificates: Certificates | None = None,
+    proofs: Proofs | None = None,
     allowed: Networks = (),
     prices: Prices = NO_PRICES,
 ) -> Plan:
@@ -53,7 +54,7 @@ def compile_table(
 
     A resource with a problem is left out of the table and told in its finding; so is a policy with
     a candidate that is left out. `routers` are those of the scorer's bundle, None where it is not
-    known, as are `certificates`; `allowed` are addresses that endpoints may have though a cluster
+    known, as are `proofs`; `allowed` are addresses that endpoints may have though a cluster
     refuses them; `prices` has the catalog that backends name models of.
     """
     secrets: SecretIndex = {
@@ -82,10 +83,9 @@ def compile_table(
     )
     partly = [i.partial for i in resources.invalid if isinstance(i.partial, RoutePolicy)]
     more = {p.meta.ref: check_policy(p, checked, broken, routers) for p in partly}
-    advised = {p.meta.ref: policy_warnings(p, checked, certificates) for p in resources.policies}
     findings = [
         *_invalid(resources.invalid, more),
-        *(_finding(p.meta, problems, advised[p.meta.ref]) for p, problems in judged),
+        *(_policy_finding(p, problems, checked, proofs) for p, problems in judged),
         *(
             _backend_finding(found, backend_warnings(found, prices.oldest))
             for found in checked.values()
@@ -107,6 +107,17 @@ def _with_price(found: CheckedBackend, priced: PricedBackend) -> CheckedBackend:
 def _backend_finding(found: CheckedBackend, warnings: tuple[Advice, ...]) -> Finding:
     finding = _finding(found.backend.meta, found.problems, warnings)
     return replace(finding, price=found.price)
+
+
+def _policy_finding(
+    policy: RoutePolicy,
+    problems: tuple[Problem, ...],
+    backends: Mapping[tuple[str, str], CheckedBackend],
+    proofs: Proofs | None,
+) -> Finding:
+    promise = promise_of(policy, proofs)
+    advice = policy_warnings(policy, backends, promise)
+    return replace(_finding(policy.meta, problems, advice), promise=promise)
 
 
 def _match_order(policy: RoutePolicy) -> tuple[int, str, ResourceRef]:

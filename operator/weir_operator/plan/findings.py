@@ -6,7 +6,7 @@ The reasons are those of the conditions on a cluster; docs/policies.md lists eve
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from weir_policy.fields.mistakes import Path, dotted
 from weir_policy.reading.resources import ResourceRef
@@ -177,6 +177,17 @@ class PriceOrigin:
         return None
 
 
+class PromiseVerdict(Protocol):
+    """Whether a policy's promise is proven on its own traffic."""
+
+    @property
+    def holds(self) -> bool: ...
+    @property
+    def reason(self) -> StrEnum: ...
+    @property
+    def message(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """All that is to be said of one resource; without problems it is in the table."""
@@ -187,6 +198,7 @@ class Finding:
     uid: str = ""
     warnings: tuple[Advice, ...] = ()
     price: PriceOrigin | None = None  # of a backend
+    promise: "PromiseVerdict | None" = None  # of a policy that promises something
 
     def verdict(self, condition: Condition) -> Verdict:
         """The condition: of several problems the first one's reason, and every one's message."""

@@ -10,13 +10,11 @@ import cel
 
 from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
 from weir_operator.plan.findings import Advice
+from weir_operator.plan.promises import Promise
 from weir_policy.facts import Facts, rule_values
 from weir_policy.reading.resources import RoutePolicy
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Rule
-
-# Router → the (retention, confidence) pairs that the bundle certifies; "" is the default router.
-Certificates = Mapping[str, tuple[tuple[float, float], ...]]
 
 
 def backend_warnings(checked: CheckedBackend, oldest: str) -> tuple[Advice, ...]:
@@ -31,10 +29,11 @@ def backend_warnings(checked: CheckedBackend, oldest: str) -> tuple[Advice, ...]
 def policy_warnings(
     policy: RoutePolicy,
     backends: Mapping[tuple[str, str], CheckedBackend],
-    certificates: Certificates | None,
+    promise: Promise | None,
 ) -> tuple[Advice, ...]:
-    """Rules that use a model which can't serve the request, and promises without a certificate."""
-    return (*_rule_warnings(policy, backends), *_quality_warnings(policy, certificates))
+    """Rules that use a model which can't serve the request, and a promise that isn't proven."""
+    advice = None if promise is None else promise.advice
+    return (*_rule_warnings(policy, backends), *(() if advice is None else (advice,)))
 
 
 def _rule_warnings(
@@ -63,18 +62,6 @@ def _holds(rule: Rule, facts: Facts) -> bool:
         return cel.compile(rule.when).execute({"request": rule_values(facts)}) is True
     except (KeyError, ArithmeticError, TypeError, RuntimeError, ValueError):
         return False  # its faults are problems of their own
-
-
-def _quality_warnings(policy: RoutePolicy, certificates: Certificates | None) -> Iterator[Advice]:
-    objective = policy.spec.objective
-    quality = None if objective is None else objective.quality
-    if quality is None or certificates is None:
-        return
-    rows = certificates.get(policy.spec.router.name, ())
-    if not any(r >= quality.retention and c >= quality.confidence for r, c in rows):
-        message = "the bundle has no certificate for it: every request goes to the strong model"
-        hint = "`weir calibrate --retention ... --into BUNDLE` makes one from your labels"
-        yield Advice((*SPEC, "objective", "quality"), message, hint)
 
 
 _PLAIN = Facts("auto", turns=1, messages=1, chars=5, text="hello")

@@ -6,7 +6,7 @@ from support.resources import Wire, backend, policy
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import Condition
-from weir_operator.plan.warnings import Certificates
+from weir_operator.plan.promises import Certificate, Proofs, RouterProof
 from weir_policy.fields.mistakes import dotted
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
@@ -15,10 +15,10 @@ PRICE = {"input": "1", "output": "2"}
 STRONG = backend("strong", price=PRICE)
 
 
-def plan(*documents: Wire, certificates: Certificates | None = None) -> Plan:
+def plan(*documents: Wire, proofs: Proofs | None = None) -> Plan:
     parsed = [parse(document).resource for document in documents]
     resources = gather([resource for resource in parsed if resource is not None], [])
-    return compile_table(resources, Form.CLUSTER, certificates=certificates)
+    return compile_table(resources, Form.CLUSTER, proofs=proofs)
 
 
 def warned(made: Plan) -> list[tuple[str, str]]:
@@ -61,19 +61,55 @@ def test_a_rule_for_what_its_model_lacks(when: str, capabilities: list[str], exp
     assert warned(made) == [("chat", "spec.rules[0].use")] * expected
 
 
+def certified(*rows: tuple[float, float, bool], router: str = "") -> Proofs:
+    return {router: RouterProof(tuple(Certificate(*row) for row in rows))}
+
+
 @pytest.mark.parametrize(
-    ("certificates", "expected"),
+    ("proofs", "reason"),
     [
-        (None, 0),  # no bundle is known
-        ({}, 1),
-        ({"": ((0.9, 0.95),)}, 1),
-        ({"": ((0.99, 0.9),)}, 1),
-        ({"": ((0.95, 0.95),)}, 0),
-        ({"": ((0.99, 0.99),)}, 0),
-        ({"mf": ((0.99, 0.99),)}, 1),  # another router's
+        (None, None),  # no bundle is known
+        ({}, "NoCertificate"),
+        (certified((0.9, 0.95, True)), "NoCertificate"),
+        (certified((0.99, 0.9, True)), "NoCertificate"),
+        (certified((0.95, 0.95, True)), "OwnLabels"),
+        (certified((0.99, 0.99, False), (0.95, 0.95, True)), "OwnLabels"),
+        (certified((0.95, 0.95, False)), "Unproven"),
+        (certified((0.99, 0.99, False)), "Unproven"),
+        (certified((0.99, 0.99, True), router="mf"), "NoCertificate"),  # another router's
     ],
 )
-def test_a_quality_that_nothing_certifies(certificates: Certificates | None, expected: int) -> None:
+def test_a_quality_needs_labels_of_its_own_traffic(
+    proofs: Proofs | None, reason: str | None
+) -> None:
     promised = policy(objective={"quality": {"retention": "95%"}})
-    made = plan(promised, backend("weak", price=PRICE), STRONG, certificates=certificates)
+    made = plan(promised, backend("weak", price=PRICE), STRONG, proofs=proofs)
+    expected = reason not in {None, "OwnLabels"}
     assert warned(made) == [("chat", "spec.objective.quality")] * expected
+    (finding,) = (found for found in made.findings if found.ref.name == "chat")
+    assert (finding.promise and str(finding.promise.reason)) == reason
+    assert len(made.table.policies) == 1, "it serves all the same"
+
+
+@pytest.mark.parametrize(
+    ("proof", "expected"),
+    [
+        (RouterProof(labels=300, gain=-0.01), 1),
+        (RouterProof(labels=299, gain=-0.01), 0),
+        (RouterProof(labels=3000, gain=0.01), 0),
+        (RouterProof(), 0),
+    ],
+)
+@pytest.mark.parametrize("objective", [{"strongShare": "20%"}, {"threshold": "0.5"}])
+def test_a_router_that_own_labels_show_to_fail(
+    proof: RouterProof, expected: int, objective: dict[str, str]
+) -> None:
+    made = plan(
+        policy(objective=objective), backend("weak", price=PRICE), STRONG, proofs={"": proof}
+    )
+    (name,) = objective
+    assert warned(made) == [("chat", f"spec.objective.{name}")] * expected
+    if expected:
+        (advice,) = (str(advice) for _, advice in made.warnings)
+        assert "does no better than drawing lots" in advice
+        assert "300 labels: -0.010 of APGR" in advice

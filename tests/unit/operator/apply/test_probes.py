@@ -11,9 +11,11 @@ from support.scorer_server import ScriptedScorer
 from weir_operator.apply.probes import ScorerProbeRunner
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import compile_table
+from weir_operator.plan.promises import Certificate, RouterProof
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
 from weir_policy.table import Table
+from weir_proto.scorer.v1 import scorer_pb2
 from weir_proto.scorer.v1 import scorer_pb2_grpc as rpc
 
 HARD = {"prompt": "prove it", "expect": "strong"}
@@ -31,10 +33,14 @@ def table(**spec: object) -> Table:
 
 
 @pytest.fixture
-async def probing(tmp_path: Path) -> AsyncIterator[ScorerProbeRunner]:
+def scripted() -> ScriptedScorer:
     """A scorer that takes "prove" for hard."""
+    return ScriptedScorer(score=lambda text: 0.9 if "prove" in text else 0.1)
+
+
+@pytest.fixture
+async def probing(scripted: ScriptedScorer, tmp_path: Path) -> AsyncIterator[ScorerProbeRunner]:
     server = grpc.aio.server()
-    scripted = ScriptedScorer(score=lambda text: 0.9 if "prove" in text else 0.1)
     rpc.add_ScorerServicer_to_server(scripted, server)
     target = f"unix://{tmp_path}/scorer.sock"
     server.add_insecure_port(target)
@@ -81,3 +87,20 @@ async def test_rules_go_first(probing: ScorerProbeRunner) -> None:
 async def test_a_scorer_that_is_away_holds_nothing_back(tmp_path: Path) -> None:
     async with grpc.aio.insecure_channel(f"unix://{tmp_path}/nobody.sock") as channel:
         assert await ScorerProbeRunner(channel).failures(table(probes=[HARD])) == {}
+
+
+async def test_what_the_scorer_shows_of_its_routers(
+    scripted: ScriptedScorer, probing: ScorerProbeRunner
+) -> None:
+    scripted.retention = [(0.95, 0.9, 0.4)]
+    exams = RouterProof((Certificate(0.95, 0.9),))
+    assert await probing.proofs() == dict.fromkeys(("linear", "", "default"), exams)
+    gain = scorer_pb2.Gain(value=-0.1, low=-0.2, high=0.0)
+    scripted.evidence = scorer_pb2.Evidence(labels=400, over_lots=gain, over_length=gain)
+    own = RouterProof((Certificate(0.95, 0.9, own=True),), 400, -0.1)
+    assert await probing.proofs() == dict.fromkeys(("linear", "", "default"), own)
+
+
+async def test_a_scorer_that_is_away_shows_nothing(tmp_path: Path) -> None:
+    async with grpc.aio.insecure_channel(f"unix://{tmp_path}/none.sock") as channel:
+        assert await ScorerProbeRunner(channel).proofs() is None

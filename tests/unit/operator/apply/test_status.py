@@ -17,6 +17,7 @@ from weir_operator.apply.usage import Tally, Usage, tally_in
 from weir_operator.plan.check import Form
 from weir_operator.plan.compile import Plan, compile_table
 from weir_operator.plan.findings import Finding
+from weir_operator.plan.promises import Certificate, Proofs, RouterProof
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
 
@@ -24,11 +25,13 @@ DONE = Programmed(True, ProgramReason.PROGRAMMED, "done", 2, 2)  # noqa: FBT003 
 WAITING = Programmed(False, ProgramReason.PROGRESSING, "1 of 2", 1, 2)  # noqa: FBT003 - its first field
 
 
-def planned(**spec: object) -> tuple[Plan, Finding]:
+def planned(*, proofs: Proofs | None = None, **spec: object) -> tuple[Plan, Finding]:
     """A plan over one policy, and what it found of it."""
     documents = (backend("weak"), backend("strong"), policy("chat", "shop", **spec))
     plan = compile_table(
-        gather(p.resource for p in map(parse, documents) if p.resource), Form.CLUSTER
+        gather(p.resource for p in map(parse, documents) if p.resource),
+        Form.CLUSTER,
+        proofs=proofs,
     )
     return plan, next(f for f in plan.findings if f.ref.name == "chat")
 
@@ -51,6 +54,29 @@ def test_ready_has_the_reason_of_what_keeps_it_from_it() -> None:
     _, finding = planned(rules=[{"name": "r", "when": "request.tols > 0", "use": "weak"}])
     status = status_of(finding, WAITING, Tally(), {}, "2026-01-01T00:00:00Z")
     assert conditions_in(status)["Ready"]["reason"] == "InvalidRule"
+
+
+def test_a_promise_that_exams_certify_is_unproven_and_ready_all_the_same() -> None:
+    exams = {"": RouterProof((Certificate(0.95, 0.95),))}
+    own = {"": RouterProof((Certificate(0.95, 0.95, own=True),))}
+    objective = {"quality": {"retention": "95%"}}
+    shown = []
+    for proofs in (exams, own):
+        _, finding = planned(proofs=proofs, objective=objective)
+        conditions = conditions_in(status_of(finding, DONE, Tally(), {}, "2026-01-01T00:00:00Z"))
+        shown.append((conditions["Proven"]["status"], conditions["Proven"]["reason"]))
+        assert conditions["Ready"]["status"] == "True"
+    assert shown == [("False", "Unproven"), ("True", "OwnLabels")]
+
+
+def test_the_share_of_unknown_prompts_is_of_those_that_were_judged() -> None:
+    _, finding = planned()
+    used = Usage(requests=100, strong=20, judged=80, unknown=20)
+    status = status_of(finding, DONE, Tally(used), {}, "2026-01-01T00:00:00Z")
+    assert status["unknownShare"] == "25.0%"
+    assert tally_in(status).totals == used
+    older = status_of(finding, DONE, Tally(Usage(requests=100)), {}, "2026-01-01T00:00:00Z")
+    assert "unknownShare" not in older
 
 
 def test_usage_is_written_for_people_and_kept_exactly() -> None:
