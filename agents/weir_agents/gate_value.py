@@ -8,7 +8,7 @@ solved tasks for the least money, and says what is saved against the strong mode
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from math import sqrt
 from statistics import NormalDist
 from typing import Final
@@ -25,7 +25,7 @@ _REPEAT_SPREAD: Final = 0.015
 _SAME: Final = 0.005  # rates that are no further apart are the same
 
 
-class GateVerdict(Enum):
+class GateVerdict(StrEnum):
     """Whether a finish gate pays."""
 
     PAYS = "pays"

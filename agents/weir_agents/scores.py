@@ -1,7 +1,6 @@
 """How likely an agent's run fails: while it goes on, and when it says that it is done."""
 
 from dataclasses import dataclass
-from math import exp
 
 from weir_agents.facts import AgentFacts
 from weir_agents.prior import PRIOR
@@ -32,39 +31,35 @@ class Reason:
 
 def stage_score(facts: AgentFacts, weights: AgentWeights = PRIOR) -> float:
     """The probability that this run fails if it goes on like this, within [0, 1]."""
-    return _score(_heads(facts, weights).stage, facts)
+    head = _heads(facts, weights).stage
+    return head.score(facts) if _called(facts) else head.usual
 
 
 def finish_score(facts: AgentFacts, weights: AgentWeights = PRIOR) -> float:
     """The probability that this finished run has failed, within [0, 1]."""
-    return _score(_heads(facts, weights).finish, facts)
+    head = _heads(facts, weights).finish
+    return head.score(facts) if facts.turns else head.usual
 
 
 def stage_reasons(facts: AgentFacts, weights: AgentWeights = PRIOR) -> list[Reason]:
     """What moved the stage score, the strongest first."""
-    return _reasons(_heads(facts, weights).stage, facts)
+    return _reasons(_heads(facts, weights).stage, facts) if _called(facts) else []
 
 
 def finish_reasons(facts: AgentFacts, weights: AgentWeights = PRIOR) -> list[Reason]:
     """What moved the finish score, the strongest first."""
-    return _reasons(_heads(facts, weights).finish, facts)
+    return _reasons(_heads(facts, weights).finish, facts) if facts.turns else []
 
 
 def _heads(facts: AgentFacts, weights: AgentWeights) -> Heads:
     return (weights if weights.fits(facts) else PRIOR).heads(facts)
 
 
-def _score(head: Head, facts: AgentFacts) -> float:
-    # Of a conversation without calls nothing is known but how often runs fail.
-    return head.score(facts) if _called(facts) else 1 / (1 + exp(-head.bias))
-
-
 def _reasons(head: Head, facts: AgentFacts) -> list[Reason]:
-    if not _called(facts):
-        return []
     reasons = [Reason(term.feature, term.part(facts)) for term in head.terms]
     return sorted(reasons, key=lambda reason: -abs(reason.logit))
 
 
 def _called(facts: AgentFacts) -> bool:
+    # Before the first call nothing is known of a run but how often runs fail.
     return facts.calls > 0 or facts.results > 0

@@ -38,8 +38,16 @@ class Head:
 
     def score(self, facts: AgentFacts) -> float:
         """The probability, within [0, 1]."""
-        logit = self.bias + sum(term.part(facts) for term in self.terms)
-        return 1 / (1 + exp(-max(-_STEEPEST, min(_STEEPEST, logit))))
+        return _logistic(self.bias + sum(term.part(facts) for term in self.terms))
+
+    @property
+    def usual(self) -> float:
+        """The probability for a run of which nothing is known."""
+        return _logistic(self.bias)
+
+
+def _logistic(logit: float) -> float:
+    return 1 / (1 + exp(-max(-_STEEPEST, min(_STEEPEST, logit))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class AgentWeights:
 
     def heads(self, facts: AgentFacts) -> Heads:
         """The heads for a conversation, by the tools that it calls most."""
-        return self.service if 2 * facts.other_calls > facts.calls else self.work
+        return self.service if 2 * facts.other_calls >= facts.calls else self.work
 
     def fits(self, facts: AgentFacts) -> bool:
         """Whether they may speak for a conversation: no fit carries between harnesses."""

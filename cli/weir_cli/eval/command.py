@@ -10,12 +10,15 @@ from click.core import ParameterSource
 from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.options import JSON, SEED, Percent, files_option, since_micros
 
-_MODES: Final = ("data", "feedback", "sense")
+_MODES: Final = ("data", "feedback", "sense", "agents", "gate")
 _ONLY_WITH: Final = {
     "data": ("files", "weak", "strong", "share"),
     "feedback": ("paths", "policy", "threshold", "since", "clip"),
     "sense": ("chats", "filler"),
+    "agents": ("weights",),
+    "gate": ("weak", "strong", "harness", "auroc"),
 }
+_WITHOUT_PAGE: Final = ("sense", "gate")
 
 
 @click.command("eval")
@@ -45,6 +48,31 @@ _ONLY_WITH: Final = {
     "--filler",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --sense: texts between lines of --- to put around the prompts.",
+)
+@click.option(
+    "--agents",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="RUNS",
+    help="Instead of --data: agents' recorded runs, a parquet file with one turn a row.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --agents: a file of `weir train --agents` to measure beside the prior.",
+)
+@click.option(
+    "--gate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="TASKS",
+    help="Instead of --data: agents' recorded tasks with costs, to replay a finish gate on.",
+)
+@click.option("--harness", help="With --gate: the harness whose tasks are replayed.")
+@click.option(
+    "--auroc",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.72,
+    show_default=True,
+    help="With --gate: how well the finish score tells failed runs of the weak model.",
 )
 @files_option(
     "With --feedback: policy files whose policy of the same name is estimated.", required=False
@@ -120,10 +148,13 @@ def evaluation(
 
     With --sense: how often a hard prompt scores above an easy one, also where the two are of like
     length, in other languages, and amid filler.
+
+    With --agents: how well failure is seen coming in agents' runs, within each model. With --gate:
+    what a finish gate would have saved between two models, and what gate_pays says of them.
     """
     modes = [mode for mode in _MODES if options[mode] is not None]
     if len(modes) != 1:
-        raise click.UsageError("give one of --data, --feedback and --sense")
+        raise click.UsageError("give one of --data, --feedback, --sense, --agents and --gate")
     _refuse_unused(context, modes[0])
     match modes[0]:
         case "feedback":
@@ -133,6 +164,10 @@ def evaluation(
             _eval_feedback(context.params, rescore=rescore)
         case "sense":
             _eval_sense(context.params, require_bundle(bundle))
+        case "agents":
+            _eval_agents(context.params)
+        case "gate":
+            _eval_gate(context.params)
         case _:
             _eval_recorded(context.params, require_bundle(bundle))
 
@@ -186,15 +221,43 @@ def _eval_sense(options: Mapping[str, Any], bundle: Path) -> None:
     eval_sense(sense, as_json=options["as_json"])
 
 
+def _eval_agents(options: Mapping[str, Any]) -> None:
+    from weir_cli.eval.agents import eval_agents  # noqa: PLC0415 - needs the lab's libraries
+    from weir_lab.agents.evaluate import AgentOptions  # noqa: PLC0415 - as above
+
+    eval_agents(
+        options["agents"],
+        options["weights"],
+        AgentOptions(repeats=options["repeats"], seed=options["seed"]),
+        options["out"],
+        as_json=options["as_json"],
+    )
+
+
+def _eval_gate(options: Mapping[str, Any]) -> None:
+    from weir_cli.eval.gate import GateOptions, eval_gate  # noqa: PLC0415 - needs the lab's libraries
+
+    names = ("gate", "weak", "strong", "harness", "auroc", "seed")
+    missing = [name for name in ("weak", "strong", "harness") if not options[name]]
+    if missing:
+        raise click.UsageError(f"--gate needs --{missing[0]}")
+    eval_gate(GateOptions(**{name: options[name] for name in names}), as_json=options["as_json"])
+
+
 def _refuse_unused(context: click.Context, mode: str) -> None:
     """Refuse an option that belongs to another mode: it would have no effect."""
-    others = {name: other for other in _MODES if other != mode for name in _ONLY_WITH[other]}
+    others = {
+        name: other
+        for other in _MODES
+        for name in _ONLY_WITH[other]
+        if name not in _ONLY_WITH[mode]
+    }
     for option in context.command.params:
         other = others.get(option.name or "")
         if other is not None and _on_command_line(context, option.name or ""):
             raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{mode}")
-    if mode == "sense" and _on_command_line(context, "out"):
-        raise click.UsageError("--out doesn't go with --sense, which prints its figures alone")
+    if mode in _WITHOUT_PAGE and _on_command_line(context, "out"):
+        raise click.UsageError(f"--out doesn't go with --{mode}, which prints its figures alone")
 
 
 def _on_command_line(context: click.Context, name: str) -> bool:

@@ -24,11 +24,23 @@ _DEFAULT = ""  # `--from` without a value
 @bundle_option("Without --from: the bundle whose encoder reads the prompts.", "--encoder")
 @click.option(
     "--data",
-    required=True,
     type=click.Path(path_type=Path),
     help="Labels of your traffic: outcomes of models on the same prompts; or preferences.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The new bundle.")
+@click.option(
+    "--agents",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="RUNS",
+    help="Instead of --data: a ledger with rated requests of agents, or a parquet file of their "
+    "runs; writes agents' weights.",
+)
+@click.option("--harness", help="With --agents: the harness, where RUNS has several.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The new bundle; with --agents the file of weights.",
+)
 @click.option("--router", default="linear", show_default=True, help="The router to start from.")
 @click.option(
     "--name", default="adapted", show_default=True, help="With --from: the new router's name."
@@ -52,7 +64,9 @@ def train(  # noqa: PLR0913 - one parameter per option
     *,
     start: str | None,
     encoder: Path | None,
-    data: Path,
+    data: Path | None,
+    agents: Path | None,
+    harness: str | None,
     out: Path,
     router: str,
     name: str,
@@ -70,7 +84,19 @@ def train(  # noqa: PLR0913 - one parameter per option
     stay. Without --from, everything is learnt from the data alone: at least 200 labels, better
     5,000; an interrupted run continues where it stopped. The same labels and seed give the same
     bundle, bit for bit.
+
+    With --agents, the scores of agents' runs are fitted to one harness: at least 50 labelled runs.
     """
+    if (data is None) == (agents is None):
+        raise click.UsageError("give one of --data and --agents")
+    if agents is not None:
+        from weir_cli.train.agents import train_agents  # noqa: PLC0415 - needs the lab
+
+        train_agents(agents, out, harness, seed, as_json=as_json)
+        return
+    if harness is not None:
+        raise click.UsageError("--harness goes with --agents, not with --data")
+    data = data or Path()
     if start is not None and also:
         raise click.UsageError("--also goes without --from: an adapted bundle keeps its routers")
     if start is not None and not _is_router_name(name, router):

@@ -63,7 +63,8 @@ def test_reasons_name_what_moved_a_score() -> None:
 
 def test_a_chat_without_calls_has_the_usual_runs_score_and_no_reasons() -> None:
     assert 0.2 < stage_score(NO_AGENT) < 0.4
-    assert stage_score(replace(NO_AGENT, text_chars=10**6)) == stage_score(NO_AGENT)
+    assert finish_score(NO_AGENT) == PRIOR.service.finish.usual
+    assert stage_score(replace(NO_AGENT, turns=9, text_chars=10**6)) == PRIOR.service.stage.usual
     assert stage_reasons(NO_AGENT) == finish_reasons(NO_AGENT) == []
 
 
