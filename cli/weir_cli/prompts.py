@@ -26,6 +26,7 @@ class Prompt:
 
     id: Id
     text: str
+    earlier: tuple[str, ...] = ()  # the user's turns before it, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,15 @@ def parse_line(line: bytes, number: int) -> Prompt:
         raise _bad(number, '"id" must be a text or a whole number')
     if not isinstance(text, str):
         raise _bad(number, '"prompt" must be a text')
-    return Prompt(identity, text)
+    return Prompt(identity, text, _earlier(fields, number))
+
+
+def _earlier(fields: dict[str, object], number: int) -> tuple[str, ...]:
+    value = fields.get("earlier", [])
+    turns = cast("list[object]", value) if isinstance(value, list) else None
+    if turns is None or not all(isinstance(turn, str) for turn in turns):
+        raise _bad(number, '"earlier" must be a list of texts')
+    return tuple(cast("list[str]", turns))
 
 
 def _bad(number: int, problem: str) -> Failure:

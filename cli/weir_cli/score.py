@@ -16,6 +16,7 @@ from weir_cli.prompts import Prompt, Source, open_prompts
 from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.errors import BundleError
 from weir_scorer.engine.ports import EngineError, Scores
+from weir_scorer.features.turns import as_prompt
 
 _CHUNK = 1024  # prompts held at a time
 
@@ -48,6 +49,7 @@ def score(
 ) -> None:
     """Score the prompts of FILE: JSONL lines {"id", "prompt"}, parquet, or - for standard input.
 
+    In JSONL, "earlier" may list the user's turns before the prompt, which follow-ups depend on.
     Writes {"id", "score", "quality"} lines in the same order. A score is how likely a strong
     model's answer beats a weak one's; `quality` is per profiled model, empty where the router
     predicts none.
@@ -80,7 +82,8 @@ def _scored(bundle: Bundle, source: Source, router: str) -> Iterator[list[str]]:
     while True:
         chunk, broken = _take(source)
         if chunk:
-            scores = bundle.score([prompt.text for prompt in chunk], router, want_quality=True)
+            prompts = [as_prompt((*prompt.earlier, prompt.text)) for prompt in chunk]
+            scores = bundle.score(prompts, router, want_quality=True)
             yield _lines(chunk, scores, bundle.profiles)
         if broken is not None:
             raise broken

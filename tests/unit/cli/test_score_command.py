@@ -17,7 +17,7 @@ from support.parquet import write_parquet
 from weir_cli.failure import Failure
 from weir_cli.prompts import parse_line
 from weir_cli.score import score as command
-from weir_scorer import Bundle
+from weir_scorer import Bundle, Chat
 
 # Scores a file in a process of its own and reports that process's highest resident size, in KiB.
 # VmHWM, not ru_maxrss: the latter keeps what the process that forked this one had.
@@ -49,6 +49,17 @@ def lines(rows: Iterable[object]) -> str:
 
 def rows_of(result: Result) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_follow_up_is_scored_with_the_turn_before_it(bundle: Path) -> None:
+    turns = ["prove that the sum of the two theorems is what it is", "and why?"]
+    alone = {"id": 1, "prompt": turns[1]}
+    result = run(bundle, stdin=lines([alone, {**alone, "earlier": turns[:1]}]))
+    with Bundle.open(bundle, devices=["cpu"]) as opened:
+        expected = opened.score([turns[1], Chat(turns[1], (turns[0],))]).scores.tolist()
+    found = [row["score"] for row in rows_of(result)]
+    assert found == pytest.approx(expected)
+    assert found[0] != found[1]
 
 
 def test_each_prompt_has_its_line_in_order(bundle: Path) -> None:
@@ -86,6 +97,8 @@ def test_unicode_edges_and_empty_lines(bundle: Path) -> None:
         ('{"id": 1.5, "prompt": "x"}', '"id" must be'),
         ('{"id": 1}', '"prompt" must be a text'),
         ('{"id": 1, "prompt": ["x"]}', '"prompt" must be a text'),
+        ('{"id": 1, "prompt": "x", "earlier": "y"}', '"earlier" must be a list of texts'),
+        ('{"id": 1, "prompt": "x", "earlier": [1]}', '"earlier" must be a list of texts'),
         ("[" * 100_000, "not JSON"),
     ],
 )
