@@ -14,7 +14,7 @@ from weir_gateway.domain.request import ClientKey, Request, with_model
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.extproc.bodies import too_large, unpack
 from weir_gateway.extproc.head import Head
-from weir_gateway.extproc.replies import Change
+from weir_gateway.extproc.replies import UNCHANGED, Change
 from weir_gateway.http.auth import Authenticator
 from weir_gateway.http.body import ENCODINGS, JSON_TYPES
 from weir_gateway.http.client_wires import CLIENT_WIRES, COUNT_TOKENS, ClientWire
@@ -85,6 +85,12 @@ class Decided:
     overhead: float  # seconds spent deciding
     headers: dict[str, str]  # describe it to the client
     change: Change
+
+
+def without_bodies(decided: Decided) -> Decided:
+    """What its account needs: the bodies went to Envoy, and an answer may take minutes."""
+    request = replace(decided.request, body=b"", model_span=None)
+    return replace(decided, request=request, change=UNCHANGED)
 
 
 class EnvoyDecider:

@@ -15,7 +15,7 @@ from weir_gateway.routing.account import Ending
 from weir_gateway.routing.pipeline import Routing
 from weir_gateway.routing.ports import Clock
 
-MAX_OPEN: Final = 20_000  # decisions; about 4 KB each with their bodies dropped
+MAX_OPEN: Final = 20_000  # decisions; about 4 KB each and the prompt's text
 
 
 class OpenDecisions:

@@ -8,7 +8,7 @@ from weir_gateway.extproc import replies
 from weir_gateway.extproc.answer_side import AnswerMode, AnswerSide, answer_mode, meter_of
 from weir_gateway.extproc.answers import UNSEEN
 from weir_gateway.extproc.bodies import BodyPieces
-from weir_gateway.extproc.decide import Decided, EnvoyDecider, Incoming, forged
+from weir_gateway.extproc.decide import Decided, EnvoyDecider, Incoming, forged, without_bodies
 from weir_gateway.extproc.delivery import BodyMode, body_mode, buffering, deliver, pass_piece
 from weir_gateway.extproc.head import Head, head_of
 from weir_gateway.extproc.open_decisions import OpenDecisions
@@ -141,9 +141,9 @@ class Session:
 
     def _done(self, decided: Decided, *, end: bool = True) -> Responses:
         self._incoming = None
-        self._decided = decided
+        self._decided = without_bodies(decided)
         if decided.request.wire.answers:
-            self._parts.decisions.add(decided)
+            self._parts.decisions.add(self._decided)
         self._parts.count("decided")
         return self._deliver(decided.change, end=end)
 

@@ -1,6 +1,7 @@
 """Weir, its scorer, Envoy: each of them goes away while requests come in."""
 
 import asyncio
+import secrets
 import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,6 +19,7 @@ from support.envoy import Bootstrap, Envoy, running_envoy
 from support.envoy_world import EASY, HARD, chat, sums, two, world
 from support.gateway import HEADERS, write
 from support.gateway_program import GatewayProgram, gateway_program
+from support.otlp import collecting
 from support.polling import eventually
 from support.upstream import Upstream, answering, completion, event, running_upstream, stalling
 
@@ -35,9 +37,10 @@ class Programs:
     folder: Path
     port: int  # where Weir serves Envoy
 
-    def weir(self) -> AbstractAsyncContextManager[GatewayProgram]:
+    def weir(self, **further: str) -> AbstractAsyncContextManager[GatewayProgram]:
         """Run Weir until the block is left."""
         environment = {
+            **further,
             "WEIR_EXTPROC": f"127.0.0.1:{self.port}",
             "WEIR_ROUTETABLE_FILE": str(self.folder / "routetable.json"),
             "WEIR_LEDGER": str(self.folder / "ledger.db"),
@@ -211,3 +214,27 @@ async def test_a_body_that_stops_coming_is_refused(tmp_path: Path) -> None:
             assert response.status == 400
             assert (await response.json())["error"]["code"] == "body_timeout"
         stop.set()
+
+
+async def test_a_decision_continues_the_clients_trace(tmp_path: Path) -> None:
+    trace, client = secrets.token_bytes(16), secrets.token_bytes(8)
+    async with collecting() as collector, programs(tmp_path, fails_open=False) as here:
+        exporting = {
+            "OTEL_TRACES_EXPORTER": "otlp",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+            "OTEL_EXPORTER_OTLP_INSECURE": "true",
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "OTEL_METRICS_EXPORTER": "none",
+        }
+        async with here.weir(**exporting):
+            headers = {**HEADERS, "traceparent": f"00-{trace.hex()}-{client.hex()}-01"}
+            async with here.session.post(
+                f"{here.envoy.url}/v1/chat/completions", data=chat(EASY), headers=headers
+            ) as response:
+                assert response.status == 200
+            names = {"ext_proc /v1/chat/completions", "weir.decide"}
+            spans = {seen.name: seen for seen in await collector.wait_for(trace, names, within=20)}
+    server = spans["ext_proc /v1/chat/completions"].span
+    assert server.parent_span_id == client
+    assert spans["weir.decide"].span.parent_span_id == server.span_id
+    assert spans["weir.decide"].attributes["weir.model"] == "weak"

@@ -158,6 +158,7 @@ async def test_limits_refuse_in_the_clients_own_words(tmp_path: Path) -> None:
         assert json.loads(answer)["type"] == "error"
         assert json.loads(answer)["error"]["type"] == "rate_limit_error"
         assert int(headers["retry-after"]) >= 1
+        assert headers["content-type"].startswith("application/json")
         assert len(here.strong.received) == 1
 
 
@@ -178,3 +179,22 @@ async def test_bodies_that_wait_are_bounded_together(tmp_path: Path) -> None:
         status, _, answer = await here.post(chat("x" * 2000))
         assert (status, json.loads(answer)["error"]["code"]) == (503, "overloaded")
         assert (await here.post(chat(EASY)))[0] == 200
+
+
+async def test_a_conversation_stays_with_its_model(tmp_path: Path) -> None:
+    def sticky(weak: Upstream, strong: Upstream) -> TableDraft:
+        cheap = backend("weak", weak.url, micro_usd=5_000_000)
+        made = table(cheap, backend("strong", strong.url, micro_usd=10_000_000))
+        made.policies[0].set("session", {"sticky": "10m"})
+        return made
+
+    opening = [{"role": "system", "content": "long " * 4000}, {"role": "user", "content": HARD}]
+    later = [*opening, {"role": "assistant", "content": "so"}, {"role": "user", "content": EASY}]
+    async with world(tmp_path, made=sticky) as here:
+        reasons: list[str] = []
+        for messages in (opening, later):
+            fields = {"model": "auto", "messages": messages, "max_tokens": 10}
+            _, headers, _ = await here.post(json.dumps(fields).encode())
+            assert headers["x-weir-model"] == "strong"
+            reasons.append(headers["x-weir-reason"])
+    assert reasons == ["scored", "sticky"]
