@@ -20,10 +20,12 @@ from weir.stepping import AskingScorer, Stepper
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.cache.memory import MemorySessions
 from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.adapters.session.memory import MemorySessionStore
 from weir_gateway.domain.ids import DecisionId
 from weir_gateway.routing.advise import Adviser
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import DecisionParts
+from weir_gateway.routing.session.memory import SessionMemory
 from weir_gateway.routing.steps import selection
 from weir_policy.model_patterns import model_pattern
 from weir_scorer import Bundle
@@ -50,6 +52,7 @@ class Decider:
             conditions=CelConditions(),
             ids=_new_id,
             sessions=MemorySessions(time.monotonic, entries=SESSIONS),
+            memory=SessionMemory(MemorySessionStore(time.monotonic, entries=SESSIONS), time.time),
             budgets=Budgets(MemoryBudgetStore(), time.monotonic, time.time, _new_id()),
         )
         self._adviser = Adviser(parts, time.monotonic, score_timeout=timeout)

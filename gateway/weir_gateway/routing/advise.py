@@ -74,21 +74,24 @@ class Adviser:
         )
         decision = await self._decider.decide(context)
         compiled = self._decider.compiled(table).by_id[decision.policy]
-        if decision.budget_reservation is not None:
+        if decision.budget_reservation is not None or decision.session_reservation is not None:
             self._await_cost(request, decision)
         self._remember(request, decision, compiled.policy)
         return explanation_of(request, decision, compiled, self._parts.budgets)
 
     def settle(self, decision: DecisionId, usage: Usage) -> bool:
-        """Count the tokens of a decision's answer against its policy's budget.
+        """Count the tokens of a decision's answer against its policy's budget or session's ceiling.
 
-        False where no budget waits for it: its policy has none, or it was settled before.
+        False where neither waits for it: its policy has none, or it was settled before.
         """
         unsettled = self._unsettled.pop(decision, None)
-        if unsettled is None or self._parts.budgets is None:
+        if unsettled is None:
             return False
         paid = cost(unsettled.decision.chosen.price, usage)
-        self._parts.budgets.settle(unsettled.decision, paid, unsettled.estimate)
+        if self._parts.budgets is not None:
+            self._parts.budgets.settle(unsettled.decision, paid, unsettled.estimate)
+        if self._parts.memory is not None:
+            self._parts.memory.settle_paid(unsettled.decision, paid)
         return True
 
     async def _renew_budgets(self, table: RouteTable) -> None:

@@ -73,12 +73,16 @@ class SessionMemory:
 
     def settle(self, decision: RouteDecision, outcome: Outcome | None) -> None:
         """Count what the strong model really cost; without an outcome nothing was sent."""
+        paid = NOTHING if outcome is None else outcome.paid_for_answer
+        self.settle_paid(decision, paid)
+
+    def settle_paid(self, decision: RouteDecision, paid: PicoUsd) -> None:
+        """Count `paid` where the strong model answered, in place of what was reserved."""
         reservation = decision.session_reservation
         if reservation is None:
             return
-        paid = NOTHING if outcome is None or not decision.strong else outcome.paid_for_answer
-        if paid != reservation.amount:
-            change = paid - reservation.amount
+        change = (paid if decision.strong else NOTHING) - reservation.amount
+        if change:
             self._store.settle(reservation.task, change, reservation.seconds)
 
     def _keep_pins(

@@ -32,11 +32,15 @@ class Turn:
 
     @property
     def settled(self) -> int:
-        """Turns without a failure since the strong model took over."""
+        """Turns without a failure since the strong model took over.
+
+        A client that strips results shows no failure either: there all turns count.
+        """
         if self.known is None:
             return self.facts.settled
+        good = self.facts.settled if self.facts.results else self.facts.turns
         repeated = request_mark(self.facts) == self.known.request_mark
-        return min(self.facts.settled, self.known.strong_turns + (not repeated))
+        return min(good, self.known.strong_turns + (not repeated))
 
 
 def next_step(turn: Turn, bars: Bars, settled_turns: int) -> StageStep:

@@ -4,18 +4,23 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from support.agent_runs import Run, crash
 from support.fakes import FakeIds, FakeScorer
 from support.tables import STRONG, WEAK, cascade, policy, request, table
 from support.traffic_simulation import Clock
 from weir_gateway.adapters.budget.memory import MemoryBudgetStore
 from weir_gateway.adapters.cache.memory import MemorySessions
+from weir_gateway.adapters.route_table.build import STAGE
 from weir_gateway.adapters.route_table.cel import CelConditions
+from weir_gateway.adapters.session.memory import MemorySessionStore
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Reason
-from weir_gateway.domain.table import Policy, StrongShare
+from weir_gateway.domain.table import Policy, StrongShare, Threshold
 from weir_gateway.routing.advise import RENEWAL, UNSETTLED_FOR, Adviser
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.decide import DecisionParts
+from weir_gateway.routing.session.keys import session_keys
+from weir_gateway.routing.session.memory import SessionMemory
 from weir_policy.ids import PicoUsd
 from weir_policy.spec.cascade import AnswerCheck
 from weir_policy.spec.objective import Period
@@ -33,6 +38,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.table = table(self.policy)
+        self.sessions = MemorySessionStore(self.clock, entries=10)
         self.budgets = Budgets(MemoryBudgetStore(), self.clock, self.clock, "one")
         parts = DecisionParts(
             scorer=self.scorer,
@@ -40,6 +46,7 @@ class World:
             ids=FakeIds(),
             sessions=MemorySessions(self.clock, entries=10),
             budgets=self.budgets,
+            memory=SessionMemory(self.sessions, self.clock),
         )
         self.adviser = Adviser(parts, self.clock, score_timeout=1.0)
 
@@ -114,3 +121,20 @@ async def test_nothing_waits_for_a_policy_without_a_budget() -> None:
     world = World(policy())
     decision = (await world.adviser.advise(request(), world.table)).decision
     assert not world.adviser.settle(decision.id, ANSWER)
+
+
+async def test_an_agents_session_is_remembered_and_its_cost_settled() -> None:
+    stage = replace(STAGE, max_strong_usd=PicoUsd(100 * USD))
+    world = World(replace(policy(objective=Threshold(0.3)), stage=stage))
+    stuck = Run(steps=(crash(1),) * 4).request(prompt_tokens=1_000_000)
+    keys = session_keys(world.policy.id, stuck)
+    assert keys is not None
+    advised = await world.adviser.advise(stuck, world.table)
+    assert (advised.decision.label, advised.decision.strong) == ("stage:strong", True)
+    assert world.sessions.task(keys.task).spent > 10 * USD  # an estimate from above
+    assert world.adviser.settle(advised.decision.id, ANSWER)
+    assert world.sessions.task(keys.task).spent == 10 * USD
+    assert not world.adviser.settle(advised.decision.id, ANSWER)
+    again = await world.adviser.advise(stuck, world.table)
+    assert again.decision.stage is not None
+    assert again.decision.stage.before is True

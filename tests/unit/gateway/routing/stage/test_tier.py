@@ -23,7 +23,9 @@ STRONG = replace(NO_STATE, turn=5, strong=True, strong_turns=5)
 
 
 def facts(turns: int = 6, settled: int = 0, **changes: int) -> AgentFacts:
-    return replace(AgentFacts(turns=turns, settled=settled, calls=1, turns_since_user=3), **changes)
+    return replace(
+        AgentFacts(turns=turns, settled=settled, calls=1, results=1, turns_since_user=3), **changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,8 @@ def test_about_the_share_of_turns_is_drawn_and_the_same_ones_each_time() -> None
     drawn = [one for one in turns if is_swapped(*one, 0.02)]
     assert 150 <= len(drawn) <= 250
     assert all(is_swapped(*one, 0.02) and is_swapped(*one, 0.5) for one in drawn)
+
+
+def test_a_client_that_strips_results_still_returns() -> None:
+    stripped = facts(settled=0, results=0)
+    assert next_step(Turn(stripped, 0.1, STRONG), BARS, SETTLED) is StageStep.RETURN
