@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUNDLE := .cache/bundle
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint mypy pyright types unit integration cluster kube test-images test-node bench bench-scorer bench-library \
+.PHONY: help run test lint mypy pyright types unit integration cluster kube test-images test-node bench bench-scorer bench-library bench-candidates \
         bench-faults bench-cluster bench-pacing proto docs lock clean
 
 help: ## List the targets
@@ -75,6 +75,9 @@ bench-scorer: $(VENV)/.dev $(BUNDLE)/bundle.json ## The scorer alone, over gRPC
 
 bench-library: $(VENV)/.dev $(BUNDLE)/bundle.json ## weir.decide beside its bundle's scoring alone
 	$(BIN)/python -m bench.library
+
+bench-candidates: $(VENV)/.dev ## A decision among ten candidates beside one between two
+	$(BIN)/python -m bench.candidates
 
 bench-faults: $(VENV)/.dev ## What clients feel when half of a provider's calls fail
 	$(BIN)/python -m bench.faults

@@ -22,6 +22,8 @@ class InProcessScorer:
         self._calibrations = {
             router.name: _calibration(router.calibration) for router in bundle.description().routers
         }
+        doubts = zip(bundle.profiles, bundle.description().profile_doubts, strict=False)
+        self._doubts = {profile: doubt for profile, doubt in doubts if doubt > 0}
 
     @property
     def bundle(self) -> BundleVersion:
@@ -58,6 +60,7 @@ class InProcessScorer:
             quality,
             self.bundle,
             RouterName(name),
+            doubts=self._doubts,
             embedding=b"" if scores.embeddings is None else scores.embeddings[0].tobytes(),
             known=None if scores.known is None else float(scores.known[0]),
             calibration=self._calibrations[name],

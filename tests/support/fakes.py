@@ -69,6 +69,7 @@ class FakeScorer:
     retention_threshold: float | None = None
     embeddings: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     fails: bool = False  # as labels of own traffic show
+    doubts: Mapping[str, float] = field(default_factory=dict[str, float])
     known: Mapping[str, float] = field(default_factory=dict[str, float])  # others: not told
     error: ScorerUnavailable | None = None
     bundle: BundleVersion | None = BUNDLE
@@ -84,6 +85,7 @@ class FakeScorer:
             self.quality if query.want_quality else {},
             self.bundle or BUNDLE,
             RouterName(query.router or "linear"),
+            doubts=self.doubts,
             embedding=self.embeddings.get(query.text, b"") if query.want_embedding else b"",
             known=self.known.get(query.text),
             calibration=self.calibration(query.router),

@@ -19,7 +19,7 @@ DECIMAL = 'must be a quoted decimal from "0" to "1", like "0.62"'
 DURATION = "must be a duration above zero, like 250ms, 30s, 1m30s or 1.5h"
 USD = 'must be a quoted amount of USD with at most 6 decimals, like "2.50"'
 TWO = "threshold, strongShare and quality need exactly two candidates, weakest first"
-ONE_OBJECTIVE = "write exactly one of threshold, strongShare, quality and budget"
+ONE_OBJECTIVE = "write exactly one of threshold, strongShare, quality, budget and value"
 ONE_AUTH = "write exactly one of secretRef, env, passthrough, aws, google and azure"
 NAME = "must be a resource's name: lower-case letters, digits, '-' and '.', like gpt-4o-mini"
 

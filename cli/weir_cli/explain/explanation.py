@@ -11,7 +11,14 @@ from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
 from weir_gateway.domain.decision import AssignedVariant, Verdict
 from weir_gateway.domain.money import usd
-from weir_gateway.domain.table import Exploration, Objective, Retention, StrongShare, Threshold
+from weir_gateway.domain.table import (
+    Exploration,
+    Objective,
+    Retention,
+    StrongShare,
+    Threshold,
+    Value,
+)
 from weir_gateway.http.route import stage_fields
 from weir_gateway.routing.explain import CandidateView
 from weir_gateway.routing.explain import Explanation as Explained
@@ -47,6 +54,7 @@ class Candidate:
     lacks: str  # what it lacks to serve this request; empty where it can
     chosen: bool
     profiled: bool = True  # whether its backend names a `profile`
+    dominated_by: str = ""  # a cheaper candidate that is predicted no worse; empty: none is
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,9 @@ def objective(value: Objective | None) -> str:
             return f"{promise}{_unknown(unknown)}"
         case Budget(amount, per):
             return f"budget ${usd(amount):g} a {per}"
+        case Value(point, caution):
+            careful = f", caution {caution}" if caution != 1 else ""
+            return f"value: ${usd(point):g} a percentage point of quality{careful}"
         case None:
             return "one candidate"
 
@@ -213,4 +224,5 @@ def _candidate(seen: CandidateView) -> Candidate:
         seen.lacks,
         chosen=seen.chosen,
         profiled=bool(seen.backend.profile),
+        dominated_by=seen.dominated_by,
     )

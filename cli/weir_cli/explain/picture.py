@@ -126,10 +126,18 @@ def _candidates(candidates: tuple[Candidate, ...]) -> Table:
             each.name,
             quality,
             f"${each.cost_usd:.6f}",
-            f"can't serve this: it lacks {each.lacks}" if each.lacks else "",
+            _remark(each),
             style="bold" if each.chosen else "",
         )
     return table
+
+
+def _remark(candidate: Candidate) -> str:
+    if candidate.lacks:
+        return f"can't serve this: it lacks {candidate.lacks}"
+    if candidate.dominated_by:
+        return f"dominated: {candidate.dominated_by} is cheaper and predicted no worse"
+    return ""
 
 
 def _unpredicted(candidate: Candidate) -> str:

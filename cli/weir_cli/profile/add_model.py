@@ -50,6 +50,8 @@ def add_model(options: ProfileOptions, *, as_json: bool) -> None:
         f"{fitted.probes} probes, mean {fitted.mean:.3f}; held-out Brier score {fitted.brier:.3f}, "
         f"against {fitted.brier_constant:.3f} for the mean alone"
     )
+    if isinstance(fitted, Joined):
+        click.echo(f"its predictions have a standard error of {fitted.doubt:.2f} in log-odds")
 
 
 def _probes(options: ProfileOptions) -> tuple[Outcomes, Doubles]:

@@ -103,6 +103,8 @@ class Scored:
     bundle: BundleVersion
     router: RouterName  # the one that really answered
     cached: bool = False
+    # Profile -> the standard error of its predictions, in log-odds; empty where none is stated.
+    doubts: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
     embedding: bytes = b""  # of the text, float32; empty if not requested or not available
     text_score: float | None = None  # of the text, where `score` is of an agent's turn
     agent_score: float | None = None  # of the turn, before the text moved it

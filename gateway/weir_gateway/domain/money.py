@@ -89,6 +89,13 @@ def cost(price: Price, usage: Usage) -> PicoUsd:
     return PicoUsd(paid)
 
 
+def cost_of_tokens(price: Price, input_tokens: int, output_tokens: int) -> PicoUsd:
+    """What `cost` says of a prompt of plain text that no cache has, in less time."""
+    if price.service_tiers or price.tiers:
+        return cost(price, Usage(input=input_tokens, output=output_tokens))
+    return PicoUsd(input_tokens * price.input + output_tokens * price.output + price.per_request)
+
+
 def usd(amount: PicoUsd) -> float:
     """The amount in USD, for people and metrics; sums are kept in pico-USD."""
     return amount / PICO_PER_USD

@@ -152,7 +152,15 @@ class Retention:
     unknown: UnknownPrompts | None = None  # as above
 
 
-Objective = Threshold | StrongShare | Retention | Budget
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The predicted quality that is worth most after its price."""
+
+    point: PicoUsd  # what one percentage point of quality is worth
+    caution: int = 1  # standard errors that are taken off a prediction
+
+
+Objective = Threshold | StrongShare | Retention | Budget | Value
 
 
 @dataclass(frozen=True, slots=True)

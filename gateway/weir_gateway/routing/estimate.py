@@ -7,7 +7,7 @@ are safe; where an estimate is charged, it goes by the text's script instead.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from weir_gateway.domain.money import cost
+from weir_gateway.domain.money import cost_of_tokens
 from weir_gateway.domain.request import CHARS_PER_TOKEN, TOKENS_PER_IMAGE, Request
 from weir_gateway.domain.table import Backend
 from weir_policy.ids import BackendId, PicoUsd
@@ -40,8 +40,8 @@ def estimate_costs(candidates: Sequence[Backend], request: Request) -> dict[Back
 
     An estimate from above: prompt tokens are, and no cache is assumed.
     """
-    usage = Usage(input=request.prompt_tokens, output=expected_output(request))
-    return {backend.id: cost(backend.price, usage) for backend in candidates}
+    read, written = request.prompt_tokens, expected_output(request)
+    return {b.id: cost_of_tokens(b.price, read, written) for b in candidates}
 
 
 def expected_output(request: Request) -> int:

@@ -4,6 +4,7 @@ Runs the same steps as a request (decide.py) and adds the predicted quality and 
 candidate. Sends nothing and counts nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weir_gateway.domain.budget import BudgetState
@@ -20,7 +21,7 @@ from weir_gateway.routing.estimate import estimate_costs
 from weir_gateway.routing.policy.compiled import CompiledPolicy, Conditions
 from weir_gateway.routing.ports import Ids, ScoreQuery, Scorer
 from weir_gateway.routing.stage.score import WeightsSource
-from weir_policy.ids import PicoUsd, RouterName
+from weir_policy.ids import BackendId, PicoUsd, RouterName
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class CandidateView:
     quality: float | None  # predicted, [0,1]; None where the bundle has no profile or was not asked
     estimate: PicoUsd  # predicted cost
     chosen: bool
+    dominated_by: str = ""  # a cheaper candidate that is predicted no worse here; empty: none is
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,31 @@ def explanation_of(
                 quality=quality.get(backend.profile),
                 estimate=costs[backend.id],
                 chosen=backend.id == decision.chosen.id,
+                dominated_by=_dominant(backend, policy.candidates, quality, costs),
             )
             for backend in policy.candidates
         ),
         fallbacks=tuple(fallbacks(decision, compiled)),
         budget=budgets.states().get(policy.id) if budgets is not None else None,
     )
+
+
+def _dominant(
+    backend: Backend,
+    candidates: Sequence[Backend],
+    quality: Mapping[str, float],
+    costs: Mapping[BackendId, PicoUsd],
+) -> str:
+    """The cheapest candidate that costs less than `backend` and is predicted to be no worse."""
+    mine = quality.get(backend.profile)
+    if mine is None:
+        return ""
+    better = [
+        other
+        for other in candidates
+        if costs[other.id] < costs[backend.id] and quality.get(other.profile, -1.0) >= mine
+    ]
+    return min(better, key=lambda other: costs[other.id]).name if better else ""
 
 
 class _EmptyCache:

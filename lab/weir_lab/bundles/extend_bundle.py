@@ -259,13 +259,17 @@ def write_joined(old: Path, out: Path, model: str, router: str, joined: Joined, 
     path, arrays = found
     profiles = list(folder.manifest.profiles)
     rows = list(arrays["models"].astype(np.float32))
+    doubts = list(arrays.get("doubts", np.zeros(len(rows), np.float32)))
     if model in profiles:
         rows[profiles.index(model)] = joined.row
+        doubts[profiles.index(model)] = joined.doubt
     else:
         profiles.append(model)
         rows.append(joined.row)
+        doubts.append(joined.doubt)
     files = {name: folder.read(name) for name in folder.manifest.files}
-    files[path] = as_archive({**arrays, "models": np.stack(rows)})
+    stated = {"models": np.stack(rows), "doubts": np.array(doubts, np.float32)}
+    files[path] = as_archive({**arrays, **stated})
     files[folder.manifest.card] = card_with_profile(
         files[folder.manifest.card], model, joined, data
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weir_lab.arrays import Arrays, Doubles
 from weir_lab.errors import LabError, TooFew
 from weir_lab.metrics import brier
-from weir_lab.routers.qualities import facts_of, join, population_of, predicted
+from weir_lab.routers.qualities import doubt, facts_of, join, population_of, predicted
 from weir_lab.routers.regression import platt
 from weir_lab.routers.task import Columns
 
@@ -97,6 +97,7 @@ class Joined:
     """A model's row, and how well rows fitted to four fifths of the probes do on the rest."""
 
     row: NDArray[np.float32]
+    doubt: float  # standard error of its predictions, in log-odds
     probes: int
     mean: float
     brier: float
@@ -119,6 +120,7 @@ def fit_joining(columns: Columns, arrays: Arrays, outcomes: Doubles, seed: int =
         constant[mine] = outcomes[~mine].mean()
     return Joined(
         row=join(facts, outcomes, population).astype(np.float32),
+        doubt=doubt(facts, outcomes, population),
         probes=len(outcomes),
         mean=float(outcomes.mean()),
         brier=brier(held_out, outcomes),

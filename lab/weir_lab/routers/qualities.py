@@ -68,6 +68,15 @@ def join(facts: Doubles, outcomes: Doubles, population: Population) -> Doubles:
     return _likeliest(facts, outcomes, population, population.mean)[0]
 
 
+def doubt(facts: Doubles, outcomes: Doubles, population: Population) -> float:
+    """How unsure a joining model's predictions are on these prompts: a standard error in log-odds.
+
+    The root of the mean variance of facts . row, given the population and the outcomes.
+    """
+    covariance = _likeliest(facts, outcomes, population, population.mean)[1]
+    return float(np.sqrt(np.einsum("ij,jk,ik->i", facts, covariance, facts).mean()))
+
+
 def predicted(facts: Doubles, row: Doubles) -> Doubles:
     """A model's quality on prompts with these facts."""
     return sigmoid(facts @ row)

@@ -118,6 +118,8 @@ def threshold(policy: RoutePolicySpec, described: scorer.Description) -> float |
         return None
     if objective.threshold is not None:
         return objective.threshold
+    if objective.value is not None:
+        return None  # the gateway compares predicted qualities
     name = policy.router.name or described.default_router
     router = next((r for r in described.routers if r.name == name), None)
     return _calibrated(objective, router) if router else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import cel
 
+from weir_operator.plan.candidate_warnings import candidate_warnings
 from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
 from weir_operator.plan.findings import Advice
 from weir_operator.plan.promises import Promise
@@ -31,9 +32,15 @@ def policy_warnings(
     backends: Mapping[tuple[str, str], CheckedBackend],
     promise: Promise | None,
 ) -> tuple[Advice, ...]:
-    """Rules that use a model which can't serve the request, and a promise that isn't proven."""
+    """Rules that use a model which can't serve the request, candidates that are of no use, and a
+    promise that isn't proven.
+    """
     advice = None if promise is None else promise.advice
-    return (*_rule_warnings(policy, backends), *(() if advice is None else (advice,)))
+    return (
+        *_rule_warnings(policy, backends),
+        *candidate_warnings(policy, backends),
+        *(() if advice is None else (advice,)),
+    )
 
 
 def _rule_warnings(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from weir_policy.fields.composite import Object
 from weir_policy.fields.formats import PROBABILITY, SHARE, USD
-from weir_policy.fields.kinds import Choice
+from weir_policy.fields.kinds import Choice, Whole
 from weir_policy.fields.shapes import Check, defaulted, optional, required, shape
 from weir_policy.ids import PicoUsd
 
@@ -76,14 +76,34 @@ class Budget:
 
 
 @shape
+class Value:
+    """The candidate whose predicted quality is worth most after its price."""
+
+    CHECKS: ClassVar = (
+        Check("double(self.usdPerPoint) > 0.0", "must be above zero", "usdPerPoint"),
+    )
+
+    usd_per_point: PicoUsd = required(
+        USD,
+        "What one more percentage point of an answer's quality is worth to you, for one request.",
+    )
+    caution: int = defaulted(
+        Whole(at_least=0, at_most=4),
+        "How many standard errors of a prediction are taken off it, so that a model with few "
+        "probes has to be better by more.",
+        default=1,
+    )
+
+
+@shape
 class Objective:
     """How it is decided whether a prompt needs the strong model; exactly one way."""
 
     CHECKS: ClassVar = (
         Check(
-            "[has(self.threshold), has(self.strongShare), has(self.quality), has(self.budget)]"
-            ".exists_one(x, x)",
-            "write exactly one of threshold, strongShare, quality and budget",
+            "[has(self.threshold), has(self.strongShare), has(self.quality), has(self.budget), "
+            "has(self.value)].exists_one(x, x)",
+            "write exactly one of threshold, strongShare, quality, budget and value",
         ),
         Check(
             "!has(self.unknown) || self.unknown != 'share' || has(self.strongShare)",
@@ -93,6 +113,11 @@ class Objective:
         Check(
             "!has(self.unknown) || !has(self.budget)",
             "can't be written with budget, which decides by what is left to spend",
+            "unknown",
+        ),
+        Check(
+            "!has(self.unknown) || !has(self.value)",
+            "can't be written with value, which decides by predicted quality: raise its caution",
             "unknown",
         ),
     )
@@ -115,6 +140,12 @@ class Objective:
         Object(Budget),
         "As many strong answers as this amount pays for, spread over the period; see "
         "docs/budget.md.",
+    )
+    value: Value | None = optional(
+        Object(Value),
+        "Two to ten candidates: the one whose predicted quality, at `usdPerPoint`, is worth most "
+        "after its price. Each backend needs a `profile` of the bundle; see docs/candidates.md.",
+        feature="value",
     )
     unknown: UnknownPrompts | None = optional(
         Choice(UnknownPrompts),

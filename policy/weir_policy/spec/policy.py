@@ -230,9 +230,17 @@ class RoutePolicySpec:
             "objective",
         ),
         Check(
-            "!has(self.objective) || has(self.objective.budget) || size(self.candidates) <= 2",
-            "threshold, strongShare and quality need exactly two candidates, weakest first",
+            "!has(self.objective) || has(self.objective.budget) || has(self.objective.value) || "
+            "size(self.candidates) <= 2",
+            "threshold, strongShare and quality need exactly two candidates, weakest first; for "
+            "more of them write value or budget",
             "candidates",
+        ),
+        Check(
+            "size(self.candidates) <= 2 || !has(self.variants) || "
+            "self.variants.all(v, !has(v.objective) || has(v.objective.value))",
+            "an objective beside more than two candidates must be a value",
+            "variants",
         ),
         Check(
             "!has(self.variants) || size(self.variants) == 0 || (has(self.objective) && "

@@ -83,7 +83,7 @@ STAGE_CHECKS: Final = (
     ),
     Check(
         f"!({_STAGE}) || !has(self.variants) || self.variants.all(v, has(v.router) || "
-        "!has(v.objective) || !has(v.objective.quality))",
+        "!has(v.objective) || has(v.objective.threshold) || has(v.objective.strongShare))",
         "the router stage needs a threshold or a strongShare; name another router in the variant",
         "variants",
     ),

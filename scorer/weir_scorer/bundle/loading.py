@@ -6,6 +6,7 @@ Parts that do not fit together are refused here, not at first use.
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weir_scorer.bundle.calibration import BadCalibration, parse_calibration
 from weir_scorer.bundle.errors import BundleError
@@ -131,6 +132,7 @@ class Loader:
 
     def _describe(self, calibrations: Mapping[str, Calibration]) -> Description:
         manifest = self._manifest
+        qualities = self._routers[manifest.default_router].qualities
         return Description(
             name=manifest.name,
             version=self._folder.version,
@@ -147,5 +149,11 @@ class Loader:
             default_router=manifest.default_router,
             profiles=manifest.profiles,
             max_chars=manifest.max_chars,
+            profile_means=() if qualities is None else _floats(qualities.means),
+            profile_doubts=() if qualities is None else _floats(qualities.doubts),
             reading=manifest.reading,
         )
+
+
+def _floats(values: NDArray[np.float32]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -118,6 +118,9 @@ class Description:
     default_router: str
     profiles: tuple[str, ...]  # the columns of Scores.quality
     max_chars: int  # of a text that are read
+    # One a profile, as the default router predicts; empty where the bundle doesn't say.
+    profile_means: tuple[float, ...] = ()  # quality for a prompt of middling difficulty, [0,1]
+    profile_doubts: tuple[float, ...] = ()  # standard errors of its predictions, in log-odds
     reading: int = 1  # version of the way in which texts are read: features/reading.py
 
 

@@ -118,6 +118,8 @@ def describe(
         ],
         max_texts=limits.texts,
         max_chars=description.max_chars,
+        profile_means=description.profile_means,
+        profile_doubts=description.profile_doubts,
     )
 
 

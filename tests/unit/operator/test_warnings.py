@@ -113,3 +113,39 @@ def test_a_router_that_own_labels_show_to_fail(
         (advice,) = (str(advice) for _, advice in made.warnings)
         assert "does no better than drawing lots" in advice
         assert "300 labels: -0.010 of APGR" in advice
+
+
+def many(*names: str) -> Wire:
+    return policy(
+        candidates=[{"backend": name} for name in names], objective={"value": {"usdPerPoint": "1"}}
+    )
+
+
+def test_a_candidate_without_profile_is_never_chosen_by_value() -> None:
+    made = plan(
+        many("weak", "strong"),
+        backend("weak", price=PRICE),
+        backend("strong", price=PRICE, profile="large"),
+    )
+    assert warned(made) == [("chat", "spec.candidates[0].backend")]
+
+
+@pytest.mark.parametrize(
+    ("price", "profile", "expected"),
+    [
+        ({"input": "1", "output": "3"}, "small", 1),
+        ({"input": "2", "output": "1"}, "small", 0),  # neither is cheaper in all
+        ({"input": "1", "output": "2"}, "small", 0),  # as dear: a spare
+        ({"input": "1", "output": "3"}, "large", 0),  # perhaps better
+    ],
+)
+def test_a_dearer_candidate_of_the_same_profile(
+    price: dict[str, str], profile: str, expected: int
+) -> None:
+    made = plan(
+        many("weak", "other", "strong"),
+        backend("weak", price=PRICE, profile="small"),
+        backend("other", price=price, profile=profile),
+        backend("strong", price={"input": "9", "output": "9"}, profile="best"),
+    )
+    assert warned(made) == [("chat", "spec.candidates[1].backend")] * expected

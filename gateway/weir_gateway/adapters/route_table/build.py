@@ -267,6 +267,13 @@ def _objective(spec: objective_spec.Objective | None) -> domain.Objective | None
     if spec.quality is not None:
         quality = spec.quality
         return domain.Retention(quality.retention, quality.confidence, spec.unknown)
+    return _by_money(spec)
+
+
+def _by_money(spec: objective_spec.Objective) -> domain.Objective | None:
+    """The objectives that weigh prices."""
+    if spec.value is not None:
+        return domain.Value(spec.value.usd_per_point, spec.value.caution)
     budget = spec.budget
     if budget is None:
         return None

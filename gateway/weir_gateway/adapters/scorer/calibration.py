@@ -1,5 +1,6 @@
 """What the scorer says of itself, kept so that shares and retentions become thresholds."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weir_gateway.adapters.scorer.router_calibration import Certified, RouterCalibration
@@ -17,6 +18,7 @@ class Described:
     profiles: tuple[str, ...]  # the columns of a quality vector
     routers: dict[str, RouterCalibration]
     max_texts: int  # per call
+    doubts: Mapping[str, float]  # profile -> standard error in log-odds; those of 0 are left out
 
     def calibration(self, router: str) -> Calibration:
         """The calibration of a router; "" and "default" name the bundle's default router."""
@@ -33,7 +35,15 @@ def parse_description(description: pb.Description) -> Described:
         profiles=tuple(description.profiles),
         routers={r.name: _calibration(r.calibration) for r in description.routers},
         max_texts=description.max_texts,
+        doubts=_doubts(description.profiles, description.profile_doubts),
     )
+
+
+def _doubts(profiles: Sequence[str], doubts: Sequence[float]) -> dict[str, float]:
+    """Empty where the scorer says nothing, or nothing that fits."""
+    if len(doubts) != len(profiles):
+        return {}
+    return {name: doubt for name, doubt in zip(profiles, doubts, strict=True) if doubt > 0}
 
 
 def _calibration(calibration: pb.Calibration) -> RouterCalibration:

@@ -9,7 +9,7 @@ from weir_gateway.domain.decision import Excluded, Reason, RuleResult, Scored
 from weir_gateway.domain.errors import NothingCanServe, RouterWarmingUp, ScorerUnavailable
 from weir_gateway.domain.request import Request
 from weir_gateway.domain.stage import StageView
-from weir_gateway.domain.table import Backend, Policy, Retention, StrongShare
+from weir_gateway.domain.table import Backend, Policy, Retention, StrongShare, Value
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.estimate import estimate_costs
@@ -149,6 +149,8 @@ class Chooser:
             if isinstance(objective, Budget) and budgets is not None:
                 pacing = BudgetSelector(budgets, objective)
                 return _by_budget(request, policy, servable, scored, pacing, warm)
+            if isinstance(objective, Value):
+                return _by_value(request, policy, servable, scored, objective, warm)
             if isinstance(objective, Retention) and score.by_quality(policy):
                 best = _by_quality(request, policy, servable, scored, objective.retention, warm)
                 if best is not None:
@@ -276,6 +278,29 @@ def _by_quality(
     return _explain_warm(
         choice, replace(choice, backend=sticky_backend, estimates=warm_costs), warm
     )
+
+
+def _by_value(
+    request: Request,
+    policy: Policy,
+    servable: Sequence[Backend],
+    scored: Scored,
+    value: Value,
+    warm: WarmBackend | None,
+) -> Choice:
+    """Raises ScorerUnavailable where the bundle knows none of the candidates' profiles."""
+    costs = estimate_costs(policy.candidates, request)
+    if not request.scored_text:  # it scores 0 by definition: nothing is predicted for it
+        return Choice(servable[0], Reason.SCORED, scored=scored, estimates=costs)
+    best = selection.by_value(servable, scored, value, costs)
+    if best is None:
+        raise ScorerUnavailable("the bundle predicts no quality of any candidate: see `profile`")
+    choice = Choice(best, Reason.SCORED, scored=scored, estimates=costs)
+    if warm is None:
+        return choice
+    now = {b.id: sticky.cost_now(b, request, warm) for b in policy.candidates}
+    stays = selection.by_value(servable, scored, value, now) or best
+    return _explain_warm(choice, replace(choice, backend=stays, estimates=now), warm)
 
 
 def _by_budget(

@@ -6,7 +6,14 @@ from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
 from weir_gateway.domain.errors import BadRequest, NoSuchRouter, ScorerUnavailable
 from weir_gateway.domain.ids import BundleVersion
-from weir_gateway.domain.table import Objective, Policy, Retention, StrongShare, Threshold
+from weir_gateway.domain.table import (
+    Objective,
+    Policy,
+    Retention,
+    StrongShare,
+    Threshold,
+    Value,
+)
 from weir_gateway.routing.budget.pacing import FIRST_SHARE
 from weir_gateway.routing.context import RoutingContext
 from weir_gateway.routing.policy.compiled import PolicyMatch
@@ -71,6 +78,8 @@ def _skipped(prefixes: SharedPrefixes | None, context: RoutingContext, policy: P
 
 def by_quality(policy: Policy) -> bool:
     """Whether the candidates are told apart by predicted quality rather than by one threshold."""
+    if isinstance(policy.objective, Value):
+        return True
     by_price = isinstance(policy.objective, (Retention, Budget))
     return by_price and len(policy.candidates) > TWO
 
@@ -98,5 +107,7 @@ def _resolved(scored: Scored, objective: Objective | None) -> float | None:
             return scored.calibration.threshold_for_retention(objective)
         case Budget():  # as at its very first request: nothing is known of what was spent
             return scored.calibration.threshold_for_share(FIRST_SHARE)
+        case Value():
+            return None  # by predicted quality
         case None:
             return None  # one candidate needs no score

@@ -5,12 +5,14 @@ A budget's selection counts the provider's warm prompt cache. Plain arithmetic o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, inf
 from typing import Final
 
 from weir_gateway.domain.budget import Budget
 from weir_gateway.domain.decision import Scored
+from weir_gateway.domain.money import NOTHING
 from weir_gateway.domain.request import Request
-from weir_gateway.domain.table import Backend, Policy
+from weir_gateway.domain.table import Backend, Policy, Value
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.budget.pacing import (
     ABOVE_ALL_SCORES,
@@ -25,6 +27,7 @@ from weir_gateway.routing.steps.sticky import WarmBackend
 from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.policy import ScorerFailure
 
+POINTS: Final = 100  # percentage points from a quality of 0 to one of 1
 AHEAD: Final = "spending is ahead of its plan"  # why no dearer candidate is chosen
 
 
@@ -104,6 +107,41 @@ def by_quality(
     enough = retention * max(quality[b.profile] for b in known)
     good = [b for b in known if quality[b.profile] >= enough]
     return min(good, key=lambda b: (estimates[b.id], -quality[b.profile]))
+
+
+def by_value(
+    servable: Sequence[Backend],
+    scored: Scored,
+    value: Value,
+    estimates: Mapping[BackendId, PicoUsd],
+) -> Backend | None:
+    """The candidate whose predicted quality is worth most after its price; None where none has one.
+
+    A prediction counts less `caution` standard errors. Of equal ones the cheaper, then the weaker
+    in the policy's order.
+    """
+    best: Backend | None = None
+    best_worth, best_cost = -inf, NOTHING
+    quality, doubts = scored.quality, scored.doubts
+    worth = value.point * POINTS
+    for backend in servable:
+        expected = quality.get(backend.profile)
+        if expected is None:
+            continue
+        if doubts and value.caution:
+            expected = careful(expected, value.caution * doubts.get(backend.profile, 0.0))
+        price = estimates[backend.id]
+        after = expected * worth - price
+        if after > best_worth or (after == best_worth and price < best_cost):
+            best, best_worth, best_cost = backend, after, price
+    return best
+
+
+def careful(quality: float, doubt: float) -> float:
+    """A predicted quality in [0,1] with `doubt` taken off its log-odds."""
+    if doubt <= 0.0 or not 0.0 < quality < 1.0:
+        return quality
+    return 1.0 / (1.0 + (1.0 - quality) / quality * exp(doubt))
 
 
 def without_score(servable: Sequence[Backend], failure: ScorerFailure) -> Backend | None:

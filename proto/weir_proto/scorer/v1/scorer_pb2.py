@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir_proto/scorer/v1/scorer.proto\x12\x0eweir.scorer.v1\"\x85\x01\n\x0cScoreRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06router\x18\x02 \x01(\t\x12\x14\n\x0cwant_quality\x18\x03 \x01(\x08\x12\x16\n\x0ewant_embedding\x18\x04 \x01(\x08\x12(\n\x07\x65\x61rlier\x18\x05 \x03(\x0b\x32\x17.weir.scorer.v1.Earlier\"\x18\n\x07\x45\x61rlier\x12\r\n\x05turns\x18\x01 \x03(\t\"\xb3\x01\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12(\n\x07quality\x18\x02 \x03(\x0b\x32\x17.weir.scorer.v1.Quality\x12-\n\nembeddings\x18\x03 \x03(\x0b\x32\x19.weir.scorer.v1.Embedding\x12*\n\x08versions\x18\x04 \x01(\x0b\x32\x18.weir.scorer.v1.Versions\x12\r\n\x05known\x18\x05 \x03(\x02\"\x19\n\x07Quality\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"*\n\x08Versions\x12\x0e\n\x06\x62undle\x18\x01 \x01(\t\x12\x0e\n\x06router\x18\x02 \x01(\t\"\x11\n\x0f\x44\x65scribeRequest\"\xe6\x01\n\x0b\x44\x65scription\x12*\n\x08versions\x18\x01 \x01(\x0b\x32\x18.weir.scorer.v1.Versions\x12\x32\n\x07routers\x18\x02 \x03(\x0b\x32!.weir.scorer.v1.RouterDescription\x12\x16\n\x0e\x64\x65\x66\x61ult_router\x18\x03 \x01(\t\x12\x10\n\x08profiles\x18\x04 \x03(\t\x12\'\n\x07\x64\x65vices\x18\x05 \x03(\x0b\x32\x16.weir.scorer.v1.Device\x12\x11\n\tmax_texts\x18\x06 \x01(\r\x12\x11\n\tmax_chars\x18\x07 \x01(\r\"\x8b\x01\n\x11RouterDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x62locks\x18\x03 \x03(\t\x12\x18\n\x10predicts_quality\x18\x04 \x01(\x08\x12\x30\n\x0b\x63\x61libration\x18\x05 \x01(\x0b\x32\x1b.weir.scorer.v1.Calibration\"\x94\x01\n\x0b\x43\x61libration\x12\x11\n\tquantiles\x18\x01 \x03(\x02\x12\x0f\n\x07prompts\x18\x02 \x01(\r\x12\x35\n\tretention\x18\x03 \x03(\x0b\x32\".weir.scorer.v1.RetentionThreshold\x12*\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x18.weir.scorer.v1.Evidence\"n\n\x08\x45vidence\x12\x0e\n\x06labels\x18\x01 \x01(\r\x12\'\n\tover_lots\x18\x02 \x01(\x0b\x32\x14.weir.scorer.v1.Gain\x12)\n\x0bover_length\x18\x03 \x01(\x0b\x32\x14.weir.scorer.v1.Gain\"0\n\x04Gain\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\"q\n\x12RetentionThreshold\x12\x11\n\tretention\x18\x01 \x01(\x01\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x14\n\x0cstrong_share\x18\x04 \x01(\x01\x12\x0b\n\x03own\x18\x05 \x01(\x08\";\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\tprecision\x18\x03 \x01(\t2\x98\x01\n\x06Scorer\x12\x44\n\x05Score\x12\x1c.weir.scorer.v1.ScoreRequest\x1a\x1d.weir.scorer.v1.ScoreResponse\x12H\n\x08\x44\x65scribe\x12\x1f.weir.scorer.v1.DescribeRequest\x1a\x1b.weir.scorer.v1.Descriptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir_proto/scorer/v1/scorer.proto\x12\x0eweir.scorer.v1\"\x85\x01\n\x0cScoreRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06router\x18\x02 \x01(\t\x12\x14\n\x0cwant_quality\x18\x03 \x01(\x08\x12\x16\n\x0ewant_embedding\x18\x04 \x01(\x08\x12(\n\x07\x65\x61rlier\x18\x05 \x03(\x0b\x32\x17.weir.scorer.v1.Earlier\"\x18\n\x07\x45\x61rlier\x12\r\n\x05turns\x18\x01 \x03(\t\"\xb3\x01\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12(\n\x07quality\x18\x02 \x03(\x0b\x32\x17.weir.scorer.v1.Quality\x12-\n\nembeddings\x18\x03 \x03(\x0b\x32\x19.weir.scorer.v1.Embedding\x12*\n\x08versions\x18\x04 \x01(\x0b\x32\x18.weir.scorer.v1.Versions\x12\r\n\x05known\x18\x05 \x03(\x02\"\x19\n\x07Quality\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"*\n\x08Versions\x12\x0e\n\x06\x62undle\x18\x01 \x01(\t\x12\x0e\n\x06router\x18\x02 \x01(\t\"\x11\n\x0f\x44\x65scribeRequest\"\x95\x02\n\x0b\x44\x65scription\x12*\n\x08versions\x18\x01 \x01(\x0b\x32\x18.weir.scorer.v1.Versions\x12\x32\n\x07routers\x18\x02 \x03(\x0b\x32!.weir.scorer.v1.RouterDescription\x12\x16\n\x0e\x64\x65\x66\x61ult_router\x18\x03 \x01(\t\x12\x10\n\x08profiles\x18\x04 \x03(\t\x12\'\n\x07\x64\x65vices\x18\x05 \x03(\x0b\x32\x16.weir.scorer.v1.Device\x12\x11\n\tmax_texts\x18\x06 \x01(\r\x12\x11\n\tmax_chars\x18\x07 \x01(\r\x12\x15\n\rprofile_means\x18\x08 \x03(\x02\x12\x16\n\x0eprofile_doubts\x18\t \x03(\x02\"\x8b\x01\n\x11RouterDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x62locks\x18\x03 \x03(\t\x12\x18\n\x10predicts_quality\x18\x04 \x01(\x08\x12\x30\n\x0b\x63\x61libration\x18\x05 \x01(\x0b\x32\x1b.weir.scorer.v1.Calibration\"\x94\x01\n\x0b\x43\x61libration\x12\x11\n\tquantiles\x18\x01 \x03(\x02\x12\x0f\n\x07prompts\x18\x02 \x01(\r\x12\x35\n\tretention\x18\x03 \x03(\x0b\x32\".weir.scorer.v1.RetentionThreshold\x12*\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x18.weir.scorer.v1.Evidence\"n\n\x08\x45vidence\x12\x0e\n\x06labels\x18\x01 \x01(\r\x12\'\n\tover_lots\x18\x02 \x01(\x0b\x32\x14.weir.scorer.v1.Gain\x12)\n\x0bover_length\x18\x03 \x01(\x0b\x32\x14.weir.scorer.v1.Gain\"0\n\x04Gain\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\"q\n\x12RetentionThreshold\x12\x11\n\tretention\x18\x01 \x01(\x01\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x14\n\x0cstrong_share\x18\x04 \x01(\x01\x12\x0b\n\x03own\x18\x05 \x01(\x08\";\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\tprecision\x18\x03 \x01(\t2\x98\x01\n\x06Scorer\x12\x44\n\x05Score\x12\x1c.weir.scorer.v1.ScoreRequest\x1a\x1d.weir.scorer.v1.ScoreResponse\x12H\n\x08\x44\x65scribe\x12\x1f.weir.scorer.v1.DescribeRequest\x1a\x1b.weir.scorer.v1.Descriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,19 +46,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBEREQUEST']._serialized_start=497
   _globals['_DESCRIBEREQUEST']._serialized_end=514
   _globals['_DESCRIPTION']._serialized_start=517
-  _globals['_DESCRIPTION']._serialized_end=747
-  _globals['_ROUTERDESCRIPTION']._serialized_start=750
-  _globals['_ROUTERDESCRIPTION']._serialized_end=889
-  _globals['_CALIBRATION']._serialized_start=892
-  _globals['_CALIBRATION']._serialized_end=1040
-  _globals['_EVIDENCE']._serialized_start=1042
-  _globals['_EVIDENCE']._serialized_end=1152
-  _globals['_GAIN']._serialized_start=1154
-  _globals['_GAIN']._serialized_end=1202
-  _globals['_RETENTIONTHRESHOLD']._serialized_start=1204
-  _globals['_RETENTIONTHRESHOLD']._serialized_end=1317
-  _globals['_DEVICE']._serialized_start=1319
-  _globals['_DEVICE']._serialized_end=1378
-  _globals['_SCORER']._serialized_start=1381
-  _globals['_SCORER']._serialized_end=1533
+  _globals['_DESCRIPTION']._serialized_end=794
+  _globals['_ROUTERDESCRIPTION']._serialized_start=797
+  _globals['_ROUTERDESCRIPTION']._serialized_end=936
+  _globals['_CALIBRATION']._serialized_start=939
+  _globals['_CALIBRATION']._serialized_end=1087
+  _globals['_EVIDENCE']._serialized_start=1089
+  _globals['_EVIDENCE']._serialized_end=1199
+  _globals['_GAIN']._serialized_start=1201
+  _globals['_GAIN']._serialized_end=1249
+  _globals['_RETENTIONTHRESHOLD']._serialized_start=1251
+  _globals['_RETENTIONTHRESHOLD']._serialized_end=1364
+  _globals['_DEVICE']._serialized_start=1366
+  _globals['_DEVICE']._serialized_end=1425
+  _globals['_SCORER']._serialized_start=1428
+  _globals['_SCORER']._serialized_end=1580
 # @@protoc_insertion_point(module_scope)

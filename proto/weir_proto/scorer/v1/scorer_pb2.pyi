@@ -229,6 +229,8 @@ class Description(_message.Message):
     DEVICES_FIELD_NUMBER: _builtins.int
     MAX_TEXTS_FIELD_NUMBER: _builtins.int
     MAX_CHARS_FIELD_NUMBER: _builtins.int
+    PROFILE_MEANS_FIELD_NUMBER: _builtins.int
+    PROFILE_DOUBTS_FIELD_NUMBER: _builtins.int
     default_router: _builtins.str
     max_texts: _builtins.int
     """per call"""
@@ -244,6 +246,16 @@ class Description(_message.Message):
 
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Device]: ...
+    @_builtins.property
+    def profile_means(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """One a profile; empty where the bundle doesn't say.
+        quality for a prompt of middling difficulty, [0,1]
+        """
+
+    @_builtins.property
+    def profile_doubts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """standard errors of predictions, in log-odds"""
+
     def __init__(
         self,
         *,
@@ -254,10 +266,12 @@ class Description(_message.Message):
         devices: _abc.Iterable[Global___Device] | None = ...,
         max_texts: _builtins.int = ...,
         max_chars: _builtins.int = ...,
+        profile_means: _abc.Iterable[_builtins.float] | None = ...,
+        profile_doubts: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_router", b"default_router", "devices", b"devices", "max_chars", b"max_chars", "max_texts", b"max_texts", "profiles", b"profiles", "routers", b"routers", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_router", b"default_router", "devices", b"devices", "max_chars", b"max_chars", "max_texts", b"max_texts", "profile_doubts", b"profile_doubts", "profile_means", b"profile_means", "profiles", b"profiles", "routers", b"routers", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
