@@ -13,8 +13,9 @@ from weir_cli.bundles import BUNDLE, require_bundle
 from weir_cli.explain.explanation import Explanation, describe
 from weir_cli.explain.picture import Picture
 from weir_cli.explain.request import APIS, RequestOptions, read_request
+from weir_cli.explain.traffic import unknown_traffic
 from weir_cli.failure import Failure
-from weir_cli.options import FILES, JSON, SPEND
+from weir_cli.options import FILES, JSON, LEDGER, SPEND
 from weir_cli.output import say, show
 from weir_cli.policy_files import compile_files
 from weir_cli.score_bar import Scale
@@ -89,6 +90,7 @@ _SCORE_TIMEOUT = 30.0  # seconds; the first score is a cold one
     help="Where the weights are that the router `stage` names.",
 )
 @SPEND
+@LEDGER
 @JSON
 @click.argument("prompt", required=False)
 def explain(  # noqa: PLR0913 - one parameter per option
@@ -106,6 +108,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
     api: str,
     agent_weights: Path | None,
     spend: Path,
+    ledger: Path,
     as_json: bool,
     prompt: str | None,
 ) -> None:
@@ -136,6 +139,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
             explanation = asyncio.run(_explain(opened, request, table, explainer))
     except WeirError as refused:
         raise Failure(f"{refused.message} ({refused.status} {refused.code})") from refused
+    explanation = replace(explanation, traffic=unknown_traffic(ledger, explanation.policy))
     show(Picture(explanation), explanation.to_json(), as_json=as_json)
 
 

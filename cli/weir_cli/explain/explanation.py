@@ -94,6 +94,7 @@ class Explanation:
     fallback_on: tuple[str, ...] = ()  # the kinds of failure that lead to them
     cache: str = "off"  # what is looked up for this request, or why nothing is
     cascade: str = ""  # what accepts the answer, and which model answers otherwise
+    traffic: str = ""  # how much of the policy's traffic is unknown, by the ledger
     judge: str = ""  # the model that rates prompts; explain never calls it
     limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times

@@ -46,7 +46,12 @@ class Picture:
         yield Padding(_candidates(shown.candidates), (0, 0, 0, 2))
         yield ""
         yield _choice(shown)
-        after = {"cascade": shown.cascade, "limits": shown.limits, "explores": shown.exploration}
+        after = {
+            "traffic": shown.traffic,
+            "cascade": shown.cascade,
+            "limits": shown.limits,
+            "explores": shown.exploration,
+        }
         for word, rest in after.items():
             if rest:
                 yield _line(word, rest)

@@ -124,6 +124,8 @@ def _because(row: Row) -> str:
         compared = f": score {score:.4f} {sign} threshold {threshold:.4f}"
     elif score is not None:
         compared = f": score {score:.4f}"
+    if row["known"] is not None:
+        compared += f", known {row['known']:.3f}"
     detail = f" ({row['detail']})" if row["detail"] else ""
     explored = f"; explored, with probability {row['propensity']:g}" if row["explored"] else ""
     return f"{row['reason']}{compared}{detail}{explored}"

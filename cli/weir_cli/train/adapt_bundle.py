@@ -47,7 +47,7 @@ def _evidence(
 ) -> Mapping[str, Evidence]:
     """What the labels show of each router; the adapted one's scores are from the other labels."""
     chosen = adapted.chosen
-    prompts = [pair.prompts[row] for row in chosen]
+    prompts = [pair.prompts[int(row)] for row in chosen.tolist()]
     weak, strong = pair.weak[chosen], pair.strong[chosen]
     found = {name: measure_evidence(prompts, of, weak, strong) for name, of in scores.items()}
     return {name: evidence for name, evidence in found.items() if evidence is not None}

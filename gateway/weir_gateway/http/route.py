@@ -86,6 +86,7 @@ def decision_fields(request: Request, decision: RouteDecision) -> dict[str, obje
         "reason": decision.label,
         "detail": decision.detail,
         "score": scored.score if scored else None,
+        "known": scored.known if scored else None,
         "skipped": scored.skipped if scored else 0,
         "threshold": decision.threshold,
         "router": scored.router if scored else None,

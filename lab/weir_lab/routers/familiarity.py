@@ -70,7 +70,8 @@ def _reference_knots(arrays: Arrays, columns: Floats) -> dict[str, Floats]:
     squares = (centres**2).sum(axis=1)
     needs, weights = (np.asarray(arrays[name], np.float32) for name in ("needs", "weights"))
     neighbours = int(arrays["neighbours"])
-    far, near_need = [], []
+    far: list[Floats] = []
+    near_need: list[Floats] = []
     for start in range(0, len(points), _STEP):
         squared = squared_distances(points[start : start + _STEP], centres, squares)
         far.append(np.sqrt(squared.min(axis=1)))
