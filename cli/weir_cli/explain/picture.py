@@ -69,6 +69,9 @@ class Picture:
                 return
             yield _line("score", _UNSCORED.get(word, "none"))
             return
+        if shown.stage is not None:  # of an agent's turn: no reference prompts have such a score
+            yield _line("score", f"{shown.score:.3f}  (router {shown.router or 'default'})")
+            return
         place, threshold = shown.harder_than or 0.0, shown.threshold_harder_than
         line = _label("score").append(f"{shown.score:.3f}  ", "not bold")
         line.append_text(bar(place, threshold, width=_WIDTH))

@@ -179,6 +179,23 @@ async def test_a_session_goes_on_while_redis_is_away_and_is_told_afterwards(
         await eventually(told)
 
 
+async def test_a_redis_that_does_not_answer_delays_a_turn_by_its_deadline(tmp_path: Path) -> None:
+    async with (
+        redis_server() as server,
+        running_upstream(answering(completion())) as upstream,
+        gateway(
+            tmp_path,
+            agents(upstream.url, maxStrongUsd="5"),
+            ("WEIR_REDIS", server.url),
+            ("WEIR_REDIS_WITHIN", "200ms"),
+        ) as running,
+    ):
+        await ask(running, FAILING)
+        with server.frozen():
+            async with asyncio.timeout(5):
+                assert await ask(running, FAILING) == ("stage:strong", "strong")
+
+
 async def test_a_gateway_that_starts_again_knows_the_session(tmp_path: Path) -> None:
     async with (
         redis_server() as server,

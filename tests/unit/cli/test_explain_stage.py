@@ -78,6 +78,8 @@ def test_it_shows_score_signals_bars_memory_and_ceiling(tmp_path: Path, bundle: 
     text = shown(tmp_path, bundle, Run(steps=(run_tests(fail=True),) * 3))
     assert "that the run fails if it goes on: the strong model is needed" in text
     assert "failingStreak +2.31" in text
+    assert "(router stage)" in text
+    assert "of prompts" not in text  # no reference prompts have such a score
     assert "strong from 0.500 on; returns below 0.375" in text
     assert "none of this session" in text
     assert "$0.0000 of $0.5 spent" in text

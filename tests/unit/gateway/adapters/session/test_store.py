@@ -53,6 +53,25 @@ async def test_a_reservation_fits_the_ceiling_or_counts_nothing() -> None:
     assert store.task("task").spent == 100
 
 
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 100)), max_size=40))
+async def test_no_order_of_requests_passes_the_ceiling(
+    requests: list[tuple[int, int]],
+) -> None:
+    """Each reserves an estimate and really costs a share (percent) of it, some requests later."""
+    store, ceiling = MemorySessionStore(FakeClock(), entries=10), PicoUsd(100)
+    waiting: list[tuple[int, int]] = []
+    paid = 0
+    for amount, percent in requests:
+        if await store.reserve("task", PicoUsd(amount), ceiling, 60.0):
+            waiting.append((amount, amount * percent // 100))
+        if len(waiting) > percent % 3:
+            reserved, real = waiting.pop(0)
+            paid += real
+            store.settle("task", real - reserved, 60.0)
+        assert paid <= store.task("task").spent <= ceiling
+    assert store.task("task").spent == paid + sum(reserved for reserved, _ in waiting)
+
+
 async def test_pins_leave_the_spending_as_it_is() -> None:
     store = MemorySessionStore(FakeClock(), entries=10)
     await store.reserve("task", PicoUsd(60), None, 60.0)
