@@ -96,7 +96,11 @@ class Work:
         known = np.isfinite(need)
         weights[known] = balanced(self.outcomes.source[known])
         columns = self.seen.linear
-        task = Task(columns, self.widths, need, weights, Battles.none(), 0, SEED)
+        # The text's blocks count as one: apart, eight columns of rarity would have .4 of a distance
+        # between prompts (AUROC of left-out prompts .799, as one .853).
+        text = sum(block.dim for block in self.variant.text_blocks)
+        widths = (text, *(block.dim for block in self.variant.encoded))
+        task = Task(columns, widths, need, weights, Battles.none(), 0, SEED)
         return fit_familiarity(task, ~self.outcomes.train)
 
     def unknown_shares(self, whole: Arrays) -> Mapping[str, float]:
