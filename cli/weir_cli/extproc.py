@@ -38,25 +38,17 @@ from weir_runtime.quantities import Address
     type=HostPort(),
     default="127.0.0.1:9090",
     show_default=True,
-    help="Probes and metrics: this port and the next ones, the scorer's last.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes that share the port.",
+    help="Probes and metrics: this port, and the next one for the scorer.",
 )
 @LEDGER
 @SPEND
-def extproc(  # noqa: PLR0913 - one parameter per option
+def extproc(
     paths: tuple[Path, ...],
     bundle: Path | None,
     *,
     listen: Address,
     http: Address,
     admin: Address,
-    workers: int,
     ledger: Path,
     spend: Path,
 ) -> None:
@@ -72,7 +64,8 @@ def extproc(  # noqa: PLR0913 - one parameter per option
         "WEIR_SPEND": str(spend.absolute()),
     }
     folder = require_bundle(bundle).resolve()
-    options = Options(paths, folder, http, admin, workers, environment)
+    # One process: Envoy holds one connection for each of its threads, so workers would share badly.
+    options = Options(paths, folder, http, admin, 1, environment)
     run(lambda stop: _run(options, at, stop))
 
 
