@@ -63,7 +63,8 @@ class SessionMemory:
         session, policy = context.session, match.policy.policy
         if session is None or not context.purpose.dispatches:
             return decision
-        self._keep_pins(context.request, session, policy, decision)
+        if policy.pins or policy.pin_headers:
+            self._keep_pins(context.request, session, policy, decision)
         decision = await self._reserve(context.request, session, policy, decision)
         view = decision.stage
         if view is not None and view.in_order:
