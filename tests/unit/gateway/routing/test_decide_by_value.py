@@ -63,7 +63,7 @@ async def test_ten_compete_and_what_can_not_serve_is_left_out() -> None:
     quality = {f"m{index}": 0.05 + index / 10 for index in range(10)}
     made = policy(candidates=(*able[:9], blind), objective=Value(CENT))
     assert (await decided(FakeScorer(quality=quality), made)).chosen.name == "m9"
-    asked = request(needs=frozenset({Capability.TOOLS}))
+    asked = request(needs=[Capability.TOOLS])
     decision = await decided(FakeScorer(quality=quality), made, asked)
     assert decision.chosen.name == "m8"
     assert [one.backend for one in decision.excluded] == ["shop/m9"]
