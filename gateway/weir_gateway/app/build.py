@@ -119,6 +119,7 @@ def build_routing(
             sessions=MemorySessions(time.monotonic, entries=settings.routing.sessions),
             memory=SessionMemory(stores.sessions, time.time),
             weights=stores.weights,
+            shares=stores.shares,
             cache=stores.answers,
             replay=replay,
             limits=stores.limits,

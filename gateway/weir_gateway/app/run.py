@@ -14,6 +14,7 @@ from aiohttp import web
 from weir_gateway.adapters.budget.sync import BudgetSync
 from weir_gateway.adapters.keys import KeyRing
 from weir_gateway.adapters.route_table.tables import Tables
+from weir_gateway.adapters.share.sync import ShareSync
 from weir_gateway.app.build import (
     SERVICE,
     Parts,
@@ -76,6 +77,8 @@ class Gateway:
             budgets = Budgets(stores.budgets, time.monotonic, time.time, new_id())
             budget_sync = BudgetSync(budgets, parts.registry)
             stack.push_async_callback(budget_sync.close)
+            share_sync = ShareSync(stores.shares, parts.registry)
+            stack.push_async_callback(share_sync.close)
             routing = build_routing(settings, parts, scorer, stores, ledgers.accounts, budgets)
             tables = Tables(routing.prepare, routing.check_probes, parts.registry, parts.health)
             tables.subscribe(parts.metrics.on_table_change)
@@ -98,6 +101,7 @@ class Gateway:
             )
             tasks.start(parts.upstreams.probe_forever(), "weir-upstream-probes")
             tasks.start(budget_sync.run(), "weir-budgets")
+            tasks.start(share_sync.run(), "weir-shares")
             ledgers.start(tasks)
             stores.start(tasks)
             if batches is not None:

@@ -22,12 +22,14 @@ from weir_gateway.adapters.redis.url import parse_redis_url
 from weir_gateway.adapters.session.memory import MemorySessionStore
 from weir_gateway.adapters.session.shared import SharedSessionStore
 from weir_gateway.adapters.session.weights import WeightsFolder
+from weir_gateway.adapters.share.redis import RedisShareStore
 from weir_gateway.adapters.spend.redis import RedisSums
 from weir_gateway.adapters.spend.sqlite import SqliteSums
 from weir_gateway.adapters.spend.sums import Sums, SumStore
 from weir_gateway.batches.context import BatchLimits
 from weir_gateway.batches.factory import BatchDependencies, BatchService, BatchStorage, open_batches
 from weir_gateway.routing.budget.ports import BudgetStore
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_gateway.routing.steps.limit import LimitStore
 from weir_gateway.settings import Settings
 from weir_gateway.settings.records import BatchSettings, RedisSettings
@@ -48,6 +50,7 @@ class Stores:
     budgets: BudgetStore  # of policies' budgets
     sessions: MemorySessionStore | SharedSessionStore  # of agents' conversations
     weights: WeightsFolder | None  # of agents' scores
+    shares: ShareThresholds  # of policies with `strongShare`
 
     def start(self, tasks: Background) -> None:
         """Start the background tasks."""
@@ -86,15 +89,16 @@ async def open_stores(
     if isinstance(sessions, SharedSessionStore):
         stack.push_async_callback(sessions.flush)
     weights = await _weights(settings.routing)
+    shares = ShareThresholds(None if redis is None else RedisShareStore(redis))
     if redis is None:
         alone = MemoryLimits(spend, time.monotonic, time.time, local=False)
         limits = CountedLimits(alone, registry)
-        return Stores(redis, spend, answers, limits, None, budgets, sessions, weights)
+        return Stores(redis, spend, answers, limits, None, budgets, sessions, weights, shares)
     counting = RedisLimits(redis)
     stack.push_async_callback(counting.end)
     meanwhile = MemoryLimits(Sums(None, time.time), time.monotonic, time.time, local=True)
     limits = CountedLimits(SharedLimits(counting, meanwhile, registry), registry)
-    return Stores(redis, spend, answers, limits, counting, budgets, sessions, weights)
+    return Stores(redis, spend, answers, limits, counting, budgets, sessions, weights, shares)
 
 
 def _sessions(

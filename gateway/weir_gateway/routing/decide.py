@@ -31,7 +31,7 @@ from weir_gateway.routing.policy.variants import assign_variant
 from weir_gateway.routing.ports import Ids, Scorer
 from weir_gateway.routing.prefix import SharedPrefixes
 from weir_gateway.routing.session.memory import SessionMemory
-from weir_gateway.routing.share import ShareThresholds
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_gateway.routing.stage.score import WeightsSource, score_turn
 from weir_gateway.routing.steps.choose import (
     Choice,
@@ -67,6 +67,7 @@ class DecisionParts:
     exploration: ExplorationBudget | None = None
     memory: SessionMemory | None = None  # None: no conversation is remembered
     weights: WeightsSource | None = None  # of agents' scores; None: the prior alone
+    shares: ShareThresholds | None = None  # None: each `strongShare` starts from its bundle
 
 
 class Decider:
@@ -78,7 +79,8 @@ class Decider:
         self._conditions = parts.conditions
         self._judge_router = parts.judge_router or JudgeRouter(parts.scorer)
         self._cache = None if parts.cache is None else CacheReader(parts.cache)
-        self._chooser = Chooser(parts.sessions, parts.budgets, ShareThresholds(), parts.weights)
+        shares = parts.shares or ShareThresholds()
+        self._chooser = Chooser(parts.sessions, parts.budgets, shares, parts.weights)
         self._prefixes = SharedPrefixes()
         self._budgets = parts.budgets
         self._exploration = parts.exploration

@@ -30,6 +30,7 @@ from weir_gateway.routing.ports import Clock, Ids, Scorer, Span
 from weir_gateway.routing.probe import check_probes
 from weir_gateway.routing.replies import ByteBudget, Upstreams
 from weir_gateway.routing.session.memory import SessionMemory
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_gateway.routing.stage.score import WeightsSource
 from weir_gateway.routing.steps.explore import ExplorationBudget
 from weir_gateway.routing.steps.limit import LimitStore
@@ -63,6 +64,7 @@ class Ports:
     limits: LimitStore | None = None  # None: nothing is limited
     memory: SessionMemory | None = None  # None: no conversation is remembered
     weights: WeightsSource | None = None  # of agents' scores; None: the prior alone
+    shares: ShareThresholds | None = None  # None: of this process alone
 
 
 class Routing:
@@ -108,6 +110,7 @@ class Routing:
                 exploration=ports.exploration,
                 memory=ports.memory,
                 weights=ports.weights,
+                shares=ports.shares,
             )
         )
         self._score_timeout = score_timeout

@@ -19,7 +19,8 @@ from weir_gateway.routing.policy.compiled import (
     PolicyMatch,
 )
 from weir_gateway.routing.policy.variants import session_key
-from weir_gateway.routing.share import ShareKey, ShareThresholds
+from weir_gateway.routing.share.ports import ShareKey
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_gateway.routing.stage.choose import StageChoice, choose_tier
 from weir_gateway.routing.stage.score import WeightsSource, is_agent
 from weir_gateway.routing.steps import score, selection, sticky

@@ -14,13 +14,9 @@ from weir_gateway.domain.ids import BundleVersion
 from weir_gateway.domain.table import Retention, StrongShare
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.decide import Decider, DecisionParts
-from weir_gateway.routing.share import (
-    ABOVE_ALL,
-    SAMPLE,
-    ShareFollower,
-    ShareKey,
-    ShareThresholds,
-)
+from weir_gateway.routing.share.follower import ABOVE_ALL, SAMPLE, ShareFollower
+from weir_gateway.routing.share.ports import ShareKey
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_policy.ids import PolicyId, RouterName
 
 REFERENCE = tuple((index + 0.5) / 50 for index in range(50))  # a bundle with even scores

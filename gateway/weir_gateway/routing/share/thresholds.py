@@ -1,0 +1,86 @@
+"""The thresholds of all policies with `strongShare`, alone or together with other gateways."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from weir_gateway.domain.decision import Calibration
+from weir_gateway.routing.share.follower import ShareFollower
+from weir_gateway.routing.share.ports import ShareKey, ShareStore, ShareStoreUnavailable
+
+EARLY: Final = 30  # requests that are told before the next turn: as many as a debt lasts
+REFERENCE: Final = 50  # scores at even quantiles of the bundle's, until the policy has its own
+MAX_POLICIES: Final = 10_000  # with their variants; about 15 KB each
+
+
+class ShareThresholds:
+    """The followers of all policies with `strongShare`; the oldest goes first."""
+
+    def __init__(self, store: ShareStore | None = None) -> None:
+        """Without `store`, each process follows its own requests."""
+        self._store = store
+        self._followers: dict[ShareKey, ShareFollower] = {}
+        self._news = asyncio.Event()
+
+    def threshold(self, key: ShareKey, calibration: Calibration) -> float | None:
+        """The threshold now; None without a calibration to start from."""
+        follower = self._followers.get(key) or self._started(key, calibration)
+        return None if follower is None else follower.threshold
+
+    def observe(self, key: ShareKey, score: float, *, strong: bool) -> None:
+        """Count one choice; without effect where no threshold was asked for before."""
+        follower = self._followers.get(key)
+        if follower is not None:
+            follower.observe(score, strong=strong)
+            if self._store is not None and follower.unsent == EARLY:
+                self._news.set()
+
+    def served(self) -> Iterator[tuple[ShareKey, float]]:
+        """The share that was served lately, of each that has served anything."""
+        for key, follower in self._followers.items():
+            if follower.served is not None:
+                yield key, follower.served
+
+    async def wait_for_news(self, seconds: float) -> None:
+        """Return once a follower starts or has EARLY requests to tell, or after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+    async def exchange(self) -> bool:
+        """Tell the other gateways what is new here, and go on from what all know.
+
+        False where the store is away: this gateway goes on alone, and tells it later.
+        """
+        if self._store is None:
+            return True
+        for key, follower in tuple(self._followers.items()):
+            if follower.has_news and not await _exchange(self._store, key, follower):
+                return False
+        return True
+
+    def _started(self, key: ShareKey, calibration: Calibration) -> ShareFollower | None:
+        levels = ((index + 0.5) / REFERENCE for index in range(REFERENCE))
+        scores = [calibration.threshold_for_share(level) for level in levels]
+        reference = tuple(score for score in scores if score is not None)
+        if len(reference) < REFERENCE:
+            return None
+        follower = ShareFollower(key.share, reference)
+        if len(self._followers) >= MAX_POLICIES:
+            del self._followers[next(iter(self._followers))]
+        self._followers[key] = follower
+        self._news.set()
+        return follower
+
+
+async def _exchange(store: ShareStore, key: ShareKey, follower: ShareFollower) -> bool:
+    report = follower.report()
+    try:
+        state = await store.exchange(key, report)
+    except ShareStoreUnavailable:
+        follower.restore(report)
+        return False
+    follower.adopt(report, state)
+    return True
