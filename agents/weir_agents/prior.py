@@ -22,13 +22,14 @@ _WORK_STAGE: Final = Head(
         Term("lastTestsPassed", -0.15, 0.10, 0.30),
     ),
 )
-# A run that says it is done, by how hard it was: the more the model had to write, the worse.
+# A run that says it is done, by how hard it was: what failed on the way, and how much was written.
+# On terminals errors tell most; on SWE-bench what was written does, which a fit finds.
 _WORK_FINISH: Final = Head(
     bias=-0.9,
     terms=(
-        Term("text", 0.60, 9.50, 0.80),
-        Term("trouble", 0.30, 0.18, 0.20),
-        Term("muchTrouble", 0.20, 0.00, 0.10),
+        Term("text", 0.40, 9.50, 0.80),
+        Term("trouble", 0.60, 0.18, 0.20),
+        Term("muchTrouble", 0.40, 0.00, 0.10),
         Term("turns", 0.10, 3.40, 0.50),
         Term("lastTestsPassed", -0.15, 0.80, 0.40),
         Term("testsPassed", -0.10, 0.80, 0.60),

@@ -37,7 +37,7 @@ def test_the_prior_beats_length_on_finished_runs() -> None:
     runs = load_runs(RUNS)
     shell = figures([run for run in runs if run.harness == "mini-swe-agent"])
     service = figures([run for run in runs if run.source == "tau1_airline"])
-    assert shell[0] > max(0.68, shell[1] + 0.05)
+    assert shell[0] > max(0.65, shell[1] + 0.03)
     assert service[0] > max(0.70, service[1])
 
 
