@@ -22,9 +22,9 @@ def test_a_whole_bundle_verifies(tmp_path: Path) -> None:
     path = tiny_bundle(tmp_path)
     done = run("verify", path)
     assert done.exit_code == 0
-    assert "6 files as listed" in done.stdout
+    assert "7 files as listed" in done.stdout
     told = json.loads(run("verify", path, "--json").stdout)
-    assert (told["ok"], told["files"]) == (True, 6)
+    assert (told["ok"], told["files"]) == (True, 7)
 
 
 def test_a_harmed_file_is_named_and_the_status_is_one(tmp_path: Path) -> None:
