@@ -29,18 +29,20 @@ class Bound(NamedTuple):
     most: bool = False
 
 
-# The figures of the heads as they are, less one pair: raised with every training that moves them.
+# What a person should find sensible at first sight. Asked of "all pairs" is .88 everywhere: the two
+# smaller bundles miss it by the pairs whose hard prompt is the shorter one.
 BOUNDS: Final = (
-    Bound("like_length", default=0.48, fast=0.42, full=0.50),
-    Bound("all pairs", default=0.63, fast=0.61, full=0.64),
-    Bound("other languages", default=0.65, fast=0.61, full=0.58),
-    Bound("hard after filler", default=0.46, fast=0.46, full=0.46),
-    Bound("hard before filler", default=0.51, fast=0.52, full=0.48),
-    Bound("correlation with length", default=0.80, fast=0.66, full=0.66, most=True),
+    Bound("like_length", default=0.80, fast=0.80, full=0.90),
+    Bound("all pairs", default=0.87, fast=0.84, full=0.88),
+    Bound("other languages", default=0.85, fast=0.85, full=0.85),
+    Bound("hard after filler", default=0.80, fast=0.80, full=0.80),
+    Bound("hard before filler", default=0.80, fast=0.80, full=0.80),
+    Bound("correlation with length", default=0.35, fast=0.35, full=0.35, most=True),
+    Bound("chats", default=0.85, fast=0.85, full=0.85),
 )
 
 
-@pytest.mark.timeout(300)  # `full` reads 500 texts with six layers
+@pytest.mark.timeout(300)  # `full` reads 500 texts with four layers
 @pytest.mark.parametrize("variant", ["default", "fast", "full"])
 async def test_a_bundle_scores_hard_prompts_above_easy_ones(variant: str, tmp_path: Path) -> None:
     row = await asyncio.to_thread(_measure, variant, tmp_path / variant)

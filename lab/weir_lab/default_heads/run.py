@@ -15,8 +15,11 @@ from weir_lab.default_heads.data import Outcomes, load_mmlu, load_outcomes, load
 from weir_lab.default_heads.encode import Columns, encode
 from weir_lab.default_heads.groups import Labels, label, recovered
 from weir_lab.default_heads.profiles import measure
+from weir_lab.default_heads.sense import SenseColumns, load_sense_pairs
+from weir_lab.default_heads.sense_figures import sense_figures
 from weir_lab.default_heads.train import train_qualities
 from weir_lab.default_heads.work import SEED, Work, some_rows
+from weir_lab.metrics import Interval
 from weir_scorer.build.default import Encoder
 from weir_scorer.build.variants import DIM, Variant
 from weir_scorer.bundle.calibration import calibration_json
@@ -35,6 +38,8 @@ class Figures:
     left_out: Mapping[str, Mapping[str, float]]  # router -> source -> APGR
     mmlu: Mapping[str, float]  # router -> APGR
     unknown: Mapping[str, float]  # left-out source -> share of its prompts that are unknown
+    sense: Mapping[str, Interval]  # of `linear` on its own pairs, left out fold by fold
+    languages: Mapping[str, int]  # language -> sense pairs
     report: Mapping[str, float]  # of `linear`
     calibrations: Mapping[str, Calibration]
     profiles: tuple[str, ...]
@@ -44,21 +49,25 @@ class Figures:
     def summary(self) -> Mapping[str, object]:
         """The main figures, for a log line."""
         means = {name: float(np.mean(list(row.values()))) for name, row in self.left_out.items()}
-        return {"left_out": means, "mmlu": self.mmlu, **self.report}
+        sense = {name: found.value for name, found in self.sense.items()}
+        return {"left_out": means, "mmlu": self.mmlu, "sense": sense, **self.report}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A training run's outcome."""
-
-    files: Mapping[str, bytes]  # name -> content
-    figures: Figures
+Files = Mapping[str, bytes]  # name -> content
 
 
 def run(
-    data: Path, encoder: Encoder, cache: Path, progress: Callable[[str], None], variant: Variant
-) -> Result:
-    """Train, measure and certify. Everything random is seeded."""
+    data: Path,
+    encoder: Encoder,
+    cache: Path,
+    progress: Callable[[str], None],
+    variant: Variant,
+    write: Callable[[Files], None],
+) -> Figures:
+    """Train and certify, `write` the heads, then measure. Everything random is seeded.
+
+    Measuring takes most of the time: every head is trained once more without each source.
+    """
     progress("reading outcomes")
     outcomes, mmlu, people = load_outcomes(data), load_mmlu(data), load_preferences(data)
     count = len(outcomes.prompts) + len(mmlu.prompts) + len(people.prompts)
@@ -67,7 +76,9 @@ def run(
         encode(prompts, encoder, cache, variant)
         for prompts in (outcomes.prompts, mmlu.prompts, people.prompts)
     )
-    work = Work(variant, outcomes, people, label(outcomes, SEED), seen, battle_columns)
+    pairs = load_sense_pairs(SEED)
+    sense = SenseColumns(pairs, encode(pairs.prompts, encoder, cache, variant).linear)
+    work = Work(variant, outcomes, people, label(outcomes, SEED), seen, battle_columns, sense)
     progress("training")
     heads, report = work.train(outcomes.train)
     progress("training the qualities")
@@ -81,10 +92,20 @@ def run(
     calibrations = {
         name: _calibrate(at_reference[name], at_seen[name], outcomes, work.labels) for name in names
     }
+    files = {f"{name}.npz": as_archive(arrays) for name, arrays in heads.items()}
+    files["qualities.npz"] = as_archive(qualities)
+    files["familiarity.npz"] = as_archive(familiarity)
+    files["calibration.json"] = calibration_json(calibrations)
+    files["profiles.json"] = (json.dumps(measured.names, indent=1) + "\n").encode()
+    probe = encode([PROBE], encoder, cache, variant).encoded[0]
+    files["probes.json"] = _probes(variant, probe)
+    write(files)
     progress("leaving out each source in turn")
-    figures = Figures(
+    return Figures(
         left_out=work.left_out(),
         mmlu={name: recovered(at_test[name], mmlu.weak, mmlu.strong) for name in names},
+        sense=sense_figures(pairs, work.sense_left_out(heads)),
+        languages=pairs.languages,
         report={**report, **found},
         unknown=work.unknown_shares(familiarity),
         calibrations=calibrations,
@@ -95,14 +116,6 @@ def run(
         },
         dev_prompts=int(np.sum(~outcomes.train[work.labels.rows])),
     )
-    files = {f"{name}.npz": as_archive(arrays) for name, arrays in heads.items()}
-    files["qualities.npz"] = as_archive(qualities)
-    files["familiarity.npz"] = as_archive(familiarity)
-    files["calibration.json"] = calibration_json(calibrations)
-    files["profiles.json"] = (json.dumps(measured.names, indent=1) + "\n").encode()
-    probe = encode([PROBE], encoder, cache, variant).encoded[0]
-    files["probes.json"] = _probes(variant, probe)
-    return Result(files, figures)
 
 
 def _probes(variant: Variant, columns: Floats) -> bytes:

@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_lab.arrays import Arrays, Doubles, Flags, Floats
-from weir_lab.default_heads.data import Outcomes
+from weir_lab.default_heads.data import Outcomes as RecordedOutcomes
 from weir_lab.default_heads.groups import Labels, balanced, recovered
 from weir_lab.default_heads.profiles import Measured
+from weir_lab.default_heads.sense import SenseColumns
 from weir_lab.metrics import brier, expected_calibration_error
 from weir_lab.routers.qualities import fit_qualities, with_models
-from weir_lab.routers.regression import Standard, platt, ridge, sigmoid
+from weir_lab.routers.regression import Standard, platt, sigmoid
+from weir_lab.routers.sense import Outcomes, Pairs, Part, fit_gate, fit_outcomes, fit_sense
 from weir_scorer.engine.routers import Qualities
+from weir_scorer.engine.routers.linear import FARTHEST
 
-ALPHA = 1e4  # of the ridge, on standardised columns: strong, for sources to come differ
 KNOTS = 1001
 LENGTH = 0  # the cheap blocks stand first, and each begins with the characters
 
@@ -38,28 +40,66 @@ def train_length(lengths: Floats) -> Mapping[str, Floats]:
     return {"knots": knots.astype(np.float32)}
 
 
-def direction(columns: Floats, labels: Labels, source: NDArray[np.str_]) -> "Direction":
-    """A ridge on the labels' target, and length; `columns` and `source` have a row per label."""
-    weights = balanced(source)
-    standard = Standard.of(columns, weights)
-    x = standard(columns)
-    learnt = ridge(x, labels.target, weights, ALPHA)
-    # What a ridge learns is half of which source a prompt is from; length holds across sources.
-    # Both, each with deviation 1, do better on sources left out than either.
-    learnt = learnt / max(float((x @ learnt).std()), 1e-9)
-    learnt[LENGTH] += 1
-    return Direction(standard, learnt)
-
-
 @dataclass(frozen=True, slots=True)
-class Direction:
-    """A number per prompt that grows with the need for a strong model; no probability yet."""
+class Directions:
+    """Numbers that grow with the need for a strong model, and the gate; no probability yet."""
 
     standard: Standard
-    weights: Doubles
+    outcomes: Part
+    sense: Part
+    gate: Part
 
     def __call__(self, columns: Floats) -> Doubles:
-        return self.standard(columns) @ self.weights
+        x = standardised(self.standard, columns)
+        share = sigmoid(self.gate(x))
+        return (1 - share) * self.outcomes(x) + share * self.sense(x)
+
+    def arrays(self, slope: float = 1.0, intercept: float = 0.0) -> dict[str, Floats]:
+        """A head whose logit is slope times the number plus intercept."""
+        known, sense = (part.times(slope, intercept) for part in (self.outcomes, self.sense))
+        width = len(known.weights)
+        return {
+            "mean": as_floats(self.standard.mean),
+            "scale": as_floats(self.standard.scale),
+            "weights": as_floats(known.weights),
+            "bias": as_floats(np.array(known.bias)),
+            "sense_weights": as_floats(sense.weights),
+            "sense_bias": as_floats(np.array(sense.bias)),
+            "gate_weights": as_floats(self.gate.weights),
+            "gate_bias": as_floats(np.array(self.gate.bias)),
+            "quality_weights": np.zeros((width, 0), np.float32),
+            "quality_bias": np.zeros(0, np.float32),
+        }
+
+
+def directions(
+    columns: Floats, labels: Labels, source: NDArray[np.str_], pairs: SenseColumns, battles: Arrays
+) -> Directions:
+    """The parts of `linear`; `columns` and `source` have a row per label, `battles` is `mf`'s."""
+    weights = balanced(source)
+    standard = Standard.of(columns, weights)
+    outcomes = Outcomes(standardised(standard, columns), labels.target, weights)
+    x = standardised(standard, pairs.rows)
+    written = Pairs(x[::2], x[1::2], pairs.pairs.weights)
+    return Directions(
+        standard,
+        fit_outcomes(outcomes, LENGTH, _direction_of(battles) * standard.scale),
+        fit_sense(outcomes, written, LENGTH),
+        fit_gate(outcomes, written),
+    )
+
+
+def standardised(standard: Standard, columns: Floats) -> Doubles:
+    """Columns as a `linear` head with a gate reads them."""
+    return np.clip(standard(columns), -FARTHEST, FARTHEST)
+
+
+def _direction_of(battles: Arrays) -> Doubles:
+    """Weights of the columns: an `mf` head is linear in them once its two tiers are fixed."""
+    project, output, strong, weak = (
+        battles[name].astype(np.float64) for name in ("project", "output", "strong", "weak")
+    )
+    return np.asarray(project @ (output * (strong - weak)), dtype=np.float64)
 
 
 def select(labels: Labels, which: Flags) -> Labels:
@@ -67,23 +107,22 @@ def select(labels: Labels, which: Flags) -> Labels:
     return Labels(**{name: getattr(labels, name)[which] for name in Labels.__dataclass_fields__})
 
 
-def train_linear(columns: Floats, outcomes: Outcomes, labels: Labels) -> Trained:
-    """The default router; `columns` has a row per prompt of `outcomes`."""
+def train_linear(
+    columns: Floats,
+    outcomes: RecordedOutcomes,
+    labels: Labels,
+    pairs: SenseColumns,
+    battles: Arrays,
+) -> Trained:
+    """The default router; `columns` has a row per prompt of `outcomes`, `battles` is `mf`'s."""
     train, source = outcomes.train[labels.rows], outcomes.source[labels.rows]
     rows = columns[labels.rows]
-    fitted = direction(rows[train], select(labels, train), source[train])
+    fitted = directions(rows[train], select(labels, train), source[train], pairs, battles)
     dev, dev_weights = fitted(rows[~train]), balanced(source[~train])
     slope, intercept = platt(dev, labels.wins[~train], dev_weights, pull=0.0)
     predicted = sigmoid(slope * dev + intercept)
     return Trained(
-        {
-            "mean": as_floats(fitted.standard.mean),
-            "scale": as_floats(fitted.standard.scale),
-            "weights": as_floats(fitted.weights * slope),
-            "bias": as_floats(np.array(intercept)),
-            "quality_weights": np.zeros((columns.shape[1], 0), np.float32),
-            "quality_bias": np.zeros(0, np.float32),
-        },
+        fitted.arrays(slope, intercept),
         {
             "slope": slope,
             "dev_apgr": _familiar_apgr(dev, select(labels, ~train), source[~train]),
@@ -107,7 +146,11 @@ def as_floats(array: Doubles) -> Floats:
 
 
 def train_qualities(
-    columns: Floats, widths: tuple[int, ...], outcomes: Outcomes, measured: Measured, seed: int
+    columns: Floats,
+    widths: tuple[int, ...],
+    outcomes: RecordedOutcomes,
+    measured: Measured,
+    seed: int,
 ) -> tuple[Arrays, Mapping[str, float]]:
     """The head file, and Brier score and calibration error on held-out prompts."""
     train, profiles = outcomes.train, measured.scores

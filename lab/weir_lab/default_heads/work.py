@@ -11,7 +11,8 @@ from weir_lab.default_heads.data import Outcomes, Preferences
 from weir_lab.default_heads.encode import Columns
 from weir_lab.default_heads.groups import Labels, balanced, recovered
 from weir_lab.default_heads.heads import TrainingData, curve_of, ensemble_of, stacked, task
-from weir_lab.default_heads.train import direction, select, train_length, train_linear
+from weir_lab.default_heads.sense import SenseColumns
+from weir_lab.default_heads.train import directions, select, train_length, train_linear
 from weir_lab.routers import TRAINERS
 from weir_lab.routers.ensemble import ensemble_with_curve, fit_ensemble
 from weir_lab.routers.familiarity import UNKNOWN, fit_familiarity
@@ -34,6 +35,7 @@ class Work:
     labels: Labels
     seen: Columns  # of the outcomes' prompts
     battle_columns: Columns  # of the battles' prompts
+    sense: SenseColumns
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -46,10 +48,13 @@ class Work:
 
     def train(self, usable: Flags) -> tuple[dict[str, Arrays], Mapping[str, float]]:
         """Heads from the usable prompts, their curves from the others; and `linear`'s figures."""
-        linear = train_linear(self.seen.linear, self.outcomes, self.labels)
+        fitted = self._fitted(usable)
+        linear = train_linear(
+            self.seen.linear, self.outcomes, self.labels, self.sense, fitted["mf"]
+        )
         lengths = np.concatenate([self.seen.length[usable], self.battle_columns.length])
         heads: dict[str, Arrays] = {"length": train_length(lengths), "linear": linear.arrays}
-        heads |= self._fitted(usable)
+        heads |= fitted
         held_out = ~usable[self.labels.rows]
         rows = self.labels.rows[held_out]
         wins, source = self.labels.wins[held_out], self.outcomes.source[rows]
@@ -87,6 +92,25 @@ class Work:
                 found[name][source] = recovered(scores, weak, strong)
         return found
 
+    def sense_left_out(self, heads: Mapping[str, Arrays]) -> Floats:
+        """`linear`'s scores of the pairs' prompts, each by a head that its fold taught nothing."""
+        pairs, rows = self.sense.pairs, self.sense.rows
+        train = self.outcomes.train[self.labels.rows]
+        mine = self.labels.rows[train]
+        found = np.zeros(len(rows), np.float32)
+        for fold in sorted(set(pairs.fold.tolist())):
+            out = pairs.fold == fold
+            fitted = directions(
+                self.seen.linear[mine],
+                select(self.labels, train),
+                self.outcomes.source[mine],
+                self.sense.without(out),
+                heads["mf"],
+            )
+            prompts = np.repeat(out, 2)
+            found[prompts] = ROUTERS["linear"](fitted.arrays()).scores(rows[prompts])
+        return found
+
     def familiarity(self, usable: Flags) -> Arrays:
         """How well kinds are known from the usable prompts; ranks are among dev prompts."""
         need = np.full(len(self.outcomes.prompts), np.nan)
@@ -120,22 +144,18 @@ class Work:
         usable = np.asarray(self.outcomes.source != source, dtype=np.bool_)
         usable_rows = usable[self.labels.rows]
         rows = self.labels.rows[usable_rows]
-        fitted = direction(
-            self.seen.linear[rows], select(self.labels, usable_rows), self.outcomes.source[rows]
+        heads = self._fitted(usable)
+        fitted = directions(
+            self.seen.linear[rows],
+            select(self.labels, usable_rows),
+            self.outcomes.source[rows],
+            self.sense,
+            heads["mf"],
         )
-        width = self.seen.linear.shape[1]
-        linear = {
-            "mean": fitted.standard.mean.astype(np.float32),
-            "scale": fitted.standard.scale.astype(np.float32),
-            "weights": fitted.weights.astype(np.float32),
-            "bias": np.array(0, np.float32),
-            "quality_weights": np.zeros((width, 0), np.float32),
-            "quality_bias": np.zeros(0, np.float32),
-        }
         lengths = train_length(
             np.concatenate([self.seen.length[usable], self.battle_columns.length])
         )
-        heads: dict[str, Arrays] = {"length": lengths, "linear": linear, **self._fitted(usable)}
+        heads |= {"length": lengths, "linear": fitted.arrays()}
         heads["ensemble"] = self._ensemble(heads, usable)
         return heads
 

