@@ -98,7 +98,7 @@ def policy_entry(policy: RoutePolicy) -> PolicyEntry:
     """A policy as the table has it: references resolved, what it requires written down."""
     spec, ref = policy.spec, policy.meta.ref
     ids = {c.backend: _id(c.namespace or ref.namespace, c.backend) for c in spec.candidates}
-    cascade, judge = spec.cascade, spec.router.judge
+    cascade, judge, gate = spec.cascade, spec.router.judge, spec.finish_gate
     resolved = replace(
         spec,
         candidates=tuple(
@@ -111,6 +111,7 @@ def policy_entry(policy: RoutePolicy) -> PolicyEntry:
         probes=tuple(replace(probe, expect=ids[probe.expect]) for probe in spec.probes),
         cascade=cascade
         and replace(cascade, judge=cascade.judge and _resolved(cascade.judge, ref.namespace)),
+        finish_gate=gate and replace(gate, to=ids.get(gate.to, gate.to)),
         router=replace(spec.router, judge=judge and _resolved(judge, ref.namespace)),
         passthrough=tuple(_resolved(each, ref.namespace) for each in spec.passthrough),
     )

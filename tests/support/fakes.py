@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision, Scored
 from weir_gateway.domain.errors import ScorerUnavailable
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
@@ -152,6 +153,9 @@ class FakeAccounts:
     seconds: list[float] = field(default_factory=list[float])
     fallbacks: list[RouteDecision] = field(default_factory=list[RouteDecision])
     joiners: list[RouteDecision] = field(default_factory=list[RouteDecision])
+    gates: list[tuple[RouteDecision, GateStep]] = field(
+        default_factory=list[tuple[RouteDecision, GateStep]]
+    )
     cascades: list[tuple[RouteDecision, CascadeResult]] = field(
         default_factory=list[tuple[RouteDecision, CascadeResult]]
     )
@@ -175,6 +179,10 @@ class FakeAccounts:
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
         del request
         self.cascades.append((decision, result))
+
+    def gated(self, request: Request, decision: RouteDecision, step: GateStep) -> None:
+        del request
+        self.gates.append((decision, step))
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         del request

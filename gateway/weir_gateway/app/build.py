@@ -16,6 +16,7 @@ from weir_gateway.adapters.providers.addresses import Guard
 from weir_gateway.adapters.providers.answer_inspector import WireAnswerInspector, replay
 from weir_gateway.adapters.providers.backend_health import HealthTrackingUpstreams
 from weir_gateway.adapters.providers.credentials import Credentials
+from weir_gateway.adapters.providers.finish_reader import WireFinishReader
 from weir_gateway.adapters.providers.identity.identities import Identities
 from weir_gateway.adapters.providers.provider_api import ProviderApiCalls
 from weir_gateway.adapters.providers.upstream import HttpUpstreams
@@ -125,6 +126,7 @@ def build_routing(
             limits=stores.limits,
             exploration=SharedExplorationBudget(stores.spend, parts.registry, time.time),
             inspector=WireAnswerInspector(),
+            finish_reader=WireFinishReader(),
         ),
         score_timeout=settings.scorer.timeout,
         batch_score_timeout=settings.batches.score_timeout,

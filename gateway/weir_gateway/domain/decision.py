@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from weir_gateway.domain.budget import BudgetReservation
 from weir_gateway.domain.cache import NO_LOOKUP, CacheLookup
+from weir_gateway.domain.finish_gate import GateView
 from weir_gateway.domain.ids import BundleVersion, DecisionId
 from weir_gateway.domain.limits import UNLIMITED, Admission
 from weir_gateway.domain.session import SessionReservation
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     CACHE = "cache"
     CASCADE_ACCEPTED = "cascade_accepted"
     CASCADE_ESCALATED = "cascade_escalated"
+    FINISH_GATE = "finish_gate"
     FILTERED = "filtered"
     BUDGET = "budget"
     SCORER_UNAVAILABLE = "scorer_unavailable"
@@ -52,6 +54,7 @@ class Reason(StrEnum):
 UNKNOWN_BELOW: Final = 0.05
 
 UNSCORED: Final = frozenset({Reason.SCORER_UNAVAILABLE, Reason.WARMING_UP})
+_DETAILED: Final = frozenset({Reason.RULE, Reason.FALLBACK, Reason.STAGE, Reason.FINISH_GATE})
 
 
 class Calibration(Protocol):
@@ -175,6 +178,7 @@ class RouteDecision:
     )
     stage: StageView | None = None  # what the router `stage` saw of an agent's turn
     session_reservation: SessionReservation | None = None  # under its session's ceiling
+    gate: GateView | None = None  # what a finish gate does with the answer
 
     @property
     def strong(self) -> bool:
@@ -195,6 +199,6 @@ class RouteDecision:
     @property
     def label(self) -> str:
         """The reason as it is written everywhere: a word, or `rule:<name>`, `stage:<step>`, ..."""
-        if self.reason in {Reason.RULE, Reason.FALLBACK, Reason.STAGE}:
+        if self.reason in _DETAILED:
             return f"{self.reason}:{self.detail}"
         return str(self.reason)

@@ -6,6 +6,8 @@ from typing import Final
 from weir_gateway.domain.money import NOTHING
 from weir_policy.ids import BackendId, PicoUsd
 
+NO_BACKEND: Final = BackendId("")
+
 
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
@@ -29,6 +31,9 @@ class AgentState:
     user_seen: float = 0.0  # when the user wrote last, in seconds since 1970
     edits: int = 0  # edits before the user's last message
     swapped: bool = False  # a turn was given to the other model, to compare
+    gates: int = 0  # how often a finish gate has let another model take over
+    gate_backend: BackendId = NO_BACKEND  # the model that took over last
+    gate_user_turns: int = 0  # messages of the user then: it stays until there are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +65,5 @@ class SessionReservation:
 
 
 NO_STATE: Final = AgentState(
-    strong=False, turn=0, strong_turns=0, request_mark="", backend=BackendId(""), tokens=0, seen=0.0
+    strong=False, turn=0, strong_turns=0, request_mark="", backend=NO_BACKEND, tokens=0, seen=0.0
 )

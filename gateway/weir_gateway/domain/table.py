@@ -22,6 +22,7 @@ from weir_policy.ids import (
 from weir_policy.spec.auth import CloudSpec, cloud_refs
 from weir_policy.spec.backend import Batches, Capability, ModelBackendSpec, Timeouts
 from weir_policy.spec.cascade import Cascade, Judge
+from weir_policy.spec.finish_gate import FinishGate
 from weir_policy.spec.limits import Limits, LimitsFailure
 from weir_policy.spec.objective import UnknownPrompts
 from weir_policy.spec.policy import Expose, FailureMode, Mode, Probe, RoutePolicySpec, ScorerFailure
@@ -210,6 +211,7 @@ class Policy:
     cache: CacheRules | None = None  # None: no answer is given twice
     exploration: Exploration | None = None  # None: every choice is certain
     cascade: Cascade | None = None  # None: the chosen candidate answers unchecked
+    finish_gate: FinishGate | None = None  # None: no finished run is scored
     judge: Judge | None = None  # scores prompts, where the router is `judge`
     stage: Stage | None = None  # the router is `stage`; `router` is the one that scores texts
     memory: float = 3600.0  # seconds a conversation is remembered after its last request
@@ -219,7 +221,8 @@ class Policy:
     @property
     def remembers(self) -> bool:
         """Whether anything is remembered of its conversations."""
-        return self.stage is not None or bool(self.pins or self.pin_headers)
+        of_agents = self.stage is not None or self.finish_gate is not None
+        return of_agents or bool(self.pins or self.pin_headers)
 
 
 @dataclass(frozen=True, slots=True)

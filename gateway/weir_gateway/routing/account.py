@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.money import cost
 from weir_gateway.domain.outcome import CostKind, Outcome, PricedSideCost, SideCost
 from weir_gateway.domain.request import Request
@@ -35,6 +36,10 @@ class DecisionRecorder(Protocol):
 
     def joined(self, request: Request, decision: RouteDecision) -> None:
         """Count that `decision` shares the answer to an equal request that was in flight."""
+        ...
+
+    def gated(self, request: Request, decision: RouteDecision, step: GateStep) -> None:
+        """Count how a finish gate let an answer come out."""
         ...
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:

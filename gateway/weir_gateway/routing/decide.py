@@ -15,6 +15,7 @@ from weir_gateway.domain.limits import UNLIMITED
 from weir_gateway.domain.table import RouteTable
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import CacheReader, ResponseCache
+from weir_gateway.routing.cascade.gate_plan import Gates, plan_gate
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.plan import plan_cascade
 from weir_gateway.routing.context import RoutingContext
@@ -85,6 +86,7 @@ class Decider:
         self._budgets = parts.budgets
         self._exploration = parts.exploration
         self._weights = parts.weights
+        self.gates = Gates(parts.weights)
         self.memory = parts.memory
         self.limiter = Limiter(parts.limits)
         self._compiled: tuple[CompiledTable, ...] = ()  # newest first
@@ -109,6 +111,8 @@ class Decider:
             decision = self._decision(context, match, choice)
             if policy.cascade is not None:
                 decision = plan_cascade(context, decision, policy.cascade)
+            elif policy.finish_gate is not None:
+                decision = plan_gate(context, decision, policy, self.gates)
             if policy.mode is Mode.SHADOW:
                 decision = shadow(decision)
             if admission is not UNLIMITED:

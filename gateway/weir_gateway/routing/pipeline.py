@@ -15,9 +15,11 @@ from weir_gateway.routing.account import CLIENT_GONE_STATUS, DecisionRecorder, E
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch, Replay, unchanged
+from weir_gateway.routing.cascade.gate_run import FinishReader, GateParts, GateRun
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
-from weir_gateway.routing.cascade.run import CascadeBounds, CascadeParts, CascadeRun
+from weir_gateway.routing.cascade.run import CascadeRun
 from weir_gateway.routing.cascade.side_calls import AnswerInspector, Judges
+from weir_gateway.routing.cascade.weak_first import CascadeBounds, CascadeParts, WeakFirst
 from weir_gateway.routing.context import Purpose, RoutingContext, SideCosts
 from weir_gateway.routing.decide import Decider, DecisionParts
 from weir_gateway.routing.dispatch import Dispatched
@@ -61,6 +63,7 @@ class Ports:
     cache: ResponseCache | None = None  # None: no answer is cached
     replay: Replay = unchanged  # makes a cached answer the asker's own
     inspector: AnswerInspector | None = None  # None: no cascades and no judges
+    finish_reader: FinishReader | None = None  # None: no finish gates
     limits: LimitStore | None = None  # None: nothing is limited
     memory: SessionMemory | None = None  # None: no conversation is remembered
     weights: WeightsSource | None = None  # of agents' scores; None: the prior alone
@@ -113,6 +116,11 @@ class Routing:
                 shares=ports.shares,
             )
         )
+        self._gate_parts: GateParts | None = None
+        if ports.finish_reader is not None and ports.memory is not None:
+            self._gate_parts = GateParts(
+                reader=ports.finish_reader, gates=self._decider.gates, memory=ports.memory
+            )
         self._score_timeout = score_timeout
         self._batch_score_timeout = batch_score_timeout or score_timeout
         self._budgets = budgets
@@ -251,10 +259,8 @@ class Routing:
         side_costs: SideCosts | None,
     ) -> Dispatched:
         side_costs = side_costs if side_costs is not None else SideCosts()
-        cascade = policy.policy.cascade if policy is not None else None
-        parts = self._cascade_parts
-        if decision.buffered and policy is not None and cascade is not None and parts is not None:
-            run = CascadeRun(parts, request, decision, policy, cascade, side_costs)
+        run = self._inspection(request, decision, policy, side_costs)
+        if run is not None:
             sent = await run.dispatch()
         else:
             sent = await dispatch.dispatch(
@@ -267,6 +273,25 @@ class Routing:
         if policy is not None and policy.policy.sticky and read:
             self._remember(request, sent.decision, policy.policy)
         return sent
+
+    def _inspection(
+        self,
+        request: Request,
+        decision: RouteDecision,
+        policy: CompiledPolicy | None,
+        side_costs: SideCosts,
+    ) -> WeakFirst | None:
+        """How an answer is looked at before the client gets it; None where it isn't."""
+        parts = self._cascade_parts
+        if not decision.buffered or policy is None or parts is None:
+            return None
+        cascade, gate = policy.policy.cascade, policy.policy.finish_gate
+        if cascade is not None:
+            return CascadeRun(parts, request, decision, policy, side_costs, cascade)
+        shared, view = self._gate_parts, decision.gate
+        if gate is None or shared is None or view is None or decision.explored:
+            return None
+        return GateRun(parts, request, decision, policy, side_costs, gate, view, shared)
 
     def sent_elsewhere(self, request: Request, decision: RouteDecision, table: RouteTable) -> None:
         """Note that another program sends the request: its conversation's model is warm then."""

@@ -20,6 +20,7 @@ from weir_policy.fields.shapes import Check, defaulted, optional, required, shap
 from weir_policy.ids import BackendId, ModelName, PicoUsd
 from weir_policy.spec.cache import Cache
 from weir_policy.spec.cascade import Cascade
+from weir_policy.spec.finish_gate import GATE_CHECKS, FinishGate
 from weir_policy.spec.limits import LimitsFailure, PolicyLimits
 from weir_policy.spec.objective import Objective, Period
 from weir_policy.spec.passthrough import Passthrough
@@ -300,6 +301,7 @@ class RoutePolicySpec:
             "probes",
         ),
         *STAGE_CHECKS,
+        *GATE_CHECKS,
         *PIN_CHECKS,
     )
 
@@ -323,6 +325,12 @@ class RoutePolicySpec:
         Object(Cascade),
         "The weakest candidate that can serve a request answers first, whatever the objective "
         "says; the next one answers if that answer is not accepted.",
+    )
+    finish_gate: FinishGate | None = optional(
+        Object(FinishGate),
+        "Where a weaker model's answer ends an agent's run, the run is scored, and another model "
+        "gets the last word if it has probably failed. See docs/agents.md.",
+        feature="finishGate",
     )
     cache: Cache | None = optional(Object(Cache), "Which answers are stored and given again.")
     session: Session | None = optional(Object(Session), "Settings for conversations.")

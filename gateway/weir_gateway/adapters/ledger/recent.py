@@ -6,6 +6,7 @@ from typing import Final
 
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.ids import DecisionId, KeyName
 from weir_gateway.domain.outcome import Outcome, RatedDecision
 from weir_gateway.domain.request import Request
@@ -58,6 +59,10 @@ class RecentDecisions:
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
         self._inner.cascaded(request, decision, result)
+        self._model_changed(decision)
+
+    def gated(self, request: Request, decision: RouteDecision, step: GateStep) -> None:
+        self._inner.gated(request, decision, step)
         self._model_changed(decision)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:

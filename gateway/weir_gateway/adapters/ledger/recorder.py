@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from weir_gateway.adapters.ledger.entry import Entry, entries
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import RouteDecision
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.account import DecisionRecorder
@@ -61,6 +62,9 @@ class LedgerRecorder:
 
     def cascaded(self, request: Request, decision: RouteDecision, result: CascadeResult) -> None:
         self._inner.cascaded(request, decision, result)
+
+    def gated(self, request: Request, decision: RouteDecision, step: GateStep) -> None:
+        self._inner.gated(request, decision, step)
 
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Queue the request's entries, all or none."""

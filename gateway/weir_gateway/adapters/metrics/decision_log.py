@@ -49,6 +49,12 @@ class DecisionLog:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("cascaded", extra=self._fields(request, decision))
 
+    def gated(self, request: Request, decision: RouteDecision) -> None:
+        """A finished run was scored, at DEBUG."""
+        if log.isEnabledFor(logging.DEBUG):
+            why = decision.gate.why if decision.gate is not None else ""
+            log.debug("gated", extra={**self._fields(request, decision), "gate": why})
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """How a request ended, with its decision."""
         level = logging.INFO if self._sampled(decision.id) else logging.DEBUG

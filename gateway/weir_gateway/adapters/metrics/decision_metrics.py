@@ -13,6 +13,7 @@ from weir_gateway.adapters.scorer.score_cache import cache_requests
 from weir_gateway.domain.cache import CacheState
 from weir_gateway.domain.cascade import CascadeResult
 from weir_gateway.domain.decision import AssignedVariant, Reason, RouteDecision, Verdict
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.money import NOTHING, usd
 from weir_gateway.domain.outcome import Outcome, PricedSideCost
 from weir_gateway.domain.request import Request
@@ -81,11 +82,7 @@ class DecisionMetrics:
         self._decisions = registry.counter(
             "weir.decisions", "Decisions; a fallback is one more.", ("policy", "model", "reason")
         )
-        self._unknown = registry.counter(
-            "weir.unknown.requests",
-            "Requests whose prompt is of a kind that the bundle doesn't know.",
-            ("policy",),
-        )
+        self._unknown = _unknown_requests(registry)
         self._shadowed = registry.counter(
             "weir.shadow.decisions",
             "What policies in mode Shadow would have decided.",
@@ -96,6 +93,7 @@ class DecisionMetrics:
             "Weak answers of cascades, by how they came out.",
             ("policy", "result"),
         )
+        self._gates = _gate_answers(registry)
         self._decision_duration = registry.histogram(
             "weir.decision.duration", "Seconds spent deciding.", bounds=DECISION_BOUNDS
         ).labels()
@@ -183,6 +181,14 @@ class DecisionMetrics:
             self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
         self._log.cascaded(request, decision)
 
+    def gated(self, request: Request, decision: RouteDecision, step: GateStep) -> None:
+        """Count how an answer came out; another model's turn is one more decision."""
+        self._gates.labels(decision.policy, step.value).add()
+        if step is GateStep.ESCALATED:
+            self._decisions.labels(decision.policy, decision.chosen.name, decision.label).add()
+        if step is not GateStep.GOES_ON:
+            self._log.gated(request, decision)
+
     def finished(self, request: Request, decision: RouteDecision, outcome: Outcome) -> None:
         """Count one request's end, an aborted one too."""
         key = (decision.policy, decision.chosen.id, request.wire.operation)
@@ -252,6 +258,22 @@ class DecisionMetrics:
                     extra={"policy": decision.policy, "rule": tried.name, "why": tried.error},
                 )
                 errors.add()
+
+
+def _unknown_requests(registry: Registry) -> Family[Counter]:
+    return registry.counter(
+        "weir.unknown.requests",
+        "Requests whose prompt is of a kind that the bundle doesn't know.",
+        ("policy",),
+    )
+
+
+def _gate_answers(registry: Registry) -> Family[Counter]:
+    return registry.counter(
+        "weir.gate.answers",
+        "Answers that finish gates looked at, by how they came out.",
+        ("policy", "result"),
+    )
 
 
 def _add(cells: _Cells, decision: RouteDecision, outcome: Outcome) -> None:

@@ -230,6 +230,7 @@ def _policy(entry: PolicyEntry, backends: Mapping[BackendId, domain.Backend]) ->
         cache=_cache(spec.cache),
         exploration=_exploration(spec.exploration),
         cascade=spec.cascade,
+        finish_gate=spec.finish_gate,
         limits=_limits(spec.limits),
         when_limits_gone=spec.failure_mode.limits,
         judge=spec.router.judge,

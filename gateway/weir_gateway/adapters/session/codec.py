@@ -26,6 +26,9 @@ class _Agent(msgspec.Struct, array_like=True, frozen=True):
     user_seen: float
     edits: int
     swapped: bool
+    gates: int = 0
+    gate_backend: str = ""
+    gate_user_turns: int = 0
 
 
 class _Pins(msgspec.Struct, array_like=True, frozen=True):
@@ -53,6 +56,9 @@ def encode_agent(state: AgentState) -> bytes:
             user_seen=state.user_seen,
             edits=state.edits,
             swapped=state.swapped,
+            gates=state.gates,
+            gate_backend=state.gate_backend,
+            gate_user_turns=state.gate_user_turns,
         )
     )
 
@@ -73,6 +79,9 @@ def decode_agent(value: bytes | None) -> AgentState | None:
         user_seen=read.user_seen,
         edits=read.edits,
         swapped=read.swapped,
+        gates=read.gates,
+        gate_backend=BackendId(read.gate_backend),
+        gate_user_turns=read.gate_user_turns,
     )
 
 

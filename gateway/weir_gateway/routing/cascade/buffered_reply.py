@@ -1,6 +1,6 @@
 """A reply that is buffered until the cascade accepts it, within a budget that all replies share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from weir_gateway.routing.replies import ByteBudget, ReplyWrapper, Sent
 
@@ -22,16 +22,19 @@ class BufferedReply(ReplyWrapper):
         """The chunks so far."""
         return self._buffer
 
-    async def fill(self, max_bytes: int) -> None:
+    async def fill(self, max_bytes: int, ends: Callable[[bytes], bool] | None = None) -> None:
         """Buffer the body until it is complete, or exceeds `max_bytes` or the budget.
 
-        A complete reply is closed. Raises UpstreamError.
+        `ends` tells of each chunk whether the buffer need not have what follows. A complete reply
+        is closed. Raises UpstreamError.
         """
         async for chunk in self._chunks:
             self._buffer.append(chunk)
             self.size += len(chunk)
             self._budget.left -= len(chunk)
             if self.size > max_bytes or self._budget.left < 0:
+                return
+            if ends is not None and ends(chunk):
                 return
         self.complete = True
         await self._reply.close(abort=False)

@@ -250,6 +250,7 @@ def _answerers(policy: Policy) -> str:
         policy.router,
         policy.objective,
         policy.cascade,
+        policy.finish_gate,
         policy.judge,
     )
     return sha256(repr(fields).encode("utf-8", "surrogatepass")).hexdigest()

@@ -70,7 +70,54 @@ class SessionMemory:
         if view is not None and view.in_order:
             state = _state(context.request, session, decision, view)
             self._store.keep_agent(session.keys, state, policy.memory)
+        elif decision.reason is Reason.FINISH_GATE and session.agent is not None:
+            state = replace(session.agent, seen=session.now)
+            self._store.keep_agent(session.keys, state, policy.memory)
         return decision
+
+    async def reserve_gate(
+        self, request: Request, decision: RouteDecision, policy: Policy, target: Backend
+    ) -> RouteDecision | None:
+        """The decision with what `target` may cost reserved; None where the ceiling is reached."""
+        keys, ceiling = session_keys(policy.id, request), _gate_ceiling(policy)
+        if keys is None or ceiling is None:
+            return decision
+        amount = strong_estimate(target, request)
+        if not await self._store.reserve(keys.task, amount, ceiling, policy.memory):
+            return None
+        before = decision.session_reservation
+        known = before.amount if before is not None else NOTHING
+        whole = SessionReservation(keys.task, PicoUsd(known + amount), policy.memory)
+        return replace(decision, session_reservation=whole)
+
+    def return_gate(self, before: RouteDecision, decision: RouteDecision) -> None:
+        """Give back what `reserve_gate` reserved for `decision`, which was not sent."""
+        whole = decision.session_reservation
+        if whole is None:
+            return
+        known = before.session_reservation.amount if before.session_reservation else NOTHING
+        self._store.settle(whole.task, known - whole.amount, whole.seconds)
+
+    async def hand_over(self, request: Request, decision: RouteDecision, policy: Policy) -> None:
+        """Remember that a finish gate let the decision's model take over this conversation."""
+        keys, now = session_keys(policy.id, request), self._clock()
+        if keys is None:
+            return
+        session = await self._store.recall(keys, now)
+        known = session.agent or replace(NO_STATE, user_seen=now, seen=now)
+        facts = request.facts.agent
+        state = replace(
+            known,
+            strong=True,
+            strong_turns=0,
+            turn=max(known.turn, facts.turns),
+            backend=decision.chosen.id,
+            tokens=request.prompt_tokens,
+            gates=known.gates + 1,
+            gate_backend=decision.chosen.id,
+            gate_user_turns=facts.user_turns,
+        )
+        self._store.keep_agent(keys, state, policy.memory)
 
     def settle(self, decision: RouteDecision, outcome: Outcome | None) -> None:
         """Count what the strong model really cost; without an outcome nothing was sent."""
@@ -82,7 +129,8 @@ class SessionMemory:
         reservation = decision.session_reservation
         if reservation is None:
             return
-        change = (paid if decision.strong else NOTHING) - reservation.amount
+        counts = decision.strong or decision.reason is Reason.FINISH_GATE
+        change = (paid if counts else NOTHING) - reservation.amount
         if change:
             self._store.settle(reservation.task, change, reservation.seconds)
 
@@ -100,16 +148,30 @@ class SessionMemory:
     async def _reserve(
         self, request: Request, session: Session, policy: Policy, decision: RouteDecision
     ) -> RouteDecision:
-        ceiling = policy.stage.max_strong_usd if policy.stage is not None else None
+        gated = decision.reason is Reason.FINISH_GATE
+        ceiling = _gate_ceiling(policy) if gated else _ceiling(policy)
         if ceiling is None or decision.intended is not None:
             return decision
         task = session.keys.task
-        amount = strong_estimate(decision.chosen, request) if decision.strong else NOTHING
-        capped = ceiling if decision.reason is Reason.STAGE else None
+        counts = decision.strong or gated
+        amount = strong_estimate(decision.chosen, request) if counts else NOTHING
+        capped = ceiling if gated or decision.reason is Reason.STAGE else None
         if amount and not await self._store.reserve(task, amount, capped, policy.memory):
             decision, amount = at_ceiling(decision, policy), NOTHING
         reservation = SessionReservation(task, amount, policy.memory)
         return replace(decision, session_reservation=reservation)
+
+
+def _ceiling(policy: Policy) -> PicoUsd | None:
+    """What the router `stage` may spend on the strong model in a session."""
+    return policy.stage.max_strong_usd if policy.stage is not None else None
+
+
+def _gate_ceiling(policy: Policy) -> PicoUsd | None:
+    """What a session may cost where a finish gate hands it over; the lowest ceiling holds."""
+    gate = policy.finish_gate.max_usd if policy.finish_gate is not None else None
+    known = [one for one in (gate, _ceiling(policy)) if one is not None]
+    return min(known, default=None)
 
 
 def strong_estimate(backend: Backend, request: Request) -> PicoUsd:
@@ -172,4 +234,7 @@ def _state(
         user_seen=now if wrote else known.user_seen,
         edits=facts.edits if wrote else edits_before(facts, known),
         swapped=view.swapped,
+        gates=known.gates,
+        gate_backend=known.gate_backend,
+        gate_user_turns=known.gate_user_turns,
     )

@@ -55,7 +55,7 @@ def choose_tier(
     bars = bars_of(threshold, stage, pair, known, now)
     step = next_step(turn, bars, stage.settled_turns)
     agent = scored.agent_score  # None before the first call
-    weights = choose_weights(stage, turn.facts, source)
+    weights = choose_weights(stage.weights, turn.facts, source)
     view = StageView(
         step=step,
         strong=step in STRONG_STEPS,

@@ -17,7 +17,7 @@ from weir_gateway.domain.table import Retention
 from weir_gateway.routing.policy.compiled import PolicyMatch
 from weir_gateway.routing.session.keys import acts
 from weir_policy.spec.stage import PRIOR as PRIOR_NAME
-from weir_policy.spec.stage import STAGE_ROUTER, Stage
+from weir_policy.spec.stage import STAGE_ROUTER
 
 TEXT_WEIGHT: Final = 0.02  # the text moves a score by at most half of it
 _EVEN: Final = 0.5
@@ -79,7 +79,7 @@ def score_turn(
     begins = isinstance(text, Scored) and not acts(request.facts.agent)
     if begins or not is_agent(request):
         return text
-    weights = choose_weights(stage, request.facts.agent, source).weights
+    weights = choose_weights(stage.weights, request.facts.agent, source).weights
     agent = stage_score(request.facts.agent, weights)
     if not isinstance(text, Scored):
         return Scored(
@@ -101,14 +101,14 @@ def score_turn(
     )
 
 
-def choose_weights(stage: Stage, facts: AgentFacts, source: WeightsSource | None) -> ChosenWeights:
-    """The policy's weights, or the prior where they are missing or another harness's."""
-    if stage.weights == PRIOR_NAME:
+def choose_weights(name: str, facts: AgentFacts, source: WeightsSource | None) -> ChosenWeights:
+    """The weights of this name, or the prior where they are missing or another harness's."""
+    if name == PRIOR_NAME:
         return ChosenWeights(PRIOR, PRIOR_NAME)
-    found = source.get(stage.weights) if source is not None else None
+    found = source.get(name) if source is not None else None
     if found is None:
-        return ChosenWeights(PRIOR, PRIOR_NAME, f"there are no weights {stage.weights}")
+        return ChosenWeights(PRIOR, PRIOR_NAME, f"there are no weights {name}")
     if not found.fits(facts):
-        note = f"{stage.weights} is for {found.harness}, and this is {facts.harness}"
+        note = f"{name} is for {found.harness}, and this is {facts.harness}"
         return ChosenWeights(PRIOR, PRIOR_NAME, note)
-    return ChosenWeights(found, stage.weights)
+    return ChosenWeights(found, name)

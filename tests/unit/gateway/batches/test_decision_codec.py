@@ -16,7 +16,7 @@ from weir_policy.spec.limits import Measure, Window
 # belongs to no session.
 NOT_STORED = {
     *("estimates", "excluded", "rule_results", "cache", "buffered"),
-    *("stage", "session_reservation"),
+    *("stage", "session_reservation", "gate"),
 }
 
 HELD = LimitReservation("policy/shop/chat/total/usd/day", Window.DAY, 20_781, 400)
