@@ -66,6 +66,15 @@ async def test_a_migration_stays_one_to_its_end(table: RouteTable) -> None:
     assert (await made.decide(later, table)).label == "rule:migrations"
 
 
+async def test_only_the_finish_gate_brings_the_large_model_in(table: RouteTable) -> None:
+    decision = await routing().decide(asked(Run(), "finisher"), table)
+    assert (decision.label, decision.chosen.name) == ("scored", "small")
+    assert decision.gate is not None
+    assert decision.gate.target.name == "large"
+    young = await routing().decide(asked(Run().after(1), "finisher"), table)
+    assert young.gate is None
+
+
 async def test_a_sub_agent_stays_on_the_small_model(table: RouteTable) -> None:
     request = asked(Run(steps=RUN[:7]), "agent")
     marked = replace(request.facts.agent, subagent=True)

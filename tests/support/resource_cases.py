@@ -4,7 +4,7 @@
 `server` holds a part of them.
 """
 
-from support import price_cases, spending_cases, stage_cases
+from support import gate_cases, price_cases, spending_cases, stage_cases
 from support.resource_case import backend_case as _backend
 from support.resource_case import policy_case as _policy
 from support.resources import REMOVED, Wire, backend, policy
@@ -487,12 +487,14 @@ CASES = (
     ),
     *spending_cases.CASES,
     *stage_cases.CASES,
+    *gate_cases.CASES,
     *price_cases.CASES,
 )
 
 GOOD: dict[str, Wire] = {
     **spending_cases.GOOD,
     **stage_cases.GOOD,
+    **gate_cases.GOOD,
     **price_cases.GOOD,
     "batches": backend(batches={"discount": "40%"}),
     "policy": policy(),

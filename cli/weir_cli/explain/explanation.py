@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from weir_agents.facts import NO_AGENT, values
 from weir_agents.written import sentence
-from weir_cli.explain.policy_text import caches, cascade, limits, named
+from weir_cli.explain.policy_text import caches, cascade, finish_gate, limits, named
 from weir_cli.explain.stage_text import stage_lines
 from weir_cli.score_bar import Scale
 from weir_gateway.domain.budget import Budget, BudgetState
@@ -95,6 +95,7 @@ class Explanation:
     cache: str = "off"  # what is looked up for this request, or why nothing is
     cascade: str = ""  # what accepts the answer, and which model answers otherwise
     traffic: str = ""  # how much of the policy's traffic is unknown, by the ledger
+    finish_gate: str = ""  # what is done with the answer if it ends an agent's run
     judge: str = ""  # the model that rates prompts; explain never calls it
     limits: str = ""  # what it would come under
     exploration: str = ""  # whether this decision is near enough to go the other way at times
@@ -146,6 +147,7 @@ def describe(model: str, explained: Explained, scales: Mapping[str, Scale]) -> E
         agent_facts=None if agent == NO_AGENT else values(agent),
         variant=_variant(decision.variant),
         cascade=cascade(policy.cascade, decision),
+        finish_gate=finish_gate(policy.finish_gate, decision),
         judge=named(policy.judge.backend) if policy.judge is not None else "",
         limits=limits(policy, explained.request),
         exploration=exploration(policy.exploration, explained),

@@ -49,6 +49,7 @@ class Picture:
         after = {
             "traffic": shown.traffic,
             "cascade": shown.cascade,
+            "gate": shown.finish_gate,
             "limits": shown.limits,
             "explores": shown.exploration,
         }

@@ -8,6 +8,7 @@ from weir_gateway.domain.table import Policy
 from weir_gateway.routing.estimate import expected_tokens
 from weir_policy.ids import PicoUsd
 from weir_policy.spec.cascade import Cascade
+from weir_policy.spec.finish_gate import FinishGate
 from weir_policy.spec.limits import Limit, LimitsFailure, Measure
 
 
@@ -72,6 +73,21 @@ def cascade(value: Cascade | None, decision: RouteDecision) -> str:
     ]
     accepted = ", ".join(step for step in lookups if step)
     return f"accepted if {accepted}; else {decision.servable[1].name} answers"
+
+
+def finish_gate(value: FinishGate | None, decision: RouteDecision) -> str:
+    """What the policy's finish gate does with this request's answer."""
+    if value is None:
+        return ""
+    view = decision.gate
+    if view is None:
+        stays = decision.reason is Reason.FINISH_GATE
+        return f"{decision.chosen.name} has the last word" if stays else "this answer is not scored"
+    note = f"; {view.weights_note}" if view.weights_note else ""
+    return (
+        f"if the answer ends the run and the run fails with {view.bar:.2f} or more, "
+        f"{view.target.name} gets the last word (weights {view.weights}{note})"
+    )
 
 
 def named(backend: str) -> str:

@@ -11,6 +11,7 @@ import cel
 from weir_operator.plan.candidate_warnings import candidate_warnings
 from weir_operator.plan.check import SPEC, CheckedBackend, candidate_key
 from weir_operator.plan.findings import Advice
+from weir_operator.plan.gate_warnings import gate_warnings
 from weir_operator.plan.promises import Promise
 from weir_policy.facts import Facts, rule_values
 from weir_policy.reading.resources import RoutePolicy
@@ -32,13 +33,14 @@ def policy_warnings(
     backends: Mapping[tuple[str, str], CheckedBackend],
     promise: Promise | None,
 ) -> tuple[Advice, ...]:
-    """Rules that use a model which can't serve the request, candidates that are of no use, and a
-    promise that isn't proven.
+    """Rules that use a model which can't serve the request, candidates that are of no use, a finish
+    gate that loses, and a promise that isn't proven.
     """
     advice = None if promise is None else promise.advice
     return (
         *_rule_warnings(policy, backends),
         *candidate_warnings(policy, backends),
+        *gate_warnings(policy, backends),
         *(() if advice is None else (advice,)),
     )
 

@@ -150,6 +150,106 @@ async def test_every_finish_is_looked_at_whole_and_streamed(
         assert b"one" in came[2] or b"fixed" in came[2]
 
 
+def responses(run: Run) -> bytes:
+    """The run as a client of OpenAI's responses sends it."""
+    items: list[dict[str, Any]] = [{"type": "message", "role": "user", "content": run.task}]
+    for number, step in enumerate(run.steps):
+        arguments = json.dumps(step.arguments)
+        call = {"type": "function_call", "call_id": f"c{number}", "name": step.tool}
+        items += [
+            {**call, "arguments": arguments},
+            {"type": "function_call_output", "call_id": f"c{number}", "output": step.result},
+        ]
+    tools = [{"type": "function", "name": "Bash", "parameters": {"type": "object"}}]
+    body = {"model": "auto", "instructions": run.system, "input": items, "tools": tools}
+    return json.dumps({**body, "store": False}).encode()
+
+
+def gemini(run: Run) -> bytes:
+    """The run as a client of Gemini's API sends it."""
+    contents: list[dict[str, Any]] = [{"role": "user", "parts": [{"text": run.task}]}]
+    for step in run.steps:
+        call = {"name": step.tool, "args": step.arguments}
+        response = {"name": step.tool, "response": {"output": step.result}}
+        contents += [
+            {"role": "model", "parts": [{"functionCall": call}]},
+            {"role": "user", "parts": [{"functionResponse": response}]},
+        ]
+    declared = [{"functionDeclarations": [{"name": "Bash"}]}]
+    return json.dumps({"contents": contents, "tools": declared}).encode()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("wire", ["responses", "gemini"])
+async def test_the_other_wires_are_looked_at_too(
+    tmp_path: Path, wire: str, *, stream: bool
+) -> None:
+    final = streaming(FINAL_EVENTS)
+    call = streaming((calling("Bash", stream=True), END))
+    async with (
+        running_upstream(
+            in_turn(final if stream else WEAK, call if stream else calling("Bash"))
+        ) as weak,
+        running_upstream(final if stream else answering(STRONG)) as strong,
+        gateway(tmp_path, gated(weak.url, strong.url, maxPerSession=2)) as running,
+    ):
+        other = Run(task="Another task.", steps=BAD.steps)
+        came: list[tuple[str, str]] = []
+        for run in (BAD, other):
+            if wire == "responses":
+                body, path = responses(run), "/v1/responses"
+                body = streamed(body) if stream else body
+            else:
+                action = "streamGenerateContent?alt=sse" if stream else "generateContent"
+                body, path = gemini(run), f"/v1beta/models/auto:{action}"
+            async with running.session.post(running.url + path, data=body, headers=HEADERS) as got:
+                assert got.status == 200, await got.text()
+                await got.read()
+                came.append((got.headers["x-weir-model"], got.headers["x-weir-reason"]))
+        assert came == [("strong", "finish_gate:escalated"), ("weak", "scorer_unavailable")]
+        assert await results(running) == {"escalated": 1, "goes_on": 1}
+
+
+async def test_with_the_router_stage_the_strong_model_keeps_the_task(tmp_path: Path) -> None:
+    async with (
+        running_upstream(answering(WEAK)) as weak,
+        running_upstream(in_turn(calling("Bash"), STRONG)) as strong,
+    ):
+        made = gated(weak.url, strong.url)
+        stage = {"name": "stage", "stage": {"weights": "test", "settledTurns": 1}}
+        made.policies[0].set("router", stage).set("objective", {"threshold": "0.9"})
+        async with gateway(tmp_path, made) as running:
+            later = Run(steps=(*BAD.steps, read(), edit(2)))
+            went = [(await ask(running, run.chat()))[1] for run in (BAD.after(2), BAD, later)]
+        assert went == ["finish_gate:accepted", "finish_gate:escalated", "finish_gate:stays"]
+
+
+async def test_a_cached_answer_is_the_one_that_was_given(tmp_path: Path) -> None:
+    async with (
+        running_upstream(answering(WEAK)) as weak,
+        running_upstream(answering(STRONG)) as strong,
+    ):
+        made = gated(weak.url, strong.url)
+        made.policies[0].set("cache", {"exact": {"ttl": "10m"}, "temperature": "any"})
+        async with gateway(tmp_path, made) as running:
+            assert (await ask(running, BAD.chat()))[1] == "finish_gate:escalated"
+            model, reason, came = await ask(running, BAD.chat())
+            assert (model, reason, b"it is fixed now" in came) == ("strong", "cache", True)
+        assert (len(weak.received), len(strong.received)) == (1, 1)
+
+
+async def test_shadow_looks_at_nothing(tmp_path: Path) -> None:
+    async with (
+        running_upstream(never) as weak,
+        running_upstream(answering(STRONG)) as strong,
+    ):
+        made = gated(weak.url, strong.url)
+        made.policies[0].set("mode", "Shadow")
+        async with gateway(tmp_path, made) as running:
+            assert (await ask(running, BAD.chat()))[:2] == ("strong", "shadow")
+            assert await results(running) == {}
+
+
 async def test_the_other_model_goes_on_until_the_user_writes_again(tmp_path: Path) -> None:
     async with (
         running_upstream(answering(WEAK)) as weak,

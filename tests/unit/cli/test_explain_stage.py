@@ -61,9 +61,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bundle(tmp_path_factory.mktemp("bundles"))
 
 
-def shown(folder: Path, bundle: Path, run: Run, *words: str) -> str:
+def shown(folder: Path, bundle: Path, run: Run, *words: str, gate: str = "") -> str:
     policies, body, weights = folder / "p.yaml", folder / "r.json", folder / "weights"
-    policies.write_text(FILES)
+    policies.write_text(FILES + gate)
     body.write_bytes(run.chat())
     weights.mkdir(exist_ok=True)
     (weights / "test.json").write_text(dump_weights(WEIGHTS))
@@ -107,3 +107,13 @@ def test_every_step_has_its_sentence() -> None:
     assert len({stage_lines(replace(VIEW, step=step))[0][1] for step in StageStep}) == len(
         StageStep
     )
+
+
+def test_it_tells_who_gets_the_last_word_on_a_finished_run(tmp_path: Path, bundle: Path) -> None:
+    gate = '  finishGate: {bar: "0.35", weights: test}\n'
+    run = Run(steps=(run_tests(fail=True),) * 2)
+    text = shown(tmp_path, bundle, run, gate=gate)
+    flat = " ".join(text.split())
+    assert "fails with 0.35 or more, strong gets the last word (weights test)" in flat
+    assert "spec.finishGate: Unproven" in flat
+    assert "this answer is not scored" in shown(tmp_path, bundle, run.after(1), gate=gate)
