@@ -133,11 +133,13 @@ class SharedSessionStore:
         try:
             await self._redis.script(write.script, [*write.keys], [*write.arguments])
         except RedisUnavailable as gone:
+            if not (write.spends and retry):
+                return
             # After a time-out it may have been counted, and too much spent is the safe side.
-            lost = gone.problem is RedisProblem.TIMEOUT and int(write.arguments[0]) < 0
-            if write.spends and retry and not lost:
-                self._waiting.append(write)
-                await asyncio.sleep(RETRY)
+            if gone.problem is RedisProblem.TIMEOUT and int(write.arguments[0]) < 0:
+                return
+            self._waiting.append(write)
+            await asyncio.sleep(RETRY)
 
     def _spend(self, task: str, change: int, seconds: float) -> None:
         arguments = (change, "", _millis(seconds))
