@@ -17,6 +17,7 @@ from support.gateway import HEADERS, Running, backend, running_gateway, table
 from support.upstream import (
     END,
     Behaviour,
+    Exchange,
     answering,
     completion,
     event,
@@ -461,3 +462,42 @@ async def test_a_share_of_finished_runs(tmp_path: Path, share: str) -> None:
         counted = await results(running)
     assert counted["accepted"] + counted["escalated"] == 100
     assert abs(counted["escalated"] - float(share.removesuffix("%"))) <= 8
+
+
+async def test_a_client_that_waits_for_a_held_answer_gets_pings(tmp_path: Path) -> None:
+    opened = asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.chunk(FINAL_EVENTS[0])
+        await opened.wait()
+        await exchange.chunk(END)
+        await exchange.end()
+
+    async with (
+        running_upstream(slow) as weak,
+        running_upstream(never) as strong,
+        gateway(tmp_path, gated(weak.url, strong.url), ("WEIR_STREAM_PING", "200ms")) as running,
+        running.session.post(
+            f"{running.url}/v1/chat/completions", data=streamed(GOOD.chat()), headers=HEADERS
+        ) as response,
+    ):
+        assert await response.content.readany() == b": ping\n\n"
+        opened.set()
+        came = (await response.read()).replace(b": ping\n\n", b"")
+        assert came == FINAL_EVENTS[0] + END
+
+
+async def test_past_the_strong_allowance_the_finish_stands(tmp_path: Path) -> None:
+    async with (
+        running_upstream(answering(WEAK)) as weak,
+        running_upstream(answering(STRONG)) as strong,
+    ):
+        made = gated(weak.url, strong.url)
+        made.policies[0].set("limits", {"perKey": {"strongUsdPerDay": "0.000001"}})
+        async with gateway(tmp_path, made) as running:
+            other = Run(task="Another task.", steps=BAD.steps)
+            went = [(await ask(running, run.chat()))[:2] for run in (BAD, other)]
+        # A request that alone is more than the allowance passes where nothing else has.
+        assert went == [("strong", "finish_gate:escalated"), ("weak", "scorer_unavailable")]
+        assert len(strong.received) == 1
