@@ -16,7 +16,8 @@ from weir_gateway.domain.session import AgentState
 from weir_gateway.domain.table import Backend, Policy
 from weir_gateway.routing.context import Purpose, RoutingContext
 from weir_gateway.routing.session.keys import acts
-from weir_gateway.routing.share import ShareKey, ShareThresholds
+from weir_gateway.routing.share.ports import ShareKey
+from weir_gateway.routing.share.thresholds import ShareThresholds
 from weir_gateway.routing.stage.score import EVEN_SCORES, WeightsSource, choose_weights
 from weir_policy.ids import RouterName
 from weir_policy.spec.backend import Capability
