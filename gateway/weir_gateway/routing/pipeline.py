@@ -15,6 +15,7 @@ from weir_gateway.routing.account import CLIENT_GONE_STATUS, DecisionRecorder, E
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import ResponseCache
 from weir_gateway.routing.cache.serve import CacheBounds, CachedDispatch, Replay, unchanged
+from weir_gateway.routing.cascade.gate_plan import Gates
 from weir_gateway.routing.cascade.gate_run import FinishReader, GateParts, GateRun
 from weir_gateway.routing.cascade.judge_router import JudgeRouter
 from weir_gateway.routing.cascade.run import CascadeRun
@@ -116,11 +117,7 @@ class Routing:
                 shares=ports.shares,
             )
         )
-        self._gate_parts: GateParts | None = None
-        if ports.finish_reader is not None and ports.memory is not None:
-            self._gate_parts = GateParts(
-                reader=ports.finish_reader, gates=self._decider.gates, memory=ports.memory
-            )
+        self._gate_parts = _gate_parts(ports, self._decider.gates)
         self._score_timeout = score_timeout
         self._batch_score_timeout = batch_score_timeout or score_timeout
         self._budgets = budgets
@@ -329,6 +326,12 @@ class Routing:
         if request.wire.answers:
             self._recorder.finished(request, decision, outcome)
         return outcome
+
+
+def _gate_parts(ports: Ports, gates: Gates) -> GateParts | None:
+    if ports.finish_reader is None or ports.memory is None:
+        return None
+    return GateParts(reader=ports.finish_reader, gates=gates, memory=ports.memory)
 
 
 def _describe(span: Span, request: Request, decision: RouteDecision) -> None:
