@@ -1,9 +1,9 @@
 """The file of agents' weights: one JSON object, written by `weir train --agents`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from weir_agents.features import FEATURES
 from weir_agents.weights import AgentWeights, Head, Heads, Term
@@ -107,15 +107,13 @@ def _term(value: Any, where: str) -> Term:
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise AgentWeightsError(f"{where} is no object")
-    found: Mapping[str, Any] = value
-    return found
+    return cast("Mapping[str, Any]", value)
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise AgentWeightsError(f"{where} is no list")
-    found: list[Any] = value
-    return found
+    return list(cast("Sequence[Any]", value))
 
 
 def _text(value: Any, where: str) -> str:

@@ -29,7 +29,8 @@ class Prompt:
         """The text as the table shows it, with what a rule may decide by."""
         if not self.tools:
             return self.text
-        return f"[turn {len(self.earlier) + 1}, tools] {self.text}"
+        # Round brackets: the table's library reads square ones as markup.
+        return f"(turn {len(self.earlier) + 1}, tools) {self.text}"
 
     def body(self, model: str) -> dict[str, object]:
         """The chat completion request."""

@@ -246,16 +246,12 @@ def _eval_gate(options: Mapping[str, Any]) -> None:
 
 def _refuse_unused(context: click.Context, mode: str) -> None:
     """Refuse an option that belongs to another mode: it would have no effect."""
-    others = {
-        name: other
-        for other in _MODES
-        for name in _ONLY_WITH[other]
-        if name not in _ONLY_WITH[mode]
-    }
     for option in context.command.params:
-        other = others.get(option.name or "")
-        if other is not None and _on_command_line(context, option.name or ""):
-            raise click.UsageError(f"{option.opts[-1]} goes with --{other}, not with --{mode}")
+        name = option.name or ""
+        others = [f"--{other}" for other in _MODES if name in _ONLY_WITH[other]]
+        if others and f"--{mode}" not in others and _on_command_line(context, name):
+            modes = " or ".join(others)
+            raise click.UsageError(f"{option.opts[-1]} goes with {modes}, not with --{mode}")
     if mode in _WITHOUT_PAGE and _on_command_line(context, "out"):
         raise click.UsageError(f"--out doesn't go with --{mode}, which prints its figures alone")
 

@@ -116,7 +116,7 @@ class _Split:
         """What the held-out labels show."""
         test, targets = self.test, self.targets
         rows = self.rows[test]
-        texts = [prompts[row] for row in rows]
+        texts = [prompts[row] for row in rows.tolist()]
         return measure_evidence(texts, scores[rows], targets.weak[test], targets.strong[test])
 
     def certified(self, scores: Doubles) -> tuple[RetentionThreshold, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ def target(folder: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def connected(target: str) -> AsyncIterator[ScorerClient]:
+async def connected(target: str) -> AsyncGenerator[ScorerClient]:
     metrics = ScorerMetrics(Registry(), Tracing.from_env("test", {}))
     async with ScorerClient(ScorerOptions(target), metrics) as client:
         async with asyncio.timeout(SECONDS):

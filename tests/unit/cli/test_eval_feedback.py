@@ -178,9 +178,17 @@ def test_several_policies_must_be_told_apart(tmp_path: Path) -> None:
     [
         ((), 2, "say what to estimate"),
         (("--threshold", "1.5"), 2, "1.5"),
-        (("--threshold", "0.5", "--data", "x"), 2, "one of --data, --feedback and --sense"),
+        (
+            ("--threshold", "0.5", "--data", "x"),
+            2,
+            "one of --data, --feedback, --sense, --agents",
+        ),
         (("--threshold", "0.5", "--since", "soon"), 2, "--since"),
-        (("--threshold", "0.5", "--weak", "x"), 2, "--weak goes with --data"),
+        (
+            ("--threshold", "0.5", "--weak", "x"),
+            2,
+            "--weak goes with --data or --gate, not with",
+        ),
         (("--threshold", "0.5", "--scores", "a=b"), 2, "--scores goes with --data"),
         (("--router", "length", "--router", "linear"), 2, "name one --router"),
         (("--threshold", "0.5", "--since", "1s"), 1, "no decisions in that time"),

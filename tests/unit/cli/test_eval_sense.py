@@ -56,9 +56,9 @@ def test_it_draws_a_table_of_the_default_router(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "give one of --data, --feedback and --sense"),
+        ((), 2, "give one of --data, --feedback, --sense, --agents"),
         (("--sense", str(PAIRS), "--data", str(PAIRS)), 2, "give one of"),
-        (("--sense", str(PAIRS), "--weak", "x"), 2, "--weak goes with --data, not with --sense"),
+        (("--sense", str(PAIRS), "--weak", "x"), 2, "--weak goes with --data or --gate, not with"),
         (("--data", str(PAIRS), *AROUND), 2, "--chats goes with --sense, not with --data"),
         (("--sense", str(PAIRS), "--out", "x"), 2, "--out doesn't go with --sense"),
         (("--sense", str(PAIRS), "--router", "best"), 1, "best"),

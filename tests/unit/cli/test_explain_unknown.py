@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from support.bundles import tiny_bundle
 from support.tables import STRONG, WEAK, request
 from weir_cli.explain.command import explain
-from weir_gateway.adapters.ledger.entry import entry
+from weir_gateway.adapters.ledger.entry import Entry, entry
 from weir_gateway.adapters.ledger.sqlite import SqliteLedger
 from weir_gateway.domain.decision import Reason, RouteDecision, Scored
 from weir_gateway.domain.ids import BundleVersion, DecisionId
@@ -57,7 +57,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def write_ledger(path: Path, known: list[float | None], policy: str = "default/chat") -> None:
-    lines = []
+    lines: list[Entry] = []
     for number, value in enumerate(known):
         scored = Scored(0.5, {}, BundleVersion("b"), RouterName("linear"), known=value)
         made = replace(

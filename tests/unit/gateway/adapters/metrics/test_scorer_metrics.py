@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.fakes import FakeClock
 from weir_gateway.adapters.metrics.scorer_metrics import Call, ScorerMetrics
 from weir_gateway.adapters.scorer.coalescer import Batch, Key, Waiter
+from weir_gateway.adapters.scorer.prompts import Prompt
 from weir_gateway.domain.errors import NoSuchRouter, ScorerUnavailable
 from weir_policy.ids import RouterName
 from weir_runtime.metrics import Registry
@@ -45,7 +46,8 @@ async def call(watched: Watched, *traces: TraceContext | None) -> Call:
     future = asyncio.get_running_loop().create_future()
     batch = Batch(Key(RouterName(""), want_quality=False))
     for n, trace in enumerate(traces):
-        batch.waiters[str(n)] = [Waiter(str(n), 0.0, trace, future)]
+        prompt = Prompt(str(n))
+        batch.waiters[prompt] = [Waiter(prompt, 0.0, trace, future)]
     with watched.telemetry.call(batch) as made:
         return made
 
@@ -80,7 +82,9 @@ async def test_a_failed_call_marks_its_span_and_the_scorer_as_away() -> None:
     await call(watched)
     assert watched.up() == 1
     batch = Batch(Key(RouterName(""), want_quality=False))
-    batch.waiters["t"] = [Waiter("t", 0.0, SAMPLED[0], asyncio.get_running_loop().create_future())]
+    prompt = Prompt("t")
+    waiter = Waiter(prompt, 0.0, SAMPLED[0], asyncio.get_running_loop().create_future())
+    batch.waiters[prompt] = [waiter]
     with pytest.raises(ScorerUnavailable), watched.telemetry.call(batch):
         raise ScorerUnavailable("away")
     assert watched.up() == 0
