@@ -50,7 +50,7 @@ def bundle() -> None:
     type=click.Choice(["default", "fast", "full"]),
     default="default",
     show_default=True,
-    help="fast: no encoder, for CPUs; full: six layers, for GPUs.",
+    help="Of the encoder, fast reads words alone, default two layers and full four.",
 )
 def build(out: Path | None, wheel: Path | None, cache: Path | None, variant: str) -> None:
     """Build a bundle into a folder, in place of an older one there."""

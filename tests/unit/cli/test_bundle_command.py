@@ -82,16 +82,18 @@ def test_the_default_bundle_builds_from_its_wheel_the_same_each_time(tmp_path: P
         assert scored.quality.shape == (2, len(opened.profiles))
 
 
-def test_the_fast_bundle_reads_no_encoder(tmp_path: Path) -> None:
+def test_the_fast_bundle_reads_words_and_no_layer(tmp_path: Path) -> None:
     out = tmp_path / "fast"
     done = run("build", "--out", out, "--wheel", wheel(), "--variant", "fast")
     assert done.exit_code == 0, done.stderr
-    assert not list(out.glob("encoder/*"))
+    assert [path.name for path in out.glob("encoder/*")] == ["layer0.fp32.onnx"]
     with Bundle.open(out, devices=["cpu"]) as opened:
-        assert opened.default_router == "ensemble"
-        assert opened.routers == tuple(r for r in ROUTERS if r not in {"knn", "cluster"})
-        scored = opened.score(["hi", "Prove that every field is an integral domain."])
-        assert len(set(scored.scores.tolist())) == 2
+        assert opened.default_router == "linear"
+        assert opened.routers == ROUTERS
+        easy, hard = opened.score(
+            ["Thanks!", "Prove that every field is an integral domain."]
+        ).scores
+        assert easy < hard
 
 
 @pytest.mark.parametrize("out", [".", "existing"])
