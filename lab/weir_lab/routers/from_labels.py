@@ -6,7 +6,7 @@ held-out part fits the curve that turns its number into a probability, and gives
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
@@ -116,7 +116,7 @@ class _Split:
         """What the held-out labels show."""
         test, targets = self.test, self.targets
         rows = self.rows[test]
-        texts = [prompts[row] for row in rows.tolist()]
+        texts = [prompts[int(row)] for row in cast("list[int]", rows.tolist())]
         return measure_evidence(texts, scores[rows], targets.weak[test], targets.strong[test])
 
     def certified(self, scores: Doubles) -> tuple[RetentionThreshold, ...]:

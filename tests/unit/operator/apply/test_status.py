@@ -60,7 +60,7 @@ def test_a_promise_that_exams_certify_is_unproven_and_ready_all_the_same() -> No
     exams = {"": RouterProof((Certificate(0.95, 0.95),))}
     own = {"": RouterProof((Certificate(0.95, 0.95, own=True),))}
     objective = {"quality": {"retention": "95%"}}
-    shown: list[tuple[str, str]] = []
+    shown: list[tuple[object, object]] = []
     for proofs in (exams, own):
         _, finding = planned(proofs=proofs, objective=objective)
         conditions = conditions_in(status_of(finding, DONE, Tally(), {}, "2026-01-01T00:00:00Z"))
