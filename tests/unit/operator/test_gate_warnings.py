@@ -8,9 +8,9 @@ from weir_operator.plan.compile import compile_table
 from weir_policy.reading.parse import parse
 from weir_policy.reading.resources import gather
 
-CHEAP = {"input": "0.25", "output": "2"}
-DEAR = {"input": "5", "output": "25"}
-GOOD = {"weak": "60%", "strong": "74%", "runs": 1000, "auroc": "0.82"}
+CHEAP: Wire = {"input": "0.25", "output": "2"}
+DEAR: Wire = {"input": "5", "output": "25"}
+GOOD: Wire = {"weak": "60%", "strong": "74%", "runs": 1000, "auroc": "0.82"}
 
 
 def warned(gate: Wire, weak: Wire = CHEAP, strong: Wire = DEAR) -> list[str]:

@@ -20,37 +20,37 @@ CHAT, MESSAGES, RESPONSES, GEMINI = (
 FUNCTION = {"index": 0, "id": "c1", "type": "function", "function": {"name": "Bash"}}
 
 
-@pytest.mark.parametrize(
-    ("wire", "data", "names"),
-    [
-        (CHAT, {"choices": [{"delta": {"tool_calls": [FUNCTION]}}]}, ("Bash",)),
-        (CHAT, {"choices": [{"message": {"tool_calls": [FUNCTION]}}]}, ("Bash",)),
-        (CHAT, {"choices": [{"delta": {"function_call": {"name": "run"}}}]}, ("run",)),
-        (CHAT, {"choices": [{"delta": {"tool_calls": []}}]}, ()),
-        (CHAT, {"choices": [{"message": {"content": "x", "tool_calls": None}}]}, ()),
-        # What follows the beginning of a call has no name.
-        (CHAT, {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "{"}}]}}]}, ()),
-        (MESSAGES, {"content_block": {"type": "tool_use", "name": "Bash"}}, ("Bash",)),
-        (
-            MESSAGES,
-            {"content": [{"type": "text"}, {"type": "tool_use", "name": "Edit"}]},
-            ("Edit",),
-        ),
-        (MESSAGES, {"content_block": {"type": "server_tool_use", "name": "web_search"}}, ()),
-        (MESSAGES, {"delta": {"stop_reason": "tool_use"}}, ()),
-        (RESPONSES, {"item": {"type": "function_call", "name": "Bash"}}, ("Bash",)),
-        (RESPONSES, {"output": [{"type": "local_shell_call"}]}, ("local_shell_call",)),
-        (RESPONSES, {"response": {"output": [{"type": "shell_call"}]}}, ("shell_call",)),
-        (RESPONSES, {"item": {"type": "web_search_call"}}, ()),  # the provider runs it
-        (
-            GEMINI,
-            {"candidates": [{"content": {"parts": [{"functionCall": {"name": "ls"}}]}}]},
-            ("ls",),
-        ),
-        (GEMINI, {"candidates": [{"content": {"parts": [{"text": "functionCall"}]}}]}, ()),
-        (Wire.OPENAI_COMPLETIONS, {"choices": [{"text": '"tool_calls"'}]}, ()),
-    ],
-)
+CASES: list[tuple[Wire, dict[str, Any], tuple[str, ...]]] = [
+    (CHAT, {"choices": [{"delta": {"tool_calls": [FUNCTION]}}]}, ("Bash",)),
+    (CHAT, {"choices": [{"message": {"tool_calls": [FUNCTION]}}]}, ("Bash",)),
+    (CHAT, {"choices": [{"delta": {"function_call": {"name": "run"}}}]}, ("run",)),
+    (CHAT, {"choices": [{"delta": {"tool_calls": []}}]}, ()),
+    (CHAT, {"choices": [{"message": {"content": "x", "tool_calls": None}}]}, ()),
+    # What follows the beginning of a call has no name.
+    (CHAT, {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "{"}}]}}]}, ()),
+    (MESSAGES, {"content_block": {"type": "tool_use", "name": "Bash"}}, ("Bash",)),
+    (
+        MESSAGES,
+        {"content": [{"type": "text"}, {"type": "tool_use", "name": "Edit"}]},
+        ("Edit",),
+    ),
+    (MESSAGES, {"content_block": {"type": "server_tool_use", "name": "web_search"}}, ()),
+    (MESSAGES, {"delta": {"stop_reason": "tool_use"}}, ()),
+    (RESPONSES, {"item": {"type": "function_call", "name": "Bash"}}, ("Bash",)),
+    (RESPONSES, {"output": [{"type": "local_shell_call"}]}, ("local_shell_call",)),
+    (RESPONSES, {"response": {"output": [{"type": "shell_call"}]}}, ("shell_call",)),
+    (RESPONSES, {"item": {"type": "web_search_call"}}, ()),  # the provider runs it
+    (
+        GEMINI,
+        {"candidates": [{"content": {"parts": [{"functionCall": {"name": "ls"}}]}}]},
+        ("ls",),
+    ),
+    (GEMINI, {"candidates": [{"content": {"parts": [{"text": "functionCall"}]}}]}, ()),
+    (Wire.OPENAI_COMPLETIONS, {"choices": [{"text": '"tool_calls"'}]}, ()),
+]
+
+
+@pytest.mark.parametrize(("wire", "data", "names"), CASES)
 def test_the_names_of_calls_that_a_client_runs(
     wire: Wire, data: dict[str, Any], names: tuple[str, ...]
 ) -> None:
