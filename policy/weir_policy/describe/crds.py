@@ -47,6 +47,11 @@ def definitions() -> dict[str, Schema]:
             [
                 _condition_column("Ready"),
                 {"name": "Programmed", "type": "string", "jsonPath": ".status.programmed"},
+                {
+                    "name": "Asked",
+                    "type": "string",
+                    "jsonPath": ".spec.objective.strongShare",
+                },
                 {"name": "Strong", "type": "string", "jsonPath": ".status.strongShare"},
                 {
                     "name": "Unknown",
