@@ -51,11 +51,11 @@ async def redis(server: RedisServer) -> AsyncGenerator[Redis]:
         yield client
 
 
-def chosen(gateway: ShareThresholds, asked: ShareKey, score: float) -> bool:
-    threshold = gateway.threshold(asked, Even())
+def chosen(gateway: ShareThresholds, asked: ShareKey, score: float, source: str = "") -> bool:
+    threshold = gateway.threshold(asked, Even(), source)
     assert threshold is not None
     strong = score >= threshold
-    gateway.observe(asked, score, strong=strong)
+    gateway.observe(asked, score, strong=strong, source=source)
     return strong
 
 
@@ -86,6 +86,25 @@ async def test_four_gateways_with_unlike_traffic_reach_the_share_together(
     assert share_of(choices) == pytest.approx(share, abs=0.01)
     thresholds = [gateway.threshold(key(share), Even()) or 0.0 for gateway in gateways]
     assert max(thresholds) - min(thresholds) < 0.15  # one line for all, but for what each owes
+
+
+async def test_a_flood_through_one_gateway_leaves_the_others_share(redis: Redis) -> None:
+    gateways = [ShareThresholds(RedisShareStore(redis)) for _ in PARTS]
+    draw = random.Random("flood")
+    rest: list[bool] = []
+    heavy: list[bool] = []
+    for number in range(6000):
+        if number >= 1000 and number % 20:
+            heavy.append(chosen(gateways[0], key(0.2), draw.betavariate(30, 1), "flood"))
+        else:
+            gateway, source = draw.choice(gateways), draw.choice("abcdefghi")
+            rest.append(chosen(gateway, key(0.2), draw.betavariate(4, 4), source))
+        if number % EXCHANGE == EXCHANGE - 1:
+            for gateway in gateways:
+                assert await gateway.exchange()
+    assert share_of(heavy) == pytest.approx(0.2, abs=0.02)
+    assert share_of(rest[1000:]) == pytest.approx(0.2, abs=0.06)
+    assert share_of([*heavy, *rest]) == pytest.approx(0.2, abs=0.01)
 
 
 async def test_a_restarted_gateway_starts_from_what_all_know(redis: Redis) -> None:

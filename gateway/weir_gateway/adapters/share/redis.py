@@ -59,6 +59,7 @@ class RedisShareStore:
 
 def _name(key: ShareKey) -> str:
     """In braces, so that a cluster has both on one node."""
-    text = "\n".join((key.policy, key.variant, key.router, key.bundle, f"{key.share:.6f}"))
+    parts = (key.policy, key.variant, key.router, key.bundle, f"{key.share:.6f}", key.apart)
+    text = "\n".join(parts)
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return f"weir:share:{{{digest}}}"

@@ -7,7 +7,8 @@ that was asked for, on any traffic and after any shift of it.
 """
 
 from bisect import bisect_left, insort
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Final
 
 from weir_gateway.routing.share.ports import ShareReport, ShareState
@@ -15,7 +16,6 @@ from weir_gateway.routing.share.ports import ShareReport, ShareState
 SAMPLE: Final = 400  # scores: few enough that a shift of the traffic is over after as many requests
 CORRECTION: Final = 30  # requests: one too many moves the share that is aimed at by 1/30
 MAX_DEBT: Final = 100.0  # requests; a longer history is not made up for
-SERVED: Final = 500  # requests: the share that was served is told of as many
 STALE: Final = 100  # requests after the last report: what all know is old by then
 ABOVE_ALL: Final = 2.0  # a threshold that no score reaches
 
@@ -26,20 +26,20 @@ class ShareFollower:
     def __init__(self, share: float, reference: tuple[float, ...]) -> None:
         """`reference` are the scores to start from; `share` is in (0,1)."""
         self._share = share
-        self._reference = reference
+        self.reference = reference
         self._sample = deque(reference)  # the oldest first
         self._sorted = sorted(reference)
         self._replaceable = len(reference)  # of the sample's scores: those of the reference
         self._debt = 0.0  # strong choices that are owed; negative where there were too many
         self._fresh: deque[float] = deque(maxlen=SAMPLE)  # scores that no report has told yet
+        self._forgotten: Counter[float] = Counter()  # scores that are not for the sample
+        self._forgot = 0  # requests of all gateways by then
         self._requests = 0  # since the last report
         self._owed = 0.0  # since then
         self._rest = 1.0  # [0,1]: of the debt after a request here, as others make up for it too
         self._seen = 0  # requests of all gateways, as of the last report
         self._together = False  # whether the last report reached the other gateways
         self._exchanged = False  # whether other gateways' scores were ever asked for
-        self._served: deque[bool] = deque(maxlen=SERVED)
-        self._strong = 0  # of `_served`
 
     @property
     def threshold(self) -> float:
@@ -49,11 +49,6 @@ class ShareFollower:
         if above == 0:
             return ABOVE_ALL
         return self._sorted[-above] if above < len(self._sorted) else 0.0
-
-    @property
-    def served(self) -> float | None:
-        """The strong model's share of the last requests; None before the first."""
-        return self._strong / len(self._served) if self._served else None
 
     @property
     def unsent(self) -> int:
@@ -72,11 +67,35 @@ class ShareFollower:
         self._debt = _bounded(self._debt * self._rest if self._together else self._debt + owed)
         self._requests += 1
         self._fresh.append(score)
-        self._count(strong=strong)
         if not self._together:  # else it comes with the others' scores
             self._add(score)
         elif self._requests >= STALE:
             self._stand_alone()
+
+    def forget(self, scores: Sequence[float], owed: float) -> None:
+        """Go on as if choices with these scores had never been made here."""
+        self._forgotten, self._forgot = Counter(scores), self._seen
+        self._owed -= owed
+        self._debt = _bounded(self._debt - owed)
+        self._sample_from(tuple(self._sample)[self._replaceable :])
+
+    def start_from(self, scores: Sequence[float], owed: float) -> None:
+        """Begin with choices that were made elsewhere."""
+        self._owed = self._debt = _bounded(owed)
+        self._sample_from(scores)
+
+    def _sample_from(self, scores: Sequence[float]) -> None:
+        left_out = self._forgotten.copy()
+        own: list[float] = []
+        for score in scores:
+            if left_out[score] > 0:
+                left_out[score] -= 1
+            else:
+                own.append(score)
+        left = self.reference[len(own) :]
+        self._replaceable = len(left)
+        self._sample = deque((*left, *own))
+        self._sorted = sorted(self._sample)
 
     def _add(self, score: float) -> None:
         self._sample.append(score)
@@ -103,10 +122,9 @@ class ShareFollower:
         self._debt = _bounded(state.debt)
         self._seen = state.requests
         self._together = self._exchanged = True
-        left = self._reference[len(state.scores) :]
-        self._replaceable = len(left)
-        self._sample = deque((*left, *state.scores))
-        self._sorted = sorted(self._sample)
+        if state.requests - self._forgot > SAMPLE:
+            self._forgotten.clear()
+        self._sample_from(state.scores)
 
     def restore(self, report: ShareReport) -> None:
         """Keep `report` for the next time: the store did not answer."""
@@ -122,12 +140,6 @@ class ShareFollower:
             self._debt = _bounded(self._debt + self._owed)
             for score in self._fresh:
                 self._add(score)
-
-    def _count(self, *, strong: bool) -> None:
-        if len(self._served) == SERVED:
-            self._strong -= self._served[0]
-        self._served.append(strong)
-        self._strong += strong
 
 
 def _bounded(debt: float) -> float:

@@ -16,6 +16,7 @@ class ShareKey:
     router: RouterName
     bundle: BundleVersion
     share: float  # (0,1) that is asked for
+    apart: str = ""  # the client key that is followed apart from all others; empty: these
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from weir_gateway.domain.decision import Calibration
-from weir_gateway.routing.share.follower import ShareFollower
+from weir_gateway.routing.share.follower import SAMPLE, ShareFollower
 from weir_gateway.routing.share.ports import ShareKey, ShareStore, ShareStoreUnavailable
+from weir_gateway.routing.share.traffic import Scoring, Traffic
 
 EARLY: Final = 30  # requests that are told before the next turn: as many as a debt lasts
 REFERENCE: Final = 50  # scores at even quantiles of the bundle's, until the policy has its own
@@ -21,26 +23,32 @@ class ShareThresholds:
         """Without `store`, each process follows its own requests."""
         self._store = store
         self._followers: dict[ShareKey, ShareFollower] = {}
+        self._traffic: dict[ShareKey, Traffic] = {}  # by keys without a flood
         self._news = asyncio.Event()
 
-    def threshold(self, key: ShareKey, calibration: Calibration) -> float | None:
-        """The threshold now; None without a calibration to start from."""
-        follower = self._followers.get(key) or self._started(key, calibration)
+    def threshold(self, key: ShareKey, calibration: Calibration, source: str = "") -> float | None:
+        """The threshold for the client key `source` now; None without a calibration."""
+        track = self._track(key, source)
+        follower = self._followers.get(track) or self._started(track, calibration)
         return None if follower is None else follower.threshold
 
-    def observe(self, key: ShareKey, score: float, *, strong: bool) -> None:
+    def observe(self, key: ShareKey, score: float, *, strong: bool, source: str = "") -> None:
         """Count one choice; without effect where no threshold was asked for before."""
-        follower = self._followers.get(key)
-        if follower is not None:
-            follower.observe(score, strong=strong)
-            if self._store is not None and follower.unsent == EARLY:
-                self._news.set()
+        follower = self._followers.get(self._track(key, source))
+        if follower is None:
+            return
+        follower.observe(score, strong=strong)
+        if self._store is not None and follower.unsent == EARLY:
+            self._news.set()
+        traffic = self._traffic.setdefault(key, Traffic())
+        if traffic.add(Scoring(source, score, key.share - strong)):
+            self._set_apart(key, traffic.of(source))
 
     def served(self) -> Iterator[tuple[ShareKey, float]]:
         """The share that was served lately, of each that has served anything."""
-        for key, follower in self._followers.items():
-            if follower.served is not None:
-                yield key, follower.served
+        for key, traffic in self._traffic.items():
+            if traffic.served is not None:
+                yield key, traffic.served
 
     async def wait_for_news(self, seconds: float) -> None:
         """Return once a follower starts or has EARLY requests to tell, or after `seconds`."""
@@ -61,6 +69,22 @@ class ShareThresholds:
                 return False
         return True
 
+    def _track(self, key: ShareKey, source: str) -> ShareKey:
+        """Where `source` is followed: with all others, unless it floods them."""
+        traffic = self._traffic.get(key)
+        if traffic is None or not traffic.is_apart(source):
+            return key
+        return replace(key, apart=source)
+
+    def _set_apart(self, key: ShareKey, choices: Sequence[Scoring]) -> None:
+        """Follow a flood by itself, and all others as if there had been none."""
+        scores, owed = [one.score for one in choices], sum(one.owed for one in choices)
+        common = self._followers[key]
+        common.forget(scores, owed)
+        apart = ShareFollower(key.share, common.reference)
+        apart.start_from(scores[-SAMPLE:], owed)
+        self._keep(replace(key, apart=choices[0].source), apart)
+
     def _started(self, key: ShareKey, calibration: Calibration) -> ShareFollower | None:
         levels = ((index + 0.5) / REFERENCE for index in range(REFERENCE))
         scores = [calibration.threshold_for_share(level) for level in levels]
@@ -68,11 +92,16 @@ class ShareThresholds:
         if len(reference) < REFERENCE:
             return None
         follower = ShareFollower(key.share, reference)
+        self._keep(key, follower)
+        return follower
+
+    def _keep(self, key: ShareKey, follower: ShareFollower) -> None:
         if len(self._followers) >= MAX_POLICIES:
-            del self._followers[next(iter(self._followers))]
+            oldest = next(iter(self._followers))
+            del self._followers[oldest]
+            self._traffic.pop(oldest, None)
         self._followers[key] = follower
         self._news.set()
-        return follower
 
 
 async def _exchange(store: ShareStore, key: ShareKey, follower: ShareFollower) -> bool:

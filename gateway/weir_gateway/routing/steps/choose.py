@@ -37,6 +37,8 @@ from weir_policy.ids import BackendId, PicoUsd
 from weir_policy.spec.backend import Capability
 from weir_policy.spec.policy import Mode
 
+MAX_SOURCE = 64  # characters of a user's name by which its requests are told from others'
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -187,13 +189,14 @@ class Chooser:
     ) -> Choice:
         """By the threshold that follows the policy's own scores; what is dispatched counts."""
         key = _share_key(match, scored, share)
-        threshold = self._shares.threshold(key, scored.calibration)
+        threshold = self._shares.threshold(key, scored.calibration, _source(context.request))
         if threshold is None:
             threshold = score.threshold(scored, match)
         choice = self._at(context, match, servable, scored, threshold)
         if context.purpose.dispatches:
             strong = choice.backend.id == servable[-1].id
-            self._shares.observe(key, scored.score, strong=strong)
+            source = _source(context.request)
+            self._shares.observe(key, scored.score, strong=strong, source=source)
         return choice
 
     def _without_trust(
@@ -211,9 +214,11 @@ class Chooser:
         objective = match.policy.policy.objective
         if isinstance(objective, StrongShare) and context.purpose.dispatches:
             key = _share_key(match, scored, objective.share)
-            self._shares.threshold(key, scored.calibration)  # starts it, where it is the first
+            source = _source(context.request)
+            # Starts it, where it is the first.
+            self._shares.threshold(key, scored.calibration, source)
             strong = unscored.backend.id == servable[-1].id
-            self._shares.observe(key, scored.score, strong=strong)
+            self._shares.observe(key, scored.score, strong=strong, source=source)
         return Choice(
             unscored.backend,
             unscored.reason,
@@ -226,6 +231,11 @@ class Chooser:
 def _share_key(match: PolicyMatch, scored: Scored, share: float) -> ShareKey:
     variant = "" if match.variant is None else match.variant.name
     return ShareKey(match.policy.policy.id, variant, scored.router, scored.bundle, share)
+
+
+def _source(request: Request) -> str:
+    """Whose flood it would be: the client key's, or the user's that the request names."""
+    return request.facts.user[:MAX_SOURCE] if request.key is None else request.key.name
 
 
 def _by_threshold(
