@@ -38,7 +38,6 @@ BOUNDS: Final = (
     Bound("hard after filler", default=0.80, fast=0.80, full=0.80),
     Bound("hard before filler", default=0.80, fast=0.80, full=0.80),
     Bound("correlation with length", default=0.35, fast=0.35, full=0.35, most=True),
-    Bound("chats", default=0.85, fast=0.85, full=0.85),
 )
 
 
