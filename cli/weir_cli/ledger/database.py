@@ -32,9 +32,18 @@ def open_ledger(path: Path) -> Generator[tuple[sqlite3.Connection, int]]:
 
 def selected_columns(database: sqlite3.Connection) -> str:
     """Every column for a SELECT; NULL stands for one that an older file lacks."""
-    rows = database.execute(f"PRAGMA table_info({TABLE})")
-    existing = {str(row[1]) for row in rows}
+    existing = _columns(database)
     return ", ".join(name if name in existing else "NULL" for name in COLUMNS)
+
+
+def has_column(database: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has this column; an older gateway's may not."""
+    return name in _columns(database)
+
+
+def _columns(database: sqlite3.Connection) -> set[str]:
+    rows = database.execute(f"PRAGMA table_info({TABLE})")
+    return {str(row[1]) for row in rows}
 
 
 def has_feedback(database: sqlite3.Connection) -> bool:

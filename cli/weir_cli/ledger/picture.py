@@ -27,6 +27,9 @@ def sums_picture(groups: Sequence[Sums], total: Sums, by: str) -> Group:
     table.add_column(by)
     for name in _COLUMNS:
         table.add_column(name, justify="right")
+    if total.target_share is not None:
+        table.add_column("asked", justify="right")
+        table.add_column("served", justify="right")
     if total.rated:
         table.add_column("rated", justify="right")
         table.add_column("mean", justify="right")
@@ -35,7 +38,8 @@ def sums_picture(groups: Sequence[Sums], total: Sums, by: str) -> Group:
         name = sums.group or f"(no {by})"
         ratings = _ratings(sums) if total.rated else ()
         style = "bold" if sums is total else None
-        table.add_row(name, *_cells(sums, digits), *ratings, style=style)
+        shares = _shares(sums) if total.target_share is not None else ()
+        table.add_row(name, *_cells(sums, digits), *shares, *ratings, style=style)
     return Group(table, *(Text(line) for line in _notes(total, digits)))
 
 
@@ -51,6 +55,12 @@ def _cells(sums: Sums, digits: int) -> tuple[str, ...]:
         f"{sums.output_tokens:,}",
         *(f"${amount:,.{digits}f}" for amount in money),
     )
+
+
+def _shares(sums: Sums) -> tuple[str, str]:
+    if sums.target_share is None or sums.served_share is None:
+        return "", ""
+    return f"{sums.target_share:.1%}", f"{sums.served_share:.1%}"
 
 
 def _ratings(sums: Sums) -> tuple[str, str]:

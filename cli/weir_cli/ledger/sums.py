@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from weir_cli.ledger.database import has_feedback, open_ledger
+from weir_cli.ledger.database import has_column, has_feedback, open_ledger
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, OLDER_VERSIONS, TABLE
 from weir_gateway.domain.decision import Reason
 from weir_gateway.domain.money import PICO_PER_USD
@@ -19,6 +19,7 @@ GROUPS: Final = {
     "variant": "variant",
     "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
 }
+_BY_ANSWER: Final = {GROUPS["model"], GROUPS["reason"]}  # of which no share can be asked
 _TOTAL: Final = "'total'"
 _MICROS_PER_MS: Final = 1000
 
@@ -44,6 +45,12 @@ _RATINGS: Final = (
 )
 
 
+_SHARES: Final = (
+    "SELECT {group}, avg(target_share), avg(strong) "  # noqa: S608 - the names are ours
+    f"FROM {TABLE} WHERE at >= ? AND {{answers}} AND target_share IS NOT NULL GROUP BY 1"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
     """One group's sums. Money in USD; `saved_usd` is an estimate, see docs/ledger.md."""
@@ -63,6 +70,8 @@ class Sums:
     overhead_p50_ms: float | None = None  # that Weir added until it had decided; None: no answer
     overhead_p99_ms: float | None = None
     rated: int = 0  # answers that clients scored
+    target_share: float | None = None  # by `strongShare`, of the requests that count for it
+    served_share: float | None = None  # of these, what the strong model answered
     rating: float | None = None  # their mean score, weighted by key; None without any
 
 
@@ -90,6 +99,14 @@ def _read(database: sqlite3.Connection, group: str, answers: str, since: int) ->
         _sums(row, overhead.get(str(row[0]), (None, None)))
         for row in database.execute(_SUMS.format(**names), (since,))
     ]
+    if group not in _BY_ANSWER and has_column(database, "target_share"):
+        shares = {
+            str(name): (float(target), float(served))
+            for name, target, served in database.execute(
+                _SHARES.format(group=group, answers=answers), (since,)
+            )
+        }
+        sums = [_with_shares(each, shares.get(each.group)) for each in sums]
     if not has_feedback(database):
         return sums
     ratings_query = _RATINGS.format(group=group.replace("at /", f"{TABLE}.at /"))
@@ -125,6 +142,12 @@ def _sums(row: Sequence[object], overhead: tuple[float | None, float | None]) ->
         overhead_p50_ms=overhead[0],
         overhead_p99_ms=overhead[1],
     )
+
+
+def _with_shares(sums: Sums, shares: tuple[float, float] | None) -> Sums:
+    if shares is None:
+        return sums
+    return replace(sums, target_share=shares[0], served_share=shares[1])
 
 
 def _milliseconds(micros: object) -> float | None:

@@ -176,6 +176,7 @@ class RouteDecision:
     budget_reservation: BudgetReservation | None = (
         None  # in its policy's budget, where that has one
     )
+    target_share: float | None = None  # (0,1): of `strongShare`, where the score was asked
     stage: StageView | None = None  # what the router `stage` saw of an agent's turn
     session_reservation: SessionReservation | None = None  # under its session's ceiling
     gate: GateView | None = None  # what a finish gate does with the answer

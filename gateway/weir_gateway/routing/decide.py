@@ -12,7 +12,7 @@ from weir_gateway.domain.cache import NO_LOOKUP
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleResult
 from weir_gateway.domain.limits import UNLIMITED
-from weir_gateway.domain.table import RouteTable
+from weir_gateway.domain.table import Objective, RouteTable, StrongShare
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import CacheReader, ResponseCache
 from weir_gateway.routing.cascade.gate_plan import Gates, plan_gate
@@ -50,6 +50,8 @@ from weir_gateway.routing.steps.spend_cap import apply_spend_cap
 from weir_gateway.routing.steps.sticky import Sessions
 from weir_policy.spec.policy import Mode
 
+# What a `strongShare` counts: every choice that had a score to go by.
+SHARING = frozenset({Reason.SCORED, Reason.UNKNOWN, Reason.NO_BETTER, Reason.STICKY, Reason.STAGE})
 COMPILED_TABLES = 2  # the table in force, and the one that requests in flight may still use
 
 
@@ -206,6 +208,7 @@ class Decider:
             propensity=choice.propensity,
             explored=choice.explored,
             stage=choice.stage,
+            target_share=_target_share(policy.objective, choice),
         )
 
     def compiled(self, table: RouteTable) -> CompiledTable:
@@ -229,4 +232,11 @@ def shadow(decision: RouteDecision) -> RouteDecision:
         detail="",
         intended=decision,
         buffered=False,
+        target_share=None,
     )
+
+
+def _target_share(objective: Objective | None, choice: Choice) -> float | None:
+    """The share that this choice counts for; None where it counts for none."""
+    counts = choice.scored is not None and choice.reason in SHARING
+    return objective.share if counts and isinstance(objective, StrongShare) else None

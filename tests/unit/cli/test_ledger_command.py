@@ -85,6 +85,26 @@ def test_by_day_as_a_table(path: Path) -> None:
     assert "1.0 ms (p50), 1.0 ms (p99)" in notes
 
 
+def test_the_share_asked_for_stands_beside_the_one_served(tmp_path: Path) -> None:
+    shared = [replace(made, target_share=0.2) for made in (WEAKLY, WEAKLY, WEAKLY, STRONGLY)]
+    ruled = replace(STRONGLY, reason=Reason.RULE)  # counts for no share
+    lines = [
+        entry(request(), replace(made, id=DecisionId(str(n))), outcome(0, 0), at=DAY, content=False)
+        for n, made in enumerate((*shared, ruled))
+    ]
+    file = tmp_path / "ledger.db"
+    SqliteLedger(file).write(lines)
+    told = json.loads(run("--ledger", str(file), "--by", "policy", "--json"))
+    (chat,) = told["lines"]
+    assert (chat["strong"], chat["target_share"], chat["served_share"]) == (2, 0.2, 0.25)
+    shown = run("--ledger", str(file), "--by", "policy").splitlines()
+    assert shown[0].split()[-2:] == ["asked", "served"]
+    assert shown[1].split()[-2:] == ["20.0%", "25.0%"]
+    by_model = json.loads(run("--ledger", str(file), "--json"))
+    assert [line["target_share"] for line in by_model["lines"]] == [None, None]
+    assert by_model["total"]["served_share"] == 0.25
+
+
 def test_the_percentiles_of_the_overhead_are_by_nearest_rank(tmp_path: Path) -> None:
     slow = [
         entry(

@@ -87,6 +87,7 @@ class Entry:
     tier: str = ""  # of service, as the answer said
     agent: str = ""  # where its conversation stood, as JSON of numbers; empty for a plain chat
     known: float | None = None  # [0,1]: how well the prompt's kind is known; None: not told
+    target_share: float | None = None  # `strongShare` as it was, of those that count for it
 
 
 def entries(
@@ -163,6 +164,7 @@ def entry(
         intended_pico_usd=_intended_cost(decision, outcome),
         agent=to_json(request.facts.agent),
         known=scored.known if scored else None,
+        target_share=decision.target_share,
     )
 
 

@@ -128,6 +128,7 @@ async def strong_choices(decider: Decider, purpose: Purpose, count: int) -> int:
     made = table(policy(objective=StrongShare(0.2)))
     context = RoutingContext(request=request(), table=made, purpose=purpose, score_timeout=0.25)
     decisions = [await decider.decide(context) for _ in range(count)]
+    assert {decision.target_share for decision in decisions} == {0.2}
     return sum(decision.strong for decision in decisions)
 
 
