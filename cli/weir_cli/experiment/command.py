@@ -4,7 +4,7 @@ Reads the ledger and shows intervals, or that there is too little data.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -12,7 +12,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from weir_cli.experiment.read_ledger import Arm, ShadowCosts, arms, policies, shadow_costs, shares
+from weir_cli.experiment.read_ledger import (
+    Arm,
+    ShadowCosts,
+    arms,
+    policies,
+    shadow_costs,
+    shares,
+    target_shares,
+)
 from weir_cli.experiment.statistics import (
     LEAST,
     Difference,
@@ -68,6 +76,8 @@ class ExperimentReport:
     variants: tuple[VariantReport, ...]
     split: Split | None  # None where the weights changed, or a variant has no conversation
     mixed: int  # conversations that had more than one variant
+    # By variant with `strongShare`: the share asked for and the one served.
+    shares: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +106,12 @@ def experiment(
         begin = since_micros(since)
         chosen = _chosen(policies(database, begin), policy)
         found, mixed = arms(database, chosen, begin)
+        targets = target_shares(database, chosen, begin)
         if not found:
             watched = _shadow(chosen, shadow_costs(database, chosen, begin))
             show(_watched(watched), {"shadow": asdict(watched)}, as_json=as_json)
             return
-    report = compare(chosen, found, mixed, control)
+    report = replace(compare(chosen, found, mixed, control), shares=targets)
     show(_picture(report), {"experiment": asdict(report)}, as_json=as_json)
 
 
@@ -187,7 +198,10 @@ def _picture(report: ExperimentReport) -> Group:
 
 
 def _lines(report: ExperimentReport) -> list[str]:
-    lines: list[str] = []
+    lines = [
+        f"{name}: strongShare {target:.1%} asked, {served:.1%} served"
+        for name, (target, served) in sorted(report.shares.items())
+    ]
     for variant in report.variants:
         for measure, found in variant.differences.items():
             sentence = f"{variant.name}, {measure}: {variant.verdicts[measure]}"

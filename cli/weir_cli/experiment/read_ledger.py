@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from weir_cli.ledger.database import has_column
 from weir_gateway.adapters.ledger.sqlite import FEEDBACK, TABLE
 from weir_gateway.domain.money import PICO_PER_USD
 
@@ -28,6 +29,11 @@ _SHADOW: Final = (
 _POLICIES: Final = (
     "SELECT DISTINCT policy "  # noqa: S608 - the name is ours
     f"FROM {TABLE} WHERE at >= ? AND (variant <> '' OR intended_model <> '')"
+)
+_TARGETS: Final = (
+    "SELECT variant, avg(target_share), avg(strong) "  # noqa: S608 - the name is ours
+    f"FROM {TABLE} WHERE policy = ? AND at >= ? AND variant <> '' AND part = 0 "
+    "AND target_share IS NOT NULL GROUP BY 1"
 )
 _THERE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
@@ -81,6 +87,16 @@ def arms(database: sqlite3.Connection, policy: str, since: int) -> tuple[dict[st
         arm.low, arm.high = min(arm.low, low), max(arm.high, high)
         seen[unit] = seen.get(unit, 0) + 1
     return found, sum(1 for count in seen.values() if count > 1)
+
+
+def target_shares(
+    database: sqlite3.Connection, policy: str, since: int
+) -> dict[str, tuple[float, float]]:
+    """By variant with `strongShare`: the share asked for, and the one served."""
+    if not has_column(database, "target_share"):
+        return {}
+    rows = database.execute(_TARGETS, (policy, since))
+    return {str(name): (float(target), float(served)) for name, target, served in rows}
 
 
 def shadow_costs(database: sqlite3.Connection, policy: str, since: int) -> ShadowCosts:
