@@ -29,7 +29,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 run: $(VENV)/.run $(BUNDLE)/bundle.json ## Start Weir on the quickstart and show its decisions (ARGS="--listen HOST:PORT")
 	$(BIN)/weir demo --bundle $(BUNDLE) $(ARGS)
 
-$(BUNDLE)/bundle.json: $(VENV)/.run
+$(BUNDLE)/bundle.json: $(VENV)/.run $(wildcard scorer/weir_scorer/build/heads/default/*)
 	$(BIN)/weir bundle build --out $(BUNDLE)
 
 # `make -j2 --output-sync=target test` runs its parts side by side, which is what .ci/run does.

@@ -6,8 +6,10 @@ In this order: the one that is named, WEIR_BUNDLE, `.cache/bundle` in the curren
 
 import contextlib
 import fcntl
+import hashlib
 import importlib
 import importlib.metadata
+import importlib.resources
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -56,12 +58,15 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 
 def default_bundle(environ: Mapping[str, str]) -> Path:
-    """The default bundle's folder in the user's cache; another version of Weir has its own."""
+    """The default bundle's folder in the user's cache; other heads have their own."""
     try:
         version = importlib.metadata.version("weir-gateway")
     except importlib.metadata.PackageNotFoundError:
         version = "source"
-    return cache_folder(environ) / f"bundle-{version}"
+    # Between releases the heads change and the version doesn't: their card tells them apart.
+    card = importlib.resources.files("weir_scorer.build") / "heads" / "default" / "card.md"
+    trained = hashlib.blake2b(card.read_bytes(), digest_size=4).hexdigest()
+    return cache_folder(environ) / f"bundle-{version}-{trained}"
 
 
 def build_bundle(

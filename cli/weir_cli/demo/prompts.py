@@ -43,20 +43,38 @@ class Prompt:
         return body | {"tools": list(self.tools)} if self.tools else body
 
 
+_MAIL = """When is the next meeting? Here is Martha's mail:
+
+Hi all, thanks for joining this morning. The new price list goes to the printer on Thursday. The \
+stand at the trade fair is booked, hall 4, next to the café, and Ines orders the banners. Please \
+send your travel costs of October to accounting by Friday. Parking behind the building is closed \
+on Monday because of the tree work. We meet again on Tuesday, 14 May, at 10:30 in room 2.07."""
+
 PROMPTS: tuple[Prompt, ...] = (
     Prompt("Hi! How are you?"),
     Prompt("What is the capital of Australia?"),
-    Prompt("Translate 'good morning' into French."),
     Prompt("Write a haiku about a river in autumn."),
-    Prompt("Evaluate the integral of x^2 exp(-x^2) from 0 to infinity and justify every step."),
+    # Two pairs of like length: an easy prompt, then a hard one.
+    Prompt(
+        "Please write a short and friendly note that thanks Anna for the lovely flowers she "
+        "brought on Sunday."
+    ),
+    Prompt(
+        "Find all integers n such that n^2 + n + 41 is a perfect square, and prove that there are "
+        "no others."
+    ),
+    Prompt(
+        "Please put these words into alphabetical order for me, one per line: pear, apple, fig, "
+        "plum, cherry."
+    ),
+    Prompt(
+        "Design a lock-free queue in C for many producers and one consumer, and prove that it "
+        "loses nothing."
+    ),
+    Prompt(_MAIL),  # much text, and a small question at its end
     Prompt(
         "A city taxes soda at 20 cents a litre. Demand is Q = 100 - 2P, supply is Q = 3P - 20. "
         "Find the incidence on buyers and sellers, the deadweight loss and the revenue."
-    ),
-    Prompt(
-        "A train leaves A at 9:00 at 80 km/h and another leaves B, 330 km away, at 9:45 at 120 "
-        "km/h. They meet, wait 12 minutes, and return at 3/4 of their speeds. When is each home "
-        "again?"
     ),
     Prompt(
         "You are given n points with integer coordinates. In one move you may shift a point by "

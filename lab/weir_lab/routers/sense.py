@@ -75,7 +75,8 @@ def fit_sense(outcomes: Outcomes, pairs: Pairs, length: int) -> Part:
     product = x.T @ (x * weights[:, None]) + apart.T @ (apart * shares[:, None])
     toward = x.T @ (weights * centred) + apart.T @ shares
     product += SENSE_ALPHA * np.eye(x.shape[1])
-    learnt = _unit(np.linalg.solve(product, toward), outcomes)
+    solved: Doubles = np.asarray(np.linalg.solve(product, toward), dtype=np.float64)
+    learnt = _unit(solved, outcomes)
     learnt[length] += SENSE_LENGTH
     return _scored(learnt, outcomes)
 

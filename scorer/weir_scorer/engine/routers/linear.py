@@ -59,7 +59,8 @@ class Linear:
         if self._sense is None or self._gate is None:
             return logits
         open_ = sigmoid(self._gate.along(columns))
-        return logits + open_ * (self._sense.along(columns) - logits)
+        blended = logits + open_ * (self._sense.along(columns) - logits)
+        return np.asarray(blended, dtype=np.float32)
 
     def standardise(self, features: Matrix) -> Matrix:
         """Columns as the weights read them."""
