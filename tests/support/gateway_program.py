@@ -6,7 +6,9 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -15,6 +17,8 @@ from support.polling import eventually
 from support.programs import QUIET
 
 START = 30.0  # seconds
+STARTS = 3  # at most, while other programs take the ports that were free
+PAUSE = 0.02  # seconds
 NO_SCORER = "127.0.0.1:1"
 
 
@@ -35,15 +39,20 @@ class GatewayProgram:
             return await response.text()
 
     async def ready(self) -> bool:
-        """Whether it says so."""
+        """Whether it says so, and listens: its ports are its own and no other program's."""
         try:
             async with (
                 aiohttp.ClientSession() as session,
                 session.get(f"{self.admin}/readyz") as response,
             ):
-                return response.status == 200
-        except aiohttp.ClientError:
+                if response.status != HTTPStatus.OK:
+                    return False
+            address = urlsplit(self.url)
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.close()
+        except (aiohttp.ClientError, OSError):
             return False
+        return self.process.returncode is None
 
     def signal(self, number: int) -> None:
         """Send a signal."""
@@ -65,6 +74,30 @@ async def gateway_program(
     environment: Mapping[str, str], *, log: Path
 ) -> AsyncGenerator[GatewayProgram]:
     """Run one until the block is left, ready from the start."""
+    program = await _started(environment, log)
+    try:
+        yield program
+    finally:
+        if program.process.returncode is None:
+            program.process.terminate()
+            await program.ended()
+
+
+async def _started(environment: Mapping[str, str], log: Path) -> GatewayProgram:
+    """A ready one; with other ports where another program took its ports first."""
+    for _ in range(STARTS - 1):
+        program = await _launched(environment, log)
+        async with asyncio.timeout(START):
+            while program.process.returncode is None:
+                if await program.ready():
+                    return program
+                await asyncio.sleep(PAUSE)
+    program = await _launched(environment, log)
+    await eventually(program.ready, within=START)
+    return program
+
+
+async def _launched(environment: Mapping[str, str], log: Path) -> GatewayProgram:
     port, admin = free_ports(2)
     ours = {
         "WEIR_LISTEN": f"127.0.0.1:{port}",
@@ -78,11 +111,4 @@ async def gateway_program(
             stderr=errors,
             env={**os.environ, **QUIET, **ours, **environment},
         )
-    program = GatewayProgram(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}")
-    try:
-        await eventually(program.ready, within=START)
-        yield program
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await program.ended()
+    return GatewayProgram(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}")
