@@ -33,6 +33,7 @@ class _StoredDecision(msgspec.Struct, omit_defaults=True):
     admission: Admission = UNLIMITED
     propensity: float = 1.0
     explored: bool = False
+    target_share: float | None = None
     batch: str = ""
     servable: tuple[str, ...] = ()
     variant: AssignedVariant | None = None
@@ -78,6 +79,7 @@ def _stored(decision: RouteDecision) -> _StoredDecision:
         admission=decision.admission,
         propensity=decision.propensity,
         explored=decision.explored,
+        target_share=decision.target_share,
         batch=decision.batch,
         servable=tuple(backend.id for backend in decision.servable),
         variant=decision.variant,
@@ -109,6 +111,7 @@ def _decision(stored: _StoredDecision, table: RouteTable) -> RouteDecision | Non
         admission=stored.admission,
         propensity=stored.propensity,
         explored=stored.explored,
+        target_share=stored.target_share,
         batch=stored.batch,
         servable=_backends(stored.servable, table),
         variant=stored.variant,

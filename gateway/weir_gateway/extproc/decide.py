@@ -107,11 +107,14 @@ class EnvoyDecider:
         Raises KeyRefused and TooLarge.
         """
         client = _client(head)
-        if client is None or head.encoding not in {"", *ENCODINGS}:
+        if client is None:
+            return None
+        # Before all that makes a request pass undecided: what can't be read needs a key, too.
+        found = self._services.authenticator.find(head.request)
+        if not _readable(head):
             return None
         if head.length > self.bounds.body:
             raise too_large(self.bounds.body)
-        found = self._services.authenticator.find(head.request)
         return Incoming(head, client) if found is None else Incoming(head, client, *found)
 
     def passes(self, error: WeirError) -> bool:
@@ -214,8 +217,7 @@ def forged(head: Head) -> tuple[str, ...]:
 
 def _client(head: Head) -> ClientWire | None:
     """The API that a request speaks; None for one that isn't decided here."""
-    media = head.media_type
-    if head.method != "POST" or not (media in JSON_TYPES or media.endswith("+json")):
+    if head.method != "POST":
         return None
     exact = SERVED.get(head.path)
     if exact is not None:
@@ -241,3 +243,10 @@ def _change(
         removed.append("content-encoding")
     body = with_model(request, json.dumps(chosen.model).encode()) if request.prompt_known else None
     return Change({**headers, BACKEND: chosen.id}, tuple(removed), body, reroute=True)
+
+
+def _readable(head: Head) -> bool:
+    """Whether the body is JSON, packed in a way that can be unpacked."""
+    media = head.media_type
+    is_json = media in JSON_TYPES or media.endswith("+json")
+    return is_json and head.encoding in {"", *ENCODINGS}

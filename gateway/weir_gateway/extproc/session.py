@@ -1,7 +1,7 @@
 """One HTTP request on its way through Envoy, from its headers to its answer's last byte."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_gateway.domain.errors import BadRequest, TooLarge, WeirError
 from weir_gateway.extproc import replies
@@ -37,6 +37,7 @@ class Session:
     def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
         self._mode = BodyMode.HEAD_ONLY
+        self._overrides = False  # a body was asked for, which Envoy may be set not to send
         self._head = NO_HEAD
         self._incoming: Incoming | None = None  # None: not decided here, or decided already
         self._body = BodyPieces(parts.budget, parts.decider.bounds.body)
@@ -48,7 +49,8 @@ class Session:
     @property
     def within(self) -> float | None:
         """Seconds in which the next message must come; None: however long it takes."""
-        return self._parts.decider.bounds.body_within if self._incoming is not None else None
+        waits = self._incoming is not None and not self._overrides
+        return self._parts.decider.bounds.body_within if waits else None
 
     async def answer(self, message: pb.ProcessingRequest) -> Responses:
         """The answers to one message."""
@@ -101,9 +103,9 @@ class Session:
         if self._mode is BodyMode.HEAD_ONLY:
             model = self._head.headers.get(self._parts.decider.bounds.model_header)
             if model:
-                return self._done(await self._parts.decider.decide_by_head(incoming, model))
+                return await self._decide_by_head(incoming, model)
             # Envoy heeds this where its filter allows it; else the body never comes.
-            self._mode = BodyMode.BUFFERED
+            self._mode, self._overrides = BodyMode.BUFFERED, True
             return [replies.request_head(self._forged, buffering(message))]
         if self._mode.holds_head:
             return []
@@ -139,6 +141,15 @@ class Session:
             return self._pass(end=end)
         return self._done(decided, end=end)
 
+    async def _decide_by_head(self, incoming: Incoming, model: str) -> Responses:
+        try:
+            decided = await self._parts.decider.decide_by_head(incoming, model)
+        except WeirError as error:
+            if not self._parts.decider.passes(error):
+                raise
+            return self._pass(end=True)
+        return self._done(decided)
+
     def _done(self, decided: Decided, *, end: bool = True) -> Responses:
         self._incoming = None
         self._decided = without_bodies(decided)
@@ -148,9 +159,12 @@ class Session:
         return self._deliver(decided.change, end=end)
 
     def _pass(self, *, end: bool) -> Responses:
-        self._incoming = None
+        incoming, self._incoming = self._incoming, None
+        change = self._forged
+        if incoming is not None and incoming.key_header:  # Weir's own key is for no provider
+            change = replace(change, remove=(*change.remove, incoming.key_header))
         self._parts.count("passed")
-        return self._deliver(self._forged, end=end)
+        return self._deliver(change, end=end)
 
     def _deliver(self, change: Change, *, end: bool) -> Responses:
         delivered = deliver(self._mode, change, self._body.pieces, end=end)
@@ -171,4 +185,5 @@ class Session:
         meter = self._answer.meter
         if meter is not None and meter.ended and self._decided is not None:
             self._parts.decisions.close(self._decided.decision.id, meter.end())
+            self._decided = None  # accounted
         return response

@@ -12,7 +12,8 @@ from weir_gateway.domain.cache import NO_LOOKUP
 from weir_gateway.domain.cascade import JUDGE_ROUTER
 from weir_gateway.domain.decision import Reason, RouteDecision, RuleResult
 from weir_gateway.domain.limits import UNLIMITED
-from weir_gateway.domain.table import Objective, RouteTable, StrongShare
+from weir_gateway.domain.request import Request
+from weir_gateway.domain.table import Objective, Policy, RouteTable, StrongShare
 from weir_gateway.routing.budget.budgets import Budgets
 from weir_gateway.routing.cache.lookup import CacheReader, ResponseCache
 from weir_gateway.routing.cascade.gate_plan import Gates, plan_gate
@@ -124,13 +125,26 @@ class Decider:
                 decision = explore(request, decision, policy, self._exploration, warm)
             if memory is not None:
                 decision = await memory.keep(context, match, decision)
-            if dispatches and self._budgets is not None and isinstance(policy.objective, Budget):
-                estimates = estimate_costs(policy.candidates, request)
-                decision = await self._budgets.reserve(policy, decision, estimates)
+            if dispatches and isinstance(policy.objective, Budget):
+                decision = await self._in_budget(request, policy, decision)
         except BaseException:
             self.limiter.release(admission)
             raise
         return self.limiter.charge(decision, request)
+
+    async def _in_budget(
+        self, request: Request, policy: Policy, decision: RouteDecision
+    ) -> RouteDecision:
+        """Take room in the policy's budget; without any, the session's reservation goes back."""
+        if self._budgets is None:
+            return decision
+        try:
+            estimates = estimate_costs(policy.candidates, request)
+            return await self._budgets.reserve(policy, decision, estimates)
+        except BaseException:
+            if self.memory is not None:
+                self.memory.settle(decision, None)
+            raise
 
     def _match(self, context: RoutingContext) -> PolicyMatch:
         """The policy of the request, as its variant has it, if the key may use it."""

@@ -288,6 +288,8 @@ class Routing:
         shared, view = self._gate_parts, decision.gate
         if gate is None or shared is None or view is None or decision.explored:
             return None
+        if view.target.id == decision.chosen.id:  # a ceiling has changed who answers
+            return None
         return GateRun(parts, request, decision, policy, side_costs, gate, view, shared)
 
     def sent_elsewhere(self, request: Request, decision: RouteDecision, table: RouteTable) -> None:

@@ -42,6 +42,7 @@ def digest(query: ScoreQuery) -> bytes:
     """A hash of what is read of the query's texts."""
     prompt = prompt_of(query)
     state = blake2b(digest_size=HASH_BYTES)
+    state.update(b"%d;" % len(prompt.earlier))
     for text in prompt.earlier:
         state.update(b"%d:" % len(text) + text.encode())
     state.update(prompt.text.encode())

@@ -40,7 +40,7 @@ PIN: Final = Script(
 # Amounts are whole pico-USD, which a script's numbers hold exactly up to 9,000 USD.
 RESERVE: Final = Script(
     "local spent = tonumber(redis.call('HGET', KEYS[1], 'spent') or '0') "
-    "if ARGV[2] ~= '' and spent + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return -1 end "
+    "if ARGV[2] ~= '' and spent + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return false end "
     "local now = redis.call('HINCRBY', KEYS[1], 'spent', ARGV[1]) "
     "redis.call('PEXPIRE', KEYS[1], ARGV[3]) "
     "return now"
@@ -97,17 +97,18 @@ class SharedSessionStore:
         limit = "" if ceiling is None else str(int(ceiling))
         arguments: list[Argument] = [int(amount), limit, _millis(seconds)]
         try:
-            spent = int(await self._redis.script(RESERVE, [_task_name(task)], arguments))
+            counted = await self._redis.script(RESERVE, [_task_name(task)], arguments)
         except RedisUnavailable:
             self._local.value += 1
             taken = self._memory.reserve_now(task, amount, ceiling, seconds)
             if taken:
                 self._spend(task, amount, seconds)
             return taken
-        if spent < 0:
+        if counted is None:
             return False
         known = self._memory.task(task)
-        learnt = TaskState(PicoUsd(spent), known.pins, known.headers)
+        # Below 0 where Redis forgot what was reserved and then got what was left of it.
+        learnt = TaskState(PicoUsd(max(int(counted), 0)), known.pins, known.headers)
         self._memory.learn(task, learnt, seconds)
         return True
 

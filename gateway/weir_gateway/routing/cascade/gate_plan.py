@@ -40,6 +40,7 @@ _GATED: Final = frozenset(
         Reason.STAGE,
         Reason.STICKY,
         Reason.UNKNOWN,
+        Reason.NO_BETTER,
         Reason.BUDGET,
         Reason.SCORER_UNAVAILABLE,
         Reason.WARMING_UP,

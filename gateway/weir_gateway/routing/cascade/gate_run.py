@@ -12,13 +12,13 @@ from typing import Final, Protocol
 from weir_agents.facts import AgentFacts
 from weir_agents.scores import finish_score
 from weir_gateway.domain.decision import Excluded, Reason, RouteDecision
-from weir_gateway.domain.errors import UpstreamError
+from weir_gateway.domain.errors import BadRequest, UpstreamError
 from weir_gateway.domain.finish_gate import GateStep, GateView
-from weir_gateway.domain.outcome import SideCost
+from weir_gateway.domain.outcome import CostKind, SideCost
 from weir_gateway.domain.request import Request
 from weir_gateway.routing.cascade.buffered_reply import BufferedReply
 from weir_gateway.routing.cascade.gate_plan import Gates
-from weir_gateway.routing.cascade.side_calls import REFUSED_FROM, is_stream
+from weir_gateway.routing.cascade.side_calls import REFUSED_FROM, is_stream, record_cost
 from weir_gateway.routing.cascade.weak_first import WeakFirst
 from weir_gateway.routing.dispatch import Dispatched
 from weir_gateway.routing.session.memory import SessionMemory
@@ -124,8 +124,18 @@ class GateRun(WeakFirst):
         if sent.reply is buffered:
             memory.return_gate(self.decision, decision)
             return sent
-        await memory.hand_over(self.request, sent.decision, self.policy.policy)
+        await self._remember(sent)
         return sent
+
+    async def _remember(self, sent: Dispatched) -> None:
+        """Remember who took over; a reply that nobody gets is closed and paid."""
+        try:
+            await self.gate_parts.memory.hand_over(self.request, sent.decision, self.policy.policy)
+        except BaseException:  # cancelled: the client has left while a store was asked
+            await sent.reply.close(abort=True)
+            chosen = sent.decision.chosen
+            record_cost(sent.reply, self.request, chosen, CostKind.LEFT, self.side_costs)
+            raise
 
     async def _after_failure(self, error: UpstreamError) -> Dispatched:
         """Return the other model's answer where the held one broke off: the client has no byte."""
@@ -141,8 +151,11 @@ class GateRun(WeakFirst):
         except UpstreamError:
             self.gate_parts.memory.return_gate(self.decision, decision)
             raise
+        except BadRequest:  # a field that the other model's API can't carry is not the cause
+            self.gate_parts.memory.return_gate(self.decision, decision)
+            raise error from None
         if sent.reply.status < REFUSED_FROM:
-            await self.gate_parts.memory.hand_over(self.request, sent.decision, self.policy.policy)
+            await self._remember(sent)
         return sent
 
     def _given(

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from weir_gateway.domain.decision import Reason, RouteDecision
+from weir_gateway.domain.finish_gate import GateStep
 from weir_gateway.domain.money import NOTHING, cost
 from weir_gateway.domain.outcome import Outcome
 from weir_gateway.domain.request import Request
@@ -29,6 +31,9 @@ from weir_gateway.routing.session.keys import (
 from weir_gateway.routing.session.ports import SessionStore
 from weir_policy.ids import PicoUsd
 from weir_wires.content import Usage
+
+# A gate's steps at which the other model answers.
+_TAKEN_OVER: Final = frozenset({GateStep.ESCALATED, GateStep.STAYS})
 
 
 class SessionMemory:
@@ -129,7 +134,8 @@ class SessionMemory:
         reservation = decision.session_reservation
         if reservation is None:
             return
-        counts = decision.strong or decision.reason is Reason.FINISH_GATE
+        gated = decision.reason is Reason.FINISH_GATE and decision.detail in _TAKEN_OVER
+        counts = decision.strong or gated
         change = (paid if counts else NOTHING) - reservation.amount
         if change:
             self._store.settle(reservation.task, change, reservation.seconds)

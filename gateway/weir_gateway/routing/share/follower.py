@@ -82,6 +82,7 @@ class ShareFollower:
     def start_from(self, scores: Sequence[float], owed: float) -> None:
         """Begin with choices that were made elsewhere."""
         self._owed = self._debt = _bounded(owed)
+        self._fresh.extend(scores)  # the store knows them by another key
         self._sample_from(scores)
 
     def _sample_from(self, scores: Sequence[float]) -> None:

@@ -40,7 +40,8 @@ class ShareThresholds:
         follower.observe(score, strong=strong)
         if self._store is not None and follower.unsent == EARLY:
             self._news.set()
-        traffic = self._traffic.setdefault(key, Traffic())
+        traffic = self._traffic.pop(key, None) or Traffic()
+        self._traffic[key] = traffic  # the last one served is told last, so that the gauge has it
         if traffic.add(Scoring(source, score, key.share - strong)):
             self._set_apart(key, traffic.of(source))
 

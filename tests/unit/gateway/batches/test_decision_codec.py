@@ -33,6 +33,7 @@ DECISION = RouteDecision(
     admission=Admission((AppliedLimit(Measure.USD, 1000, 400, HELD),), "perKey.usdPerDay", 0.5),
     servable=(WEAK, STRONG),
     propensity=0.05,
+    target_share=0.2,
     explored=True,
     batch="batch_1",
     variant=AssignedVariant("new", 0.5, "cafe"),
