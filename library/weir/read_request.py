@@ -69,7 +69,7 @@ def read_request(messages: Messages, options: RequestOptions, default_model: str
         for name, value in cast("Mapping[str, object]", source).items()
     }
     model = options.model or body.get("model") or default_model
-    api = options.api or _api(body)
+    api = options.api or api_of(body)
     with mapped():
         if api == GEMINI:
             stream = bool(body.pop("stream", False))
@@ -105,7 +105,7 @@ def _body(messages: Messages) -> dict[str, Any]:
     return {"messages": messages}
 
 
-def _api(body: Mapping[str, Any]) -> str:
+def api_of(body: Mapping[str, Any]) -> str:
     """The client API whose fields these are."""
     if "messages" in body:
         return MESSAGES if _is_anthropic(body) else CHAT

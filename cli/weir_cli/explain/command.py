@@ -78,9 +78,7 @@ _SCORE_TIMEOUT = 30.0  # seconds; the first score is a cold one
 @click.option(
     "--api",
     type=click.Choice(APIS),
-    default=APIS[0],
-    show_default=True,
-    help="With --request: the API that the body is for.",
+    help="With --request: the API that the body is for.  [default: found by its fields]",
 )
 @click.option(
     "--agent-weights",
@@ -105,7 +103,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
     headers: tuple[str, ...],
     temperature: float | None,
     request_file: Path | None,
-    api: str,
+    api: str | None,
     agent_weights: Path | None,
     spend: Path,
     ledger: Path,

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import click
 
+from weir.read_request import api_of
 from weir_cli.failure import Failure
 from weir_gateway.domain.request import Request
 from weir_gateway.http.parse import anthropic_messages, openai_chat, openai_responses
@@ -28,7 +30,7 @@ class RequestOptions:
 
     prompt: str | None  # "-": standard input
     file: Path | None  # a whole request body instead; "-": standard input
-    api: str  # of `file`, one of APIS
+    api: str | None  # of `file`, one of APIS; None: found by its fields
     images: int
     tools: int
     turns: int  # of the user, the prompt's among them
@@ -52,7 +54,18 @@ def read_request(options: RequestOptions, model: str | None, default_model: str)
             "--request brings the whole request: leave out PROMPT, --image, --tools, --turns and "
             "--temperature"
         )
-    return _PARSERS[options.api](_file_body(options.file, model), headers)
+    body = _file_body(options.file, model)
+    return _PARSERS[options.api or _api(body)](body, headers)
+
+
+def _api(body: bytes) -> str:
+    """The API whose fields a body has; what is no object is chat's parser's to refuse."""
+    try:
+        fields: object = json.loads(body)
+    except ValueError:
+        return APIS[0]
+    found = api_of(cast("Mapping[str, Any]", fields)) if isinstance(fields, dict) else APIS[0]
+    return found if found in _PARSERS else APIS[0]
 
 
 def _describes_prompt(options: RequestOptions) -> bool:

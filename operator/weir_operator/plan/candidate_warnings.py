@@ -1,4 +1,4 @@
-"""Candidates that a policy never chooses, or never needs: dominated ones, and ones without profile.
+"""Candidates that a policy never needs: dominated ones.
 
 A candidate is dominated where another one is cheaper in every price of tokens, dearer in none, and
 no worse: it has the same profile.
@@ -24,20 +24,8 @@ def candidate_warnings(
     found = [backends.get(candidate_key(policy, c)) for c in policy.spec.candidates]
     specs = [None if one is None else one.backend.spec for one in found]
     objective = policy.spec.objective
-    if objective is not None and objective.value is not None:
-        yield from _without_profile(policy, specs)
     if objective is not None and (objective.value is not None or objective.budget is not None):
         yield from _dominated(policy, specs)
-
-
-def _without_profile(
-    policy: RoutePolicy, specs: Sequence[ModelBackendSpec | None]
-) -> Iterator[Advice]:
-    for index, (candidate, spec) in enumerate(zip(policy.spec.candidates, specs, strict=True)):
-        if spec is not None and not spec.profile:
-            message = f"{candidate.backend} names no profile: value never chooses it"
-            hint = "write the bundle's profile for it, or place it with `weir profile`"
-            yield Advice((*CANDIDATES, index, "backend"), message, hint)
 
 
 def _dominated(policy: RoutePolicy, specs: Sequence[ModelBackendSpec | None]) -> Iterator[Advice]:
@@ -49,13 +37,14 @@ def _dominated(policy: RoutePolicy, specs: Sequence[ModelBackendSpec | None]) ->
                 f"{candidate.backend} has the profile of {other.backend} and is dearer: it only "
                 "answers where the other can't"
             )
-            hint = f"give it a profile of its own with `weir profile`, or leave {other.backend} out"
+            name = candidate.backend
+            hint = f"give it a profile of its own with `weir profile`, or leave {name} out"
             yield Advice((*CANDIDATES, index, "backend"), message, hint)
             break
 
 
 def _dominates(one: ModelBackendSpec, other: ModelBackendSpec) -> bool:
-    if not one.profile or one.profile != other.profile:
+    if one.profile_name != other.profile_name:
         return False
     prices = [(getattr(one.price, name), getattr(other.price, name)) for name in TOKENS]
     if any(mine is None or theirs is None for mine, theirs in prices):

@@ -288,3 +288,9 @@ class ModelBackendSpec:
         "own always may.",
         default=[],
     )
+
+    @property
+    def profile_name(self) -> str:
+        """The profile it competes with; a model that thinks harder has other qualities."""
+        effort = self.request.effort
+        return self.profile or (f"{self.model}@{effort}" if effort else self.model)

@@ -24,7 +24,7 @@ metadata: {name: %s}
 spec:
   protocol: openai
   endpoint: http://127.0.0.1:9/v1
-  model: m
+  model: %s
   price: {input: "%s", output: "%s"}
 ---
 """
@@ -46,7 +46,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shown(folder: Path, bundle: Path, more: str, *words: str) -> str:
     path = folder / "policy.yaml"
-    files = BACKEND % ("weak", 1, 1) + BACKEND % ("strong", 10, 10) + POLICY + more
+    files = (
+        BACKEND % ("weak", "weak", 1, 1) + BACKEND % ("strong", "strong", 10, 10) + POLICY + more
+    )
     path.write_text(files, encoding="utf-8")
     spend = folder / "spend.db"
     arguments = ["-f", str(path), "--bundle", str(bundle), "--spend", str(spend), *words, "hi"]

@@ -121,15 +121,6 @@ def many(*names: str) -> Wire:
     )
 
 
-def test_a_candidate_without_profile_is_never_chosen_by_value() -> None:
-    made = plan(
-        many("weak", "strong"),
-        backend("weak", price=PRICE),
-        backend("strong", price=PRICE, profile="large"),
-    )
-    assert warned(made) == [("chat", "spec.candidates[0].backend")]
-
-
 @pytest.mark.parametrize(
     ("price", "profile", "expected"),
     [

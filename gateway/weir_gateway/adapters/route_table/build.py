@@ -134,7 +134,7 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         context_window=spec.context_window or 0,
         capabilities=_capabilities(spec),
         timeouts=spec.timeouts,
-        profile=ProfileName(spec.profile or _profile(spec)),
+        profile=ProfileName(spec.profile_name),
         in_flight=spec.limits.in_flight or 0,
         spec=spec,
         limits=limits_of(spec.limits),
@@ -155,12 +155,6 @@ def _backend(entry: BackendEntry) -> domain.Backend:
         hedge=spec.hedge,
     )
     return replace(backend, endpoints=tuple(_endpoints(backend, entry)))
-
-
-def _profile(spec: backend_spec.ModelBackendSpec) -> str:
-    """The model that thinks harder has other qualities."""
-    effort = spec.request.effort
-    return f"{spec.model}@{effort}" if effort else spec.model
 
 
 def _known_wires(spec: backend_spec.ModelBackendSpec) -> set[Wire]:
