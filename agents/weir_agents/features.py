@@ -13,6 +13,12 @@ Feature = Callable[[AgentFacts], float]
 
 _WORST: Final = 3  # of a result's severity
 _MUCH: Final = 0.3  # trouble above what good runs have as well
+_FEW: Final = 5  # turns: one error among fewer is no trend
+
+
+def _trouble(facts: AgentFacts) -> float:
+    """The mean severity of the turns' worst errors, in [0,1]."""
+    return facts.trouble / (max(facts.turns, _FEW) * _WORST)
 
 
 def _share(part: int, whole: int) -> float:
@@ -32,8 +38,8 @@ FEATURES: Final[Mapping[str, Feature]] = {
     "results": lambda facts: log1p(facts.result_chars),
     "lastResult": lambda facts: log1p(facts.last_result_chars),
     # Errors.
-    "trouble": lambda facts: _share(facts.trouble, facts.turns * _WORST),
-    "muchTrouble": lambda facts: max(_share(facts.trouble, facts.turns * _WORST) - _MUCH, 0.0),
+    "trouble": _trouble,
+    "muchTrouble": lambda facts: max(_trouble(facts) - _MUCH, 0.0),
     "errors": lambda facts: _share(facts.errors, facts.results),
     "worstRecentError": lambda facts: facts.worst_recent_error / _WORST,
     "errorStreak": lambda facts: log1p(facts.error_streak),
