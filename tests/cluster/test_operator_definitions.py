@@ -67,7 +67,7 @@ def test_short_names_columns_and_explanations_are_there(defined: ControlPlane) -
         defined.admin.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(document))
     kubectl = defined.admin.kubectl
     assert kubectl("get", "rp", "-n", namespace).split()[:7] == (
-        ["NAME", "READY", "PROGRAMMED", "STRONG", "SAVED", "REQUESTS", "AGE"]
+        ["NAME", "READY", "PROGRAMMED", "ASKED", "STRONG", "SAVED", "REQUESTS"]
     )
     assert "gpt" not in kubectl("get", "mb", "-n", namespace)
     assert kubectl("get", "weir", "-n", namespace).count("weir.dev/") == 2
