@@ -6,15 +6,21 @@ names the columns' meaning: a head trained on one version must never read anothe
 """
 
 import re
-from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_scorer.features.counts import (
+    character_groups,
+    character_shares,
+    count_characters,
+    count_groups,
+    word_groups,
+)
+
 VERSION = 1
 MAX_CHARS = 2000  # read at most; the first column still knows the whole length
 
-_ASCII = 128  # code points from here on share one bin
 _LONG_WORD = 9  # characters
 
 # Column = logarithm of 1 + how many of these characters.
@@ -80,29 +86,14 @@ NAMES = (
 )
 
 
-def _character_groups() -> NDArray[np.float32]:
-    groups = np.zeros((len(_CHARACTERS), _ASCII + 1), dtype=np.float32)
-    for row, characters in enumerate(_CHARACTERS.values()):
-        groups[row, [ord(character) for character in characters]] = 1
-    return groups
-
-
-def _word_groups() -> dict[str, tuple[int, ...]]:
-    groups: dict[str, tuple[int, ...]] = {}
-    for column, words in enumerate(_WORDS.values()):
-        for word in words.split():
-            groups[word] = (*groups.get(word, ()), column)
-    return groups
-
-
-_CHARACTER_GROUPS = _character_groups()
-_WORD_GROUPS = _word_groups()
+_CHARACTER_GROUPS = character_groups(_CHARACTERS)
+_WORD_GROUPS = word_groups(_WORDS)
 
 
 def lexical(text: str) -> NDArray[np.float32]:
     """The columns NAMES of a normalised text: counts as logarithms, shares in [0,1]; all finite."""
     head = text[:MAX_CHARS]
-    counts = _count_characters(head)
+    counts = count_characters(head)
     words = _WORD.findall(head.lower())
     surface = [
         np.log1p(len(text)),
@@ -110,20 +101,14 @@ def lexical(text: str) -> NDArray[np.float32]:
         np.log1p(head.count("\n")),
         np.log1p(len(_SENTENCE_END.findall(head))),
         *_word_shape(words),
-        *_shares(counts),
+        *character_shares(counts),
         np.log1p(len(_NUMBER.findall(head))),
         np.log1p(len(_CHOICE.findall(head))),
         np.log1p(len(_ITEM.findall(head))),
     ]
     marks = np.log1p(_CHARACTER_GROUPS @ counts)
-    groups = np.log1p(_count_groups(words))
+    groups = np.log1p(count_groups(words, _WORD_GROUPS, len(_WORDS)))
     return np.concatenate([np.array(surface, dtype=np.float32), marks, groups])
-
-
-def _count_characters(text: str) -> NDArray[np.float32]:
-    points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
-    bins = np.minimum(points, _ASCII).astype(np.intp)
-    return np.bincount(bins, minlength=_ASCII + 1).astype(np.float32)
 
 
 def _word_shape(words: list[str]) -> tuple[float, float, float]:
@@ -132,18 +117,3 @@ def _word_shape(words: list[str]) -> tuple[float, float, float]:
     letters = sum(map(len, words))
     long = sum(len(word) >= _LONG_WORD for word in words)
     return np.log1p(letters / len(words)), long / len(words), len(set(words)) / len(words)
-
-
-def _shares(counts: NDArray[np.float32]) -> tuple[float, float, float]:
-    total = max(float(counts.sum()), 1.0)
-    digits = float(counts[ord("0") : ord("9") + 1].sum())
-    capitals = float(counts[ord("A") : ord("Z") + 1].sum())
-    return digits / total, capitals / total, float(counts[_ASCII]) / total
-
-
-def _count_groups(words: list[str]) -> NDArray[np.float32]:
-    totals = np.zeros(len(_WORDS), dtype=np.float32)
-    for word, count in Counter(words).items():
-        for column in _WORD_GROUPS.get(word, ()):
-            totals[column] += count
-    return totals

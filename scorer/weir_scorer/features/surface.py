@@ -5,18 +5,23 @@ group. VERSION names the columns' meaning: a head trained on one version must ne
 """
 
 import re
-from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weir_scorer.features.counts import (
+    character_groups,
+    character_shares,
+    count_characters,
+    count_groups,
+    word_groups,
+)
 from weir_scorer.features.cues import PARTS, WORDS
 from weir_scorer.features.reading import Reading
 from weir_scorer.features.words import WIDE, words_of
 
 VERSION = 1
 
-_ASCII = 128  # code points from here on share one bin
 _LONG_WORD = 9  # characters
 _WIDE_CHARACTER = 3  # Latin characters that say as much as a Chinese one
 _WIDE_WORD = 2  # Chinese characters in a word
@@ -66,23 +71,8 @@ NAMES = (
 )
 
 
-def _character_groups() -> NDArray[np.float32]:
-    groups = np.zeros((len(_CHARACTERS), _ASCII + 1), dtype=np.float32)
-    for row, characters in enumerate(_CHARACTERS.values()):
-        groups[row, [ord(character) for character in characters]] = 1
-    return groups
-
-
-def _word_groups() -> dict[str, tuple[int, ...]]:
-    groups: dict[str, tuple[int, ...]] = {}
-    for column, words in enumerate(WORDS.values()):
-        for word in words.split():
-            groups[word] = (*groups.get(word, ()), column)
-    return groups
-
-
-_CHARACTER_GROUPS = _character_groups()
-_WORD_GROUPS = _word_groups()
+_CHARACTER_GROUPS = character_groups(_CHARACTERS)
+_WORD_GROUPS = word_groups(WORDS)
 _WIDE_GROUPS = {
     column: re.compile("|".join(PARTS[name].split()))
     for column, name in enumerate(WORDS)
@@ -99,7 +89,7 @@ def surface(reading: Reading) -> NDArray[np.float32]:
 
 
 def _count(text: str) -> NDArray[np.float32]:
-    counts = _count_characters(text)
+    counts = count_characters(text)
     words = words_of(text)
     wide = 0 if text.isascii() else len(WIDE.findall(text))
     numbers = [
@@ -113,16 +103,10 @@ def _count(text: str) -> NDArray[np.float32]:
         len(_ITEM.findall(text)),
     ]
     logs = np.log1p(np.array(numbers, dtype=np.float32))
-    shares = np.array([*_word_shares(words), *_shares(counts)], dtype=np.float32)
+    shares = np.array([*_word_shares(words), *character_shares(counts)], dtype=np.float32)
     marks = np.log1p(_CHARACTER_GROUPS @ counts)
     groups = np.log1p(_count_groups(text, words, wide))
     return np.concatenate([logs[:5], shares, logs[5:], marks, groups])
-
-
-def _count_characters(text: str) -> NDArray[np.float32]:
-    points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
-    bins = np.minimum(points, _ASCII).astype(np.intp)
-    return np.bincount(bins, minlength=_ASCII + 1).astype(np.float32)
 
 
 def _mean_length(words: list[str]) -> float:
@@ -136,18 +120,8 @@ def _word_shares(words: list[str]) -> tuple[float, float]:
     return long / len(words), len(set(words)) / len(words)
 
 
-def _shares(counts: NDArray[np.float32]) -> tuple[float, float, float]:
-    total = max(float(counts.sum()), 1.0)
-    digits = float(counts[ord("0") : ord("9") + 1].sum())
-    capitals = float(counts[ord("A") : ord("Z") + 1].sum())
-    return digits / total, capitals / total, float(counts[_ASCII]) / total
-
-
 def _count_groups(text: str, words: list[str], wide: int) -> NDArray[np.float32]:
-    totals = np.zeros(len(WORDS), dtype=np.float32)
-    for word, count in Counter(words).items():
-        for column in _WORD_GROUPS.get(word, ()):
-            totals[column] += count
+    totals = count_groups(words, _WORD_GROUPS, len(WORDS))
     if wide:
         for column, pattern in _WIDE_GROUPS.items():
             totals[column] += len(pattern.findall(text))
