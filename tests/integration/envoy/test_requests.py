@@ -162,16 +162,38 @@ async def test_limits_refuse_in_the_clients_own_words(tmp_path: Path) -> None:
         assert len(here.strong.received) == 1
 
 
-async def test_a_client_key_is_asked_for_and_goes_no_further(tmp_path: Path) -> None:
-    keys = tmp_path / "keys.json"
+def keys_file(folder: Path) -> str:
+    """The path of a file with one client key, KEY."""
+    keys = folder / "keys.json"
     entry = {"name": "app", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}
     keys.write_text(json.dumps({"keys": [entry]}))
-    async with world(tmp_path, variables=[("WEIR_KEYS", str(keys))]) as here:
+    return str(keys)
+
+
+async def test_a_client_key_is_asked_for_and_goes_no_further(tmp_path: Path) -> None:
+    async with world(tmp_path, variables=[("WEIR_KEYS", keys_file(tmp_path))]) as here:
         status, _, answer = await here.post(chat(EASY))
         assert (status, json.loads(answer)["error"]["code"]) == (401, "invalid_api_key")
         status, _, _ = await here.post(chat(EASY), authorization=f"Bearer {KEY}")
         assert status == 200
         assert "authorization" not in here.weak.received[0].headers
+
+
+@pytest.mark.parametrize("unread", [{"content_type": "text/plain"}, {"content_encoding": "x-own"}])
+async def test_what_cannot_be_read_needs_a_key_too(tmp_path: Path, unread: dict[str, str]) -> None:
+    async with world(tmp_path, variables=[("WEIR_KEYS", keys_file(tmp_path))]) as here:
+        status, _, answer = await here.post(chat(EASY), **unread)
+        assert (status, json.loads(answer)["error"]["code"]) == (401, "invalid_api_key")
+        assert [*here.weak.received, *here.strong.received] == []
+
+
+async def test_a_client_key_stays_here_where_a_request_passes(tmp_path: Path) -> None:
+    variables = [("WEIR_KEYS", keys_file(tmp_path)), ("WEIR_EXTPROC_UNKNOWN", "pass")]
+    async with world(tmp_path, variables=variables) as here:
+        body = chat(EASY).replace(b"auto", b"other")
+        status, _, _ = await here.post(body, authorization=f"Bearer {KEY}")
+        (received,) = (*here.weak.received, *here.strong.received)
+    assert (status, "authorization" in received.headers) == (200, False)
 
 
 async def test_bodies_that_wait_are_bounded_together(tmp_path: Path) -> None:
